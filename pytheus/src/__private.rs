@@ -1,0 +1,132 @@
+//! The one door that generated code may use. Not part of the public interface: it may change in any release.
+#![allow(missing_docs, reason = "for generated code only")]
+
+pub use std::borrow::Cow;
+
+pub use inventory;
+
+pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
+pub use crate::labels::{LabelSpec, LabelValue};
+pub use crate::metrics::{
+    Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,
+    SetDuration, SetTimestamp, Unset, exponential_buckets, linear_buckets, watch,
+};
+pub use crate::registry::{Registration, Scope};
+
+/// Registers a declaration before `main`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __submit {
+    ($declared:expr) => {
+        $crate::__private::inventory::submit! { $crate::__private::Registration::new(&$declared) }
+    };
+}
+pub use crate::__submit as submit;
+
+/// Calls the body of a function. Taking it as `FnOnce` lets it return what it borrows from its arguments.
+#[inline(always)]
+pub fn call<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// Joins the parts of a name: `join_len` bytes of it.
+pub const fn join_len(parts: &[&str]) -> usize {
+    let mut len = 0;
+    let mut i = 0;
+    while i < parts.len() {
+        len += parts[i].len();
+        i += 1;
+    }
+    len
+}
+
+/// The bytes of the parts in a row.
+pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut at = 0;
+    let mut i = 0;
+    while i < parts.len() {
+        let part = parts[i].as_bytes();
+        let mut j = 0;
+        while j < part.len() {
+            bytes[at] = part[j];
+            at += 1;
+            j += 1;
+        }
+        i += 1;
+    }
+    bytes
+}
+
+/// What [`join`] made, as text.
+pub const fn joined(bytes: &[u8]) -> &str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("names that are joined are text"),
+    }
+}
+
+/// Checks that the compiler runs, each under the span of what the user wrote. They panic with what would be right.
+pub mod check {
+    use crate::descriptor::{MAX_STATES, MAX_ZERO_SERIES};
+    use crate::name::{self, Verdict};
+
+    const fn hold(verdict: Verdict) {
+        if let Err(why) = verdict {
+            panic!("{}", why);
+        }
+    }
+
+    pub const fn metric_name(name: &str) {
+        hold(name::metric_name(name));
+    }
+
+    pub const fn info_name(name: &str) {
+        hold(name::info_name(name));
+    }
+
+    pub const fn label_name(name: &str) {
+        hold(name::label_name(name));
+    }
+
+    pub const fn buckets(bounds: &[f64]) {
+        hold(name::buckets(bounds));
+    }
+
+    pub const fn unit(name: &str, unit: &str, counter: bool) {
+        hold(name::unit(name, unit, counter));
+    }
+
+    pub const fn limit(limit: usize) {
+        if limit == 0 {
+            panic!("a limit of 0 would allow no series");
+        }
+    }
+
+    pub const fn states(values: Option<&'static [&'static str]>) -> &'static [&'static str] {
+        match values {
+            Some(values) if values.len() <= MAX_STATES => values,
+            Some(_) => panic!("a state set has at most 64 states"),
+            None => panic!("the states must be an enum that derives `LabelValue`"),
+        }
+    }
+
+    /// The sizes of the closed sets of a metric all of whose labels have one.
+    pub const fn zero_series(sets: &[Option<&'static [&'static str]>]) {
+        let mut product: usize = 1;
+        let mut i = 0;
+        while i < sets.len() {
+            match sets[i] {
+                Some(values) => product = product.saturating_mul(values.len()),
+                None => return,
+            }
+            i += 1;
+        }
+        if product > MAX_ZERO_SERIES {
+            panic!(
+                "these labels have more than 1000 combinations, too many to expose at zero: add `zeros = false` to \
+                 expose a series when it is first counted"
+            );
+        }
+    }
+}

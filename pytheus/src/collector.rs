@@ -1,0 +1,120 @@
+//! Whatever can give snapshots: the families of this crate, and a user's own.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backends::FamilyTotals;
+use crate::descriptor::Descriptor;
+use crate::error::CollectError;
+use crate::snapshot::FamilySnapshot;
+
+/// Gives families at each scrape.
+///
+/// The names are known up front, so that a duplicate is an error when the collector is registered, not at a scrape.
+/// A collector that returns an error, panics or gives a family it did not describe costs its own families only: they
+/// are left out, and `pytheus_collector_errors_total` counts it.
+///
+/// ```
+/// use pytheus::collector::Collector;
+/// use pytheus::descriptor::{Descriptor, Kind};
+/// use pytheus::error::CollectError;
+/// use pytheus::registry::{REGISTRY, Registry};
+/// use pytheus::snapshot::FamilySnapshot;
+///
+/// struct Disk {
+///     free: Descriptor,
+/// }
+///
+/// impl Collector for Disk {
+///     fn descriptors(&self) -> Vec<Descriptor> {
+///         vec![self.free.clone()]
+///     }
+///
+///     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
+///         let mut free = FamilySnapshot::new(&self.free);
+///         free.push(["sda"], 2.5e11);
+///         Ok(vec![free])
+///     }
+/// }
+///
+/// let free = Descriptor::new(Kind::Gauge, "disk_free_bytes", "Free space.")?.with_labels(["disk"])?;
+/// REGISTRY.register(std::sync::Arc::new(Disk { free }))?;
+/// # Ok::<(), pytheus::error::RegisterError>(())
+/// ```
+pub trait Collector: Any + Send + Sync {
+    /// The families that [`collect`](Self::collect) may give.
+    fn descriptors(&self) -> Vec<Descriptor>;
+
+    /// The families as they are now.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the collector from knowing; its families are then left out of the scrape.
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError>;
+
+    /// This collector as a family whose numbers a backend may hold.
+    #[doc(hidden)]
+    fn as_counted(&self) -> Option<&dyn Counted> {
+        None
+    }
+}
+
+/// A family that this crate counts: local numbers first, samples once the backend has made totals of them.
+pub trait Counted {
+    /// What the metric is.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// The numbers of this process.
+    fn totals(&self) -> FamilyTotals<'_>;
+
+    /// The samples that the totals make.
+    fn snapshot(&self, totals: &FamilyTotals<'_>) -> FamilySnapshot;
+}
+
+/// A collector made of a closure.
+///
+/// ```
+/// use pytheus::collector::collector_fn;
+/// use pytheus::descriptor::{Descriptor, Kind};
+/// use pytheus::registry::{REGISTRY, Registry};
+/// use pytheus::snapshot::FamilySnapshot;
+///
+/// let threads = Descriptor::new(Kind::Gauge, "threads", "Threads of this process.")?;
+/// REGISTRY.register(collector_fn([threads.clone()], move || {
+///     let mut family = FamilySnapshot::new(&threads);
+///     family.push([""; 0], std::fs::read_dir("/proc/self/task")?.count() as f64);
+///     Ok(vec![family])
+/// }))?;
+/// # Ok::<(), pytheus::error::RegisterError>(())
+/// ```
+pub fn collector_fn(
+    descriptors: impl IntoIterator<Item = Descriptor>,
+    collect: impl Fn() -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
+) -> Arc<dyn Collector> {
+    Arc::new(FromFn { descriptors: descriptors.into_iter().collect(), collect })
+}
+
+struct FromFn<F> {
+    descriptors: Vec<Descriptor>,
+    collect: F,
+}
+
+impl<F> Collector for FromFn<F>
+where
+    F: Fn() -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
+{
+    fn descriptors(&self) -> Vec<Descriptor> {
+        self.descriptors.clone()
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
+        (self.collect)()
+    }
+}
+
+impl fmt::Debug for dyn Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.descriptors().iter().map(|d| d.name().to_owned())).finish()
+    }
+}

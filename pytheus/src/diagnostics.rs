@@ -1,0 +1,199 @@
+//! What the library has to say about itself: updates it refused, series it merged, collectors that failed.
+//!
+//! Instrumented code never sees an error. What goes wrong is counted here and exposed by [`REGISTRY`] as soon as it is
+//! not zero; what needs a person to act is also reported, once per message, on standard error or wherever
+//! [`set_reporter`] says.
+//!
+//! | metric | meaning |
+//! |---|---|
+//! | `pytheus_dropped_updates_total{reason}` | updates refused: a negative increment, NaN, an unknown label |
+//! | `pytheus_label_overflow_total{metric,label}` | updates whose label value became `__other__`, see `limit` |
+//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector that failed or panicked |
+//! | `pytheus_registration_conflicts_total{metric}` | declared metrics left out, since another one has their name |
+//!
+//! All of them count this process alone.
+//!
+//! [`REGISTRY`]: crate::registry::REGISTRY
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::collector::Collector;
+use crate::descriptor::{Declare, Descriptor, GaugeMode, Kind};
+use crate::error::{CollectError, RegisterError};
+use crate::labels::LabelSpec;
+use crate::location::Location;
+use crate::snapshot::FamilySnapshot;
+
+/// Why an update was refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dropped {
+    NegativeIncrement,
+    NonFiniteIncrement,
+    NonFiniteObservation,
+    UnknownState,
+}
+
+impl Dropped {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::NegativeIncrement => "negative_increment",
+            Self::NonFiniteIncrement => "non_finite_increment",
+            Self::NonFiniteObservation => "non_finite_observation",
+            Self::UnknownState => "unknown_state",
+        }
+    }
+}
+
+/// Counts an update that was refused.
+#[cold]
+pub(crate) fn dropped(why: Dropped) {
+    own().count(DROPPED, vec![why.reason().to_owned()]);
+}
+
+/// Counts an update whose label value became `__other__`.
+pub(crate) fn overflowed(metric: &str, label: &str) {
+    own().count(OVERFLOW, vec![label.to_owned(), metric.to_owned()]);
+}
+
+/// Counts and reports a collector that failed.
+pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
+    own().count(COLLECTOR, vec![collector.to_owned()]);
+    report(&format!("collector `{collector}` is left out of the scrape: {error}"));
+}
+
+/// Counts and reports a declared metric that a registry did not take.
+pub(crate) fn conflict(metric: &str, error: &RegisterError) {
+    own().count(CONFLICT, vec![metric.to_owned()]);
+    report(&format!("{error}; until then the first keeps the name, and the other one counts unseen"));
+}
+
+/// Sends the library's reports to `reporter` in place of standard error.
+///
+/// Each message is reported once in the life of the process, from the thread that met it.
+///
+/// ```
+/// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
+/// ```
+pub fn set_reporter(reporter: impl Fn(&str) + Send + Sync + 'static) {
+    *REPORTER.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(reporter));
+}
+
+type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
+
+static REPORTER: RwLock<Option<Reporter>> = RwLock::new(None);
+static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn report(message: &str) {
+    if !lock(&REPORTED).insert(message.to_owned()) {
+        return;
+    }
+    let reporter = REPORTER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    match reporter {
+        Some(reporter) => reporter(message),
+        // A closed standard error must not take the service down.
+        None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),
+    }
+}
+
+/// The collector of the library's own metrics, for a registry other than [`REGISTRY`](crate::registry::REGISTRY).
+///
+/// ```
+/// use pytheus::registry::{CollectorRegistry, Registry};
+///
+/// let registry = CollectorRegistry::new();
+/// registry.register(pytheus::diagnostics::collector())?;
+/// # Ok::<(), pytheus::error::RegisterError>(())
+/// ```
+pub fn collector() -> Arc<dyn Collector> {
+    static COLLECTOR: std::sync::LazyLock<Arc<Diagnostics>> = std::sync::LazyLock::new(|| Arc::new(Diagnostics));
+    COLLECTOR.clone()
+}
+
+#[derive(Debug)]
+struct Diagnostics;
+
+impl Collector for Diagnostics {
+    fn descriptors(&self) -> Vec<Descriptor> {
+        OWN.iter().map(|family| family.build()).collect()
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
+        let counts = own();
+        Ok(counts
+            .0
+            .iter()
+            .map(|(family, series)| {
+                let mut snapshot = FamilySnapshot::new(&OWN[*family].build());
+                for (labels, count) in series {
+                    snapshot.push(labels, *count);
+                }
+                snapshot
+            })
+            .collect())
+    }
+}
+
+const DROPPED: usize = 0;
+const OVERFLOW: usize = 1;
+const COLLECTOR: usize = 2;
+const CONFLICT: usize = 3;
+
+static REASON: [LabelSpec; 1] = [LabelSpec::declared("reason", None, None)];
+static LABEL_METRIC: [LabelSpec; 2] =
+    [LabelSpec::declared("label", None, None), LabelSpec::declared("metric", None, None)];
+static FAILED: [LabelSpec; 1] = [LabelSpec::declared("collector", None, None)];
+static METRIC: [LabelSpec; 1] = [LabelSpec::declared("metric", None, None)];
+
+/// In the order of the constants above.
+static OWN: [Declare; 4] = [
+    declare("pytheus_dropped_updates_total", "Updates that were refused, by reason.", &REASON),
+    declare(
+        "pytheus_label_overflow_total",
+        "Updates whose label value became `__other__`, since the metric has as many series as it may.",
+        &LABEL_METRIC,
+    ),
+    declare("pytheus_collector_errors_total", "Scrapes of a custom collector that failed or panicked.", &FAILED),
+    declare(
+        "pytheus_registration_conflicts_total",
+        "Declared metrics that are left out, since a different one has their name.",
+        &METRIC,
+    ),
+];
+
+#[track_caller]
+const fn declare(name: &'static str, help: &'static str, labels: &'static [LabelSpec]) -> Declare {
+    Declare {
+        kind: Kind::Counter,
+        name,
+        help,
+        unit: None,
+        labels,
+        buckets: &[],
+        states: &[],
+        mode: GaugeMode::Shared,
+        limit: None,
+        zeros: false,
+        location: Location::caller(),
+    }
+}
+
+/// Counts by family and label values. Kept apart from families: what counts the faults of families can't be one.
+struct Counts(BTreeMap<usize, BTreeMap<Vec<String>, u64>>);
+
+impl Counts {
+    fn count(&mut self, family: usize, labels: Vec<String>) {
+        *self.0.entry(family).or_default().entry(labels).or_default() += 1;
+    }
+}
+
+fn own() -> MutexGuard<'static, Counts> {
+    static COUNTS: Mutex<Counts> = Mutex::new(Counts(BTreeMap::new()));
+    lock(&COUNTS)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

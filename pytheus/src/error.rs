@@ -1,0 +1,214 @@
+//! What can go wrong when metrics are declared, labelled, registered or scraped. Counting itself can't fail.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::location::Location;
+
+/// A description of a metric that Prometheus would not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescriptorError {
+    metric: String,
+    fault: Fault,
+    why: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fault {
+    Name,
+    Label(String),
+    Buckets,
+    Unit(String),
+    States,
+    Limit,
+}
+
+impl DescriptorError {
+    pub(crate) fn metric_name(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Name, why)
+    }
+
+    pub(crate) fn label_name(metric: &str, label: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Label(label.to_owned()), why)
+    }
+
+    pub(crate) fn buckets(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Buckets, why)
+    }
+
+    pub(crate) fn unit(metric: &str, unit: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Unit(unit.to_owned()), why)
+    }
+
+    pub(crate) fn states(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::States, why)
+    }
+
+    pub(crate) fn limit(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Limit, why)
+    }
+
+    fn new(metric: &str, fault: Fault, why: &'static str) -> Self {
+        Self { metric: metric.to_owned(), fault, why }
+    }
+
+    /// The name of the metric that was to be.
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+}
+
+impl fmt::Display for DescriptorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, fault, why } = self;
+        match fault {
+            Fault::Name => write!(f, "metric `{metric}`: {why}"),
+            Fault::Label(label) => write!(f, "metric `{metric}`, label `{label}`: {why}"),
+            Fault::Buckets => write!(f, "metric `{metric}`, buckets: {why}"),
+            Fault::Unit(unit) => write!(f, "metric `{metric}`, unit `{unit}`: {why}"),
+            Fault::States => write!(f, "metric `{metric}`, states: {why}"),
+            Fault::Limit => write!(f, "metric `{metric}`, limit: {why}"),
+        }
+    }
+}
+
+impl Error for DescriptorError {}
+
+/// Labels given at run time that are not those of the metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelError {
+    pub(crate) metric: String,
+    pub(crate) expected: Vec<String>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) unknown: Vec<String>,
+    pub(crate) repeated: Vec<String>,
+}
+
+impl LabelError {
+    /// Required labels that were not given.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// Labels that the metric does not have.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Labels that were given twice in one call.
+    pub fn repeated(&self) -> &[String] {
+        &self.repeated
+    }
+}
+
+impl fmt::Display for LabelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metric `{}`:", self.metric)?;
+        let mut separator = " ";
+        for (what, names) in [("missing", &self.missing), ("unknown", &self.unknown), ("given twice:", &self.repeated)]
+        {
+            if !names.is_empty() {
+                let plural = if names.len() == 1 { "label" } else { "labels" };
+                write!(f, "{separator}{what} {plural} `{}`", names.join("`, `"))?;
+                separator = "; ";
+            }
+        }
+        if self.expected.is_empty() {
+            f.write_str(" (the metric has no labels)")
+        } else {
+            write!(f, " (its labels are `{}`)", self.expected.join("`, `"))
+        }
+    }
+}
+
+impl Error for LabelError {}
+
+/// A metric or collector that a registry does not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The description itself is not acceptable.
+    Descriptor(DescriptorError),
+    /// A sample name is taken by a metric that differs.
+    Duplicate {
+        /// The metric that was to be registered.
+        name: String,
+        /// Where it was declared.
+        location: Location,
+        /// The metric that has the name already.
+        existing: String,
+        /// Where that was declared.
+        existing_location: Location,
+        /// What differs between them.
+        difference: String,
+    },
+    /// A label of the metric is also a constant label of the registry.
+    ConstantLabel {
+        /// The metric.
+        name: String,
+        /// The label that both give.
+        label: String,
+    },
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Descriptor(error) => error.fmt(f),
+            Self::Duplicate { name, location, existing, existing_location, difference } => write!(
+                f,
+                "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
+                 {difference}; rename one of them, or declare both alike to share one metric"
+            ),
+            Self::ConstantLabel { name, label } => write!(
+                f,
+                "metric `{name}`: its label `{label}` is also a constant label of the registry; rename one of them"
+            ),
+        }
+    }
+}
+
+impl Error for RegisterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Descriptor(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<DescriptorError> for RegisterError {
+    fn from(error: DescriptorError) -> Self {
+        Self::Descriptor(error)
+    }
+}
+
+/// What a custom collector returns when it can't collect: any error.
+pub type CollectError = Box<dyn Error + Send + Sync>;
+
+/// Why a scrape could not be answered.
+///
+/// Answer with HTTP 503: a partial or smaller number would look to Prometheus like a counter that was reset.
+#[derive(Debug)]
+pub struct ScrapeError {
+    source: CollectError,
+}
+
+impl ScrapeError {
+    /// The totals could not be had.
+    pub fn new(source: impl Into<CollectError>) -> Self {
+        Self { source: source.into() }
+    }
+}
+
+impl fmt::Display for ScrapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the totals can't be had: {}", self.source)
+    }
+}
+
+impl Error for ScrapeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

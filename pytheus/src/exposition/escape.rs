@@ -1,0 +1,45 @@
+//! Escaping, as every text format does it.
+
+/// Appends a help text: `\` and line feeds are escaped.
+pub(super) fn help(out: &mut String, text: &str) {
+    escape(out, text, |byte| matches!(byte, b'\\' | b'\n'));
+}
+
+/// Appends a label value: `\`, `"` and line feeds are escaped.
+pub(super) fn label_value(out: &mut String, text: &str) {
+    escape(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
+}
+
+/// Copies runs of plain text whole; what is escaped is ASCII, so it never splits a character.
+fn escape(out: &mut String, text: &str, special: impl Fn(u8) -> bool) {
+    let mut rest = text;
+    while let Some(place) = rest.bytes().position(&special) {
+        out.push_str(&rest[..place]);
+        out.push_str(match rest.as_bytes()[place] {
+            b'\n' => "\\n",
+            b'"' => "\\\"",
+            _ => "\\\\",
+        });
+        rest = &rest[place + 1..];
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_special_is_escaped_and_the_rest_is_kept() {
+        let mut out = String::new();
+        label_value(&mut out, "a\\b\"c\nd é\n");
+        assert_eq!(out, r#"a\\b\"c\nd é\n"#);
+    }
+
+    #[test]
+    fn a_quote_in_a_help_text_is_kept() {
+        let mut out = String::new();
+        help(&mut out, "say \"x\\n\"\n");
+        assert_eq!(out, r#"say "x\\n"\n"#);
+    }
+}

@@ -1,0 +1,23 @@
+//! Prometheus instrumentation driven by macros.
+
+pub mod collector;
+pub mod descriptor;
+pub mod diagnostics;
+pub mod error;
+pub mod exposition;
+pub mod metrics;
+pub mod registry;
+pub mod snapshot;
+pub mod testing;
+
+mod backends;
+mod labels;
+mod location;
+mod name;
+mod number;
+mod storage;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use labels::{LabelSpec, LabelValue, LabelValues, Labels};

@@ -1,0 +1,257 @@
+//! Metrics built at run time.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::child::Handle;
+use super::family::{Family, FamilyCore};
+use super::{Gauge, Histogram, Metric, StateSet};
+use crate::collector::Collector;
+use crate::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::error::{DescriptorError, RegisterError};
+use crate::labels::{LabelSpec, LabelValue};
+use crate::location::Location;
+use crate::name;
+use crate::registry::{REGISTRY, Registry};
+
+/// Marks a [`Builder`] of a metric without labels: `build` gives the metric itself.
+#[derive(Debug, Clone, Copy)]
+pub enum WithoutLabels {}
+
+/// Marks a [`Builder`] of a metric with labels: `build` gives a [`Family`].
+#[derive(Debug, Clone, Copy)]
+pub enum WithLabels {}
+
+/// Builds a metric at run time, and registers it.
+///
+/// Everything is checked by [`build`](Self::build), so the order of the calls does not matter. A metric of the same
+/// name and description that the registry has already is shared.
+///
+/// ```
+/// use pytheus::metrics::Histogram;
+///
+/// let sizes = Histogram::new("upload_bytes", "Size of an upload.")
+///     .labels(["kind"])
+///     .unit("bytes")
+///     .buckets(pytheus::metrics::exponential_buckets::<8>(1024.0, 4.0))
+///     .limit(100)
+///     .build()?;
+/// sizes.labels([("kind", "image")])?.observe(20_000.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is built until `build` is called"]
+pub struct Builder<'r, M: Metric, L> {
+    spec: Spec,
+    registry: Option<&'r dyn Registry>,
+    metric: PhantomData<fn() -> (M, L)>,
+}
+
+#[derive(Debug)]
+struct Spec {
+    name: String,
+    help: String,
+    namespace: Option<String>,
+    unit: Option<String>,
+    labels: Vec<String>,
+    defaults: Vec<(String, Cow<'static, str>)>,
+    buckets: Option<Vec<f64>>,
+    states: Vec<&'static str>,
+    mode: GaugeMode,
+    limit: Option<usize>,
+    location: Location,
+}
+
+impl<M: Metric> Builder<'static, M, WithoutLabels> {
+    #[track_caller]
+    pub(super) fn new(name: String, help: String) -> Self {
+        Self {
+            spec: Spec {
+                name,
+                help,
+                namespace: None,
+                unit: None,
+                labels: Vec::new(),
+                defaults: Vec::new(),
+                buckets: None,
+                states: Vec::new(),
+                mode: GaugeMode::Shared,
+                limit: None,
+                location: Location::caller(),
+            },
+            registry: Some(&REGISTRY),
+            metric: PhantomData,
+        }
+    }
+}
+
+impl<'r, M: Metric, L> Builder<'r, M, L> {
+    /// Names the labels, which every series must give.
+    pub fn labels<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
+        self.spec.labels.extend(names.into_iter().map(Into::into));
+        Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
+    }
+
+    /// Gives some of the labels a value that stands when none is given.
+    pub fn default_labels<N: Into<String>, V: LabelValue>(
+        mut self,
+        defaults: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.spec.defaults.extend(defaults.into_iter().map(|(name, value)| (name.into(), value.into_label())));
+        self
+    }
+
+    /// Registers the metric here in place of [`REGISTRY`].
+    pub fn registry(self, registry: &dyn Registry) -> Builder<'_, M, L> {
+        Builder { spec: self.spec, registry: Some(registry), metric: PhantomData }
+    }
+
+    /// Registers the metric nowhere.
+    pub fn unregistered(mut self) -> Self {
+        self.registry = None;
+        self
+    }
+
+    /// Puts `namespace` and `_` before the name.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.spec.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Names the unit, in which the name must end (a counter's: in the unit and `_total`).
+    pub fn unit(mut self, unit: impl Into<String>) -> Self {
+        self.spec.unit = Some(unit.into());
+        self
+    }
+
+    /// Allows this many series. Beyond it, the label with the most distinct values becomes `__other__` in new series,
+    /// then the next, which `pytheus_label_overflow_total` counts; there is never more than one series above it.
+    ///
+    /// With several labels, up to a sixteenth of the limit is kept for series with `__other__`, so that the other
+    /// labels stay apart.
+    pub fn limit(mut self, series: usize) -> Self {
+        self.spec.limit = Some(series);
+        self
+    }
+
+    /// The family: registered, shared with an equal one, or standing alone.
+    fn core(self) -> Result<Arc<FamilyCore<M>>, RegisterError> {
+        let core = Arc::new(FamilyCore::<M>::new(self.spec.descriptor(M::KIND)?));
+        let Some(registry) = self.registry else { return Ok(core) };
+        let shared = registry.register(Arc::clone(&core) as Arc<dyn Collector>)?;
+        let descriptor = shared.descriptors().into_iter().next();
+        (shared as Arc<dyn Any + Send + Sync>).downcast().map_err(|_| {
+            let existing = descriptor.as_ref().unwrap_or_else(|| core.descriptor());
+            RegisterError::Duplicate {
+                name: core.descriptor().name().to_owned(),
+                location: core.descriptor().location(),
+                existing: existing.name().to_owned(),
+                existing_location: existing.location(),
+                difference: "their types differ".to_owned(),
+            }
+        })
+    }
+}
+
+impl<M: Metric> Builder<'_, M, WithoutLabels> {
+    /// Builds and registers the metric.
+    ///
+    /// # Errors
+    ///
+    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    pub fn build(self) -> Result<M, RegisterError> {
+        let core = self.core()?;
+        let child = core.child(&[""; 0][..]);
+        Ok(M::from_handle(Handle::child(core, child)))
+    }
+}
+
+impl<M: Metric> Builder<'_, M, WithLabels> {
+    /// Builds and registers the metric.
+    ///
+    /// # Errors
+    ///
+    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    pub fn build(self) -> Result<Family<M>, RegisterError> {
+        self.core().map(Family::new)
+    }
+}
+
+impl<L> Builder<'_, Histogram, L> {
+    /// Names the upper bounds of the buckets; `+Inf` is added when missing.
+    pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
+        self.spec.buckets = Some(bounds.into_iter().collect());
+        self
+    }
+}
+
+impl<L> Builder<'_, Gauge, L> {
+    /// Says how the values of several processes combine.
+    pub fn mode(mut self, mode: GaugeMode) -> Self {
+        self.spec.mode = mode;
+        self
+    }
+}
+
+impl<S: LabelValue + 'static, L> Builder<'_, StateSet<S>, L> {
+    /// Names the states.
+    pub fn states(mut self, states: impl IntoIterator<Item = &'static str>) -> Self {
+        self.spec.states = states.into_iter().collect();
+        self
+    }
+}
+
+impl Spec {
+    fn descriptor(self, kind: Kind) -> Result<Descriptor, DescriptorError> {
+        let name = match &self.namespace {
+            Some(namespace) => format!("{namespace}_{}", self.name),
+            None => self.name,
+        };
+        if let Some(namespace) = &self.namespace {
+            name::metric_name(namespace).map_err(|why| DescriptorError::metric_name(&name, why))?;
+        }
+        let mut descriptor = Descriptor::new(kind, name, self.help)?;
+        descriptor.location = self.location;
+        for label in self.labels {
+            let default = self.defaults.iter().find(|(name, _)| *name == label).map(|(_, value)| value.clone());
+            let spec = LabelSpec::required(Cow::Owned(label));
+            descriptor.add_label(match default {
+                Some(value) => spec.with_default(value),
+                None => spec,
+            })?;
+        }
+        for (place, (label, _)) in self.defaults.iter().enumerate() {
+            let why = if !descriptor.label_names().any(|name| name == label) {
+                "a default is given for it, but it is not among the labels"
+            } else if self.defaults[..place].iter().any(|(earlier, _)| earlier == label) {
+                "two defaults are given for it"
+            } else {
+                continue;
+            };
+            return Err(DescriptorError::label_name(descriptor.name(), label, why));
+        }
+        if let Some(unit) = self.unit {
+            descriptor = descriptor.with_unit(unit)?;
+        }
+        if let Some(buckets) = self.buckets {
+            descriptor = descriptor.with_buckets(buckets)?;
+        }
+        if kind == Kind::StateSet {
+            descriptor = descriptor.with_states(self.states)?;
+        }
+        if self.limit == Some(0) {
+            return Err(DescriptorError::limit(descriptor.name(), "a limit of 0 would allow no series"));
+        }
+        descriptor.limit = self.limit;
+        descriptor.mode = self.mode;
+        Ok(descriptor)
+    }
+}
+
+impl<M: Metric, L> fmt::Debug for Builder<'_, M, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Builder").field(&self.spec).finish()
+    }
+}

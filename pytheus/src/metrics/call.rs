@@ -1,0 +1,201 @@
+//! What an attribute does around a call whose end decides what is counted.
+//!
+//! Attributes that need not know how a call ends write a plain guard, or a plain `inc`, in place of this.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Instant;
+
+use super::guard::Timed;
+use super::outcome::Outcome;
+use super::{Counter, Gauge, Metric};
+
+/// Which outcomes count: a set of them.
+#[derive(Debug, Clone, Copy)]
+pub struct On(u8);
+
+impl On {
+    /// None; what counts is said at the end, by a pattern.
+    pub const NONE: Self = Self(0);
+    /// Every outcome.
+    pub const CALL: Self = Self(0b1111);
+    /// [`Outcome::Ok`].
+    pub const OK: Self = Self::just(Outcome::Ok);
+    /// [`Outcome::Error`].
+    pub const ERROR: Self = Self::just(Outcome::Error);
+    /// [`Outcome::Panicked`].
+    pub const PANICKED: Self = Self::just(Outcome::Panicked);
+    /// [`Outcome::Cancelled`].
+    pub const CANCELLED: Self = Self::just(Outcome::Cancelled);
+
+    const fn just(outcome: Outcome) -> Self {
+        Self(1 << outcome as u8)
+    }
+
+    /// Both sets.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn includes(self, outcome: Outcome) -> bool {
+        self.0 & Self::just(outcome).0 != 0
+    }
+}
+
+/// What is done to a metric when a call counts.
+pub trait Effect<M: Metric> {
+    /// Called once, with the time that the call began.
+    fn apply(self, metric: &M, started: Instant);
+}
+
+/// Adds one to a counter.
+#[derive(Debug, Clone, Copy)]
+pub struct Count;
+
+/// Observes the time of the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Observe;
+
+/// Sets a gauge to the time of the call.
+#[derive(Debug, Clone, Copy)]
+pub struct SetDuration;
+
+/// Sets a gauge to the time of day.
+#[derive(Debug, Clone, Copy)]
+pub struct SetTimestamp;
+
+impl Effect<Counter> for Count {
+    fn apply(self, counter: &Counter, _: Instant) {
+        counter.inc();
+    }
+}
+
+impl<M: Timed> Effect<M> for Observe {
+    fn apply(self, metric: &M, started: Instant) {
+        metric.elapsed(started.elapsed());
+    }
+}
+
+impl Effect<Gauge> for SetDuration {
+    fn apply(self, gauge: &Gauge, started: Instant) {
+        gauge.elapsed(started.elapsed());
+    }
+}
+
+impl Effect<Gauge> for SetTimestamp {
+    fn apply(self, gauge: &Gauge, _: Instant) {
+        gauge.set_to_current_time();
+    }
+}
+
+/// One call: counts once, when it is finished or when it is dropped unfinished.
+///
+/// `resolve` finds the series at the end, from the `N` labels that the returned value gives (empty when there is no
+/// such value) and from the outcome.
+pub struct Call<M: Metric, E: Effect<M>, const N: usize, F>
+where
+    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+{
+    todo: Option<(E, F)>,
+    on: On,
+    started: Instant,
+    /// What it means when the call is dropped before it is finished.
+    unfinished: Outcome,
+}
+
+impl<M: Metric, E: Effect<M>, const N: usize, F> Call<M, E, N, F>
+where
+    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+{
+    /// A call of a plain function: unfinished, it panicked.
+    pub fn begin(effect: E, on: On, resolve: F) -> Self {
+        Self { todo: Some((effect, resolve)), on, started: Instant::now(), unfinished: Outcome::Panicked }
+    }
+
+    /// A call of an async function: unfinished, it was cancelled, unless [`watch`] saw it panic.
+    pub fn begin_async(effect: E, on: On, resolve: F) -> Self {
+        let mut call = Self::begin(effect, on, resolve);
+        call.unfinished = Outcome::Cancelled;
+        call
+    }
+
+    /// The call returned.
+    pub fn finish(self, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+        let counts = self.on.includes(outcome);
+        self.finish_if(counts, outcome, labels);
+    }
+
+    /// The call returned, and a pattern says whether it counts.
+    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+        self.end(counts, outcome, labels);
+    }
+
+    fn end(&mut self, counts: bool, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+        if let Some((effect, resolve)) = self.todo.take()
+            && counts
+        {
+            effect.apply(&resolve(labels, outcome), self.started);
+        }
+    }
+}
+
+impl<M: Metric, E: Effect<M>, const N: usize, F> Drop for Call<M, E, N, F>
+where
+    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+{
+    fn drop(&mut self) {
+        let outcome = self.unfinished;
+        self.end(self.on.includes(outcome), outcome, std::array::from_fn(|_| Cow::Borrowed("")));
+    }
+}
+
+impl<M: Metric, E: Effect<M>, const N: usize, F> fmt::Debug for Call<M, E, N, F>
+where
+    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("on", &self.on).field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+/// A call that can be told that it panicked.
+pub trait Watch {
+    /// If this is dropped now, it panicked.
+    fn panicked(&mut self);
+}
+
+impl<M: Metric, E: Effect<M>, const N: usize, F> Watch for Call<M, E, N, F>
+where
+    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+{
+    fn panicked(&mut self) {
+        self.unfinished = Outcome::Panicked;
+    }
+}
+
+/// Polls a future, and tells `call` when that panics. A drop tells nothing: a future may be dropped *by* a panic
+/// elsewhere, and is then cancelled.
+pub async fn watch<T>(call: &mut impl Watch, work: impl Future<Output = T>) -> T {
+    /// Tells the call if it is dropped before it is disarmed.
+    struct Alarm<'a, W: Watch>(Option<&'a mut W>);
+
+    impl<W: Watch> Drop for Alarm<'_, W> {
+        fn drop(&mut self) {
+            if let Some(call) = self.0.take() {
+                call.panicked();
+            }
+        }
+    }
+
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let mut alarm = Alarm(Some(&mut *call));
+        let polled = work.as_mut().poll(context);
+        alarm.0 = None;
+        polled
+    })
+    .await
+}

@@ -1,0 +1,181 @@
+//! A number that only goes up.
+
+use super::builder::{Builder, WithoutLabels};
+use super::child::Handle;
+use super::declared::Declared;
+use super::{Metric, sealed};
+use crate::descriptor::{Descriptor, Kind};
+use crate::diagnostics::{self, Dropped};
+use crate::labels::LabelValues;
+use crate::number::Number;
+use crate::snapshot::FamilySnapshot;
+use crate::storage::AddCell;
+
+/// 2^64, the first whole number that a `u64` can't hold.
+const BEYOND_U64: f64 = 18_446_744_073_709_551_616.0;
+
+/// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
+///
+/// ```
+/// pytheus::metric! {
+///     /// Requests, by any path.
+///     static REQUESTS: Counter = "requests_total";
+/// }
+///
+/// REQUESTS.inc();
+/// REQUESTS.inc_by(2.5);
+/// assert_eq!(REQUESTS.get(), 3.5);
+///
+/// REQUESTS.inc_by(-1.0); // refused, and counted in pytheus_dropped_updates_total
+/// assert_eq!(REQUESTS.get(), 3.5);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Counter(Handle<Self>);
+
+impl Counter {
+    /// Starts to build a counter at run time.
+    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
+    #[track_caller]
+    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+        Builder::new(name.into(), help.into())
+    }
+
+    /// The counter of a declaration.
+    #[doc(hidden)]
+    pub const fn declared(declared: &'static Declared<Self>) -> Self {
+        Self(declared.own())
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.0.update(|cell| cell.add(1));
+    }
+
+    /// Adds an amount. Whole amounts are exact to 2^64.
+    ///
+    /// A negative, infinite or NaN amount is refused and counted in `pytheus_dropped_updates_total`.
+    #[inline]
+    pub fn inc_by(&self, amount: f64) {
+        if !(0.0..f64::INFINITY).contains(&amount) {
+            let negative = amount.is_sign_negative() && !amount.is_nan();
+            diagnostics::dropped(if negative { Dropped::NegativeIncrement } else { Dropped::NonFiniteIncrement });
+        } else if amount.fract() == 0.0 && amount < BEYOND_U64 {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "just checked")]
+            self.0.update(|cell| cell.add(amount as u64));
+        } else {
+            self.0.update(|cell| cell.add_float(amount));
+        }
+    }
+
+    /// Counts the errors that `work` returns, and returns what it returned.
+    ///
+    /// ```
+    /// # let errors = pytheus::metrics::Counter::new("errors_total", "Errors.").unregistered().build()?;
+    /// let parsed = errors.count_errors(|| "x".parse::<u8>());
+    /// assert!(parsed.is_err());
+    /// assert_eq!(errors.get(), 1.0);
+    /// # Ok::<(), pytheus::error::RegisterError>(())
+    /// ```
+    pub fn count_errors<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.count_errors_if(work, |_| true)
+    }
+
+    /// Counts those errors of `work` for which `counts` is true, for instance those that match a pattern.
+    ///
+    /// ```
+    /// # use std::io;
+    /// # let errors = pytheus::metrics::Counter::new("timeouts_total", "Errors.").unregistered().build()?;
+    /// let refused = || Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionRefused));
+    /// let _ = errors.count_errors_if(refused, |e| matches!(e.kind(), io::ErrorKind::TimedOut));
+    /// assert_eq!(errors.get(), 0.0);
+    /// # Ok::<(), pytheus::error::RegisterError>(())
+    /// ```
+    pub fn count_errors_if<T, E>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+        counts: impl FnOnce(&E) -> bool,
+    ) -> Result<T, E> {
+        let result = work();
+        self.count_error(&result, counts);
+        result
+    }
+
+    /// Counts the error that a future ends with. A future that is dropped or never polled counts nothing.
+    ///
+    /// ```
+    /// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn f(errors: &pytheus::metrics::Counter) -> Result<(), std::io::Error> {
+    /// errors.count_errors_future(fetch()).await
+    /// # }
+    /// ```
+    pub async fn count_errors_future<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.count_errors_future_if(work, |_| true).await
+    }
+
+    /// Counts the error that a future ends with if `counts` is true for it.
+    pub async fn count_errors_future_if<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+        counts: impl FnOnce(&E) -> bool,
+    ) -> Result<T, E> {
+        let result = work.await;
+        self.count_error(&result, counts);
+        result
+    }
+
+    fn count_error<T, E>(&self, result: &Result<T, E>, counts: impl FnOnce(&E) -> bool) {
+        if result.as_ref().err().is_some_and(counts) {
+            self.inc();
+        }
+    }
+
+    /// The value, as this process counted it. Meant for tests.
+    pub fn get(&self) -> f64 {
+        self.0.read(AddCell::get).as_f64()
+    }
+}
+
+super::series!(Counter.0);
+
+impl Metric for Counter {
+    const KIND: Kind = Kind::Counter;
+}
+
+impl sealed::Parts for Counter {
+    type Cells = AddCell;
+
+    fn cells(_: &Descriptor) -> AddCell {
+        AddCell::default()
+    }
+
+    fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
+        if let [value] = parts {
+            out.push(labels.iter(), *value);
+        }
+    }
+
+    fn from_handle(handle: Handle<Self>) -> Self {
+        Self(handle)
+    }
+}
+
+super::labelled::forward! {
+    Counter {
+        fn inc();
+        fn inc_by(amount: f64);
+        fn get() -> f64;
+        fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
+        fn count_errors_if<T, E>(
+            work: impl FnOnce() -> Result<T, E>,
+            counts: impl FnOnce(&E) -> bool
+        ) -> Result<T, E>;
+    }
+    async {
+        fn count_errors_future<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E>;
+        fn count_errors_future_if<T, E>(
+            work: impl Future<Output = Result<T, E>>,
+            counts: impl FnOnce(&E) -> bool
+        ) -> Result<T, E>;
+    }
+}

@@ -1,0 +1,137 @@
+//! A metric declared by a macro: a `static` that finds its family at the first use.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use once_cell::race::OnceRef;
+
+use super::Metric;
+use super::child::{Child, Handle};
+use super::family::{Family, FamilyCore};
+use crate::collector::Collector;
+use crate::descriptor::Descriptor;
+use crate::registry::{self, Declaration, Registry as _, Scope};
+
+/// What a declared metric is and where it counts.
+///
+/// It holds its own identity, not a registry: which family that gives is settled at the first use, without a lock
+/// for all who come later. What is found stays for the life of the program.
+pub struct Declared<M: Metric> {
+    descriptor: &'static Descriptor,
+    scope: Scope,
+    /// The label values of the series that this declaration itself stands for: none, or literals.
+    own: Option<&'static [&'static str]>,
+    family: OnceRef<'static, Family<M>>,
+    child: OnceRef<'static, Arc<Child<M::Cells>>>,
+}
+
+impl<M: Metric> Declared<M> {
+    /// A declaration; `own` are the label values of its own series, when they are all literals.
+    pub const fn new(descriptor: &'static Descriptor, scope: Scope, own: Option<&'static [&'static str]>) -> Self {
+        Self { descriptor, scope, own, family: OnceRef::new(), child: OnceRef::new() }
+    }
+
+    /// The series of the declaration itself.
+    pub const fn own(&'static self) -> Handle<M> {
+        Handle::declared(self)
+    }
+
+    /// The series of these label values, in the order of the sorted label names.
+    pub fn series<S: AsRef<str>>(&'static self, values: &[S]) -> M {
+        self.family().child(values)
+    }
+
+    /// The family.
+    #[inline]
+    pub fn family(&'static self) -> &'static Family<M> {
+        match self.family.get() {
+            Some(family) => family,
+            None => self.find_family(),
+        }
+    }
+
+    /// The description at this place; that of a shared family may differ in help and defaults.
+    pub(super) fn descriptor(&self) -> &'static Descriptor {
+        self.descriptor
+    }
+
+    #[inline]
+    pub(super) fn own_child(&'static self) -> &'static Arc<Child<M::Cells>> {
+        match self.child.get() {
+            Some(child) => child,
+            None => self.find_child(),
+        }
+    }
+
+    #[cold]
+    fn find_family(&'static self) -> &'static Family<M> {
+        self.resolve();
+        // Every way through `resolve` attaches a family.
+        self.family.get_or_init(|| leak(Family::new(self.new_core())))
+    }
+
+    #[cold]
+    fn find_child(&'static self) -> &'static Arc<Child<M::Cells>> {
+        self.child.get_or_init(|| leak(self.family().core().child(self.own.unwrap_or_default())))
+    }
+
+    fn new_core(&self) -> Arc<FamilyCore<M>> {
+        Arc::new(FamilyCore::new(self.descriptor.clone()))
+    }
+}
+
+/// For what stays as long as the program: it belongs to a `static`.
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+impl<M: Metric> Declaration for Declared<M> {
+    fn descriptor(&self) -> &'static Descriptor {
+        self.descriptor
+    }
+
+    fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    fn build(&self) -> Arc<dyn Collector> {
+        self.new_core()
+    }
+
+    fn attach(&'static self, family: Arc<dyn Collector>) {
+        let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore<M>>();
+        // A registry shares a family only with its like, so the cast holds; if not, count unseen rather than fail.
+        let core = core.unwrap_or_else(|_| self.new_core());
+        let family = self.family.get_or_init(|| leak(Family::new(core)));
+        if let Some(own) = self.own {
+            family.core().child(own);
+        }
+    }
+
+    fn resolve(&'static self) {
+        if self.family.get().is_some() {
+            return;
+        }
+        match self.scope {
+            Scope::Default => registry::resolve_default(self),
+            Scope::In(registry) => {
+                let family = self.build();
+                match registry().register(Arc::clone(&family)) {
+                    Ok(shared) => self.attach(shared),
+                    Err(error) => {
+                        crate::diagnostics::conflict(self.descriptor.name(), &error);
+                        self.attach(family);
+                    }
+                }
+            }
+            Scope::Nowhere => self.attach(self.build()),
+        }
+    }
+}
+
+impl<M: Metric> fmt::Debug for Declared<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Declared").field(&self.descriptor.name()).finish()
+    }
+}

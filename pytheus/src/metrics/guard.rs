@@ -1,0 +1,78 @@
+//! Guards: what begins when they are made, and ends when they are dropped, however that comes about.
+
+use std::time::{Duration, Instant};
+
+use super::{Gauge, Metric};
+
+/// Takes the time until it is stopped or dropped.
+pub trait Timed: Metric {
+    /// Takes note of a time.
+    fn elapsed(&self, time: Duration);
+}
+
+/// Takes the time from when it was made until it is stopped or dropped: by a return, a `?`, a panic, or a future that
+/// is dropped.
+///
+/// ```
+/// # let histogram = pytheus::metrics::Histogram::new("h", "H.").unregistered().build()?;
+/// let timer = histogram.time();
+/// let took = timer.stop(); // observes, and says how long it was
+/// assert_eq!(histogram.sum(), took.as_secs_f64());
+///
+/// histogram.time().discard(); // observes nothing
+/// assert_eq!(histogram.count(), 1);
+/// # Ok::<(), pytheus::error::RegisterError>(())
+/// ```
+#[must_use = "a timer that is dropped at once takes no time: bind it, `let _timer = ..`"]
+#[derive(Debug)]
+pub struct Timer<M: Timed> {
+    metric: Option<M>,
+    started: Instant,
+}
+
+impl<M: Timed> Timer<M> {
+    pub(super) fn start(metric: M) -> Self {
+        Self { metric: Some(metric), started: Instant::now() }
+    }
+
+    /// Takes note of the time, and returns it.
+    #[allow(clippy::must_use_candidate, reason = "stopping is the point, the time a bonus")]
+    pub fn stop(mut self) -> Duration {
+        let time = self.started.elapsed();
+        if let Some(metric) = self.metric.take() {
+            metric.elapsed(time);
+        }
+        time
+    }
+
+    /// Takes note of nothing.
+    pub fn discard(mut self) {
+        self.metric = None;
+    }
+}
+
+impl<M: Timed> Drop for Timer<M> {
+    fn drop(&mut self) {
+        if let Some(metric) = &self.metric {
+            metric.elapsed(self.started.elapsed());
+        }
+    }
+}
+
+/// Keeps a gauge one higher until it is dropped.
+#[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
+#[derive(Debug)]
+pub struct InProgress(Gauge);
+
+impl InProgress {
+    pub(super) fn start(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,100 @@
+//! How a call ended.
+
+use std::borrow::Cow;
+
+use crate::labels::LabelValue;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It returned, and not an error.
+    Ok,
+    /// It returned an error.
+    Error,
+    /// It panicked.
+    Panicked,
+    /// Its future was dropped before it was done.
+    Cancelled,
+}
+
+impl Outcome {
+    /// `ok`, `error`, `panicked` or `cancelled`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Panicked => "panicked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl LabelValue for Outcome {
+    const VALUES: Option<&'static [&'static str]> = Some(&["ok", "error", "panicked", "cancelled"]);
+
+    fn as_label(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+
+    fn into_label(self) -> Cow<'static, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+/// A returned value that knows whether it is an error.
+///
+/// `Result` does. Implement it for a type of your own, such as a reply with a status, and the attributes tell its
+/// errors from its successes; any other value is [`Outcome::Ok`].
+///
+/// ```
+/// use pytheus::metrics::HasOutcome;
+///
+/// struct Reply {
+///     status: u16,
+/// }
+///
+/// impl HasOutcome for Reply {
+///     fn is_error(&self) -> bool {
+///         self.status >= 500
+///     }
+/// }
+/// ```
+pub trait HasOutcome {
+    /// Is this an error?
+    fn is_error(&self) -> bool;
+}
+
+impl<T, E> HasOutcome for Result<T, E> {
+    fn is_error(&self) -> bool {
+        self.is_err()
+    }
+}
+
+/// Finds out whether a value knows its outcome: the method of the first trait wins by needing no further reference.
+///
+/// Called as `(&Probe(&value)).outcome()` with both traits in scope.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+#[doc(hidden)]
+pub trait ProbeOutcome {
+    fn outcome(&self) -> Outcome;
+}
+
+impl<T: HasOutcome + ?Sized> ProbeOutcome for Probe<'_, T> {
+    fn outcome(&self) -> Outcome {
+        if self.0.is_error() { Outcome::Error } else { Outcome::Ok }
+    }
+}
+
+#[doc(hidden)]
+pub trait ProbeAny {
+    fn outcome(&self) -> Outcome;
+}
+
+impl<T: ?Sized> ProbeAny for &Probe<'_, T> {
+    fn outcome(&self) -> Outcome {
+        Outcome::Ok
+    }
+}

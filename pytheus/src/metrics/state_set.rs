@@ -1,0 +1,180 @@
+//! One sample per state.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::builder::{Builder, WithoutLabels};
+use super::child::Handle;
+use super::declared::Declared;
+use super::labelled::{Complete, Labelled};
+use super::{Metric, sealed};
+use crate::descriptor::{Descriptor, Kind};
+use crate::diagnostics::{self, Dropped};
+use crate::labels::{LabelValue, LabelValues};
+use crate::number::Number;
+use crate::snapshot::FamilySnapshot;
+use crate::storage::FlagCell;
+
+/// One sample per state, 1 for those that hold: the phase of a job, the features that are on.
+///
+/// The states are an enum that derives [`LabelValue`], or strings given to the builder; at most 64. They stand under
+/// a label that is named like the metric.
+///
+/// ```
+/// use pytheus::LabelValue;
+/// use pytheus::registry::{REGISTRY, Registry};
+///
+/// #[derive(LabelValue)]
+/// enum Phase {
+///     Starting,
+///     Running,
+/// }
+///
+/// pytheus::metric! {
+///     /// What the job does.
+///     static PHASE: StateSet<Phase> = "job_phase";
+/// }
+///
+/// PHASE.set(Phase::Running);
+/// assert_eq!(REGISTRY.sample_value("job_phase", &[("job_phase", "running")]), Some(1.0));
+/// assert_eq!(REGISTRY.sample_value("job_phase", &[("job_phase", "starting")]), Some(0.0));
+/// ```
+pub struct StateSet<S: LabelValue + 'static = &'static str> {
+    handle: Handle<Self>,
+    states: PhantomData<fn(S)>,
+}
+
+impl StateSet<&'static str> {
+    /// Starts to build a state set at run time; [`Builder::states`] names the states.
+    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
+    #[track_caller]
+    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+        Builder::new(name.into(), help.into())
+    }
+}
+
+impl<S: LabelValue + 'static> StateSet<S> {
+    /// Starts to build a state set at run time, whose states are the values of `S`.
+    #[track_caller]
+    pub fn of(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+        Builder::new(name.into(), help.into()).states(S::VALUES.unwrap_or_default().iter().copied())
+    }
+
+    /// The state set of a declaration.
+    #[doc(hidden)]
+    pub const fn declared(declared: &'static Declared<Self>) -> Self {
+        Self { handle: declared.own(), states: PhantomData }
+    }
+
+    /// Makes this the only state that holds, in one step.
+    ///
+    /// Here and below, a state that the set does not have is refused and counted in `pytheus_dropped_updates_total`.
+    #[allow(clippy::needless_pass_by_value, reason = "a state is small, and reads better by value")]
+    pub fn set(&self, state: S) {
+        self.update(&state, FlagCell::raise_only);
+    }
+
+    /// Makes this state hold, whatever the others do.
+    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
+    pub fn enable(&self, state: S) {
+        self.update(&state, FlagCell::raise);
+    }
+
+    /// Makes this state not hold, whatever the others do.
+    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
+    pub fn disable(&self, state: S) {
+        self.update(&state, FlagCell::lower);
+    }
+
+    /// Does this state hold?
+    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
+    pub fn is_enabled(&self, state: S) -> bool {
+        self.place(&state).is_some_and(|place| self.handle.read(|cell| cell.is_raised(place)))
+    }
+
+    fn update(&self, state: &S, act: impl FnOnce(&FlagCell, u32)) {
+        match self.place(state) {
+            Some(place) => self.handle.update(|cell| act(cell, place)),
+            None => diagnostics::dropped(Dropped::UnknownState),
+        }
+    }
+
+    fn place(&self, state: &S) -> Option<u32> {
+        let text = state.as_label();
+        let place = self.handle.core().descriptor().states().iter().position(|known| *known == text)?;
+        u32::try_from(place).ok()
+    }
+}
+
+super::series!(StateSet<S>.handle);
+
+impl<S: LabelValue + 'static> Metric for StateSet<S> {
+    const KIND: Kind = Kind::StateSet;
+}
+
+impl<S: LabelValue + 'static> sealed::Parts for StateSet<S> {
+    type Cells = FlagCell;
+
+    fn cells(descriptor: &Descriptor) -> FlagCell {
+        FlagCell::new(descriptor.states().len())
+    }
+
+    fn samples(descriptor: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
+        for (state, held) in descriptor.states().iter().zip(parts) {
+            let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
+            out.push_part("", labels.iter(), Some(label), *held);
+        }
+    }
+
+    fn from_handle(handle: Handle<Self>) -> Self {
+        Self { handle, states: PhantomData }
+    }
+}
+
+impl<S: LabelValue + 'static> Clone for StateSet<S> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), states: PhantomData }
+    }
+}
+
+impl<S: LabelValue + 'static> fmt::Debug for StateSet<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateSet").field(&self.handle).finish()
+    }
+}
+
+/// As [`StateSet`], once every required label is given.
+impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
+    /// [`StateSet::set`] of the series of these labels.
+    pub fn set(&self, state: S)
+    where
+        L: Complete,
+    {
+        self.child().set(state);
+    }
+
+    /// [`StateSet::enable`] of the series of these labels.
+    pub fn enable(&self, state: S)
+    where
+        L: Complete,
+    {
+        self.child().enable(state);
+    }
+
+    /// [`StateSet::disable`] of the series of these labels.
+    pub fn disable(&self, state: S)
+    where
+        L: Complete,
+    {
+        self.child().disable(state);
+    }
+
+    /// [`StateSet::is_enabled`] of the series of these labels.
+    pub fn is_enabled(&self, state: S) -> bool
+    where
+        L: Complete,
+    {
+        self.child().is_enabled(state)
+    }
+}

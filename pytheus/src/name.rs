@@ -1,0 +1,113 @@
+//! Which names Prometheus accepts, as `const fn`s: the one place that knows the rules.
+//!
+//! Macros have them evaluated by the compiler, under the span of the user's own literal or constant; everything
+//! built at run time calls them as ordinary functions. Each returns what would be right instead.
+//!
+//! Source: the [data model](https://prometheus.io/docs/concepts/data_model/) of Prometheus.
+
+/// The verdict on a name or list: the reason when it is refused.
+pub(crate) type Verdict = Result<(), &'static str>;
+
+/// Does `[a-zA-Z_:][a-zA-Z0-9_:]*` match?
+pub(crate) const fn metric_name(name: &str) -> Verdict {
+    if matches_name(name, true) { Ok(()) } else { Err("invalid metric name: expected [a-zA-Z_:][a-zA-Z0-9_:]*") }
+}
+
+/// Does `[a-zA-Z_][a-zA-Z0-9_]*` match, without the `__` that Prometheus keeps for itself?
+pub(crate) const fn label_name(name: &str) -> Verdict {
+    if !matches_name(name, false) {
+        return Err("invalid label name: expected [a-zA-Z_][a-zA-Z0-9_]*");
+    }
+    let bytes = name.as_bytes();
+    if bytes.len() >= 2 && bytes[0] == b'_' && bytes[1] == b'_' {
+        return Err("invalid label name: names that start with `__` are kept for Prometheus itself");
+    }
+    Ok(())
+}
+
+/// Bounds that rise strictly, without NaN; `+Inf` may end the list and is added when missing.
+pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
+    if bounds.is_empty() {
+        return Err("a histogram needs at least one bucket: leave `buckets` out for the default eleven");
+    }
+    if bounds.len() == 1 && bounds[0] == f64::INFINITY {
+        return Err("`+Inf` alone is no bucket: name at least one finite bound");
+    }
+    let mut i = 0;
+    while i < bounds.len() {
+        if bounds[i].is_nan() {
+            return Err("a bucket bound can't be NaN");
+        }
+        if bounds[i] == f64::NEG_INFINITY {
+            return Err("a bucket bound can't be -Inf: nothing would fall into it");
+        }
+        if i > 0 && bounds[i] == bounds[i - 1] {
+            return Err("a bucket bound is given twice");
+        }
+        if i > 0 && bounds[i] < bounds[i - 1] {
+            return Err("bucket bounds must be in rising order");
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
+/// Does the name end in `_unit` (a counter's in `_unit_total`, too)? Is the unit a name itself?
+pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
+    if !matches_name(unit, false) {
+        return Err("invalid unit: expected a plural word in lower case, such as `seconds` or `bytes`");
+    }
+    let name = if counter { strip_suffix(name.as_bytes(), b"_total") } else { name.as_bytes() };
+    let unit = unit.as_bytes();
+    if name.len() > unit.len() && ends_with(name, unit) && name[name.len() - unit.len() - 1] == b'_' {
+        Ok(())
+    } else if counter {
+        Err("the name must end in its unit and `_total`, for instance `sent_bytes_total` with the unit `bytes`")
+    } else {
+        Err("the name must end in its unit, for instance `request_seconds` with the unit `seconds`")
+    }
+}
+
+/// Does the name of an info metric end in `_info`?
+pub(crate) const fn info_name(name: &str) -> Verdict {
+    if ends_with(name.as_bytes(), b"_info") { Ok(()) } else { Err("the name of an info metric must end in `_info`") }
+}
+
+const fn matches_name(name: &str, colons: bool) -> bool {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() {
+        return false;
+    }
+    let mut i = 0;
+    while i < bytes.len() {
+        let fits = match bytes[i] {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
+            b':' => colons,
+            b'0'..=b'9' => i > 0,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn strip_suffix<'a>(name: &'a [u8], suffix: &[u8]) -> &'a [u8] {
+    if ends_with(name, suffix) { name.split_at(name.len() - suffix.len()).0 } else { name }
+}
+
+const fn ends_with(text: &[u8], suffix: &[u8]) -> bool {
+    if text.len() < suffix.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < suffix.len() {
+        if text[text.len() - suffix.len() + i] != suffix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}

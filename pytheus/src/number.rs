@@ -1,0 +1,86 @@
+//! A number as it is counted: whole numbers stay whole.
+
+/// The value of a sample.
+///
+/// Whole counts are kept as integers, exact to 2^64; everything else is an `f64`.
+///
+/// ```
+/// use pytheus::snapshot::Number;
+///
+/// assert_eq!(Number::Int(3).as_f64(), 3.0);
+/// assert_eq!(Number::from(0.5) + Number::Int(1), Number::Float(1.5));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum Number {
+    /// A whole count.
+    Int(u64),
+    /// Any other number, the infinities and NaN among them.
+    Float(f64),
+}
+
+impl Number {
+    /// The number as Prometheus stores it.
+    ///
+    /// Counts above 2^53 lose their last digits here, as they do in Prometheus.
+    #[inline]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Int(n) => n as f64,
+            Self::Float(n) => n,
+        }
+    }
+}
+
+impl PartialEq for Number {
+    /// Equal values, whichever way they are kept; NaN equals nothing.
+    fn eq(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (a, b) => a.as_f64().total_cmp(&b.as_f64()).is_eq() || a.as_f64() - b.as_f64() == 0.0,
+        }
+    }
+}
+
+impl std::ops::Add for Number {
+    type Output = Self;
+
+    /// Exact for two whole numbers; the sum wraps at 2^64, which Prometheus reads as a reset.
+    fn add(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Self::Int(a.wrapping_add(b)),
+            (a, b) => Self::Float(a.as_f64() + b.as_f64()),
+        }
+    }
+}
+
+impl From<u64> for Number {
+    fn from(n: u64) -> Self {
+        Self::Int(n)
+    }
+}
+
+impl From<f64> for Number {
+    fn from(n: f64) -> Self {
+        Self::Float(n)
+    }
+}
+
+/// The shortest text that reads back as the same number: `1`, not `1.0`.
+pub(crate) fn to_text(number: f64) -> String {
+    let mut text = String::new();
+    write_float(&mut text, number);
+    text
+}
+
+/// As [`to_text`], appended.
+pub(crate) fn write_float(out: &mut String, number: f64) {
+    if number.is_nan() {
+        out.push_str("NaN");
+    } else if number.is_infinite() {
+        out.push_str(if number > 0.0 { "+Inf" } else { "-Inf" });
+    } else {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(number);
+        out.push_str(text.strip_suffix(".0").unwrap_or(text));
+    }
+}

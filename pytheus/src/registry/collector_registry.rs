@@ -1,0 +1,294 @@
+//! The registry of this crate.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{Registry, catalogue};
+use crate::backends;
+use crate::collector::Collector;
+use crate::descriptor::Descriptor;
+use crate::diagnostics;
+use crate::error::{CollectError, DescriptorError, RegisterError, ScrapeError};
+use crate::name;
+use crate::snapshot::FamilySnapshot;
+
+/// Holds collectors; may put a prefix before their names and constant labels on their samples.
+///
+/// ```
+/// use pytheus::metrics::Counter;
+/// use pytheus::registry::{CollectorRegistry, Registry};
+///
+/// let registry = CollectorRegistry::new().with_prefix("shop")?.with_labels([("region", "eu")])?;
+/// let orders = Counter::new("orders_total", "Orders.").registry(&registry).build()?;
+/// orders.inc();
+/// assert_eq!(registry.sample_value("shop_orders_total", &[("region", "eu")]), Some(1.0));
+/// # Ok::<(), pytheus::error::RegisterError>(())
+/// ```
+#[derive(Debug)]
+pub struct CollectorRegistry {
+    prefix: Option<String>,
+    labels: Vec<(String, String)>,
+    entries: RwLock<Entries>,
+}
+
+#[derive(Debug)]
+struct Entries {
+    /// By number, in the order of registration.
+    collectors: BTreeMap<u64, Entry>,
+    /// Every sample name, and the collector that gives it.
+    names: BTreeMap<String, u64>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    collector: Arc<dyn Collector>,
+    descriptors: Arc<[Descriptor]>,
+}
+
+impl CollectorRegistry {
+    /// An empty registry. Can stand in a `static`.
+    pub const fn new() -> Self {
+        Self {
+            prefix: None,
+            labels: Vec::new(),
+            entries: RwLock::new(Entries { collectors: BTreeMap::new(), names: BTreeMap::new(), next: 0 }),
+        }
+    }
+
+    /// Puts `prefix` and `_` before each name.
+    ///
+    /// # Errors
+    ///
+    /// When no metric name can start like this.
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, DescriptorError> {
+        let prefix = prefix.into();
+        name::metric_name(&prefix).map_err(|why| DescriptorError::metric_name(&prefix, why))?;
+        self.prefix = Some(prefix);
+        Ok(self)
+    }
+
+    /// Puts these labels on each sample.
+    ///
+    /// # Errors
+    ///
+    /// When a name is not a label name, or is given twice.
+    pub fn with_labels<N: Into<String>, V: Into<String>>(
+        mut self,
+        labels: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, DescriptorError> {
+        for (name, value) in labels {
+            let name = name.into();
+            let refuse = |why| DescriptorError::label_name("registry", &name, why);
+            name::label_name(&name).map_err(refuse)?;
+            if self.labels.iter().any(|(known, _)| *known == name) {
+                return Err(refuse("the label is given twice"));
+            }
+            self.labels.push((name, value.into()));
+        }
+        self.labels.sort();
+        Ok(self)
+    }
+
+    fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
+        let taken = |label: &str| {
+            descriptor.label_names().any(|own| own == label) || descriptor.kind().own_label() == Some(label)
+        };
+        match self.labels.iter().find(|(label, _)| taken(label)) {
+            Some((label, _)) => {
+                Err(RegisterError::ConstantLabel { name: descriptor.name().to_owned(), label: label.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts on the prefix and the constant labels.
+    fn dress(&self, family: &mut FamilySnapshot) {
+        if let Some(prefix) = &self.prefix {
+            family.name = format!("{prefix}_{}", family.name);
+        }
+        if !self.labels.is_empty() {
+            for sample in &mut family.samples {
+                let constant = self.labels.iter().cloned();
+                sample.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
+            }
+        }
+    }
+}
+
+impl Default for CollectorRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entries {
+    /// Who is in charge of these names: nobody, or one that they are shared with.
+    fn find(
+        &self,
+        collector: &Arc<dyn Collector>,
+        descriptors: &[Descriptor],
+    ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
+        let mut own_names = BTreeSet::new();
+        for descriptor in descriptors {
+            if let Some(entry) = self.names.get(descriptor.name()).and_then(|number| self.collectors.get(number)) {
+                if Arc::ptr_eq(&entry.collector, collector) {
+                    return Ok(Some(Arc::clone(&entry.collector)));
+                }
+                if let (Some(existing), Some(_)) = (entry.collector.as_counted(), collector.as_counted()) {
+                    let existing = existing.descriptor();
+                    return match existing.difference(descriptor) {
+                        None => Ok(Some(Arc::clone(&entry.collector))),
+                        Some("name") => Err(taken(descriptor, existing)),
+                        Some(what) => Err(duplicate(descriptor, existing, format!("their {what} differ"))),
+                    };
+                }
+            }
+            for name in descriptor.sample_names() {
+                if let Some(entry) = self.names.get(&name).and_then(|number| self.collectors.get(number)) {
+                    let existing = entry.descriptors.iter().find(|d| d.sample_names().any(|own| own == name));
+                    return Err(taken(descriptor, existing.unwrap_or(descriptor)));
+                }
+                if !own_names.insert(name) {
+                    return Err(taken(descriptor, descriptor));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
+        let number = self.next;
+        self.next += 1;
+        let names = descriptors.iter().flat_map(Descriptor::sample_names);
+        self.names.extend(names.map(|name| (name, number)));
+        self.collectors.insert(number, Entry { collector, descriptors: descriptors.into() });
+    }
+}
+
+fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
+    let difference = if new.name() == existing.name() {
+        "both give samples of this name".to_owned()
+    } else {
+        format!("a {} and a {} of these names would give samples of one name", existing.kind(), new.kind())
+    };
+    duplicate(new, existing, difference)
+}
+
+fn duplicate(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
+    RegisterError::Duplicate {
+        name: new.name().to_owned(),
+        location: new.location(),
+        existing: existing.name().to_owned(),
+        existing_location: existing.location(),
+        difference,
+    }
+}
+
+impl Registry for CollectorRegistry {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        let descriptors = collector.descriptors();
+        for descriptor in &descriptors {
+            self.check_labels(descriptor)?;
+        }
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(existing) = entries.find(&collector, &descriptors)? {
+            return Ok(existing);
+        }
+        entries.insert(Arc::clone(&collector), descriptors);
+        Ok(collector)
+    }
+
+    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
+        catalogue::resolve_elsewhere();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let number = *entries.names.get(name)?;
+        entries.names.retain(|_, holder| *holder != number);
+        entries.collectors.remove(&number).map(|entry| entry.collector)
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+        catalogue::resolve_elsewhere();
+        let entries: Vec<(Arc<dyn Collector>, Arc<[Descriptor]>)> = {
+            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            entries.collectors.values().map(|e| (Arc::clone(&e.collector), Arc::clone(&e.descriptors))).collect()
+        };
+        let counted: Vec<_> = entries.iter().filter_map(|(collector, _)| collector.as_counted()).collect();
+        let mut totals: Vec<_> = counted.iter().map(|family| family.totals()).collect();
+        backends::current().load(&mut totals)?;
+        let mut families: Vec<FamilySnapshot> =
+            counted.iter().zip(&totals).map(|(family, totals)| family.snapshot(totals)).collect();
+
+        for (collector, descriptors) in &entries {
+            if collector.as_counted().is_some() {
+                continue;
+            }
+            match collect_guarded(&**collector).and_then(|given| checked(given, descriptors)) {
+                Ok(given) => families.extend(given),
+                Err(error) => {
+                    let name = descriptors.first().map_or("", |descriptor| descriptor.name());
+                    diagnostics::collector_failed(name, &error);
+                }
+            }
+        }
+        families.iter_mut().for_each(|family| self.dress(family));
+        families.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(families)
+    }
+
+    fn prefix(&self) -> Option<Cow<'_, str>> {
+        self.prefix.as_deref().map(Cow::Borrowed)
+    }
+}
+
+fn collect_guarded(collector: &dyn Collector) -> Result<Vec<FamilySnapshot>, CollectError> {
+    catch_unwind(AssertUnwindSafe(|| collector.collect())).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        // A payload whose own drop panics must not reach the scrape.
+        std::mem::forget(panic);
+        Err(format!("it panicked: {message}").into())
+    })
+}
+
+/// Holds what a custom collector gave against what it described.
+fn checked(mut families: Vec<FamilySnapshot>, descriptors: &[Descriptor]) -> Result<Vec<FamilySnapshot>, CollectError> {
+    let mut seen = BTreeSet::new();
+    for family in &mut families {
+        let name = &family.name;
+        let described = descriptors
+            .iter()
+            .find(|d| d.name() == name && d.kind() == family.kind && d.label_names().eq(family.label_names.iter()));
+        if described.is_none() {
+            return Err(format!("it gave the family `{name}`, which is not among its descriptors").into());
+        }
+        if !seen.insert(name.clone()) {
+            return Err(format!("it gave the family `{name}` twice").into());
+        }
+        let bare_parts = !family.kind.suffixes().is_empty();
+        let mut series = BTreeSet::new();
+        for sample in &family.samples {
+            if sample.labels().any(|(label, _)| label.is_empty()) {
+                return Err(format!("`{name}`: a sample has not as many label values as there are labels").into());
+            }
+            if bare_parts && sample.suffix.is_empty() {
+                return Err(format!("`{name}`: a {} is given by its parts, not by a single value", family.kind).into());
+            }
+            let key: Vec<_> = sample.labels().filter(|(_, value)| !value.is_empty()).collect();
+            if !series.insert((sample.suffix, key)) {
+                return Err(format!("`{name}`: two samples have the same labels").into());
+            }
+        }
+        let own_label = family.kind.own_label();
+        family.samples.sort_by(|a, b| {
+            let key = |label: &(&str, &str)| Some(label.0) != own_label;
+            a.labels().filter(key).cmp(b.labels().filter(key))
+        });
+    }
+    Ok(families)
+}

@@ -1,0 +1,97 @@
+//! Which families a scrape shows.
+//!
+//! Declared metrics show in [`REGISTRY`] by themselves. It is a proxy: [`RegistryProxy::set_registry`] swaps what
+//! stands behind it at any time, and declared metrics follow. Further [`CollectorRegistry`]s stand side by side with it,
+//! and a metric may be in more than one.
+
+mod catalogue;
+mod collector_registry;
+mod proxy;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub(crate) use catalogue::resolve_default;
+#[doc(hidden)]
+pub use catalogue::{Declaration, Registration, Scope};
+pub use collector_registry::CollectorRegistry;
+pub use proxy::{REGISTRY, RegistryProxy};
+
+use crate::collector::Collector;
+use crate::error::{RegisterError, ScrapeError};
+use crate::snapshot::FamilySnapshot;
+
+/// Holds collectors and collects them.
+pub trait Registry: Send + Sync {
+    /// Adds a collector, and returns the one that is now in charge of its names.
+    ///
+    /// That is another one when the registry has the same metric already: same name and same description. The two then
+    /// share it. Registering a collector again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a different metric has one of the names; the error names both places.
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError>;
+
+    /// Takes out the collector that has this name, with all its families; `None` when there is none.
+    ///
+    /// Its metrics go on counting and can be registered again.
+    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>>;
+
+    /// All families, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// When the totals can't be had: never a part of them.
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError>;
+
+    /// What stands before each name, joined by `_`.
+    fn prefix(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The value of a sample, by its full name (`latency_seconds_count`) and its labels in any order.
+    ///
+    /// Meant for tests: it collects everything.
+    ///
+    /// ```
+    /// use pytheus::registry::{REGISTRY, Registry};
+    ///
+    /// pytheus::metric! {
+    ///     /// Jobs that are done.
+    ///     static JOBS: Counter = "jobs_total" { labels: { queue } };
+    /// }
+    ///
+    /// JOBS.queue("mail").inc();
+    /// assert_eq!(REGISTRY.sample_value("jobs_total", &[("queue", "mail")]), Some(1.0));
+    /// assert_eq!(REGISTRY.sample_value("jobs_total", &[("queue", "fax")]), None);
+    /// ```
+    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let families = self.collect().ok()?;
+        let mut samples = families.iter().flat_map(|family| {
+            family
+                .samples()
+                .iter()
+                .filter(|sample| name.strip_prefix(family.name()).is_some_and(|suffix| suffix == sample.suffix()))
+        });
+        samples.find(|sample| sample.has_labels(labels)).map(|sample| sample.value().as_f64())
+    }
+}
+
+impl<R: Registry + ?Sized> Registry for Arc<R> {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        (**self).register(collector)
+    }
+
+    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
+        (**self).unregister(name)
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+        (**self).collect()
+    }
+
+    fn prefix(&self) -> Option<Cow<'_, str>> {
+        (**self).prefix()
+    }
+}

@@ -1,0 +1,144 @@
+//! The global registry: a proxy whose registry can be swapped.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::catalogue::default_families;
+use super::{CollectorRegistry, Registry};
+use crate::collector::Collector;
+use crate::diagnostics;
+use crate::error::{RegisterError, ScrapeError};
+use crate::snapshot::FamilySnapshot;
+
+/// The global registry, in which declared metrics show by themselves.
+///
+/// ```
+/// use pytheus::registry::{REGISTRY, Registry};
+///
+/// pytheus::metric! {
+///     /// Requests, by any path.
+///     static REQUESTS: Counter = "requests_total";
+/// }
+///
+/// assert_eq!(REGISTRY.sample_value("requests_total", &[]), Some(0.0));
+/// ```
+pub static REGISTRY: RegistryProxy = RegistryProxy { current: RwLock::new(None) };
+
+/// The type of [`REGISTRY`]: passes everything on to a registry that can be swapped.
+pub struct RegistryProxy {
+    current: RwLock<Option<Current>>,
+}
+
+#[derive(Clone)]
+struct Current {
+    registry: Arc<dyn Registry>,
+    /// How many of the declared families it has been given.
+    adopted: usize,
+}
+
+impl Current {
+    fn new(registry: Arc<dyn Registry>) -> Self {
+        if let Err(error) = registry.register(diagnostics::collector()) {
+            diagnostics::conflict("pytheus", &error);
+        }
+        let mut current = Self { registry, adopted: 0 };
+        current.adopt();
+        current
+    }
+
+    /// Gives the registry the declared families that it does not have; true when there were any.
+    fn adopt(&mut self) -> bool {
+        let fresh = default_families(self.adopted);
+        for family in &fresh {
+            let refused = match self.registry.register(Arc::clone(family)) {
+                Ok(shown) if Arc::ptr_eq(&shown, family) => None,
+                Ok(other) => Some(taken_at_run_time(family, &other)),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = refused {
+                diagnostics::conflict(&name_of(&**family), &error);
+            }
+        }
+        self.adopted += fresh.len();
+        !fresh.is_empty()
+    }
+}
+
+/// A registry brought a metric of the same description along: its numbers are not those of the declared one.
+fn taken_at_run_time(declared: &Arc<dyn Collector>, other: &Arc<dyn Collector>) -> RegisterError {
+    let describe = |collector: &Arc<dyn Collector>| collector.descriptors().into_iter().next();
+    let name = name_of(&**declared);
+    RegisterError::Duplicate {
+        location: describe(declared).map_or_else(crate::location::Location::caller, |d| d.location()),
+        existing: name.clone(),
+        existing_location: describe(other).map_or_else(crate::location::Location::caller, |d| d.location()),
+        difference: "the registry had a metric of this name before it was set".to_owned(),
+        name,
+    }
+}
+
+fn name_of(collector: &dyn Collector) -> String {
+    collector.descriptors().first().map(|d| d.name().to_owned()).unwrap_or_default()
+}
+
+impl RegistryProxy {
+    /// Swaps the registry, and returns the one that stood here before.
+    ///
+    /// Declared metrics show in the new one from now on. Metrics built at run time stay where they were registered.
+    /// A declared metric whose name the new registry has already is left out, counted and reported.
+    ///
+    /// ```
+    /// use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
+    ///
+    /// REGISTRY.set_registry(CollectorRegistry::new().with_prefix("shop")?);
+    /// assert_eq!(REGISTRY.prefix().as_deref(), Some("shop"));
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn set_registry(&self, registry: impl Registry + 'static) -> Arc<dyn Registry> {
+        let previous = self.current();
+        // Outside the lock: a registry of the user's own may do as it likes.
+        let next = Current::new(Arc::new(registry));
+        let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        slot.replace(next).map_or(previous, |current| current.registry)
+    }
+
+    fn current(&self) -> Arc<dyn Registry> {
+        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut current = known.unwrap_or_else(|| {
+            let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            slot.get_or_insert_with(|| Current::new(Arc::new(CollectorRegistry::new()))).clone()
+        });
+        if current.adopt() {
+            let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(slot) = slot.as_mut().filter(|slot| Arc::ptr_eq(&slot.registry, &current.registry)) {
+                slot.adopted = slot.adopted.max(current.adopted);
+            }
+        }
+        current.registry
+    }
+}
+
+impl Registry for RegistryProxy {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        self.current().register(collector)
+    }
+
+    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
+        self.current().unregister(name)
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+        self.current().collect()
+    }
+
+    fn prefix(&self) -> Option<Cow<'_, str>> {
+        self.current().prefix().map(|prefix| Cow::Owned(prefix.into_owned()))
+    }
+}
+
+impl fmt::Debug for RegistryProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryProxy").field("prefix", &self.prefix()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Plain data between collecting and encoding: collectors give it, encoders see nothing else.
+
+use std::borrow::Cow;
+
+use crate::descriptor::{Descriptor, Kind};
+pub use crate::number::Number;
+
+/// A family at one moment: what stands behind one `# TYPE` line.
+///
+/// ```
+/// use pytheus::descriptor::{Descriptor, Kind};
+/// use pytheus::snapshot::FamilySnapshot;
+///
+/// let descriptor = Descriptor::new(Kind::Gauge, "disk_free_bytes", "Free space.")?.with_labels(["disk"])?;
+/// let mut disks = FamilySnapshot::new(&descriptor);
+/// disks.push(["sda"], 2.5e11);
+/// # Ok::<(), pytheus::error::DescriptorError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FamilySnapshot {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Option<String>,
+    pub(crate) label_names: Vec<String>,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// One line of output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    pub(crate) suffix: &'static str,
+    pub(crate) labels: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    pub(crate) value: Number,
+}
+
+impl FamilySnapshot {
+    /// A family without samples.
+    pub fn new(descriptor: &Descriptor) -> Self {
+        Self {
+            name: descriptor.name().to_owned(),
+            help: descriptor.help().to_owned(),
+            kind: descriptor.kind(),
+            unit: descriptor.unit().map(str::to_owned),
+            label_names: descriptor.label_names().map(str::to_owned).collect(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// Adds a sample; the label values stand in the order of the *sorted* label names.
+    ///
+    /// A sample with too few or too many values is malformed: the scrape leaves its family out and counts it.
+    pub fn push<V: AsRef<str>>(&mut self, label_values: impl IntoIterator<Item = V>, value: impl Into<Number>) {
+        self.push_part("", label_values, None, value.into());
+    }
+
+    /// Adds a sample of a part of a series: its suffix, and the label that the part brings (`le`).
+    pub(crate) fn push_part<V: AsRef<str>>(
+        &mut self,
+        suffix: &'static str,
+        label_values: impl IntoIterator<Item = V>,
+        part_label: Option<(Cow<'static, str>, Cow<'static, str>)>,
+        value: Number,
+    ) {
+        let mut names = self.label_names.iter();
+        let mut labels: Vec<_> = label_values
+            .into_iter()
+            .map(|value| {
+                // A missing name shows as an empty one, which no label can have.
+                let name = names.next().cloned().unwrap_or_default();
+                (Cow::Owned(name), Cow::Owned(value.as_ref().to_owned()))
+            })
+            .collect();
+        labels.extend(names.map(|_| (Cow::Borrowed(""), Cow::Borrowed(""))));
+        labels.extend(part_label);
+        self.samples.push(Sample { suffix, labels, value });
+    }
+
+    /// The full name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the metric means.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The unit, when one was given.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// The samples, the parts of one series next to each other.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+}
+
+impl Sample {
+    /// What is appended to the name of the family: nothing, or `_bucket`, `_sum`, `_count`.
+    pub fn suffix(&self) -> &'static str {
+        self.suffix
+    }
+
+    /// Names and values. An empty value is the same as the label being absent, and encoders leave it out.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The value.
+    pub fn value(&self) -> Number {
+        self.value
+    }
+
+    /// Does the sample carry exactly these labels, whatever their order, empty values being absent?
+    pub fn has_labels(&self, wanted: &[(&str, &str)]) -> bool {
+        let present = |(_, value): &(&str, &str)| !value.is_empty();
+        self.labels().filter(present).count() == wanted.iter().copied().filter(present).count()
+            && wanted.iter().copied().filter(present).all(|label| self.labels().any(|own| own == label))
+    }
+}
