@@ -4,6 +4,7 @@
 pub use std::borrow::Cow;
 
 pub use inventory;
+pub use pytheus_macros::metric;
 
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::labels::{LabelSpec, LabelValue};

@@ -21,3 +21,12 @@ mod storage;
 pub mod __private;
 
 pub use labels::{LabelSpec, LabelValue, LabelValues, Labels};
+pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
+
+/// Declares one or many metrics as statics.
+#[macro_export]
+macro_rules! metric {
+    ($($declarations:tt)*) => {
+        $crate::__private::metric! { crate = $crate; $($declarations)* }
+    };
+}

@@ -1,0 +1,1 @@
+//! Examples of pytheus: see the files beside this one.
