@@ -25,7 +25,7 @@ macro_rules! __submit {
 pub use crate::__submit as submit;
 
 /// Calls the body of a function. Taking it as `FnOnce` lets it return what it borrows from its arguments.
-#[inline(always)]
+#[inline]
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
@@ -99,9 +99,7 @@ pub mod check {
     }
 
     pub const fn limit(limit: usize) {
-        if limit == 0 {
-            panic!("a limit of 0 would allow no series");
-        }
+        assert!(limit > 0, "a limit of 0 would allow no series");
     }
 
     pub const fn states(values: Option<&'static [&'static str]>) -> &'static [&'static str] {
@@ -123,11 +121,10 @@ pub mod check {
             }
             i += 1;
         }
-        if product > MAX_ZERO_SERIES {
-            panic!(
-                "these labels have more than 1000 combinations, too many to expose at zero: add `zeros = false` to \
-                 expose a series when it is first counted"
-            );
-        }
+        assert!(
+            product <= MAX_ZERO_SERIES,
+            "these labels have more than 1000 combinations, too many to expose at zero: add `zeros = false` to expose \
+             a series when it is first counted"
+        );
     }
 }

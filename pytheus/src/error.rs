@@ -123,6 +123,54 @@ impl fmt::Display for LabelError {
 
 impl Error for LabelError {}
 
+/// Two metrics that would give samples of one name, and can't share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    pub(crate) name: String,
+    pub(crate) location: Location,
+    pub(crate) existing: String,
+    pub(crate) existing_location: Location,
+    pub(crate) difference: String,
+}
+
+impl Duplicate {
+    /// The metric that was to be registered.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was declared.
+    pub fn location(&self) -> Location {
+        self.location
+    }
+
+    /// The metric that has the name already.
+    pub fn existing(&self) -> &str {
+        &self.existing
+    }
+
+    /// Where that was declared.
+    pub fn existing_location(&self) -> Location {
+        self.existing_location
+    }
+
+    /// What differs between them.
+    pub fn difference(&self) -> &str {
+        &self.difference
+    }
+}
+
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, location, existing, existing_location, difference } = self;
+        write!(
+            f,
+            "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
+             {difference}; rename one of them, or declare both alike to share one metric"
+        )
+    }
+}
+
 /// A metric or collector that a registry does not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -130,18 +178,7 @@ pub enum RegisterError {
     /// The description itself is not acceptable.
     Descriptor(DescriptorError),
     /// A sample name is taken by a metric that differs.
-    Duplicate {
-        /// The metric that was to be registered.
-        name: String,
-        /// Where it was declared.
-        location: Location,
-        /// The metric that has the name already.
-        existing: String,
-        /// Where that was declared.
-        existing_location: Location,
-        /// What differs between them.
-        difference: String,
-    },
+    Duplicate(Box<Duplicate>),
     /// A label of the metric is also a constant label of the registry.
     ConstantLabel {
         /// The metric.
@@ -155,11 +192,7 @@ impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Descriptor(error) => error.fmt(f),
-            Self::Duplicate { name, location, existing, existing_location, difference } => write!(
-                f,
-                "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
-                 {difference}; rename one of them, or declare both alike to share one metric"
-            ),
+            Self::Duplicate(duplicate) => duplicate.fmt(f),
             Self::ConstantLabel { name, label } => write!(
                 f,
                 "metric `{name}`: its label `{label}` is also a constant label of the registry; rename one of them"

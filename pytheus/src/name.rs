@@ -26,6 +26,7 @@ pub(crate) const fn label_name(name: &str) -> Verdict {
 }
 
 /// Bounds that rise strictly, without NaN; `+Inf` may end the list and is added when missing.
+#[allow(clippy::float_cmp, reason = "bounds are compared as they are given")]
 pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
     if bounds.is_empty() {
         return Err("a histogram needs at least one bucket: leave `buckets` out for the default eleven");

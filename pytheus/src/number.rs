@@ -36,7 +36,8 @@ impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         match (*self, *other) {
             (Self::Int(a), Self::Int(b)) => a == b,
-            (a, b) => a.as_f64().total_cmp(&b.as_f64()).is_eq() || a.as_f64() - b.as_f64() == 0.0,
+            #[allow(clippy::float_cmp, reason = "equality is what is asked for")]
+            (a, b) => a.as_f64() == b.as_f64(),
         }
     }
 }

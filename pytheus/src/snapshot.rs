@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::descriptor::{Descriptor, Kind};
+use crate::number;
 pub use crate::number::Number;
 
 /// A family at one moment: what stands behind one `# TYPE` line.
@@ -52,6 +53,42 @@ impl FamilySnapshot {
     /// A sample with too few or too many values is malformed: the scrape leaves its family out and counts it.
     pub fn push<V: AsRef<str>>(&mut self, label_values: impl IntoIterator<Item = V>, value: impl Into<Number>) {
         self.push_part("", label_values, None, value.into());
+    }
+
+    /// Adds a histogram series: its upper bounds with how many values fell into each (not cumulative), how many lay
+    /// above all of them, and the sum of all values.
+    ///
+    /// ```
+    /// # use pytheus::descriptor::{Descriptor, Kind};
+    /// # use pytheus::snapshot::FamilySnapshot;
+    /// let descriptor = Descriptor::new(Kind::Histogram, "gc_seconds", "Collections.")?.with_buckets([0.01, 0.1])?;
+    /// let mut pauses = FamilySnapshot::new(&descriptor);
+    /// pauses.push_histogram([""; 0], [(0.01, 3), (0.1, 1)], 0, 0.07);
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn push_histogram<V: AsRef<str>>(
+        &mut self,
+        label_values: impl IntoIterator<Item = V>,
+        buckets: impl IntoIterator<Item = (f64, u64)>,
+        above: u64,
+        sum: f64,
+    ) {
+        let values: Vec<V> = label_values.into_iter().collect();
+        let buckets = buckets.into_iter().map(|(bound, count)| (Cow::Owned(number::to_text(bound)), count));
+        let mut total = Number::Int(0);
+        for (bound, count) in buckets.chain([(Cow::Borrowed("+Inf"), above)]) {
+            total = total + Number::Int(count);
+            self.push_part("_bucket", &values, Some((Cow::Borrowed("le"), bound)), total);
+        }
+        self.push_part("_sum", &values, None, sum.into());
+        self.push_part("_count", &values, None, total);
+    }
+
+    /// Adds a summary series: how many values, and their sum.
+    pub fn push_summary<V: AsRef<str>>(&mut self, label_values: impl IntoIterator<Item = V>, count: u64, sum: f64) {
+        let values: Vec<V> = label_values.into_iter().collect();
+        self.push_part("_sum", &values, None, sum.into());
+        self.push_part("_count", &values, None, count.into());
     }
 
     /// Adds a sample of a part of a series: its suffix, and the label that the part brings (`le`).

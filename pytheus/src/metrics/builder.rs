@@ -11,7 +11,7 @@ use super::family::{Family, FamilyCore};
 use super::{Gauge, Histogram, Metric, StateSet};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::error::{DescriptorError, RegisterError};
+use crate::error::{DescriptorError, Duplicate, RegisterError};
 use crate::labels::{LabelSpec, LabelValue};
 use crate::location::Location;
 use crate::name;
@@ -144,13 +144,13 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         let descriptor = shared.descriptors().into_iter().next();
         (shared as Arc<dyn Any + Send + Sync>).downcast().map_err(|_| {
             let existing = descriptor.as_ref().unwrap_or_else(|| core.descriptor());
-            RegisterError::Duplicate {
+            RegisterError::Duplicate(Box::new(Duplicate {
                 name: core.descriptor().name().to_owned(),
                 location: core.descriptor().location(),
                 existing: existing.name().to_owned(),
                 existing_location: existing.location(),
                 difference: "their types differ".to_owned(),
-            }
+            }))
         })
     }
 }

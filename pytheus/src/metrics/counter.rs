@@ -77,6 +77,10 @@ impl Counter {
     /// assert_eq!(errors.get(), 1.0);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
     pub fn count_errors<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.count_errors_if(work, |_| true)
     }
@@ -91,6 +95,10 @@ impl Counter {
     /// assert_eq!(errors.get(), 0.0);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
     pub fn count_errors_if<T, E>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
@@ -109,11 +117,19 @@ impl Counter {
     /// errors.count_errors_future(fetch()).await
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
     pub async fn count_errors_future<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.count_errors_future_if(work, |_| true).await
     }
 
     /// Counts the error that a future ends with if `counts` is true for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
     pub async fn count_errors_future_if<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>>,

@@ -32,7 +32,9 @@ pub(crate) trait Key {
 
 impl<S: AsRef<str>> Key for [S] {
     fn visit(&self, see: &mut dyn FnMut(&str)) {
-        self.iter().for_each(|value| see(value.as_ref()));
+        for value in self {
+            see(value.as_ref());
+        }
     }
 }
 

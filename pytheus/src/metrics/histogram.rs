@@ -1,6 +1,5 @@
 //! Observations, counted in buckets.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::{Metric, sealed};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValues;
-use crate::number::{self, Number};
+use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{BucketCells, Cells};
 
@@ -142,15 +141,13 @@ impl sealed::Parts for Histogram {
     }
 
     fn samples(descriptor: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        let Some((sum, counts)) = parts.split_last() else { return };
-        let bounds = descriptor.buckets().iter().map(|bound| Cow::Owned(number::to_text(*bound)));
-        let mut total = Number::Int(0);
-        for (bound, count) in bounds.chain([Cow::Borrowed("+Inf")]).zip(counts) {
-            total = total + *count;
-            out.push_part("_bucket", labels.iter(), Some((Cow::Borrowed("le"), bound)), total);
-        }
-        out.push_part("_sum", labels.iter(), None, *sum);
-        out.push_part("_count", labels.iter(), None, total);
+        let Some((sum, [counts @ .., above])) = parts.split_last() else { return };
+        let whole = |number: &Number| match *number {
+            Number::Int(count) => count,
+            Number::Float(_) => 0,
+        };
+        let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(whole));
+        out.push_histogram(labels.iter(), buckets, whole(above), sum.as_f64());
     }
 
     fn from_handle(handle: Handle<Self>) -> Self {

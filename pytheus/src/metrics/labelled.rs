@@ -100,6 +100,7 @@ macro_rules! forward {
     ) => {
         impl<L> $crate::metrics::Labelled<$metric, L> {
             $(
+                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($name), "`] of the series of these labels.")]
                 #[inline]
                 pub fn $name $(<$($t),+>)? (&self, $($arg: $ty),*) $(-> $ret)?
@@ -110,6 +111,7 @@ macro_rules! forward {
                 }
             )*
             $($(
+                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
                 pub async fn $aname $(<$($at),+>)? (&self, $($aarg: $aty),*) -> $aret
                 where
@@ -238,6 +240,7 @@ impl<M: Metric, L> Labelled<M, L> {
     }
 }
 
+#[allow(clippy::expl_impl_clone_on_copy, reason = "a derive would ask for `M: Copy`")]
 impl<M: Metric, L: Clone> Clone for Labelled<M, L> {
     fn clone(&self) -> Self {
         Self { declared: self.declared, labels: self.labels.clone() }

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Registry, catalogue};
+use super::{Registry, catalogue, custom};
 use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
-use crate::error::{CollectError, DescriptorError, RegisterError, ScrapeError};
+use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
 use crate::name;
 use crate::snapshot::FamilySnapshot;
 
@@ -42,7 +41,7 @@ struct Entries {
     next: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     collector: Arc<dyn Collector>,
     descriptors: Arc<[Descriptor]>,
@@ -178,13 +177,13 @@ fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
 }
 
 fn duplicate(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
-    RegisterError::Duplicate {
+    RegisterError::Duplicate(Box::new(Duplicate {
         name: new.name().to_owned(),
         location: new.location(),
         existing: existing.name().to_owned(),
         existing_location: existing.location(),
         difference,
-    }
+    }))
 }
 
 impl Registry for CollectorRegistry {
@@ -211,21 +210,18 @@ impl Registry for CollectorRegistry {
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
         catalogue::resolve_elsewhere();
-        let entries: Vec<(Arc<dyn Collector>, Arc<[Descriptor]>)> = {
+        let entries: Vec<Entry> = {
             let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-            entries.collectors.values().map(|e| (Arc::clone(&e.collector), Arc::clone(&e.descriptors))).collect()
+            entries.collectors.values().cloned().collect()
         };
-        let counted: Vec<_> = entries.iter().filter_map(|(collector, _)| collector.as_counted()).collect();
+        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
         let mut totals: Vec<_> = counted.iter().map(|family| family.totals()).collect();
         backends::current().load(&mut totals)?;
         let mut families: Vec<FamilySnapshot> =
             counted.iter().zip(&totals).map(|(family, totals)| family.snapshot(totals)).collect();
 
-        for (collector, descriptors) in &entries {
-            if collector.as_counted().is_some() {
-                continue;
-            }
-            match collect_guarded(&**collector).and_then(|given| checked(given, descriptors)) {
+        for Entry { collector, descriptors } in entries.iter().filter(|entry| entry.collector.as_counted().is_none()) {
+            match custom::collect(&**collector, descriptors) {
                 Ok(given) => families.extend(given),
                 Err(error) => {
                     let name = descriptors.first().map_or("", |descriptor| descriptor.name());
@@ -233,7 +229,9 @@ impl Registry for CollectorRegistry {
                 }
             }
         }
-        families.iter_mut().for_each(|family| self.dress(family));
+        for family in &mut families {
+            self.dress(family);
+        }
         families.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(families)
     }
@@ -241,54 +239,4 @@ impl Registry for CollectorRegistry {
     fn prefix(&self) -> Option<Cow<'_, str>> {
         self.prefix.as_deref().map(Cow::Borrowed)
     }
-}
-
-fn collect_guarded(collector: &dyn Collector) -> Result<Vec<FamilySnapshot>, CollectError> {
-    catch_unwind(AssertUnwindSafe(|| collector.collect())).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        // A payload whose own drop panics must not reach the scrape.
-        std::mem::forget(panic);
-        Err(format!("it panicked: {message}").into())
-    })
-}
-
-/// Holds what a custom collector gave against what it described.
-fn checked(mut families: Vec<FamilySnapshot>, descriptors: &[Descriptor]) -> Result<Vec<FamilySnapshot>, CollectError> {
-    let mut seen = BTreeSet::new();
-    for family in &mut families {
-        let name = &family.name;
-        let described = descriptors
-            .iter()
-            .find(|d| d.name() == name && d.kind() == family.kind && d.label_names().eq(family.label_names.iter()));
-        if described.is_none() {
-            return Err(format!("it gave the family `{name}`, which is not among its descriptors").into());
-        }
-        if !seen.insert(name.clone()) {
-            return Err(format!("it gave the family `{name}` twice").into());
-        }
-        let bare_parts = !family.kind.suffixes().is_empty();
-        let mut series = BTreeSet::new();
-        for sample in &family.samples {
-            if sample.labels().any(|(label, _)| label.is_empty()) {
-                return Err(format!("`{name}`: a sample has not as many label values as there are labels").into());
-            }
-            if bare_parts && sample.suffix.is_empty() {
-                return Err(format!("`{name}`: a {} is given by its parts, not by a single value", family.kind).into());
-            }
-            let key: Vec<_> = sample.labels().filter(|(_, value)| !value.is_empty()).collect();
-            if !series.insert((sample.suffix, key)) {
-                return Err(format!("`{name}`: two samples have the same labels").into());
-            }
-        }
-        let own_label = family.kind.own_label();
-        family.samples.sort_by(|a, b| {
-            let key = |label: &(&str, &str)| Some(label.0) != own_label;
-            a.labels().filter(key).cmp(b.labels().filter(key))
-        });
-    }
-    Ok(families)
 }

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod collector_registry;
+mod custom;
 mod proxy;
 
 use std::borrow::Cow;

@@ -8,7 +8,8 @@ use super::catalogue::default_families;
 use super::{CollectorRegistry, Registry};
 use crate::collector::Collector;
 use crate::diagnostics;
-use crate::error::{RegisterError, ScrapeError};
+use crate::error::{Duplicate, RegisterError, ScrapeError};
+use crate::location::Location;
 use crate::snapshot::FamilySnapshot;
 
 /// The global registry, in which declared metrics show by themselves.
@@ -69,13 +70,13 @@ impl Current {
 fn taken_at_run_time(declared: &Arc<dyn Collector>, other: &Arc<dyn Collector>) -> RegisterError {
     let describe = |collector: &Arc<dyn Collector>| collector.descriptors().into_iter().next();
     let name = name_of(&**declared);
-    RegisterError::Duplicate {
-        location: describe(declared).map_or_else(crate::location::Location::caller, |d| d.location()),
+    RegisterError::Duplicate(Box::new(Duplicate {
+        location: describe(declared).map_or_else(Location::caller, |d| d.location()),
         existing: name.clone(),
-        existing_location: describe(other).map_or_else(crate::location::Location::caller, |d| d.location()),
+        existing_location: describe(other).map_or_else(Location::caller, |d| d.location()),
         difference: "the registry had a metric of this name before it was set".to_owned(),
         name,
-    }
+    }))
 }
 
 fn name_of(collector: &dyn Collector) -> String {
