@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::child::Handle;
-use super::family::{Family, FamilyCore};
+use super::core::FamilyCore;
+use super::family::Family;
 use super::{Gauge, Histogram, Metric, StateSet};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, GaugeMode, Kind};

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use super::Metric;
+use super::core::FamilyCore;
 use super::declared::Declared;
-use super::family::FamilyCore;
 use crate::collector::Collector;
 use crate::labels::LabelValues;
 use crate::storage::Cells;

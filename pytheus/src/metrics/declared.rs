@@ -8,7 +8,8 @@ use once_cell::race::OnceRef;
 
 use super::Metric;
 use super::child::{Child, Handle};
-use super::family::{Family, FamilyCore};
+use super::core::FamilyCore;
+use super::family::Family;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Registry as _, Scope};

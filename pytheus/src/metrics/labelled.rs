@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Metric;
+use super::core::Key;
 use super::declared::Declared;
-use super::family::{Family, Key, Partial};
+use super::family::{Family, Partial};
 use crate::collector::Collector;
 use crate::error::LabelError;
 use crate::labels::{LabelSpec, LabelValue, Labels};

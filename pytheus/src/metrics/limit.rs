@@ -58,10 +58,14 @@ impl Limit {
         if values.iter().any(|value| value == OTHER) {
             return self.series < most;
         }
+        let share = most / 16;
+        if self.series < most - share {
+            return true;
+        }
         let kept = match self.kept {
             Some((series, kept)) if series == self.series => kept,
             _ => {
-                let kept = self.to_keep(existing).min(most / 16);
+                let kept = self.to_keep(existing).min(share);
                 self.kept = Some((self.series, kept));
                 kept
             }

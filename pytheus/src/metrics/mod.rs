@@ -6,6 +6,7 @@
 mod builder;
 mod call;
 mod child;
+mod core;
 mod counter;
 mod declared;
 mod family;

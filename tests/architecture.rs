@@ -1,0 +1,106 @@
+//! The house keeps its order: modules import only from the levels above them, files stay short, `unsafe` in one room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules of the house from the ground up, as the crate docs list them: each imports only from those before it.
+const ORDER: [&str; 17] = [
+    "number",
+    "name",
+    "location",
+    "error",
+    "labels",
+    "descriptor",
+    "storage",
+    "snapshot",
+    "backends",
+    "collector",
+    "diagnostics",
+    "registry",
+    "metrics",
+    "exposition",
+    "testing",
+    "__private",
+    "lib",
+];
+
+fn sources(package: &str) -> Vec<PathBuf> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).expect("the sources are there") {
+            let path = entry.expect("an entry can be read").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    assert!(found.len() > 3, "{} has sources", root.display());
+    found
+}
+
+/// The module of the first level that a file belongs to.
+fn module_of(path: &Path) -> String {
+    let mut parts = path.iter().skip_while(|part| *part != "src").skip(1);
+    let first = Path::new(parts.next().expect("a file stands in src"));
+    first.file_stem().expect("it has a name").to_string_lossy().into_owned()
+}
+
+fn place_of(module: &str) -> usize {
+    ORDER
+        .iter()
+        .position(|known| *known == module)
+        .unwrap_or_else(|| panic!("module `{module}` has no place yet: add it here and to the table in the crate docs"))
+}
+
+#[test]
+fn a_module_imports_only_from_those_before_it() {
+    let mut wrong = Vec::new();
+    for path in sources("pytheus") {
+        let module = module_of(&path);
+        let text = fs::read_to_string(&path).expect("a source can be read");
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for (at, _) in line.match_indices("crate::") {
+                // `$crate::` stands in what a macro writes elsewhere.
+                if line[..at].ends_with('$') {
+                    continue;
+                }
+                let rest = &line[at + "crate::".len()..];
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let imported = &rest[..end];
+                if ORDER.contains(&imported) && imported != module && place_of(imported) > place_of(&module) {
+                    wrong.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports from a later module:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_one_idea() {
+    let long: Vec<_> = ["pytheus", "pytheus-macros"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|path| (fs::read_to_string(&path).expect("a source can be read").lines().count(), path))
+        .filter(|(lines, path)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "split these: {long:?}");
+}
+
+#[test]
+fn unsafe_code_stands_in_storage_alone() {
+    let is_unsafe = |line: &str| {
+        let code = line.trim_start();
+        !code.starts_with("//") && ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| code.contains(word))
+    };
+    let outside: Vec<_> = sources("pytheus")
+        .into_iter()
+        .filter(|path| module_of(path) != "storage")
+        .filter(|path| fs::read_to_string(path).expect("a source can be read").lines().any(is_unsafe))
+        .collect();
+    assert!(outside.is_empty(), "unsafe code outside storage: {outside:?}");
+}
