@@ -1,4 +1,247 @@
-//! Prometheus instrumentation driven by macros.
+//! Prometheus instrumentation driven by macros: annotate a function or declare a metric, and it can be scraped.
+//!
+//! - [Quickstart](#quickstart)
+//! - [The types](#the-types)
+//! - [Labels](#labels)
+//! - [Functions](#functions)
+//! - [The registry](#the-registry)
+//! - [Exposition](#exposition)
+//! - [Custom collectors](#custom-collectors)
+//! - [What can go wrong](#what-can-go-wrong)
+//! - [In your tests](#in-your-tests)
+//! - [How a number travels](#how-a-number-travels)
+//! - [Coming from Python](#coming-from-python)
+//!
+//! # Quickstart
+//!
+//! ```
+//! use pytheus::exposition::generate_metrics;
+//! use pytheus::{histogram, metric};
+//!
+//! metric! {
+//!     /// Time an endpoint takes to respond.
+//!     pub static HTTP_REQUEST_DURATION_SECONDS: Histogram = "http_request_duration_seconds";
+//! }
+//!
+//! fn home() -> &'static str {
+//!     let _timer = HTTP_REQUEST_DURATION_SECONDS.time();
+//!     "hello world!"
+//! }
+//!
+//! #[histogram(HTTP_REQUEST_DURATION_SECONDS)]
+//! async fn slow() -> &'static str {
+//!     "hello world! from slow!"
+//! }
+//!
+//! home();
+//! let text = generate_metrics()?;
+//! assert!(text.contains("http_request_duration_seconds_count 1\n"));
+//! # Ok::<(), pytheus::error::ScrapeError>(())
+//! ```
+//!
+//! Serve what [`generate_metrics`](exposition::generate_metrics) returns under `/metrics` with the content type
+//! [`PROMETHEUS_CONTENT_TYPE`](exposition::PROMETHEUS_CONTENT_TYPE); answer 503 when it is an `Err`. The example
+//! `quickstart` does it with axum.
+//!
+//! # The types
+//!
+//! | type | for | as a scrape shows it |
+//! |---|---|---|
+//! | [`Counter`](metrics::Counter) | what only goes up: requests, errors, bytes | one sample |
+//! | [`Gauge`](metrics::Gauge) | what goes up and down: queue lengths, work in progress | one sample |
+//! | [`Histogram`](metrics::Histogram) | distributions: durations, sizes | `_bucket`, `_sum`, `_count` |
+//! | [`Summary`](metrics::Summary) | averages, at the least cost | `_sum`, `_count` |
+//! | [`Info`](metrics::Info) | facts: version, commit | one sample, 1 |
+//! | [`StateSet`](metrics::StateSet) | states, those of an enum | one sample per state, 0 or 1 |
+//!
+//! Each can be declared by [`metric!`], written by an attribute on a function, or built at run time:
+//! `Counter::new(name, help).labels(..).build()?`. A name stands in the output as it stands in the source, so that it
+//! can be found with grep: nothing is appended but the suffixes above. End counters in `_total`.
+//!
+//! A metric without labels that was never touched is exposed at zero.
+//!
+//! # Labels
+//!
+//! ```
+//! use pytheus::{LabelValue, metric};
+//!
+//! #[derive(LabelValue)]
+//! enum Method {
+//!     Get,
+//!     Post,
+//! }
+//!
+//! metric! {
+//!     /// Hits of a page.
+//!     static PAGE_HITS: Counter = "page_hits_total" { labels: { method: Method, status = "200", region } };
+//! }
+//!
+//! // One method per label, in any order; `status` has a default.
+//! PAGE_HITS.method(Method::Get).region("eu").inc();
+//!
+//! // Partial: keep it, finish it later. `None` is the empty value, which is the same as the label being absent.
+//! let get = PAGE_HITS.method(Method::Get);
+//! get.region(None::<&str>).status("404").inc_by(2.0);
+//!
+//! // Names known only at run time: a Result, whose error names what is missing or unknown.
+//! PAGE_HITS.labels([("method", "get"), ("region", "us")])?.inc();
+//! let error = PAGE_HITS.labels([("metod", "get")]).unwrap_err();
+//! assert_eq!(error.missing(), ["method", "region"]);
+//! assert_eq!(error.unknown(), ["metod"]);
+//! # Ok::<(), pytheus::error::LabelError>(())
+//! ```
+//!
+//! - A handle that still misses a required label has no `inc`: `PAGE_HITS.region("eu").inc()` is the compile error
+//!   *a required label has no value yet: `Unset<method>`*.
+//! - A series is its label values by name. The order they are given in does not matter, and an explicit value equal to
+//!   the default is the same series.
+//! - When every label is a closed set, such as a derived enum, all combinations are exposed at zero from the first
+//!   scrape, up to 1,000 of them; `zeros: false` turns that off.
+//! - A label named like a method of the handle is set with `label_` before it: `label_time(..)`. One named like a
+//!   keyword is written `r#type`.
+//! - `limit: 100` bounds the series: beyond it, the label with the most distinct values becomes `__other__`, and
+//!   `pytheus_label_overflow_total` names it.
+//! - `remove`, `retain` and `clear` take series out. An update through a handle that still refers to one brings it
+//!   back, from zero.
+//!
+//! # Functions
+//!
+//! ```
+//! use pytheus::{counter, gauge, histogram};
+//!
+//! # struct Money { currency: &'static str }
+//! # struct Receipt;
+//! # #[derive(Debug)]
+//! # enum ChargeError { Declined, Network }
+//! /// Time that a charge takes.
+//! #[histogram(name = "charge_seconds", buckets = [0.05, 0.1, 0.25, 1.0], labels(currency = amount.currency, outcome))]
+//! #[gauge(name = "charges_in_progress", help = "Charges in progress.", track_inprogress)]
+//! #[counter(name = "charges_declined_total", help = "Charges declined.", on = Err(ChargeError::Declined))]
+//! async fn charge(amount: Money) -> Result<Receipt, ChargeError> {
+//!     // ..
+//! #   if amount.currency.is_empty() { Err(ChargeError::Network) } else { Ok(Receipt) }
+//! }
+//! ```
+//!
+//! [`#[counter]`](macro@counter), [`#[gauge]`](macro@gauge), [`#[histogram]`](macro@histogram) and
+//! [`#[summary]`](macro@summary) never change a signature, and stack. They know how a call ends: ok, error, panicked,
+//! or cancelled, when a future is dropped before it is done. A future that is never polled counts nothing.
+//!
+//! # The registry
+//!
+//! Declared metrics show in [`REGISTRY`](registry::REGISTRY) by themselves. What stands behind it can be swapped:
+//!
+//! ```
+//! use pytheus::registry::{CollectorRegistry, REGISTRY};
+//!
+//! REGISTRY.set_registry(CollectorRegistry::new().with_prefix("shop")?.with_labels([("region", "eu")])?);
+//! # Ok::<(), pytheus::error::DescriptorError>(())
+//! ```
+//!
+//! Two declarations of one name that describe the same metric share it: same kind, labels, unit, buckets, states and
+//! mode; the first by crate, file and line gives the help. When they differ, building at run time is an error that
+//! names both places; of two declared ones the first keeps the name, the other counts unseen, and that is reported
+//! once and counted in `pytheus_registration_conflicts_total`.
+//!
+//! **Metrics in a library.** A dependency that is not named anywhere in the source of a program is not linked into it,
+//! and neither are its metrics, without a warning. A crate that holds nothing but metrics needs one line where it is
+//! used: `use that_crate as _;`.
+//!
+//! # Exposition
+//!
+//! Prometheus text 0.0.4, in a reproducible order: families by name, series by label values, labels by name.
+//! [`generate_metrics_from`](exposition::generate_metrics_from) writes a registry of your own.
+//!
+//! # Custom collectors
+//!
+//! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
+//! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
+//!
+//! # What can go wrong
+//!
+//! Declaring, labelling by name, registering and scraping return typed [errors](error). Counting does not: a value that
+//! can't be counted is refused, and [counted itself](diagnostics). Nothing here panics in a request.
+//!
+//! # In your tests
+//!
+//! [`sample_value`](registry::Registry::sample_value) reads a sample, [`assert_metric!`] checks a change:
+//!
+//! ```
+//! # pytheus::metric! {
+//! #     /// Orders.
+//! #     static ORDERS: Counter = "orders_total" { labels: { kind } };
+//! # }
+//! pytheus::assert_metric!("orders_total" { kind = "book" } += 1, {
+//!     ORDERS.kind("book").inc();
+//! });
+//! ```
+//!
+//! # How a number travels
+//!
+//! ```text
+//! #[histogram(name = "job_seconds", labels(queue = job.queue()))]   pytheus-macros: parse -> check -> expand
+//! fn run(job: &Job) -> Result<(), Error> { .. }
+//!       | writes, inside the function:
+//!       v
+//! static DESCRIPTOR: Descriptor  (const-built; each argument checked)  descriptor, name
+//! static DECLARED: Declared<Histogram>                                 metrics::declared
+//! inventory::submit!(Registration(&DECLARED))                          registry::catalogue
+//!       | a call: labels -> child (one series), then                   metrics::core
+//!       v
+//! child.observe(0.31)  ->  cells                                       storage
+//! ===== a scrape ==============================================================
+//! totals of each family: label values and numbered parts               collector::Counted
+//! backend.load(totals)    where the totals live: here, in this process backends
+//!       v
+//! FamilySnapshot { name, help, kind, samples }                         snapshot
+//!       v
+//! Prometheus text                                                      exposition
+//! ```
+//!
+//! **Cells count here; a backend says where the totals live.** A static holds its own identity, not a registry: which
+//! family it counts in is settled at its first use.
+//!
+//! The modules from the ground up; each imports only from those before it:
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `number`, `name`, `location`, [`error`] | numbers, the rules for names, places in the source, what can go wrong |
+//! | `labels`, [`descriptor`] | label values, the key of a series; what a metric is |
+//! | `storage` | cells; knows no metric |
+//! | [`snapshot`] | plain data between collecting and encoding |
+//! | `backends` | where totals live; sees keys and numbers, never a metric type |
+//! | [`collector`], [`diagnostics`] | whatever can give snapshots; the library's own counts |
+//! | [`registry`] | what a scrape shows; does not know `metrics` |
+//! | [`metrics`] | families, the types, guards, outcomes |
+//! | [`exposition`], [`testing`] | snapshots into bytes; help for tests |
+//!
+//! # Coming from Python
+//!
+//! | pytheus (Python) | here | the difference, and why |
+//! |---|---|---|
+//! | `Counter(name, description)` | [`metric!`], or `Counter::new(name, help).build()?` | a static needs no constructor call and is exposed from the first scrape |
+//! | `required_labels=[..]` | `labels: { a, b }`, or `.labels([..])` | a missing label is a compile error, or an `Err` that names it |
+//! | `default_labels={..}` | `a = "x"`, or `.default_labels([..])` | an explicit value equal to the default is the same series |
+//! | `metric.labels({..})` | `METRIC.a("x").b("y")`, or `.labels([..])?` | names are methods |
+//! | partial labels | the same, kept in a variable; `.partial([..])?` | |
+//! | `UnobservableMetricException` | does not compile, or [`LabelError`](error::LabelError) | found before it runs |
+//! | `LabelValidationException`, `BucketException` | compile errors, or [`DescriptorError`](error::DescriptorError) | |
+//! | `inc(-1)` raises `ValueError` | refused, counted in `pytheus_dropped_updates_total` | counting never fails in a request |
+//! | `with histogram.time():` | `let _timer = HISTOGRAM.time();` | also `stop` and `discard` |
+//! | `@histogram` | `#[histogram(HISTOGRAM)]` | |
+//! | `with counter.count_exceptions():`, `@counter` | [`count_errors`](metrics::Counter::count_errors), `#[counter(COUNTER, on = error)]` | errors are values |
+//! | `count_exceptions(ValueError)` | [`count_errors_if`](metrics::Counter::count_errors_if), `on = Err(MyError::Value)` | a predicate or a pattern |
+//! | `gauge.track_inprogress()`, `@gauge(track_inprogress=True)` | the same, `#[gauge(GAUGE, track_inprogress)]` | also right on a panic and a dropped future |
+//! | `@gauge` | `#[gauge(GAUGE, time)]` | said aloud |
+//! | `registry=None` | `.unregistered()`, `registry: none` | |
+//! | duplicate name: a warning, the first stays | the same metric is shared, a different one is an error | nothing is lost silently |
+//! | `REGISTRY.set_registry(r)` | the same | declared metrics follow |
+//! | `CollectorRegistry(prefix=..)` | `CollectorRegistry::new().with_prefix(..)?` | also constant labels |
+//! | `CustomCollector` | [`Collector`](collector::Collector), [`collector_fn`](collector::collector_fn) | prefix applies; names are known up front |
+//! | `generate_metrics()` | [`generate_metrics()?`](exposition::generate_metrics) | a `Result`: answer 503 |
+//! | `PROMETHEUS_CONTENT_TYPE` | the same | |
+//! | `make_wsgi_app()` | a handler of your web framework | see the example `quickstart` |
+//! | `load_backend()` | not yet | one process for now |
 
 pub mod collector;
 pub mod descriptor;
@@ -30,3 +273,8 @@ macro_rules! metric {
         $crate::__private::metric! { crate = $crate; $($declarations)* }
     };
 }
+
+/// The README's program is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -2,27 +2,37 @@
 
 use std::fmt;
 
-/// Where a metric was declared.
+/// Where a metric was declared. Ordered by crate, file and line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    module: &'static str,
+    krate: &'static str,
     file: &'static str,
     line: u32,
     column: u32,
 }
 
 impl Location {
-    /// A place in the source.
+    /// A place in the source, by the path of its module.
     #[doc(hidden)]
     pub const fn new(module: &'static str, file: &'static str, line: u32, column: u32) -> Self {
-        Self { module, file, line, column }
+        Self { krate: crate_of(module), file, line, column }
+    }
+
+    /// The file, as the compiler was given it.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> u32 {
+        self.line
     }
 
     /// The caller's place.
     #[track_caller]
     pub(crate) const fn caller() -> Self {
         let place = std::panic::Location::caller();
-        Self { module: "", file: place.file(), line: place.line(), column: place.column() }
+        Self { krate: "", file: place.file(), line: place.line(), column: place.column() }
     }
 }
 
@@ -30,4 +40,14 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
+}
+
+/// `a` of `a::b::c`.
+const fn crate_of(module: &'static str) -> &'static str {
+    let bytes = module.as_bytes();
+    let mut end = 0;
+    while end < bytes.len() && bytes[end] != b':' {
+        end += 1;
+    }
+    module.split_at(end).0
 }

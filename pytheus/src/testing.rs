@@ -1,6 +1,6 @@
 //! Help for your own tests.
 //!
-//! [`Registry::sample_value`](crate::registry::Registry::sample_value) reads a sample; [`assert_metric!`] checks what a
+//! [`Registry::sample_value`] reads a sample; [`assert_metric!`] checks what a
 //! block of code changes. Declared metrics live as long as the process, and tests of one file share it: check changes,
 //! not totals, or use a label value of the test's own.
 //!
