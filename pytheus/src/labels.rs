@@ -143,6 +143,12 @@ impl LabelSpec {
         self
     }
 
+    /// The same with a closed set of values.
+    pub(crate) fn of_values(mut self, values: Option<&'static [&'static str]>) -> Self {
+        self.values = values;
+        self
+    }
+
     /// A label as a macro writes it.
     #[doc(hidden)]
     pub const fn declared(

@@ -56,7 +56,8 @@ struct Spec {
     help: String,
     namespace: Option<String>,
     unit: Option<String>,
-    labels: Vec<String>,
+    labels: Vec<(String, Option<&'static [&'static str]>)>,
+    zeros: bool,
     defaults: Vec<(String, Cow<'static, str>)>,
     buckets: Option<Vec<f64>>,
     states: Vec<&'static str>,
@@ -75,6 +76,7 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
                 namespace: None,
                 unit: None,
                 labels: Vec::new(),
+                zeros: true,
                 defaults: Vec::new(),
                 buckets: None,
                 states: Vec::new(),
@@ -91,8 +93,34 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
 impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// Names the labels, which every series must give.
     pub fn labels<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
-        self.spec.labels.extend(names.into_iter().map(Into::into));
+        self.spec.labels.extend(names.into_iter().map(|name| (name.into(), None)));
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
+    }
+
+    /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
+    ///
+    /// When every label has a closed set, all combinations are exposed at zero, up to
+    /// [`MAX_ZERO_SERIES`](crate::descriptor::MAX_ZERO_SERIES) of them; beyond that, series appear when they are first
+    /// counted.
+    ///
+    /// ```
+    /// use pytheus::metrics::Counter;
+    /// use pytheus::registry::{REGISTRY, Registry};
+    ///
+    /// let cached = Counter::new("lookups_total", "Look-ups.").label_of::<bool>("cached").build()?;
+    /// cached.labels([("cached", true)])?.inc();
+    /// assert_eq!(REGISTRY.sample_value("lookups_total", &[("cached", "false")]), Some(0.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn label_of<V: LabelValue>(mut self, name: impl Into<String>) -> Builder<'r, M, WithLabels> {
+        self.spec.labels.push((name.into(), V::VALUES));
+        Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
+    }
+
+    /// Whether closed sets of labels are exposed at zero; they are, unless told otherwise.
+    pub fn zeros(mut self, zeros: bool) -> Self {
+        self.spec.zeros = zeros;
+        self
     }
 
     /// Gives some of the labels a value that stands when none is given.
@@ -215,9 +243,9 @@ impl Spec {
         }
         let mut descriptor = Descriptor::new(kind, name, self.help)?;
         descriptor.location = self.location;
-        for label in self.labels {
+        for (label, values) in self.labels {
             let default = self.defaults.iter().find(|(name, _)| *name == label).map(|(_, value)| value.clone());
-            let spec = LabelSpec::required(Cow::Owned(label));
+            let spec = LabelSpec::required(Cow::Owned(label)).of_values(values);
             descriptor.add_label(match default {
                 Some(value) => spec.with_default(value),
                 None => spec,
@@ -247,6 +275,7 @@ impl Spec {
         }
         descriptor.limit = self.limit;
         descriptor.mode = self.mode;
+        descriptor.zeros = self.zeros;
         Ok(descriptor)
     }
 }

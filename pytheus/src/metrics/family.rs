@@ -58,6 +58,15 @@ impl<M: Metric> Family<M> {
         self.partial(labels)?.finish()
     }
 
+    /// The series of the defaults, for a metric whose labels all have one.
+    ///
+    /// # Errors
+    ///
+    /// When a label has no default.
+    pub fn defaults(&self) -> Result<M, LabelError> {
+        self.labels([("", ""); 0])
+    }
+
     /// Some of the labels; the rest follows later, on a handle that can be kept.
     ///
     /// # Errors

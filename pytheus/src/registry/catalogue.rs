@@ -9,6 +9,7 @@ use super::collector_registry::CollectorRegistry;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
+use crate::error::RegisterError;
 
 /// Where a declared metric is exposed.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,8 @@ struct Catalogue {
     families: Vec<Arc<dyn Collector>>,
     /// By address: who has been given a family.
     known: HashSet<usize>,
+    /// To be reported once the lock is released: a reporter may count in a declared metric.
+    conflicts: Vec<(&'static str, RegisterError)>,
 }
 
 static CATALOGUE: Mutex<Option<Catalogue>> = Mutex::new(None);
@@ -89,7 +92,7 @@ impl Catalogue {
                 declaration.attach(shared);
             }
             Err(error) => {
-                diagnostics::conflict(declaration.descriptor().name(), &error);
+                self.conflicts.push((declaration.descriptor().name(), error));
                 declaration.attach(family);
             }
         }
@@ -113,11 +116,19 @@ impl Catalogue {
 
 fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
     let mut slot = CATALOGUE.lock().unwrap_or_else(PoisonError::into_inner);
-    act(slot.get_or_insert_with(|| Catalogue {
+    let catalogue = slot.get_or_insert_with(|| Catalogue {
         names: CollectorRegistry::new(),
         families: Vec::new(),
         known: HashSet::new(),
-    }))
+        conflicts: Vec::new(),
+    });
+    let result = act(catalogue);
+    let conflicts = std::mem::take(&mut catalogue.conflicts);
+    drop(slot);
+    for (metric, error) in conflicts {
+        diagnostics::conflict(metric, &error);
+    }
+    result
 }
 
 /// Gives a declaration of the default scope its family, and all others theirs on the way.

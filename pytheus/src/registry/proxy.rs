@@ -106,9 +106,11 @@ impl RegistryProxy {
 
     fn current(&self) -> Arc<dyn Registry> {
         let known = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        // Without the lock throughout: a reporter, or a registry of the user's own, may come back here.
         let mut current = known.unwrap_or_else(|| {
+            let fresh = Current::new(Arc::new(CollectorRegistry::new()));
             let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            slot.get_or_insert_with(|| Current::new(Arc::new(CollectorRegistry::new()))).clone()
+            slot.get_or_insert(fresh).clone()
         });
         if current.adopt() {
             let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
