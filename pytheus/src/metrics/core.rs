@@ -64,9 +64,7 @@ impl<M: Metric> FamilyCore<M> {
             children: RwLock::new(Children { table: HashTable::new(), limit }),
             hasher: RandomState::default(),
         };
-        for values in core.zero_series() {
-            core.child(&values[..]);
-        }
+        core.clear();
         core
     }
 
@@ -92,12 +90,7 @@ impl<M: Metric> FamilyCore<M> {
                 return Arc::clone(child);
             }
             if admitted || children.admit(&values) {
-                let child = Arc::new(Child::new(
-                    LabelValues::from_slice(&values.iter().map(String::as_str).collect::<Vec<_>>()),
-                    M::cells(&self.descriptor),
-                ));
-                children.insert(hash, &self.hasher, Arc::clone(&child));
-                return child;
+                return children.add(self, hash, &values);
             }
             match children.limit.collapse(&mut values) {
                 Some(label) => {
@@ -155,18 +148,25 @@ impl<M: Metric> FamilyCore<M> {
         }
     }
 
-    /// Removes all children; those that are there from the start begin again at zero.
+    /// Removes all children; those that are there from the start begin again at zero, in the same step.
     pub(super) fn clear(&self) {
+        let zeros = self.zero_series();
         let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        let Children { table, limit } = &mut *children;
-        for child in table.drain() {
-            child.retire();
-            limit.removed(&child.values);
+        children.remove_all();
+        for values in zeros {
+            // Whatever the limit keeps free for others: there are never more of these than it allows.
+            let hash = self.hash(&values[..]);
+            if children.table.find(hash, |child| matches(child, &values[..])).is_none() {
+                children.add(self, hash, &values);
+            }
         }
-        drop(children);
-        for values in self.zero_series() {
-            self.child(&values[..]);
-        }
+    }
+
+    /// Makes a child of these values the only one, and acts on its cells before anyone can see it.
+    pub(super) fn replace_all(&self, with: &LabelValues, act: impl FnOnce(&M::Cells)) {
+        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
+        children.remove_all();
+        act(&children.add(self, self.hash(with), &with.to_vec()).cells);
     }
 
     fn children_now(&self) -> Vec<Arc<Child<M::Cells>>> {
@@ -211,6 +211,20 @@ impl<M: Metric> FamilyCore<M> {
 impl<M: Metric> Children<M> {
     fn admit(&mut self, values: &[String]) -> bool {
         self.limit.admits(self.table.iter().map(|child| &child.values), values)
+    }
+
+    fn add<S: AsRef<str>>(&mut self, core: &FamilyCore<M>, hash: u64, values: &[S]) -> Arc<Child<M::Cells>> {
+        let values = LabelValues::from_slice(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        let child = Arc::new(Child::new(values, M::cells(&core.descriptor)));
+        self.insert(hash, &core.hasher, Arc::clone(&child));
+        child
+    }
+
+    fn remove_all(&mut self) {
+        for child in self.table.drain() {
+            child.retire();
+            self.limit.removed(&child.values);
+        }
     }
 
     fn insert(&mut self, hash_of: u64, hasher: &RandomState, child: Arc<Child<M::Cells>>) {

@@ -45,10 +45,7 @@ impl Info {
 
     /// States the facts, in place of those stated before.
     pub fn set(&self) {
-        self.0.update(|cell| cell.raise(0));
-        let core = self.0.core();
-        let own = core.labels(self.0.values());
-        core.retain(|labels| labels.iter().eq(own.iter()));
+        self.0.core().replace_all(self.0.values(), |cell| cell.raise(0));
     }
 
     /// Are these the facts?
