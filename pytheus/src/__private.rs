@@ -68,40 +68,55 @@ pub const fn joined(bytes: &[u8]) -> &str {
 }
 
 /// Checks that the compiler runs, each under the span of what the user wrote. They panic with what would be right.
+///
+/// Tracking the caller keeps this file out of the error: it shows the user's line alone.
 pub mod check {
     use crate::descriptor::{MAX_STATES, MAX_ZERO_SERIES};
     use crate::name::{self, Verdict};
 
+    #[track_caller]
     const fn hold(verdict: Verdict) {
         if let Err(why) = verdict {
             panic!("{}", why);
         }
     }
 
+    #[track_caller]
     pub const fn metric_name(name: &str) {
         hold(name::metric_name(name));
     }
 
+    #[track_caller]
     pub const fn info_name(name: &str) {
         hold(name::info_name(name));
     }
 
+    #[track_caller]
+    pub const fn state_set_name(name: &str) {
+        hold(name::state_set_name(name));
+    }
+
+    #[track_caller]
     pub const fn label_name(name: &str) {
         hold(name::label_name(name));
     }
 
+    #[track_caller]
     pub const fn buckets(bounds: &[f64]) {
         hold(name::buckets(bounds));
     }
 
+    #[track_caller]
     pub const fn unit(name: &str, unit: &str, counter: bool) {
         hold(name::unit(name, unit, counter));
     }
 
+    #[track_caller]
     pub const fn limit(limit: usize) {
         assert!(limit > 0, "a limit of 0 would allow no series");
     }
 
+    #[track_caller]
     pub const fn states(values: Option<&'static [&'static str]>) -> &'static [&'static str] {
         match values {
             Some(values) if values.len() <= MAX_STATES => values,
@@ -111,6 +126,7 @@ pub mod check {
     }
 
     /// The sizes of the closed sets of a metric all of whose labels have one.
+    #[track_caller]
     pub const fn zero_series(sets: &[Option<&'static [&'static str]>]) {
         let mut product: usize = 1;
         let mut i = 0;

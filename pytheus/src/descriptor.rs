@@ -136,9 +136,12 @@ impl Descriptor {
     ) -> Result<Self, DescriptorError> {
         let name = name.into();
         name::metric_name(&name).map_err(|why| DescriptorError::metric_name(&name, why))?;
-        if kind == Kind::Info {
-            name::info_name(&name).map_err(|why| DescriptorError::metric_name(&name, why))?;
+        match kind {
+            Kind::Info => name::info_name(&name),
+            Kind::StateSet => name::state_set_name(&name),
+            _ => Ok(()),
         }
+        .map_err(|why| DescriptorError::metric_name(&name, why))?;
         let buckets: &'static [f64] = if kind == Kind::Histogram { &DEFAULT_BUCKETS } else { &[] };
         Ok(Self {
             name,
@@ -221,11 +224,14 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// When there is none, one is given twice, or there are more than [`MAX_STATES`].
+    /// When there is none, one is empty or given twice, or there are more than [`MAX_STATES`].
     pub(crate) fn with_states(mut self, states: Vec<&'static str>) -> Result<Self, DescriptorError> {
         let refuse = |why| DescriptorError::states(&self.name, why);
         if states.is_empty() {
             return Err(refuse("a state set needs at least one state"));
+        }
+        if states.contains(&"") {
+            return Err(refuse("a state can't be empty"));
         }
         if states.len() > MAX_STATES {
             return Err(refuse("a state set has at most 64 states"));

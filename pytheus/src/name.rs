@@ -74,6 +74,16 @@ pub(crate) const fn info_name(name: &str) -> Verdict {
     if ends_with(name.as_bytes(), b"_info") { Ok(()) } else { Err("the name of an info metric must end in `_info`") }
 }
 
+/// Can a label have the name of the state set, as that of its states does?
+pub(crate) const fn state_set_name(name: &str) -> Verdict {
+    if label_name(name).is_ok() {
+        Ok(())
+    } else {
+        Err("invalid name of a state set: its states stand under a label of that name, which has no `:` and does not \
+             start with `__`")
+    }
+}
+
 const fn matches_name(name: &str, colons: bool) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() {

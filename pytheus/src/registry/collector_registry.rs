@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::{Registry, catalogue, custom};
 use crate::backends;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
 use crate::name;
@@ -91,22 +91,41 @@ impl CollectorRegistry {
         Ok(self)
     }
 
+    fn full_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        self.prefix.as_ref().map_or(Cow::Borrowed(name), |prefix| Cow::Owned(format!("{prefix}_{name}")))
+    }
+
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
-        let taken = |label: &str| {
-            descriptor.label_names().any(|own| own == label) || descriptor.kind().own_label() == Some(label)
-        };
-        match self.labels.iter().find(|(label, _)| taken(label)) {
-            Some((label, _)) => {
-                Err(RegisterError::ConstantLabel { name: descriptor.name().to_owned(), label: label.clone() })
+        let name = descriptor.name();
+        let states = (descriptor.kind() == Kind::StateSet).then(|| self.full_name(name));
+        if let Some(label) = &states {
+            name::state_set_name(label).map_err(|why| DescriptorError::metric_name(label, why))?;
+            if descriptor.label_names().any(|own| own == label) {
+                let why = "the states stand under a label of this name, with the prefix of the registry";
+                return Err(DescriptorError::label_name(name, label, why).into());
             }
+        }
+        let brought = descriptor.kind().own_label().or(states.as_deref());
+        let taken = |label: &str| descriptor.label_names().any(|own| own == label) || brought == Some(label);
+        match self.labels.iter().find(|(label, _)| taken(label)) {
+            Some((label, _)) => Err(RegisterError::ConstantLabel { name: name.to_owned(), label: label.clone() }),
             None => Ok(()),
         }
     }
 
     /// Puts on the prefix and the constant labels.
     fn dress(&self, family: &mut FamilySnapshot) {
-        if let Some(prefix) = &self.prefix {
-            family.name = format!("{prefix}_{}", family.name);
+        if self.prefix.is_some() {
+            let name = self.full_name(&family.name).into_owned();
+            if family.kind == Kind::StateSet {
+                // The label of the states is named like the family.
+                for (label, _) in family.samples.iter_mut().flat_map(|sample| &mut sample.labels) {
+                    if *label == family.name {
+                        *label = Cow::Owned(name.clone());
+                    }
+                }
+            }
+            family.name = name;
         }
         if !self.labels.is_empty() {
             for sample in &mut family.samples {
