@@ -1,0 +1,239 @@
+//! Counters and gauges: every method, and what is refused.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::error::Error;
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pytheus::exposition::generate_metrics_from;
+use pytheus::metrics::{Counter, Gauge};
+use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+/// The only line of a family without labels, less its name.
+fn text_of(registry: &CollectorRegistry, name: &str) -> Result<String, Box<dyn Error>> {
+    let text = generate_metrics_from(registry)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(str::to_owned).ok_or_else(|| format!("no `{name}` in:\n{text}").into())
+}
+
+fn dropped(reason: &str) -> f64 {
+    REGISTRY.sample_value("pytheus_dropped_updates_total", &[("reason", reason)]).unwrap_or(0.0)
+}
+
+#[test]
+fn a_counter_starts_at_zero_and_is_exposed_before_it_counts() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let counter = Counter::new("starts_total", "Starts.").registry(&registry).build()?;
+    assert_eq!(counter.get(), 0.0);
+    let text = generate_metrics_from(&registry)?;
+    assert_eq!(text, "# HELP starts_total Starts.\n# TYPE starts_total counter\nstarts_total 0\n");
+    Ok(())
+}
+
+#[test]
+fn whole_amounts_stay_exact_beyond_what_an_f64_holds() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let counter = Counter::new("exact_total", "Exact.").registry(&registry).build()?;
+    // 2^53 = 9 * 10^15 + 7_199_254_740_992, after which an f64 skips every other whole number.
+    for _ in 0..9 {
+        counter.inc_by(1e15);
+    }
+    counter.inc_by(7_199_254_740_992.0);
+    assert_eq!(text_of(&registry, "exact_total")?, "9007199254740992");
+    counter.inc();
+    assert_eq!(text_of(&registry, "exact_total")?, "9007199254740993");
+    for _ in 0..10 {
+        counter.inc_by(1.0);
+    }
+    assert_eq!(text_of(&registry, "exact_total")?, "9007199254741003");
+    Ok(())
+}
+
+#[test]
+fn a_counter_is_exact_up_to_the_last_u64() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let counter = Counter::new("last_total", "Last.").registry(&registry).build()?;
+    counter.inc_by(9_223_372_036_854_775_808.0);
+    counter.inc_by(9_223_372_036_854_774_784.0);
+    for _ in 0..1023 {
+        counter.inc();
+    }
+    assert_eq!(text_of(&registry, "last_total")?, u64::MAX.to_string());
+    Ok(())
+}
+
+#[test]
+fn an_amount_beyond_u64_is_counted_as_a_float() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let counter = Counter::new("huge_total", "Huge.").registry(&registry).build()?;
+    counter.inc_by(18_446_744_073_709_551_616.0);
+    counter.inc_by(1e300);
+    assert_eq!(counter.get(), 1e300);
+    assert_eq!(text_of(&registry, "huge_total")?.parse(), Ok(1e300));
+    Ok(())
+}
+
+#[test]
+fn fractions_and_whole_amounts_add_up() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let counter = Counter::new("mixed_total", "Mixed.").registry(&registry).build()?;
+    counter.inc();
+    counter.inc_by(0.5);
+    counter.inc_by(2.25);
+    counter.inc_by(0.0);
+    counter.inc_by(-0.0);
+    assert_eq!(counter.get(), 3.75);
+    assert_eq!(text_of(&registry, "mixed_total")?, "3.75");
+    counter.inc_by(0.25);
+    assert_eq!(text_of(&registry, "mixed_total")?, "4");
+    counter.inc_by(f64::MIN_POSITIVE);
+    assert_eq!(counter.get(), 4.0);
+    Ok(())
+}
+
+#[test]
+fn amounts_that_no_counter_can_take_are_refused_and_counted_by_reason() -> TestResult {
+    let counter = Counter::new("refuses_total", "Refuses.").unregistered().build()?;
+    counter.inc_by(2.5);
+    let before = (dropped("negative_increment"), dropped("non_finite_increment"));
+    for negative in [-1.0, -0.001, f64::MIN, f64::NEG_INFINITY] {
+        counter.inc_by(negative);
+    }
+    for not_finite in [f64::NAN, -f64::NAN, f64::INFINITY] {
+        counter.inc_by(not_finite);
+    }
+    let after = (dropped("negative_increment"), dropped("non_finite_increment"));
+    assert_eq!(counter.get(), 2.5);
+    assert_eq!((after.0 - before.0, after.1 - before.1), (4.0, 3.0));
+    Ok(())
+}
+
+#[test]
+fn the_errors_of_a_closure_are_counted_and_handed_on() -> TestResult {
+    let counter = Counter::new("errors_total", "Errors.").unregistered().build()?;
+    assert_eq!(counter.count_errors(|| "7".parse::<u8>())?, 7);
+    assert_eq!(counter.get(), 0.0);
+    assert!(counter.count_errors(|| "x".parse::<u8>()).is_err());
+    assert_eq!(counter.get(), 1.0);
+    Ok(())
+}
+
+#[test]
+fn only_the_errors_that_match_are_counted() -> TestResult {
+    let counter = Counter::new("timeouts_total", "Timeouts.").unregistered().build()?;
+    for kind in [io::ErrorKind::TimedOut, io::ErrorKind::NotFound, io::ErrorKind::TimedOut] {
+        let timed_out = |error: &io::Error| matches!(error.kind(), io::ErrorKind::TimedOut);
+        let result = counter.count_errors_if(|| Err::<(), _>(io::Error::from(kind)), timed_out);
+        assert_eq!(result.map_err(|error| error.kind()), Err(kind));
+    }
+    assert_eq!(counter.get(), 2.0);
+    Ok(())
+}
+
+#[test]
+fn a_panic_in_a_closure_whose_errors_are_counted_passes_through() -> TestResult {
+    let counter = Counter::new("panics_total", "Panics.").unregistered().build()?;
+    let work = || counter.count_errors::<(), ()>(|| panic!("on purpose"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
+    assert_eq!(counter.get(), 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_gauge_goes_up_and_down_and_is_set() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let gauge = Gauge::new("level", "Level.").registry(&registry).build()?;
+    assert_eq!(text_of(&registry, "level")?, "0");
+    gauge.inc();
+    gauge.inc_by(2.5);
+    gauge.dec();
+    gauge.dec_by(4.0);
+    assert_eq!(gauge.get(), -1.5);
+    gauge.inc_by(-1.0);
+    gauge.dec_by(-0.5);
+    assert_eq!(text_of(&registry, "level")?, "-2");
+    gauge.set(1e-9);
+    assert_eq!(text_of(&registry, "level")?.parse(), Ok(1e-9));
+    Ok(())
+}
+
+#[test]
+fn a_gauge_can_be_infinite_or_nan_and_recovers_when_set() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let gauge = Gauge::new("odd", "Odd.").registry(&registry).build()?;
+    for (value, text) in [(f64::INFINITY, "+Inf"), (f64::NEG_INFINITY, "-Inf"), (f64::NAN, "NaN"), (3.0, "3")] {
+        gauge.set(value);
+        assert_eq!(text_of(&registry, "odd")?, text);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_gauge_is_set_to_the_time_of_day() -> TestResult {
+    let gauge = Gauge::new("last_run_seconds", "Last run.").unregistered().build()?;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs_f64());
+    let before = now()?;
+    gauge.set_to_current_time();
+    assert!((before..=now()?).contains(&gauge.get()));
+    Ok(())
+}
+
+#[test]
+fn a_gauge_reads_a_closure_at_each_scrape() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let gauge = Gauge::new("queue", "Queue.").registry(&registry).build()?;
+    gauge.set(100.0);
+    let calls = std::sync::atomic::AtomicU32::new(0);
+    gauge.read_with(move || f64::from(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+    assert_eq!(text_of(&registry, "queue")?, "0");
+    assert_eq!(text_of(&registry, "queue")?, "1");
+    assert_eq!(gauge.get(), 2.0);
+    Ok(())
+}
+
+#[test]
+fn a_closure_that_panics_costs_its_own_series_only() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let queues = Gauge::new("queues", "Queues.").labels(["name"]).registry(&registry).build()?;
+    queues.labels([("name", "bad")])?.read_with(|| panic!("on purpose"));
+    queues.labels([("name", "good")])?.read_with(|| 7.0);
+    for _ in 0..2 {
+        let text = generate_metrics_from(&registry)?;
+        assert_eq!(text, "# HELP queues Queues.\n# TYPE queues gauge\nqueues{name=\"good\"} 7\n");
+    }
+    assert!(queues.labels([("name", "bad")])?.get().is_nan());
+    Ok(())
+}
+
+#[test]
+fn a_closure_may_count_and_scrape_itself() -> TestResult {
+    let registry: &'static CollectorRegistry = Box::leak(Box::default());
+    let reads = Counter::new("reads_total", "Reads.").registry(registry).build()?;
+    let sizes = Gauge::new("sizes", "Sizes.").labels(["of"]).registry(registry).build()?;
+    let (own, counted) = (sizes.clone(), reads.clone());
+    sizes.labels([("of", "a")])?.read_with(move || {
+        counted.inc();
+        own.labels([("of", "b")]).map_or(f64::NAN, |other| {
+            other.inc();
+            other.get()
+        })
+    });
+    registry.collect()?;
+    registry.collect()?;
+    assert_eq!(reads.get(), 2.0);
+    assert_eq!(registry.sample_value("sizes", &[("of", "b")]), Some(3.0));
+    Ok(())
+}
+
+#[test]
+fn handles_of_one_series_share_its_number() -> TestResult {
+    let counter = Counter::new("shared_total", "Shared.").unregistered().build()?;
+    let (clone, child) = (counter.clone(), counter.child());
+    counter.inc();
+    clone.inc();
+    child.inc();
+    assert_eq!((counter.get(), clone.get(), child.get()), (3.0, 3.0, 3.0));
+    Ok(())
+}
