@@ -1,1 +1,97 @@
 //! What several tests need: real servers and parsers, and the text that says how to install them.
+
+pub mod example;
+pub mod prometheus;
+pub mod promtool;
+pub mod python;
+
+use std::env;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The path of a program.
+///
+/// # Panics
+///
+/// When it is not there; the message names the Debian package that has it.
+pub fn program(name: &str, package: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("`{name}` is missing: install Debian's package `{package}` (tests/run.sh does)"))
+}
+
+/// A TCP port of the loopback interface that nothing listens on.
+///
+/// # Panics
+///
+/// When the system has none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("a bound address").port()
+}
+
+/// Asks again until there is an answer.
+///
+/// # Panics
+///
+/// When there is none after a minute, with what `ask` gave last.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + MINUTE;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(last) => assert!(Instant::now() < deadline, "no {what} after a minute; last: {last}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What an HTTP server answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The content type; empty when there is none.
+    pub content_type: String,
+    /// The body.
+    pub body: String,
+}
+
+/// Gets a page over HTTP.
+///
+/// # Errors
+///
+/// When there is no answer; an answer with a status of 400 or more is one.
+pub fn get(url: &str) -> Result<Reply, String> {
+    get_with(url, &[])
+}
+
+/// Gets a page over HTTP, with the parameters of a query.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub fn get_with(url: &str, query: &[(&str, &str)]) -> Result<Reply, String> {
+    let agent =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(MINUTE)).build().new_agent();
+    let mut reply =
+        agent.get(url).query_pairs(query.iter().copied()).call().map_err(|error| format!("{url}: {error}"))?;
+    let content_type = reply.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(Reply {
+        status: reply.status().as_u16(),
+        content_type: content_type.to_owned(),
+        body: reply.body_mut().read_to_string().map_err(|error| format!("{url}: {error}"))?,
+    })
+}
+
+/// The folder of the running test's profile, such as `target/debug`.
+fn profile_dir() -> PathBuf {
+    let test = env::current_exe().expect("the path of this test");
+    // A test stands in `deps`.
+    test.ancestors().nth(2).map(Path::to_owned).expect("a folder of the profile")
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then runs all of them: unit, integration, UI and doc tests, and every example.
+# Ends with the number of tests that passed and failed.
+set -euo pipefail
+# A relative target directory is relative to where the user stands, as for cargo.
+if [ -n "${CARGO_TARGET_DIR:-}" ]; then
+    CARGO_TARGET_DIR=$(realpath -m -- "$CARGO_TARGET_DIR")
+    export CARGO_TARGET_DIR
+fi
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+tests/setup.sh
+
+# Passes everything on as it comes, and adds up cargo's own `test result:` lines.
+add_up() {
+    awk '
+        { print; fflush() }
+        /^test result: / { passed += $4; failed += $6 }
+        # A test that does not compile, or a process that dies, has no line of its own.
+        /^error: / && failed == 0 { broken = 1 }
+        END { print passed + 0 " passed, " failed + (failed == 0 && broken) " failed" }
+    '
+}
+
+CARGO_TERM_COLOR=never cargo test --workspace --no-fail-fast </dev/null 2>&1 | add_up

@@ -1,0 +1,114 @@
+//! The programs of `examples/`, run as a user would.
+
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The program of an example, built from the sources as they are.
+///
+/// # Panics
+///
+/// When it does not build.
+pub fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(build);
+    let program = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "there is no example `{name}`");
+    program
+}
+
+/// Asks cargo, which has nothing to do under `cargo test --workspace`; a single test would find none, or old ones.
+fn build() -> PathBuf {
+    let profile = crate::profile_dir();
+    let mut cargo = Command::new(env!("CARGO"));
+    // The whole workspace, so that the dependencies have the features that they have already.
+    cargo.args(["build", "--quiet", "--workspace", "--examples"]).stdin(Stdio::null());
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "the examples don't build");
+    profile.join("examples")
+}
+
+/// The names of all examples.
+///
+/// # Panics
+///
+/// When the folder can't be read.
+pub fn names() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    let files = std::fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an example").path());
+    let programs = files.filter(|file| file.extension().is_some_and(|ext| ext == "rs"));
+    let names = programs.filter_map(|file| file.file_stem()?.to_str().map(str::to_owned));
+    let mut names: Vec<_> = names.filter(|name| name != "lib").collect();
+    names.sort();
+    names
+}
+
+/// An example that serves, until it is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    process: Child,
+    address: SocketAddr,
+    // Kept open: an example that prints must not fail.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    /// Starts it on a free port, and waits until it says that it listens.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before that.
+    pub fn start(name: &str) -> Self {
+        let mut process = Command::new(program(name))
+            .envs([("HOST", "127.0.0.1"), ("PORT", "0")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example starts");
+        let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut said = String::new();
+        let address = loop {
+            let before = said.len();
+            let read = output.read_line(&mut said).expect("the example prints");
+            assert!(read > 0, "`{name}` ended before it listened: {said}");
+            if let Some(address) = address_in(&said[before..]) {
+                break address;
+            }
+        };
+        Self { process, address, _output: output }
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Gets one of its pages.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> crate::Reply {
+        crate::get(&format!("http://{}{path}", self.address)).expect("an answer")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The address in `.. http://127.0.0.1:8080/ ..`.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.split_once("http://")?.1.split('/').next()?.trim().parse().ok()
+}
