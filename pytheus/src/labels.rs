@@ -186,7 +186,7 @@ impl LabelSpec {
 ///
 /// ```
 /// # use pytheus::metrics::Counter;
-/// # let hits = Counter::new("hits_total", "Hits.").labels(["method"]).registry(None).build()?;
+/// # let hits = Counter::new("hits_total", "Hits.").labels(["method"]).unregistered().build()?;
 /// # hits.labels([("method", "GET")])?.inc();
 /// hits.retain(|labels| labels.get("method") != Some("GET"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
