@@ -83,21 +83,17 @@ impl<M: Metric> FamilyCore<M> {
         }
         let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
         let mut values = key.to_vec();
-        let mut admitted = false;
         loop {
             let hash = self.hash(&values[..]);
             if let Some(child) = children.table.find(hash, |child| matches(child, &values[..])) {
                 return Arc::clone(child);
             }
-            if admitted || children.admit(&values) {
+            if children.admit(&values) {
                 return children.add(self, hash, &values);
             }
-            match children.limit.collapse(&mut values) {
-                Some(label) => {
-                    crate::diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
-                }
-                // Every label has become `__other__`: the one series above the limit.
-                None => admitted = true,
+            // Ends when every label has become `__other__`: that series is always admitted.
+            if let Some(label) = children.limit.collapse(&mut values) {
+                crate::diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
             }
         }
     }

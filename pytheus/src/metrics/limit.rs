@@ -15,6 +15,7 @@ pub(crate) const OTHER: &str = "__other__";
 #[derive(Debug)]
 pub(crate) struct Limit {
     most: Option<usize>,
+    /// Without the one that may stand above the limit.
     series: usize,
     /// By label, how many series have each value.
     distinct: Vec<HashMap<Box<str>, usize>>,
@@ -29,7 +30,7 @@ impl Limit {
     }
 
     pub(crate) fn added(&mut self, values: &LabelValues) {
-        self.series += 1;
+        self.series += usize::from(!above(values.iter()));
         for (counts, value) in self.distinct.iter_mut().zip(values.iter()) {
             *counts.entry(value.into()).or_default() += 1;
         }
@@ -37,7 +38,7 @@ impl Limit {
     }
 
     pub(crate) fn removed(&mut self, values: &LabelValues) {
-        self.series -= 1;
+        self.series -= usize::from(!above(values.iter()));
         for (counts, value) in self.distinct.iter_mut().zip(values.iter()) {
             if let Some(count) = counts.get_mut(value) {
                 *count -= 1;
@@ -52,7 +53,7 @@ impl Limit {
     /// May a series of these values be added?
     pub(crate) fn admits<'a>(&mut self, existing: impl Iterator<Item = &'a LabelValues>, values: &[String]) -> bool {
         let Some(most) = self.most else { return true };
-        if values.is_empty() {
+        if above(values.iter().map(String::as_str)) {
             return true;
         }
         if values.iter().any(|value| value == OTHER) {
@@ -82,9 +83,13 @@ impl Limit {
         Some(label)
     }
 
-    /// How many combinations of the labels that do not give way first still lack their `__other__`, less the one
-    /// series that may stand above the limit.
+    /// How many combinations of the labels that do not give way first still lack their `__other__`.
+    ///
+    /// None with a single label: its `__other__` is the one series that may stand above the limit.
     fn to_keep<'a>(&self, existing: impl Iterator<Item = &'a LabelValues>) -> usize {
+        if self.distinct.len() < 2 {
+            return 0;
+        }
         let labels = 0..self.distinct.len();
         let Some(first) = labels.rev().max_by_key(|label| self.distinct[*label].len()) else { return 0 };
         let mut combinations = HashSet::new();
@@ -98,6 +103,12 @@ impl Limit {
                 combinations.insert(rest);
             }
         }
-        combinations.difference(&have_other).count().saturating_sub(1)
+        combinations.difference(&have_other).count()
     }
+}
+
+/// Is this the one series that may stand above the limit, with [`OTHER`] throughout? The only one of a metric without
+/// labels is, too.
+fn above<'a>(mut values: impl Iterator<Item = &'a str>) -> bool {
+    values.all(|value| value == OTHER)
 }
