@@ -55,7 +55,7 @@ impl<M: Metric> Family<M> {
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Result<M, LabelError> {
-        self.partial(labels)?.finish()
+        self.none().labels(labels)
     }
 
     /// The series of the defaults, for a metric whose labels all have one.
@@ -76,8 +76,7 @@ impl<M: Metric> Family<M> {
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Partial<M>, LabelError> {
-        let none = vec![None; self.descriptor().labels.len()];
-        Partial { core: Arc::clone(&self.0), values: none }.partial(labels)
+        self.none().partial(labels)
     }
 
     /// Takes out the series of these labels; false when there is none.
@@ -91,7 +90,7 @@ impl<M: Metric> Family<M> {
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Result<bool, LabelError> {
-        let values = self.partial(labels)?.complete()?;
+        let values = self.none().give(labels, true)?.complete()?;
         Ok(self.0.remove(&values[..]))
     }
 
@@ -108,6 +107,10 @@ impl<M: Metric> Family<M> {
     /// The family as something that can be registered.
     pub fn collector(&self) -> Arc<dyn Collector> {
         Arc::clone(&self.0) as Arc<dyn Collector>
+    }
+
+    fn none(&self) -> Partial<M> {
+        Partial { core: Arc::clone(&self.0), values: vec![None; self.descriptor().labels.len()] }
     }
 
     pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> M {
@@ -144,7 +147,7 @@ impl<M: Metric> Partial<M> {
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Result<M, LabelError> {
-        self.partial(labels)?.finish()
+        self.give(labels, true)?.finish()
     }
 
     /// More of the labels.
@@ -155,6 +158,15 @@ impl<M: Metric> Partial<M> {
     pub fn partial<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, LabelError> {
+        self.give(labels, false)
+    }
+
+    /// More of the labels; when they are `all`, an error names those that are missing, too.
+    fn give<N: AsRef<str>, V: LabelValue>(
+        &self,
+        labels: impl IntoIterator<Item = (N, V)>,
+        all: bool,
     ) -> Result<Self, LabelError> {
         let specs = &self.core.descriptor().labels;
         let mut values = self.values.clone();
@@ -174,7 +186,9 @@ impl<M: Metric> Partial<M> {
         if error.unknown.is_empty() && error.repeated.is_empty() {
             return Ok(Self { core: Arc::clone(&self.core), values });
         }
-        error.missing = self.missing(&values);
+        if all {
+            error.missing = self.missing(&values);
+        }
         Err(error)
     }
 
