@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "for generated code only")]
 
 pub use std::borrow::Cow;
+pub use std::boxed::Box;
 
 pub use inventory;
 pub use pytheus_macros::metric;
@@ -28,6 +29,17 @@ pub use crate::__submit as submit;
 #[inline]
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
     body()
+}
+
+/// The value of a label whose type is named: another type is an error where it is written.
+#[inline(always)]
+pub fn typed<V: LabelValue + ?Sized>(value: &V) -> &V {
+    value
+}
+
+/// The value of a label as text that outlives the call. Takes a reference, so that nothing is moved.
+pub fn label<V: LabelValue + ?Sized>(value: &V) -> Cow<'static, str> {
+    Cow::Owned(value.as_label().into_owned())
 }
 
 /// Joins the parts of a name: `join_len` bytes of it.

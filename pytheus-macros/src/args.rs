@@ -1,0 +1,197 @@
+//! The arguments of `#[counter]`, `#[gauge]`, `#[histogram]` and `#[summary]`.
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Pat, Path, Result, Token, parenthesized};
+
+use crate::errors::{Errors, list, suggest};
+use crate::options::{Arg, Kind, Label, Options, fill, read_expr, read_labels, read_list};
+
+/// What is written between the parentheses of an attribute.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) krate: Arg<Path>,
+    /// An existing metric to count in.
+    pub(crate) handle: Option<Expr>,
+    pub(crate) options: Options,
+    pub(crate) labels: Arg<Vec<Label>>,
+    pub(crate) on: Arg<On>,
+    /// What a gauge does.
+    pub(crate) flags: Vec<Ident>,
+}
+
+/// Which calls count.
+pub(crate) enum On {
+    /// Those that end in one of these ways.
+    Words(Vec<Ident>),
+    /// Those that return a value like this.
+    Pattern(Pat),
+}
+
+/// The words that `on` knows.
+const WORDS: [&str; 5] = ["call", "ok", "error", "panicked", "cancelled"];
+
+/// What a gauge can do with a call.
+pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current_time"];
+
+/// The options that an attribute of this kind has.
+fn known(kind: Kind) -> Vec<&'static str> {
+    let mut known = vec!["name", "help", "labels", "on", "unit", "namespace", "limit", "zeros", "registry", "crate"];
+    match kind {
+        Kind::Histogram => known.push("buckets"),
+        Kind::Gauge => {
+            known.push("mode");
+            known.extend(FLAGS);
+        }
+        _ => {}
+    }
+    known
+}
+
+impl Args {
+    /// Reads the arguments, as far as they can be read.
+    pub(crate) fn read(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let mut first = true;
+        let read = |input: ParseStream<'_>| {
+            read_list(input, errors, |input, errors| args.read_one(kind, input, std::mem::take(&mut first), errors));
+            Ok(())
+        };
+        if let Err(error) = read.parse2(tokens) {
+            errors.push(error);
+        }
+        args
+    }
+
+    fn read_one(&mut self, kind: Kind, input: ParseStream<'_>, first: bool, errors: &mut Errors) -> Result<()> {
+        let alone = input.peek2(Token![,]) || is_last(input);
+        let option = input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]);
+        let word =
+            input.fork().call(Ident::parse_any).ok().filter(|_| option || alone || input.peek2(syn::token::Paren));
+        match word {
+            Some(key) if option => {
+                input.call(Ident::parse_any)?;
+                input.parse::<Token![=]>()?;
+                self.read_option(kind, &key, input)
+            }
+            Some(key) if key == "labels" && !alone => {
+                input.parse::<Ident>()?;
+                let inside;
+                parenthesized!(inside in input);
+                let labels = read_labels(&inside, errors);
+                fill(&mut self.labels, &key, input, |_| Ok(labels))
+            }
+            Some(key) if alone && FLAGS.contains(&key.to_string().as_str()) => {
+                self.flags.push(input.parse()?);
+                Ok(())
+            }
+            Some(key) if alone && !first => {
+                input.call(Ident::parse_any)?;
+                Err(unknown(kind, &key))
+            }
+            _ => self.read_handle(kind, input, first),
+        }
+    }
+
+    fn read_option(&mut self, kind: Kind, key: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let text = key.to_string();
+        match text.as_str() {
+            "crate" => fill(&mut self.krate, key, input, Path::parse_mod_style),
+            "on" => fill(&mut self.on, key, input, On::parse),
+            "labels" => Err(syn::Error::new(key.span(), "labels stand in parentheses: `labels(queue = job.queue())`")),
+            _ if FLAGS.contains(&text.as_str()) => {
+                Err(syn::Error::new(key.span(), format!("`{key}` is a word of its own, without a value")))
+            }
+            _ if self.options.read(key, input)? => Ok(()),
+            _ => Err(unknown(kind, key)),
+        }
+    }
+
+    fn read_handle(&mut self, kind: Kind, input: ParseStream<'_>, first: bool) -> Result<()> {
+        let expr = read_expr(input)?;
+        let attribute = kind.name().to_lowercase();
+        if matches!(&expr, Expr::Lit(_)) {
+            let message = format!("a new metric is named with `#[{attribute}(name = ..)]`");
+            return Err(syn::Error::new(expr.span(), message));
+        }
+        if !first || self.handle.is_some() {
+            let message = "expected `option = value`; an existing metric would be the first argument";
+            return Err(syn::Error::new(expr.span(), message));
+        }
+        self.handle = Some(expr);
+        Ok(())
+    }
+}
+
+fn is_last(input: ParseStream<'_>) -> bool {
+    let rest = input.fork();
+    rest.call(Ident::parse_any).is_ok() && rest.is_empty()
+}
+
+fn unknown(kind: Kind, key: &Ident) -> syn::Error {
+    let attribute = kind.name().to_lowercase();
+    let help = suggest(&key.to_string(), &known(kind));
+    syn::Error::new(key.span(), format!("`#[{attribute}]` has no option `{key}`: {help}"))
+}
+
+impl On {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let start = input.span();
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(input.error(format!("expected {}, or a pattern of the returned value", list(&WORDS))));
+        }
+        let pattern = Pat::parse_multi_with_leading_vert(input).map_err(|error| {
+            skip_to_next(input);
+            syn::Error::new(error.span(), format!("expected {}, or a pattern of the returned value", list(&WORDS)))
+        })?;
+        let alternatives = match &pattern {
+            Pat::Or(any) => any.cases.clone(),
+            one => Punctuated::from_iter([one.clone()]),
+        };
+        let words: Vec<_> = alternatives.iter().filter_map(as_word).collect();
+        if words.is_empty() {
+            return Ok(Self::Pattern(pattern));
+        }
+        if words.len() < alternatives.len() {
+            return Err(syn::Error::new(start, "either words or a pattern, not both: stack two attributes"));
+        }
+        for word in &words {
+            let text = word.to_string();
+            if !WORDS.contains(&text.as_str()) {
+                let help = suggest(&text, &WORDS);
+                return Err(syn::Error::new(word.span(), format!("no such outcome `{text}`: {help}")));
+            }
+            if text == "call" && words.len() > 1 {
+                return Err(syn::Error::new(word.span(), "`call` is every call already: leave the other words out"));
+            }
+        }
+        Ok(Self::Words(words))
+    }
+
+    /// Every call counts, so nothing need be known about its end.
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(self, Self::Words(words) if words.iter().any(|word| word == "call"))
+    }
+}
+
+/// A lower-case name is a word of ours; a capital one names a variant or a constant, such as `None`.
+fn as_word(pattern: &Pat) -> Option<Ident> {
+    match pattern {
+        Pat::Ident(name)
+            if name.by_ref.is_none()
+                && name.mutability.is_none()
+                && name.subpat.is_none()
+                && name.ident.to_string().starts_with(char::is_lowercase) =>
+        {
+            Some(name.ident.clone())
+        }
+        _ => None,
+    }
+}
+
+fn skip_to_next(input: ParseStream<'_>) {
+    crate::options::skip_until(input, |input| input.peek(Token![,]));
+}

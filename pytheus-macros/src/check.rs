@@ -1,0 +1,347 @@
+//! The rules over more than one argument. What passes can be expanded without a further question.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{Expr, Ident, LitStr, Type};
+
+use crate::args::{self, Args, FLAGS};
+use crate::declaration::Declaration;
+use crate::errors::{Errors, list};
+use crate::expand::declaration::Static;
+use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
+use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, find_ret};
+use crate::function::{Function, Shape};
+use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
+
+/// Checks an attribute against its function.
+pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
+    let shape = function.shape();
+    let krate = args.krate.as_ref().map_or_else(default_crate, |krate| krate.value.to_token_stream());
+    if let Some(constness) = &function.sig.constness {
+        errors.at(constness, "a `const fn` can't count: it may run while the program is compiled");
+    }
+    let effect = effect(kind, &args, errors);
+    check_on(&args, effect, &function, &shape, errors);
+    let on = match args.on.map(|on| on.value) {
+        None => On::Call,
+        Some(on) if on.is_call() => On::Call,
+        Some(args::On::Words(words)) => On::Outcomes(words.iter().map(constant).collect()),
+        Some(args::On::Pattern(pattern)) => On::Pattern(pattern),
+    };
+    let source = match args.handle {
+        Some(handle) => {
+            refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
+            Some(Source::Handle(handle))
+        }
+        None => declared(kind, &krate, args.options, args.labels, &function, effect, errors),
+    };
+    let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on };
+    errors.is_empty().then_some(instrument)
+}
+
+/// The constant of the runtime's `On`.
+fn constant(word: &Ident) -> Ident {
+    Ident::new(&word.to_string().to_uppercase(), word.span())
+}
+
+/// What the attribute does with its metric.
+fn effect(kind: Kind, args: &Args, errors: &mut Errors) -> Option<Effect> {
+    match kind {
+        Kind::Gauge => match &args.flags[..] {
+            [flag] if flag == FLAGS[0] => Some(Effect::TrackInProgress),
+            [flag] if flag == FLAGS[1] => Some(Effect::SetDuration),
+            [_] => Some(Effect::SetTimestamp),
+            [] => {
+                errors.at_span(Span::call_site(), format!("say what the gauge does: one of {}", list(&FLAGS)));
+                None
+            }
+            [_, more @ ..] => {
+                for flag in more {
+                    errors.at(flag, format!("a gauge does one thing, {}: stack two attributes", list(&FLAGS)));
+                }
+                None
+            }
+        },
+        kind => {
+            for flag in &args.flags {
+                errors.at(flag, format!("only `#[gauge]` has `{flag}`"));
+            }
+            Some(if kind == Kind::Counter { Effect::Count } else { Effect::Observe })
+        }
+    }
+}
+
+fn check_on(args: &Args, effect: Option<Effect>, function: &Function, shape: &Shape, errors: &mut Errors) {
+    let Some(Keyed { key, value: on }) = &args.on else { return };
+    if effect == Some(Effect::TrackInProgress) {
+        errors.at(key, "a call is in progress before it is known how it ends: leave `on` out");
+    }
+    if let (args::On::Words(words), Shape::Plain) = (on, shape) {
+        for word in words.iter().filter(|word| *word == "cancelled") {
+            let name = &function.sig.ident;
+            errors
+                .at(word, format!("a plain function can't be cancelled: `{name}` is not async and returns no future"));
+        }
+    }
+}
+
+fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec<Label>>>, errors: &mut Errors) {
+    for key in options.keys() {
+        errors.at(key, format!("an existing metric was declared with its `{key}`: leave it out here"));
+    }
+    if let Some(labels) = labels {
+        let attribute = kind.name().to_lowercase();
+        let message = format!("give labels to the metric itself: `#[{attribute}(METRIC.label(value))]`");
+        errors.at(&labels.key, message);
+    }
+}
+
+/// The metric that an attribute declares, and its label values.
+fn declared(
+    kind: Kind,
+    krate: &TokenStream,
+    options: Options,
+    labels: Option<Keyed<Vec<Label>>>,
+    function: &Function,
+    effect: Option<Effect>,
+    errors: &mut Errors,
+) -> Option<Source> {
+    if options.name.is_none() {
+        let attribute = kind.name().to_lowercase();
+        let message = format!(
+            "missing `name`: `#[{attribute}(name = \"..\")]` declares a metric, `#[{attribute}(METRIC)]` counts in an existing one"
+        );
+        errors.at_span(Span::call_site(), message);
+    }
+    let help = help(&options, &function.attrs);
+    if help.is_none() {
+        errors.at(
+            &function.sig.ident,
+            "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus",
+        );
+    }
+    let labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
+    let values: Vec<_> = labels.iter().map(|label| label_expr(label, function, effect, errors)).collect();
+    let mut order: Vec<_> = (0..labels.len()).collect();
+    order.sort_by_key(|i| labels[*i].text());
+    let places = order.iter().enumerate().map(|(place, i)| (*i, place));
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable();
+    let args = values.iter().zip(&places);
+    let args = args.filter_map(|(value, (_, place))| Some(LabelArg { place: *place, value: value.as_ref()?.clone() }));
+    let args = args.collect();
+    let specs = order.iter().map(|i| DeclaredLabel {
+        name: labels[*i].name.clone(),
+        text: labels[*i].text(),
+        values: match (&values[*i], &labels[*i].ty) {
+            (Some(LabelExpr::Outcome), _) => Values::Outcome,
+            (_, Some(ty)) => Values::Typed(ty.clone()),
+            (_, None) => Values::Open,
+        },
+        default: None,
+    });
+    let specs = specs.collect();
+    let mut metric = metric(kind, krate.clone(), options, help?, specs, errors)?;
+    if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
+        // The share of a process that is killed should go with it.
+        metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
+    }
+    Some(Source::Declared(metric, args))
+}
+
+/// Where the value of a label comes from.
+fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors: &mut Errors) -> Option<LabelExpr> {
+    let in_progress = effect == Some(Effect::TrackInProgress);
+    let refuse_late = |errors: &mut Errors, at: &Ident| {
+        if in_progress {
+            errors.at(at, "not known yet while the call is in progress: this gauge's labels must be known before it");
+        }
+    };
+    let value = match (&label.value, &label.ty) {
+        (None, None) if label.name == "outcome" => {
+            refuse_late(errors, &label.name);
+            return Some(LabelExpr::Outcome);
+        }
+        // The name of an argument stands for its value.
+        (None, _) => variable(&label.name),
+        (Some(value), _) => value.clone(),
+    };
+    let ty = label.ty.clone();
+    if let (Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }), None) = (&value, &ty) {
+        return Some(LabelExpr::Literal(text.clone()));
+    }
+    let Some(ret) = find_ret(value.to_token_stream()) else { return Some(LabelExpr::Early { value, ty }) };
+    refuse_late(errors, &ret);
+    let arguments = function.sig.inputs.to_token_stream();
+    if let Some(argument) = find_ret(arguments) {
+        errors.at(argument, "`ret` is the returned value in this attribute's labels: give the argument another name");
+        return None;
+    }
+    Some(LabelExpr::Late { value, ty, ret })
+}
+
+fn variable(name: &Ident) -> Expr {
+    let path = syn::Path::from(name.clone());
+    Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path })
+}
+
+/// The labels without those that can't be; each is told why.
+fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
+    let mut known: Vec<Label> = Vec::new();
+    for label in labels {
+        let text = label.text();
+        if known.iter().any(|known| known.text() == text) {
+            errors.at(&label.name, format!("the label `{text}` is given twice"));
+        } else if kind.own_label() == Some(&text) {
+            let kind = kind.name().to_lowercase();
+            errors.at(&label.name, format!("a {kind} brings the label `{text}` itself: choose another name"));
+        } else {
+            known.push(label);
+        }
+    }
+    known
+}
+
+fn help(options: &Options, attrs: &[syn::Attribute]) -> Option<Expr> {
+    match &options.help {
+        Some(help) => Some(help.value.clone()),
+        None => doc_text(attrs).map(literal),
+    }
+}
+
+fn literal(text: LitStr) -> Expr {
+    Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: syn::Lit::Str(text) })
+}
+
+fn metric(
+    kind: Kind,
+    krate: TokenStream,
+    options: Options,
+    help: Expr,
+    labels: Vec<DeclaredLabel>,
+    errors: &mut Errors,
+) -> Option<Metric> {
+    if let Some(buckets) = options.buckets.as_ref().filter(|_| kind != Kind::Histogram) {
+        let kind = kind.name().to_lowercase();
+        errors.at(&buckets.key, format!("a {kind} has no `buckets`, only a histogram does"));
+    }
+    if let Some(mode) = options.mode.as_ref().filter(|_| kind != Kind::Gauge) {
+        let kind = kind.name().to_lowercase();
+        errors.at(&mode.key, format!("a {kind} has no `mode`, only a gauge does"));
+    }
+    Some(Metric {
+        krate,
+        kind,
+        states: None,
+        name: options.name?.value,
+        help,
+        namespace: options.namespace.map(|namespace| namespace.value),
+        unit: options.unit.map(|unit| unit.value),
+        buckets: options.buckets.map(|buckets| buckets.value),
+        mode: options.mode.map(|mode| mode.value),
+        limit: options.limit.map(|limit| limit.value),
+        zeros: options.zeros.map(|zeros| zeros.value),
+        registry: options.registry.map(|registry| registry.value),
+        labels,
+    })
+}
+
+/// Checks a declaration of `metric!`.
+///
+/// After a mistake the `static` is still there, unregistered and with the same labels, so that its uses are no
+/// further mistakes.
+pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors: &mut Errors) -> Static {
+    let Declaration { attrs, vis, ident, kind, states, options, labels, errors: mut own } = declaration;
+    let help = help(&options, &attrs);
+    if help.is_none() {
+        own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
+    }
+    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), &mut own);
+    labels.sort_by_key(Label::text);
+    let setters = labels.iter().map(|label| setter(kind, label, &labels)).collect();
+    let specs = || labels.iter().map(declared_label).collect();
+    let placeholder = || literal(LitStr::new("pytheus_placeholder_info", Span::mixed_site()));
+    let help = help.unwrap_or_else(placeholder);
+    let metric = metric(kind, krate.clone(), options, help, specs(), &mut own).filter(|_| own.is_empty());
+    let mut metric = metric.unwrap_or_else(|| Metric {
+        krate: krate.clone(),
+        kind,
+        states: None,
+        name: placeholder(),
+        help: placeholder(),
+        namespace: None,
+        unit: None,
+        buckets: None,
+        mode: None,
+        limit: None,
+        zeros: Some(syn::LitBool::new(false, Span::mixed_site())),
+        registry: Some(crate::options::Registry::Nowhere),
+        labels: specs(),
+    });
+    metric.states = states;
+    errors.extend(own);
+    Static { attrs, vis, ident, metric, setters }
+}
+
+fn declared_label(label: &Label) -> DeclaredLabel {
+    DeclaredLabel {
+        name: label.name.clone(),
+        text: label.text(),
+        values: label.ty.clone().map_or(Values::Open, |ty: Type| Values::Typed(ty)),
+        default: label.value.clone(),
+    }
+}
+
+/// The methods that the handle of every metric has.
+const METHODS: [&str; 12] =
+    ["new", "with", "family", "child", "labels", "partial", "remove", "retain", "clear", "collector", "clone", "deref"];
+
+/// The methods of this kind of metric.
+fn methods(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Counter => &[
+            "inc",
+            "inc_by",
+            "get",
+            "count_errors",
+            "count_errors_if",
+            "count_errors_future",
+            "count_errors_future_if",
+        ],
+        Kind::Gauge => &[
+            "inc",
+            "inc_by",
+            "dec",
+            "dec_by",
+            "set",
+            "set_to_current_time",
+            "track_inprogress",
+            "track_inprogress_fn",
+            "track_inprogress_future",
+            "time",
+            "time_fn",
+            "time_future",
+            "read_with",
+            "get",
+        ],
+        Kind::Histogram | Kind::Summary => {
+            &["observe", "observe_duration", "time", "time_fn", "time_future", "count", "sum"]
+        }
+        Kind::Info => &["set", "is_set"],
+        Kind::StateSet => &["set", "enable", "disable", "is_enabled"],
+    }
+}
+
+/// The method that gives a label its value: `label_time` where `time` is one of the handle's own.
+fn setter(kind: Kind, label: &Label, all: &[Label]) -> Ident {
+    let text = label.text();
+    let span = label.name.span();
+    if !METHODS.contains(&&*text) && !methods(kind).contains(&&*text) {
+        return Ident::new_raw(&text, span);
+    }
+    let mut name = format!("label_{text}");
+    while all.iter().any(|other| other.text() == name) {
+        name.insert(0, '_');
+    }
+    Ident::new(&name, span)
+}

@@ -1,0 +1,195 @@
+//! The declarations inside `metric!`.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, GenericArgument, Ident, Path, PathArguments, Result, Token, Type, Visibility, braced};
+
+use crate::errors::{Errors, list, nearest, suggest};
+use crate::options::{Arg, Keyed, Kind, Label, Options, fill, read_labels, read_list, skip_until};
+
+/// One `static` of `metric!`, as far as it could be read.
+pub(crate) struct Declaration {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) kind: Kind,
+    /// The type argument of a state set.
+    pub(crate) states: Option<Type>,
+    pub(crate) options: Options,
+    pub(crate) labels: Arg<Vec<Label>>,
+    pub(crate) errors: Errors,
+}
+
+/// The options in the braces of a declaration.
+fn known(kind: Kind) -> Vec<&'static str> {
+    let mut known = vec!["labels", "help", "unit", "namespace", "limit", "zeros", "registry"];
+    match kind {
+        Kind::Histogram => known.push("buckets"),
+        Kind::Gauge => known.push("mode"),
+        _ => {}
+    }
+    known
+}
+
+/// What `metric!` was given.
+#[derive(Default)]
+pub(crate) struct Declarations {
+    /// What `pytheus::metric!` puts first: the way back to that crate.
+    pub(crate) krate: Option<Path>,
+    pub(crate) all: Vec<Declaration>,
+    /// Mistakes that belong to no declaration that could be recognised.
+    pub(crate) errors: Errors,
+}
+
+impl Declarations {
+    /// Reads all declarations; after a mistake in one it goes on with the next.
+    pub(crate) fn read(tokens: TokenStream) -> Self {
+        let mut declarations = Self::default();
+        let read = |input: ParseStream<'_>| {
+            declarations.read_all(input);
+            Ok(())
+        };
+        if let Err(error) = read.parse2(tokens) {
+            declarations.errors.push(error);
+        }
+        declarations
+    }
+
+    fn read_all(&mut self, input: ParseStream<'_>) {
+        if input.peek(Token![crate]) && input.peek2(Token![=]) {
+            self.krate = self.errors.keep(read_crate(input));
+        }
+        while !input.is_empty() {
+            match Declaration::read(input) {
+                Ok(declaration) => {
+                    let mut declaration = declaration;
+                    if let Err(error) = declaration.read_rest(input) {
+                        declaration.errors.push(error);
+                        skip_until(input, |input| input.peek(Token![;]));
+                        let _: Option<Token![;]> = input.parse().ok();
+                    }
+                    self.all.push(declaration);
+                }
+                Err(error) => {
+                    self.errors.push(error);
+                    skip_until(input, |input| input.peek(Token![;]));
+                    let _: Option<Token![;]> = input.parse().ok();
+                }
+            }
+        }
+    }
+}
+
+fn read_crate(input: ParseStream<'_>) -> Result<Path> {
+    input.parse::<Token![crate]>()?;
+    input.parse::<Token![=]>()?;
+    let path = input.call(Path::parse_mod_style)?;
+    input.parse::<Token![;]>()?;
+    Ok(path)
+}
+
+impl Declaration {
+    /// Reads up to the type: what must be known to go on.
+    fn read(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let place = input.span();
+        let expected = "expected `static NAME: Counter = \"name\";`";
+        input.parse::<Token![static]>().map_err(|_| syn::Error::new(place, expected))?;
+        if input.peek(Token![mut]) {
+            return Err(input.error("a metric is never `mut`: it counts through a shared reference"));
+        }
+        let ident = input.parse()?;
+        input.parse::<Token![:]>()?;
+        let ty: Type = input.parse()?;
+        let mut errors = Errors::default();
+        let (kind, states) = read_type(&ty, &mut errors)?;
+        Ok(Self { attrs, vis, ident, kind, states, options: Options::default(), labels: None, errors })
+    }
+
+    fn read_rest(&mut self, input: ParseStream<'_>) -> Result<()> {
+        input.parse::<Token![=]>()?;
+        let name = input.call(Expr::parse_without_eager_brace)?;
+        let key = Ident::new("name", Span::call_site());
+        self.options.name = Some(Keyed { key, value: name });
+        if input.peek(syn::token::Brace) {
+            let inside;
+            braced!(inside in input);
+            let mut errors = std::mem::take(&mut self.errors);
+            read_list(&inside, &mut errors, |input, errors| self.read_option(input, errors));
+            self.errors = errors;
+        }
+        if input.is_empty() {
+            return Err(syn::Error::new(self.ident.span(), "expected `;` after this declaration"));
+        }
+        input.parse::<Token![;]>()?;
+        Ok(())
+    }
+
+    fn read_option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> Result<()> {
+        let key = input.call(Ident::parse_any)?;
+        if !input.peek(Token![:]) {
+            return Err(match input.peek(Token![=]) {
+                true => input.error(format!("expected `:`, as in a struct: `{key}: ..`")),
+                false => unknown(self.kind, &key),
+            });
+        }
+        input.parse::<Token![:]>()?;
+        if key == "labels" {
+            if !input.peek(syn::token::Brace) {
+                return Err(input.error("expected braces: `labels: { method, status = \"200\" }`"));
+            }
+            let inside;
+            braced!(inside in input);
+            let labels = read_labels(&inside, errors);
+            return fill(&mut self.labels, &key, input, |_| Ok(labels));
+        }
+        if self.options.read(&key, input)? { Ok(()) } else { Err(unknown(self.kind, &key)) }
+    }
+}
+
+fn unknown(kind: Kind, key: &Ident) -> syn::Error {
+    let help = suggest(&key.to_string(), &known(kind));
+    syn::Error::new(key.span(), format!("a `{}` has no option `{key}`: {help}", kind.name()))
+}
+
+/// Which metric a type is, by its last name; a slip is taken for what it was meant to be.
+fn read_type(ty: &Type, errors: &mut Errors) -> Result<(Kind, Option<Type>)> {
+    let names = Kind::ALL.map(Kind::name);
+    let refuse = || {
+        let message = format!("expected the type of a metric: {}", list(&names));
+        syn::Error::new_spanned(ty, message)
+    };
+    let Type::Path(path) = ty else { return Err(refuse()) };
+    let last = path.path.segments.last().ok_or_else(refuse)?;
+    let of = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    let given = last.ident.to_string();
+    let kind = match of(&given) {
+        Some(kind) => kind,
+        None => {
+            let meant = nearest(&given, &names).ok_or_else(refuse)?;
+            errors.at(&last.ident, format!("no such metric `{given}`: did you mean `{meant}`?"));
+            of(meant).ok_or_else(refuse)?
+        }
+    };
+    let argument = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(ty)) => Some(ty.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match (kind, argument) {
+        (Kind::StateSet, None) => Err(syn::Error::new_spanned(
+            ty,
+            "a state set names its states: `StateSet<Phase>`, where `Phase` is an enum that derives `LabelValue`",
+        )),
+        (Kind::StateSet, states) => Ok((kind, states)),
+        (_, Some(argument)) => {
+            errors.at(argument, format!("`{}` takes no type here", kind.name()));
+            Ok((kind, None))
+        }
+        (_, None) => Ok((kind, None)),
+    }
+}

@@ -1,0 +1,226 @@
+//! A `static` of `metric!`, and the type that has a method per label.
+
+use proc_macro2::{Span, TokenStream};
+use quote::format_ident;
+use syn::{Attribute, Ident, Visibility};
+
+use super::descriptor::{DeclaredLabel, Metric, Values};
+use super::{cfgs, quote_mixed};
+
+/// A metric to declare as a `static`.
+pub(crate) struct Static {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) metric: Metric,
+    /// The name of the method of each label.
+    pub(crate) setters: Vec<Ident>,
+}
+
+impl Static {
+    /// The `static`, and with labels its type.
+    pub(crate) fn expand(&self) -> TokenStream {
+        let Self { attrs, vis, ident, metric, .. } = self;
+        if !metric.labels.is_empty() {
+            return self.expand_labelled();
+        }
+        let ty = metric.ty();
+        let statics = metric.statics(Some(&TokenStream::new()));
+        quote_mixed! {
+            #(#attrs)*
+            #vis static #ident: #ty = {
+                #statics
+                <#ty>::declared(&__PYTHEUS_DECLARED)
+            };
+        }
+    }
+
+    fn expand_labelled(&self) -> TokenStream {
+        let Self { attrs, vis, ident, metric, .. } = self;
+        let private = metric.private();
+        let statics = metric.statics(None);
+        let start = nest(metric.labels.iter().map(|label| match label.default {
+            Some(_) => quote_mixed!(#private::Defaulted),
+            None => quote_mixed!(#private::Unset::new()),
+        }));
+        let markers = self.markers();
+        let handle = self.handle();
+        let impls = self.impls();
+        let setters = self.setters();
+        quote_mixed! {
+            #markers
+            #handle
+            #impls
+            #setters
+            #(#attrs)*
+            #vis static #ident: #ident = {
+                #statics
+                #ident { labelled: #private::Labelled::new(&__PYTHEUS_DECLARED, #start) }
+            };
+        }
+    }
+
+    /// One type per required label, to name it in the error when its value is missing.
+    fn markers(&self) -> TokenStream {
+        let vis = &self.vis;
+        let cfgs = cfgs(&self.attrs);
+        let module = self.module();
+        let names = self.required().map(|label| marker(label));
+        quote_mixed! {
+            #(#cfgs)*
+            #[doc(hidden)]
+            #[allow(non_camel_case_types, non_snake_case, unreachable_pub, dead_code, missing_debug_implementations)]
+            #vis mod #module {
+                #(pub enum #names {})*
+            }
+        }
+    }
+
+    /// The type of the metric: one parameter per label says whether it has a value.
+    fn handle(&self) -> TokenStream {
+        let Self { vis, ident, metric, .. } = self;
+        let private = metric.private();
+        let ty = metric.ty();
+        let cfgs = cfgs(&self.attrs);
+        let module = self.module();
+        let states = self.states();
+        let list = nest(states.iter());
+        let defaults = metric.labels.iter().map(|label| match (&label.default, marker(label)) {
+            (Some(_), _) => quote_mixed!(#private::Defaulted),
+            (None, name) => quote_mixed!(#private::Unset<#module::#name>),
+        });
+        let docs = format!("`{ident}`, with those of its labels that have a value so far.");
+        quote_mixed! {
+            #(#cfgs)*
+            #[doc = #docs]
+            #[must_use = "labels alone count nothing: call a method of the metric"]
+            #[allow(non_camel_case_types, dead_code)]
+            #vis struct #ident<#(#states = #defaults),*> {
+                labelled: #private::Labelled<#ty, #list>,
+            }
+        }
+    }
+
+    fn impls(&self) -> TokenStream {
+        let Self { ident, metric, .. } = self;
+        let private = metric.private();
+        let ty = metric.ty();
+        let cfgs: Vec<_> = cfgs(&self.attrs).collect();
+        let states = self.states();
+        let list = nest(states.iter());
+        quote_mixed! {
+            #(#cfgs)*
+            #[automatically_derived]
+            impl<#(#states),*> ::core::ops::Deref for #ident<#(#states),*> {
+                type Target = #private::Labelled<#ty, #list>;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.labelled
+                }
+            }
+
+            #(#cfgs)*
+            #[automatically_derived]
+            impl<#(#states: ::core::clone::Clone),*> ::core::clone::Clone for #ident<#(#states),*> {
+                fn clone(&self) -> Self {
+                    Self { labelled: ::core::clone::Clone::clone(&self.labelled) }
+                }
+            }
+
+            #(#cfgs)*
+            #[automatically_derived]
+            impl<#(#states: ::core::marker::Copy),*> ::core::marker::Copy for #ident<#(#states),*> {}
+
+            #(#cfgs)*
+            #[automatically_derived]
+            impl<#(#states),*> ::core::fmt::Debug for #ident<#(#states),*> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::fmt::Debug::fmt(&self.labelled, f)
+                }
+            }
+        }
+    }
+
+    /// One method per label.
+    fn setters(&self) -> TokenStream {
+        let Self { ident, metric, .. } = self;
+        let private = metric.private();
+        let cfgs = cfgs(&self.attrs);
+        let states = self.states();
+        let setters = metric.labels.iter().zip(&self.setters).enumerate().map(|(place, (label, setter))| {
+            let docs = format!("The same with a value for the label `{}`.", label.text);
+            // The text of a typed value is kept in its place, so that the type need not be `Clone`.
+            let (generics, value, kept, keep) = match &label.values {
+                Values::Typed(ty) => (
+                    None,
+                    quote_mixed!(#ty),
+                    quote_mixed!(#private::Cow<'static, ::core::primitive::str>),
+                    quote_mixed!(#private::LabelValue::into_label(value)),
+                ),
+                _ => (
+                    Some(quote_mixed!(<__V: #private::LabelValue>)),
+                    quote_mixed!(__V),
+                    quote_mixed!(__V),
+                    quote_mixed!(value),
+                ),
+            };
+            let others = states.iter().enumerate().filter_map(|(i, state)| (i != place).then_some(state));
+            let after = states.iter().enumerate().map(|(i, state)| match i == place {
+                true => quote_mixed!(#private::Set<#kept>),
+                false => quote_mixed!(#state),
+            });
+            let locals: Vec<_> = (0..states.len()).map(local).collect();
+            let taken = nest(locals.iter().enumerate().map(|(i, local)| match i == place {
+                true => quote_mixed!(_),
+                false => quote_mixed!(#local),
+            }));
+            let given = nest(locals.iter().enumerate().map(|(i, local)| match i == place {
+                true => quote_mixed!(#private::Set(#keep)),
+                false => quote_mixed!(::core::clone::Clone::clone(#local)),
+            }));
+            quote_mixed! {
+                #[doc = #docs]
+                #[allow(dead_code)]
+                pub fn #setter #generics(&self, value: #value) -> #ident<#(#after),*>
+                where
+                    #(#others: ::core::clone::Clone,)*
+                {
+                    #ident { labelled: self.labelled.with(|#taken| #given) }
+                }
+            }
+        });
+        quote_mixed! {
+            #(#cfgs)*
+            impl<#(#states),*> #ident<#(#states),*> {
+                #(#setters)*
+            }
+        }
+    }
+
+    fn module(&self) -> Ident {
+        format_ident!("__pytheus_labels_{}", self.ident, span = Span::mixed_site())
+    }
+
+    fn required(&self) -> impl Iterator<Item = &DeclaredLabel> {
+        self.metric.labels.iter().filter(|label| label.default.is_none())
+    }
+
+    /// The type parameters, one per label.
+    fn states(&self) -> Vec<Ident> {
+        (0..self.metric.labels.len()).map(|place| format_ident!("__L{place}", span = Span::mixed_site())).collect()
+    }
+}
+
+/// The label's name as that of a type.
+fn marker(label: &DeclaredLabel) -> Ident {
+    Ident::new_raw(&label.text, Span::mixed_site())
+}
+
+fn local(place: usize) -> Ident {
+    format_ident!("label{place}", span = Span::mixed_site())
+}
+
+/// The list `(first, (second, ()))`.
+fn nest<T: quote::ToTokens>(items: impl DoubleEndedIterator<Item = T>) -> TokenStream {
+    items.rev().fold(quote_mixed!(()), |rest, item| quote_mixed!((#item, #rest)))
+}

@@ -1,0 +1,260 @@
+//! The statics behind a metric: its descriptor, its declaration, its registration, and the checks of its arguments.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, LitBool, Type};
+
+use super::quote_mixed;
+use crate::options::{Buckets, Kind, Registry};
+
+/// A metric to declare.
+pub(crate) struct Metric {
+    /// The way to `pytheus`.
+    pub(crate) krate: TokenStream,
+    pub(crate) kind: Kind,
+    /// The enum of a state set.
+    pub(crate) states: Option<Type>,
+    pub(crate) name: Expr,
+    pub(crate) help: Expr,
+    pub(crate) namespace: Option<Expr>,
+    pub(crate) unit: Option<Expr>,
+    pub(crate) buckets: Option<Buckets>,
+    pub(crate) mode: Option<Ident>,
+    pub(crate) limit: Option<Expr>,
+    pub(crate) zeros: Option<LitBool>,
+    pub(crate) registry: Option<Registry>,
+    /// Sorted by name.
+    pub(crate) labels: Vec<DeclaredLabel>,
+}
+
+/// A label to declare.
+pub(crate) struct DeclaredLabel {
+    pub(crate) name: Ident,
+    /// The name that Prometheus sees.
+    pub(crate) text: String,
+    pub(crate) values: Values,
+    pub(crate) default: Option<Expr>,
+}
+
+/// Which values a label may have.
+pub(crate) enum Values {
+    Open,
+    Typed(Type),
+    Outcome,
+}
+
+impl Metric {
+    /// The hidden door.
+    pub(crate) fn private(&self) -> TokenStream {
+        let krate = &self.krate;
+        quote_mixed!(#krate::__private)
+    }
+
+    /// The type of the metric.
+    pub(crate) fn ty(&self) -> TokenStream {
+        metric_type(&self.krate, self.kind, self.states.as_ref())
+    }
+
+    /// The statics; the label values of the metric's own series when they are all literals.
+    pub(crate) fn statics(&self, own: Option<&TokenStream>) -> TokenStream {
+        let private = self.private();
+        let ty = self.ty();
+        let arguments = self.arguments();
+        let labels = self.labels();
+        let count = self.labels.len();
+        let declare = self.declare();
+        let own = match own {
+            Some(values) => quote_mixed!(::core::option::Option::Some(&[#values])),
+            None => quote_mixed!(::core::option::Option::None),
+        };
+        let scope = match &self.registry {
+            None => quote_mixed!(#private::Scope::Default),
+            Some(Registry::Nowhere) => quote_mixed!(#private::Scope::Nowhere),
+            Some(Registry::At(path)) => quote_mixed!(#private::Scope::In(|| &#path)),
+        };
+        let submit = match &self.registry {
+            Some(Registry::Nowhere) => TokenStream::new(),
+            _ => quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);),
+        };
+        quote_mixed! {
+            #arguments
+            static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
+            static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
+            static __PYTHEUS_DECLARED: #private::Declared<#ty> =
+                #private::Declared::new(&__PYTHEUS_DESCRIPTOR, #scope, #own);
+            #submit
+        }
+    }
+
+    fn declare(&self) -> TokenStream {
+        let private = self.private();
+        let kind = self.kind.ident(Span::mixed_site());
+        let help = &self.help;
+        let unit = present(self.unit.as_ref().map(|_| quote_mixed!(__PYTHEUS_UNIT)));
+        let limit = present(self.limit.as_ref().map(|_| quote_mixed!(__PYTHEUS_LIMIT)));
+        let buckets = match (&self.buckets, self.kind) {
+            (Some(_), _) => quote_mixed!(__PYTHEUS_BUCKETS),
+            (None, Kind::Histogram) => quote_mixed!(&#private::DEFAULT_BUCKETS),
+            (None, _) => quote_mixed!(&[]),
+        };
+        let states = match &self.states {
+            Some(_) => quote_mixed!(__PYTHEUS_STATES),
+            None => quote_mixed!(&[]),
+        };
+        let mode = self.mode.clone().unwrap_or_else(|| Ident::new("Shared", Span::mixed_site()));
+        let zeros = self.zeros.as_ref().is_none_or(LitBool::value);
+        // At the span of the name, so that file and line are those of the declaration.
+        let location = quote_spanned! {self.name.span()=>
+            ::core::module_path!(), ::core::file!(), ::core::line!(), ::core::column!()
+        };
+        quote_mixed! {
+            #private::Declare {
+                kind: #private::Kind::#kind,
+                name: __PYTHEUS_NAME,
+                help: #help,
+                unit: #unit,
+                labels: &__PYTHEUS_LABELS,
+                buckets: #buckets,
+                states: #states,
+                mode: #private::GaugeMode::#mode,
+                limit: #limit,
+                zeros: #zeros,
+                location: #private::Location::new(#location),
+            }
+            .build()
+        }
+    }
+
+    /// One constant per argument, and one check each: every mistake has its own caret.
+    fn arguments(&self) -> TokenStream {
+        let private = self.private();
+        let text = quote_mixed!(&'static ::core::primitive::str);
+        let mut tokens = self.full_name();
+        if self.kind == Kind::Info {
+            tokens.extend(self.check("info_name", self.name.span(), &quote_mixed!(__PYTHEUS_NAME)));
+        }
+        if let Some(unit) = &self.unit {
+            let counter = self.kind == Kind::Counter;
+            tokens.extend(quote_mixed!(const __PYTHEUS_UNIT: #text = #unit;));
+            let given = quote_mixed!(__PYTHEUS_NAME, __PYTHEUS_UNIT, #counter);
+            tokens.extend(self.check("unit", unit.span(), &given));
+        }
+        if let Some(limit) = &self.limit {
+            tokens.extend(quote_mixed!(const __PYTHEUS_LIMIT: ::core::primitive::usize = #limit;));
+            tokens.extend(self.check("limit", limit.span(), &quote_mixed!(__PYTHEUS_LIMIT)));
+        }
+        if let Some(buckets) = &self.buckets {
+            let (bounds, span) = bounds(buckets, &private);
+            tokens.extend(quote_mixed!(const __PYTHEUS_BUCKETS: &'static [::core::primitive::f64] = &#bounds;));
+            tokens.extend(self.check("buckets", span, &quote_mixed!(__PYTHEUS_BUCKETS)));
+        }
+        if let Some(states) = &self.states {
+            let span = states.span();
+            let check = quote_spanned!(span=> #private::check::states(<#states as #private::LabelValue>::VALUES));
+            tokens.extend(quote_mixed!(const __PYTHEUS_STATES: &'static [#text] = #check;));
+        }
+        tokens.extend(self.label_checks());
+        tokens
+    }
+
+    fn full_name(&self) -> TokenStream {
+        let private = self.private();
+        let text = quote_mixed!(&'static ::core::primitive::str);
+        let name = &self.name;
+        let Some(namespace) = &self.namespace else {
+            let check = self.check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_NAME));
+            return quote_mixed!(const __PYTHEUS_NAME: #text = #name; #check);
+        };
+        let checks = [
+            self.check("metric_name", namespace.span(), &quote_mixed!(__PYTHEUS_PARTS[0])),
+            self.check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_PARTS[2])),
+        ];
+        quote_mixed! {
+            const __PYTHEUS_PARTS: &'static [#text] = &[#namespace, "_", #name];
+            const __PYTHEUS_NAME: #text =
+                #private::joined(&#private::join::<{ #private::join_len(__PYTHEUS_PARTS) }>(__PYTHEUS_PARTS));
+            #(#checks)*
+        }
+    }
+
+    fn label_checks(&self) -> TokenStream {
+        let names = self.labels.iter().map(|label| {
+            let text = &label.text;
+            self.check("label_name", label.name.span(), &quote_mixed!(#text))
+        });
+        let mut tokens: TokenStream = names.collect();
+        let span =
+            self.labels.iter().find_map(|label| (!matches!(label.values, Values::Open)).then(|| label.name.span()));
+        if let Some(span) = span.filter(|_| self.zeros.as_ref().is_none_or(LitBool::value)) {
+            let sets = self.labels.iter().map(|label| self.values(label));
+            tokens.extend(self.check("zero_series", span, &quote_mixed!(&[#(#sets),*])));
+        }
+        tokens
+    }
+
+    /// A check that the compiler runs, with its caret at the span.
+    fn check(&self, rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
+        let private = self.private();
+        let rule = Ident::new(rule, span);
+        quote_spanned!(span=> const _: () = #private::check::#rule(#arguments);)
+    }
+
+    fn labels(&self) -> TokenStream {
+        let private = self.private();
+        let labels = self.labels.iter().map(|label| {
+            let text = &label.text;
+            let values = self.values(label);
+            let default = present(label.default.as_ref().map(|default| self.render(label, default)));
+            quote_mixed!(#private::LabelSpec::declared(#text, #values, #default),)
+        });
+        labels.collect()
+    }
+
+    /// The closed set of a label.
+    fn values(&self, label: &DeclaredLabel) -> TokenStream {
+        let private = self.private();
+        match &label.values {
+            Values::Open => quote_mixed!(::core::option::Option::None),
+            Values::Typed(ty) => quote_spanned!(ty.span()=> <#ty as #private::LabelValue>::VALUES),
+            Values::Outcome => quote_mixed!(<#private::Outcome as #private::LabelValue>::VALUES),
+        }
+    }
+
+    /// A function that gives the default.
+    fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
+        let private = self.private();
+        match (&label.values, default) {
+            (Values::Typed(ty), _) => quote_mixed!(|| <#ty as #private::LabelValue>::into_label(#default)),
+            (_, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
+                quote_mixed!(|| #private::Cow::Borrowed(#text))
+            }
+            _ => quote_spanned!(default.span()=> || #private::LabelValue::into_label(#default)),
+        }
+    }
+}
+
+/// `Some(..)` or `None`, as written into the user's crate.
+fn present(tokens: Option<TokenStream>) -> TokenStream {
+    match tokens {
+        Some(tokens) => quote_mixed!(::core::option::Option::Some(#tokens)),
+        None => quote_mixed!(::core::option::Option::None),
+    }
+}
+
+fn bounds(buckets: &Buckets, private: &TokenStream) -> (TokenStream, Span) {
+    match buckets {
+        Buckets::Bounds(list) => (quote_mixed!(#list), list.span()),
+        Buckets::Spread { by, start, step, count } => {
+            let function = format_ident!("{by}_buckets", span = by.span());
+            (quote_mixed!(#private::#function::<{ #count }>(#start, #step)), by.span())
+        }
+    }
+}
+
+/// The type of a metric of this kind.
+pub(crate) fn metric_type(krate: &TokenStream, kind: Kind, states: Option<&Type>) -> TokenStream {
+    let name = kind.ident(Span::mixed_site());
+    let argument = states.map(|states| quote_mixed!(<#states>));
+    quote_mixed!(#krate::metrics::#name #argument)
+}

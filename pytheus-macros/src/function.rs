@@ -1,0 +1,182 @@
+//! The function under an attribute: its signature, its body as opaque tokens, and when its work is done.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, GenericArgument, Ident, PathArguments, Result, ReturnType, Signature, Token, Type, TypeParamBound,
+    TypePath, Visibility,
+};
+
+/// A function.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) defaultness: Option<Token![default]>,
+    pub(crate) sig: Signature,
+    /// The `#![..]` that the body begins with.
+    pub(crate) inner: Vec<Attribute>,
+    /// The rest of the body, in its braces.
+    pub(crate) body: Group,
+}
+
+/// When the work of a function is done.
+pub(crate) enum Shape {
+    /// When it returns.
+    Plain,
+    /// When the body, which is lazy, ends.
+    Async,
+    /// When the body's one expression, `Box::pin(async move { .. })`, is polled to its end: what `async_trait` leaves.
+    Boxed(Boxed),
+    /// When the future that it returns ends.
+    Future { boxed: bool },
+}
+
+/// The parts of `Box::pin(async move { .. })`.
+pub(crate) struct Boxed {
+    pub(crate) pin: TokenStream,
+    pub(crate) call: Group,
+    pub(crate) head: TokenStream,
+    pub(crate) block: Group,
+}
+
+impl Function {
+    /// Reads the item under the attribute `name`.
+    pub(crate) fn read(name: &str, item: TokenStream) -> Result<Self> {
+        (|input: ParseStream<'_>| Self::parse(name, input)).parse2(item)
+    }
+
+    fn parse(name: &str, input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let defaultness = if input.peek2(Token![=]) { None } else { input.parse()? };
+        let place = input.span();
+        let Ok(sig) = input.parse::<Signature>() else {
+            crate::options::skip_all(input);
+            return Err(syn::Error::new(
+                place,
+                format!("`#[{name}]` goes on a function; to declare a metric of its own, use `metric!`"),
+            ));
+        };
+        if input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+            let message = format!("this function has no body: put `#[{name}]` where it is implemented");
+            return Err(syn::Error::new_spanned(&sig.fn_token, message));
+        }
+        let body: Group = input.parse()?;
+        let (inner, rest) = (|input: ParseStream<'_>| {
+            let inner = input.call(Attribute::parse_inner)?;
+            Ok((inner, input.parse::<TokenStream>()?))
+        })
+        .parse2(body.stream())?;
+        let mut rest = Group::new(Delimiter::Brace, rest);
+        rest.set_span(body.span());
+        Ok(Self { attrs, vis, defaultness, sig, inner, body: rest })
+    }
+
+    /// When its work is done.
+    pub(crate) fn shape(&self) -> Shape {
+        if self.sig.asyncness.is_some() {
+            return Shape::Async;
+        }
+        let Some((_, boxed)) = self.future() else { return Shape::Plain };
+        match Boxed::read(&self.body) {
+            Some(parts) if boxed => Shape::Boxed(parts),
+            _ => Shape::Future { boxed },
+        }
+    }
+
+    /// What it gives in the end: what it returns, or what the future that it returns ends with.
+    pub(crate) fn output(&self) -> Option<Type> {
+        match (self.future(), &self.sig.output) {
+            (Some((output, _)), _) if self.sig.asyncness.is_none() => Some(output),
+            (_, ReturnType::Type(_, ty)) => Some((**ty).clone()),
+            (_, ReturnType::Default) => None,
+        }
+    }
+
+    fn future(&self) -> Option<(Type, bool)> {
+        match &self.sig.output {
+            ReturnType::Type(_, ty) => future_output(ty),
+            ReturnType::Default => None,
+        }
+    }
+}
+
+impl Boxed {
+    fn read(body: &Group) -> Option<Self> {
+        let mut tokens: Vec<_> = body.stream().into_iter().collect();
+        let call = match tokens.pop()? {
+            TokenTree::Group(call) if call.delimiter() == Delimiter::Parenthesis => call,
+            _ => return None,
+        };
+        let words: Vec<_> = tokens.iter().map(ToString::to_string).collect();
+        let path = words.iter().all(|word| word == ":" || syn::parse_str::<Ident>(word).is_ok());
+        if !path || !words.ends_with(&["Box".into(), ":".into(), ":".into(), "pin".into()]) {
+            return None;
+        }
+        let future = |input: ParseStream<'_>| {
+            let asyncness: Token![async] = input.parse()?;
+            let capture: Option<Token![move]> = input.parse()?;
+            let block: Group = input.parse()?;
+            input.parse::<Option<Token![,]>>()?;
+            Ok((quote::quote!(#asyncness #capture), block))
+        };
+        let (head, block) = future.parse2(call.stream()).ok()?;
+        let pin = tokens.into_iter().collect();
+        (block.delimiter() == Delimiter::Brace).then_some(Self { pin, call, head, block })
+    }
+}
+
+/// What a future of this type ends with, and whether it is boxed; `None` when it is no future that can be recognised.
+fn future_output(ty: &Type) -> Option<(Type, bool)> {
+    match ty {
+        Type::ImplTrait(opaque) => Some((bounds_output(&opaque.bounds)?, false)),
+        Type::Paren(inner) => future_output(&inner.elem),
+        Type::Group(inner) => future_output(&inner.elem),
+        Type::Path(path) => boxed_output(path).map(|output| (output, true)),
+        _ => None,
+    }
+}
+
+/// `Pin<Box<dyn Future<Output = T>>>` and `BoxFuture<'_, T>`.
+fn boxed_output(path: &TypePath) -> Option<Type> {
+    let last = path.path.segments.last()?;
+    let argument = last_type(&last.arguments)?;
+    match last.ident.to_string().as_str() {
+        "BoxFuture" | "LocalBoxFuture" => Some(argument.clone()),
+        "Pin" => match argument {
+            Type::Path(pointer) => {
+                let pointer = pointer.path.segments.last().filter(|pointer| pointer.ident == "Box")?;
+                match last_type(&pointer.arguments)? {
+                    Type::TraitObject(object) => bounds_output(&object.bounds),
+                    _ => None,
+                }
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn last_type(arguments: &PathArguments) -> Option<&Type> {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().rev().find_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn bounds_output(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+            _ => None,
+        })
+    })
+}

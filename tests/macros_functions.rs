@@ -1,0 +1,155 @@
+//! The attributes count what functions do.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use pytheus::registry::{REGISTRY, Registry};
+use pytheus::{LabelValue, counter, gauge, histogram, metric, summary};
+
+metric! {
+    /// Calls.
+    static CALLS: Counter = "calls_total";
+    /// Hits.
+    static HITS: Histogram = "hits_seconds" { labels: { page, status = "200" } };
+}
+
+fn value(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    REGISTRY.sample_value(name, labels)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Nothing;
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+    let waker = Waker::from(Arc::new(Nothing));
+    let mut future = Box::pin(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+    }
+}
+
+#[derive(LabelValue, Clone, Copy)]
+enum Kind {
+    Small,
+    Large,
+}
+
+#[counter(CALLS)]
+fn existing() {}
+
+#[histogram(HITS.page("home"))]
+fn labelled_child() -> u8 {
+    7
+}
+
+/// Runs a job.
+#[counter(name = "jobs_total", labels(queue, kind: Kind = kind, colour = "red"))]
+fn job(queue: String, kind: Kind) -> String {
+    queue
+}
+
+#[counter(name = "results_total", help = "Results.", labels(outcome, code = ret.as_ref().ok()))]
+fn fallible(n: i32) -> Result<i32, String> {
+    let n = Some(n).filter(|n| *n > 0).ok_or("negative")?;
+    Ok(n)
+}
+
+#[counter(name = "errors_total", help = "Errors.", on = error | panicked)]
+fn errors(fail: bool) -> Result<(), ()> {
+    if fail { Err(()) } else { Ok(()) }
+}
+
+#[counter(name = "fours_total", help = "Fours.", on = Some(4))]
+async fn fours(n: u8) -> Option<u8> {
+    Some(n)
+}
+
+/// Everything at once.
+#[gauge(name = "busy", track_inprogress)]
+#[summary(name = "async_seconds", labels(outcome, name = name))]
+#[counter(name = "async_total", labels(name))]
+async fn all_at_once<'a>(name: &'a str) -> Result<&'a str, String> {
+    std::future::ready(()).await;
+    assert_eq!(value("busy", &[]), Some(1.0));
+    Ok(name)
+}
+
+/// Boxed.
+#[counter(name = "boxed_total", labels(outcome))]
+fn boxed(n: u8) -> Pin<Box<dyn Future<Output = Result<u8, u8>> + Send>> {
+    Box::pin(async move { if n > 1 { Ok(n) } else { Err(n) } })
+}
+
+/// Opaque.
+#[histogram(name = "opaque_seconds")]
+fn opaque(n: u8) -> impl Future<Output = u8> {
+    std::future::ready(n)
+}
+
+/// Last.
+#[gauge(name = "last_success", set_to_current_time, on = ok)]
+fn last() -> Result<(), ()> {
+    Ok(())
+}
+
+#[test]
+fn an_existing_metric_is_counted_in() {
+    existing();
+    assert_eq!(CALLS.get(), 1.0);
+    assert_eq!(labelled_child(), 7);
+    assert_eq!(HITS.page("home").count(), 1);
+}
+
+#[test]
+fn labels_come_from_arguments_without_moving_them() {
+    assert_eq!(job("mail".to_owned(), Kind::Large), "mail");
+    let _ = Kind::Small;
+    assert_eq!(value("jobs_total", &[("queue", "mail"), ("kind", "large"), ("colour", "red")]), Some(1.0));
+}
+
+#[test]
+fn labels_come_from_the_returned_value_and_the_outcome() {
+    let _ = fallible(3);
+    let _ = fallible(-3);
+    assert_eq!(value("results_total", &[("outcome", "ok"), ("code", "3")]), Some(1.0));
+    assert_eq!(value("results_total", &[("outcome", "error"), ("code", "")]), Some(1.0));
+}
+
+#[test]
+fn on_says_which_calls_count() {
+    let _ = errors(true);
+    let _ = errors(false);
+    assert_eq!(value("errors_total", &[]), Some(1.0));
+    block_on(fours(4));
+    block_on(fours(5));
+    assert_eq!(value("fours_total", &[]), Some(1.0));
+    let _ = last();
+    assert!(value("last_success", &[]) > Some(1e9));
+}
+
+#[test]
+fn attributes_stack_on_an_async_function() {
+    assert_eq!(block_on(all_at_once("x")), Ok("x"));
+    assert_eq!(value("async_seconds_count", &[("outcome", "ok"), ("name", "x")]), Some(1.0));
+    assert_eq!(value("async_total", &[("name", "x")]), Some(1.0));
+    assert_eq!(value("busy", &[]), Some(0.0));
+}
+
+#[test]
+fn returned_futures_are_counted_when_they_end() {
+    drop(boxed(0));
+    assert_eq!(block_on(boxed(2)), Ok(2));
+    assert_eq!(block_on(boxed(1)), Err(1));
+    assert_eq!(value("boxed_total", &[("outcome", "ok")]), Some(1.0));
+    assert_eq!(value("boxed_total", &[("outcome", "error")]), Some(1.0));
+    assert_eq!(value("boxed_total", &[("outcome", "cancelled")]), Some(0.0));
+    let future = opaque(3);
+    assert_eq!(value("opaque_seconds_count", &[]), Some(0.0));
+    assert_eq!(block_on(future), 3);
+    assert_eq!(value("opaque_seconds_count", &[]), Some(1.0));
+}
