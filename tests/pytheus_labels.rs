@@ -134,15 +134,16 @@ fn the_error_of_a_missing_label_says_which_metric_and_label() -> Test {
 #[test]
 fn defaults_for_all_labels_make_a_metric_countable() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1"), ("cat", "2")])?;
+    family.defaults()?.inc();
     family.labels(NONE)?.inc();
-    assert_eq!(family.labels([("bob", "1"), ("cat", "2")])?.get(), 1.0);
+    assert_eq!(family.labels([("bob", "1"), ("cat", "2")])?.get(), 2.0);
     Ok(())
 }
 
 #[test]
 fn defaults_for_some_labels_leave_the_others_required() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1")])?;
-    assert_eq!(refused(family.labels(NONE)).missing(), ["cat"]);
+    assert_eq!(refused(family.defaults()).missing(), ["cat"]);
     assert!(series(&family).is_empty());
     Ok(())
 }

@@ -91,7 +91,7 @@ fn a_different_metric_of_the_same_name_is_refused() -> Test {
     Counter::new("name", "desc").registry(&registry).build()?;
     let error = Histogram::new("name", "desc").registry(&registry).build();
     let error = error.expect_err("a counter has the name").to_string();
-    assert!(error.contains("their kind differ") && error.matches(file!()).count() == 2, "{error}");
+    assert!(error.contains("their kinds differ") && error.matches(file!()).count() == 2, "{error}");
     Ok(())
 }
 

@@ -159,7 +159,12 @@ fn an_error_of_a_future_is_counted_and_handed_on() {
 #[test]
 fn an_error_of_a_future_that_is_not_asked_for_is_handed_on_uncounted() {
     let counter = counter();
-    let work = counter.count_errors_future_if(async { raise(Fault::Value) }, |fault| matches!(fault, Fault::Index));
-    assert_eq!(block_on(work), Err(Fault::Value));
+    let result = |fault| {
+        let work = counter.count_errors_future_if(async move { raise(fault) }, |fault| matches!(fault, Fault::Index));
+        block_on(work)
+    };
+    assert_eq!(result(Fault::Value), Err(Fault::Value));
     assert_eq!(counter.get(), 0.0);
+    assert_eq!(result(Fault::Index), Err(Fault::Index));
+    assert_eq!(counter.get(), 1.0);
 }
