@@ -18,6 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::collector::Collector;
@@ -72,7 +73,8 @@ pub(crate) fn conflict(metric: &str, error: &RegisterError) {
 
 /// Sends the library's reports to `reporter` in place of standard error.
 ///
-/// Each message is reported once in the life of the process, from the thread that met it.
+/// Each message is reported once in the life of the process, from the thread that met it, and no more than 500 in all.
+/// A panic of `reporter` goes no further.
 ///
 /// ```
 /// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
@@ -86,13 +88,24 @@ type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
 static REPORTER: RwLock<Option<Reporter>> = RwLock::new(None);
 static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
+/// The most messages that are reported: those of a collector may differ at each scrape.
+const MOST_REPORTS: usize = 500;
+
 fn report(message: &str) {
-    if !lock(&REPORTED).insert(message.to_owned()) {
-        return;
+    {
+        let mut reported = lock(&REPORTED);
+        if reported.len() >= MOST_REPORTS || !reported.insert(message.to_owned()) {
+            return;
+        }
     }
     let reporter = REPORTER.read().unwrap_or_else(PoisonError::into_inner).clone();
     match reporter {
-        Some(reporter) => reporter(message),
+        // Reports come up in the middle of counting, which never fails.
+        Some(reporter) => {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| reporter(message))) {
+                std::mem::forget(panic);
+            }
+        }
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),
     }

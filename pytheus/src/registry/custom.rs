@@ -6,14 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
-use crate::snapshot::FamilySnapshot;
+use crate::snapshot::{FamilySnapshot, Sample};
 
 /// Collects; a panic is an error like any other.
 pub(super) fn collect(
     collector: &dyn Collector,
     descriptors: &[Descriptor],
 ) -> Result<Vec<FamilySnapshot>, CollectError> {
-    let mut families = catch_unwind(AssertUnwindSafe(|| collector.collect())).unwrap_or_else(|panic| {
+    // The text of the error is the collector's own code, too.
+    let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
+    let mut families = catch_unwind(AssertUnwindSafe(collect)).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
@@ -40,21 +42,34 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     if descriptors.iter().find(described).is_none() {
         return Err(format!("it gave the family `{name}`, which is not among its descriptors").into());
     }
-    let has_parts = !kind.suffixes().is_empty();
     let mut series = BTreeSet::new();
+    let mut last_bound = None;
     for sample in samples {
         if sample.labels().any(|(label, _)| label.is_empty()) {
             return Err(format!("`{name}`: a sample has not as many label values as there are labels").into());
         }
-        if has_parts && sample.suffix.is_empty() {
-            return Err(format!("`{name}`: a {kind} is given by its parts, not by a single value").into());
+        let parts = kind.suffixes();
+        let fits = if parts.is_empty() { sample.suffix.is_empty() } else { parts.contains(&sample.suffix) };
+        if !fits {
+            return Err(format!("`{name}`: a sample is no part of a {kind}").into());
         }
         let key: Vec<_> = sample.labels().filter(|(_, value)| !value.is_empty()).collect();
         if !series.insert((sample.suffix, key)) {
             return Err(format!("`{name}`: two samples have the same labels").into());
         }
+        let bound = bound(sample);
+        if bound.is_some_and(|bound| !last_bound.is_none_or(|last| last < bound)) {
+            return Err(format!("`{name}`: bucket bounds must be in rising order").into());
+        }
+        last_bound = bound;
     }
     Ok(())
+}
+
+/// The upper bound, if this is a bucket.
+fn bound(sample: &Sample) -> Option<f64> {
+    let (_, bound) = sample.labels().find(|(label, _)| sample.suffix == "_bucket" && *label == "le")?;
+    Some(bound.parse().unwrap_or(f64::NAN))
 }
 
 /// Series by label values; the parts of one stay in their order.
