@@ -223,6 +223,8 @@ impl Registry for CollectorRegistry {
         catalogue::resolve_elsewhere();
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let number = *entries.names.get(name)?;
+        // Not by the name of a part, such as `x_sum`.
+        entries.collectors.get(&number)?.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
         entries.names.retain(|_, holder| *holder != number);
         entries.collectors.remove(&number).map(|entry| entry.collector)
     }
