@@ -309,17 +309,17 @@ impl Descriptor {
         if self.name != other.name {
             Some("name")
         } else if self.kind != other.kind {
-            Some("kind")
+            Some("kinds")
         } else if !self.label_names().eq(other.label_names()) {
             Some("label names")
         } else if self.unit != other.unit {
-            Some("unit")
+            Some("units")
         } else if self.buckets() != other.buckets() {
             Some("buckets")
         } else if self.states != other.states {
             Some("states")
         } else if self.mode != other.mode {
-            Some("mode")
+            Some("modes")
         } else {
             None
         }
