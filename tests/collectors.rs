@@ -1,0 +1,288 @@
+//! Collectors of one's own: what they give is shown, and what goes wrong costs their own families only.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use pytheus::collector::{Collector, collector_fn};
+use pytheus::descriptor::{Descriptor, Kind};
+use pytheus::error::CollectError;
+use pytheus::exposition::generate_metrics_from;
+use pytheus::metrics::{Counter, Histogram};
+use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
+use pytheus::snapshot::FamilySnapshot;
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+struct Disks {
+    free: Descriptor,
+    reads: Descriptor,
+}
+
+impl Disks {
+    fn new() -> Result<Arc<Self>, Box<dyn Error>> {
+        let free =
+            Descriptor::new(Kind::Gauge, "disk_free_bytes", "Free.")?.with_unit("bytes")?.with_labels(["disk"])?;
+        let reads = Descriptor::new(Kind::Counter, "disk_reads_total", "Reads.")?.with_labels(["kind", "disk"])?;
+        Ok(Arc::new(Self { free, reads }))
+    }
+}
+
+impl Collector for Disks {
+    fn descriptors(&self) -> Vec<Descriptor> {
+        vec![self.free.clone(), self.reads.clone()]
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
+        let mut reads = FamilySnapshot::new(&self.reads);
+        // In the order of the sorted names: disk, kind.
+        reads.push(["sdb", "page"], 9_007_199_254_740_993_u64);
+        reads.push(["sda", ""], 1_u64);
+        let mut free = FamilySnapshot::new(&self.free);
+        free.push(["sda"], 2.5);
+        Ok(vec![reads, free])
+    }
+}
+
+fn gauge(name: &'static str) -> Descriptor {
+    Descriptor::new(Kind::Gauge, name, "G.").expect("the name is right")
+}
+
+fn failures(collector: &str) -> f64 {
+    REGISTRY.sample_value("pytheus_collector_errors_total", &[("collector", collector)]).unwrap_or(0.0)
+}
+
+/// Checks that a collector costs only its own families, and is counted at each scrape.
+fn costs_its_own_families_only(
+    name: &'static str,
+    collect: impl Fn(&Descriptor) -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
+) -> TestResult {
+    let registry = CollectorRegistry::new();
+    Counter::new("a_total", "A.").registry(&registry).build()?.inc();
+    let descriptor = Descriptor::new(Kind::Gauge, name, "G.")?.with_labels(["x"])?;
+    registry.register(collector_fn([descriptor.clone()], move || collect(&descriptor)))?;
+    registry.register(Disks::new()?)?;
+    Counter::new("z_total", "Z.").registry(&registry).build()?.inc();
+    for scrape in 1..=2_u8 {
+        let names: Vec<_> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
+        assert_eq!(names, ["a_total", "disk_free_bytes", "disk_reads_total", "z_total"]);
+        assert_eq!(failures(name), f64::from(scrape));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_collector_shows_what_it_knows() -> TestResult {
+    let registry = CollectorRegistry::new();
+    registry.register(Disks::new()?)?;
+    let text = "\
+# HELP disk_free_bytes Free.
+# TYPE disk_free_bytes gauge
+disk_free_bytes{disk=\"sda\"} 2.5
+# HELP disk_reads_total Reads.
+# TYPE disk_reads_total counter
+disk_reads_total{disk=\"sda\"} 1
+disk_reads_total{disk=\"sdb\",kind=\"page\"} 9007199254740993
+";
+    assert_eq!(generate_metrics_from(&registry)?, text);
+    Ok(())
+}
+
+#[test]
+fn prefix_and_constant_labels_apply_to_collectors_too() -> TestResult {
+    let registry = CollectorRegistry::new().with_prefix("host")?.with_labels([("zone", "1")])?;
+    registry.register(Disks::new()?)?;
+    assert_eq!(registry.sample_value("host_disk_free_bytes", &[("zone", "1"), ("disk", "sda")]), Some(2.5));
+    let clash = CollectorRegistry::new().with_labels([("kind", "x")])?;
+    let error = clash.register(Disks::new()?).expect_err("`kind` is a constant label");
+    assert!(error.to_string().contains("metric `disk_reads_total`: its label `kind`"), "{error}");
+    assert!(clash.collect()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_closure_is_a_collector_too() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let descriptor = gauge("threads");
+    registry.register(collector_fn([descriptor.clone()], move || {
+        let mut family = FamilySnapshot::new(&descriptor);
+        family.push([""; 0], 4.0);
+        Ok(vec![family])
+    }))?;
+    assert_eq!(registry.sample_value("threads", &[]), Some(4.0));
+    Ok(())
+}
+
+#[test]
+fn duplicates_fail_when_they_are_registered() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let disks = Disks::new()?;
+    registry.register(disks.clone())?;
+    registry.register(disks)?;
+    let error = registry.register(Disks::new()?).expect_err("both names are taken");
+    assert_eq!(error.to_string().matches("collectors.rs:").count(), 2, "{error}");
+    assert!(Counter::new("disk_reads_total", "R.").registry(&registry).build().is_err());
+    assert!(registry.register(collector_fn([gauge("x"), gauge("disk_free_bytes")], || Ok(vec![]))).is_err());
+    // A failed registration leaves nothing behind.
+    registry.register(collector_fn([gauge("x")], || Ok(vec![])))?;
+    assert!(registry.register(collector_fn([gauge("y"), gauge("y")], || Ok(vec![]))).is_err());
+    let sums = [Descriptor::new(Kind::Summary, "s", "S.")?, gauge("s_sum")];
+    assert!(registry.register(collector_fn(sums, || Ok(vec![]))).is_err());
+    Counter::new("counted_total", "C.").registry(&registry).build()?;
+    assert!(registry.register(collector_fn([gauge("counted_total")], || Ok(vec![]))).is_err());
+    Ok(())
+}
+
+#[test]
+fn taking_out_one_name_takes_out_all_families_of_a_collector() -> TestResult {
+    let registry = CollectorRegistry::new();
+    registry.register(Disks::new()?)?;
+    assert!(registry.unregister("disk_reads_total").is_some());
+    assert!(registry.collect()?.is_empty());
+    registry.register(Disks::new()?)?;
+    Ok(())
+}
+
+#[test]
+fn a_collector_that_returns_an_error_costs_its_own_families_only() -> TestResult {
+    costs_its_own_families_only("fails", |_| Err("the disk is gone".into()))
+}
+
+#[test]
+fn a_collector_that_panics_costs_its_own_families_only() -> TestResult {
+    costs_its_own_families_only("panics", |_| panic!("on purpose"))
+}
+
+#[test]
+fn a_collector_whose_error_panics_costs_its_own_families_only() -> TestResult {
+    #[derive(Debug)]
+    struct Evil;
+    impl fmt::Display for Evil {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("on purpose")
+        }
+    }
+    impl Error for Evil {}
+    costs_its_own_families_only("evil", |_| Err(Box::new(Evil)))
+}
+
+#[test]
+fn a_collector_that_panics_with_a_payload_that_panics_costs_its_own_families_only() -> TestResult {
+    struct Evil;
+    impl Drop for Evil {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "on purpose");
+        }
+    }
+    costs_its_own_families_only("evil_payload", |_| std::panic::panic_any(Evil))
+}
+
+#[test]
+fn a_family_that_was_not_described_costs_the_collector_its_own_only() -> TestResult {
+    costs_its_own_families_only("undeclared", |own| {
+        let mut fine = FamilySnapshot::new(own);
+        fine.push(["1"], 1.0);
+        Ok(vec![fine, FamilySnapshot::new(&gauge("a_total"))])
+    })?;
+    costs_its_own_families_only("other_kind", |_| {
+        let other = Descriptor::new(Kind::Counter, "other_kind", "G.")?.with_labels(["x"])?;
+        Ok(vec![FamilySnapshot::new(&other)])
+    })?;
+    costs_its_own_families_only("other_labels", |_| Ok(vec![FamilySnapshot::new(&gauge("other_labels"))]))
+}
+
+#[test]
+fn malformed_samples_cost_the_collector_its_own_families_only() -> TestResult {
+    costs_its_own_families_only("too_few", |own| {
+        let mut family = FamilySnapshot::new(own);
+        family.push([""; 0], 1.0);
+        Ok(vec![family])
+    })?;
+    costs_its_own_families_only("too_many", |own| {
+        let mut family = FamilySnapshot::new(own);
+        family.push(["1", "2"], 1.0);
+        Ok(vec![family])
+    })?;
+    costs_its_own_families_only("same_series", |own| {
+        let mut family = FamilySnapshot::new(own);
+        family.push(["1"], 1.0);
+        family.push(["1"], 2.0);
+        Ok(vec![family])
+    })?;
+    costs_its_own_families_only("same_family", |own| Ok(vec![FamilySnapshot::new(own), FamilySnapshot::new(own)]))?;
+    costs_its_own_families_only("wrong_parts", |own| {
+        let mut family = FamilySnapshot::new(own);
+        family.push_summary(["1"], 1, 1.0);
+        Ok(vec![family])
+    })
+}
+
+#[test]
+fn a_histogram_is_given_by_its_buckets() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let pauses = Descriptor::new(Kind::Histogram, "gc_seconds", "Pauses.")?.with_buckets([0.1, 1.0])?;
+    registry.register(collector_fn([pauses.clone()], move || {
+        let mut family = FamilySnapshot::new(&pauses);
+        family.push_histogram([""; 0], [(0.1, 3), (1.0, 1)], 2, 7.5);
+        Ok(vec![family])
+    }))?;
+    let text = "\
+# HELP gc_seconds Pauses.
+# TYPE gc_seconds histogram
+gc_seconds_bucket{le=\"0.1\"} 3
+gc_seconds_bucket{le=\"1\"} 4
+gc_seconds_bucket{le=\"+Inf\"} 6
+gc_seconds_sum 7.5
+gc_seconds_count 6
+";
+    assert_eq!(generate_metrics_from(&registry)?, text);
+    Ok(())
+}
+
+#[test]
+fn histogram_buckets_out_of_order_cost_the_collector_its_own_families_only() -> TestResult {
+    for bounds in [[1.0, 0.1], [f64::NAN, 1.0], [1.0, 1.0]] {
+        let registry = CollectorRegistry::new();
+        let pauses = Descriptor::new(Kind::Histogram, "gc_seconds", "Pauses.")?;
+        registry.register(collector_fn([pauses.clone()], move || {
+            let mut family = FamilySnapshot::new(&pauses);
+            family.push_histogram([""; 0], bounds.map(|bound| (bound, 1)), 0, 1.0);
+            Ok(vec![family])
+        }))?;
+        assert!(registry.collect()?.is_empty(), "{bounds:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_pass_on_the_families_of_metrics() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let inner = Histogram::new("t", "T.").labels(["x"]).buckets([1.0]).unregistered().build()?;
+    for x in ["b", "a"] {
+        inner.labels([("x", x)])?.observe(0.5);
+    }
+    let family = inner.collector();
+    registry.register(collector_fn(family.descriptors(), move || family.collect()))?;
+    let direct = CollectorRegistry::new();
+    direct.register(inner.collector())?;
+    assert_eq!(generate_metrics_from(&registry)?, generate_metrics_from(&direct)?);
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_count_and_register_while_it_collects() -> TestResult {
+    let registry = Arc::new(CollectorRegistry::new());
+    let scrapes = Counter::new("scrapes_total", "Scrapes.").registry(&registry).build()?;
+    let own = Arc::downgrade(&registry);
+    registry.register(collector_fn([gauge("late")], move || {
+        scrapes.inc();
+        let registry = own.upgrade().ok_or("it is being scraped")?;
+        Counter::new("made_total", "Made.").registry(&registry).build()?.inc();
+        Ok(vec![])
+    }))?;
+    registry.collect()?;
+    registry.collect()?;
+    assert_eq!(registry.sample_value("made_total", &[]), Some(2.0));
+    Ok(())
+}
