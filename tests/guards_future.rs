@@ -1,0 +1,186 @@
+//! Futures: done, failed, panicked, dropped at any await or never polled, the gauge returns and nothing counts twice.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use pytheus::metrics::{Counter, Gauge, Histogram, Summary};
+
+/// How many awaits the work has.
+const AWAITS: usize = 4;
+
+/// Is pending once.
+#[derive(Default)]
+struct Pause(bool);
+
+impl Future for Pause {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Ok,
+    Error,
+    /// Before this await, counted from zero.
+    Panic(usize),
+}
+
+async fn work(end: End) -> Result<usize, &'static str> {
+    let mut steps = 0;
+    for step in 0..AWAITS {
+        if end == End::Panic(step) {
+            resume_unwind(Box::new("on purpose"));
+        }
+        Pause::default().await;
+        steps += 1;
+    }
+    match end {
+        End::Ok => Ok(steps),
+        End::Error => Err("as asked"),
+        End::Panic(_) => resume_unwind(Box::new("on purpose")),
+    }
+}
+
+/// Polls at most this often, then drops the future. `None` when it was not done; panics are caught.
+fn drive<T>(future: impl Future<Output = T>, polls: usize, mut while_pending: impl FnMut()) -> Option<T> {
+    let run = AssertUnwindSafe(|| {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..polls {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+                return Some(value);
+            }
+            while_pending();
+        }
+        None
+    });
+    catch_unwind(run).unwrap_or(None)
+}
+
+struct Metrics {
+    busy: Gauge,
+    times: Histogram,
+    sizes: Summary,
+    last: Gauge,
+    errors: Counter,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let right = "the description is right";
+        let metrics = Self {
+            busy: Gauge::new("busy", "B.").unregistered().build().expect(right),
+            times: Histogram::new("times", "T.").unregistered().build().expect(right),
+            sizes: Summary::new("sizes", "S.").unregistered().build().expect(right),
+            last: Gauge::new("last", "L.").unregistered().build().expect(right),
+            errors: Counter::new("errors_total", "E.").unregistered().build().expect(right),
+        };
+        metrics.busy.set(10.0);
+        metrics.last.set(-1.0);
+        metrics
+    }
+
+    /// All wrappers around each other.
+    async fn watch(&self, work: impl Future<Output = Result<usize, &'static str>>) -> Result<usize, &'static str> {
+        let timed = self.times.time_future(self.sizes.time_future(self.last.time_future(work)));
+        self.busy.track_inprogress_future(self.errors.count_errors_future(timed)).await
+    }
+
+    fn check(&self, times: u64, errors: f64, case: &str) {
+        assert_eq!(self.busy.get(), 10.0, "{case}: the gauge returns");
+        assert_eq!((self.times.count(), self.sizes.count()), (times, times), "{case}: timed once");
+        assert_eq!(self.last.get() >= 0.0, times > 0, "{case}: set when timed");
+        assert_eq!(self.errors.get(), errors, "{case}: errors");
+    }
+}
+
+#[test]
+fn a_future_that_is_done_counts_once() {
+    let metrics = Metrics::new();
+    let pending = || assert_eq!((metrics.busy.get(), metrics.times.count()), (11.0, 0));
+    let done = drive(metrics.watch(work(End::Ok)), AWAITS + 1, pending);
+    assert_eq!(done, Some(Ok(AWAITS)));
+    metrics.check(1, 0.0, "ok");
+}
+
+#[test]
+fn a_future_that_fails_counts_its_error_once() {
+    let metrics = Metrics::new();
+    let done = drive(metrics.watch(work(End::Error)), AWAITS + 1, || {});
+    assert_eq!(done, Some(Err("as asked")));
+    metrics.check(1, 1.0, "error");
+}
+
+#[test]
+fn a_future_that_is_never_polled_counts_nothing() {
+    let metrics = Metrics::new();
+    drop(metrics.watch(work(End::Ok)));
+    assert_eq!(drive(metrics.watch(work(End::Error)), 0, || {}), None);
+    metrics.check(0, 0.0, "never polled");
+}
+
+#[test]
+fn a_future_that_is_dropped_at_any_await_is_timed_and_no_error() {
+    for polls in 1..=AWAITS {
+        for end in [End::Ok, End::Error] {
+            let metrics = Metrics::new();
+            let mut pending = 0;
+            let done = drive(metrics.watch(work(end)), polls, || {
+                pending += 1;
+                assert_eq!(metrics.busy.get(), 11.0);
+            });
+            assert_eq!((done, pending), (None, polls));
+            metrics.check(1, 0.0, &format!("dropped at await {polls}"));
+        }
+    }
+}
+
+#[test]
+fn a_future_that_panics_at_any_await_is_timed_and_no_error() {
+    for step in 0..=AWAITS {
+        let metrics = Metrics::new();
+        assert_eq!(drive(metrics.watch(work(End::Panic(step))), AWAITS + 1, || {}), None);
+        metrics.check(1, 0.0, &format!("panicked before await {step}"));
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_by_a_panic_elsewhere_leaves_nothing_behind() {
+    for polls in 1..=AWAITS {
+        let metrics = Metrics::new();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut future = Box::pin(metrics.watch(work(End::Ok)));
+            for _ in 0..polls {
+                assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            resume_unwind(Box::new("elsewhere"));
+        }));
+        assert!(result.is_err());
+        metrics.check(1, 0.0, &format!("dropped by a panic after {polls} polls"));
+    }
+}
+
+#[test]
+fn only_the_errors_that_match_are_counted() {
+    let metrics = Metrics::new();
+    let future = |matches: bool| metrics.errors.count_errors_future_if(work(End::Error), move |_| matches);
+    assert_eq!(drive(future(false), AWAITS + 1, || {}), Some(Err("as asked")));
+    assert_eq!(metrics.errors.get(), 0.0);
+    assert_eq!(drive(future(true), AWAITS + 1, || {}), Some(Err("as asked")));
+    assert_eq!(metrics.errors.get(), 1.0);
+}
+
+#[test]
+fn the_wrapped_futures_can_be_sent_to_another_thread() {
+    let metrics = Metrics::new();
+    std::thread::scope(|scope| {
+        let future = metrics.watch(work(End::Ok));
+        scope.spawn(move || drive(future, AWAITS + 1, || {}));
+    });
+    metrics.check(1, 0.0, "in another thread");
+}
