@@ -144,7 +144,9 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
             Value::Counter(amounts) => {
                 let family = Counter::new(name, help).labels(&plan.labels).registry(registry).build().unwrap();
                 let counter = family.labels(labels.iter().cloned()).unwrap();
-                amounts.iter().for_each(|amount| counter.inc_by(*amount));
+                for amount in amounts {
+                    counter.inc_by(*amount);
+                }
                 expected.sample(name.clone(), &labels, counter.get());
             }
             Value::Gauge(value) => {
@@ -155,7 +157,9 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
             Value::Histogram(observed) => {
                 let builder = Histogram::new(name, help).labels(&plan.labels).buckets(BUCKETS.map(|(bound, _)| bound));
                 let histogram = builder.registry(registry).build().unwrap().labels(labels.iter().cloned()).unwrap();
-                observed.iter().for_each(|value| histogram.observe(*value));
+                for value in observed {
+                    histogram.observe(*value);
+                }
                 for (bound, le) in BUCKETS {
                     let mut labels = labels.clone();
                     labels.push(("le".to_owned(), le.to_owned()));
@@ -168,7 +172,9 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
             Value::Summary(observed) => {
                 let family = Summary::new(name, help).labels(&plan.labels).registry(registry).build().unwrap();
                 let summary = family.labels(labels.iter().cloned()).unwrap();
-                observed.iter().for_each(|value| summary.observe(*value));
+                for value in observed {
+                    summary.observe(*value);
+                }
                 expected.sample(format!("{name}_count"), &labels, observed.len() as f64);
                 expected.sample(format!("{name}_sum"), &labels, observed.iter().sum());
             }
@@ -199,9 +205,10 @@ fn read(exposition: &str) -> Result<Vec<Family>, String> {
     PARSER.get_or_init(|| Mutex::new(Parser::start())).lock().unwrap().parse(exposition)
 }
 
+/// The same number, as far as Python's parser goes: it reads `-0` as a whole number, which has no sign.
 fn same(a: f64, b: f64) -> bool {
-    // Python reads `-0` as a whole number, which has no sign.
-    a == b || (a.is_nan() && b.is_nan())
+    let unsigned = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
+    unsigned(a).to_bits() == unsigned(b).to_bits()
 }
 
 /// Holds what Python read against what was written.

@@ -37,7 +37,9 @@ fn each_type_is_written_as_the_format_has_it() {
     Counter::new("a_total", "A counter.").registry(&registry).build().unwrap().inc_by(2.0);
     Gauge::new("b", "A gauge.").registry(&registry).build().unwrap().set(-1.5);
     let histogram = Histogram::new("c", "A histogram.").buckets([0.5, 1.0]).registry(&registry).build().unwrap();
-    [0.25, 0.5, 0.75, 2.0].into_iter().for_each(|value| histogram.observe(value));
+    for value in [0.25, 0.5, 0.75, 2.0] {
+        histogram.observe(value);
+    }
     Summary::new("d", "A summary.").registry(&registry).build().unwrap().observe(0.25);
     let info = Info::new("e_info", "Facts.").labels(["version"]).registry(&registry).build().unwrap();
     info.labels([("version", "1.2")]).unwrap().set();
@@ -200,7 +202,9 @@ fn each_family_has_its_help_and_type_once_and_its_samples_in_one_block() {
     let odd = Descriptor::new(Kind::Gauge, "custom", "C.").unwrap().with_labels(["k"]).unwrap();
     let collector = collector_fn([odd.clone()], move || {
         let mut family = FamilySnapshot::new(&odd);
-        ["b", "c", "a"].into_iter().for_each(|value| family.push([value], 1.0));
+        for value in ["b", "c", "a"] {
+            family.push([value], 1.0);
+        }
         Ok(vec![family])
     });
     registry.register(collector).unwrap();

@@ -66,8 +66,17 @@ impl Serving {
     ///
     /// When it ends before that.
     pub fn start(name: &str) -> Self {
+        Self::start_on(name, 0)
+    }
+
+    /// The same on a given port.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before that.
+    pub fn start_on(name: &str, port: u16) -> Self {
         let mut process = Command::new(program(name))
-            .envs([("HOST", "127.0.0.1"), ("PORT", "0")])
+            .envs([("HOST", "127.0.0.1"), ("PORT", &*port.to_string())])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -14,8 +14,8 @@ pub struct Server {
     data: tempfile::TempDir,
 }
 
-/// One series that a query gives: its labels and its value.
-pub type Point = (BTreeMap<String, String>, f64);
+/// One series that a query gives: its labels, and its value as Prometheus writes it.
+pub type Point = (BTreeMap<String, String>, String);
 
 impl Server {
     /// Starts a server that scrapes `/metrics` of this port, under the job name `test`.
@@ -85,5 +85,5 @@ fn config_of(target: u16) -> String {
 fn point(json: &Value) -> Option<Point> {
     let labels = json["metric"].as_object()?;
     let labels = labels.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    Some((labels.collect::<Option<_>>()?, json["value"][1].as_str()?.parse().ok()?))
+    Some((labels.collect::<Option<_>>()?, json["value"][1].as_str()?.to_owned()))
 }

@@ -1,0 +1,95 @@
+//! Labels: required, with a default, given in parts, of a closed set, and optional; and how a series is removed.
+//!
+//! ```sh
+//! cargo run -p pytheus-examples --example labels
+//! ```
+//!
+//! It prints:
+//!
+//! ```text
+//! metric `page_hits_total`: missing label `page`; unknown label `pgae` (its labels are `page`, `status`)
+//!
+//! # HELP jobs_waiting Jobs that wait.
+//! # TYPE jobs_waiting gauge
+//! jobs_waiting{queue="mail"} 1
+//! jobs_waiting{queue="mail",tenant="acme"} 3
+//! # HELP page_hits_total Hits of a page.
+//! # TYPE page_hits_total counter
+//! page_hits_total{page="/",status="200"} 2
+//! page_hits_total{page="/",status="500"} 1
+//! page_hits_total{page="/about",status="200"} 1
+//! page_hits_total{page="/lost",status="404"} 1
+//! # HELP requests_total Requests, by method.
+//! # TYPE requests_total counter
+//! requests_total{method="GET"} 2
+//! requests_total{method="POST"} 0
+//! ```
+
+use pytheus::exposition::generate_metrics;
+use pytheus::{LabelValue, metric};
+
+/// A closed set: each value is exposed at zero from the first scrape.
+#[derive(LabelValue, Clone, Copy)]
+#[label_value(rename_all = "UPPERCASE")]
+enum Method {
+    Get,
+    Post,
+}
+
+impl Method {
+    fn of(verb: &str) -> Option<Self> {
+        match verb {
+            "GET" => Some(Self::Get),
+            "POST" => Some(Self::Post),
+            _ => None,
+        }
+    }
+}
+
+metric! {
+    /// Hits of a page.
+    static PAGE_HITS: Counter = "page_hits_total" { labels: { page, status = "200" } };
+
+    /// Requests, by method.
+    static REQUESTS: Counter = "requests_total" { labels: { method: Method } };
+
+    /// Jobs that wait.
+    static JOBS_WAITING: Gauge = "jobs_waiting" { labels: { queue, tenant } };
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `page` is required: `PAGE_HITS.inc()` does not compile. `status` has a default.
+    PAGE_HITS.page("/").inc();
+    PAGE_HITS.page("/lost").status("404").inc();
+
+    // Some labels now, the rest later.
+    let home = PAGE_HITS.page("/");
+    home.status("500").inc();
+    // One series, found once: the cheapest to count.
+    let home_ok = home.child();
+    home_ok.inc();
+
+    // Only a `Method` fits here; what a stranger sends can't make a new series.
+    for verb in ["GET", "GET", "BREW"] {
+        if let Some(method) = Method::of(verb) {
+            REQUESTS.method(method).inc();
+        }
+    }
+
+    // `None` is the same as an empty value: the label is left out.
+    JOBS_WAITING.queue("mail").tenant(Some("acme")).set(3.0);
+    JOBS_WAITING.queue("mail").tenant(None::<&str>).set(1.0);
+
+    // Names that are known at run time only: what does not fit is an `Err` that says so.
+    PAGE_HITS.labels([("status", "200"), ("page", "/about")])?.inc();
+    if let Err(error) = PAGE_HITS.labels([("status", "200"), ("pgae", "/about")]) {
+        println!("{error}\n");
+    }
+
+    // A tenant is gone, and with it the series.
+    JOBS_WAITING.queue("fax").tenant("acme").set(1.0);
+    JOBS_WAITING.queue("fax").tenant("acme").remove();
+
+    print!("{}", generate_metrics()?);
+    Ok(())
+}
