@@ -12,11 +12,11 @@ use super::family::Family;
 use super::{Gauge, Histogram, Metric, StateSet};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::error::{DescriptorError, Duplicate, RegisterError};
+use crate::error::{DescriptorError, RegisterError};
 use crate::labels::{LabelSpec, LabelValue};
 use crate::location::Location;
 use crate::name;
-use crate::registry::{REGISTRY, Registry};
+use crate::registry::{REGISTRY, Registry, duplicate};
 
 /// Marks a [`Builder`] of a metric without labels: `build` gives the metric itself.
 #[derive(Debug, Clone, Copy)]
@@ -170,17 +170,10 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         let core = Arc::new(FamilyCore::<M>::new(self.spec.descriptor(M::KIND)?));
         let Some(registry) = self.registry else { return Ok(core) };
         let shared = registry.register(Arc::clone(&core) as Arc<dyn Collector>)?;
-        let descriptor = shared.descriptors().into_iter().next();
-        (shared as Arc<dyn Any + Send + Sync>).downcast().map_err(|_| {
-            let existing = descriptor.as_ref().unwrap_or_else(|| core.descriptor());
-            RegisterError::Duplicate(Box::new(Duplicate {
-                name: core.descriptor().name().to_owned(),
-                location: core.descriptor().location(),
-                existing: existing.name().to_owned(),
-                existing_location: existing.location(),
-                difference: "their types differ".to_owned(),
-            }))
-        })
+        // A registry shares a family only with its like, as far as a description tells.
+        (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>)
+            .downcast()
+            .map_err(|_| duplicate(core.descriptor(), &*shared, "their types differ"))
     }
 }
 

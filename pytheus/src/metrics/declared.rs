@@ -12,7 +12,7 @@ use super::core::FamilyCore;
 use super::family::Family;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
-use crate::registry::{self, Declaration, Registry as _, Scope};
+use crate::registry::{self, Declaration, Scope};
 
 /// What a declared metric is and where it counts.
 ///
@@ -67,8 +67,14 @@ impl<M: Metric> Declared<M> {
 
     #[cold]
     fn find_family(&'static self) -> &'static Family<M> {
-        self.resolve();
-        // Every way through `resolve` attaches a family.
+        match self.scope {
+            Scope::Default => registry::resolve_default(self),
+            Scope::In(_) => registry::resolve_elsewhere(self),
+            Scope::Nowhere => {
+                self.attach(self.build());
+            }
+        }
+        // Every way through attaches a family.
         self.family.get_or_init(|| leak(Family::new(self.new_core())))
     }
 
@@ -100,34 +106,19 @@ impl<M: Metric> Declaration for Declared<M> {
         self.new_core()
     }
 
-    fn attach(&'static self, family: Arc<dyn Collector>) {
+    fn attach(&'static self, family: Arc<dyn Collector>) -> bool {
         let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore<M>>();
-        // A registry shares a family only with its like, so the cast holds; if not, count unseen rather than fail.
+        let fits = core.is_ok();
         let core = core.unwrap_or_else(|_| self.new_core());
         let family = self.family.get_or_init(|| leak(Family::new(core)));
         if let Some(own) = self.own {
             family.core().child(own);
         }
+        fits
     }
 
-    fn resolve(&'static self) {
-        if self.family.get().is_some() {
-            return;
-        }
-        match self.scope {
-            Scope::Default => registry::resolve_default(self),
-            Scope::In(registry) => {
-                let family = self.build();
-                match registry().register(Arc::clone(&family)) {
-                    Ok(shared) => self.attach(shared),
-                    Err(error) => {
-                        crate::diagnostics::conflict(self.descriptor.name(), &error);
-                        self.attach(family);
-                    }
-                }
-            }
-            Scope::Nowhere => self.attach(self.build()),
-        }
+    fn is_attached(&self) -> bool {
+        self.family.get().is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Registry as _;
-use super::collector_registry::CollectorRegistry;
+use super::collector_registry::{CollectorRegistry, duplicate};
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
@@ -34,10 +34,36 @@ pub trait Declaration: Sync {
     fn build(&self) -> Arc<dyn Collector>;
 
     /// Makes the declaration count in this family, unless it has one.
-    fn attach(&'static self, family: Arc<dyn Collector>);
+    ///
+    /// False when it can't, since the family counts another type: the declaration then counts by itself.
+    fn attach(&'static self, family: Arc<dyn Collector>) -> bool;
 
-    /// Makes sure that the declaration has a family.
-    fn resolve(&'static self);
+    /// Has it a family?
+    fn is_attached(&self) -> bool;
+}
+
+/// Makes a declaration count in this registry: in a family of its own, which is returned, or in one that is shared.
+/// When the registry has a different one of its name, it counts by itself.
+fn join(
+    declaration: &'static dyn Declaration,
+    registry: &CollectorRegistry,
+) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
+    let own = declaration.build();
+    let in_charge = match registry.register(Arc::clone(&own)) {
+        Ok(in_charge) => in_charge,
+        Err(error) => {
+            declaration.attach(own);
+            return Err(error);
+        }
+    };
+    if Arc::ptr_eq(&in_charge, &own) {
+        declaration.attach(Arc::clone(&own));
+        Ok(Some(own))
+    } else if declaration.attach(Arc::clone(&in_charge)) {
+        Ok(None)
+    } else {
+        Err(duplicate(declaration.descriptor(), &*in_charge, "their types differ"))
+    }
 }
 
 /// What `inventory` holds: one per declared metric.
@@ -83,18 +109,9 @@ impl Catalogue {
             return;
         }
         let declaration = registration.0;
-        let family = declaration.build();
-        match self.names.register(Arc::clone(&family)) {
-            Ok(shared) => {
-                if Arc::ptr_eq(&shared, &family) {
-                    self.families.push(family);
-                }
-                declaration.attach(shared);
-            }
-            Err(error) => {
-                self.conflicts.push((declaration.descriptor().name(), error));
-                declaration.attach(family);
-            }
+        match join(declaration, &self.names) {
+            Ok(family) => self.families.extend(family),
+            Err(error) => self.conflicts.push((declaration.descriptor().name(), error)),
         }
     }
 
@@ -149,11 +166,41 @@ pub(super) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
 }
 
 /// Brings the metrics that name a registry of their own into it.
-pub(super) fn resolve_elsewhere() {
-    let elsewhere = |registration: &&Registration| matches!(registration.0.scope(), Scope::In(_));
-    let mut registrations: Vec<_> = inventory::iter::<Registration>.into_iter().filter(elsewhere).collect();
-    registrations.sort_by_key(|registration| registration.0.descriptor().location());
-    for registration in registrations {
-        registration.0.resolve();
+pub(super) fn resolve_all_elsewhere() {
+    join_elsewhere(inventory::iter::<Registration>.into_iter().map(|registration| registration.0));
+}
+
+/// Gives a declaration that names its registry a family, and all others of its kind theirs on the way.
+pub(crate) fn resolve_elsewhere(declaration: &'static dyn Declaration) {
+    resolve_all_elsewhere();
+    // Not in the inventory: counted before `main`, while registrations still come in.
+    join_elsewhere(std::iter::once(declaration));
+}
+
+fn join_elsewhere(declarations: impl Iterator<Item = &'static dyn Declaration>) {
+    // One at a time, so that the order is that of the places in the source, whichever thread comes first.
+    static JOINING: Mutex<()> = Mutex::new(());
+    let open = declarations.filter(|declaration| !declaration.is_attached());
+    // The registries are asked for without the lock: a lazy one runs code of the user's.
+    let mut open: Vec<_> = open
+        .filter_map(|declaration| match declaration.scope() {
+            Scope::In(registry) => Some((declaration, registry())),
+            Scope::Default | Scope::Nowhere => None,
+        })
+        .collect();
+    open.sort_by_key(|(declaration, _)| declaration.descriptor().location());
+    let mut conflicts = Vec::new();
+    if !open.is_empty() {
+        let _joining = JOINING.lock().unwrap_or_else(PoisonError::into_inner);
+        for (declaration, registry) in open {
+            if !declaration.is_attached()
+                && let Err(error) = join(declaration, registry)
+            {
+                conflicts.push((declaration.descriptor().name(), error));
+            }
+        }
+    }
+    for (metric, error) in conflicts {
+        diagnostics::conflict(metric, &error);
     }
 }

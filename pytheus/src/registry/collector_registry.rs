@@ -160,7 +160,7 @@ impl Entries {
                     return match existing.difference(descriptor) {
                         None => Ok(Some(Arc::clone(&entry.collector))),
                         Some("name") => Err(taken(descriptor, existing)),
-                        Some(what) => Err(duplicate(descriptor, existing, format!("their {what} differ"))),
+                        Some(what) => Err(differing(descriptor, existing, format!("their {what} differ"))),
                     };
                 }
             }
@@ -192,10 +192,16 @@ fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
     } else {
         format!("a {} and a {} of these names would give samples of one name", existing.kind(), new.kind())
     };
-    duplicate(new, existing, difference)
+    differing(new, existing, difference)
 }
 
-fn duplicate(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
+/// The error for a metric whose name another collector has.
+pub(crate) fn duplicate(new: &Descriptor, existing: &dyn Collector, difference: &str) -> RegisterError {
+    let existing = existing.descriptors().into_iter().find(|existing| existing.name() == new.name());
+    differing(new, existing.as_ref().unwrap_or(new), difference.to_owned())
+}
+
+fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
     RegisterError::Duplicate(Box::new(Duplicate {
         name: new.name().to_owned(),
         location: new.location(),
@@ -220,7 +226,7 @@ impl Registry for CollectorRegistry {
     }
 
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-        catalogue::resolve_elsewhere();
+        catalogue::resolve_all_elsewhere();
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let number = *entries.names.get(name)?;
         // Not by the name of a part, such as `x_sum`.
@@ -230,7 +236,7 @@ impl Registry for CollectorRegistry {
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        catalogue::resolve_elsewhere();
+        catalogue::resolve_all_elsewhere();
         let entries: Vec<Entry> = {
             let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
             entries.collectors.values().cloned().collect()

@@ -12,10 +12,11 @@ mod proxy;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-pub(crate) use catalogue::resolve_default;
 #[doc(hidden)]
 pub use catalogue::{Declaration, Registration, Scope};
+pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
 pub use collector_registry::CollectorRegistry;
+pub(crate) use collector_registry::duplicate;
 pub use proxy::{REGISTRY, RegistryProxy};
 
 use crate::collector::Collector;

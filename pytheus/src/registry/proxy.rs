@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::catalogue::default_families;
-use super::{CollectorRegistry, Registry};
+use super::{CollectorRegistry, Registry, duplicate};
 use crate::collector::Collector;
 use crate::diagnostics;
-use crate::error::{Duplicate, RegisterError, ScrapeError};
-use crate::location::Location;
+use crate::error::{RegisterError, ScrapeError};
 use crate::snapshot::FamilySnapshot;
 
 /// The global registry, in which declared metrics show by themselves.
@@ -52,35 +51,22 @@ impl Current {
     fn adopt(&mut self) -> bool {
         let fresh = default_families(self.adopted);
         for family in &fresh {
+            let Some(descriptor) = family.descriptors().into_iter().next() else { continue };
             let refused = match self.registry.register(Arc::clone(family)) {
                 Ok(shown) if Arc::ptr_eq(&shown, family) => None,
-                Ok(other) => Some(taken_at_run_time(family, &other)),
+                // It brought one of the same description along, whose numbers are others.
+                Ok(other) => {
+                    Some(duplicate(&descriptor, &*other, "the registry had a metric of this name before it was set"))
+                }
                 Err(error) => Some(error),
             };
             if let Some(error) = refused {
-                diagnostics::conflict(&name_of(&**family), &error);
+                diagnostics::conflict(descriptor.name(), &error);
             }
         }
         self.adopted += fresh.len();
         !fresh.is_empty()
     }
-}
-
-/// A registry brought a metric of the same description along: its numbers are not those of the declared one.
-fn taken_at_run_time(declared: &Arc<dyn Collector>, other: &Arc<dyn Collector>) -> RegisterError {
-    let describe = |collector: &Arc<dyn Collector>| collector.descriptors().into_iter().next();
-    let name = name_of(&**declared);
-    RegisterError::Duplicate(Box::new(Duplicate {
-        location: describe(declared).map_or_else(Location::caller, |d| d.location()),
-        existing: name.clone(),
-        existing_location: describe(other).map_or_else(Location::caller, |d| d.location()),
-        difference: "the registry had a metric of this name before it was set".to_owned(),
-        name,
-    }))
-}
-
-fn name_of(collector: &dyn Collector) -> String {
-    collector.descriptors().first().map(|d| d.name().to_owned()).unwrap_or_default()
 }
 
 impl RegistryProxy {
