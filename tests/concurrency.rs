@@ -28,7 +28,7 @@ impl Watcher {
     fn scrape(&mut self, registry: &CollectorRegistry) {
         self.scrapes += 1;
         for family in registry.collect().expect("one process can always be scraped") {
-            self.check_parts(&family);
+            Self::check_parts(&family);
             // Those of the volatile family are taken out and begin again.
             if family.name().starts_with("volatile") || family.name().starts_with("gauge") {
                 continue;
@@ -44,7 +44,7 @@ impl Watcher {
     }
 
     /// `+Inf` is the count, and the buckets of a series rise.
-    fn check_parts(&self, family: &FamilySnapshot) {
+    fn check_parts(family: &FamilySnapshot) {
         let mut bucket = 0.0;
         for sample in family.samples() {
             let value = sample.value().as_f64();
@@ -80,7 +80,7 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32
                 }
             }
         });
-        let workers: Vec<_> = (0..THREADS)
+        let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (start, work) = (&start, &work);
                 scope.spawn(move || {
@@ -89,7 +89,7 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32
                 })
             })
             .collect();
-        let results: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        let results: Vec<_> = threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Relaxed);
         let scrapes = scraper.join().expect("the scraper found nothing wrong");
         assert!(results.iter().all(Result::is_ok), "no worker panics");
