@@ -6,13 +6,13 @@ use pytheus::metric;
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 
 #[derive(LabelValue)]
-pub enum Method {
+enum Method {
     Get,
     Post,
 }
 
 #[derive(LabelValue)]
-pub enum Phase {
+enum Phase {
     Starting,
     Running,
 }
@@ -45,7 +45,7 @@ metric! {
     static PHASE: StateSet<Phase> = "phase";
 
     /// Hits of a page.
-    pub static HITS: Counter = "page_hits_total" {
+    static HITS: Counter = "page_hits_total" {
         labels: { r#type, method: Method, status = "200", time, inc = "x", verb: Method = Method::Post },
         limit: 100,
     };

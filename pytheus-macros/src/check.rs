@@ -2,19 +2,20 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{Expr, Ident, LitStr, Type};
+use syn::{Expr, Ident, LitStr};
 
 use crate::args::{self, Args, FLAGS};
 use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::declaration::Static;
 use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
-use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, find_ret};
-use crate::function::{Function, Shape};
+use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
+use crate::function::{Function, Shape, find_ret};
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
 
 /// Checks an attribute against its function.
 pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
+    let args_are_sound = errors.is_empty();
     let shape = function.shape();
     let krate = args.krate.as_ref().map_or_else(default_crate, |krate| krate.value.to_token_stream());
     if let Some(constness) = &function.sig.constness {
@@ -28,12 +29,14 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         Some(args::On::Words(words)) => On::Outcomes(words.iter().map(constant).collect()),
         Some(args::On::Pattern(pattern)) => On::Pattern(pattern),
     };
-    let source = match args.handle {
-        Some(handle) => {
-            refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
-            Some(Source::Handle(handle))
+    let source = if let Some(handle) = args.handle {
+        refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
+        Some(Source::Handle(handle))
+    } else {
+        if args_are_sound {
+            require(kind, &args.options, &function, errors);
         }
-        None => declared(kind, &krate, args.options, args.labels, &function, effect, errors),
+        declared(kind, &krate, args.options, args.labels, &function, effect, errors)
     };
     let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on };
     errors.is_empty().then_some(instrument)
@@ -51,6 +54,8 @@ fn effect(kind: Kind, args: &Args, errors: &mut Errors) -> Option<Effect> {
             [flag] if flag == FLAGS[0] => Some(Effect::TrackInProgress),
             [flag] if flag == FLAGS[1] => Some(Effect::SetDuration),
             [_] => Some(Effect::SetTimestamp),
+            // What could not be read may have been the word.
+            [] if !errors.is_empty() => None,
             [] => {
                 errors.at_span(Span::call_site(), format!("say what the gauge does: one of {}", list(&FLAGS)));
                 None
@@ -96,6 +101,22 @@ fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec
     }
 }
 
+/// A new metric has a name and help.
+fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Errors) {
+    if options.name.is_none() {
+        let attribute = kind.name().to_lowercase();
+        let message = format!(
+            "missing `name`: `#[{attribute}(name = \"..\")]` declares a metric, `#[{attribute}(METRIC)]` counts in an \
+             existing one"
+        );
+        errors.at_span(Span::call_site(), message);
+    }
+    if help(options, &function.attrs).is_none() {
+        let message = "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus";
+        errors.at(&function.sig.ident, message);
+    }
+}
+
 /// The metric that an attribute declares, and its label values.
 fn declared(
     kind: Kind,
@@ -106,47 +127,28 @@ fn declared(
     effect: Option<Effect>,
     errors: &mut Errors,
 ) -> Option<Source> {
-    if options.name.is_none() {
-        let attribute = kind.name().to_lowercase();
-        let message = format!(
-            "missing `name`: `#[{attribute}(name = \"..\")]` declares a metric, `#[{attribute}(METRIC)]` counts in an existing one"
-        );
-        errors.at_span(Span::call_site(), message);
-    }
     let help = help(&options, &function.attrs);
-    if help.is_none() {
-        errors.at(
-            &function.sig.ident,
-            "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus",
-        );
-    }
     let labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
-    let values: Vec<_> = labels.iter().map(|label| label_expr(label, function, effect, errors)).collect();
-    let mut order: Vec<_> = (0..labels.len()).collect();
-    order.sort_by_key(|i| labels[*i].text());
-    let places = order.iter().enumerate().map(|(place, i)| (*i, place));
-    let mut places: Vec<_> = places.collect();
-    places.sort_unstable();
-    let args = values.iter().zip(&places);
-    let args = args.filter_map(|(value, (_, place))| Some(LabelArg { place: *place, value: value.as_ref()?.clone() }));
-    let args = args.collect();
-    let specs = order.iter().map(|i| DeclaredLabel {
-        name: labels[*i].name.clone(),
-        text: labels[*i].text(),
-        values: match (&values[*i], &labels[*i].ty) {
-            (Some(LabelExpr::Outcome), _) => Values::Outcome,
-            (_, Some(ty)) => Values::Typed(ty.clone()),
+    let mut args = Vec::new();
+    let mut specs = Vec::new();
+    for label in labels {
+        let text = label.text();
+        let Some(value) = label_expr(&label, function, effect, errors) else { continue };
+        let values = match (&value, label.ty) {
+            (LabelExpr::Outcome, _) => Values::Outcome,
+            (_, Some(ty)) => Values::typed(ty),
             (_, None) => Values::Open,
-        },
-        default: None,
-    });
-    let specs = specs.collect();
+        };
+        args.push(LabelArg { name: text.clone(), value });
+        specs.push(DeclaredLabel { name: label.name, text, values, default: None });
+    }
+    specs.sort_by(|a, b| a.text.cmp(&b.text));
     let mut metric = metric(kind, krate.clone(), options, help?, specs, errors)?;
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
         // The share of a process that is killed should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
     }
-    Some(Source::Declared(metric, args))
+    Some(Source::Declared(Box::new(metric), args))
 }
 
 /// Where the value of a label comes from.
@@ -287,7 +289,7 @@ fn declared_label(label: &Label) -> DeclaredLabel {
     DeclaredLabel {
         name: label.name.clone(),
         text: label.text(),
-        values: label.ty.clone().map_or(Values::Open, |ty: Type| Values::Typed(ty)),
+        values: label.ty.clone().map_or(Values::Open, Values::typed),
         default: label.value.clone(),
     }
 }

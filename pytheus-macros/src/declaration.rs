@@ -62,23 +62,26 @@ impl Declarations {
         }
         while !input.is_empty() {
             match Declaration::read(input) {
-                Ok(declaration) => {
-                    let mut declaration = declaration;
+                Ok(mut declaration) => {
                     if let Err(error) = declaration.read_rest(input) {
                         declaration.errors.push(error);
-                        skip_until(input, |input| input.peek(Token![;]));
-                        let _: Option<Token![;]> = input.parse().ok();
+                        skip_declaration(input);
                     }
                     self.all.push(declaration);
                 }
                 Err(error) => {
                     self.errors.push(error);
-                    skip_until(input, |input| input.peek(Token![;]));
-                    let _: Option<Token![;]> = input.parse().ok();
+                    skip_declaration(input);
                 }
             }
         }
     }
+}
+
+fn skip_declaration(input: ParseStream<'_>) {
+    skip_until(input, |input| input.peek(Token![;]));
+    // Present by now, unless this is the end.
+    let _: Option<Token![;]> = input.parse().ok();
 }
 
 fn read_crate(input: ParseStream<'_>) -> Result<Path> {
@@ -130,10 +133,9 @@ impl Declaration {
     fn read_option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> Result<()> {
         let key = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
-            return Err(match input.peek(Token![=]) {
-                true => input.error(format!("expected `:`, as in a struct: `{key}: ..`")),
-                false => unknown(self.kind, &key),
-            });
+            let equals = input.peek(Token![=]);
+            let message = format!("expected `:`, as in a struct: `{key}: ..`");
+            return Err(if equals { input.error(message) } else { unknown(self.kind, &key) });
         }
         input.parse::<Token![:]>()?;
         if key == "labels" {
@@ -165,13 +167,12 @@ fn read_type(ty: &Type, errors: &mut Errors) -> Result<(Kind, Option<Type>)> {
     let last = path.path.segments.last().ok_or_else(refuse)?;
     let of = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
     let given = last.ident.to_string();
-    let kind = match of(&given) {
-        Some(kind) => kind,
-        None => {
-            let meant = nearest(&given, &names).ok_or_else(refuse)?;
-            errors.at(&last.ident, format!("no such metric `{given}`: did you mean `{meant}`?"));
-            of(meant).ok_or_else(refuse)?
-        }
+    let kind = if let Some(kind) = of(&given) {
+        kind
+    } else {
+        let meant = nearest(&given, &names).ok_or_else(refuse)?;
+        errors.at(&last.ident, format!("no such metric `{given}`: did you mean `{meant}`?"));
+        of(meant).ok_or_else(refuse)?
     };
     let argument = match &last.arguments {
         PathArguments::AngleBracketed(arguments) => match arguments.args.first() {

@@ -2,11 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{
-    Attribute, GenericArgument, Ident, PathArguments, Result, ReturnType, Signature, Token, Type, TypeParamBound,
-    TypePath, Visibility,
-};
+use syn::{Attribute, Ident, Result, ReturnType, Signature, Token, Type, Visibility, braced};
+
+use crate::returned::future_output;
 
 /// A function.
 pub(crate) struct Function {
@@ -61,17 +59,14 @@ impl Function {
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
             let message = format!("this function has no body: put `#[{name}]` where it is implemented");
-            return Err(syn::Error::new_spanned(&sig.fn_token, message));
+            return Err(syn::Error::new_spanned(sig.fn_token, message));
         }
-        let body: Group = input.parse()?;
-        let (inner, rest) = (|input: ParseStream<'_>| {
-            let inner = input.call(Attribute::parse_inner)?;
-            Ok((inner, input.parse::<TokenStream>()?))
-        })
-        .parse2(body.stream())?;
-        let mut rest = Group::new(Delimiter::Brace, rest);
-        rest.set_span(body.span());
-        Ok(Self { attrs, vis, defaultness, sig, inner, body: rest })
+        let inside;
+        let brace = braced!(inside in input);
+        let inner = inside.call(Attribute::parse_inner)?;
+        let mut body = Group::new(Delimiter::Brace, inside.parse()?);
+        body.set_span(brace.span.join());
+        Ok(Self { attrs, vis, defaultness, sig, inner, body })
     }
 
     /// When its work is done.
@@ -128,55 +123,11 @@ impl Boxed {
     }
 }
 
-/// What a future of this type ends with, and whether it is boxed; `None` when it is no future that can be recognised.
-fn future_output(ty: &Type) -> Option<(Type, bool)> {
-    match ty {
-        Type::ImplTrait(opaque) => Some((bounds_output(&opaque.bounds)?, false)),
-        Type::Paren(inner) => future_output(&inner.elem),
-        Type::Group(inner) => future_output(&inner.elem),
-        Type::Path(path) => boxed_output(path).map(|output| (output, true)),
+/// The first use of `ret` in an expression.
+pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "ret" => Some(ident),
+        TokenTree::Group(group) => find_ret(group.stream()),
         _ => None,
-    }
-}
-
-/// `Pin<Box<dyn Future<Output = T>>>` and `BoxFuture<'_, T>`.
-fn boxed_output(path: &TypePath) -> Option<Type> {
-    let last = path.path.segments.last()?;
-    let argument = last_type(&last.arguments)?;
-    match last.ident.to_string().as_str() {
-        "BoxFuture" | "LocalBoxFuture" => Some(argument.clone()),
-        "Pin" => match argument {
-            Type::Path(pointer) => {
-                let pointer = pointer.path.segments.last().filter(|pointer| pointer.ident == "Box")?;
-                match last_type(&pointer.arguments)? {
-                    Type::TraitObject(object) => bounds_output(&object.bounds),
-                    _ => None,
-                }
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn last_type(arguments: &PathArguments) -> Option<&Type> {
-    match arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().rev().find_map(|argument| match argument {
-            GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        }),
-        _ => None,
-    }
-}
-
-fn bounds_output(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
-    bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
-        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-        arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
-            _ => None,
-        })
     })
 }

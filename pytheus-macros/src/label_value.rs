@@ -60,7 +60,7 @@ impl Attrs {
         match text.as_str() {
             "crate" => fill(&mut self.krate, &key, input, Path::parse_mod_style),
             "rename_all" => fill(&mut self.rename_all, &key, input, Case::parse),
-            _ => fill(&mut self.rename, &key, input, |input| input.parse()),
+            _ => fill(&mut self.rename, &key, input, <LitStr as Parse>::parse),
         }
     }
 }
@@ -165,8 +165,8 @@ impl Parse for Case {
         let text = given.value();
         let named = CASES.iter().find(|(name, _)| *name == text);
         named.map(|(_, case)| *case).ok_or_else(|| {
-            let names = CASES.map(|(name, _)| name);
-            syn::Error::new(given.span(), format!("no such case `{text}`: {}", suggest(&text, &names)))
+            let known = CASES.map(|(case, _)| case);
+            syn::Error::new(given.span(), format!("no such case `{text}`: {}", suggest(&text, &known)))
         })
     }
 }

@@ -18,6 +18,7 @@ mod fallback;
 mod function;
 mod label_value;
 mod options;
+mod returned;
 
 /// Counts calls.
 #[proc_macro_attribute]

@@ -138,19 +138,19 @@ impl Options {
 
     /// The keys that were given.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
-        fn key<T>(arg: &Arg<T>) -> Option<&Ident> {
-            arg.as_ref().map(|arg| &arg.key)
+        fn key<T>(arg: Option<&Keyed<T>>) -> Option<&Ident> {
+            arg.map(|arg| &arg.key)
         }
         [
-            key(&self.name),
-            key(&self.help),
-            key(&self.namespace),
-            key(&self.unit),
-            key(&self.buckets),
-            key(&self.mode),
-            key(&self.limit),
-            key(&self.zeros),
-            key(&self.registry),
+            key(self.name.as_ref()),
+            key(self.help.as_ref()),
+            key(self.namespace.as_ref()),
+            key(self.unit.as_ref()),
+            key(self.buckets.as_ref()),
+            key(self.mode.as_ref()),
+            key(self.limit.as_ref()),
+            key(self.zeros.as_ref()),
+            key(self.registry.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -194,7 +194,7 @@ fn read_mode(input: ParseStream<'_>) -> Result<Ident> {
 /// The bounds of a histogram's buckets.
 pub(crate) enum Buckets {
     /// `linear(start, width, count)` or `exponential(start, factor, count)`.
-    Spread { by: Ident, start: Expr, step: Expr, count: Expr },
+    Spread { by: Ident, arguments: Box<[Expr; 3]> },
     /// A list, or a constant.
     Bounds(Expr),
 }
@@ -211,13 +211,13 @@ impl Parse for Buckets {
         let step = if by == "linear" { "width" } else { "factor" };
         let bounds = inside.call(|inside| inside.parse_terminated(Expr::parse, Token![,]))?;
         let count = bounds.len();
-        let [start, step_by, number] = <[Expr; 3]>::try_from(bounds.into_iter().collect::<Vec<_>>()).map_err(|_| {
+        let arguments = Box::<[Expr; 3]>::try_from(bounds.into_iter().collect::<Vec<_>>()).map_err(|_| {
             syn::Error::new(
                 by.span(),
                 format!("expected `{by}(start, {step}, count)`, and there are {count} arguments"),
             )
         })?;
-        Ok(Self::Spread { by, start, step: step_by, count: number })
+        Ok(Self::Spread { by, arguments })
     }
 }
 

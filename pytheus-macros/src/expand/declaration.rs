@@ -1,7 +1,7 @@
 //! A `static` of `metric!`, and the type that has a method per label.
 
 use proc_macro2::{Span, TokenStream};
-use quote::format_ident;
+use quote::{ToTokens, format_ident};
 use syn::{Attribute, Ident, Visibility};
 
 use super::descriptor::{DeclaredLabel, Metric, Values};
@@ -39,9 +39,9 @@ impl Static {
         let Self { attrs, vis, ident, metric, .. } = self;
         let private = metric.private();
         let statics = metric.statics(None);
-        let start = nest(metric.labels.iter().map(|label| match label.default {
-            Some(_) => quote_mixed!(#private::Defaulted),
-            None => quote_mixed!(#private::Unset::new()),
+        let start = nest(metric.labels.iter().map(|label| {
+            let state = if label.default.is_some() { quote_mixed!(Defaulted) } else { quote_mixed!(Unset::new()) };
+            quote_mixed!(#private::#state)
         }));
         let markers = self.markers();
         let handle = self.handle();
@@ -65,7 +65,7 @@ impl Static {
         let vis = &self.vis;
         let cfgs = cfgs(&self.attrs);
         let module = self.module();
-        let names = self.required().map(|label| marker(label));
+        let names = self.required().map(marker);
         quote_mixed! {
             #(#cfgs)*
             #[doc(hidden)]
@@ -143,56 +143,53 @@ impl Static {
 
     /// One method per label.
     fn setters(&self) -> TokenStream {
-        let Self { ident, metric, .. } = self;
-        let private = metric.private();
+        let ident = &self.ident;
         let cfgs = cfgs(&self.attrs);
         let states = self.states();
-        let setters = metric.labels.iter().zip(&self.setters).enumerate().map(|(place, (label, setter))| {
-            let docs = format!("The same with a value for the label `{}`.", label.text);
-            // The text of a typed value is kept in its place, so that the type need not be `Clone`.
-            let (generics, value, kept, keep) = match &label.values {
-                Values::Typed(ty) => (
-                    None,
-                    quote_mixed!(#ty),
-                    quote_mixed!(#private::Cow<'static, ::core::primitive::str>),
-                    quote_mixed!(#private::LabelValue::into_label(value)),
-                ),
-                _ => (
-                    Some(quote_mixed!(<__V: #private::LabelValue>)),
-                    quote_mixed!(__V),
-                    quote_mixed!(__V),
-                    quote_mixed!(value),
-                ),
-            };
-            let others = states.iter().enumerate().filter_map(|(i, state)| (i != place).then_some(state));
-            let after = states.iter().enumerate().map(|(i, state)| match i == place {
-                true => quote_mixed!(#private::Set<#kept>),
-                false => quote_mixed!(#state),
-            });
-            let locals: Vec<_> = (0..states.len()).map(local).collect();
-            let taken = nest(locals.iter().enumerate().map(|(i, local)| match i == place {
-                true => quote_mixed!(_),
-                false => quote_mixed!(#local),
-            }));
-            let given = nest(locals.iter().enumerate().map(|(i, local)| match i == place {
-                true => quote_mixed!(#private::Set(#keep)),
-                false => quote_mixed!(::core::clone::Clone::clone(#local)),
-            }));
-            quote_mixed! {
-                #[doc = #docs]
-                #[allow(dead_code)]
-                pub fn #setter #generics(&self, value: #value) -> #ident<#(#after),*>
-                where
-                    #(#others: ::core::clone::Clone,)*
-                {
-                    #ident { labelled: self.labelled.with(|#taken| #given) }
-                }
-            }
-        });
+        let labels = self.metric.labels.iter().zip(&self.setters).enumerate();
+        let setters = labels.map(|(place, (label, name))| self.setter(place, label, name));
         quote_mixed! {
             #(#cfgs)*
             impl<#(#states),*> #ident<#(#states),*> {
                 #(#setters)*
+            }
+        }
+    }
+
+    fn setter(&self, place: usize, label: &DeclaredLabel, name: &Ident) -> TokenStream {
+        let ident = &self.ident;
+        let private = self.metric.private();
+        let docs = format!("The same with a value for the label `{}`.", label.text);
+        let (generics, value, kept, keep) = if let Values::Typed(ty) = &label.values {
+            // Its text is kept in its place, so that the type need not be `Clone`.
+            let text = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
+            (None, quote_mixed!(#ty), text, quote_mixed!(#private::LabelValue::into_label(value)))
+        } else {
+            let open = quote_mixed!(__V);
+            (Some(quote_mixed!(<__V: #private::LabelValue>)), open.clone(), open, quote_mixed!(value))
+        };
+        let states = self.states();
+        // One per label: this one's in its place, and what is given for the others.
+        let row = |own: TokenStream, other: fn(&Ident) -> TokenStream| {
+            let at = move |(i, state)| if i == place { own.clone() } else { other(state) };
+            states.iter().enumerate().map(at).collect::<Vec<_>>()
+        };
+        let after = row(quote_mixed!(#private::Set<#kept>), |state| quote_mixed!(#state));
+        let before = nest(row(quote_mixed!(_), |state| local(state).into_token_stream()).iter());
+        let given = |state: &Ident| {
+            let label = local(state);
+            quote_mixed!(::core::clone::Clone::clone(#label))
+        };
+        let given = nest(row(quote_mixed!(#private::Set(#keep)), given).iter());
+        let others = row(TokenStream::new(), |state| quote_mixed!(#state: ::core::clone::Clone,));
+        quote_mixed! {
+            #[doc = #docs]
+            #[allow(dead_code, non_snake_case)]
+            pub fn #name #generics(&self, value: #value) -> #ident<#(#after),*>
+            where
+                #(#others)*
+            {
+                #ident { labelled: self.labelled.with(|#before| #given) }
             }
         }
     }
@@ -216,11 +213,12 @@ fn marker(label: &DeclaredLabel) -> Ident {
     Ident::new_raw(&label.text, Span::mixed_site())
 }
 
-fn local(place: usize) -> Ident {
-    format_ident!("label{place}", span = Span::mixed_site())
+/// The local variable with the value of a type parameter.
+fn local(state: &Ident) -> Ident {
+    format_ident!("label{state}", span = Span::mixed_site())
 }
 
 /// The list `(first, (second, ()))`.
-fn nest<T: quote::ToTokens>(items: impl DoubleEndedIterator<Item = T>) -> TokenStream {
+fn nest<T: ToTokens>(items: impl DoubleEndedIterator<Item = T>) -> TokenStream {
     items.rev().fold(quote_mixed!(()), |rest, item| quote_mixed!((#item, #rest)))
 }

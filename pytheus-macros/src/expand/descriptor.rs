@@ -40,8 +40,15 @@ pub(crate) struct DeclaredLabel {
 /// Which values a label may have.
 pub(crate) enum Values {
     Open,
-    Typed(Type),
+    Typed(Box<Type>),
     Outcome,
+}
+
+impl Values {
+    /// Those of a type.
+    pub(crate) fn typed(ty: Type) -> Self {
+        Self::Typed(Box::new(ty))
+    }
 }
 
 impl Metric {
@@ -64,19 +71,14 @@ impl Metric {
         let labels = self.labels();
         let count = self.labels.len();
         let declare = self.declare();
-        let own = match own {
-            Some(values) => quote_mixed!(::core::option::Option::Some(&[#values])),
-            None => quote_mixed!(::core::option::Option::None),
-        };
+        let own = present(own.map(|values| quote_mixed!(&[#values])));
         let scope = match &self.registry {
             None => quote_mixed!(#private::Scope::Default),
             Some(Registry::Nowhere) => quote_mixed!(#private::Scope::Nowhere),
             Some(Registry::At(path)) => quote_mixed!(#private::Scope::In(|| &#path)),
         };
-        let submit = match &self.registry {
-            Some(Registry::Nowhere) => TokenStream::new(),
-            _ => quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);),
-        };
+        let submit = (!matches!(self.registry, Some(Registry::Nowhere)))
+            .then(|| quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);));
         quote_mixed! {
             #arguments
             static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
@@ -98,10 +100,7 @@ impl Metric {
             (None, Kind::Histogram) => quote_mixed!(&#private::DEFAULT_BUCKETS),
             (None, _) => quote_mixed!(&[]),
         };
-        let states = match &self.states {
-            Some(_) => quote_mixed!(__PYTHEUS_STATES),
-            None => quote_mixed!(&[]),
-        };
+        let states = self.states.as_ref().map_or_else(|| quote_mixed!(&[]), |_| quote_mixed!(__PYTHEUS_STATES));
         let mode = self.mode.clone().unwrap_or_else(|| Ident::new("Shared", Span::mixed_site()));
         let zeros = self.zeros.as_ref().is_none_or(LitBool::value);
         // At the span of the name, so that file and line are those of the declaration.
@@ -236,16 +235,15 @@ impl Metric {
 
 /// `Some(..)` or `None`, as written into the user's crate.
 fn present(tokens: Option<TokenStream>) -> TokenStream {
-    match tokens {
-        Some(tokens) => quote_mixed!(::core::option::Option::Some(#tokens)),
-        None => quote_mixed!(::core::option::Option::None),
-    }
+    let none = || quote_mixed!(::core::option::Option::None);
+    tokens.map_or_else(none, |tokens| quote_mixed!(::core::option::Option::Some(#tokens)))
 }
 
 fn bounds(buckets: &Buckets, private: &TokenStream) -> (TokenStream, Span) {
     match buckets {
         Buckets::Bounds(list) => (quote_mixed!(#list), list.span()),
-        Buckets::Spread { by, start, step, count } => {
+        Buckets::Spread { by, arguments } => {
+            let [start, step, count] = &**arguments;
             let function = format_ident!("{by}_buckets", span = by.span());
             (quote_mixed!(#private::#function::<{ #count }>(#start, #step)), by.span())
         }

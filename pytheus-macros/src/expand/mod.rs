@@ -3,6 +3,7 @@
 pub(crate) mod declaration;
 pub(crate) mod descriptor;
 pub(crate) mod function;
+mod steps;
 
 /// `quote!` for tokens that neither capture nor shadow the user's names.
 macro_rules! quote_mixed {

@@ -72,29 +72,29 @@ impl<T, E> HasOutcome for Result<T, E> {
 
 /// Finds out whether a value knows its outcome: the method of the first trait wins by needing no further reference.
 ///
-/// Called as `(&Probe(&value)).outcome()` with both traits in scope.
+/// Called as `(&Probe(&value)).probe_outcome()` with both traits in scope.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
 #[doc(hidden)]
 pub trait ProbeOutcome {
-    fn outcome(&self) -> Outcome;
+    fn probe_outcome(&self) -> Outcome;
 }
 
 impl<T: HasOutcome + ?Sized> ProbeOutcome for Probe<'_, T> {
-    fn outcome(&self) -> Outcome {
+    fn probe_outcome(&self) -> Outcome {
         if self.0.is_error() { Outcome::Error } else { Outcome::Ok }
     }
 }
 
 #[doc(hidden)]
 pub trait ProbeAny {
-    fn outcome(&self) -> Outcome;
+    fn probe_outcome(&self) -> Outcome;
 }
 
 impl<T: ?Sized> ProbeAny for &Probe<'_, T> {
-    fn outcome(&self) -> Outcome {
+    fn probe_outcome(&self) -> Outcome {
         Outcome::Ok
     }
 }

@@ -1,0 +1,223 @@
+//! The statements around a body: a guard where that is enough, else a call whose end is seen.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident};
+
+use super::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
+use super::quote_mixed;
+use crate::function::Shape;
+
+/// The statements around the body.
+pub(super) struct Steps {
+    /// When the function is called.
+    pub(super) before: TokenStream,
+    /// When the work begins.
+    pub(super) begin: TokenStream,
+    /// When the work is done, given its result; `None` when a guard does it all.
+    pub(super) end: Option<TokenStream>,
+}
+
+impl Instrument {
+    pub(super) fn steps(&self) -> Steps {
+        if self.needs_end() { self.full_steps() } else { self.guard_steps() }
+    }
+
+    /// Whether it must be known how the call ended.
+    fn needs_end(&self) -> bool {
+        let late = match &self.source {
+            Source::Declared(_, labels) => {
+                labels.iter().any(|label| matches!(label.value, LabelExpr::Late { .. } | LabelExpr::Outcome))
+            }
+            Source::Handle(_) => false,
+        };
+        late || !matches!(self.on, On::Call) || self.effect == Effect::SetTimestamp
+    }
+
+    fn guard_steps(&self) -> Steps {
+        let (before, metric) = match &self.source {
+            Source::Declared(_, labels) if own_values(labels).is_some() => {
+                (TokenStream::new(), quote_mixed!(__PYTHEUS_METRIC))
+            }
+            Source::Declared(_, labels) => {
+                let series = self.series_now(labels);
+                (quote_mixed!(let metric = #series;), quote_mixed!(metric))
+            }
+            Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
+        };
+        let begin = match self.effect {
+            Effect::Count => quote_mixed!(#metric.inc();),
+            Effect::TrackInProgress => quote_mixed!(let _guard = #metric.track_inprogress();),
+            _ => quote_mixed!(let _guard = #metric.time();),
+        };
+        Steps { before, begin, end: None }
+    }
+
+    /// The handle as the metric that the attribute counts in: a wrong kind is a type error at the user's expression.
+    fn handle(&self, handle: &Expr) -> TokenStream {
+        let ty = self.ty();
+        let parenthesized = quote_mixed!((#handle));
+        let child = quote_spanned!(handle.span()=> .child());
+        quote_mixed!(let metric: #ty = #parenthesized #child;)
+    }
+
+    /// The series, when all labels are known before the body.
+    fn series_now(&self, labels: &[LabelArg]) -> TokenStream {
+        let private = self.private();
+        // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
+        let given = labels.iter().map(|label| self.borrowed(&label.value));
+        let names = (0..labels.len()).map(local);
+        let sorted = sorted(labels).map(|i| {
+            let name = local(i);
+            quote_mixed!(#private::LabelValue::as_label(#name))
+        });
+        quote_mixed! {
+            match (#(#given,)*) {
+                (#(#names,)*) => __PYTHEUS_DECLARED.series(&[#(#sorted),*]),
+            }
+        }
+    }
+
+    /// A reference to the value of a label: the user's argument is not moved.
+    fn borrowed(&self, label: &LabelExpr) -> TokenStream {
+        let private = self.private();
+        match label {
+            LabelExpr::Literal(text) => quote_mixed!(#text),
+            LabelExpr::Early { value, ty: Some(ty) } | LabelExpr::Late { value, ty: Some(ty), .. } => {
+                quote_spanned!(value.span()=> #private::typed::<#ty>(&(#value)))
+            }
+            LabelExpr::Early { value, ty: None } | LabelExpr::Late { value, ty: None, .. } => quote_mixed!(&(#value)),
+            LabelExpr::Outcome => quote_mixed!(&outcome),
+        }
+    }
+
+    /// The value of a label as text that outlives everything.
+    fn owned(&self, label: &LabelExpr) -> TokenStream {
+        let private = self.private();
+        let borrowed = self.borrowed(label);
+        let span = match label {
+            LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => value.span(),
+            _ => Span::mixed_site(),
+        };
+        quote_spanned!(span=> #private::label(#borrowed))
+    }
+
+    fn full_steps(&self) -> Steps {
+        let private = self.private();
+        let (before, resolve, late) = self.resolve();
+        let effect = match self.effect {
+            Effect::Count => quote_mixed!(#private::Count),
+            Effect::SetDuration => quote_mixed!(#private::SetDuration),
+            Effect::SetTimestamp => quote_mixed!(#private::SetTimestamp),
+            Effect::Observe | Effect::TrackInProgress => quote_mixed!(#private::Observe),
+        };
+        let on = match &self.on {
+            On::Call => quote_mixed!(#private::On::CALL),
+            On::Outcomes(outcomes) => {
+                let or = outcomes.iter().skip(1).map(|outcome| quote_mixed!(.or(#private::On::#outcome)));
+                let first = outcomes.first();
+                quote_mixed!(#private::On::#first #(#or)*)
+            }
+            On::Pattern(_) => quote_mixed!(#private::On::NONE),
+        };
+        let begin = if matches!(self.shape, Shape::Plain) {
+            quote_mixed!(let call = #private::Call::begin(#effect, #on, #resolve);)
+        } else {
+            quote_mixed!(let mut call = #private::Call::begin_async(#effect, #on, #resolve);)
+        };
+        let finish = if let On::Pattern(pattern) = &self.on {
+            quote_mixed! {
+                #[allow(unused_variables, unreachable_patterns)]
+                let counts = match &ret {
+                    #pattern => true,
+                    _ => false,
+                };
+                call.finish_if(counts, outcome, [#(#late),*]);
+            }
+        } else {
+            quote_mixed!(call.finish(outcome, [#(#late),*]);)
+        };
+        let end = quote_mixed! {
+            let outcome = {
+                use #private::{ProbeAny as _, ProbeOutcome as _};
+                (&#private::Probe(&ret)).probe_outcome()
+            };
+            #finish
+        };
+        Steps { before, begin, end: Some(end) }
+    }
+
+    /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
+    fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
+        let private = self.private();
+        let cow = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
+        let ty = self.ty();
+        let labels = match &self.source {
+            Source::Declared(_, labels) => labels,
+            Source::Handle(handle) => {
+                let resolve = quote_mixed!(move |[]: [#cow; 0], _: #private::Outcome| -> #ty { metric });
+                return (self.handle(handle), resolve, Vec::new());
+            }
+        };
+        let mut before = TokenStream::new();
+        let mut late = Vec::new();
+        let mut late_names = Vec::new();
+        for (i, label) in labels.iter().enumerate() {
+            let name = local(i);
+            match &label.value {
+                LabelExpr::Early { .. } => {
+                    let value = self.owned(&label.value);
+                    before.extend(quote_mixed!(let #name: #cow = #value;));
+                }
+                LabelExpr::Late { ret, .. } => {
+                    let value = self.owned(&label.value);
+                    late.push(quote_mixed!({
+                        let #ret = &ret;
+                        let label = #value;
+                        label
+                    }));
+                    late_names.push(name);
+                }
+                LabelExpr::Literal(_) | LabelExpr::Outcome => {}
+            }
+        }
+        let count = late.len();
+        let series = if own_values(labels).is_some() {
+            quote_mixed!(<#ty>::declared(&__PYTHEUS_DECLARED))
+        } else {
+            let values = sorted(labels).map(|i| match &labels[i].value {
+                LabelExpr::Literal(text) => quote_mixed!(#private::Cow::Borrowed(#text)),
+                LabelExpr::Outcome => quote_mixed!(#private::Cow::Borrowed(outcome.as_str())),
+                LabelExpr::Early { .. } | LabelExpr::Late { .. } => local(i).to_token_stream(),
+            });
+            quote_mixed!(__PYTHEUS_DECLARED.series(&[#(#values),*]))
+        };
+        let resolve = quote_mixed! {
+            move |[#(#late_names),*]: [#cow; #count], #[allow(unused_variables)] outcome: #private::Outcome| -> #ty {
+                #series
+            }
+        };
+        (before, resolve, late)
+    }
+}
+
+/// The label values in the order of their sorted names, when all are literals.
+pub(super) fn own_values(labels: &[LabelArg]) -> Option<TokenStream> {
+    let literals = sorted(labels).map(|i| match &labels[i].value {
+        LabelExpr::Literal(text) => Some(quote_mixed!(#text,)),
+        _ => None,
+    });
+    literals.collect()
+}
+
+/// The indices of the labels in the order of their sorted names.
+fn sorted(labels: &[LabelArg]) -> impl Iterator<Item = usize> {
+    let mut order: Vec<_> = labels.iter().map(|label| &label.name).zip(0..).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, i)| i)
+}
+
+fn local(i: usize) -> Ident {
+    format_ident!("label{i}", span = Span::mixed_site())
+}

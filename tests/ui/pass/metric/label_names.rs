@@ -1,0 +1,22 @@
+//! Labels named like keywords, methods and types.
+#![deny(warnings, clippy::pedantic, missing_docs)]
+#![forbid(unsafe_code)]
+use pytheus::metric;
+
+#[allow(dead_code)]
+struct V;
+
+metric! {
+    /// Keywords.
+    static KEYWORDS: Counter = "keywords_total" { labels: { r#type, r#fn = "x", r#match } };
+    /// Methods.
+    static METHODS: Gauge = "methods" { labels: { time, set, inc, child, clone, labels, value } };
+    /// Names that the generated code uses.
+    static NAMES: Counter = "names_total" { labels: { label0, L0, V, labelled, self_ = "x", target } };
+}
+
+fn main() {
+    KEYWORDS.r#type("a").r#match("b").r#fn("c").inc();
+    METHODS.label_time(1).label_set(2).label_inc(3).label_child(4).label_clone(5).label_labels(6).value(7).set(1.0);
+    NAMES.label0(1).L0(2).V(3).labelled(4).target(5).inc();
+}
