@@ -6,12 +6,13 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `pytheus_dropped_updates_total{reason}` | updates refused: a negative increment, NaN, an unknown label |
-//! | `pytheus_label_overflow_total{metric,label}` | updates whose label value became `__other__`, see `limit` |
+//! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state` |
+//! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
 //! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector that failed or panicked |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics left out, since another one has their name |
 //!
-//! All of them count this process alone.
+//! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the
+//! same alert fits every service.
 //!
 //! [`REGISTRY`]: crate::registry::REGISTRY
 
@@ -54,7 +55,7 @@ pub(crate) fn dropped(why: Dropped) {
     own().count(DROPPED, vec![why.reason().to_owned()]);
 }
 
-/// Counts an update whose label value became `__other__`.
+/// Counts a look-up for which a label became `__other__`.
 pub(crate) fn overflowed(metric: &str, label: &str) {
     own().count(OVERFLOW, vec![label.to_owned(), metric.to_owned()]);
 }
@@ -62,19 +63,19 @@ pub(crate) fn overflowed(metric: &str, label: &str) {
 /// Counts and reports a collector that failed.
 pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
     own().count(COLLECTOR, vec![collector.to_owned()]);
-    report(&format!("collector `{collector}` is left out of the scrape: {error}"));
+    report(("collector", collector), &format!("collector `{collector}` is left out of the scrape: {error}"));
 }
 
 /// Counts and reports a declared metric that a registry did not take.
 pub(crate) fn conflict(metric: &str, error: &RegisterError) {
     own().count(CONFLICT, vec![metric.to_owned()]);
-    report(&format!("{error}; until then the first keeps the name, and the other one counts unseen"));
+    report(("conflict", metric), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
 }
 
 /// Sends the library's reports to `reporter` in place of standard error.
 ///
-/// Each message is reported once in the life of the process, from the thread that met it, and no more than 500 in all.
-/// A panic of `reporter` goes no further.
+/// Each metric or collector is reported once in the life of the process, from the thread that met the fault. A panic of
+/// `reporter` goes no further.
 ///
 /// ```
 /// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
@@ -86,29 +87,35 @@ pub fn set_reporter(reporter: impl Fn(&str) + Send + Sync + 'static) {
 type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
 
 static REPORTER: RwLock<Option<Reporter>> = RwLock::new(None);
-static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// What was reported: the sort of fault, and who has it.
+static REPORTED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::new());
 
-/// The most messages that are reported: those of a collector may differ at each scrape.
-const MOST_REPORTS: usize = 500;
-
-fn report(message: &str) {
-    {
-        let mut reported = lock(&REPORTED);
-        if reported.len() >= MOST_REPORTS || !reported.insert(message.to_owned()) {
-            return;
-        }
+/// Reports the first fault of this sort that somebody has; messages may differ at each scrape.
+fn report((sort, who): (&'static str, &str), message: &str) {
+    if !lock(&REPORTED).insert((sort, who.to_owned())) {
+        return;
     }
     let reporter = REPORTER.read().unwrap_or_else(PoisonError::into_inner).clone();
     match reporter {
         // Reports come up in the middle of counting, which never fails.
-        Some(reporter) => {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| reporter(message))) {
-                std::mem::forget(panic);
-            }
-        }
+        Some(reporter) => drop(guarded(|| reporter(message))),
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),
     }
+}
+
+/// Runs code of the user's; a panic becomes its message.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        // A payload whose own drop panics must go no further.
+        std::mem::forget(panic);
+        message
+    })
 }
 
 /// The collector of the library's own metrics, for a registry other than [`REGISTRY`](crate::registry::REGISTRY).
@@ -165,7 +172,7 @@ static OWN: [Declare; 4] = [
     declare("pytheus_dropped_updates_total", "Updates that were refused, by reason.", &REASON),
     declare(
         "pytheus_label_overflow_total",
-        "Updates whose label value became `__other__`, since the metric has as many series as it may.",
+        "Look-ups of a series whose label became `__other__`, since the metric has as many series as it may.",
         &LABEL_METRIC,
     ),
     declare("pytheus_collector_errors_total", "Scrapes of a custom collector that failed or panicked.", &FAILED),

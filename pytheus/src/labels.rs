@@ -173,12 +173,17 @@ impl LabelSpec {
         self.values
     }
 
-    /// The value that stands when none is given.
+    /// The value that stands when none is given. Empty if finding it panicked.
     pub fn default_value(&self) -> Option<Cow<'_, str>> {
         self.default.as_ref().map(|default| match default {
             DefaultValue::Text(text) => Cow::Borrowed(&**text),
-            DefaultValue::Rendered(render) => render(),
+            // An expression of the user's. Its panic must take down neither a scrape nor a request.
+            DefaultValue::Rendered(render) => std::panic::catch_unwind(render).unwrap_or_default(),
         })
+    }
+
+    pub(crate) fn has_default(&self) -> bool {
+        self.default.is_some()
     }
 }
 
@@ -196,13 +201,22 @@ pub struct LabelValues(Box<[Box<str>]>);
 
 impl LabelValues {
     /// Copies the values, given in the order of the sorted label names.
-    pub(crate) fn from_slice(values: &[&str]) -> Self {
-        Self(values.iter().map(|value| Box::from(*value)).collect())
+    pub(crate) fn from_slice<S: AsRef<str>>(values: &[S]) -> Self {
+        Self(values.iter().map(|value| Box::from(value.as_ref())).collect())
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Box<str>] {
+        &self.0
     }
 
     /// The values in the order of the sorted label names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.iter().map(|value| &**value)
+    }
+
+    /// Is this the key of these values?
+    pub(crate) fn matches<S: AsRef<str>>(&self, values: &[S]) -> bool {
+        self.0.len() == values.len() && self.iter().zip(values).all(|(own, other)| own == other.as_ref())
     }
 
     /// The value at a place in the order of the sorted label names.

@@ -1,9 +1,9 @@
 //! One series of a family, and the handles that count in it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Metric;
 use super::core::FamilyCore;
@@ -18,11 +18,13 @@ pub(crate) struct Child<C> {
     pub(super) cells: C,
     /// False once it was removed from its family.
     live: AtomicBool,
+    /// The child that counts in place of this one, for handles that still refer to it.
+    successor: RwLock<Option<Arc<Self>>>,
 }
 
 impl<C: Cells> Child<C> {
     pub(super) fn new(values: LabelValues, cells: C) -> Self {
-        Self { values, cells, live: AtomicBool::new(true) }
+        Self { values, cells, live: AtomicBool::new(true), successor: RwLock::new(None) }
     }
 
     #[inline]
@@ -34,10 +36,18 @@ impl<C: Cells> Child<C> {
         self.live.store(false, Release);
     }
 
-    /// Starts again from zero.
-    pub(super) fn restart(&self) {
-        self.cells.reset();
-        self.live.store(true, Release);
+    /// The child in place of this one, if that lives.
+    pub(super) fn successor(&self) -> Option<Arc<Self>> {
+        let successor = self.successor.read().unwrap_or_else(PoisonError::into_inner);
+        successor.as_ref().filter(|child| child.is_live()).map(Arc::clone)
+    }
+
+    pub(super) fn succeed(&self, child: &Arc<Self>) {
+        let mut successor = self.successor.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = successor.replace(Arc::clone(child));
+        drop(successor);
+        // Without the lock: it may be the last to hold a closure of the user's.
+        drop(previous);
     }
 }
 
@@ -75,7 +85,7 @@ impl<M: Metric> Handle<M> {
         if child.is_live() {
             return act(&child.cells);
         }
-        match self.core().find(&child.values) {
+        match child.successor().or_else(|| self.core().find(child.values.as_slice())) {
             Some(child) => act(&child.cells),
             None => act(&M::cells(self.core().descriptor())),
         }
@@ -83,7 +93,7 @@ impl<M: Metric> Handle<M> {
 
     /// Takes the series out of its family; false when it was not there.
     pub(super) fn remove(&self) -> bool {
-        self.core().remove(&self.resolve().values)
+        self.core().remove(self.resolve().values.as_slice())
     }
 
     pub(super) fn core(&self) -> &Arc<FamilyCore<M>> {
@@ -91,6 +101,12 @@ impl<M: Metric> Handle<M> {
             Source::Declared(declared) => declared.family().core(),
             Source::Child { family, .. } => family,
         }
+    }
+
+    /// The series as it is now: that of a removed one comes back from zero.
+    pub(super) fn now(&self) -> Arc<Child<M::Cells>> {
+        let child = self.resolve();
+        if child.is_live() { Arc::clone(child) } else { self.core().revive(child) }
     }
 
     pub(super) fn values(&self) -> &LabelValues {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -10,45 +12,25 @@ use hashbrown::HashTable;
 use super::Metric;
 use super::child::Child;
 use super::limit::Limit;
-use crate::backends::{FamilyTotals, SeriesTotals};
+use crate::backends::{self, FamilyTotals, SeriesTotals};
 use crate::collector::{Collector, Counted};
 use crate::descriptor::{Descriptor, Kind, MAX_ZERO_SERIES};
+use crate::diagnostics;
 use crate::error::CollectError;
 use crate::labels::{LabelSpec, LabelValues, Labels};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::Cells as _;
 
-/// The label values of a series that is looked for, wherever they stand: visited in the order of the sorted names.
-pub(crate) trait Key {
-    fn visit(&self, see: &mut dyn FnMut(&str));
-
-    /// A copy of the values.
-    fn to_vec(&self) -> Vec<String> {
-        let mut values = Vec::new();
-        self.visit(&mut |value| values.push(value.to_owned()));
-        values
-    }
-}
-
-impl<S: AsRef<str>> Key for [S] {
-    fn visit(&self, see: &mut dyn FnMut(&str)) {
-        for value in self {
-            see(value.as_ref());
-        }
-    }
-}
-
-impl Key for LabelValues {
-    fn visit(&self, see: &mut dyn FnMut(&str)) {
-        self.iter().for_each(see);
-    }
-}
-
 /// The part of a family that all its handles share.
+///
+/// No code of the user's runs under its lock: label values are text before it is taken, and what is removed is dropped
+/// after it is released.
 pub(crate) struct FamilyCore<M: Metric> {
     descriptor: Descriptor,
     children: RwLock<Children<M>>,
     hasher: RandomState,
+    /// True once the children that are there from the start have been made.
+    started: AtomicBool,
 }
 
 struct Children<M: Metric> {
@@ -59,13 +41,12 @@ struct Children<M: Metric> {
 impl<M: Metric> FamilyCore<M> {
     pub(super) fn new(descriptor: Descriptor) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
-        let core = Self {
+        Self {
             descriptor,
             children: RwLock::new(Children { table: HashTable::new(), limit }),
             hasher: RandomState::default(),
-        };
-        core.clear();
-        core
+            started: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn descriptor(&self) -> &Descriptor {
@@ -77,97 +58,112 @@ impl<M: Metric> FamilyCore<M> {
     }
 
     /// The child of these values, made when there is none: the one that the limit allows.
-    pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> Arc<Child<M::Cells>> {
-        if let Some(child) = self.find(key) {
+    pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> Arc<Child<M::Cells>> {
+        if let Some(child) = self.find(values) {
             return child;
         }
-        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        let mut values = key.to_vec();
+        self.start();
+        let mut values: Vec<Cow<'_, str>> = values.iter().map(|value| Cow::Borrowed(value.as_ref())).collect();
+        let mut children = self.write();
         loop {
-            let hash = self.hash(&values[..]);
-            if let Some(child) = children.table.find(hash, |child| matches(child, &values[..])) {
+            let hash = self.hash(&values);
+            if let Some(child) = children.find(hash, &values) {
                 return Arc::clone(child);
             }
-            if children.admit(&values) {
+            if children.limit.admits(&values) {
                 return children.add(self, hash, &values);
             }
             // Ends when every label has become `__other__`: that series is always admitted.
             if let Some(label) = children.limit.collapse(&mut values) {
-                crate::diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
+                diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
             }
         }
     }
 
-    pub(super) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Arc<Child<M::Cells>>> {
-        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
-        children.table.find(self.hash(key), |child| matches(child, key)).map(Arc::clone)
+    pub(super) fn find<S: AsRef<str>>(&self, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
+        let hash = self.hash(values);
+        self.read().find(hash, values).map(Arc::clone)
     }
 
-    /// The child that counts in place of a removed one: the same from zero, or one that was made since.
+    /// The child that counts in place of a removed one, from zero.
+    ///
+    /// Always another one: a writer may still be at the cells of the removed one.
     #[cold]
-    pub(super) fn revive(&self, removed: &Arc<Child<M::Cells>>) -> Arc<Child<M::Cells>> {
-        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        let hash = self.hash(&removed.values);
-        if let Some(child) = children.table.find(hash, |child| child.values == removed.values) {
-            return Arc::clone(child);
+    pub(super) fn revive(&self, removed: &Child<M::Cells>) -> Arc<Child<M::Cells>> {
+        if let Some(child) = removed.successor() {
+            return child;
         }
-        let values = removed.values.to_vec();
-        if !children.admit(&values) {
-            drop(children);
-            return self.child(&values[..]);
-        }
-        removed.restart();
-        children.insert(hash, &self.hasher, Arc::clone(removed));
-        Arc::clone(removed)
+        let child = self.child(removed.values.as_slice());
+        removed.succeed(&child);
+        child
     }
 
-    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
-        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        match children.table.find_entry(self.hash(key), |child| matches(child, key)) {
-            Ok(entry) => {
-                let (child, _) = entry.remove();
-                child.retire();
-                children.limit.removed(&child.values);
-                true
-            }
-            Err(_) => false,
-        }
+    pub(super) fn remove<S: AsRef<str>>(&self, values: &[S]) -> bool {
+        self.start();
+        let hash = self.hash(values);
+        let removed = self.write().remove(hash, values);
+        removed.is_some()
     }
 
     /// Removes the children that `keep` refuses.
     pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
-        // The user's closure runs without the lock: it may count in this very family.
-        let doomed: Vec<_> =
-            self.children_now().into_iter().filter(|child| !keep(self.labels(&child.values))).collect();
-        for child in doomed {
-            self.remove(&child.values);
-        }
-    }
-
-    /// Removes all children; those that are there from the start begin again at zero, in the same step.
-    pub(super) fn clear(&self) {
-        let zeros = self.zero_series();
-        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        children.remove_all();
-        for values in zeros {
-            // Whatever the limit keeps free for others: there are never more of these than it allows.
-            let hash = self.hash(&values[..]);
-            if children.table.find(hash, |child| matches(child, &values[..])).is_none() {
-                children.add(self, hash, &values);
+        for child in self.children_now() {
+            if !keep(self.labels(&child.values)) {
+                self.remove(child.values.as_slice());
             }
         }
     }
 
+    /// Removes the children that match; those of them that are there from the start begin again at zero, in the same
+    /// step.
+    pub(super) fn clear(&self, matches: impl Fn(&LabelValues) -> bool) {
+        self.start();
+        let mut zeros: Vec<_> = self.zero_series().iter().map(|values| LabelValues::from_slice(values)).collect();
+        zeros.retain(&matches);
+        let mut children = self.write();
+        let removed = children.remove_all(matches);
+        children.add_missing(self, &zeros);
+        drop(children);
+        drop(removed);
+    }
+
     /// Makes a child of these values the only one, and acts on its cells before anyone can see it.
     pub(super) fn replace_all(&self, with: &LabelValues, act: impl FnOnce(&M::Cells)) {
-        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
-        children.remove_all();
-        act(&children.add(self, self.hash(with), &with.to_vec()).cells);
+        self.start();
+        let hash = self.hash(with.as_slice());
+        let mut children = self.write();
+        let removed = children.remove_all(|_| true);
+        act(&children.add(self, hash, with.as_slice()).cells);
+        drop(children);
+        drop(removed);
+    }
+
+    /// Makes the children that are there from the start, unless that was done.
+    ///
+    /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
+    fn start(&self) {
+        if self.started.load(Acquire) {
+            return;
+        }
+        let zeros: Vec<_> = self.zero_series().iter().map(|values| LabelValues::from_slice(values)).collect();
+        let mut children = self.write();
+        if !self.started.load(Acquire) {
+            children.add_missing(self, &zeros);
+            self.started.store(true, Release);
+        }
     }
 
     fn children_now(&self) -> Vec<Arc<Child<M::Cells>>> {
-        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
-        children.table.iter().map(Arc::clone).collect()
+        self.start();
+        self.read().table.iter().map(Arc::clone).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Children<M>> {
+        self.children.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Children<M>> {
+        self.children.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
@@ -199,51 +195,61 @@ impl<M: Metric> FamilyCore<M> {
         series
     }
 
-    fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
-        hash(&self.hasher, key)
+    fn hash<S: AsRef<str>>(&self, values: &[S]) -> u64 {
+        hash(&self.hasher, values)
     }
 }
 
 impl<M: Metric> Children<M> {
-    fn admit(&mut self, values: &[String]) -> bool {
-        self.limit.admits(self.table.iter().map(|child| &child.values), values)
+    fn find<S: AsRef<str>>(&self, hash: u64, values: &[S]) -> Option<&Arc<Child<M::Cells>>> {
+        self.table.find(hash, |child| child.values.matches(values))
     }
 
-    fn add<S: AsRef<str>>(&mut self, core: &FamilyCore<M>, hash: u64, values: &[S]) -> Arc<Child<M::Cells>> {
-        let values = LabelValues::from_slice(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-        let child = Arc::new(Child::new(values, M::cells(&core.descriptor)));
-        self.insert(hash, &core.hasher, Arc::clone(&child));
+    fn add<S: AsRef<str>>(&mut self, core: &FamilyCore<M>, hash_of: u64, values: &[S]) -> Arc<Child<M::Cells>> {
+        let child = Arc::new(Child::new(LabelValues::from_slice(values), M::cells(&core.descriptor)));
+        self.limit.added(&child.values);
+        self.table.insert_unique(hash_of, Arc::clone(&child), |child| hash(&core.hasher, child.values.as_slice()));
         child
     }
 
-    fn remove_all(&mut self) {
-        for child in self.table.drain() {
-            child.retire();
-            self.limit.removed(&child.values);
+    /// Whatever the limit keeps free for others: there are never more of these than it allows.
+    fn add_missing(&mut self, core: &FamilyCore<M>, series: &[LabelValues]) {
+        for values in series {
+            let hash = core.hash(values.as_slice());
+            if self.find(hash, values.as_slice()).is_none() {
+                self.add(core, hash, values.as_slice());
+            }
         }
     }
 
-    fn insert(&mut self, hash_of: u64, hasher: &RandomState, child: Arc<Child<M::Cells>>) {
-        self.limit.added(&child.values);
-        self.table.insert_unique(hash_of, child, |child| hash(hasher, &child.values));
+    /// Gives the child out, so that it is dropped without the lock: it may hold a closure of the user's.
+    fn remove<S: AsRef<str>>(&mut self, hash: u64, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
+        let entry = self.table.find_entry(hash, |child| child.values.matches(values)).ok()?;
+        let (child, _) = entry.remove();
+        child.retire();
+        self.limit.removed(&child.values);
+        Some(child)
+    }
+
+    /// As [`remove`](Self::remove).
+    fn remove_all(&mut self, matches: impl Fn(&LabelValues) -> bool) -> Vec<Arc<Child<M::Cells>>> {
+        let removed: Vec<_> = self.table.extract_if(|child| matches(&child.values)).collect();
+        for child in &removed {
+            child.retire();
+            self.limit.removed(&child.values);
+        }
+        removed
     }
 }
 
-fn hash(hasher: &RandomState, key: &(impl Key + ?Sized)) -> u64 {
+fn hash<S: AsRef<str>>(hasher: &RandomState, values: &[S]) -> u64 {
     let mut state = hasher.build_hasher();
-    key.visit(&mut |value| {
-        state.write(value.as_bytes());
+    for value in values {
+        state.write(value.as_ref().as_bytes());
         // Ends the value: `ab`,`c` is not `a`,`bc`. No UTF-8 text has this byte.
         state.write_u8(0xff);
-    });
+    }
     state.finish()
-}
-
-fn matches<C>(child: &Child<C>, key: &(impl Key + ?Sized)) -> bool {
-    let mut own = child.values.iter();
-    let mut equal = true;
-    key.visit(&mut |value| equal = equal && own.next() == Some(value));
-    equal && own.next().is_none()
 }
 
 impl<M: Metric> Collector for FamilyCore<M> {
@@ -252,7 +258,9 @@ impl<M: Metric> Collector for FamilyCore<M> {
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        Ok(vec![self.snapshot(&self.totals())])
+        let mut totals = [self.totals()];
+        backends::current().load(&mut totals)?;
+        Ok(totals.iter().map(|totals| self.snapshot(totals)).collect())
     }
 
     fn as_counted(&self) -> Option<&dyn Counted> {
@@ -271,6 +279,9 @@ impl<M: Metric> Counted for FamilyCore<M> {
         let series = children.iter().map(|child| {
             let mut parts = Vec::new();
             child.cells.read(&mut parts);
+            if parts.is_empty() {
+                diagnostics::collector_failed(self.descriptor.name(), &"the closure that reads its value panicked");
+            }
             SeriesTotals { labels: child.values.clone(), parts }
         });
         FamilyTotals { descriptor: &self.descriptor, series: series.collect() }

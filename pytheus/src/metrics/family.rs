@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Metric;
 use super::child::Handle;
-use super::core::{FamilyCore, Key};
+use super::core::FamilyCore;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::LabelError;
@@ -101,7 +101,7 @@ impl<M: Metric> Family<M> {
 
     /// Takes out all series. Those that are there from the start, without labels or of closed sets, begin at zero.
     pub fn clear(&self) {
-        self.0.clear();
+        self.0.clear(|_| true);
     }
 
     /// The family as something that can be registered.
@@ -110,11 +110,16 @@ impl<M: Metric> Family<M> {
     }
 
     fn none(&self) -> Partial<M> {
-        Partial { core: Arc::clone(&self.0), values: vec![None; self.descriptor().labels.len()] }
+        self.given(vec![None; self.descriptor().labels.len()])
     }
 
-    pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> M {
-        M::from_handle(Handle::child(Arc::clone(&self.0), self.0.child(key)))
+    /// These labels, in the order of the sorted names, to be finished.
+    pub(super) fn given(&self, values: Vec<Option<String>>) -> Partial<M> {
+        Partial { core: Arc::clone(&self.0), values }
+    }
+
+    pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> M {
+        M::from_handle(Handle::child(Arc::clone(&self.0), self.0.child(values)))
     }
 }
 
@@ -171,25 +176,23 @@ impl<M: Metric> Partial<M> {
         let specs = &self.core.descriptor().labels;
         let mut values = self.values.clone();
         let mut given = vec![false; specs.len()];
-        let mut error = self.error();
+        let (mut unknown, mut repeated) = (Vec::new(), Vec::new());
         for (name, value) in labels {
             let name = name.as_ref();
             match specs.binary_search_by(|spec| spec.name().cmp(name)) {
-                Ok(place) if given[place] => error.repeated.push(name.to_owned()),
+                Ok(place) if given[place] => repeated.push(name.to_owned()),
                 Ok(place) => {
                     given[place] = true;
                     values[place] = Some(value.into_label().into_owned());
                 }
-                Err(_) => error.unknown.push(name.to_owned()),
+                Err(_) => unknown.push(name.to_owned()),
             }
         }
-        if error.unknown.is_empty() && error.repeated.is_empty() {
+        if unknown.is_empty() && repeated.is_empty() {
             return Ok(Self { core: Arc::clone(&self.core), values });
         }
-        if all {
-            error.missing = self.missing(&values);
-        }
-        Err(error)
+        let missing = if all { self.missing(&values) } else { Vec::new() };
+        Err(self.error(missing, unknown, repeated))
     }
 
     fn finish(self) -> Result<M, LabelError> {
@@ -206,27 +209,23 @@ impl<M: Metric> Partial<M> {
             .iter()
             .zip(specs)
             .map(|(value, spec)| value.clone().or_else(|| spec.default_value().map(Cow::into_owned)));
-        values.collect::<Option<Vec<_>>>().ok_or_else(|| {
-            let mut error = self.error();
-            error.missing = self.missing(&self.values);
-            error
-        })
+        values.collect::<Option<Vec<_>>>().ok_or_else(|| self.error(self.missing(&self.values), Vec::new(), Vec::new()))
     }
 
     fn missing(&self, values: &[Option<String>]) -> Vec<String> {
         let specs = self.core.descriptor().labels.iter();
-        let lacks = specs.zip(values).filter(|(spec, value)| value.is_none() && spec.default_value().is_none());
+        let lacks = specs.zip(values).filter(|(spec, value)| value.is_none() && !spec.has_default());
         lacks.map(|(spec, _)| spec.name().to_owned()).collect()
     }
 
-    fn error(&self) -> LabelError {
+    fn error(&self, missing: Vec<String>, unknown: Vec<String>, repeated: Vec<String>) -> LabelError {
         let descriptor = self.core.descriptor();
         LabelError {
             metric: descriptor.name().to_owned(),
             expected: descriptor.label_names().map(str::to_owned).collect(),
-            missing: Vec::new(),
-            unknown: Vec::new(),
-            repeated: Vec::new(),
+            missing,
+            unknown,
+            repeated,
         }
     }
 }

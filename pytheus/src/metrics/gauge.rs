@@ -1,7 +1,6 @@
 //! A number that goes up and down.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +10,7 @@ use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::{Metric, sealed};
 use crate::descriptor::{Descriptor, Kind};
+use crate::diagnostics;
 use crate::labels::LabelValues;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
@@ -55,7 +55,7 @@ impl Gauge {
     /// Adds an amount, which may be negative.
     #[inline]
     pub fn inc_by(&self, amount: f64) {
-        self.0.update(|cells| cells.value.add(amount));
+        self.0.update(|cells| cells.add(amount));
     }
 
     /// Takes one away.
@@ -94,7 +94,7 @@ impl Gauge {
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     pub fn track_inprogress(&self) -> InProgress {
-        InProgress::start(self.clone())
+        InProgress::start(self.0.now())
     }
 
     /// Adds one while `work` runs.
@@ -170,15 +170,23 @@ pub struct GaugeCells {
 type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 impl GaugeCells {
+    pub(super) fn add(&self, amount: f64) {
+        self.value.add(amount);
+    }
+
     fn read_with(&self, source: Option<ReadValue>) {
-        *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
+        let mut current = self.source.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *current, source);
+        drop(current);
+        // Without the lock: what the closure holds may do as it likes when it is dropped.
+        drop(previous);
     }
 
     /// `None` when the closure panicked.
     fn get(&self) -> Option<f64> {
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         match source {
-            Some(source) => catch_unwind(AssertUnwindSafe(|| source())).ok(),
+            Some(source) => diagnostics::guarded(|| source()).ok(),
             None => Some(self.value.get()),
         }
     }
@@ -193,11 +201,6 @@ impl fmt::Debug for GaugeCells {
 impl Cells for GaugeCells {
     fn read(&self, parts: &mut Vec<Number>) {
         parts.extend(self.get().map(Number::Float));
-    }
-
-    fn reset(&self) {
-        self.value.reset();
-        self.read_with(None);
     }
 }
 

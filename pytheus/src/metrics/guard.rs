@@ -1,8 +1,12 @@
 //! Guards: what begins when they are made, and ends when they are dropped, however that comes about.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Gauge, Metric};
+use super::Metric;
+use super::child::Child;
+use super::gauge::GaugeCells;
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed: Metric {
@@ -60,19 +64,28 @@ impl<M: Timed> Drop for Timer<M> {
 }
 
 /// Keeps a gauge one higher until it is dropped.
+///
+/// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-#[derive(Debug)]
-pub struct InProgress(Gauge);
+pub struct InProgress(Arc<Child<GaugeCells>>);
 
 impl InProgress {
-    pub(super) fn start(gauge: Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
+    pub(super) fn start(series: Arc<Child<GaugeCells>>) -> Self {
+        series.cells.add(1.0);
+        Self(series)
     }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.0.dec();
+        if self.0.is_live() {
+            self.0.cells.add(-1.0);
+        }
+    }
+}
+
+impl fmt::Debug for InProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InProgress").field(&self.0.values).finish()
     }
 }

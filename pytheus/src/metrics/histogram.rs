@@ -126,10 +126,6 @@ impl Cells for HistogramCells {
     fn read(&self, parts: &mut Vec<Number>) {
         self.buckets.read(parts);
     }
-
-    fn reset(&self) {
-        self.buckets.reset();
-    }
 }
 
 impl sealed::Parts for Histogram {

@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Metric;
-use super::core::Key;
 use super::declared::Declared;
 use super::family::{Family, Partial};
 use crate::collector::Collector;
@@ -51,47 +50,68 @@ impl<N> fmt::Debug for Unset<N> {
     }
 }
 
+/// A label, whether it has a value or not.
+pub trait State {
+    /// The value that was given, if one was.
+    fn given(&self) -> Option<Cow<'_, str>>;
+}
+
+impl<N> State for Unset<N> {
+    fn given(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+impl State for Defaulted {
+    fn given(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+impl<V: LabelValue> State for Set<V> {
+    fn given(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.as_label())
+    }
+}
+
 /// A label that has a value, its own or the default.
 #[diagnostic::on_unimplemented(
     message = "a required label has no value yet: {Self}",
     label = "give this label a value first",
     note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
 )]
-pub trait LabelState {
-    /// The value, given what was declared.
-    fn text<'a>(&'a self, spec: &'a LabelSpec) -> Cow<'a, str>;
+pub trait LabelState: State {}
+
+impl LabelState for Defaulted {}
+
+impl<V: LabelValue> LabelState for Set<V> {}
+
+/// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
+pub trait States {
+    /// Appends the values that were given, `None` for the others.
+    fn given<'a>(&'a self, values: &mut Given<'a>);
 }
 
-impl<V: LabelValue> LabelState for Set<V> {
-    fn text<'a>(&'a self, _: &'a LabelSpec) -> Cow<'a, str> {
-        self.0.as_label()
+/// The values that were given, in the order of the sorted names.
+type Given<'a> = Vec<Option<Cow<'a, str>>>;
+
+impl States for () {
+    fn given<'a>(&'a self, _: &mut Given<'a>) {}
+}
+
+impl<Head: State, Tail: States> States for (Head, Tail) {
+    fn given<'a>(&'a self, values: &mut Given<'a>) {
+        values.push(self.0.given());
+        self.1.given(values);
     }
 }
 
-impl LabelState for Defaulted {
-    fn text<'a>(&'a self, spec: &'a LabelSpec) -> Cow<'a, str> {
-        spec.default_value().unwrap_or_default()
-    }
-}
+/// A list of labels that all have a value.
+pub trait Complete: States {}
 
-/// A list of labels `(first, (second, ..()))`, in the order of their sorted names, that all have a value.
-pub trait Complete {
-    /// Shows each value.
-    fn visit(&self, specs: &[LabelSpec], see: &mut dyn FnMut(&str));
-}
+impl Complete for () {}
 
-impl Complete for () {
-    fn visit(&self, _: &[LabelSpec], _: &mut dyn FnMut(&str)) {}
-}
-
-impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {
-    fn visit(&self, specs: &[LabelSpec], see: &mut dyn FnMut(&str)) {
-        if let Some((spec, rest)) = specs.split_first() {
-            see(&self.0.text(spec));
-            self.1.visit(rest, see);
-        }
-    }
-}
+impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {}
 
 /// Writes the methods of a metric for its labelled handles: each resolves the series and calls it.
 macro_rules! forward {
@@ -149,18 +169,6 @@ pub struct Labelled<M: Metric, L> {
     labels: L,
 }
 
-/// A typed handle as a key.
-struct Given<'a, L> {
-    specs: &'a [LabelSpec],
-    labels: &'a L,
-}
-
-impl<L: Complete> Key for Given<'_, L> {
-    fn visit(&self, see: &mut dyn FnMut(&str)) {
-        self.labels.visit(self.specs, see);
-    }
-}
-
 impl<M: Metric, L> Labelled<M, L> {
     /// The labels of a declared metric.
     #[doc(hidden)]
@@ -184,10 +192,11 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: Complete,
     {
-        self.declared.family().child(&self.key())
+        self.family().child(&self.values())
     }
 
-    /// The series of labels whose names are known at run time, whatever is given already.
+    /// The series, once the rest of the labels is given by names that are known at run time; a label that is given
+    /// again takes the new value.
     ///
     /// # Errors
     ///
@@ -195,11 +204,14 @@ impl<M: Metric, L> Labelled<M, L> {
     pub fn labels<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<M, LabelError> {
-        self.family().labels(labels)
+    ) -> Result<M, LabelError>
+    where
+        L: States,
+    {
+        self.to_partial().labels(labels)
     }
 
-    /// Some labels by name, to be kept and finished later.
+    /// More of the labels, by name, to be kept and finished later.
     ///
     /// # Errors
     ///
@@ -207,8 +219,11 @@ impl<M: Metric, L> Labelled<M, L> {
     pub fn partial<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Partial<M>, LabelError> {
-        self.family().partial(labels)
+    ) -> Result<Partial<M>, LabelError>
+    where
+        L: States,
+    {
+        self.to_partial().partial(labels)
     }
 
     /// Takes out the series of these labels; false when there is none.
@@ -218,17 +233,36 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: Complete,
     {
-        self.family().core().remove(&self.key())
+        self.family().core().remove(&self.values())
     }
 
-    /// Takes out the series that `keep` refuses.
-    pub fn retain(&self, keep: impl FnMut(Labels<'_>) -> bool) {
-        self.family().retain(keep);
+    /// Takes out the series that `keep` refuses, among those with the labels that are given.
+    ///
+    /// ```
+    /// # pytheus::metric! {
+    /// #     /// Hits of a page.
+    /// #     static PAGE_HITS: Counter = "page_hits_total" { labels: { method, path } };
+    /// # }
+    /// # PAGE_HITS.method("GET").path("/old/1").inc();
+    /// // Everything below /old, of whatever method:
+    /// PAGE_HITS.retain(|labels| !labels.get("path").is_some_and(|path| path.starts_with("/old/")));
+    /// # pytheus::assert_metric!("page_hits_total" { method = "GET", path = "/old/1" } += 0, {});
+    /// ```
+    pub fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool)
+    where
+        L: States,
+    {
+        let given = self.given();
+        self.family().retain(|labels| !fits(&given, labels.iter().map(|(_, value)| value)) || keep(labels));
     }
 
-    /// Takes out all series of the metric. Those of closed sets begin again at zero.
-    pub fn clear(&self) {
-        self.family().clear();
+    /// Takes out all series with the labels that are given. Those of closed sets begin again at zero.
+    pub fn clear(&self)
+    where
+        L: States,
+    {
+        let given = self.given();
+        self.family().core().clear(|values| fits(&given, values.iter()));
     }
 
     /// The family as something that can be registered.
@@ -236,9 +270,39 @@ impl<M: Metric, L> Labelled<M, L> {
         self.family().collector()
     }
 
-    fn key(&self) -> Given<'_, L> {
-        Given { specs: &self.declared.descriptor().labels, labels: &self.labels }
+    fn given(&self) -> Given<'_>
+    where
+        L: States,
+    {
+        let mut given = Vec::new();
+        self.labels.given(&mut given);
+        given
     }
+
+    fn to_partial(&self) -> Partial<M>
+    where
+        L: States,
+    {
+        // A default of this declaration stands before that of a family it shares.
+        let defaults = self.declared.descriptor().labels.iter().map(LabelSpec::default_value);
+        let values = self.given().into_iter().zip(defaults).map(|(given, default)| given.or(default));
+        self.family().given(values.map(|value| value.map(Cow::into_owned)).collect())
+    }
+
+    /// The values, defaults included.
+    fn values(&self) -> Vec<Cow<'_, str>>
+    where
+        L: Complete,
+    {
+        let specs = &self.declared.descriptor().labels;
+        let values = self.given().into_iter().zip(&**specs);
+        values.map(|(given, spec)| given.or_else(|| spec.default_value()).unwrap_or_default()).collect()
+    }
+}
+
+/// Has a series all the values that were given?
+fn fits<'a>(given: &Given<'_>, values: impl Iterator<Item = &'a str>) -> bool {
+    given.iter().zip(values).all(|(given, value)| given.as_ref().is_none_or(|given| given == value))
 }
 
 #[allow(clippy::expl_impl_clone_on_copy, reason = "a derive would ask for `M: Copy`")]

@@ -39,7 +39,7 @@ pub use {
     child::Handle,
     declared::Declared,
     guard::Timed,
-    labelled::{Complete, Defaulted, LabelState, Set, Unset},
+    labelled::{Complete, Defaulted, LabelState, Set, State, States, Unset},
     outcome::{Probe, ProbeAny, ProbeOutcome},
 };
 

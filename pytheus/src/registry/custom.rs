@@ -1,10 +1,10 @@
 //! What a user's own collector gives, held against what it described.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
+use crate::diagnostics;
 use crate::error::CollectError;
 use crate::snapshot::{FamilySnapshot, Sample};
 
@@ -15,16 +15,7 @@ pub(super) fn collect(
 ) -> Result<Vec<FamilySnapshot>, CollectError> {
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
-    let mut families = catch_unwind(AssertUnwindSafe(collect)).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        // A payload whose own drop panics must not reach the scrape.
-        std::mem::forget(panic);
-        Err(format!("it panicked: {message}").into())
-    })?;
+    let mut families = diagnostics::guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
     let mut seen = BTreeSet::new();
     for family in &mut families {
         check(family, descriptors)?;

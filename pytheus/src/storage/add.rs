@@ -36,9 +36,4 @@ impl Cells for AddCell {
     fn read(&self, parts: &mut Vec<Number>) {
         parts.push(self.get());
     }
-
-    fn reset(&self) {
-        self.whole.store(0, Relaxed);
-        self.fraction.store(0, Relaxed);
-    }
 }

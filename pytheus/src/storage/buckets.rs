@@ -41,11 +41,4 @@ impl Cells for BucketCells {
         parts.extend(self.counts.iter().map(|count| Number::Int(count.load(Relaxed))));
         parts.push(Number::Float(self.sum()));
     }
-
-    fn reset(&self) {
-        for count in &self.counts {
-            count.store(0, Relaxed);
-        }
-        self.sum.store(0, Relaxed);
-    }
 }

@@ -43,8 +43,4 @@ impl Cells for FlagCell {
         let bits = self.bits.load(Relaxed);
         parts.extend((0..self.flags).map(|flag| Number::Int(bits >> flag & 1)));
     }
-
-    fn reset(&self) {
-        self.bits.store(0, Relaxed);
-    }
 }

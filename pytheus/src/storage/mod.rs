@@ -18,9 +18,6 @@ use crate::number::Number;
 pub trait Cells: Send + Sync + 'static {
     /// Appends the parts in their fixed order.
     fn read(&self, parts: &mut Vec<Number>);
-
-    /// Back to the state of a new series.
-    fn reset(&self);
 }
 
 /// Adds to an `f64` that is kept as its bits.

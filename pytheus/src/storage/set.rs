@@ -29,8 +29,4 @@ impl Cells for SetCell {
     fn read(&self, parts: &mut Vec<Number>) {
         parts.push(Number::Float(self.get()));
     }
-
-    fn reset(&self) {
-        self.set(0.0);
-    }
 }
