@@ -11,7 +11,7 @@ pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kin
 pub use crate::labels::{LabelSpec, LabelValue};
 pub use crate::metrics::{
     Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,
-    SetDuration, SetTimestamp, Unset, exponential_buckets, linear_buckets, watch,
+    SetDuration, SetTimestamp, Unset, exponential_buckets, linear_buckets, watch, watched,
 };
 pub use crate::registry::{Registration, Scope};
 

@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::time::Instant;
 
 use super::guard::Timed;
 use super::outcome::Outcome;
+use super::watched::Watch;
 use super::{Counter, Gauge, Metric};
 
 /// Which outcomes count: a set of them.
@@ -115,7 +114,7 @@ where
         Self { todo: Some((effect, resolve)), on, started: Instant::now(), unfinished: Outcome::Panicked }
     }
 
-    /// A call of an async function: unfinished, it was cancelled, unless [`watch`] saw it panic.
+    /// A call of an async function: unfinished, it was cancelled, unless [`watch`](super::watch) saw it panic.
     pub fn begin_async(effect: E, on: On, resolve: F) -> Self {
         let mut call = Self::begin(effect, on, resolve);
         call.unfinished = Outcome::Cancelled;
@@ -161,12 +160,6 @@ where
     }
 }
 
-/// A call that can be told that it panicked.
-pub trait Watch {
-    /// If this is dropped now, it panicked.
-    fn panicked(&mut self);
-}
-
 impl<M: Metric, E: Effect<M>, const N: usize, F> Watch for Call<M, E, N, F>
 where
     F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
@@ -174,28 +167,4 @@ where
     fn panicked(&mut self) {
         self.unfinished = Outcome::Panicked;
     }
-}
-
-/// Polls a future, and tells `call` when that panics. A drop tells nothing: a future may be dropped *by* a panic
-/// elsewhere, and is then cancelled.
-pub async fn watch<T>(call: &mut impl Watch, work: impl Future<Output = T>) -> T {
-    /// Tells the call if it is dropped before it is disarmed.
-    struct Alarm<'a, W: Watch>(Option<&'a mut W>);
-
-    impl<W: Watch> Drop for Alarm<'_, W> {
-        fn drop(&mut self) {
-            if let Some(call) = self.0.take() {
-                call.panicked();
-            }
-        }
-    }
-
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        let mut alarm = Alarm(Some(&mut *call));
-        let polled = work.as_mut().poll(context);
-        alarm.0 = None;
-        polled
-    })
-    .await
 }

@@ -3,7 +3,7 @@
 use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
-use super::{Metric, sealed};
+use super::{Metric, Watch, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValues;
@@ -104,9 +104,7 @@ impl Counter {
         work: impl FnOnce() -> Result<T, E>,
         counts: impl FnOnce(&E) -> bool,
     ) -> Result<T, E> {
-        let result = work();
-        self.count_error(&result, counts);
-        result
+        self.count_error(work(), counts)
     }
 
     /// Counts the error that a future ends with. A future that is dropped or never polled counts nothing.
@@ -121,8 +119,11 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub async fn count_errors_future<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        self.count_errors_future_if(work, |_| true).await
+    pub fn count_errors_future<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        self.count_errors_future_if(work, |_| true)
     }
 
     /// Counts the error that a future ends with if `counts` is true for it.
@@ -130,20 +131,19 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub async fn count_errors_future_if<T, E>(
+    pub fn count_errors_future_if<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>>,
         counts: impl FnOnce(&E) -> bool,
-    ) -> Result<T, E> {
-        let result = work.await;
-        self.count_error(&result, counts);
-        result
+    ) -> impl Future<Output = Result<T, E>> {
+        watched(|| (), work, |(), result| self.count_error(result, counts))
     }
 
-    fn count_error<T, E>(&self, result: &Result<T, E>, counts: impl FnOnce(&E) -> bool) {
+    fn count_error<T, E>(&self, result: Result<T, E>, counts: impl FnOnce(&E) -> bool) -> Result<T, E> {
         if result.as_ref().err().is_some_and(counts) {
             self.inc();
         }
+        result
     }
 
     /// The value, as this process counted it. Meant for tests.
@@ -153,6 +153,8 @@ impl Counter {
 }
 
 super::series!(Counter.0);
+
+impl Watch for Counter {}
 
 impl Metric for Counter {
     const KIND: Kind = Kind::Counter;
@@ -188,10 +190,11 @@ super::labelled::forward! {
         ) -> Result<T, E>;
     }
     async {
-        fn count_errors_future<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E>;
+        fn count_errors_future<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> =
+            |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, |_| true);
         fn count_errors_future_if<T, E>(
             work: impl Future<Output = Result<T, E>>,
             counts: impl FnOnce(&E) -> bool
-        ) -> Result<T, E>;
+        ) -> Result<T, E> = |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, counts);
     }
 }

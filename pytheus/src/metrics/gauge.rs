@@ -8,7 +8,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
-use super::{Metric, sealed};
+use super::{Metric, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::labels::LabelValues;
@@ -104,9 +104,8 @@ impl Gauge {
     }
 
     /// Adds one from the first poll of a future until it is done or dropped.
-    pub async fn track_inprogress_future<T>(&self, work: impl Future<Output = T>) -> T {
-        let _guard = self.track_inprogress();
-        work.await
+    pub fn track_inprogress_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        watched(|| self.track_inprogress(), work, |_, result| result)
     }
 
     /// Sets the value to the seconds that pass until the guard is stopped or dropped.
@@ -121,9 +120,8 @@ impl Gauge {
     }
 
     /// Sets the value to the seconds from the first poll of a future until it is done or dropped.
-    pub async fn time_future<T>(&self, work: impl Future<Output = T>) -> T {
-        let _timer = self.time();
-        work.await
+    pub fn time_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        watched(|| self.time(), work, |_, result| result)
     }
 
     /// Reads the value from `read` at each scrape, in place of what is set.
@@ -238,7 +236,8 @@ super::labelled::forward! {
         fn get() -> f64;
     }
     async {
-        fn track_inprogress_future<T>(work: impl Future<Output = T>) -> T;
-        fn time_future<T>(work: impl Future<Output = T>) -> T;
+        fn track_inprogress_future<T>(work: impl Future<Output = T>) -> T =
+            |metric: Gauge| metric.track_inprogress(), |_, result| result;
+        fn time_future<T>(work: impl Future<Output = T>) -> T = |metric: Gauge| metric.time(), |_, result| result;
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Metric;
+use super::{Metric, Watch};
 use super::child::Child;
 use super::gauge::GaugeCells;
 
@@ -63,6 +63,8 @@ impl<M: Timed> Drop for Timer<M> {
     }
 }
 
+impl<M: Timed> Watch for Timer<M> {}
+
 /// Keeps a gauge one higher until it is dropped.
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
@@ -89,3 +91,5 @@ impl fmt::Debug for InProgress {
         f.debug_tuple("InProgress").field(&self.0.values).finish()
     }
 }
+
+impl Watch for InProgress {}

@@ -7,7 +7,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{Timed, Timer};
-use super::{Metric, sealed};
+use super::{Metric, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValues;
@@ -79,9 +79,8 @@ impl Histogram {
     }
 
     /// Observes the time from the first poll of a future until it is done or dropped.
-    pub async fn time_future<T>(&self, work: impl Future<Output = T>) -> T {
-        let _timer = self.time();
-        work.await
+    pub fn time_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        watched(|| self.time(), work, |_, result| result)
     }
 
     /// How many values were observed, in this process. Meant for tests.
@@ -161,7 +160,7 @@ super::labelled::forward! {
         fn sum() -> f64;
     }
     async {
-        fn time_future<T>(work: impl Future<Output = T>) -> T;
+        fn time_future<T>(work: impl Future<Output = T>) -> T = |metric: Histogram| metric.time(), |_, result| result;
     }
 }
 

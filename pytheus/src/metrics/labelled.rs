@@ -117,7 +117,12 @@ impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {}
 macro_rules! forward {
     (
         $metric:ident { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
-        $(async { $(fn $aname:ident $(<$($at:ident),+>)? ($($aarg:ident: $aty:ty),*) -> $aret:ty;)* })?
+        $(async {
+            $(
+                fn $aname:ident <$($at:ident),+> ($work:ident: $wty:ty $(, $aarg:ident: $aty:ty)*) -> $aret:ty =
+                    $start:expr, $end:expr;
+            )*
+        })?
     ) => {
         impl<L> $crate::metrics::Labelled<$metric, L> {
             $(
@@ -134,11 +139,11 @@ macro_rules! forward {
             $($(
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
-                pub async fn $aname $(<$($at),+>)? (&self, $($aarg: $aty),*) -> $aret
+                pub fn $aname <$($at),+> (&self, $work: $wty $(, $aarg: $aty)*) -> impl Future<Output = $aret>
                 where
                     L: $crate::metrics::Complete,
                 {
-                    self.child().$aname($($aarg),*).await
+                    $crate::metrics::watched(|| ($start)(self.child()), $work, $end)
                 }
             )*)?
         }

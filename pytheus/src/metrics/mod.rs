@@ -19,6 +19,7 @@ mod limit;
 mod outcome;
 mod state_set;
 mod summary;
+mod watched;
 
 pub use builder::{Builder, WithLabels, WithoutLabels};
 pub use counter::Counter;
@@ -35,12 +36,13 @@ pub use summary::Summary;
 // What generated code and signatures name, and users need not.
 #[doc(hidden)]
 pub use {
-    call::{Call, Count, Effect, Observe, On, SetDuration, SetTimestamp, Watch, watch},
+    call::{Call, Count, Effect, Observe, On, SetDuration, SetTimestamp},
     child::Handle,
     declared::Declared,
     guard::Timed,
     labelled::{Complete, Defaulted, LabelState, Set, State, States, Unset},
     outcome::{Probe, ProbeAny, ProbeOutcome},
+    watched::{Watch, watch, watched},
 };
 
 use crate::descriptor::{Descriptor, Kind};
