@@ -44,12 +44,14 @@ pub trait LabelValue {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for str {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for String {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
@@ -60,12 +62,14 @@ impl LabelValue for String {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for Cow<'_, str> {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for bool {
     const VALUES: Option<&'static [&'static str]> = Some(&["false", "true"]);
 
@@ -74,6 +78,7 @@ impl LabelValue for bool {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for char {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Owned(self.to_string())
@@ -82,6 +87,7 @@ impl LabelValue for char {
 
 macro_rules! integers {
     ($($ty:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
             fn as_label(&self) -> Cow<'_, str> {
                 Cow::Owned(itoa::Buffer::new().format(*self).to_owned())
@@ -94,6 +100,7 @@ integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
 
 macro_rules! pointers {
     ($($ty:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: LabelValue + ?Sized> LabelValue for $ty {
             const VALUES: Option<&'static [&'static str]> = T::VALUES;
 
@@ -106,6 +113,7 @@ macro_rules! pointers {
 
 pointers!(&T &mut T Box<T> Arc<T>);
 
+#[diagnostic::do_not_recommend]
 impl<T: LabelValue> LabelValue for Option<T> {
     fn as_label(&self) -> Cow<'_, str> {
         self.as_ref().map_or(Cow::Borrowed(""), LabelValue::as_label)

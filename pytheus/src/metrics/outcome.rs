@@ -29,6 +29,7 @@ impl Outcome {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for Outcome {
     const VALUES: Option<&'static [&'static str]> = Some(&["ok", "error", "panicked", "cancelled"]);
 
