@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat, Path, Result, Token, parenthesized};
 
 use crate::errors::{Errors, list, suggest};
-use crate::options::{Arg, Kind, Label, Options, fill, read_expr, read_labels, read_list};
+use crate::options::{Arg, Kind, Label, Options, fill, read_expr, read_labels, read_list, read_path};
 
 /// What is written between the parentheses of an attribute.
 #[derive(Default)]
@@ -60,8 +60,10 @@ impl Args {
             read_list(input, errors, |input, errors| args.read_one(kind, input, std::mem::take(&mut first), errors));
             Ok(())
         };
-        if let Err(error) = read.parse2(tokens) {
-            errors.push(error);
+        // What is left over in a group after a mistake is no further one.
+        let read = read.parse2(tokens);
+        if errors.is_empty() {
+            errors.keep(read);
         }
         args
     }
@@ -88,6 +90,17 @@ impl Args {
                 self.flags.push(input.parse()?);
                 Ok(())
             }
+            Some(key) if alone && known(kind).contains(&key.to_string().as_str()) => {
+                input.call(Ident::parse_any)?;
+                Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key} = ..`")))
+            }
+            Some(key) if !alone && !first && input.peek2(syn::token::Paren) => {
+                Err(if known(kind).contains(&key.to_string().as_str()) {
+                    syn::Error::new(key.span(), format!("write `{key} = ..`"))
+                } else {
+                    unknown(kind, &key)
+                })
+            }
             Some(key) if alone && !first => {
                 input.call(Ident::parse_any)?;
                 Err(unknown(kind, &key))
@@ -99,7 +112,7 @@ impl Args {
     fn read_option(&mut self, kind: Kind, key: &Ident, input: ParseStream<'_>) -> Result<()> {
         let text = key.to_string();
         match text.as_str() {
-            "crate" => fill(&mut self.krate, key, input, Path::parse_mod_style),
+            "crate" => fill(&mut self.krate, key, input, read_path),
             "on" => fill(&mut self.on, key, input, On::parse),
             "labels" => Err(syn::Error::new(key.span(), "labels stand in parentheses: `labels(queue = job.queue())`")),
             _ if FLAGS.contains(&text.as_str()) => {
@@ -120,6 +133,9 @@ impl Args {
         if !first || self.handle.is_some() {
             let message = "expected `option = value`; an existing metric would be the first argument";
             return Err(syn::Error::new(expr.span(), message));
+        }
+        if input.peek(Token![:]) {
+            return Err(input.error("expected `=`: options are written `name = \"..\"`"));
         }
         self.handle = Some(expr);
         Ok(())

@@ -110,8 +110,7 @@ fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Erro
              existing one"
         );
         errors.at_span(Span::call_site(), message);
-    }
-    if help(options, &function.attrs).is_none() {
+    } else if help(options, &function.attrs).is_none() {
         let message = "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus";
         errors.at(&function.sig.ident, message);
     }
@@ -168,18 +167,18 @@ fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors
         (None, _) => variable(&label.name),
         (Some(value), _) => value.clone(),
     };
-    let ty = label.ty.clone();
-    if let (Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }), None) = (&value, &ty) {
+    let typed = label.ty.is_some();
+    if let (Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }), false) = (&value, typed) {
         return Some(LabelExpr::Literal(text.clone()));
     }
-    let Some(ret) = find_ret(value.to_token_stream()) else { return Some(LabelExpr::Early { value, ty }) };
+    let Some(ret) = find_ret(value.to_token_stream()) else { return Some(LabelExpr::Early { value, typed }) };
     refuse_late(errors, &ret);
     let arguments = function.sig.inputs.to_token_stream();
     if let Some(argument) = find_ret(arguments) {
         errors.at(argument, "`ret` is the returned value in this attribute's labels: give the argument another name");
         return None;
     }
-    Some(LabelExpr::Late { value, ty, ret })
+    Some(LabelExpr::Late { value, typed, ret })
 }
 
 fn variable(name: &Ident) -> Expr {
@@ -245,6 +244,7 @@ fn metric(
         zeros: options.zeros.map(|zeros| zeros.value),
         registry: options.registry.map(|registry| registry.value),
         labels,
+        owner: None,
     })
 }
 
@@ -279,8 +279,10 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
         zeros: Some(syn::LitBool::new(false, Span::mixed_site())),
         registry: Some(crate::options::Registry::Nowhere),
         labels: specs(),
+        owner: None,
     });
     metric.states = states;
+    metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());
     errors.extend(own);
     Static { attrs, vis, ident, metric, setters }
 }

@@ -50,8 +50,10 @@ impl Declarations {
             declarations.read_all(input);
             Ok(())
         };
-        if let Err(error) = read.parse2(tokens) {
-            declarations.errors.push(error);
+        // What is left over in a group after a mistake is no further one.
+        let read = read.parse2(tokens);
+        if declarations.errors.is_empty() && declarations.all.iter().all(|one| one.errors.is_empty()) {
+            declarations.errors.keep(read);
         }
         declarations
     }

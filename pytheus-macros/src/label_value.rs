@@ -7,7 +7,7 @@ use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Path, Result, Tok
 
 use crate::errors::{Errors, suggest};
 use crate::expand::quote_mixed;
-use crate::options::{Arg, default_crate, fill, read_list};
+use crate::options::{Arg, default_crate, fill, read_list, read_path};
 
 /// The impl for an enum without fields.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -58,7 +58,7 @@ impl Attrs {
         }
         input.parse::<Token![=]>()?;
         match text.as_str() {
-            "crate" => fill(&mut self.krate, &key, input, Path::parse_mod_style),
+            "crate" => fill(&mut self.krate, &key, input, read_path),
             "rename_all" => fill(&mut self.rename_all, &key, input, Case::parse),
             _ => fill(&mut self.rename, &key, input, <LitStr as Parse>::parse),
         }

@@ -165,6 +165,13 @@ pub(crate) fn read_expr(input: ParseStream<'_>) -> Result<Expr> {
     input.parse()
 }
 
+/// Reads the value of `crate`.
+pub(crate) fn read_path(input: ParseStream<'_>) -> Result<syn::Path> {
+    let place = input.span();
+    let refuse = |_| syn::Error::new(place, "expected a path, without quotes: `crate = my_crate::pytheus`");
+    input.call(syn::Path::parse_mod_style).map_err(refuse)
+}
+
 fn read_bool(input: ParseStream<'_>) -> Result<LitBool> {
     input.parse().map_err(|error| syn::Error::new(error.span(), "expected `true` or `false`"))
 }
@@ -265,7 +272,9 @@ impl Parse for Label {
             ));
         }
         let colon: Option<Token![:]> = input.parse()?;
-        let ty = colon.map(|_| input.parse()).transpose()?;
+        let place = input.span();
+        let no_type = |_| syn::Error::new(place, "expected the type of the label's values");
+        let ty = colon.map(|_| input.parse().map_err(no_type)).transpose()?;
         let equals: Option<Token![=]> = input.parse()?;
         let value = equals.map(|_| read_expr(input)).transpose()?;
         Ok(Self { name, ty, value })

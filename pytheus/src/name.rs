@@ -84,6 +84,24 @@ pub(crate) const fn state_set_name(name: &str) -> Verdict {
     }
 }
 
+/// The most series that a family exposes at zero before anything was counted.
+pub const MAX_ZERO_SERIES: usize = 1_000;
+
+/// May this many combinations of closed sets be exposed at zero?
+pub(crate) const fn zero_series(combinations: usize, limit: Option<usize>) -> Verdict {
+    if combinations > MAX_ZERO_SERIES {
+        return Err("these labels have more than 1000 combinations, too many to expose at zero: turn `zeros` off to \
+                    expose a series when it is first counted");
+    }
+    match limit {
+        Some(limit) if combinations > limit => {
+            Err("these labels have more combinations to expose at zero than the limit allows: raise the limit, or \
+                 turn `zeros` off")
+        }
+        _ => Ok(()),
+    }
+}
+
 const fn matches_name(name: &str, colons: bool) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() {

@@ -144,11 +144,17 @@ impl Static {
     /// One method per label.
     fn setters(&self) -> TokenStream {
         let ident = &self.ident;
-        let cfgs = cfgs(&self.attrs);
+        let cfgs: Vec<_> = cfgs(&self.attrs).collect();
         let states = self.states();
+        let types = self.metric.types();
         let labels = self.metric.labels.iter().zip(&self.setters).enumerate();
         let setters = labels.map(|(place, (label, name))| self.setter(place, label, name));
         quote_mixed! {
+            #(#cfgs)*
+            impl #ident {
+                #types
+            }
+
             #(#cfgs)*
             impl<#(#states),*> #ident<#(#states),*> {
                 #(#setters)*
@@ -163,7 +169,8 @@ impl Static {
         let (generics, value, kept, keep) = if let Values::Typed(ty) = &label.values {
             // Its text is kept in its place, so that the type need not be `Clone`.
             let text = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
-            (None, quote_mixed!(#ty), text, quote_mixed!(#private::LabelValue::into_label(value)))
+            let typed = self.metric.typed(label);
+            (None, quote_mixed!(#ty), text, quote_mixed!((#typed.into_label)(value)))
         } else {
             let open = quote_mixed!(__V);
             (Some(quote_mixed!(<__V: #private::LabelValue>)), open.clone(), open, quote_mixed!(value))

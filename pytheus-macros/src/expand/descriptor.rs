@@ -1,11 +1,11 @@
 //! The statics behind a metric: its descriptor, its declaration, its registration, and the checks of its arguments.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote_spanned};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, LitBool, Type};
 
-use super::quote_mixed;
+use super::{quote_mixed, reference};
 use crate::options::{Buckets, Kind, Registry};
 
 /// A metric to declare.
@@ -26,6 +26,8 @@ pub(crate) struct Metric {
     pub(crate) registry: Option<Registry>,
     /// Sorted by name.
     pub(crate) labels: Vec<DeclaredLabel>,
+    /// The type that has a method per label, and so the constants for their types.
+    pub(crate) owner: Option<Ident>,
 }
 
 /// A label to declare.
@@ -75,11 +77,16 @@ impl Metric {
         let scope = match &self.registry {
             None => quote_mixed!(#private::Scope::Default),
             Some(Registry::Nowhere) => quote_mixed!(#private::Scope::Nowhere),
-            Some(Registry::At(path)) => quote_mixed!(#private::Scope::In(|| &#path)),
+            Some(Registry::At(path)) => {
+                let path = reference(path);
+                quote_mixed!(#private::Scope::In(|| #path))
+            }
         };
         let submit = (!matches!(self.registry, Some(Registry::Nowhere)))
             .then(|| quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);));
         quote_mixed! {
+            use #private as __pytheus;
+
             #arguments
             static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
             static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
@@ -127,31 +134,33 @@ impl Metric {
 
     /// One constant per argument, and one check each: every mistake has its own caret.
     fn arguments(&self) -> TokenStream {
-        let private = self.private();
         let text = quote_mixed!(&'static ::core::primitive::str);
         let mut tokens = self.full_name();
         if self.kind == Kind::Info {
-            tokens.extend(self.check("info_name", self.name.span(), &quote_mixed!(__PYTHEUS_NAME)));
+            tokens.extend(check("info_name", self.name.span(), &quote_mixed!(__PYTHEUS_NAME)));
         }
         if let Some(unit) = &self.unit {
             let counter = self.kind == Kind::Counter;
             tokens.extend(quote_mixed!(const __PYTHEUS_UNIT: #text = #unit;));
             let given = quote_mixed!(__PYTHEUS_NAME, __PYTHEUS_UNIT, #counter);
-            tokens.extend(self.check("unit", unit.span(), &given));
+            tokens.extend(check("unit", unit.span(), &given));
         }
         if let Some(limit) = &self.limit {
             tokens.extend(quote_mixed!(const __PYTHEUS_LIMIT: ::core::primitive::usize = #limit;));
-            tokens.extend(self.check("limit", limit.span(), &quote_mixed!(__PYTHEUS_LIMIT)));
+            tokens.extend(check("limit", limit.span(), &quote_mixed!(__PYTHEUS_LIMIT)));
         }
         if let Some(buckets) = &self.buckets {
-            let (bounds, span) = bounds(buckets, &private);
-            tokens.extend(quote_mixed!(const __PYTHEUS_BUCKETS: &'static [::core::primitive::f64] = &#bounds;));
-            tokens.extend(self.check("buckets", span, &quote_mixed!(__PYTHEUS_BUCKETS)));
+            let (bounds, span) = bounds(buckets);
+            tokens.extend(quote_mixed!(const __PYTHEUS_BUCKETS: &'static [::core::primitive::f64] = #bounds;));
+            tokens.extend(check("buckets", span, &quote_mixed!(__PYTHEUS_BUCKETS)));
         }
         if let Some(states) = &self.states {
             let span = states.span();
-            let check = quote_spanned!(span=> #private::check::states(<#states as #private::LabelValue>::VALUES));
+            let check = quote_spanned!(span=> __pytheus::check::states(__pytheus::Typed::<#states>::OF.values));
             tokens.extend(quote_mixed!(const __PYTHEUS_STATES: &'static [#text] = #check;));
+        }
+        if self.owner.is_none() {
+            tokens.extend(self.types());
         }
         tokens.extend(self.label_checks());
         tokens
@@ -162,12 +171,12 @@ impl Metric {
         let text = quote_mixed!(&'static ::core::primitive::str);
         let name = &self.name;
         let Some(namespace) = &self.namespace else {
-            let check = self.check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_NAME));
+            let check = check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_NAME));
             return quote_mixed!(const __PYTHEUS_NAME: #text = #name; #check);
         };
         let checks = [
-            self.check("metric_name", namespace.span(), &quote_mixed!(__PYTHEUS_PARTS[0])),
-            self.check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_PARTS[2])),
+            check("metric_name", namespace.span(), &quote_mixed!(__PYTHEUS_PARTS[0])),
+            check("metric_name", name.span(), &quote_mixed!(__PYTHEUS_PARTS[2])),
         ];
         quote_mixed! {
             const __PYTHEUS_PARTS: &'static [#text] = &[#namespace, "_", #name];
@@ -180,23 +189,17 @@ impl Metric {
     fn label_checks(&self) -> TokenStream {
         let names = self.labels.iter().map(|label| {
             let text = &label.text;
-            self.check("label_name", label.name.span(), &quote_mixed!(#text))
+            check("label_name", label.name.span(), &quote_mixed!(#text))
         });
         let mut tokens: TokenStream = names.collect();
         let span =
             self.labels.iter().find_map(|label| (!matches!(label.values, Values::Open)).then(|| label.name.span()));
         if let Some(span) = span.filter(|_| self.zeros.as_ref().is_none_or(LitBool::value)) {
             let sets = self.labels.iter().map(|label| self.values(label));
-            tokens.extend(self.check("zero_series", span, &quote_mixed!(&[#(#sets),*])));
+            let limit = present(self.limit.as_ref().map(|_| quote_mixed!(__PYTHEUS_LIMIT)));
+            tokens.extend(check("zero_series", span, &quote_mixed!(&[#(#sets),*], #limit)));
         }
         tokens
-    }
-
-    /// A check that the compiler runs, with its caret at the span.
-    fn check(&self, rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
-        let private = self.private();
-        let rule = Ident::new(rule, span);
-        quote_spanned!(span=> const _: () = #private::check::#rule(#arguments);)
     }
 
     fn labels(&self) -> TokenStream {
@@ -210,12 +213,39 @@ impl Metric {
         labels.collect()
     }
 
+    /// The constant that knows the type of a typed label.
+    pub(crate) fn typed(&self, label: &DeclaredLabel) -> TokenStream {
+        let name = type_constant(&label.text);
+        match &self.owner {
+            Some(owner) => quote_mixed!(<#owner>::#name),
+            None => name.to_token_stream(),
+        }
+    }
+
+    /// The constants that know the types of the typed labels.
+    pub(crate) fn types(&self) -> TokenStream {
+        let private = self.private();
+        let types = self.labels.iter().filter_map(|label| {
+            let Values::Typed(ty) = &label.values else { return None };
+            let name = type_constant(&label.text);
+            let of = quote_spanned!(ty.span()=> OF);
+            Some(quote_mixed! {
+                #[allow(non_upper_case_globals)]
+                const #name: #private::Typed<#ty> = <#private::Typed<#ty>>::#of;
+            })
+        });
+        types.collect()
+    }
+
     /// The closed set of a label.
     fn values(&self, label: &DeclaredLabel) -> TokenStream {
         let private = self.private();
         match &label.values {
             Values::Open => quote_mixed!(::core::option::Option::None),
-            Values::Typed(ty) => quote_spanned!(ty.span()=> <#ty as #private::LabelValue>::VALUES),
+            Values::Typed(_) => {
+                let typed = self.typed(label);
+                quote_mixed!(#typed.values)
+            }
             Values::Outcome => quote_mixed!(<#private::Outcome as #private::LabelValue>::VALUES),
         }
     }
@@ -224,7 +254,10 @@ impl Metric {
     fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
         let private = self.private();
         match (&label.values, default) {
-            (Values::Typed(ty), _) => quote_mixed!(|| <#ty as #private::LabelValue>::into_label(#default)),
+            (Values::Typed(_), _) => {
+                let typed = self.typed(label);
+                quote_mixed!(|| (#typed.into_label)(#default))
+            }
             (_, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
                 quote_mixed!(|| #private::Cow::Borrowed(#text))
             }
@@ -233,19 +266,30 @@ impl Metric {
     }
 }
 
+/// A check that the compiler runs, with its caret at the span.
+fn check(rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
+    let rule = Ident::new(rule, span);
+    quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
+}
+
+/// The name of the constant that knows the type of a label.
+pub(crate) fn type_constant(label: &str) -> Ident {
+    format_ident!("__PYTHEUS_TYPE_{label}", span = Span::mixed_site())
+}
+
 /// `Some(..)` or `None`, as written into the user's crate.
 fn present(tokens: Option<TokenStream>) -> TokenStream {
     let none = || quote_mixed!(::core::option::Option::None);
     tokens.map_or_else(none, |tokens| quote_mixed!(::core::option::Option::Some(#tokens)))
 }
 
-fn bounds(buckets: &Buckets, private: &TokenStream) -> (TokenStream, Span) {
+fn bounds(buckets: &Buckets) -> (TokenStream, Span) {
     match buckets {
-        Buckets::Bounds(list) => (quote_mixed!(#list), list.span()),
+        Buckets::Bounds(list) => (reference(list), list.span()),
         Buckets::Spread { by, arguments } => {
             let [start, step, count] = &**arguments;
             let function = format_ident!("{by}_buckets", span = by.span());
-            (quote_mixed!(#private::#function::<{ #count }>(#start, #step)), by.span())
+            (quote_mixed!(&__pytheus::#function::<{ #count }>(#start, #step)), by.span())
         }
     }
 }

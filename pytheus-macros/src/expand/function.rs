@@ -42,12 +42,12 @@ pub(crate) enum LabelExpr {
     /// Known before the body.
     Early {
         value: Expr,
-        ty: Option<Type>,
+        typed: bool,
     },
     /// Known from the returned value, by this name.
     Late {
         value: Expr,
-        ty: Option<Type>,
+        typed: bool,
         ret: Ident,
     },
     Outcome,
@@ -107,7 +107,8 @@ impl Instrument {
 
     fn body(&self, steps: &Steps) -> TokenStream {
         let private = self.private();
-        let Steps { before, begin, end } = steps;
+        let Steps { before, begin, held, end } = steps;
+        let held_until = if end.is_some() { quote_mixed!(call) } else { quote_mixed!(_) };
         let body = &self.function.body;
         match &self.shape {
             Shape::Plain => match end {
@@ -128,18 +129,35 @@ impl Instrument {
                 call_of.set_span(call.span());
                 quote_mixed!(#before #pin #call_of)
             }
-            Shape::Future { boxed } => {
+            Shape::Future { boxed: true } => {
                 let ret = self.closure_output();
                 let work = match end {
                     None => quote_mixed!(#begin future.await),
                     Some(end) => self.watched(begin, end, &quote_mixed!(future)),
                 };
-                let wrapped = quote_mixed!(async move { #work });
-                let wrapped = if *boxed { quote_mixed!(#private::Box::pin(#wrapped)) } else { wrapped };
                 quote_mixed! {
                     #before
                     let future = #private::call(move || #ret #body);
-                    #wrapped
+                    #private::Box::pin(async move { #work })
+                }
+            }
+            Shape::Future { boxed: false } => {
+                let ret = self.closure_output();
+                // Not an async block: that would hold the future twice, as captured and as awaited.
+                quote_mixed! {
+                    #before
+                    let future = #private::call(move || #ret #body);
+                    #private::watched(
+                        move || {
+                            #begin
+                            #held
+                        },
+                        future,
+                        move |#held_until, ret| {
+                            #end
+                            ret
+                        },
+                    )
                 }
             }
         }

@@ -1,5 +1,9 @@
 //! What is written into the user's crate. Nothing here can fail: everything was checked before.
 
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned;
+
 pub(crate) mod declaration;
 pub(crate) mod descriptor;
 pub(crate) mod function;
@@ -13,6 +17,17 @@ macro_rules! quote_mixed {
 }
 
 pub(crate) use quote_mixed;
+
+/// The place of the user's tokens, for generated ones: an error there is shown here.
+pub(crate) fn at(tokens: &impl Spanned) -> Span {
+    Span::mixed_site().located_at(tokens.span())
+}
+
+/// A reference to what the user wrote. It begins and ends at one place, where an error in its type is then shown.
+pub(crate) fn reference(expr: &impl ToTokens) -> TokenStream {
+    let expr = expr.to_token_stream();
+    quote_spanned!(at(&expr)=> &(#expr))
+}
 
 /// The attributes that decide whether an item exists: they belong on everything that is written for it.
 pub(crate) fn cfgs(attrs: &[syn::Attribute]) -> impl Iterator<Item = &syn::Attribute> {

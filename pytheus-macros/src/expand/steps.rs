@@ -2,11 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Expr, Ident};
 
+use super::descriptor::type_constant;
 use super::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
-use super::quote_mixed;
+use super::{at, quote_mixed, reference};
 use crate::function::Shape;
 
 /// The statements around the body.
@@ -15,6 +15,8 @@ pub(super) struct Steps {
     pub(super) before: TokenStream,
     /// When the work begins.
     pub(super) begin: TokenStream,
+    /// What is held until the work ends.
+    pub(super) held: TokenStream,
     /// When the work is done, given its result; `None` when a guard does it all.
     pub(super) end: Option<TokenStream>,
 }
@@ -46,31 +48,45 @@ impl Instrument {
             }
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
         };
-        let begin = match self.effect {
-            Effect::Count => quote_mixed!(#metric.inc();),
-            Effect::TrackInProgress => quote_mixed!(let _guard = #metric.track_inprogress();),
-            _ => quote_mixed!(let _guard = #metric.time();),
+        let (begin, held) = match self.effect {
+            Effect::Count => (quote_mixed!(#metric.inc();), quote_mixed!(())),
+            Effect::TrackInProgress => (quote_mixed!(let _guard = #metric.track_inprogress();), quote_mixed!(_guard)),
+            _ => (quote_mixed!(let _guard = #metric.time();), quote_mixed!(_guard)),
         };
-        Steps { before, begin, end: None }
+        Steps { before, begin, held, end: None }
     }
 
     /// The handle as the metric that the attribute counts in: a wrong kind is a type error at the user's expression.
     fn handle(&self, handle: &Expr) -> TokenStream {
         let ty = self.ty();
-        let parenthesized = quote_mixed!((#handle));
-        let child = quote_spanned!(handle.span()=> .child());
-        quote_mixed!(let metric: #ty = #parenthesized #child;)
+        let child = quote_spanned!(at(handle)=> (#handle).child());
+        quote_mixed!(let metric: #ty = #child;)
     }
 
     /// The series, when all labels are known before the body.
     fn series_now(&self, labels: &[LabelArg]) -> TokenStream {
         let private = self.private();
         // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
-        let given = labels.iter().map(|label| self.borrowed(&label.value));
+        let given = labels.iter().map(|label| match &label.value {
+            LabelExpr::Literal(text) => text.to_token_stream(),
+            LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => reference(value),
+            LabelExpr::Outcome => quote_mixed!(&outcome),
+        });
         let names = (0..labels.len()).map(local);
         let sorted = sorted(labels).map(|i| {
-            let name = local(i);
-            quote_mixed!(#private::LabelValue::as_label(#name))
+            let LabelArg { name, value } = &labels[i];
+            let mut local = local(i);
+            match value {
+                LabelExpr::Early { value, typed } | LabelExpr::Late { value, typed, .. } => {
+                    local.set_span(at(value));
+                    if *typed {
+                        let ty = type_constant(name);
+                        return quote_mixed!(#ty.text(#local));
+                    }
+                }
+                LabelExpr::Literal(_) | LabelExpr::Outcome => {}
+            }
+            quote_mixed!(#private::LabelValue::as_label(#local))
         });
         quote_mixed! {
             match (#(#given,)*) {
@@ -79,28 +95,15 @@ impl Instrument {
         }
     }
 
-    /// A reference to the value of a label: the user's argument is not moved.
-    fn borrowed(&self, label: &LabelExpr) -> TokenStream {
+    /// The value of a label as text that outlives everything. Takes a reference: the user's argument is not moved.
+    fn owned(&self, name: &str, value: &Expr, typed: bool) -> TokenStream {
         let private = self.private();
-        match label {
-            LabelExpr::Literal(text) => quote_mixed!(#text),
-            LabelExpr::Early { value, ty: Some(ty) } | LabelExpr::Late { value, ty: Some(ty), .. } => {
-                quote_spanned!(value.span()=> #private::typed::<#ty>(&(#value)))
-            }
-            LabelExpr::Early { value, ty: None } | LabelExpr::Late { value, ty: None, .. } => quote_mixed!(&(#value)),
-            LabelExpr::Outcome => quote_mixed!(&outcome),
+        let value = reference(value);
+        if typed {
+            let ty = type_constant(name);
+            return quote_mixed!(#ty.label(#value));
         }
-    }
-
-    /// The value of a label as text that outlives everything.
-    fn owned(&self, label: &LabelExpr) -> TokenStream {
-        let private = self.private();
-        let borrowed = self.borrowed(label);
-        let span = match label {
-            LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => value.span(),
-            _ => Span::mixed_site(),
-        };
-        quote_spanned!(span=> #private::label(#borrowed))
+        quote_mixed!(#private::label(#value))
     }
 
     fn full_steps(&self) -> Steps {
@@ -121,10 +124,12 @@ impl Instrument {
             }
             On::Pattern(_) => quote_mixed!(#private::On::NONE),
         };
-        let begin = if matches!(self.shape, Shape::Plain) {
-            quote_mixed!(let call = #private::Call::begin(#effect, #on, #resolve);)
-        } else {
-            quote_mixed!(let mut call = #private::Call::begin_async(#effect, #on, #resolve);)
+        let begin = match self.shape {
+            Shape::Plain => quote_mixed!(let call = #private::Call::begin(#effect, #on, #resolve);),
+            Shape::Future { boxed: false } => {
+                quote_mixed!(let call = #private::Call::begin_async(#effect, #on, #resolve);)
+            }
+            _ => quote_mixed!(let mut call = #private::Call::begin_async(#effect, #on, #resolve);),
         };
         let finish = if let On::Pattern(pattern) = &self.on {
             quote_mixed! {
@@ -145,7 +150,7 @@ impl Instrument {
             };
             #finish
         };
-        Steps { before, begin, end: Some(end) }
+        Steps { before, begin, held: quote_mixed!(call), end: Some(end) }
     }
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
@@ -166,12 +171,12 @@ impl Instrument {
         for (i, label) in labels.iter().enumerate() {
             let name = local(i);
             match &label.value {
-                LabelExpr::Early { .. } => {
-                    let value = self.owned(&label.value);
+                LabelExpr::Early { value, typed } => {
+                    let value = self.owned(&label.name, value, *typed);
                     before.extend(quote_mixed!(let #name: #cow = #value;));
                 }
-                LabelExpr::Late { ret, .. } => {
-                    let value = self.owned(&label.value);
+                LabelExpr::Late { value, typed, ret } => {
+                    let value = self.owned(&label.name, value, *typed);
                     late.push(quote_mixed!({
                         let #ret = &ret;
                         let label = #value;
