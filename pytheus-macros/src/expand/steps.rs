@@ -15,7 +15,7 @@ pub(super) struct Steps {
     pub(super) before: TokenStream,
     /// When the work begins.
     pub(super) begin: TokenStream,
-    /// What is held until the work ends.
+    /// What is held until the work ends; nothing, when it was counted at once.
     pub(super) held: TokenStream,
     /// When the work is done, given its result; `None` when a guard does it all.
     pub(super) end: Option<TokenStream>,
@@ -49,7 +49,7 @@ impl Instrument {
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
         };
         let (begin, held) = match self.effect {
-            Effect::Count => (quote_mixed!(#metric.inc();), quote_mixed!(())),
+            Effect::Count => (quote_mixed!(#metric.inc();), TokenStream::new()),
             Effect::TrackInProgress => (quote_mixed!(let _guard = #metric.track_inprogress();), quote_mixed!(_guard)),
             _ => (quote_mixed!(let _guard = #metric.time();), quote_mixed!(_guard)),
         };
