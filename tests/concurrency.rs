@@ -80,7 +80,7 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32
                 }
             }
         });
-        let threads: Vec<_> = (0..THREADS)
+        let counting: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (start, work) = (&start, &work);
                 scope.spawn(move || {
@@ -89,11 +89,11 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32
                 })
             })
             .collect();
-        let results: Vec<_> = threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        let ends: Vec<_> = counting.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Relaxed);
-        let scrapes = scraper.join().expect("the scraper found nothing wrong");
-        assert!(results.iter().all(Result::is_ok), "no worker panics");
-        scrapes
+        let seen = scraper.join().expect("the scraper found nothing wrong");
+        assert!(ends.iter().all(Result::is_ok), "no worker panics");
+        seen
     })
 }
 

@@ -184,3 +184,18 @@ fn the_wrapped_futures_can_be_sent_to_another_thread() {
     });
     metrics.check(1, 0.0, "in another thread");
 }
+
+#[test]
+fn the_wrapped_futures_hold_the_work_once() {
+    let metrics = Metrics::new();
+    let plain = size_of_val(&work(End::Ok));
+    let large = async {
+        let large = [0_u8; 10_000];
+        Pause::default().await;
+        std::hint::black_box(&large);
+        work(End::Ok).await
+    };
+    let watched = size_of_val(&metrics.watch(large));
+    // `watch` is an async fn, which holds what it is given twice.
+    assert!(watched < 21_000 + 10 * plain, "{watched} bytes");
+}

@@ -107,9 +107,9 @@ fn a_timer_takes_the_time_once_however_it_ends() {
 #[test]
 fn a_timer_takes_at_least_the_time_that_passes() {
     let times = histogram();
-    let timer = times.time();
+    let running = times.time();
     std::thread::sleep(Duration::from_millis(20));
-    let took = timer.stop();
+    let took = running.stop();
     assert!(took >= Duration::from_millis(20));
     assert_eq!(times.sum(), took.as_secs_f64());
 }
@@ -148,8 +148,8 @@ fn a_gauge_is_set_to_the_time_that_was_taken() {
 #[test]
 fn timers_that_overlap_are_all_taken() {
     let times = histogram();
-    let timers: Vec<_> = (0..10).map(|_| times.time()).collect();
+    let running: Vec<_> = (0..10).map(|_| times.time()).collect();
     assert_eq!(times.count(), 0);
-    drop(timers);
+    drop(running);
     assert_eq!(times.count(), 10);
 }
