@@ -71,10 +71,10 @@ impl Collector for PoolCollector {
         let servers = self.pool.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = FamilySnapshot::new(&self.open);
         for (server, connections) in servers.iter() {
-            open.push([server], f64::from(*connections));
+            open.push(&[("server", server)], f64::from(*connections));
         }
         let mut known = FamilySnapshot::new(&self.servers);
-        known.push([""; 0], servers.len() as f64);
+        known.push(&[], servers.len() as f64);
         Ok(vec![open, known])
     }
 }
@@ -87,8 +87,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lines = Descriptor::new(Kind::Counter, "log_lines_total", "Lines in the log.")?.with_labels(["level"])?;
     REGISTRY.register(collector_fn([lines.clone()], move || {
         let mut family = FamilySnapshot::new(&lines);
-        family.push(["info"], 120.0);
-        family.push(["error"], 3.0);
+        family.push(&[("level", "info")], 120.0);
+        family.push(&[("level", "error")], 3.0);
         Ok(vec![family])
     }))?;
 

@@ -36,11 +36,10 @@ impl Collector for Disks {
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
         let mut reads = FamilySnapshot::new(&self.reads);
-        // In the order of the sorted names: disk, kind.
-        reads.push(["sdb", "page"], 9_007_199_254_740_993_u64);
-        reads.push(["sda", ""], 1_u64);
+        reads.push(&[("kind", "page"), ("disk", "sdb")], 9_007_199_254_740_993_u64);
+        reads.push(&[("disk", "sda")], 1_u64);
         let mut free = FamilySnapshot::new(&self.free);
-        free.push(["sda"], 2.5);
+        free.push(&[("disk", "sda")], 2.5);
         Ok(vec![reads, free])
     }
 }
@@ -107,7 +106,7 @@ fn a_closure_is_a_collector_too() -> TestResult {
     let descriptor = gauge("threads");
     registry.register(collector_fn([descriptor.clone()], move || {
         let mut family = FamilySnapshot::new(&descriptor);
-        family.push([""; 0], 4.0);
+        family.push(&[], 4.0);
         Ok(vec![family])
     }))?;
     assert_eq!(registry.sample_value("threads", &[]), Some(4.0));
@@ -182,7 +181,7 @@ fn a_collector_that_panics_with_a_payload_that_panics_costs_its_own_families_onl
 fn a_family_that_was_not_described_costs_the_collector_its_own_only() -> TestResult {
     costs_its_own_families_only("undeclared", |own| {
         let mut fine = FamilySnapshot::new(own);
-        fine.push(["1"], 1.0);
+        fine.push(&[("x", "1")], 1.0);
         Ok(vec![fine, FamilySnapshot::new(&gauge("a_total"))])
     })?;
     costs_its_own_families_only("other_kind", |_| {
@@ -194,26 +193,26 @@ fn a_family_that_was_not_described_costs_the_collector_its_own_only() -> TestRes
 
 #[test]
 fn malformed_samples_cost_the_collector_its_own_families_only() -> TestResult {
-    costs_its_own_families_only("too_few", |own| {
+    costs_its_own_families_only("given_twice", |own| {
         let mut family = FamilySnapshot::new(own);
-        family.push([""; 0], 1.0);
+        family.push(&[("x", "1"), ("x", "2")], 1.0);
         Ok(vec![family])
     })?;
-    costs_its_own_families_only("too_many", |own| {
+    costs_its_own_families_only("unknown_label", |own| {
         let mut family = FamilySnapshot::new(own);
-        family.push(["1", "2"], 1.0);
+        family.push(&[("x", "1"), ("y", "2")], 1.0);
         Ok(vec![family])
     })?;
     costs_its_own_families_only("same_series", |own| {
         let mut family = FamilySnapshot::new(own);
-        family.push(["1"], 1.0);
-        family.push(["1"], 2.0);
+        family.push(&[("x", "1")], 1.0);
+        family.push(&[("x", "1")], 2.0);
         Ok(vec![family])
     })?;
     costs_its_own_families_only("same_family", |own| Ok(vec![FamilySnapshot::new(own), FamilySnapshot::new(own)]))?;
     costs_its_own_families_only("wrong_parts", |own| {
         let mut family = FamilySnapshot::new(own);
-        family.push_summary(["1"], 1, 1.0);
+        family.push_summary(&[("x", "1")], 1, 1.0);
         Ok(vec![family])
     })
 }
@@ -224,7 +223,7 @@ fn a_histogram_is_given_by_its_buckets() -> TestResult {
     let pauses = Descriptor::new(Kind::Histogram, "gc_seconds", "Pauses.")?.with_buckets([0.1, 1.0])?;
     registry.register(collector_fn([pauses.clone()], move || {
         let mut family = FamilySnapshot::new(&pauses);
-        family.push_histogram([""; 0], [(0.1, 3), (1.0, 1)], 2, 7.5);
+        family.push_histogram(&[], [(0.1, 3), (1.0, 1)], 2, 7.5);
         Ok(vec![family])
     }))?;
     let text = "\
@@ -247,7 +246,7 @@ fn histogram_buckets_out_of_order_cost_the_collector_its_own_families_only() -> 
         let pauses = Descriptor::new(Kind::Histogram, "gc_seconds", "Pauses.")?;
         registry.register(collector_fn([pauses.clone()], move || {
             let mut family = FamilySnapshot::new(&pauses);
-            family.push_histogram([""; 0], bounds.map(|bound| (bound, 1)), 0, 1.0);
+            family.push_histogram(&[], bounds.map(|bound| (bound, 1)), 0, 1.0);
             Ok(vec![family])
         }))?;
         assert!(registry.collect()?.is_empty(), "{bounds:?}");

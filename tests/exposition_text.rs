@@ -203,7 +203,7 @@ fn each_family_has_its_help_and_type_once_and_its_samples_in_one_block() {
     let collector = collector_fn([odd.clone()], move || {
         let mut family = FamilySnapshot::new(&odd);
         for value in ["b", "c", "a"] {
-            family.push([value], 1.0);
+            family.push(&[("k", value)], 1.0);
         }
         Ok(vec![family])
     });

@@ -70,7 +70,7 @@ fn registering_again_changes_nothing() -> TestResult {
     let registry = CollectorRegistry::new();
     let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
     for _ in 0..3 {
-        let in_charge = registry.register(counter.collector())?;
+        let in_charge = registry.register_or_share(counter.collector())?;
         assert!(Arc::ptr_eq(&in_charge, &counter.collector()));
     }
     assert_eq!(registry.collect()?.len(), 1);

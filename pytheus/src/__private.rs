@@ -39,8 +39,9 @@ pub struct Typed<V> {
     pub into_label: fn(V) -> Cow<'static, str>,
 }
 
-impl<V: LabelValue> Typed<V> {
-    pub const OF: Self = Self { values: V::VALUES, as_label: V::as_label, into_label: V::into_label };
+/// What there is to know of the type of a label. A function, so that the error about a type names the trait.
+pub const fn typed<V: LabelValue>() -> Typed<V> {
+    Typed { values: V::VALUES, as_label: V::as_label, into_label: V::into_label }
 }
 
 impl<V> Typed<V> {
@@ -152,10 +153,9 @@ pub mod check {
     }
 
     #[track_caller]
-    pub const fn states(values: Option<&'static [&'static str]>) -> &'static [&'static str] {
+    pub const fn states(values: Option<&'static [&'static str]>) {
         match values {
-            Some(values) if values.len() <= MAX_STATES => values,
-            Some(_) => panic!("a state set has at most 64 states"),
+            Some(values) => assert!(values.len() <= MAX_STATES, "a state set has at most 64 states"),
             None => panic!("the states must be an enum that derives `LabelValue`"),
         }
     }

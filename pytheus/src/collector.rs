@@ -33,7 +33,7 @@ use crate::snapshot::FamilySnapshot;
 ///
 ///     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
 ///         let mut free = FamilySnapshot::new(&self.free);
-///         free.push(["sda"], 2.5e11);
+///         free.push(&[("disk", "sda")], 2.5e11);
 ///         Ok(vec![free])
 ///     }
 /// }
@@ -83,7 +83,7 @@ pub trait Counted {
 /// let threads = Descriptor::new(Kind::Gauge, "threads", "Threads of this process.")?;
 /// REGISTRY.register(collector_fn([threads.clone()], move || {
 ///     let mut family = FamilySnapshot::new(&threads);
-///     family.push([""; 0], std::fs::read_dir("/proc/self/task")?.count() as f64);
+///     family.push(&[], std::fs::read_dir("/proc/self/task")?.count() as f64);
 ///     Ok(vec![family])
 /// }))?;
 /// # Ok::<(), pytheus::error::RegisterError>(())

@@ -7,6 +7,7 @@ use crate::error::DescriptorError;
 use crate::labels::LabelSpec;
 pub use crate::location::Location;
 use crate::name;
+pub use crate::name::MAX_ZERO_SERIES;
 
 /// The eleven default bucket bounds, in seconds: made for the response time of a network service.
 ///
@@ -15,9 +16,6 @@ pub const DEFAULT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 /// The most states that a state set may have.
 pub const MAX_STATES: usize = 64;
-
-/// The most series that a family exposes at zero before anything was counted.
-pub const MAX_ZERO_SERIES: usize = 1_000;
 
 /// The kind of a metric, which decides how Prometheus treats its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

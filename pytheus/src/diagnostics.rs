@@ -16,6 +16,7 @@
 //!
 //! [`REGISTRY`]: crate::registry::REGISTRY
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write as _;
@@ -141,19 +142,26 @@ impl Collector for Diagnostics {
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        let counts = own();
-        Ok(counts
-            .0
-            .iter()
-            .map(|(family, series)| {
-                let mut snapshot = FamilySnapshot::new(&OWN[*family].build());
-                for (labels, count) in series {
-                    snapshot.push(labels, *count);
-                }
-                snapshot
-            })
-            .collect())
+        Ok(families())
     }
+}
+
+/// Is this the collector of the library's own metrics?
+pub(crate) fn is_own(collector: &Arc<dyn Collector>) -> bool {
+    (**collector).type_id() == TypeId::of::<Diagnostics>()
+}
+
+/// The library's own metrics, as far as they are not zero.
+pub(crate) fn families() -> Vec<FamilySnapshot> {
+    let counts = own();
+    let families = counts.0.iter().map(|(family, series)| {
+        let mut snapshot = FamilySnapshot::new(&OWN[*family].build());
+        for (labels, count) in series {
+            snapshot.push_values(labels, *count);
+        }
+        snapshot
+    });
+    families.collect()
 }
 
 const DROPPED: usize = 0;

@@ -267,6 +267,72 @@ pub use labels::{LabelSpec, LabelValue, LabelValues, Labels};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 
 /// Declares one or many metrics as statics.
+///
+/// ```
+/// use pytheus::{LabelValue, metric};
+///
+/// #[derive(LabelValue)]
+/// enum Method {
+///     Get,
+///     Post,
+/// }
+///
+/// metric! {
+///     /// Jobs that are done.
+///     pub static JOBS: Counter = "jobs_total";
+///
+///     /// Time of a request.
+///     static REQUEST_SECONDS: Histogram = "request_seconds" {
+///         labels: { method: Method, page, status = "200" },
+///         buckets: exponential(0.01, 2.0, 8),
+///         unit: "seconds",
+///     };
+/// }
+///
+/// JOBS.inc();
+/// let get = REQUEST_SECONDS.method(Method::Get);
+/// get.page("home").observe(0.2);
+/// get.page("nowhere").status("404").observe(0.1);
+/// ```
+///
+/// A declaration is `static NAME: Type = "name";`, with options in braces after the name, which is a literal or a
+/// constant. The type is `Counter`, `Gauge`, `Histogram`, `Summary`, `Info` or `StateSet<States>`; it need not be
+/// imported. The first paragraph of the doc comment is the help text.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `labels: { .. }` | labels: `name`, `name: Type`, `name = default` or `name: Type = default` |
+/// | `help: ".."` | the help text, in place of the doc comment |
+/// | `buckets: ..` | of a histogram: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
+/// | `mode: ..` | of a gauge: how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
+/// | `unit: "seconds"` | the unit, in which the name must end |
+/// | `namespace: ".."` | goes before the name, with a `_` |
+/// | `limit: 100` | the most series; beyond it, label values become `__other__` |
+/// | `zeros: false` | closed label sets are not exposed at zero |
+/// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+///
+/// Each label is a method of the static. Those with a default may be left out; while another has no value yet, the
+/// methods that count do not compile. A label that is named like a method of the metric has `label_` before it,
+/// `label_time(..)`; `r#type` is the label `type`.
+///
+/// # Expands to
+///
+/// ```text
+/// pub static JOBS: Counter = {
+///     const __PYTHEUS_NAME: &'static str = "jobs_total";
+///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
+///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
+///     Counter::declared(&__PYTHEUS_DECLARED)
+/// };
+///
+/// struct REQUEST_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
+/// impl<L0, L1, L2> REQUEST_SECONDS<L0, L1, L2> {
+///     pub fn method(&self, value: Method) -> REQUEST_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
+/// }
+/// static REQUEST_SECONDS: REQUEST_SECONDS = { .. };
+/// ```
 #[macro_export]
 macro_rules! metric {
     ($($declarations:tt)*) => {

@@ -14,7 +14,7 @@ pub use crate::number::Number;
 ///
 /// let descriptor = Descriptor::new(Kind::Gauge, "disk_free_bytes", "Free space.")?.with_labels(["disk"])?;
 /// let mut disks = FamilySnapshot::new(&descriptor);
-/// disks.push(["sda"], 2.5e11);
+/// disks.push(&[("disk", "sda")], 2.5e11);
 /// # Ok::<(), pytheus::error::DescriptorError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct FamilySnapshot {
     pub(crate) unit: Option<String>,
     pub(crate) label_names: Vec<String>,
     pub(crate) samples: Vec<Sample>,
+    /// What a collector got wrong when it added samples.
+    pub(crate) mistake: Option<String>,
 }
 
 /// One line of output.
@@ -45,50 +47,89 @@ impl FamilySnapshot {
             unit: descriptor.unit().map(str::to_owned),
             label_names: descriptor.label_names().map(str::to_owned).collect(),
             samples: Vec::new(),
+            mistake: None,
         }
     }
 
-    /// Adds a sample; the label values stand in the order of the *sorted* label names.
+    /// Adds a sample. The labels are named, in any order; one that is left out is empty.
     ///
-    /// A sample with too few or too many values is malformed: the scrape leaves its family out and counts it.
-    pub fn push<V: AsRef<str>>(&mut self, label_values: impl IntoIterator<Item = V>, value: impl Into<Number>) {
-        self.push_part("", label_values, None, value.into());
+    /// A label that the family does not have, or that is given twice, is a mistake: the scrape leaves the family out,
+    /// counts it and reports it.
+    pub fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
+        let values = self.values(labels);
+        self.push_values(&values, value);
     }
 
     /// Adds a histogram series: its upper bounds with how many values fell into each (not cumulative), how many lay
-    /// above all of them, and the sum of all values.
+    /// above all of them, and the sum of all values. Labels are as for [`push`](Self::push).
     ///
     /// ```
     /// # use pytheus::descriptor::{Descriptor, Kind};
     /// # use pytheus::snapshot::FamilySnapshot;
     /// let descriptor = Descriptor::new(Kind::Histogram, "gc_seconds", "Collections.")?.with_buckets([0.01, 0.1])?;
     /// let mut pauses = FamilySnapshot::new(&descriptor);
-    /// pauses.push_histogram([""; 0], [(0.01, 3), (0.1, 1)], 0, 0.07);
+    /// pauses.push_histogram(&[], [(0.01, 3), (0.1, 1)], 0, 0.07);
     /// # Ok::<(), pytheus::error::DescriptorError>(())
     /// ```
-    pub fn push_histogram<V: AsRef<str>>(
+    pub fn push_histogram(
         &mut self,
-        label_values: impl IntoIterator<Item = V>,
+        labels: &[(&str, &str)],
         buckets: impl IntoIterator<Item = (f64, u64)>,
         above: u64,
         sum: f64,
     ) {
-        let values: Vec<V> = label_values.into_iter().collect();
+        let values = self.values(labels);
+        self.push_buckets(&values, buckets, above, sum);
+    }
+
+    /// Adds a summary series: how many values, and their sum. Labels are as for [`push`](Self::push).
+    pub fn push_summary(&mut self, labels: &[(&str, &str)], count: u64, sum: f64) {
+        let values = self.values(labels);
+        self.push_part("_sum", &values, None, sum.into());
+        self.push_part("_count", &values, None, count.into());
+    }
+
+    /// The values of named labels, in the order of the family's.
+    fn values(&mut self, labels: &[(&str, &str)]) -> Vec<String> {
+        let mut values: Vec<Option<String>> = vec![None; self.label_names.len()];
+        for (name, value) in labels {
+            match self.label_names.iter().position(|known| known == name) {
+                Some(place) if values[place].is_none() => values[place] = Some((*value).to_owned()),
+                Some(_) => self.mistake = Some(format!("`{}`: the label `{name}` is given twice", self.name)),
+                None => {
+                    let known = self.label_names.join("`, `");
+                    self.mistake = Some(format!("`{}` has no label `{name}`, but `{known}`", self.name));
+                }
+            }
+        }
+        values.into_iter().map(Option::unwrap_or_default).collect()
+    }
+
+    /// Adds a sample, the label values in the order of the sorted names.
+    pub(crate) fn push_values<V: AsRef<str>>(
+        &mut self,
+        label_values: impl IntoIterator<Item = V>,
+        value: impl Into<Number>,
+    ) {
+        self.push_part("", label_values, None, value.into());
+    }
+
+    /// As [`push_histogram`](Self::push_histogram), the label values in the order of the sorted names.
+    pub(crate) fn push_buckets<V: AsRef<str>>(
+        &mut self,
+        label_values: &[V],
+        buckets: impl IntoIterator<Item = (f64, u64)>,
+        above: u64,
+        sum: f64,
+    ) {
         let buckets = buckets.into_iter().map(|(bound, count)| (Cow::Owned(number::to_text(bound)), count));
         let mut total = Number::Int(0);
         for (bound, count) in buckets.chain([(Cow::Borrowed("+Inf"), above)]) {
             total = total + Number::Int(count);
-            self.push_part("_bucket", &values, Some((Cow::Borrowed("le"), bound)), total);
+            self.push_part("_bucket", label_values, Some((Cow::Borrowed("le"), bound)), total);
         }
-        self.push_part("_sum", &values, None, sum.into());
-        self.push_part("_count", &values, None, total);
-    }
-
-    /// Adds a summary series: how many values, and their sum.
-    pub fn push_summary<V: AsRef<str>>(&mut self, label_values: impl IntoIterator<Item = V>, count: u64, sum: f64) {
-        let values: Vec<V> = label_values.into_iter().collect();
-        self.push_part("_sum", &values, None, sum.into());
-        self.push_part("_count", &values, None, count.into());
+        self.push_part("_sum", label_values, None, sum.into());
+        self.push_part("_count", label_values, None, total);
     }
 
     /// Adds a sample of a part of a series: its suffix, and the label that the part brings (`le`).
@@ -99,17 +140,9 @@ impl FamilySnapshot {
         part_label: Option<(Cow<'static, str>, Cow<'static, str>)>,
         value: Number,
     ) {
-        let mut names = self.label_names.iter();
-        let mut labels: Vec<_> = label_values
-            .into_iter()
-            .map(|value| {
-                // A missing name shows as an empty one, which no label can have.
-                let name = names.next().cloned().unwrap_or_default();
-                (Cow::Owned(name), Cow::Owned(value.as_ref().to_owned()))
-            })
-            .collect();
-        labels.extend(names.map(|_| (Cow::Borrowed(""), Cow::Borrowed(""))));
-        labels.extend(part_label);
+        let names = self.label_names.iter().cloned().map(Cow::Owned);
+        let values = label_values.into_iter().map(|value| Cow::Owned(value.as_ref().to_owned()));
+        let labels = names.zip(values).chain(part_label).collect();
         self.samples.push(Sample { suffix, labels, value });
     }
 

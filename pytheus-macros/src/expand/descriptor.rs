@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, LitBool, Type};
 
-use super::{quote_mixed, reference};
+use super::{at, quote_mixed, reference};
 use crate::options::{Buckets, Kind, Registry};
 
 /// A metric to declare.
@@ -155,9 +155,15 @@ impl Metric {
             tokens.extend(check("buckets", span, &quote_mixed!(__PYTHEUS_BUCKETS)));
         }
         if let Some(states) = &self.states {
-            let span = states.span();
-            let check = quote_spanned!(span=> __pytheus::check::states(__pytheus::Typed::<#states>::OF.values));
-            tokens.extend(quote_mixed!(const __PYTHEUS_STATES: &'static [#text] = #check;));
+            tokens.extend(quote_mixed! {
+                const __PYTHEUS_VALUES: ::core::option::Option<&'static [#text]> =
+                    __pytheus::typed::<#states>().values;
+                const __PYTHEUS_STATES: &'static [#text] = match __PYTHEUS_VALUES {
+                    ::core::option::Option::Some(values) => values,
+                    ::core::option::Option::None => &[],
+                };
+            });
+            tokens.extend(check("states", states.span(), &quote_mixed!(__PYTHEUS_VALUES)));
         }
         if self.owner.is_none() {
             tokens.extend(self.types());
@@ -228,10 +234,9 @@ impl Metric {
         let types = self.labels.iter().filter_map(|label| {
             let Values::Typed(ty) = &label.values else { return None };
             let name = type_constant(&label.text);
-            let of = quote_spanned!(ty.span()=> OF);
             Some(quote_mixed! {
                 #[allow(non_upper_case_globals)]
-                const #name: #private::Typed<#ty> = <#private::Typed<#ty>>::#of;
+                const #name: #private::Typed<#ty> = #private::typed::<#ty>();
             })
         });
         types.collect()
@@ -256,7 +261,8 @@ impl Metric {
         match (&label.values, default) {
             (Values::Typed(_), _) => {
                 let typed = self.typed(label);
-                quote_mixed!(|| (#typed.into_label)(#default))
+                let render = quote_spanned!(at(default)=> (#typed.into_label)(#default));
+                quote_mixed!(|| #render)
             }
             (_, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
                 quote_mixed!(|| #private::Cow::Borrowed(#text))

@@ -6,11 +6,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::child::Handle;
 use super::core::FamilyCore;
 use super::family::Family;
 use super::{Gauge, Histogram, Metric, StateSet};
-use crate::collector::Collector;
 use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::error::{DescriptorError, RegisterError};
 use crate::labels::{LabelSpec, LabelValue};
@@ -99,9 +97,9 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
 
     /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
     ///
-    /// When every label has a closed set, all combinations are exposed at zero, up to
-    /// [`MAX_ZERO_SERIES`](crate::descriptor::MAX_ZERO_SERIES) of them; beyond that, series appear when they are first
-    /// counted.
+    /// When every label has a closed set, all combinations are exposed at zero. More of them than the limit, or than
+    /// [`MAX_ZERO_SERIES`](crate::descriptor::MAX_ZERO_SERIES), are an error, unless [`zeros`](Self::zeros) is off:
+    /// series then appear when they are first counted.
     ///
     /// ```
     /// use pytheus::metrics::Counter;
@@ -166,14 +164,16 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     }
 
     /// The family: registered, shared with an equal one, or standing alone.
-    fn core(self) -> Result<Arc<FamilyCore<M>>, RegisterError> {
-        let core = Arc::new(FamilyCore::<M>::new(self.spec.descriptor(M::KIND)?));
-        let Some(registry) = self.registry else { return Ok(core) };
-        let shared = registry.register(Arc::clone(&core) as Arc<dyn Collector>)?;
-        // A registry shares a family only with its like, as far as a description tells.
-        (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>)
-            .downcast()
-            .map_err(|_| duplicate(core.descriptor(), &*shared, "their types differ"))
+    fn family(self) -> Result<Family<M>, RegisterError> {
+        let descriptor = self.spec.descriptor(M::KIND)?;
+        let core = Arc::new(FamilyCore::<M>::new(descriptor.clone()));
+        let Some(registry) = self.registry else { return Ok(Family::new(core, &descriptor)) };
+        let shared = registry.register_or_share(core)?;
+        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast() {
+            Ok(core) => Ok(Family::new(core, &descriptor)),
+            // A registry shares a family only with its like, as far as a description tells.
+            Err(_) => Err(duplicate(&descriptor, &*shared, "their types differ")),
+        }
     }
 }
 
@@ -184,9 +184,7 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<M, RegisterError> {
-        let core = self.core()?;
-        let child = core.child(&[""; 0][..]);
-        Ok(M::from_handle(Handle::child(core, child)))
+        Ok(self.family()?.child(&[""; 0]))
     }
 }
 
@@ -197,7 +195,7 @@ impl<M: Metric> Builder<'_, M, WithLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<Family<M>, RegisterError> {
-        self.core().map(Family::new)
+        self.family()
     }
 }
 
@@ -229,10 +227,13 @@ impl Spec {
     fn descriptor(self, kind: Kind) -> Result<Descriptor, DescriptorError> {
         let name = match &self.namespace {
             Some(namespace) => format!("{namespace}_{}", self.name),
-            None => self.name,
+            None => self.name.clone(),
         };
         if let Some(namespace) = &self.namespace {
-            name::metric_name(namespace).map_err(|why| DescriptorError::metric_name(&name, why))?;
+            // Each part by itself, as in the macros: `ns_9x` would pass.
+            for part in [namespace, &self.name] {
+                name::metric_name(part).map_err(|why| DescriptorError::metric_name(part, why))?;
+            }
         }
         let mut descriptor = Descriptor::new(kind, name, self.help)?;
         descriptor.location = self.location;
@@ -268,6 +269,12 @@ impl Spec {
         }
         if self.limit == Some(0) {
             return Err(DescriptorError::limit(descriptor.name(), "a limit of 0 would allow no series"));
+        }
+        let sets: Option<Vec<_>> = descriptor.labels.iter().map(LabelSpec::values).collect();
+        if let Some(sets) = sets.filter(|_| self.zeros) {
+            let combinations = sets.iter().fold(1_usize, |product, set| product.saturating_mul(set.len()));
+            name::zero_series(combinations, self.limit)
+                .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
         }
         descriptor.limit = self.limit;
         descriptor.mode = self.mode;

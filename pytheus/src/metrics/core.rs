@@ -14,7 +14,7 @@ use super::child::Child;
 use super::limit::Limit;
 use crate::backends::{self, FamilyTotals, SeriesTotals};
 use crate::collector::{Collector, Counted};
-use crate::descriptor::{Descriptor, Kind, MAX_ZERO_SERIES};
+use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::error::CollectError;
 use crate::labels::{LabelSpec, LabelValues, Labels};
@@ -176,21 +176,13 @@ impl<M: Metric> FamilyCore<M> {
         series.extend(labels.iter().map(LabelSpec::default_value).collect::<Option<Vec<_>>>());
         let closed: Option<Vec<_>> = labels.iter().map(LabelSpec::values).collect();
         if let Some(sets) = closed.filter(|sets| self.descriptor.zeros && !sets.is_empty()) {
-            let product = sets.iter().try_fold(1_usize, |product, set| product.checked_mul(set.len()));
-            let most = self.descriptor.limit().unwrap_or(MAX_ZERO_SERIES).min(MAX_ZERO_SERIES);
-            if product.is_some_and(|product| product <= most) {
-                series.extend(sets.iter().fold(vec![Vec::new()], |rows: Vec<Vec<Cow<'_, str>>>, set| {
-                    rows.iter()
-                        .flat_map(|row| {
-                            set.iter().map(|value| {
-                                let mut row = row.clone();
-                                row.push(Cow::Borrowed(*value));
-                                row
-                            })
-                        })
-                        .collect()
-                }));
+            // There are few enough of them: the descriptor was checked.
+            let mut rows: Vec<Vec<Cow<'_, str>>> = vec![Vec::new()];
+            for set in sets {
+                let longer = |row: &Vec<_>, value: &'static str| [&row[..], &[Cow::Borrowed(value)]].concat();
+                rows = rows.iter().flat_map(|row| set.iter().map(move |value| longer(row, value))).collect();
             }
+            series.extend(rows);
         }
         series
     }

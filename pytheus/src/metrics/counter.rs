@@ -169,7 +169,7 @@ impl sealed::Parts for Counter {
 
     fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
         if let [value] = parts {
-            out.push(labels.iter(), *value);
+            out.push_values(labels.iter(), *value);
         }
     }
 

@@ -75,7 +75,7 @@ impl<M: Metric> Declared<M> {
             }
         }
         // Every way through attaches a family.
-        self.family.get_or_init(|| leak(Family::new(self.new_core())))
+        self.family.get_or_init(|| leak(Family::new(self.new_core(), self.descriptor)))
     }
 
     #[cold]
@@ -110,7 +110,7 @@ impl<M: Metric> Declaration for Declared<M> {
         let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore<M>>();
         let fits = core.is_ok();
         let core = core.unwrap_or_else(|_| self.new_core());
-        let family = self.family.get_or_init(|| leak(Family::new(core)));
+        let family = self.family.get_or_init(|| leak(Family::new(core, self.descriptor)));
         if let Some(own) = self.own {
             family.core().child(own);
         }

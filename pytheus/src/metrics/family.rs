@@ -10,7 +10,7 @@ use super::core::FamilyCore;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::LabelError;
-use crate::labels::{LabelValue, Labels};
+use crate::labels::{LabelSpec, LabelValue, Labels};
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
 ///
@@ -30,20 +30,25 @@ use crate::labels::{LabelValue, Labels};
 /// assert_eq!(error.missing(), ["method"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Family<M: Metric>(Arc<FamilyCore<M>>);
+pub struct Family<M: Metric> {
+    core: Arc<FamilyCore<M>>,
+    /// The labels as they were declared here: of a shared family, each handle has its own defaults.
+    specs: Arc<[LabelSpec]>,
+}
 
 impl<M: Metric> Family<M> {
-    pub(super) fn new(core: Arc<FamilyCore<M>>) -> Self {
-        Self(core)
+    /// A family with the labels of this descriptor, which is the family's own or an equal one.
+    pub(super) fn new(core: Arc<FamilyCore<M>>, descriptor: &Descriptor) -> Self {
+        Self { core, specs: descriptor.labels.as_ref().into() }
     }
 
     pub(super) fn core(&self) -> &Arc<FamilyCore<M>> {
-        &self.0
+        &self.core
     }
 
     /// What the metric is.
     pub fn descriptor(&self) -> &Descriptor {
-        self.0.descriptor()
+        self.core.descriptor()
     }
 
     /// The series of these labels, in any order; defaults stand in for those left out.
@@ -91,22 +96,22 @@ impl<M: Metric> Family<M> {
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Result<bool, LabelError> {
         let values = self.none().give(labels, true)?.complete()?;
-        Ok(self.0.remove(&values[..]))
+        Ok(self.core.remove(&values[..]))
     }
 
     /// Takes out the series that `keep` refuses.
     pub fn retain(&self, keep: impl FnMut(Labels<'_>) -> bool) {
-        self.0.retain(keep);
+        self.core.retain(keep);
     }
 
     /// Takes out all series. Those that are there from the start, without labels or of closed sets, begin at zero.
     pub fn clear(&self) {
-        self.0.clear(|_| true);
+        self.core.clear(|_| true);
     }
 
     /// The family as something that can be registered.
     pub fn collector(&self) -> Arc<dyn Collector> {
-        Arc::clone(&self.0) as Arc<dyn Collector>
+        Arc::clone(&self.core) as Arc<dyn Collector>
     }
 
     fn none(&self) -> Partial<M> {
@@ -115,17 +120,17 @@ impl<M: Metric> Family<M> {
 
     /// These labels, in the order of the sorted names, to be finished.
     pub(super) fn given(&self, values: Vec<Option<String>>) -> Partial<M> {
-        Partial { core: Arc::clone(&self.0), values }
+        Partial { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values }
     }
 
     pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> M {
-        M::from_handle(Handle::child(Arc::clone(&self.0), self.0.child(values)))
+        M::from_handle(Handle::child(Arc::clone(&self.core), self.core.child(values)))
     }
 }
 
 impl<M: Metric> Clone for Family<M> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs) }
     }
 }
 
@@ -138,6 +143,7 @@ impl<M: Metric> fmt::Debug for Family<M> {
 /// Some labels of a [`Family`], to be kept and finished later.
 pub struct Partial<M: Metric> {
     core: Arc<FamilyCore<M>>,
+    specs: Arc<[LabelSpec]>,
     /// In the order of the sorted names.
     values: Vec<Option<String>>,
 }
@@ -173,7 +179,7 @@ impl<M: Metric> Partial<M> {
         labels: impl IntoIterator<Item = (N, V)>,
         all: bool,
     ) -> Result<Self, LabelError> {
-        let specs = &self.core.descriptor().labels;
+        let specs = &self.specs;
         let mut values = self.values.clone();
         let mut given = vec![false; specs.len()];
         let (mut unknown, mut repeated) = (Vec::new(), Vec::new());
@@ -189,7 +195,7 @@ impl<M: Metric> Partial<M> {
             }
         }
         if unknown.is_empty() && repeated.is_empty() {
-            return Ok(Self { core: Arc::clone(&self.core), values });
+            return Ok(Self { values, ..self.clone() });
         }
         let missing = if all { self.missing(&values) } else { Vec::new() };
         Err(self.error(missing, unknown, repeated))
@@ -203,7 +209,7 @@ impl<M: Metric> Partial<M> {
 
     /// All values, defaults included.
     fn complete(&self) -> Result<Vec<String>, LabelError> {
-        let specs = self.core.descriptor().labels.iter();
+        let specs = self.specs.iter();
         let values = self
             .values
             .iter()
@@ -213,7 +219,7 @@ impl<M: Metric> Partial<M> {
     }
 
     fn missing(&self, values: &[Option<String>]) -> Vec<String> {
-        let specs = self.core.descriptor().labels.iter();
+        let specs = self.specs.iter();
         let lacks = specs.zip(values).filter(|(spec, value)| value.is_none() && !spec.has_default());
         lacks.map(|(spec, _)| spec.name().to_owned()).collect()
     }
@@ -232,7 +238,7 @@ impl<M: Metric> Partial<M> {
 
 impl<M: Metric> Clone for Partial<M> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), values: self.values.clone() }
+        Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values: self.values.clone() }
     }
 }
 

@@ -211,7 +211,7 @@ impl sealed::Parts for Gauge {
 
     fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
         if let [value] = parts {
-            out.push(labels.iter(), *value);
+            out.push_values(labels.iter(), *value);
         }
     }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Metric, Watch};
 use super::child::Child;
 use super::gauge::GaugeCells;
+use super::{Metric, Watch};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed: Metric {

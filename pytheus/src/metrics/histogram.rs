@@ -142,7 +142,7 @@ impl sealed::Parts for Histogram {
             Number::Float(_) => 0,
         };
         let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(whole));
-        out.push_histogram(labels.iter(), buckets, whole(above), sum.as_f64());
+        out.push_buckets(labels.as_slice(), buckets, whole(above), sum.as_f64());
     }
 
     fn from_handle(handle: Handle<Self>) -> Self {

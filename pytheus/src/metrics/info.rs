@@ -69,7 +69,7 @@ impl sealed::Parts for Info {
 
     fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
         if parts == [Number::Int(1)] {
-            out.push(labels.iter(), 1_u64);
+            out.push_values(labels.iter(), 1_u64);
         }
     }
 

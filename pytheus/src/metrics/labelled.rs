@@ -10,7 +10,7 @@ use super::declared::Declared;
 use super::family::{Family, Partial};
 use crate::collector::Collector;
 use crate::error::LabelError;
-use crate::labels::{LabelSpec, LabelValue, Labels};
+use crate::labels::{LabelValue, Labels};
 
 /// A required label that has no value yet; `N` names it.
 pub struct Unset<N>(PhantomData<fn() -> N>);
@@ -288,10 +288,7 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: States,
     {
-        // A default of this declaration stands before that of a family it shares.
-        let defaults = self.declared.descriptor().labels.iter().map(LabelSpec::default_value);
-        let values = self.given().into_iter().zip(defaults).map(|(given, default)| given.or(default));
-        self.family().given(values.map(|value| value.map(Cow::into_owned)).collect())
+        self.family().given(self.given().into_iter().map(|value| value.map(Cow::into_owned)).collect())
     }
 
     /// The values, defaults included.

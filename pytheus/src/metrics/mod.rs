@@ -92,6 +92,11 @@ macro_rules! series {
                 self.$handle.remove()
             }
 
+            /// What the metric is.
+            pub fn descriptor(&self) -> &$crate::descriptor::Descriptor {
+                self.$handle.core().descriptor()
+            }
+
             /// The family as something that can be registered.
             pub fn collector(&self) -> std::sync::Arc<dyn $crate::collector::Collector> {
                 self.$handle.collector()

@@ -49,7 +49,7 @@ fn join(
     registry: &CollectorRegistry,
 ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
     let own = declaration.build();
-    let in_charge = match registry.register(Arc::clone(&own)) {
+    let in_charge = match registry.register_or_share(Arc::clone(&own)) {
         Ok(in_charge) => in_charge,
         Err(error) => {
             declaration.attach(own);

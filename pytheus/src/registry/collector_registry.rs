@@ -212,10 +212,23 @@ fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> Reg
 }
 
 impl Registry for CollectorRegistry {
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
+        let in_charge = self.register_or_share(Arc::clone(&collector))?;
+        if Arc::ptr_eq(&in_charge, &collector) {
+            return Ok(());
+        }
+        match collector.descriptors().first() {
+            Some(new) => Err(duplicate(new, &*in_charge, "each counts by itself")),
+            None => Ok(()),
+        }
+    }
+
+    fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
         let descriptors = collector.descriptors();
-        for descriptor in &descriptors {
-            self.check_labels(descriptor)?;
+        if !diagnostics::is_own(&collector) {
+            for descriptor in &descriptors {
+                self.check_labels(descriptor)?;
+            }
         }
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(existing) = entries.find(&collector, &descriptors)? {
@@ -247,7 +260,10 @@ impl Registry for CollectorRegistry {
         let mut families: Vec<FamilySnapshot> =
             counted.iter().zip(&totals).map(|(family, totals)| family.snapshot(totals)).collect();
 
-        for Entry { collector, descriptors } in entries.iter().filter(|entry| entry.collector.as_counted().is_none()) {
+        for Entry { collector, descriptors } in &entries {
+            if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+                continue;
+            }
             match custom::collect(&**collector, descriptors) {
                 Ok(given) => families.extend(given),
                 Err(error) => {
@@ -258,6 +274,10 @@ impl Registry for CollectorRegistry {
         }
         for family in &mut families {
             self.dress(family);
+        }
+        // Last, so that what failed just now is counted, and as they are: the same names in every service.
+        if entries.iter().any(|entry| diagnostics::is_own(&entry.collector)) {
+            families.extend(diagnostics::families());
         }
         families.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(families)

@@ -33,12 +33,12 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     if descriptors.iter().find(described).is_none() {
         return Err(format!("it gave the family `{name}`, which is not among its descriptors").into());
     }
+    if let Some(mistake) = &family.mistake {
+        return Err(mistake.clone().into());
+    }
     let mut series = BTreeSet::new();
     let mut last_bound = None;
     for sample in samples {
-        if sample.labels().any(|(label, _)| label.is_empty()) {
-            return Err(format!("`{name}`: a sample has not as many label values as there are labels").into());
-        }
         let parts = kind.suffixes();
         let fits = if parts.is_empty() { sample.suffix.is_empty() } else { parts.contains(&sample.suffix) };
         if !fits {

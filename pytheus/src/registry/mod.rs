@@ -25,19 +25,30 @@ use crate::snapshot::FamilySnapshot;
 
 /// Holds collectors and collects them.
 pub trait Registry: Send + Sync {
-    /// Adds a collector, and returns the one that is now in charge of its names.
+    /// Adds a collector. Registering it again changes nothing.
     ///
-    /// That is another one when the registry has the same metric already: same name and same description. The two then
-    /// share it. Registering a collector again changes nothing.
+    /// # Errors
+    ///
+    /// When another one has one of the names; the error names both places.
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError>;
+
+    /// Adds a collector that nobody counts in yet, and returns the one that is now in charge of its names.
+    ///
+    /// That is another one when the registry has the same metric already, by name and description: builders and macros
+    /// then share it. A registry that does not share gives an error.
     ///
     /// # Errors
     ///
     /// When a different metric has one of the names; the error names both places.
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError>;
+    fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        self.register(Arc::clone(&collector))?;
+        Ok(collector)
+    }
 
-    /// Takes out the collector that has this name, with all its families; `None` when there is none.
+    /// Takes out the collector that gives the family of this name, with all its families; `None` when there is none.
     ///
-    /// Its metrics go on counting and can be registered again.
+    /// The name is that of the declaration, without the registry's prefix. The metrics go on counting and can be
+    /// registered again.
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>>;
 
     /// All families, sorted by name.
@@ -52,7 +63,7 @@ pub trait Registry: Send + Sync {
         None
     }
 
-    /// The value of a sample, by its full name (`latency_seconds_count`) and its labels in any order.
+    /// The value of a sample, by its name in the output (`shop_latency_seconds_count`) and its labels in any order.
     ///
     /// Meant for tests: it collects everything.
     ///
@@ -80,20 +91,30 @@ pub trait Registry: Send + Sync {
     }
 }
 
-impl<R: Registry + ?Sized> Registry for Arc<R> {
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
-        (**self).register(collector)
-    }
+macro_rules! pointers {
+    ($($pointer:ty)*) => {$(
+        impl<R: Registry + ?Sized> Registry for $pointer {
+            fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
+                (**self).register(collector)
+            }
 
-    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-        (**self).unregister(name)
-    }
+            fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+                (**self).register_or_share(collector)
+            }
 
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        (**self).collect()
-    }
+            fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
+                (**self).unregister(name)
+            }
 
-    fn prefix(&self) -> Option<Cow<'_, str>> {
-        (**self).prefix()
-    }
+            fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+                (**self).collect()
+            }
+
+            fn prefix(&self) -> Option<Cow<'_, str>> {
+                (**self).prefix()
+            }
+        }
+    )*};
 }
+
+pointers!(&R Arc<R> Box<R>);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::catalogue::default_families;
-use super::{CollectorRegistry, Registry, duplicate};
+use super::{CollectorRegistry, Registry};
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::error::{RegisterError, ScrapeError};
@@ -52,15 +52,7 @@ impl Current {
         let fresh = default_families(self.adopted);
         for family in &fresh {
             let Some(descriptor) = family.descriptors().into_iter().next() else { continue };
-            let refused = match self.registry.register(Arc::clone(family)) {
-                Ok(shown) if Arc::ptr_eq(&shown, family) => None,
-                // It brought one of the same description along, whose numbers are others.
-                Ok(other) => {
-                    Some(duplicate(&descriptor, &*other, "the registry had a metric of this name before it was set"))
-                }
-                Err(error) => Some(error),
-            };
-            if let Some(error) = refused {
+            if let Err(error) = self.registry.register(Arc::clone(family)) {
                 diagnostics::conflict(descriptor.name(), &error);
             }
         }
@@ -73,7 +65,8 @@ impl RegistryProxy {
     /// Swaps the registry, and returns the one that stood here before.
     ///
     /// Declared metrics show in the new one from now on. Metrics built at run time stay where they were registered.
-    /// A declared metric whose name the new registry has already is left out, counted and reported.
+    /// A declared metric whose name the new registry has already is left out, counted and reported. One that was
+    /// unregistered shows again.
     ///
     /// ```
     /// use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
@@ -109,8 +102,12 @@ impl RegistryProxy {
 }
 
 impl Registry for RegistryProxy {
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
         self.current().register(collector)
+    }
+
+    fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        self.current().register_or_share(collector)
     }
 
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
