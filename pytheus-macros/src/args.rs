@@ -5,9 +5,9 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Pat, Path, Result, Token, parenthesized};
+use syn::{Expr, Ident, LitStr, Pat, Path, Result, Token, parenthesized};
 
-use crate::errors::{Errors, list, suggest};
+use crate::errors::{Errors, list, nearest, suggest};
 use crate::options::{Arg, Kind, Label, Options, fill, read_expr, read_labels, read_list, read_path};
 
 /// What is written between the parentheses of an attribute.
@@ -103,6 +103,10 @@ impl Args {
             }
             Some(key) if alone && !first => {
                 input.call(Ident::parse_any)?;
+                let slip = nearest(&key.to_string(), &known(kind)).is_some();
+                if self.handle.is_some() && !slip {
+                    return Err(syn::Error::new(key.span(), "an attribute counts in one metric: stack two attributes"));
+                }
                 Err(unknown(kind, &key))
             }
             _ => self.read_handle(kind, input, first),
@@ -156,6 +160,11 @@ fn unknown(kind: Kind, key: &Ident) -> syn::Error {
 impl On {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let start = input.span();
+        let quoted = input.fork().parse().map_or_else(|_| String::new(), |text: LitStr| text.value());
+        if WORDS.contains(&quoted.as_str()) {
+            skip_to_next(input);
+            return Err(syn::Error::new(start, format!("expected an outcome, without quotes: `on = {quoted}`")));
+        }
         if input.is_empty() || input.peek(Token![,]) {
             return Err(input.error(format!("expected {}, or a pattern of the returned value", list(&WORDS))));
         }

@@ -60,16 +60,22 @@ fn effect(kind: Kind, args: &Args, errors: &mut Errors) -> Option<Effect> {
                 errors.at_span(Span::call_site(), format!("say what the gauge does: one of {}", list(&FLAGS)));
                 None
             }
-            [_, more @ ..] => {
+            [first, more @ ..] => {
                 for flag in more {
+                    if flag == first {
+                        errors.at(flag, format!("`{flag}` is given twice"));
+                        continue;
+                    }
                     errors.at(flag, format!("a gauge does one thing, {}: stack two attributes", list(&FLAGS)));
                 }
                 None
             }
         },
         kind => {
+            let does = if kind == Kind::Counter { "counts" } else { "times" };
+            let attribute = kind.name().to_lowercase();
             for flag in &args.flags {
-                errors.at(flag, format!("only `#[gauge]` has `{flag}`"));
+                errors.at(flag, format!("only `#[gauge]` has `{flag}`: a {attribute} {does} each call"));
             }
             Some(if kind == Kind::Counter { Effect::Count } else { Effect::Observe })
         }

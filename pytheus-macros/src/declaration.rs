@@ -106,7 +106,9 @@ impl Declaration {
             return Err(input.error("a metric is never `mut`: it counts through a shared reference"));
         }
         let ident = input.parse()?;
-        input.parse::<Token![:]>()?;
+        let place = input.span();
+        let no_type = |_| syn::Error::new(place, format!("expected a type: `static {ident}: Counter = ..`"));
+        input.parse::<Token![:]>().map_err(no_type)?;
         let ty: Type = input.parse()?;
         let mut errors = Errors::default();
         let (kind, states) = read_type(&ty, &mut errors)?;
@@ -114,8 +116,15 @@ impl Declaration {
     }
 
     fn read_rest(&mut self, input: ParseStream<'_>) -> Result<()> {
-        input.parse::<Token![=]>()?;
-        let name = input.call(Expr::parse_without_eager_brace)?;
+        let place = input.span();
+        let no_name = |_| syn::Error::new(place, "expected the name that Prometheus sees: `= \"..\"`");
+        input.parse::<Token![=]>().map_err(no_name)?;
+        // A literal alone, so that what follows is not taken for the arguments of a call.
+        let name = if input.peek(syn::Lit) {
+            Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: input.parse()? })
+        } else {
+            input.call(Expr::parse_without_eager_brace)?
+        };
         let key = Ident::new("name", Span::call_site());
         self.options.name = Some(Keyed { key, value: name });
         if input.peek(syn::token::Brace) {
@@ -124,6 +133,9 @@ impl Declaration {
             let mut errors = std::mem::take(&mut self.errors);
             read_list(&inside, &mut errors, |input, errors| self.read_option(input, errors));
             self.errors = errors;
+        }
+        if input.peek(syn::token::Paren) {
+            return Err(input.error("options stand in braces: `{ labels: { method } }`"));
         }
         if input.is_empty() {
             return Err(syn::Error::new(self.ident.span(), "expected `;` after this declaration"));
@@ -134,6 +146,9 @@ impl Declaration {
 
     fn read_option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> Result<()> {
         let key = input.call(Ident::parse_any)?;
+        if key == "name" {
+            return Err(syn::Error::new(key.span(), "the name stands before the braces: `= \"..\" { .. }`"));
+        }
         if !input.peek(Token![:]) {
             let equals = input.peek(Token![=]);
             let message = format!("expected `:`, as in a struct: `{key}: ..`");

@@ -53,22 +53,30 @@ impl Attrs {
         let key = input.call(<Ident as syn::ext::IdentExt>::parse_any)?;
         let text = key.to_string();
         if !known.contains(&text.as_str()) {
-            let message = format!("no option `{text}` here: {}", suggest(&text, known));
+            let message = match text.as_str() {
+                "rename" => "`rename` is for a variant, the enum has `rename_all`".to_owned(),
+                "rename_all" | "crate" => format!("`{text}` is for the enum, a variant has `rename`"),
+                _ => format!("no option `{text}` here: {}", suggest(&text, known)),
+            };
             return Err(syn::Error::new(key.span(), message));
         }
         input.parse::<Token![=]>()?;
         match text.as_str() {
             "crate" => fill(&mut self.krate, &key, input, read_path),
             "rename_all" => fill(&mut self.rename_all, &key, input, Case::parse),
-            _ => fill(&mut self.rename, &key, input, <LitStr as Parse>::parse),
+            _ => fill(&mut self.rename, &key, input, |input| read_text(input, "rename = \"GET\"")),
         }
     }
+}
+
+fn read_text(input: ParseStream<'_>, example: &str) -> Result<LitStr> {
+    input.parse().map_err(|error| syn::Error::new(error.span(), format!("expected a string: `{example}`")))
 }
 
 fn check(input: &DeriveInput, errors: &mut Errors) -> Option<ClosedSet> {
     let attrs = Attrs::read(&input.attrs, &["rename_all", "crate"], errors);
     let Data::Enum(data) = &input.data else {
-        errors.at(&input.ident, "`LabelValue` is derived for enums; for a struct, implement `LabelValue` by hand");
+        errors.at(&input.ident, "`LabelValue` is derived for enums; for another type, implement `LabelValue` by hand");
         return None;
     };
     if !input.generics.params.is_empty() {
@@ -161,7 +169,7 @@ const CASES: [(&str, Case); 7] = [
 
 impl Parse for Case {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let given: LitStr = input.parse()?;
+        let given = read_text(input, "rename_all = \"snake_case\"")?;
         let text = given.value();
         let named = CASES.iter().find(|(name, _)| *name == text);
         named.map(|(_, case)| *case).ok_or_else(|| {

@@ -20,25 +20,251 @@ mod label_value;
 mod options;
 mod returned;
 
-/// Counts calls.
+/// Counts the calls of a function, a method, or an async function.
+///
+/// The function stays as it is: signature, errors and lints. An async function, and one that returns a future, is a
+/// call from the first poll to the end.
+///
+/// | option | meaning |
+/// |---|---|
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | `name = ".."` | declares a metric of this name; a literal or a constant |
+/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `labels(..)` | labels, see below |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `unit = "seconds"` | the unit, in which the name must end |
+/// | `namespace = ".."` | goes before the name, with a `_` |
+/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
+/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+///
+/// A label is `name = expr`, `name: Type = expr`, `name` alone for the argument of that name, or `outcome`, which is
+/// `ok`, `error`, `panicked` or `cancelled`. An expression sees the arguments and moves none of them; one that uses
+/// `ret` sees a reference to the returned value instead, and is empty when there is none. A type with a closed set of
+/// values, such as an enum that derives `LabelValue`, exposes them all at zero.
+///
+/// ```
+/// use pytheus::counter;
+/// use pytheus::registry::{REGISTRY, Registry};
+///
+/// /// Jobs that ran.
+/// #[counter(name = "jobs_total", labels(queue, outcome))]
+/// /// Jobs that failed.
+/// #[counter(name = "job_errors_total", on = error)]
+/// fn run(queue: &str) -> Result<usize, String> {
+///     queue.parse().map_err(|_| format!("no queue {queue}"))
+/// }
+///
+/// assert!(run("mail").is_err());
+/// assert_eq!(REGISTRY.sample_value("jobs_total", &[("queue", "mail"), ("outcome", "error")]), Some(1.0));
+/// assert_eq!(REGISTRY.sample_value("job_errors_total", &[]), Some(1.0));
+/// ```
+///
+/// # Expands to
+///
+/// The first attribute above, abridged:
+///
+/// ```text
+/// fn run(queue: &str) -> Result<usize, String> {
+///     use ::pytheus::__private as __pytheus;
+///     const __PYTHEUS_NAME: &'static str = "jobs_total";
+///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
+///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
+///
+///     let label0 = label(&(queue));
+///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
+///         __PYTHEUS_DECLARED.series(&[Cow::Borrowed(outcome.as_str()), label0])
+///     });
+///     let ret = call(move || -> Result<usize, String> { .. });         // the body, as it was
+///     call.finish(/* the outcome of `ret` */, []);
+///     ret
+/// }
+/// ```
+///
+/// Without `outcome`, `ret` and `on` there is no closure: `__PYTHEUS_DECLARED.series(..).inc();` goes before the body.
 #[proc_macro_attribute]
 pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Counter, args, item)
 }
 
-/// Tracks calls in a gauge.
+/// Tracks the calls of a function in a gauge: how many are in progress, how long the last took, or when it was.
+///
+/// One of three words says what the gauge does:
+///
+/// | word | meaning |
+/// |---|---|
+/// | `track_inprogress` | one higher while a call runs, however it ends; its `mode` is `live_sum` unless told otherwise |
+/// | `time` | the seconds that the last call took |
+/// | `set_to_current_time` | the time at which the last call ended |
+///
+/// | option | meaning |
+/// |---|---|
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | `name = ".."` | declares a metric of this name; a literal or a constant |
+/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
+/// | `labels(..)` | labels, see below |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `unit = "seconds"` | the unit, in which the name must end |
+/// | `namespace = ".."` | goes before the name, with a `_` |
+/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
+/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+///
+/// Labels are those of [`macro@counter`]. A call in progress has no outcome yet, so `track_inprogress` takes neither
+/// `on` nor labels of the outcome or the returned value.
+///
+/// ```
+/// use pytheus::gauge;
+/// use pytheus::registry::{REGISTRY, Registry};
+///
+/// /// Jobs that run now.
+/// #[gauge(name = "jobs_in_progress", track_inprogress)]
+/// /// When a job last succeeded.
+/// #[gauge(name = "last_success_seconds", set_to_current_time, on = ok)]
+/// fn run() -> Result<(), String> {
+///     assert_eq!(REGISTRY.sample_value("jobs_in_progress", &[]), Some(1.0));
+///     Ok(())
+/// }
+///
+/// run()?;
+/// assert_eq!(REGISTRY.sample_value("jobs_in_progress", &[]), Some(0.0));
+/// assert!(REGISTRY.sample_value("last_success_seconds", &[]) > Some(1e9));
+/// # Ok::<(), String>(())
+/// ```
+///
+/// # Expands to
+///
+/// The first attribute above, abridged:
+///
+/// ```text
+/// fn run() -> Result<(), String> {
+///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Gauge, mode: GaugeMode::LiveSum, .. }.build();
+///     static __PYTHEUS_DECLARED: Declared<Gauge> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     submit!(__PYTHEUS_DECLARED);
+///     static __PYTHEUS_METRIC: Gauge = Gauge::declared(&__PYTHEUS_DECLARED);
+///
+///     let _guard = __PYTHEUS_METRIC.track_inprogress();                // takes one away when it is dropped
+///     { .. }                                                           // the body, as it was
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Gauge, args, item)
 }
 
-/// Times calls in a histogram.
+/// Times the calls of a function, a method, or an async function in a histogram.
+///
+/// Every call is observed, however it ends: by a return, a `?`, a panic, or a future that is dropped.
+///
+/// | option | meaning |
+/// |---|---|
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | `name = ".."` | declares a metric of this name; a literal or a constant |
+/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
+/// | `labels(..)` | labels, see below |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `unit = "seconds"` | the unit, in which the name must end |
+/// | `namespace = ".."` | goes before the name, with a `_` |
+/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
+/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+///
+/// Labels are those of [`macro@counter`].
+///
+/// ```
+/// use pytheus::registry::{REGISTRY, Registry};
+/// use pytheus::{histogram, metric};
+///
+/// metric! {
+///     /// Time of a page.
+///     static PAGE_SECONDS: Histogram = "page_seconds" { labels: { page } };
+/// }
+///
+/// #[histogram(PAGE_SECONDS.page("home"))]
+/// /// Time of a greeting.
+/// #[histogram(name = "greeting_seconds", buckets = [0.1, 1.0], labels(length = ret.len()))]
+/// fn home() -> &'static str {
+///     "hello"
+/// }
+///
+/// home();
+/// assert_eq!(PAGE_SECONDS.page("home").count(), 1);
+/// assert_eq!(REGISTRY.sample_value("greeting_seconds_count", &[("length", "5")]), Some(1.0));
+/// ```
+///
+/// # Expands to
+///
+/// `#[histogram(PAGE_SECONDS.page("home"))]`:
+///
+/// ```text
+/// fn home() -> &'static str {
+///     let metric: Histogram = (PAGE_SECONDS.page("home")).child();
+///     let _guard = metric.time();                                      // observes when it is dropped
+///     { .. }                                                           // the body, as it was
+/// }
+/// ```
+///
+/// With `name`, statics go before it, as [`macro@counter`] shows; with `ret`, `outcome` or `on`, its call goes around
+/// the body.
 #[proc_macro_attribute]
 pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Histogram, args, item)
 }
 
-/// Times calls in a summary.
+/// Times the calls of a function, a method, or an async function in a summary: their number and their sum.
+///
+/// Every call is observed, however it ends: by a return, a `?`, a panic, or a future that is dropped.
+///
+/// | option | meaning |
+/// |---|---|
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | `name = ".."` | declares a metric of this name; a literal or a constant |
+/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `labels(..)` | labels, see below |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `unit = "seconds"` | the unit, in which the name must end |
+/// | `namespace = ".."` | goes before the name, with a `_` |
+/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
+/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+///
+/// Labels are those of [`macro@counter`].
+///
+/// ```
+/// use pytheus::registry::{REGISTRY, Registry};
+/// use pytheus::summary;
+///
+/// /// Time of a job.
+/// #[summary(name = "job_seconds", labels(queue = queue.to_lowercase()))]
+/// fn run(queue: &str) {}
+///
+/// run("Mail");
+/// assert_eq!(REGISTRY.sample_value("job_seconds_count", &[("queue", "mail")]), Some(1.0));
+/// ```
+///
+/// # Expands to
+///
+/// ```text
+/// fn run(queue: &str) {
+///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Summary, .. }.build();
+///     static __PYTHEUS_DECLARED: Declared<Summary> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     submit!(__PYTHEUS_DECLARED);
+///
+///     let metric = match (&(queue.to_lowercase()),) {
+///         (label0,) => __PYTHEUS_DECLARED.series(&[LabelValue::as_label(label0)]),
+///     };
+///     let _guard = metric.time();                                      // observes when it is dropped
+///     { .. }                                                           // the body, as it was
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn summary(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Summary, args, item)
@@ -55,7 +281,45 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
     quote::quote!(#(#statics)* #errors).into()
 }
 
-/// Derives `LabelValue` for an enum: a closed set of values.
+/// Derives `LabelValue` for an enum: a closed set of label values.
+///
+/// Metrics whose labels all have such types are exposed at zero from the first scrape. A variant's value is its name
+/// in `snake_case`.
+///
+/// | on | option | meaning |
+/// |---|---|---|
+/// | the enum | `rename_all = ".."` | `snake_case`, `lowercase`, `UPPERCASE`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase` or `PascalCase` |
+/// | the enum | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | a variant | `rename = ".."` | its value |
+///
+/// ```
+/// use pytheus::LabelValue;
+///
+/// #[derive(LabelValue)]
+/// #[label_value(rename_all = "UPPERCASE")]
+/// enum Method {
+///     Get,
+///     #[label_value(rename = "other")]
+///     Unknown,
+/// }
+///
+/// assert_eq!(Method::VALUES, Some(&["GET", "other"][..]));
+/// assert_eq!(Method::Unknown.as_label(), "other");
+/// ```
+///
+/// # Expands to
+///
+/// ```text
+/// impl ::pytheus::LabelValue for Method {
+///     const VALUES: Option<&'static [&'static str]> = Some(&["GET", "other"]);
+///
+///     fn as_label(&self) -> Cow<'_, str> {
+///         Cow::Borrowed(match self { Self::Get => "GET", Self::Unknown => "other" })
+///     }
+///
+///     fn into_label(self) -> Cow<'static, str> { /* the same */ }
+/// }
+/// ```
 #[proc_macro_derive(LabelValue, attributes(label_value))]
 pub fn label_value(item: TokenStream) -> TokenStream {
     label_value::derive(&syn::parse_macro_input!(item as syn::DeriveInput)).into()

@@ -33,6 +33,7 @@ pub fn call<R>(body: impl FnOnce() -> R) -> R {
 
 /// What generated code needs of the type of a label: the one place where the type must be a [`LabelValue`], so that a
 /// type that is none is one error.
+#[derive(Debug)]
 pub struct Typed<V> {
     pub values: Option<&'static [&'static str]>,
     pub as_label: for<'a> fn(&'a V) -> Cow<'a, str>,

@@ -278,19 +278,19 @@ pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 /// }
 ///
 /// metric! {
-///     /// Jobs that are done.
-///     pub static JOBS: Counter = "jobs_total";
+///     /// Mails that were sent.
+///     pub static MAILS: Counter = "mails_total";
 ///
-///     /// Time of a request.
-///     static REQUEST_SECONDS: Histogram = "request_seconds" {
+///     /// Time of a reply.
+///     static REPLY_SECONDS: Histogram = "reply_seconds" {
 ///         labels: { method: Method, page, status = "200" },
 ///         buckets: exponential(0.01, 2.0, 8),
 ///         unit: "seconds",
 ///     };
 /// }
 ///
-/// JOBS.inc();
-/// let get = REQUEST_SECONDS.method(Method::Get);
+/// MAILS.inc();
+/// let get = REPLY_SECONDS.method(Method::Get);
 /// get.page("home").observe(0.2);
 /// get.page("nowhere").status("404").observe(0.1);
 /// ```
@@ -318,8 +318,8 @@ pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 /// # Expands to
 ///
 /// ```text
-/// pub static JOBS: Counter = {
-///     const __PYTHEUS_NAME: &'static str = "jobs_total";
+/// pub static MAILS: Counter = {
+///     const __PYTHEUS_NAME: &'static str = "mails_total";
 ///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
 ///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
@@ -327,11 +327,11 @@ pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 ///     Counter::declared(&__PYTHEUS_DECLARED)
 /// };
 ///
-/// struct REQUEST_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
-/// impl<L0, L1, L2> REQUEST_SECONDS<L0, L1, L2> {
-///     pub fn method(&self, value: Method) -> REQUEST_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
+/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
+/// impl<L0, L1, L2> REPLY_SECONDS<L0, L1, L2> {
+///     pub fn method(&self, value: Method) -> REPLY_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
 /// }
-/// static REQUEST_SECONDS: REQUEST_SECONDS = { .. };
+/// static REPLY_SECONDS: REPLY_SECONDS = { .. };
 /// ```
 #[macro_export]
 macro_rules! metric {

@@ -43,7 +43,7 @@ impl Instrument {
                 (TokenStream::new(), quote_mixed!(__PYTHEUS_METRIC))
             }
             Source::Declared(_, labels) => {
-                let series = self.series_now(labels);
+                let series = series_now(labels);
                 (quote_mixed!(let metric = #series;), quote_mixed!(metric))
             }
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
@@ -61,49 +61,6 @@ impl Instrument {
         let ty = self.ty();
         let child = quote_spanned!(at(handle)=> (#handle).child());
         quote_mixed!(let metric: #ty = #child;)
-    }
-
-    /// The series, when all labels are known before the body.
-    fn series_now(&self, labels: &[LabelArg]) -> TokenStream {
-        let private = self.private();
-        // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
-        let given = labels.iter().map(|label| match &label.value {
-            LabelExpr::Literal(text) => text.to_token_stream(),
-            LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => reference(value),
-            LabelExpr::Outcome => quote_mixed!(&outcome),
-        });
-        let names = (0..labels.len()).map(local);
-        let sorted = sorted(labels).map(|i| {
-            let LabelArg { name, value } = &labels[i];
-            let mut local = local(i);
-            match value {
-                LabelExpr::Early { value, typed } | LabelExpr::Late { value, typed, .. } => {
-                    local.set_span(at(value));
-                    if *typed {
-                        let ty = type_constant(name);
-                        return quote_mixed!(#ty.text(#local));
-                    }
-                }
-                LabelExpr::Literal(_) | LabelExpr::Outcome => {}
-            }
-            quote_mixed!(#private::LabelValue::as_label(#local))
-        });
-        quote_mixed! {
-            match (#(#given,)*) {
-                (#(#names,)*) => __PYTHEUS_DECLARED.series(&[#(#sorted),*]),
-            }
-        }
-    }
-
-    /// The value of a label as text that outlives everything. Takes a reference: the user's argument is not moved.
-    fn owned(&self, name: &str, value: &Expr, typed: bool) -> TokenStream {
-        let private = self.private();
-        let value = reference(value);
-        if typed {
-            let ty = type_constant(name);
-            return quote_mixed!(#ty.label(#value));
-        }
-        quote_mixed!(#private::label(#value))
     }
 
     fn full_steps(&self) -> Steps {
@@ -172,11 +129,11 @@ impl Instrument {
             let name = local(i);
             match &label.value {
                 LabelExpr::Early { value, typed } => {
-                    let value = self.owned(&label.name, value, *typed);
+                    let value = owned(&label.name, value, *typed);
                     before.extend(quote_mixed!(let #name: #cow = #value;));
                 }
                 LabelExpr::Late { value, typed, ret } => {
-                    let value = self.owned(&label.name, value, *typed);
+                    let value = owned(&label.name, value, *typed);
                     late.push(quote_mixed!({
                         let #ret = &ret;
                         let label = #value;
@@ -205,6 +162,51 @@ impl Instrument {
         };
         (before, resolve, late)
     }
+}
+
+/// The series, when all labels are known before the body.
+fn series_now(labels: &[LabelArg]) -> TokenStream {
+    // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
+    let given = labels.iter().map(|label| match &label.value {
+        LabelExpr::Literal(text) => text.to_token_stream(),
+        LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => reference(value),
+        LabelExpr::Outcome => quote_mixed!(&outcome),
+    });
+    let names = (0..labels.len()).map(local);
+    let sorted = sorted(labels).map(|i| {
+        let LabelArg { name, value } = &labels[i];
+        let mut local = local(i);
+        match value {
+            LabelExpr::Early { value, typed } | LabelExpr::Late { value, typed, .. } => {
+                let place = at(value);
+                local.set_span(place);
+                if *typed {
+                    let mut ty = type_constant(name);
+                    ty.set_span(place);
+                    return quote_spanned!(place=> #ty.text(#local));
+                }
+                quote_spanned!(place=> __pytheus::LabelValue::as_label(#local))
+            }
+            LabelExpr::Literal(_) | LabelExpr::Outcome => quote_mixed!(__pytheus::LabelValue::as_label(#local)),
+        }
+    });
+    quote_mixed! {
+        match (#(#given,)*) {
+            (#(#names,)*) => __PYTHEUS_DECLARED.series(&[#(#sorted),*]),
+        }
+    }
+}
+
+/// The value of a label as text that outlives everything. Takes a reference: the user's argument is not moved.
+fn owned(name: &str, value: &Expr, typed: bool) -> TokenStream {
+    let place = at(value);
+    let value = reference(value);
+    if typed {
+        let mut ty = type_constant(name);
+        ty.set_span(place);
+        return quote_spanned!(place=> #ty.label(#value));
+    }
+    quote_spanned!(place=> __pytheus::label(#value))
 }
 
 /// The label values in the order of their sorted names, when all are literals.
