@@ -37,7 +37,7 @@ macro_rules! assert_metric {
     (in $registry:expr, $name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {{
         let registry: &dyn $crate::registry::Registry = &$registry;
         let name = $name;
-        let labels: &[(&str, &str)] = &[$($((stringify!($label), $value)),*)?];
+        let labels: &[(&str, &str)] = &[$($(($crate::testing::label(stringify!($label)), $value)),*)?];
         let before = $crate::testing::value_or_zero(registry, name, labels);
         let result = $block;
         let after = $crate::testing::value_or_zero(registry, name, labels);
@@ -47,6 +47,12 @@ macro_rules! assert_metric {
     ($name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {
         $crate::assert_metric!(in $crate::registry::REGISTRY, $name $({ $($label = $value),* })? += $change, $block)
     };
+}
+
+/// The name of a label, without the mark of a keyword: `r#type` is `type`.
+#[doc(hidden)]
+pub fn label(ident: &'static str) -> &'static str {
+    ident.strip_prefix("r#").unwrap_or(ident)
 }
 
 #[doc(hidden)]
