@@ -1,0 +1,67 @@
+//! The help for tests of one's own: a sample's value, and the change across a block.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use pytheus::assert_metric;
+use pytheus::metrics::Counter;
+use pytheus::registry::{CollectorRegistry, Registry};
+
+pytheus::metric! {
+    /// Orders.
+    static ORDERS: Counter = "orders_total" { labels: { kind, r#type = "new" } };
+    /// Waiting.
+    static WAITING: Gauge = "waiting";
+    /// Times.
+    static TIMES: Histogram = "times" { buckets: [1.0] };
+}
+
+#[test]
+fn a_block_changes_what_it_says_and_gives_its_value() {
+    let seven = assert_metric!("orders_total" { kind = "book", r#type = "new" } += 2, {
+        ORDERS.kind("book").inc_by(2.0);
+        7
+    });
+    assert_eq!(seven, 7);
+    assert_metric!("orders_total" { r#type = "new", kind = "book" } += 0, { ORDERS.kind("toy").inc() });
+    assert_metric!("waiting" += -1.5, { WAITING.dec_by(1.5) });
+    assert_metric!("times_count" += 1, {
+        assert_metric!("times_sum" += 0.25, { TIMES.observe(0.25) });
+    });
+    assert_metric!("times_bucket" { le = "+Inf" } += 1, { TIMES.observe(7.0) });
+}
+
+#[test]
+fn another_registry_can_be_asked() -> Result<(), Box<dyn Error>> {
+    let registry = CollectorRegistry::new().with_prefix("shop")?;
+    let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
+    assert_metric!(in registry, "shop_c_total" += 1, { counter.inc() });
+    assert_eq!(registry.sample_value("shop_c_total", &[]), Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn the_block_may_await_and_return_early() {
+    async fn work() -> Result<u8, std::num::ParseIntError> {
+        let n = assert_metric!("orders_total" { kind = "async", type = "new" } += 1, {
+            ORDERS.kind("async").inc();
+            std::future::ready(()).await;
+            "7".parse::<u8>()?
+        });
+        Ok(n)
+    }
+    let polled = pin!(work()).poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(polled, Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn another_change_is_a_failure_that_says_what_was_found() {
+    let wrong =
+        || assert_metric!("orders_total" { kind = "wrong", r#type = "new" } += 2, { ORDERS.kind("wrong").inc() });
+    let panic = catch_unwind(AssertUnwindSafe(wrong)).expect_err("it changed by 1");
+    let text = panic.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+    assert!(text.contains("`orders_total`") && text.contains("by 2") && text.contains("from 0 to 1"), "{text}");
+}
