@@ -1,0 +1,7 @@
+// The arguments are empty.
+use pytheus::counter;
+
+#[counter()]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// There are no arguments at all.
+use pytheus::counter;
+
+#[counter]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// The existing metric does not exist.
+use pytheus::counter;
+
+#[counter(JOBS)]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// The help text is a number.
+use pytheus::counter;
+
+#[counter(name = "jobs_total", help = 3)]
+fn run() {}
+
+fn main() {}

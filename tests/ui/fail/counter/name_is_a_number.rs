@@ -1,0 +1,7 @@
+// The name is a number.
+use pytheus::counter;
+
+#[counter(name = 5, help = "Jobs.")]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// The name is missing.
+use pytheus::counter;
+
+#[counter(help = "Jobs.")]
+fn run() {}
+
+fn main() {}

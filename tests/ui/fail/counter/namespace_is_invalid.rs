@@ -1,0 +1,7 @@
+// The namespace is no name.
+use pytheus::counter;
+
+#[counter(name = "jobs_total", help = "Jobs.", namespace = "my-app")]
+fn run() {}
+
+fn main() {}

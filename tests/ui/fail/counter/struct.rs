@@ -1,0 +1,7 @@
+// A struct is no function.
+use pytheus::counter;
+
+#[counter(name = "jobs_total", help = "Jobs.")]
+struct Job;
+
+fn main() {}

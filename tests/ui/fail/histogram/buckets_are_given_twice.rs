@@ -1,0 +1,7 @@
+// The bounds are given twice.
+use pytheus::histogram;
+
+#[histogram(name = "job_seconds", help = "Time a job takes.", buckets = [0.1, 0.5], buckets = [1.0])]
+fn run() {}
+
+fn main() {}

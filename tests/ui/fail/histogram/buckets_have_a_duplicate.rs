@@ -1,0 +1,7 @@
+// A bound is given twice.
+use pytheus::histogram;
+
+#[histogram(name = "job_seconds", help = "Time a job takes.", buckets = [0.1, 0.5, 0.5])]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// There is no value.
+use pytheus::LabelValue;
+
+#[derive(LabelValue)]
+enum Method {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// A struct is no closed set.
+use pytheus::LabelValue;
+
+#[derive(LabelValue)]
+struct Method {
+    verb: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// A function is no metric.
+use pytheus::metric;
+
+metric! {
+    /// Jobs.
+    fn run() {}
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// A label name stands in quotes.
+use pytheus::metric;
+
+metric! {
+    /// Jobs.
+    static JOBS: Counter = "jobs_total" { labels: { "queue" } };
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// The name has a space.
+use pytheus::summary;
+
+#[summary(name = "job seconds", help = "Time a job takes.")]
+fn run() {}
+
+fn main() {}
