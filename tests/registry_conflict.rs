@@ -32,6 +32,8 @@ mod second {
         pub(super) static SHARED: Counter = "shared_total" { labels: { b = "2", a = "1" } };
         /// A gauge of the same name.
         pub(super) static DIFFERS: Gauge = "differs_total";
+        /// A third one of the name.
+        pub(super) static THIRD: Summary = "differs_total";
         /// Collides with a part.
         pub(super) static PART: Gauge = "times_sum";
         /// The same states of another type.
@@ -66,6 +68,7 @@ fn the_first_keeps_the_name_and_the_other_counts_unseen() -> Result<(), Box<dyn 
     });
     // The later one is used first, which makes no difference.
     second::DIFFERS.set(7.0);
+    second::THIRD.observe(7.0);
     second::PART.set(7.0);
     second::FLAG.set(Flag::False);
     second::FLAG.set(Flag::True);
@@ -92,16 +95,17 @@ fn the_first_keeps_the_name_and_the_other_counts_unseen() -> Result<(), Box<dyn 
     assert_eq!(second::DIFFERS.get(), 7.0);
     assert!(second::FLAG.is_enabled(Flag::True));
 
-    for metric in ["differs_total", "times_sum", "flag", "elsewhere_total"] {
+    assert_eq!(conflicts("differs_total"), Some(2.0));
+    for metric in ["times_sum", "flag", "elsewhere_total"] {
         assert_eq!(conflicts(metric), Some(1.0), "{metric}");
     }
     assert_eq!(conflicts("shared_total"), None);
     let reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    assert_eq!(reported.len(), 4, "{reported:#?}");
+    assert_eq!(reported.len(), 5, "{reported:#?}");
     for message in &reported {
         assert_eq!(message.matches("registry_conflict.rs:").count(), 2, "{message}");
     }
-    assert_eq!(first::REPORTS.get(), 4.0);
+    assert_eq!(first::REPORTS.get(), 5.0);
 
     // A metric built at run time is held against the declared ones, too.
     assert!(Counter::new("flag", "F.").build().is_err());
@@ -115,7 +119,7 @@ fn the_first_keeps_the_name_and_the_other_counts_unseen() -> Result<(), Box<dyn 
     own.inc_by(40.0);
     REGISTRY.set_registry(next);
     assert_eq!(REGISTRY.sample_value("differs_total", &[]), Some(40.0));
-    assert_eq!(conflicts("differs_total"), Some(2.0));
-    assert_eq!(REPORTED.lock().unwrap_or_else(PoisonError::into_inner).len(), 5);
+    assert_eq!(conflicts("differs_total"), Some(3.0));
+    assert_eq!(REPORTED.lock().unwrap_or_else(PoisonError::into_inner).len(), 6);
     Ok(())
 }

@@ -70,12 +70,14 @@ pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
 /// Counts and reports a declared metric that a registry did not take.
 pub(crate) fn conflict(metric: &str, error: &RegisterError) {
     own().count(CONFLICT, vec![metric.to_owned()]);
-    report(("conflict", metric), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
+    let error = error.to_string();
+    // By its text: a third metric of the same name is a conflict of its own.
+    report(("conflict", &error), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
 }
 
 /// Sends the library's reports to `reporter` in place of standard error.
 ///
-/// Each metric or collector is reported once in the life of the process, from the thread that met the fault. A panic of
+/// Each conflict or collector is reported once in the life of the process, from the thread that met the fault. A panic of
 /// `reporter` goes no further.
 ///
 /// ```
