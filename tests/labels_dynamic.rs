@@ -172,7 +172,7 @@ fn a_wrong_metric_is_an_error_that_names_it() {
         assert!(error.contains(&format!("`{name}`")) && error.contains("invalid metric name"), "{error}");
     }
     let namespace = Counter::new("c_total", "C.").namespace("a-b").unregistered().build();
-    assert!(namespace.expect_err("the namespace is no name").to_string().contains("`a-b_c_total`"));
+    assert!(namespace.expect_err("the namespace is no name").to_string().contains("`a-b`"));
     let unit = Counter::new("sent_total", "S.").unit("bytes").unregistered().build();
     assert!(unit.expect_err("the unit is missing").to_string().contains("unit `bytes`: the name must end"));
     let limit = Counter::new("c_total", "C.").labels(["a"]).limit(0).unregistered().build();
