@@ -94,7 +94,10 @@ impl<M: Metric> FamilyCore<M> {
             return child;
         }
         let child = self.child(removed.values.as_slice());
-        removed.succeed(&child);
+        // Not one where the limit has merged it: there may be room again the next time.
+        if child.values == removed.values {
+            removed.succeed(&child);
+        }
         child
     }
 
