@@ -84,6 +84,39 @@ fn old_and_new_handles_of_a_removed_series_count_in_one() -> TestResult {
 }
 
 #[test]
+fn a_held_handle_goes_back_to_its_own_series_once_the_limit_has_room_for_it() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let jobs = Counter::new("jobs_total", "Jobs.").labels(["queue"]).limit(1).registry(&registry).build()?;
+    let held = jobs.labels([("queue", "a")])?;
+    held.remove();
+    jobs.labels([("queue", "b")])?.inc();
+    held.inc();
+    assert_eq!(samples(&registry)?, ["jobs_total{queue=\"__other__\"} 1", "jobs_total{queue=\"b\"} 1"]);
+    jobs.remove([("queue", "b")])?;
+    jobs.labels([("queue", "a")])?.inc();
+    held.inc();
+    assert_eq!(samples(&registry)?, ["jobs_total{queue=\"__other__\"} 1", "jobs_total{queue=\"a\"} 2"]);
+    assert_eq!(held.get(), 2.0);
+    Ok(())
+}
+
+#[test]
+fn work_in_progress_takes_back_only_what_it_added_to_the_series_that_is_there() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let busy = Gauge::new("busy", "B.").labels(["queue"]).registry(&registry).build()?;
+    let series = busy.labels([("queue", "a")])?;
+    let before = series.track_inprogress();
+    busy.clear();
+    let after = series.track_inprogress();
+    assert_eq!(series.get(), 1.0);
+    drop(before);
+    assert_eq!(series.get(), 1.0);
+    drop(after);
+    assert_eq!(samples(&registry)?, ["busy{queue=\"a\"} 0"]);
+    Ok(())
+}
+
+#[test]
 fn every_kind_starts_again_from_zero() -> TestResult {
     let registry = CollectorRegistry::new();
     let gauge = Gauge::new("gauge", "G.").registry(&registry).build()?;
