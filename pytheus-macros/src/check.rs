@@ -10,7 +10,7 @@ use crate::errors::{Errors, list};
 use crate::expand::declaration::Static;
 use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
 use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
-use crate::function::{Function, Shape, find_ret};
+use crate::function::{Function, Shape, find_ret, find_word};
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
 
 /// Checks an attribute against its function.
@@ -174,6 +174,11 @@ fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors
         (Some(value), _) => value.clone(),
     };
     let typed = label.ty.is_some();
+    let generic = |word: &Ident| function.sig.generics.type_params().any(|param| param.ident == *word);
+    if let Some(generic) = find_word(label.ty.to_token_stream(), &generic) {
+        errors.at(generic, "one metric serves every instance of this function: leave the type of the label out");
+        return None;
+    }
     if let (Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }), false) = (&value, typed) {
         return Some(LabelExpr::Literal(text.clone()));
     }

@@ -125,9 +125,14 @@ impl Boxed {
 
 /// The first use of `ret` in an expression.
 pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
+    find_word(tokens, &|word| word == "ret")
+}
+
+/// The first word in these tokens that is wanted.
+pub(crate) fn find_word(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
     tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if ident == "ret" => Some(ident),
-        TokenTree::Group(group) => find_ret(group.stream()),
+        TokenTree::Ident(ident) if wanted(&ident) => Some(ident),
+        TokenTree::Group(group) => find_word(group.stream(), wanted),
         _ => None,
     })
 }

@@ -273,7 +273,7 @@ impl Parse for Label {
         }
         let colon: Option<Token![:]> = input.parse()?;
         let place = input.span();
-        let no_type = |_| syn::Error::new(place, "expected the type of the label's values");
+        let no_type = |_| syn::Error::new(place, "expected the type of the label's values; a value stands after `=`");
         let ty = colon.map(|_| input.parse().map_err(no_type)).transpose()?;
         let equals: Option<Token![=]> = input.parse()?;
         let value = equals.map(|_| read_expr(input)).transpose()?;

@@ -134,6 +134,11 @@ pub mod check {
     }
 
     #[track_caller]
+    pub const fn state_set_label(name: &str, label: &str) {
+        hold(name::state_set_label(name, label));
+    }
+
+    #[track_caller]
     pub const fn label_name(name: &str) {
         hold(name::label_name(name));
     }

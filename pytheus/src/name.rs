@@ -84,6 +84,14 @@ pub(crate) const fn state_set_name(name: &str) -> Verdict {
     }
 }
 
+/// Is this label free on a state set of this name, whose states stand under its name?
+pub(crate) const fn state_set_label(name: &str, label: &str) -> Verdict {
+    if name.len() == label.len() && ends_with(name.as_bytes(), label.as_bytes()) {
+        return Err("invalid label name: the states of a state set stand under its own name");
+    }
+    Ok(())
+}
+
 /// The most series that a family exposes at zero before anything was counted.
 pub const MAX_ZERO_SERIES: usize = 1_000;
 

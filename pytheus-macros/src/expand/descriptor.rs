@@ -136,9 +136,12 @@ impl Metric {
     fn arguments(&self) -> TokenStream {
         let text = quote_mixed!(&'static ::core::primitive::str);
         let mut tokens = self.full_name();
-        if self.kind == Kind::Info {
-            tokens.extend(check("info_name", self.name.span(), &quote_mixed!(__PYTHEUS_NAME)));
-        }
+        let rule = match self.kind {
+            Kind::Info => Some("info_name"),
+            Kind::StateSet => Some("state_set_name"),
+            _ => None,
+        };
+        tokens.extend(rule.map(|rule| check(rule, self.name.span(), &quote_mixed!(__PYTHEUS_NAME))));
         if let Some(unit) = &self.unit {
             let counter = self.kind == Kind::Counter;
             tokens.extend(quote_mixed!(const __PYTHEUS_UNIT: #text = #unit;));
@@ -195,7 +198,11 @@ impl Metric {
     fn label_checks(&self) -> TokenStream {
         let names = self.labels.iter().map(|label| {
             let text = &label.text;
-            check("label_name", label.name.span(), &quote_mixed!(#text))
+            let span = label.name.span();
+            let own = (self.kind == Kind::StateSet)
+                .then(|| check("state_set_label", span, &quote_mixed!(__PYTHEUS_NAME, #text)));
+            let valid = check("label_name", span, &quote_mixed!(#text));
+            quote_mixed!(#valid #own)
         });
         let mut tokens: TokenStream = names.collect();
         let span =

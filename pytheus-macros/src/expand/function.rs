@@ -1,11 +1,12 @@
 //! What an attribute writes around the body of a function. The signature stays as it is.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::quote_spanned;
 use syn::{Expr, Ident, LitStr, Pat, Type};
 
 use super::descriptor::{Metric, metric_type};
-use super::quote_mixed;
 use super::steps::{Steps, own_values};
+use super::{at, quote_mixed};
 use crate::function::{Boxed, Function, Shape};
 use crate::options::Kind;
 use crate::returned::without_opaque;
@@ -213,8 +214,10 @@ impl Instrument {
                 }
             },
             Some(ty) => {
+                // At the place of the type, to which the compiler points for another type in the body.
+                let place = at(&ty);
                 let ty = without_opaque(&ty);
-                quote_mixed! {
+                quote_spanned! {place=>
                     #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value, clippy::empty_loop)]
                     if false {
                         let never: #ty = loop {};
