@@ -184,14 +184,15 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
     if matches!(first, Value::Custom(_)) {
         let descriptor = Descriptor::new(Kind::Gauge, name.clone(), plan.help.clone()).unwrap();
         let descriptor = descriptor.with_labels(plan.labels.iter().cloned()).unwrap();
-        let series = plan.series.clone();
+        let series: Vec<_> = plan.series.iter().map(|(values, value)| (with_values(values), value.clone())).collect();
         let collect = {
             let descriptor = descriptor.clone();
             move || {
                 let mut family = FamilySnapshot::new(&descriptor);
-                for (values, value) in &series {
+                for (labels, value) in &series {
                     let Value::Custom(value) = value else { unreachable!("one sort of value per family") };
-                    family.push(values, *value);
+                    let labels: Vec<_> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+                    family.push(&labels, *value);
                 }
                 Ok(vec![family])
             }
