@@ -6,6 +6,16 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use pytheus::metrics::{Counter, Gauge, Histogram, Summary};
+use pytheus::registry::{REGISTRY, Registry};
+
+pytheus::metric! {
+    /// Busy.
+    static BUSY: Gauge = "busy_by_label" { labels: { queue } };
+    /// Times.
+    static TIMES: Histogram = "times_by_label" { labels: { queue } };
+    /// Errors.
+    static ERRORS: Counter = "errors_by_label_total" { labels: { queue } };
+}
 
 /// How many awaits the work has.
 const AWAITS: usize = 4;
@@ -198,4 +208,32 @@ fn the_wrapped_futures_hold_the_work_once() {
     let watched = size_of_val(&metrics.watch(large));
     // `watch` is an async fn, which holds what it is given twice.
     assert!(watched < 21_000 + 10 * plain, "{watched} bytes");
+}
+
+#[test]
+fn labelled_handles_wrap_futures_too() {
+    let watch = |queue: &'static str, end| {
+        let errors = ERRORS.queue(queue);
+        let times = TIMES.queue(queue);
+        async move { errors.count_errors_future(times.time_future(work(end))).await }
+    };
+    let read = |queue: &str| {
+        let labels = [("queue", queue)];
+        ["busy_by_label", "times_by_label_count", "errors_by_label_total"]
+            .map(|name| REGISTRY.sample_value(name, &labels))
+    };
+    for polls in 1..=AWAITS {
+        let busy = BUSY.queue("dropped");
+        let pending = || assert_eq!(busy.get(), 1.0);
+        assert_eq!(drive(busy.track_inprogress_future(watch("dropped", End::Error)), polls, pending), None);
+    }
+    // No errors yet, and that shows.
+    assert_eq!(read("dropped"), [Some(0.0), Some(AWAITS as f64), Some(0.0)]);
+    assert_eq!(drive(watch("failed", End::Error), AWAITS + 1, || {}), Some(Err("as asked")));
+    assert_eq!(read("failed"), [None, Some(1.0), Some(1.0)]);
+    assert_eq!(drive(watch("panicked", End::Panic(2)), AWAITS + 1, || {}), None);
+    assert_eq!(read("panicked"), [None, Some(1.0), Some(0.0)]);
+    // Not even a series is made by what is never polled.
+    drop(BUSY.queue("never").track_inprogress_future(watch("never", End::Ok)));
+    assert_eq!(read("never"), [None; 3]);
 }
