@@ -59,8 +59,8 @@ fn panics(argument: &str) -> String {
 #[counter(name = "names_total", help = "Calls.", labels(call, outcome, later = ret.0 + ret.1))]
 fn uses_the_same_names(call: u8, label0: u8, metric: u8, outcome: u8) -> (u8, u8) {
     let ret = call + label0;
-    let _guard = metric + outcome;
-    (ret, _guard)
+    let counts = metric + outcome;
+    (ret, counts)
 }
 
 #[counter(name = "recursion_total", help = "Calls.", labels(outcome))]
