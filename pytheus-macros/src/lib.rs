@@ -44,6 +44,10 @@ mod returned;
 /// `ret` sees a reference to the returned value instead, and is empty when there is none. A type with a closed set of
 /// values, such as an enum that derives `LabelValue`, exposes them all at zero.
 ///
+/// With `outcome`, `ret` or `on`, the body of a plain function runs in a closure: `#[track_caller]` then ends at this
+/// function, and a closure that is returned as `impl Fn` needs the types of its arguments. Under `async_trait`, an
+/// argument that is a pattern has no name that a label could use.
+///
 /// ```
 /// use pytheus::counter;
 /// use pytheus::registry::{REGISTRY, Registry};
