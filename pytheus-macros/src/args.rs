@@ -92,7 +92,8 @@ impl Args {
             }
             Some(key) if alone && known(kind).contains(&key.to_string().as_str()) => {
                 input.call(Ident::parse_any)?;
-                Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key} = ..`")))
+                let form = if key == "labels" { "(..)" } else { " = .." };
+                Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key}{form}`")))
             }
             Some(key) if !alone && !first && input.peek2(syn::token::Paren) => {
                 Err(if known(kind).contains(&key.to_string().as_str()) {

@@ -150,9 +150,13 @@ impl Declaration {
             return Err(syn::Error::new(key.span(), "the name stands before the braces: `= \"..\" { .. }`"));
         }
         if !input.peek(Token![:]) {
-            let equals = input.peek(Token![=]);
-            let message = format!("expected `:`, as in a struct: `{key}: ..`");
-            return Err(if equals { input.error(message) } else { unknown(self.kind, &key) });
+            if input.peek(Token![=]) {
+                return Err(input.error(format!("expected `:`, as in a struct: `{key}: ..`")));
+            }
+            if known(self.kind).contains(&key.to_string().as_str()) {
+                return Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key}: ..`")));
+            }
+            return Err(unknown(self.kind, &key));
         }
         input.parse::<Token![:]>()?;
         if key == "labels" {

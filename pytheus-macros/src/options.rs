@@ -265,7 +265,7 @@ impl Parse for Label {
             return Err(input.error("a label's name is written without quotes; `r#type` gives the label `type`"));
         }
         let name = Ident::parse_any(input)?;
-        if matches!(name.to_string().as_str(), "self" | "Self" | "super" | "crate" | "_") {
+        if matches!(name.unraw().to_string().as_str(), "self" | "Self" | "super" | "crate" | "_") {
             return Err(syn::Error::new(
                 name.span(),
                 format!("`{name}` can't name a method: choose another label name"),

@@ -113,7 +113,10 @@ impl Instrument {
         let body = &self.function.body;
         match &self.shape {
             Shape::Plain => match end {
-                None => quote_mixed!(#before #begin #body),
+                None => {
+                    let body = nested(body);
+                    quote_mixed!(#before #begin #body)
+                }
                 Some(end) => {
                     let ret = self.closure_output();
                     let work = self.followed(&quote_mixed!(#private::call(move || #ret #body)), end);
@@ -166,7 +169,10 @@ impl Instrument {
 
     /// The work of an async block.
     fn polled(&self, Steps { begin, end, .. }: &Steps, block: &Group) -> TokenStream {
-        let Some(end) = end else { return quote_mixed!(#begin #block) };
+        let Some(end) = end else {
+            let block = nested(block);
+            return quote_mixed!(#begin #block);
+        };
         let edge = self.return_edge();
         let statements = block.stream();
         let inside = quote_mixed!(#edge #statements);
@@ -227,6 +233,11 @@ impl Instrument {
             }
         }
     }
+}
+
+/// The block inside another. Its braces are ours, since the user's own would be unnecessary there, as a lint says.
+fn nested(block: &Group) -> Group {
+    braced(at(block), &block.stream())
 }
 
 fn braced(span: Span, tokens: &TokenStream) -> Group {
