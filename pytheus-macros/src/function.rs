@@ -128,11 +128,16 @@ pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
     find_word(tokens, &|word| word == "ret")
 }
 
-/// The first word in these tokens that is wanted.
+/// The first word in these tokens that is wanted; the name of a field or method is none.
 pub(crate) fn find_word(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if wanted(&ident) => Some(ident),
-        TokenTree::Group(group) => find_word(group.stream(), wanted),
-        _ => None,
+    let mut dots = 0;
+    tokens.into_iter().find_map(|token| {
+        let is_member = dots == 1;
+        dots = if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.') { dots + 1 } else { 0 };
+        match token {
+            TokenTree::Ident(ident) if !is_member && wanted(&ident) => Some(ident),
+            TokenTree::Group(group) => find_word(group.stream(), wanted),
+            _ => None,
+        }
     })
 }
