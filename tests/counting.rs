@@ -6,7 +6,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pytheus::exposition::generate_metrics_from;
-use pytheus::metrics::{Counter, Gauge};
+use pytheus::metrics::{Counter, Gauge, Histogram};
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -235,5 +235,34 @@ fn handles_of_one_series_share_its_number() -> TestResult {
     clone.inc();
     child.inc();
     assert_eq!((counter.get(), clone.get(), child.get()), (3.0, 3.0, 3.0));
+    Ok(())
+}
+
+#[test]
+fn amounts_of_every_type_are_counted() -> TestResult {
+    let counter = Counter::new("c_total", "C.").unregistered().build()?;
+    counter.inc_by(1);
+    counter.inc_by(2_u64);
+    counter.inc_by(b"abc".len());
+    counter.inc_by(0.5_f32);
+    counter.inc_by(i128::from(4_u8));
+    assert_eq!(counter.get(), 10.5);
+
+    let registry = CollectorRegistry::new();
+    let exact = Counter::new("exact_total", "E.").registry(&registry).build()?;
+    exact.inc_by(9_007_199_254_740_993_u64); // 2^53 + 1, which no f64 is
+    exact.inc_by(-1_i32); // refused
+    assert_eq!(text_of(&registry, "exact_total")?, "9007199254740993");
+    exact.inc_by(u128::MAX); // beyond 2^64, so as a float
+    assert!(exact.get() > 1e38);
+
+    let gauge = Gauge::new("g", "G.").unregistered().build()?;
+    gauge.set(7_u8);
+    gauge.inc_by(3_i64);
+    gauge.dec_by(-2_i16);
+    assert_eq!(gauge.get(), 12.0);
+    let histogram = Histogram::new("h", "H.").buckets([1.0]).unregistered().build()?;
+    histogram.observe(3_usize);
+    assert_eq!(histogram.sum(), 3.0);
     Ok(())
 }

@@ -178,3 +178,14 @@ fn a_wrong_metric_is_an_error_that_names_it() {
     let limit = Counter::new("c_total", "C.").labels(["a"]).limit(0).unregistered().build();
     assert!(limit.expect_err("no series").to_string().contains("a limit of 0"));
 }
+
+#[test]
+fn a_value_outside_a_closed_set_is_an_error_that_names_it() -> TestResult {
+    let family = Counter::new("c_total", "C.").label_of::<bool>("cached").labels(["path"]).unregistered().build()?;
+    family.labels([("cached", "true"), ("path", "/")])?.inc();
+    let error = family.labels([("cached", "maybe"), ("path", "/")]).expect_err("no such value");
+    assert_eq!(error.invalid(), [("cached".to_owned(), "maybe".to_owned())]);
+    assert!(error.to_string().contains("label `cached` can't be `maybe`"), "{error}");
+    assert!(family.partial([("cached", "")]).is_err());
+    Ok(())
+}

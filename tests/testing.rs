@@ -65,3 +65,52 @@ fn another_change_is_a_failure_that_says_what_was_found() {
     let text = panic.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
     assert!(text.contains("`orders_total`") && text.contains("by 2") && text.contains("from 0 to 1"), "{text}");
 }
+
+/// The message of an assertion that fails.
+fn failure(assertion: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(assertion)).expect_err("the assertion fails");
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_slip_in_a_name_is_a_failure_even_where_nothing_should_change() {
+    let typo = failure(|| assert_metric!("ordres_total" { kind = "book" } += 0, {}));
+    assert!(typo.contains("no metric gives samples named `ordres_total`; there is `orders_total`"), "{typo}");
+    let bare = failure(|| assert_metric!("times" += 0, {}));
+    assert!(bare.contains("`times_bucket`, `times_sum`, `times_count`"), "{bare}");
+    let label = failure(|| assert_metric!("orders_total" { knid = "book" } += 0, {}));
+    assert!(label.contains("`orders_total` has no label `knid`, but `kind`, `type`"), "{label}");
+    assert_metric!("pytheus_dropped_updates_total" { reason = "never" } += 0, {});
+}
+
+#[test]
+fn a_label_value_may_be_of_any_type_that_a_label_takes() {
+    let own = String::from("own");
+    assert_metric!("orders_total" { kind = own, r#type = 7 } += 1, { ORDERS.kind("own").r#type(7).inc() });
+    assert_metric!("orders_total" { kind = true, r#type = None::<&str> } += 1, {
+        ORDERS.kind("true").r#type("").inc();
+    });
+}
+
+#[test]
+fn exclusive_lets_one_test_in_at_a_time_and_outlives_a_failure() {
+    let inside = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let _alone = pytheus::testing::exclusive();
+                    assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let failed = std::thread::spawn(|| {
+        let _alone = pytheus::testing::exclusive();
+        panic!("on purpose");
+    });
+    assert!(failed.join().is_err());
+    drop(pytheus::testing::exclusive());
+}

@@ -61,6 +61,7 @@ pub trait Collector: Any + Send + Sync {
 }
 
 /// A family that this crate counts: local numbers first, samples once the backend has made totals of them.
+#[doc(hidden)]
 pub trait Counted {
     /// What the metric is.
     fn descriptor(&self) -> &Descriptor;

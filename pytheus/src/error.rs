@@ -76,47 +76,67 @@ impl Error for DescriptorError {}
 
 /// Labels given at run time that are not those of the metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelError {
+pub struct LabelError(Box<LabelFaults>);
+
+/// Everything that is wrong with the labels of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LabelFaults {
     pub(crate) metric: String,
     pub(crate) expected: Vec<String>,
     pub(crate) missing: Vec<String>,
     pub(crate) unknown: Vec<String>,
     pub(crate) repeated: Vec<String>,
+    pub(crate) invalid: Vec<(String, String)>,
+}
+
+impl From<LabelFaults> for LabelError {
+    fn from(faults: LabelFaults) -> Self {
+        Self(Box::new(faults))
+    }
 }
 
 impl LabelError {
     /// Required labels that were not given.
     pub fn missing(&self) -> &[String] {
-        &self.missing
+        &self.0.missing
     }
 
     /// Labels that the metric does not have.
     pub fn unknown(&self) -> &[String] {
-        &self.unknown
+        &self.0.unknown
     }
 
     /// Labels that were given twice in one call.
     pub fn repeated(&self) -> &[String] {
-        &self.repeated
+        &self.0.repeated
+    }
+
+    /// Labels with a closed set of values that were given another one, and that value.
+    pub fn invalid(&self) -> &[(String, String)] {
+        &self.0.invalid
     }
 }
 
 impl fmt::Display for LabelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "metric `{}`:", self.metric)?;
+        let LabelFaults { metric, expected, missing, unknown, repeated, invalid } = &*self.0;
+        write!(f, "metric `{metric}`:")?;
         let mut separator = " ";
-        for (what, names) in [("missing", &self.missing), ("unknown", &self.unknown), ("given twice:", &self.repeated)]
-        {
+        for (what, names) in [("missing", missing), ("unknown", unknown), ("given twice:", repeated)] {
             if !names.is_empty() {
                 let plural = if names.len() == 1 { "label" } else { "labels" };
                 write!(f, "{separator}{what} {plural} `{}`", names.join("`, `"))?;
                 separator = "; ";
             }
         }
-        if self.expected.is_empty() {
+        for (label, value) in invalid {
+            write!(f, "{separator}label `{label}` can't be `{value}`")?;
+            separator = "; ";
+        }
+        if expected.is_empty() {
             f.write_str(" (the metric has no labels)")
         } else {
-            write!(f, " (its labels are `{}`)", self.expected.join("`, `"))
+            write!(f, " (its labels are `{}`)", expected.join("`, `"))
         }
     }
 }

@@ -166,6 +166,11 @@ impl FamilySnapshot {
         self.unit.as_deref()
     }
 
+    /// The names of the labels, sorted; without those that parts bring (`le`) or a registry adds.
+    pub fn label_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.label_names.iter().map(String::as_str)
+    }
+
     /// The samples, the parts of one series next to each other.
     pub fn samples(&self) -> &[Sample] {
         &self.samples

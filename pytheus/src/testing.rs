@@ -1,47 +1,55 @@
 //! Help for your own tests.
 //!
-//! [`Registry::sample_value`] reads a sample; [`assert_metric!`] checks what a
-//! block of code changes. Declared metrics live as long as the process, and tests of one file share it: check changes,
-//! not totals, or use a label value of the test's own.
+//! [`Registry::sample_value`] reads a sample; [`assert_metric!`] checks what a block of code changes.
+//!
+//! Declared metrics live as long as the process, and `cargo test` runs the tests of one file in one process, several
+//! at a time. What one test counts, another one sees: in totals, and in the change across a block as well. So either
+//!
+//! - use a label value that no other test uses, or
+//! - hold [`exclusive`] in every test that counts in the same metric, or
+//! - run each test in a process of its own, as `cargo nextest` does.
 //!
 //! [`assert_metric!`]: crate::assert_metric
 
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::descriptor::Kind;
 use crate::registry::Registry;
+use crate::snapshot::FamilySnapshot;
 
 /// Checks that a block changes a sample by an amount, and gives the block's value.
 ///
-/// A sample that does not exist counts as zero. `in registry` looks elsewhere than in
-/// [`REGISTRY`](crate::registry::REGISTRY). The block may `.await`.
+/// A sample that does not exist yet counts as zero. `in registry` looks elsewhere than in
+/// [`REGISTRY`](crate::registry::REGISTRY). Label values are anything that implements
+/// [`LabelValue`](trait@crate::LabelValue). The block may `.await`.
 ///
 /// ```
 /// use pytheus::assert_metric;
 ///
 /// pytheus::metric! {
 ///     /// Orders.
-///     static ORDERS: Counter = "orders_total" { labels: { kind } };
+///     static ORDERS: Counter = "asserted_orders_total" { labels: { kind } };
 /// }
 ///
-/// let order = assert_metric!("orders_total" { kind = "book" } += 1, {
+/// let order = assert_metric!("asserted_orders_total" { kind = "book" } += 1, {
 ///     ORDERS.kind("book").inc();
 ///     "order 7"
 /// });
 /// assert_eq!(order, "order 7");
-/// assert_metric!("orders_total" { kind = "toy" } += 0, { ORDERS.kind("book").inc() });
+/// assert_metric!("asserted_orders_total" { kind = "toy" } += 0, { ORDERS.kind("book").inc() });
 /// ```
 ///
 /// # Panics
 ///
-/// When the sample changed by another amount; the message has the value before and after.
+/// When the sample changed by another amount; the message has the value before and after. Also when no metric gives
+/// samples of this name, or none with these labels: a slip in a name would pass as zero otherwise.
 #[macro_export]
 macro_rules! assert_metric {
     (in $registry:expr, $name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {{
-        let registry: &dyn $crate::registry::Registry = &$registry;
-        let name = $name;
-        let labels: &[(&str, &str)] = &[$($(($crate::testing::label(stringify!($label)), $value)),*)?];
-        let before = $crate::testing::value_or_zero(registry, name, labels);
+        let watched = $crate::testing::Watched::new(&$registry, $name, ::std::vec![$($((stringify!($label), $crate::LabelValue::as_label(&$value).into_owned())),*)?]);
         let result = $block;
-        let after = $crate::testing::value_or_zero(registry, name, labels);
-        $crate::testing::check_change(name, labels, before, after, $change as f64);
+        watched.check($change as f64);
         result
     }};
     ($name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {
@@ -49,25 +57,115 @@ macro_rules! assert_metric {
     };
 }
 
-/// The name of a label, without the mark of a keyword: `r#type` is `type`.
-#[doc(hidden)]
-pub fn label(ident: &'static str) -> &'static str {
-    ident.strip_prefix("r#").unwrap_or(ident)
+/// Keeps all others that call this waiting until it is dropped.
+///
+/// ```
+/// // First thing in a test:
+/// let _alone = pytheus::testing::exclusive();
+/// ```
+pub fn exclusive() -> Exclusive {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // A test that failed has said so itself.
+    Exclusive { _guard: ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner) }
 }
 
-#[doc(hidden)]
-pub fn value_or_zero(registry: &dyn Registry, name: &str, labels: &[(&str, &str)]) -> f64 {
-    registry.sample_value(name, labels).unwrap_or(0.0)
+/// What [`exclusive`] gives.
+#[must_use = "bind it, `let _alone = ..`: dropped at once, it keeps nobody waiting"]
+#[derive(Debug)]
+pub struct Exclusive {
+    _guard: MutexGuard<'static, ()>,
 }
 
+/// A sample, and its value at the start.
 #[doc(hidden)]
-#[track_caller]
-pub fn check_change(name: &str, labels: &[(&str, &str)], before: f64, after: f64, expected: f64) {
-    let change = after - before;
-    // What was added up in another order may differ in the last digits.
-    let tolerance = f64::EPSILON * before.abs().max(after.abs()).max(1.0) * 4.0;
-    assert!(
-        (change - expected).abs() <= tolerance,
-        "`{name}` {labels:?} should change by {expected}, but went from {before} to {after}"
-    );
+#[must_use]
+#[allow(missing_debug_implementations, reason = "for `assert_metric!` alone")]
+pub struct Watched<'a> {
+    registry: &'a dyn Registry,
+    name: &'a str,
+    labels: Vec<(&'a str, String)>,
+    before: f64,
+}
+
+impl<'a> Watched<'a> {
+    pub fn new(registry: &'a dyn Registry, name: &'a str, mut labels: Vec<(&'a str, String)>) -> Self {
+        for (label, _) in &mut labels {
+            // A keyword is written `r#type`, here as elsewhere.
+            *label = label.strip_prefix("r#").unwrap_or(label);
+        }
+        let mut watched = Self { registry, name, labels, before: 0.0 };
+        watched.before = watched.value();
+        watched
+    }
+
+    #[track_caller]
+    #[allow(clippy::missing_panics_doc, reason = "the macro says when")]
+    pub fn check(self, expected: f64) {
+        let after = self.value();
+        let Self { registry, name, labels, before } = &self;
+        let change = after - before;
+        if after == 0.0 {
+            let families = registry.collect().unwrap_or_default();
+            if let Some(slip) = slip(&families, name, labels) {
+                panic!("{slip}");
+            }
+        }
+        // What was added up in another order may differ in the last digits.
+        let tolerance = f64::EPSILON * before.abs().max(after.abs()).max(1.0) * 4.0;
+        let hint =
+            if change > expected { "; did another test count at the same time? see `pytheus::testing`" } else { "" };
+        assert!(
+            (change - expected).abs() <= tolerance,
+            "`{name}` {labels:?} should change by {expected}, but went from {before} to {after}{hint}"
+        );
+    }
+
+    fn value(&self) -> f64 {
+        let labels: Vec<_> = self.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.registry.sample_value(self.name, &labels).unwrap_or(0.0)
+    }
+}
+
+/// Why no family can have such a sample; the library's own metrics are not there until they count.
+fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> Option<String> {
+    let suffixes = |family: &FamilySnapshot| match family.kind().suffixes() {
+        [] => vec![""],
+        suffixes => suffixes.to_vec(),
+    };
+    let gives = |family: &&FamilySnapshot| {
+        name.strip_prefix(family.name()).is_some_and(|suffix| suffixes(family).contains(&suffix))
+    };
+    if name.starts_with("pytheus_") {
+        return None;
+    }
+    let Some(family) = families.iter().find(gives) else {
+        let mut slip = format!("no metric gives samples named `{name}`");
+        let near = families.iter().find(|family| near(name, family.name()));
+        if let Some(family) = near {
+            let names = suffixes(family).into_iter().map(|suffix| format!("`{}{suffix}`", family.name()));
+            let _ = write!(slip, "; there is {}", names.collect::<Vec<_>>().join(", "));
+        }
+        return Some(slip);
+    };
+    let own = match family.kind() {
+        Kind::StateSet => Some(family.name()),
+        kind => kind.own_label(),
+    };
+    let sample = family.samples().first();
+    // Those of the samples, too: a registry may add constant ones.
+    let of_sample = sample.iter().flat_map(|sample| sample.labels().map(|(name, _)| name));
+    let known: Vec<_> = family.label_names().chain(own).chain(of_sample).collect();
+    let unknown = labels.iter().find(|(label, _)| !known.contains(label))?;
+    let names: Vec<_> = family.label_names().collect();
+    Some(format!("`{name}` has no label `{}`, but `{}`", unknown.0, names.join("`, `")))
+}
+
+/// Is one name the start of the other, or do they differ in a letter or two?
+fn near(wanted: &str, known: &str) -> bool {
+    if wanted.starts_with(known) || known.starts_with(wanted) {
+        return true;
+    }
+    let start = wanted.bytes().zip(known.bytes()).take_while(|(a, b)| a == b).count();
+    let end = wanted.bytes().rev().zip(known.bytes().rev()).take_while(|(a, b)| a == b).count();
+    start + end + 2 >= wanted.len().max(known.len())
 }

@@ -3,16 +3,13 @@
 use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
-use super::{Metric, Watch, sealed, watched};
+use super::{Amount, Metric, Watch, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValues;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::AddCell;
-
-/// 2^64, the first whole number that a `u64` can't hold.
-const BEYOND_U64: f64 = 18_446_744_073_709_551_616.0;
 
 /// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
 ///
@@ -52,19 +49,22 @@ impl Counter {
         self.0.update(|cell| cell.add(1));
     }
 
-    /// Adds an amount. Whole amounts are exact to 2^64.
+    /// Adds an amount, a number of any type. Whole amounts are exact to 2^64.
     ///
     /// A negative, infinite or NaN amount is refused and counted in `pytheus_dropped_updates_total`.
     #[inline]
-    pub fn inc_by(&self, amount: f64) {
-        if !(0.0..f64::INFINITY).contains(&amount) {
-            let negative = amount.is_sign_negative() && !amount.is_nan();
-            diagnostics::dropped(if negative { Dropped::NegativeIncrement } else { Dropped::NonFiniteIncrement });
-        } else if amount.fract() == 0.0 && amount < BEYOND_U64 {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "just checked")]
-            self.0.update(|cell| cell.add(amount as u64));
-        } else {
+    pub fn inc_by(&self, amount: impl Amount) {
+        if let Some(whole) = amount.as_whole() {
+            self.0.update(|cell| cell.add(whole));
+            return;
+        }
+        let amount = amount.as_f64();
+        if amount.is_finite() && amount > 0.0 {
             self.0.update(|cell| cell.add_float(amount));
+        } else if amount < 0.0 {
+            diagnostics::dropped(Dropped::NegativeIncrement);
+        } else {
+            diagnostics::dropped(Dropped::NonFiniteIncrement);
         }
     }
 
@@ -181,7 +181,7 @@ impl sealed::Parts for Counter {
 super::labelled::forward! {
     Counter {
         fn inc();
-        fn inc_by(amount: f64);
+        fn inc_by(amount: impl Amount);
         fn get() -> f64;
         fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
         fn count_errors_if<T, E>(

@@ -9,7 +9,7 @@ use super::child::Handle;
 use super::core::FamilyCore;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
-use crate::error::LabelError;
+use crate::error::{LabelError, LabelFaults};
 use crate::labels::{LabelSpec, LabelValue, Labels};
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
@@ -55,7 +55,7 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     ///
-    /// When a label is missing, unknown or given twice; the error names them all.
+    /// When a label is missing, unknown, given twice or not in its closed set; the error names them all.
     pub fn labels<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -76,7 +76,7 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     ///
-    /// When a label is unknown or given twice.
+    /// When a label is unknown, given twice or not in its closed set.
     pub fn partial<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -153,7 +153,7 @@ impl<M: Metric> Partial<M> {
     ///
     /// # Errors
     ///
-    /// When a label is missing, unknown or given twice in this call.
+    /// When a label is missing, unknown, given twice in this call or not in its closed set.
     pub fn labels<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -165,7 +165,7 @@ impl<M: Metric> Partial<M> {
     ///
     /// # Errors
     ///
-    /// When a label is unknown or given twice in this call.
+    /// When a label is unknown, given twice in this call or not in its closed set.
     pub fn partial<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -182,23 +182,27 @@ impl<M: Metric> Partial<M> {
         let specs = &self.specs;
         let mut values = self.values.clone();
         let mut given = vec![false; specs.len()];
-        let (mut unknown, mut repeated) = (Vec::new(), Vec::new());
+        let (mut unknown, mut repeated, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
         for (name, value) in labels {
             let name = name.as_ref();
             match specs.binary_search_by(|spec| spec.name().cmp(name)) {
                 Ok(place) if given[place] => repeated.push(name.to_owned()),
                 Ok(place) => {
                     given[place] = true;
-                    values[place] = Some(value.into_label().into_owned());
+                    let value = value.into_label();
+                    if specs[place].values().is_some_and(|known| !known.contains(&&*value)) {
+                        invalid.push((name.to_owned(), value.clone().into_owned()));
+                    }
+                    values[place] = Some(value.into_owned());
                 }
                 Err(_) => unknown.push(name.to_owned()),
             }
         }
-        if unknown.is_empty() && repeated.is_empty() {
+        if unknown.is_empty() && repeated.is_empty() && invalid.is_empty() {
             return Ok(Self { values, ..self.clone() });
         }
         let missing = if all { self.missing(&values) } else { Vec::new() };
-        Err(self.error(missing, unknown, repeated))
+        Err(LabelFaults { unknown, repeated, invalid, ..self.faults(missing) }.into())
     }
 
     fn finish(self) -> Result<M, LabelError> {
@@ -215,7 +219,7 @@ impl<M: Metric> Partial<M> {
             .iter()
             .zip(specs)
             .map(|(value, spec)| value.clone().or_else(|| spec.default_value().map(Cow::into_owned)));
-        values.collect::<Option<Vec<_>>>().ok_or_else(|| self.error(self.missing(&self.values), Vec::new(), Vec::new()))
+        values.collect::<Option<Vec<_>>>().ok_or_else(|| self.faults(self.missing(&self.values)).into())
     }
 
     fn missing(&self, values: &[Option<String>]) -> Vec<String> {
@@ -224,14 +228,15 @@ impl<M: Metric> Partial<M> {
         lacks.map(|(spec, _)| spec.name().to_owned()).collect()
     }
 
-    fn error(&self, missing: Vec<String>, unknown: Vec<String>, repeated: Vec<String>) -> LabelError {
+    fn faults(&self, missing: Vec<String>) -> LabelFaults {
         let descriptor = self.core.descriptor();
-        LabelError {
+        LabelFaults {
             metric: descriptor.name().to_owned(),
             expected: descriptor.label_names().map(str::to_owned).collect(),
             missing,
-            unknown,
-            repeated,
+            unknown: Vec::new(),
+            repeated: Vec::new(),
+            invalid: Vec::new(),
         }
     }
 }

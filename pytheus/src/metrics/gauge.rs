@@ -8,7 +8,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
-use super::{Metric, sealed, watched};
+use super::{Amount, Metric, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::labels::LabelValues;
@@ -54,7 +54,8 @@ impl Gauge {
 
     /// Adds an amount, which may be negative.
     #[inline]
-    pub fn inc_by(&self, amount: f64) {
+    pub fn inc_by(&self, amount: impl Amount) {
+        let amount = amount.as_f64();
         self.0.update(|cells| cells.add(amount));
     }
 
@@ -66,13 +67,14 @@ impl Gauge {
 
     /// Takes an amount away.
     #[inline]
-    pub fn dec_by(&self, amount: f64) {
-        self.inc_by(-amount);
+    pub fn dec_by(&self, amount: impl Amount) {
+        self.inc_by(-amount.as_f64());
     }
 
     /// Sets the value.
     #[inline]
-    pub fn set(&self, value: f64) {
+    pub fn set(&self, value: impl Amount) {
+        let value = value.as_f64();
         self.0.update(|cells| cells.value.set(value));
     }
 
@@ -223,10 +225,10 @@ impl sealed::Parts for Gauge {
 super::labelled::forward! {
     Gauge {
         fn inc();
-        fn inc_by(amount: f64);
+        fn inc_by(amount: impl Amount);
         fn dec();
-        fn dec_by(amount: f64);
-        fn set(value: f64);
+        fn dec_by(amount: impl Amount);
+        fn set(value: impl Amount);
         fn set_to_current_time();
         fn track_inprogress() -> InProgress;
         fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;

@@ -7,7 +7,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{Timed, Timer};
-use super::{Metric, sealed, watched};
+use super::{Amount, Metric, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValues;
@@ -53,7 +53,8 @@ impl Histogram {
     ///
     /// NaN and the infinities are refused and counted in `pytheus_dropped_updates_total`: the sum would never recover.
     #[inline]
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: impl Amount) {
+        let value = value.as_f64();
         if value.is_finite() {
             self.0.update(|cells| cells.observe(value));
         } else {
@@ -152,7 +153,7 @@ impl sealed::Parts for Histogram {
 
 super::labelled::forward! {
     Histogram {
-        fn observe(value: f64);
+        fn observe(value: impl Amount);
         fn observe_duration(time: Duration);
         fn time() -> Timer<Histogram>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;

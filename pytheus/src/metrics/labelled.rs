@@ -155,12 +155,15 @@ pub(super) use forward;
 /// A declared metric with labels, some of which may be given.
 ///
 /// What `metric!` writes for such a metric is a type of its own, with one method per label, that dereferences to this.
-/// Once every required label is given it counts like the plain metric; [`child`](Self::child) makes one of it.
+/// `L` says which labels have a value. Once every required one has (`L: Complete`), it counts like the plain metric.
+///
+/// To keep a handle in a struct, make it one of a type that can be named: [`child`](Self::child) gives the plain metric
+/// of a finished one, [`to_partial`](Self::to_partial) a [`Partial`] of one that is not.
 ///
 /// ```
 /// pytheus::metric! {
 ///     /// Hits of a page.
-///     static PAGE_HITS: Counter = "page_hits_total" { labels: { method, status = "200" } };
+///     static PAGE_HITS: Counter = "labelled_hits_total" { labels: { method, status = "200" } };
 /// }
 ///
 /// PAGE_HITS.method("GET").inc();
@@ -246,12 +249,12 @@ impl<M: Metric, L> Labelled<M, L> {
     /// ```
     /// # pytheus::metric! {
     /// #     /// Hits of a page.
-    /// #     static PAGE_HITS: Counter = "page_hits_total" { labels: { method, path } };
+    /// #     static PAGE_HITS: Counter = "retained_hits_total" { labels: { method, path } };
     /// # }
     /// # PAGE_HITS.method("GET").path("/old/1").inc();
     /// // Everything below /old, of whatever method:
     /// PAGE_HITS.retain(|labels| !labels.get("path").is_some_and(|path| path.starts_with("/old/")));
-    /// # pytheus::assert_metric!("page_hits_total" { method = "GET", path = "/old/1" } += 0, {});
+    /// # pytheus::assert_metric!("retained_hits_total" { method = "GET", path = "/old/1" } += 0, {});
     /// ```
     pub fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool)
     where
@@ -284,7 +287,25 @@ impl<M: Metric, L> Labelled<M, L> {
         given
     }
 
-    fn to_partial(&self) -> Partial<M>
+    /// The labels that are given as a value of a type that can be named, to be kept in a struct and finished by name.
+    ///
+    /// ```
+    /// use pytheus::metrics::{Counter, Partial};
+    ///
+    /// pytheus::metric! {
+    ///     /// Rows read.
+    ///     static ROWS: Counter = "rows_read_total" { labels: { table, shard } };
+    /// }
+    ///
+    /// struct Table {
+    ///     rows: Partial<Counter>,
+    /// }
+    ///
+    /// let users = Table { rows: ROWS.table("users").to_partial() };
+    /// users.rows.labels([("shard", 3)])?.inc();
+    /// # Ok::<(), pytheus::error::LabelError>(())
+    /// ```
+    pub fn to_partial(&self) -> Partial<M>
     where
         L: States,
     {

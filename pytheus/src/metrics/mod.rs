@@ -3,6 +3,7 @@
 //! A [`Family`] is everything under one name; a [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`Info`] or
 //! [`StateSet`] is one series of it. Without labels there is just the one series, so the family doesn't show.
 
+mod amount;
 mod builder;
 mod call;
 mod child;
@@ -21,6 +22,7 @@ mod state_set;
 mod summary;
 mod watched;
 
+pub use amount::Amount;
 pub use builder::{Builder, WithLabels, WithoutLabels};
 pub use counter::Counter;
 pub use family::{Family, Partial};
