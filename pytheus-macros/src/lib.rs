@@ -31,7 +31,7 @@ mod returned;
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -111,7 +111,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -172,7 +172,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -232,7 +232,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
