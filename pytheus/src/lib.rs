@@ -4,6 +4,7 @@
 //! - [The types](#the-types)
 //! - [Labels](#labels)
 //! - [Functions](#functions)
+//! - [Under another name](#under-another-name)
 //! - [The registry](#the-registry)
 //! - [Exposition](#exposition)
 //! - [Custom collectors](#custom-collectors)
@@ -39,26 +40,41 @@
 //! # Ok::<(), pytheus::error::ScrapeError>(())
 //! ```
 //!
-//! Serve what [`generate_metrics`](exposition::generate_metrics) returns under `/metrics` with the content type
-//! [`PROMETHEUS_CONTENT_TYPE`](exposition::PROMETHEUS_CONTENT_TYPE); answer 503 when it is an `Err`. The example
-//! `quickstart` does it with axum.
+//! Serve the text under `/metrics`. A scrape that fails is answered with 503: Prometheus then knows that it has no
+//! value. With axum:
+//!
+//! ```text
+//! async fn metrics() -> Response {
+//!     match tokio::task::spawn_blocking(generate_metrics).await {
+//!         Ok(Ok(text)) => ([(CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
+//!         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+//!         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+//!     }
+//! }
+//! ```
+//!
+//! The example `quickstart` is the whole program.
 //!
 //! # The types
 //!
 //! | type | for | as a scrape shows it |
 //! |---|---|---|
-//! | [`Counter`](metrics::Counter) | what only goes up: requests, errors, bytes | one sample |
-//! | [`Gauge`](metrics::Gauge) | what goes up and down: queue lengths, work in progress | one sample |
-//! | [`Histogram`](metrics::Histogram) | distributions: durations, sizes | `_bucket`, `_sum`, `_count` |
-//! | [`Summary`](metrics::Summary) | averages, at the least cost | `_sum`, `_count` |
-//! | [`Info`](metrics::Info) | facts: version, commit | one sample, 1 |
-//! | [`StateSet`](metrics::StateSet) | states, those of an enum | one sample per state, 0 or 1 |
+//! | [`Counter`] | what only goes up: requests, errors, bytes | one sample |
+//! | [`Gauge`] | what goes up and down: queue lengths, work in progress | one sample |
+//! | [`Histogram`] | distributions: durations, sizes | `_bucket`, `_sum`, `_count` |
+//! | [`Summary`] | averages, at the least cost | `_sum`, `_count` |
+//! | [`Info`] | facts: version, commit | one sample, 1 |
+//! | [`StateSet`] | states, those of an enum | one sample per state, 0 or 1 |
 //!
 //! Each can be declared by [`metric!`], written by an attribute on a function, or built at run time:
 //! `Counter::new(name, help).labels(..).build()?`. A name stands in the output as it stands in the source, so that it
 //! can be found with grep: nothing is appended but the suffixes above. End counters in `_total`.
 //!
-//! A metric without labels that was never touched is exposed at zero.
+//! A metric without labels that was never touched is exposed at zero. Amounts are [numbers of any
+//! type](metrics::Amount); whole amounts added to a counter are exact to 2^64.
+//!
+//! A gauge may say how the values of several processes combine ([`mode`](descriptor::GaugeMode)). For now there is one
+//! process, where every mode reads the same.
 //!
 //! # Labels
 //!
@@ -83,7 +99,7 @@
 //! let get = PAGE_HITS.method(Method::Get);
 //! get.region(None::<&str>).status("404").inc_by(2.0);
 //!
-//! // Names known only at run time: a Result, whose error names what is missing or unknown.
+//! // Names known only at run time: a Result, whose error names what is missing, unknown or not among the values.
 //! PAGE_HITS.labels([("method", "get"), ("region", "us")])?.inc();
 //! let error = PAGE_HITS.labels([("metod", "get")]).unwrap_err();
 //! assert_eq!(error.missing(), ["method", "region"]);
@@ -93,6 +109,8 @@
 //!
 //! - A handle that still misses a required label has no `inc`: `PAGE_HITS.region("eu").inc()` is the compile error
 //!   *a required label has no value yet: `Unset<method>`*.
+//! - To keep a handle in a struct, finish it with `child()`, which gives a plain `Counter`, or make it a
+//!   [`Partial`](metrics::Partial) with `to_partial()`. A metric built at run time is a [`Family`](metrics::Family).
 //! - A series is its label values by name. The order they are given in does not matter, and an explicit value equal to
 //!   the default is the same series.
 //! - When every label is a closed set, such as a derived enum, all combinations are exposed at zero from the first
@@ -127,9 +145,15 @@
 //! [`#[summary]`](macro@summary) never change a signature, and stack. They know how a call ends: ok, error, panicked,
 //! or cancelled, when a future is dropped before it is done. A future that is never polled counts nothing.
 //!
+//! # Under another name
+//!
+//! The attributes and the derive write `::pytheus`. In a crate that has it under another name, say so once in the crate
+//! root, `extern crate metrics_of_ours as pytheus;`, or in each use, `#[counter(.., crate = metrics_of_ours)]`,
+//! `#[label_value(crate = metrics_of_ours)]`. [`metric!`] finds its way by itself.
+//!
 //! # The registry
 //!
-//! Declared metrics show in [`REGISTRY`](registry::REGISTRY) by themselves. What stands behind it can be swapped:
+//! Declared metrics show in [`REGISTRY`] by themselves. What stands behind it can be swapped:
 //!
 //! ```
 //! use pytheus::registry::{CollectorRegistry, REGISTRY};
@@ -160,11 +184,13 @@
 //! # What can go wrong
 //!
 //! Declaring, labelling by name, registering and scraping return typed [errors](error). Counting does not: a value that
-//! can't be counted is refused, and [counted itself](diagnostics). Nothing here panics in a request.
+//! can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a request; an expression
+//! for a label is your code, and may.
 //!
 //! # In your tests
 //!
-//! [`sample_value`](registry::Registry::sample_value) reads a sample, [`assert_metric!`] checks a change:
+//! [`sample_value`](Registry::sample_value) reads a sample, [`assert_metric!`] checks a change. The tests of
+//! one file share their metrics; [`testing`] says how to keep them apart.
 //!
 //! ```
 //! # pytheus::metric! {
@@ -263,8 +289,14 @@ mod storage;
 #[doc(hidden)]
 pub mod __private;
 
+#[doc(no_inline)]
+pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
 pub use labels::{LabelSpec, LabelValue, LabelValues, Labels};
+#[doc(no_inline)]
+pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
+#[doc(no_inline)]
+pub use registry::{REGISTRY, Registry};
 
 /// Declares one or many metrics as statics.
 ///
