@@ -1,0 +1,50 @@
+//! pytheus side by side with its peers, and with what the hardware allows. See README.md.
+
+mod allocator;
+mod limits;
+mod options;
+mod peer;
+mod peers;
+mod plot;
+mod race;
+mod report;
+mod rows;
+mod targets;
+mod values;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use options::Options;
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let started = Instant::now();
+    let run = options.run();
+    let mut groups = Vec::new();
+    for rows in rows::ALL {
+        rows(&run, &mut |group| {
+            println!("{}", report::table(&group));
+            groups.push(group);
+        });
+    }
+    println!("{}", report::ratios(&groups));
+    println!("{:.0} s in all", started.elapsed().as_secs_f64());
+    let written = report::write(&groups, &options.out).and_then(|()| std::fs::write(&options.plot, plot::svg(&groups)));
+    match written {
+        Ok(()) => {
+            println!("figures: {}\nplot: {}", options.out.display(), options.plot.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("can't write {} or {}: {error}", options.out.display(), options.plot.display());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::race::{Crew, Pace};
+use crate::rows::Run;
+
+const HELP: &str = "\
+Usage: cargo run --release -- [--quick] [--out FILE] [--plot FILE]
+
+  --quick      short rounds, and at most 10,000 series: under a minute
+  --out FILE   the figures as CSV, or as JSON when the name ends so (default: results.csv beside this package)
+  --plot FILE  the plot (default: results.svg beside this package)";
+
+#[derive(Debug)]
+pub struct Options {
+    quick: bool,
+    pub out: PathBuf,
+    pub plot: PathBuf,
+}
+
+impl Options {
+    /// The options, or what to tell the user.
+    pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+        let mut options = Self { quick: false, out: here.join("results.csv"), plot: here.join("results.svg") };
+        while let Some(argument) = arguments.next() {
+            let mut file =
+                || arguments.next().map(PathBuf::from).ok_or_else(|| format!("{argument} needs a file\n\n{HELP}"));
+            match argument.as_str() {
+                "--quick" => options.quick = true,
+                "--out" => options.out = file()?,
+                "--plot" => options.plot = file()?,
+                "--help" | "-h" => return Err(HELP.to_owned()),
+                _ => return Err(format!("unknown option: {argument}\n\n{HELP}")),
+            }
+        }
+        Ok(options)
+    }
+
+    pub fn run(&self) -> Run {
+        let (rounds, round, most) = if self.quick { (7, 1, 10_000) } else { (31, 4, 1_000_000) };
+        Run { crew: Crew::new(8), pace: Pace { rounds, round: Duration::from_millis(round) }, most }
+    }
+}

@@ -1,0 +1,126 @@
+//! metrics, with metrics-exporter-prometheus.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::{counter, gauge, histogram, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::peer::{Family, Peer, Series, Values, Work, work};
+use crate::values::{BUCKETS, OBSERVATIONS};
+
+#[derive(Debug)]
+pub(super) struct Metrics;
+
+fn recorder() -> PrometheusRecorder {
+    PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets").build_recorder()
+}
+
+/// A histogram keeps each observation until it is drained, which an exporter does every five seconds: it is part of
+/// the cost, so it is done at the end of each round.
+fn drained(handle: PrometheusHandle, observe: impl Fn(u64) + Send + Sync + 'static) -> Work {
+    Box::new(move |times| {
+        observe(times);
+        handle.run_upkeep();
+    })
+}
+
+impl Peer for Metrics {
+    fn name(&self) -> &'static str {
+        "metrics"
+    }
+
+    fn inc(&self) -> Option<Work> {
+        let counter = with_local_recorder(&recorder(), || counter!("bench_total"));
+        Some(work(move || black_box(&counter).increment(1)))
+    }
+
+    fn observe(&self) -> Option<Work> {
+        let recorder = recorder();
+        let histogram = with_local_recorder(&recorder, || histogram!("bench_size"));
+        Some(drained(recorder.handle(), move |times| {
+            for value in OBSERVATIONS.iter().cycle().take(times as usize) {
+                black_box(&histogram).record(*value);
+            }
+        }))
+    }
+
+    fn in_flight(&self) -> Option<Work> {
+        let gauge = with_local_recorder(&recorder(), || gauge!("bench_in_flight"));
+        Some(work(move || {
+            black_box(&gauge).increment(1);
+            black_box(&gauge).decrement(1);
+        }))
+    }
+
+    fn time_nothing(&self) -> Option<Work> {
+        let recorder = recorder();
+        let histogram = with_local_recorder(&recorder, || histogram!("bench_seconds"));
+        Some(drained(recorder.handle(), move |times| {
+            for _ in 0..times {
+                let start = Instant::now();
+                black_box(&histogram).record(start.elapsed());
+            }
+        }))
+    }
+
+    fn pairs(&self, _: usize) -> Option<Family<2>> {
+        Some(Arc::new(Counters(recorder())))
+    }
+
+    fn triples(&self, _: usize) -> Option<Family<3>> {
+        Some(Arc::new(Counters(recorder())))
+    }
+
+    fn histograms(&self, _: usize) -> Option<Family<2>> {
+        Some(Arc::new(Histograms(recorder())))
+    }
+}
+
+struct Counters(PrometheusRecorder);
+
+impl Series<2> for Counters {
+    fn update(&self, sets: &[Values<2>]) {
+        with_local_recorder(&self.0, || {
+            for &[route, status] in sets {
+                counter!("requests_total", "route" => route, "status" => status).increment(1);
+            }
+        });
+    }
+
+    fn scrape(&self, out: &mut String) {
+        *out = self.0.handle().render();
+    }
+}
+
+impl Series<3> for Counters {
+    fn update(&self, sets: &[Values<3>]) {
+        with_local_recorder(&self.0, || {
+            for &[route, status, tenant] in sets {
+                counter!("requests_total", "route" => route, "status" => status, "tenant" => tenant).increment(1);
+            }
+        });
+    }
+
+    fn scrape(&self, out: &mut String) {
+        *out = self.0.handle().render();
+    }
+}
+
+struct Histograms(PrometheusRecorder);
+
+impl Series<2> for Histograms {
+    fn update(&self, sets: &[Values<2>]) {
+        with_local_recorder(&self.0, || {
+            for (&[route, status], value) in sets.iter().zip(OBSERVATIONS.iter().cycle()) {
+                histogram!("request_seconds", "route" => route, "status" => status).record(*value);
+            }
+        });
+        self.0.handle().run_upkeep();
+    }
+
+    fn scrape(&self, out: &mut String) {
+        *out = self.0.handle().render();
+    }
+}

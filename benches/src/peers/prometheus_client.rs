@@ -1,0 +1,144 @@
+//! prometheus-client (prometheus/client_rust).
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family as Vec;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use crate::peer::{Family, Peer, Series, Values, Work, work, work_on};
+use crate::values::{BUCKETS, OBSERVATIONS};
+
+#[derive(Debug)]
+pub(super) struct PrometheusClient;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pair {
+    route: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Triple {
+    route: &'static str,
+    status: &'static str,
+    tenant: &'static str,
+}
+
+impl From<Values<2>> for Pair {
+    fn from([route, status]: Values<2>) -> Self {
+        Self { route, status }
+    }
+}
+
+impl From<Values<3>> for Triple {
+    fn from([route, status, tenant]: Values<3>) -> Self {
+        Self { route, status, tenant }
+    }
+}
+
+fn registry(metric: impl Metric) -> Registry {
+    let mut registry = Registry::default();
+    registry.register("requests", "A family.", metric);
+    registry
+}
+
+impl Peer for PrometheusClient {
+    fn name(&self) -> &'static str {
+        "prometheus-client"
+    }
+
+    fn inc(&self) -> Option<Work> {
+        let counter = Counter::<u64>::default();
+        Some(work(move || black_box(&counter).inc()))
+    }
+
+    fn inc_half(&self) -> Option<Work> {
+        let counter = Counter::<f64, AtomicU64>::default();
+        Some(work(move || black_box(&counter).inc_by(black_box(0.5))))
+    }
+
+    fn observe(&self) -> Option<Work> {
+        let histogram = Histogram::new(BUCKETS);
+        Some(work_on(&OBSERVATIONS, move |value| black_box(&histogram).observe(value)))
+    }
+
+    fn in_flight(&self) -> Option<Work> {
+        let gauge = Gauge::<i64>::default();
+        Some(work(move || {
+            black_box(&gauge).inc();
+            black_box(&gauge).dec();
+        }))
+    }
+
+    fn time_nothing(&self) -> Option<Work> {
+        let histogram = Histogram::new(BUCKETS);
+        Some(work(move || {
+            let start = Instant::now();
+            black_box(&histogram).observe(start.elapsed().as_secs_f64());
+        }))
+    }
+
+    fn pairs(&self, _: usize) -> Option<Family<2>> {
+        let vec = Vec::<Pair, Counter>::default();
+        Some(Arc::new(Counters { registry: registry(vec.clone()), vec }))
+    }
+
+    fn triples(&self, _: usize) -> Option<Family<3>> {
+        let vec = Vec::<Triple, Counter>::default();
+        Some(Arc::new(Counters { registry: registry(vec.clone()), vec }))
+    }
+
+    fn histograms(&self, _: usize) -> Option<Family<2>> {
+        let vec = Vec::<Pair, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        Some(Arc::new(Histograms { registry: registry(vec.clone()), vec }))
+    }
+}
+
+fn write(registry: &Registry, out: &mut String) {
+    out.clear();
+    text::encode(out, registry).expect("a string takes all");
+}
+
+struct Counters<L> {
+    registry: Registry,
+    vec: Vec<L, Counter>,
+}
+
+impl<L, const N: usize> Series<N> for Counters<L>
+where
+    L: From<Values<N>> + Clone + Eq + std::hash::Hash + Send + Sync,
+{
+    fn update(&self, sets: &[Values<N>]) {
+        for set in sets {
+            self.vec.get_or_create(&L::from(*set)).inc();
+        }
+    }
+
+    fn scrape(&self, out: &mut String) {
+        write(&self.registry, out);
+    }
+}
+
+struct Histograms {
+    registry: Registry,
+    vec: Vec<Pair, Histogram>,
+}
+
+impl Series<2> for Histograms {
+    fn update(&self, sets: &[Values<2>]) {
+        for (set, value) in sets.iter().zip(OBSERVATIONS.iter().cycle()) {
+            self.vec.get_or_create(&Pair::from(*set)).observe(*value);
+        }
+    }
+
+    fn scrape(&self, out: &mut String) {
+        write(&self.registry, out);
+    }
+}

@@ -1,0 +1,188 @@
+//! Contestants side by side: many short rounds, everyone in each round, so that what disturbs one disturbs all.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::peer::{Peer, Work};
+use crate::peers;
+
+/// What a contestant stands for in the ratios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// This library.
+    Ours,
+    /// Another library.
+    Peer,
+    /// What the hardware allows.
+    Limit,
+    /// Shown, but in no ratio.
+    Aside,
+}
+
+pub struct Contestant {
+    pub name: &'static str,
+    pub kind: Kind,
+    work: Arc<Work>,
+    /// Divides the time of one operation: series per scrape.
+    per: f64,
+}
+
+impl Contestant {
+    pub fn new(name: &'static str, kind: Kind, work: Work) -> Self {
+        Self { name, kind, work: Arc::new(work), per: 1.0 }
+    }
+
+    pub fn per(mut self, parts: usize) -> Self {
+        self.per = parts as f64;
+        self
+    }
+
+    /// Every library that has something to show.
+    pub fn libraries(mut show: impl FnMut(&dyn Peer) -> Option<Work>) -> Vec<Self> {
+        let kinds = std::iter::once(Kind::Ours).chain(std::iter::repeat(Kind::Peer));
+        let libraries = peers::ALL.into_iter().zip(kinds);
+        libraries.filter_map(|(peer, kind)| Some(Self::new(peer.name(), kind, show(peer)?))).collect()
+    }
+}
+
+/// Nanoseconds, or bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    pub median: f64,
+    pub min: f64,
+}
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub rounds: usize,
+    pub round: Duration,
+}
+
+/// Threads that wait for work.
+pub struct Crew {
+    hands: Vec<(Sender<Job>, JoinHandle<()>)>,
+    done: Receiver<(Instant, Instant)>,
+    cores: usize,
+}
+
+struct Job {
+    work: Arc<Work>,
+    times: u64,
+    start: Arc<Start>,
+}
+
+/// Lets threads begin together.
+struct Start {
+    barrier: Barrier,
+    awake: AtomicUsize,
+    threads: usize,
+    spin: bool,
+}
+
+impl Start {
+    fn wait(&self) {
+        self.barrier.wait();
+        // The barrier wakes one after the other; where each has a core, they can wait for the last one awake.
+        self.awake.fetch_add(1, Ordering::AcqRel);
+        while self.spin && self.awake.load(Ordering::Acquire) < self.threads {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+impl Crew {
+    pub fn new(threads: usize) -> Self {
+        let (report, done) = channel();
+        let hands = (0..threads).map(|_| {
+            let (sender, jobs) = channel::<Job>();
+            let report = report.clone();
+            let hand = thread::spawn(move || {
+                for job in jobs {
+                    job.start.wait();
+                    let started = Instant::now();
+                    (job.work)(job.times);
+                    let stopped = Instant::now();
+                    // Whoever goes on next may want the memory back.
+                    drop(job);
+                    if report.send((started, stopped)).is_err() {
+                        return;
+                    }
+                }
+            });
+            (sender, hand)
+        });
+        Self { hands: hands.collect(), done, cores: thread::available_parallelism().map_or(1, usize::from) }
+    }
+
+    /// How many threads of `threads` can run at a time.
+    fn at_a_time(&self, threads: usize) -> usize {
+        threads.min(self.cores)
+    }
+
+    /// The time that `threads` threads take for `times` operations each.
+    fn run(&self, work: &Arc<Work>, threads: usize, times: u64) -> Duration {
+        let start = Arc::new(Start {
+            barrier: Barrier::new(threads),
+            awake: AtomicUsize::new(0),
+            threads,
+            spin: threads <= self.cores,
+        });
+        for (sender, _) in &self.hands[..threads] {
+            let job = Job { work: Arc::clone(work), times, start: Arc::clone(&start) };
+            sender.send(job).expect("the threads of the crew wait for work");
+        }
+        let times: Vec<_> = self.done.iter().take(threads).collect();
+        let first = times.iter().map(|(started, _)| *started).min();
+        let last = times.iter().map(|(_, stopped)| *stopped).max();
+        first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+
+    /// How many operations make a round.
+    fn times(&self, work: &Arc<Work>, threads: usize, round: Duration) -> u64 {
+        let turns = threads as f64 / self.at_a_time(threads) as f64;
+        let goal = round.as_secs_f64() * turns;
+        let mut times = 1;
+        loop {
+            let took = self.run(work, threads, times).as_secs_f64();
+            if took >= goal / 4.0 {
+                return ((times as f64 * goal / took) as u64).max(1);
+            }
+            times *= if took < goal / 64.0 { 8 } else { 2 };
+        }
+    }
+
+    /// Nanoseconds of a core that each contestant takes for one operation.
+    pub fn race(&self, pace: Pace, threads: usize, contestants: &[Contestant]) -> Vec<Figure> {
+        let times: Vec<_> = contestants.iter().map(|c| self.times(&c.work, threads, pace.round)).collect();
+        let mut taken = vec![Vec::with_capacity(pace.rounds); contestants.len()];
+        for _ in 0..pace.rounds {
+            for ((contestant, times), taken) in contestants.iter().zip(&times).zip(&mut taken) {
+                let took = self.run(&contestant.work, threads, *times);
+                let operations = *times as f64 * contestant.per * threads as f64 / self.at_a_time(threads) as f64;
+                taken.push(took.as_secs_f64() * 1e9 / operations);
+            }
+        }
+        taken.into_iter().map(figure).collect()
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        for (sender, hand) in self.hands.drain(..) {
+            drop(sender);
+            // A thread that panicked has said so.
+            let _ = hand.join();
+        }
+    }
+}
+
+fn figure(mut taken: Vec<f64>) -> Figure {
+    taken.sort_by(f64::total_cmp);
+    let middle = taken.len() / 2;
+    let median = if taken.len() % 2 == 1 { taken[middle] } else { f64::midpoint(taken[middle - 1], taken[middle]) };
+    Figure { median, min: taken[0] }
+}

@@ -1,0 +1,92 @@
+//! The rows, by what they measure.
+
+mod counting;
+mod growth;
+mod lookup;
+mod scrape;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::peer::{Values, Work};
+use crate::race::{Contestant, Crew, Figure, Kind, Pace};
+
+/// What a group of rows is measured over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    Threads,
+    Series,
+}
+
+/// Rows that belong together.
+#[derive(Debug)]
+pub struct Group {
+    pub key: &'static str,
+    pub title: &'static str,
+    pub unit: &'static str,
+    pub axis: Axis,
+    pub cells: Vec<Cell>,
+}
+
+#[derive(Debug)]
+pub struct Cell {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Threads or series.
+    pub at: usize,
+    pub figure: Figure,
+}
+
+impl Group {
+    fn new(key: &'static str, title: &'static str, axis: Axis) -> Self {
+        Self { key, title, unit: "ns", axis, cells: Vec::new() }
+    }
+
+    fn add(&mut self, contestant: &Contestant, at: usize, figure: Figure) {
+        self.cells.push(Cell { name: contestant.name, kind: contestant.kind, at, figure });
+    }
+
+    /// The least of a kind.
+    pub fn best(&self, kind: Kind, at: usize) -> Option<&Cell> {
+        let cells = self.cells.iter().filter(|cell| cell.kind == kind && cell.at == at);
+        cells.min_by(|a, b| a.figure.median.total_cmp(&b.figure.median))
+    }
+}
+
+/// How thorough a run is.
+pub struct Run {
+    pub crew: Crew,
+    pub pace: Pace,
+    /// The most series of the growth rows.
+    pub most: usize,
+}
+
+impl Run {
+    fn race(&self, group: &mut Group, threads: &[usize], contestants: &[Contestant]) {
+        for &threads in threads {
+            let figures = self.crew.race(self.pace, threads, contestants);
+            for (contestant, figure) in contestants.iter().zip(figures) {
+                group.add(contestant, threads, figure);
+            }
+        }
+    }
+}
+
+type Rows = fn(&Run, &mut dyn FnMut(Group));
+
+/// All groups, in the order they are measured.
+pub const ALL: [Rows; 4] = [counting::rows, lookup::rows, scrape::rows, growth::rows];
+
+/// Work that goes through label sets in a given order; each thread and each round starts elsewhere.
+pub fn in_order<const N: usize>(order: Vec<Values<N>>, update: impl Fn(&[Values<N>]) + Send + Sync + 'static) -> Work {
+    let next = AtomicUsize::new(0);
+    Box::new(move |times| {
+        let mut at = next.fetch_add(order.len() * 5 / 13 + 1, Ordering::Relaxed) % order.len();
+        let mut left = times as usize;
+        while left > 0 {
+            let here = left.min(order.len() - at);
+            update(&order[at..at + here]);
+            left -= here;
+            at = 0;
+        }
+    })
+}
