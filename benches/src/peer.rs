@@ -27,7 +27,8 @@ pub fn work_on(values: &'static [f64], operation: impl Fn(f64) + Send + Sync + '
     })
 }
 
-/// The label values of a series. They live for ever, so a library whose keys own their values need not copy them.
+/// The label values of a series. To a library they are borrowed texts, as from a request: where its keys own their
+/// values, it has to copy them.
 pub type Values<const N: usize> = [&'static str; N];
 
 /// A family in a registry of its own.
@@ -84,6 +85,11 @@ pub trait Peer: Sync {
     fn pairs(&self, most: usize) -> Option<Family<2>> {
         let _ = most;
         None
+    }
+
+    /// Counters with two labels whose values are known to live for ever, so that keys may borrow them.
+    fn static_pairs(&self, most: usize) -> Option<Family<2>> {
+        self.pairs(most)
     }
 
     /// Counters with three labels, `route`, `status` and `tenant`.

@@ -21,7 +21,7 @@ impl Peer for Autometrics {
     }
 
     fn attribute(&self) -> Option<Work> {
-        Some(work(|| black_box(empty())))
+        Some(work(empty))
     }
 
     fn async_attribute(&self) -> Option<Work> {

@@ -19,29 +19,8 @@ use crate::values::{BUCKETS, OBSERVATIONS};
 #[derive(Debug)]
 pub(super) struct Fastmetrics;
 
-#[derive(Clone, PartialEq, Eq, Hash, LabelSet)]
-struct Pair {
-    route: &'static str,
-    status: &'static str,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, LabelSet)]
-struct Triple {
-    route: &'static str,
-    status: &'static str,
-    tenant: &'static str,
-}
-
-impl From<Values<2>> for Pair {
-    fn from([route, status]: Values<2>) -> Self {
-        Self { route, status }
-    }
-}
-
-impl From<Values<3>> for Triple {
-    fn from([route, status, tenant]: Values<3>) -> Self {
-        Self { route, status, tenant }
-    }
+keys! {
+    #[derive(Clone, PartialEq, Eq, Hash, LabelSet)]
 }
 
 impl Peer for Fastmetrics {
@@ -85,6 +64,11 @@ impl Peer for Fastmetrics {
         let mut registry = Registry::builder().build().ok()?;
         registry.register("requests", "Counters.", vec.clone()).ok()?;
         Some(Arc::new(Counters { registry, vec }))
+    }
+
+    fn static_pairs(&self, _: usize) -> Option<Family<2>> {
+        let vec = Vec::<StaticPair, Counter>::default();
+        Some(Arc::new(Counters { registry: Registry::builder().build().ok()?, vec }))
     }
 
     fn triples(&self, _: usize) -> Option<Family<3>> {

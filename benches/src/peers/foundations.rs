@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use foundations_metrics::{
-    EncodeMetric, Family as Vec, Gauge, GaugeGuard, Histogram, HistogramBuilder, NamedMetric, ThreadLocalCounter,
-    TimeHistogram, encode_to_text,
+    Counter, EncodeMetric, Family as Vec, Gauge, GaugeGuard, Histogram, HistogramBuilder, NamedMetric,
+    ThreadLocalCounter, TimeHistogram, encode_to_text,
 };
 use serde::Serialize;
 
@@ -16,36 +16,15 @@ use crate::values::{BUCKETS, OBSERVATIONS};
 #[derive(Debug)]
 pub(super) struct Foundations;
 
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
-struct Pair {
-    route: &'static str,
-    status: &'static str,
+keys! {
+    #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
-struct Triple {
-    route: &'static str,
-    status: &'static str,
-    tenant: &'static str,
-}
-
-impl From<Values<2>> for Pair {
-    fn from([route, status]: Values<2>) -> Self {
-        Self { route, status }
-    }
-}
-
-impl From<Values<3>> for Triple {
-    fn from([route, status, tenant]: Values<3>) -> Self {
-        Self { route, status, tenant }
-    }
-}
-
-fn counters<L: 'static>() -> Counters<L>
+fn counters<L>() -> Counters<L>
 where
-    L: Clone + Eq + Hash + Serialize + Send + Sync,
+    L: 'static + Clone + Eq + Hash + Serialize + Send + Sync,
 {
-    let vec = Vec::<L, ThreadLocalCounter>::default();
+    let vec = Vec::<L, Counter>::default();
     Counters { named: Box::new(NamedMetric::new("requests_total", "Counters.", vec.clone())), vec }
 }
 
@@ -83,6 +62,10 @@ impl Peer for Foundations {
         Some(Arc::new(counters::<Pair>()))
     }
 
+    fn static_pairs(&self, _: usize) -> Option<Family<2>> {
+        Some(Arc::new(counters::<StaticPair>()))
+    }
+
     fn triples(&self, _: usize) -> Option<Family<3>> {
         Some(Arc::new(counters::<Triple>()))
     }
@@ -98,7 +81,7 @@ impl Peer for Foundations {
 
 struct Counters<L> {
     named: Box<dyn EncodeMetric>,
-    vec: Vec<L, ThreadLocalCounter>,
+    vec: Vec<L, Counter>,
 }
 
 impl<L, const N: usize> Series<N> for Counters<L>

@@ -69,6 +69,10 @@ impl Peer for Metrics {
         Some(Arc::new(Counters(recorder())))
     }
 
+    fn static_pairs(&self, _: usize) -> Option<Family<2>> {
+        Some(Arc::new(StaticCounters(recorder())))
+    }
+
     fn triples(&self, _: usize) -> Option<Family<3>> {
         Some(Arc::new(Counters(recorder())))
     }
@@ -81,6 +85,23 @@ impl Peer for Metrics {
 struct Counters(PrometheusRecorder);
 
 impl Series<2> for Counters {
+    fn update(&self, sets: &[Values<2>]) {
+        with_local_recorder(&self.0, || {
+            for &[route, status] in sets {
+                let [route, status] = [route, status].map(str::to_owned);
+                counter!("requests_total", "route" => route, "status" => status).increment(1);
+            }
+        });
+    }
+
+    fn scrape(&self, out: &mut String) {
+        *out = self.0.handle().render();
+    }
+}
+
+struct StaticCounters(PrometheusRecorder);
+
+impl Series<2> for StaticCounters {
     fn update(&self, sets: &[Values<2>]) {
         with_local_recorder(&self.0, || {
             for &[route, status] in sets {
@@ -98,6 +119,7 @@ impl Series<3> for Counters {
     fn update(&self, sets: &[Values<3>]) {
         with_local_recorder(&self.0, || {
             for &[route, status, tenant] in sets {
+                let [route, status, tenant] = [route, status, tenant].map(str::to_owned);
                 counter!("requests_total", "route" => route, "status" => status, "tenant" => tenant).increment(1);
             }
         });
@@ -114,6 +136,7 @@ impl Series<2> for Histograms {
     fn update(&self, sets: &[Values<2>]) {
         with_local_recorder(&self.0, || {
             for (&[route, status], value) in sets.iter().zip(OBSERVATIONS.iter().cycle()) {
+                let [route, status] = [route, status].map(str::to_owned);
                 histogram!("request_seconds", "route" => route, "status" => status).record(*value);
             }
         });

@@ -1,5 +1,8 @@
 //! One file per library.
 
+#[macro_use]
+mod keys;
+
 mod autometrics;
 mod fastmetrics;
 mod foundations;

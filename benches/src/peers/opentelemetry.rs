@@ -1,4 +1,4 @@
-//! opentelemetry, with opentelemetry_sdk and opentelemetry-prometheus.
+//! opentelemetry, with `opentelemetry_sdk` and opentelemetry-prometheus.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -100,6 +100,11 @@ impl Peer for OpenTelemetry {
         Some(Arc::new(Counters { counter: setup.meter.u64_counter("requests").build(), setup }))
     }
 
+    fn static_pairs(&self, most: usize) -> Option<Family<2>> {
+        let setup = Setup::new(most)?;
+        Some(Arc::new(StaticCounters { counter: setup.meter.u64_counter("requests").build(), setup }))
+    }
+
     fn triples(&self, most: usize) -> Option<Family<3>> {
         let setup = Setup::new(most)?;
         Some(Arc::new(Counters { counter: setup.meter.u64_counter("requests").build(), setup }))
@@ -121,7 +126,7 @@ fn keep(setup: Setup, work: Work) -> Work {
 const LABELS: [&str; 3] = ["route", "status", "tenant"];
 
 fn attributes<const N: usize>(set: &Values<N>) -> [KeyValue; N] {
-    std::array::from_fn(|i| KeyValue::new(LABELS[i], set[i]))
+    std::array::from_fn(|i| KeyValue::new(LABELS[i], set[i].to_owned()))
 }
 
 struct Counters {
@@ -133,6 +138,23 @@ impl<const N: usize> Series<N> for Counters {
     fn update(&self, sets: &[Values<N>]) {
         for set in sets {
             self.counter.add(1, &attributes(set));
+        }
+    }
+
+    fn scrape(&self, out: &mut String) {
+        self.setup.scrape(out);
+    }
+}
+
+struct StaticCounters {
+    setup: Setup,
+    counter: Counter<u64>,
+}
+
+impl Series<2> for StaticCounters {
+    fn update(&self, sets: &[Values<2>]) {
+        for &[route, status] in sets {
+            self.counter.add(1, &[KeyValue::new("route", route), KeyValue::new("status", status)]);
         }
     }
 

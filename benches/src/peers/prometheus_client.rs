@@ -1,4 +1,4 @@
-//! prometheus-client (prometheus/client_rust).
+//! prometheus-client (`prometheus/client_rust`).
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,29 +18,8 @@ use crate::values::{BUCKETS, OBSERVATIONS};
 #[derive(Debug)]
 pub(super) struct PrometheusClient;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Pair {
-    route: &'static str,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Triple {
-    route: &'static str,
-    status: &'static str,
-    tenant: &'static str,
-}
-
-impl From<Values<2>> for Pair {
-    fn from([route, status]: Values<2>) -> Self {
-        Self { route, status }
-    }
-}
-
-impl From<Values<3>> for Triple {
-    fn from([route, status, tenant]: Values<3>) -> Self {
-        Self { route, status, tenant }
-    }
+keys! {
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 }
 
 fn registry(metric: impl Metric) -> Registry {
@@ -87,6 +66,11 @@ impl Peer for PrometheusClient {
 
     fn pairs(&self, _: usize) -> Option<Family<2>> {
         let vec = Vec::<Pair, Counter>::default();
+        Some(Arc::new(Counters { registry: registry(vec.clone()), vec }))
+    }
+
+    fn static_pairs(&self, _: usize) -> Option<Family<2>> {
+        let vec = Vec::<StaticPair, Counter>::default();
         Some(Arc::new(Counters { registry: registry(vec.clone()), vec }))
     }
 

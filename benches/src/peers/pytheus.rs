@@ -69,7 +69,7 @@ fn empty_stacked() {}
 async fn empty_stacked_async() {}
 
 pub(super) fn stacked() -> Work {
-    work(|| black_box(empty_stacked()))
+    work(empty_stacked)
 }
 
 pub(super) fn stacked_async() -> Work {
@@ -116,7 +116,7 @@ impl Peer for Pytheus {
     }
 
     fn attribute(&self) -> Option<Work> {
-        Some(work(|| black_box(empty())))
+        Some(work(empty))
     }
 
     fn async_attribute(&self) -> Option<Work> {

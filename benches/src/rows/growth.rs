@@ -1,7 +1,7 @@
 //! How cost grows with the number of series: memory, look-ups, scrapes. One library after the other, since a million
 //! series of everyone would not fit in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use super::lookup::lookup;
@@ -34,7 +34,9 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
             measure(&mut further, told_by_another_thread(&family, &sets));
             let race = |group: &mut Group, contestant: Contestant| {
                 let figures = run.crew.race(pace, 1, std::slice::from_ref(&contestant));
-                figures.into_iter().for_each(|figure| group.add(&contestant, size, figure));
+                for figure in figures {
+                    group.add(&contestant, size, figure);
+                }
             };
             race(&mut lookups, Contestant::new(peer.name(), kind, lookup(Arc::clone(&family), &sets, sets.clone())));
             race(&mut scrapes, Contestant::new(peer.name(), kind, scrape(family, &sets)).per(size));
@@ -64,15 +66,17 @@ fn per_series(bytes: isize, size: usize) -> Figure {
 
 fn told_by_another_thread(family: &Family<2>, sets: &[Values<2>]) -> isize {
     // Started before the count begins, ended after: what a thread takes for itself is not counted.
-    let (begin, begun) = std::sync::mpsc::channel::<()>();
-    let (tell, told) = std::sync::mpsc::channel();
+    let [begin, end] = [(); 2].map(|()| Barrier::new(2));
     thread::scope(|scope| {
-        scope.spawn(move || {
-            if begun.recv().is_ok() {
-                family.update(sets);
-                let _ = tell.send(());
-            }
+        scope.spawn(|| {
+            begin.wait();
+            family.update(sets);
+            end.wait();
         });
-        bytes_of(|| begin.send(()).and_then(|()| Ok(told.recv()))).1
+        bytes_of(|| {
+            begin.wait();
+            end.wait();
+        })
+        .1
     })
 }

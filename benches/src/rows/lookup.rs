@@ -11,18 +11,25 @@ const FEW: usize = 20;
 const MANY: usize = 20_000;
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
-    let mut group = Group::new("lookup_20", "look-up of 2 labels + inc, 20 series", Axis::Threads);
+    let mut group = Group::new("lookup_20", "look-up of 2 &str labels + inc, 20 series", Axis::Threads);
     let sets = pairs(FEW);
     let mut random = Random(7);
     let order: Vec<_> = (0..1024).map(|_| sets[random.below(FEW as u64) as usize]).collect();
     let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.pairs(FEW)?, &sets, order.clone())));
-    contestants.push(limits::lookup(&sets, order));
+    contestants.push(limits::lookup(&sets, order.clone()));
     contestants.push(Contestant::new("pytheus, labels as enums", Kind::Aside, CLOSED_LABELS()));
     run.race(&mut group, &[1, 2, 4, 8], &contestants);
     done(group);
     drop(contestants);
 
-    let mut group = Group::new("lookup_20000", "look-up of 3 labels + inc, 20,000 series", Axis::Threads);
+    let mut group = Group::new("lookup_20_static", "the same, for peers with keys of &'static str", Axis::Threads);
+    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.static_pairs(FEW)?, &sets, order.clone())));
+    contestants.push(limits::lookup(&sets, order));
+    run.race(&mut group, &[1, 2], &contestants);
+    done(group);
+    drop(contestants);
+
+    let mut group = Group::new("lookup_20000", "look-up of 3 &str labels + inc, 20,000 series", Axis::Threads);
     let sets = triples(MANY);
     let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.triples(MANY)?, &sets, sets.clone())));
     contestants.push(limits::lookup(&sets, sets.clone()));
