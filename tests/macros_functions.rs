@@ -154,3 +154,34 @@ fn returned_futures_are_counted_when_they_end() {
     assert_eq!(block_on(future), 3);
     assert_eq!(value("opaque_seconds_count", &[]), Some(1.0));
 }
+
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// An alias of a boxed future.
+#[counter(name = "later_total", labels(outcome), future = boxed)]
+fn later(fails: bool) -> Later<Result<(), ()>> {
+    Box::pin(async move { if fails { Err(()) } else { Ok(()) } })
+}
+
+/// A future that is counted when it is made.
+#[counter(name = "made_total", labels(outcome), future = made)]
+fn made() -> impl Future<Output = ()> {
+    async {}
+}
+
+#[test]
+fn an_alias_of_a_boxed_future_is_counted_to_its_end() {
+    let count = |outcome| value("later_total", &[("outcome", outcome)]);
+    let future = later(true);
+    assert_eq!(count("error"), Some(0.0), "not polled yet");
+    assert_eq!(block_on(future), Err(()));
+    assert_eq!(count("error"), Some(1.0));
+    assert_eq!(block_on(later(false)), Ok(()));
+    assert_eq!(count("ok"), Some(1.0));
+}
+
+#[test]
+fn a_future_that_is_counted_when_it_is_made_need_not_be_polled() {
+    drop(made());
+    assert_eq!(value("made_total", &[("outcome", "ok")]), Some(1.0));
+}

@@ -19,6 +19,8 @@ pub(crate) struct Args {
     pub(crate) options: Options,
     pub(crate) labels: Arg<Vec<Label>>,
     pub(crate) on: Arg<On>,
+    /// What the returned value is, where its type doesn't say so.
+    pub(crate) future: Arg<Returned>,
     /// What a gauge does.
     pub(crate) flags: Vec<Ident>,
 }
@@ -31,6 +33,15 @@ pub(crate) enum On {
     Pattern(Pat),
 }
 
+/// What a function returns whose type doesn't show that it is a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returned {
+    /// A boxed future: the call lasts until it ends.
+    Boxed,
+    /// A value like any other: the call ends when it is made.
+    Made,
+}
+
 /// The words that `on` knows.
 const WORDS: [&str; 5] = ["call", "ok", "error", "panicked", "cancelled"];
 
@@ -39,7 +50,8 @@ pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current
 
 /// The options that an attribute of this kind has.
 fn known(kind: Kind) -> Vec<&'static str> {
-    let mut known = vec!["name", "help", "labels", "on", "unit", "namespace", "limit", "zeros", "registry", "crate"];
+    let mut known =
+        vec!["name", "help", "labels", "on", "unit", "namespace", "limit", "zeros", "registry", "future", "crate"];
     match kind {
         Kind::Histogram => known.push("buckets"),
         Kind::Gauge => {
@@ -119,6 +131,7 @@ impl Args {
         match text.as_str() {
             "crate" => fill(&mut self.krate, key, input, read_path),
             "on" => fill(&mut self.on, key, input, On::parse),
+            "future" => fill(&mut self.future, key, input, Returned::parse),
             "labels" => Err(syn::Error::new(key.span(), "labels stand in parentheses: `labels(queue = job.queue())`")),
             _ if FLAGS.contains(&text.as_str()) => {
                 Err(syn::Error::new(key.span(), format!("`{key}` is a word of its own, without a value")))
@@ -156,6 +169,21 @@ fn unknown(kind: Kind, key: &Ident) -> syn::Error {
     let attribute = kind.name().to_lowercase();
     let help = suggest(&key.to_string(), &known(kind));
     syn::Error::new(key.span(), format!("`#[{attribute}]` has no option `{key}`: {help}"))
+}
+
+impl Returned {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let place = input.span();
+        match input.parse::<Ident>() {
+            Ok(word) if word == "boxed" => Ok(Self::Boxed),
+            Ok(word) if word == "made" => Ok(Self::Made),
+            _ => Err(syn::Error::new(
+                place,
+                "expected `boxed`, for a call that lasts until the boxed future ends, or `made`, for one that ends when \
+                 it is made",
+            )),
+        }
+    }
 }
 
 impl On {

@@ -2,21 +2,26 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{Expr, Ident, LitStr};
+use syn::{Expr, Ident, LitStr, ReturnType};
 
-use crate::args::{self, Args, FLAGS};
+use crate::args::{self, Args, FLAGS, Returned};
 use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::declaration::Static;
 use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
-use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
+use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, door};
+use crate::expand::quote_mixed;
 use crate::function::{Function, Shape, find_ret, find_word};
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
+use crate::reserved::setter;
+use crate::returned::opaque_future;
 
 /// Checks an attribute against its function.
 pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
     let args_are_sound = errors.is_empty();
-    let shape = function.shape();
+    let returned = args.future.as_ref().map(|future| future.value);
+    let shape = function.shape(returned);
+    check_future(&args, &function, errors);
     let krate = args.krate.as_ref().map_or_else(default_crate, |krate| krate.value.to_token_stream());
     if let Some(constness) = &function.sig.constness {
         errors.at(constness, "a `const fn` can't count: it may run while the program is compiled");
@@ -36,9 +41,11 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         if args_are_sound {
             require(kind, &args.options, &function, errors);
         }
-        declared(kind, &krate, args.options, args.labels, &function, effect, errors)
+        declared(kind, args.options, args.labels, &function, effect, errors)
     };
-    let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on };
+    let hides_no_future = returned.is_none() && matches!(shape, Shape::Plain);
+    let guarded = hides_no_future.then(|| function.may_return_future()).flatten();
+    let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on, guarded };
     errors.is_empty().then_some(instrument)
 }
 
@@ -96,6 +103,30 @@ fn check_on(args: &Args, effect: Option<Effect>, function: &Function, shape: &Sh
     }
 }
 
+/// `future` says what the return type doesn't.
+fn check_future(args: &Args, function: &Function, errors: &mut Errors) {
+    let returned = match &function.sig.output {
+        ReturnType::Type(_, ty) => Some(ty),
+        ReturnType::Default => None,
+    };
+    let Some(Keyed { key, value }) = &args.future else {
+        if let Some(hidden) = returned.filter(|_| function.future().is_none()).and_then(|ty| opaque_future(ty)) {
+            let message = "this call ends when the future is made, not when the future ends: say `future = made` if \
+                           that is meant";
+            errors.at(hidden, message);
+        }
+        return;
+    };
+    let name = &function.sig.ident;
+    if function.sig.asyncness.is_some() {
+        errors.at(key, format!("`{name}` is async, and its calls last until it ends: leave `future` out"));
+    } else if returned.is_none() {
+        errors.at(key, format!("`{name}` returns no future: leave `future` out"));
+    } else if *value == Returned::Boxed && function.future().is_some_and(|(_, boxed)| !boxed) {
+        errors.at(key, "its type shows this future, which isn't boxed: leave `future` out");
+    }
+}
+
 fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec<Label>>>, errors: &mut Errors) {
     for key in options.keys() {
         errors.at(key, format!("an existing metric was declared with its `{key}`: leave it out here"));
@@ -125,7 +156,6 @@ fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Erro
 /// The metric that an attribute declares, and its label values.
 fn declared(
     kind: Kind,
-    krate: &TokenStream,
     options: Options,
     labels: Option<Keyed<Vec<Label>>>,
     function: &Function,
@@ -148,7 +178,7 @@ fn declared(
         specs.push(DeclaredLabel { name: label.name, text, values, default: None });
     }
     specs.sort_by(|a, b| a.text.cmp(&b.text));
-    let mut metric = metric(kind, krate.clone(), options, help?, specs, errors)?;
+    let mut metric = metric(kind, door(), options, help?, specs, errors)?;
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
         // The share of a process that is killed should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
@@ -227,7 +257,7 @@ fn literal(text: LitStr) -> Expr {
 
 fn metric(
     kind: Kind,
-    krate: TokenStream,
+    private: TokenStream,
     options: Options,
     help: Expr,
     labels: Vec<DeclaredLabel>,
@@ -242,7 +272,7 @@ fn metric(
         errors.at(&mode.key, format!("a {kind} has no `mode`, only a gauge does"));
     }
     Some(Metric {
-        krate,
+        private,
         kind,
         states: None,
         name: options.name?.value,
@@ -265,6 +295,7 @@ fn metric(
 /// further mistakes.
 pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors: &mut Errors) -> Static {
     let Declaration { attrs, vis, ident, kind, states, options, labels, errors: mut own } = declaration;
+    let private = quote_mixed!(#krate::__private);
     let help = help(&options, &attrs);
     if help.is_none() {
         own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
@@ -275,9 +306,9 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
     let specs = || labels.iter().map(declared_label).collect();
     let placeholder = || literal(LitStr::new("pytheus_placeholder_info", Span::mixed_site()));
     let help = help.unwrap_or_else(placeholder);
-    let metric = metric(kind, krate.clone(), options, help, specs(), &mut own).filter(|_| own.is_empty());
+    let metric = metric(kind, private.clone(), options, help, specs(), &mut own).filter(|_| own.is_empty());
     let mut metric = metric.unwrap_or_else(|| Metric {
-        krate: krate.clone(),
+        private,
         kind,
         states: None,
         name: placeholder(),
@@ -305,58 +336,4 @@ fn declared_label(label: &Label) -> DeclaredLabel {
         values: label.ty.clone().map_or(Values::Open, Values::typed),
         default: label.value.clone(),
     }
-}
-
-/// The methods that the handle of every metric has.
-const METHODS: [&str; 12] =
-    ["new", "with", "family", "child", "labels", "partial", "remove", "retain", "clear", "collector", "clone", "deref"];
-
-/// The methods of this kind of metric.
-fn methods(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Counter => &[
-            "inc",
-            "inc_by",
-            "get",
-            "count_errors",
-            "count_errors_if",
-            "count_errors_future",
-            "count_errors_future_if",
-        ],
-        Kind::Gauge => &[
-            "inc",
-            "inc_by",
-            "dec",
-            "dec_by",
-            "set",
-            "set_to_current_time",
-            "track_inprogress",
-            "track_inprogress_fn",
-            "track_inprogress_future",
-            "time",
-            "time_fn",
-            "time_future",
-            "read_with",
-            "get",
-        ],
-        Kind::Histogram | Kind::Summary => {
-            &["observe", "observe_duration", "time", "time_fn", "time_future", "count", "sum"]
-        }
-        Kind::Info => &["set", "is_set"],
-        Kind::StateSet => &["set", "enable", "disable", "is_enabled"],
-    }
-}
-
-/// The method that gives a label its value: `label_time` where `time` is one of the handle's own.
-fn setter(kind: Kind, label: &Label, all: &[Label]) -> Ident {
-    let text = label.text();
-    let span = label.name.span();
-    if !METHODS.contains(&&*text) && !methods(kind).contains(&&*text) {
-        return Ident::new_raw(&text, span);
-    }
-    let mut name = format!("label_{text}");
-    while all.iter().any(|other| other.text() == name) {
-        name.insert(0, '_');
-    }
-    Ident::new(&name, span)
 }

@@ -4,7 +4,8 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, Result, ReturnType, Signature, Token, Type, Visibility, braced};
 
-use crate::returned::future_output;
+use crate::args::Returned;
+use crate::returned::{future_output, may_be_future};
 
 /// A function.
 pub(crate) struct Function {
@@ -70,11 +71,15 @@ impl Function {
     }
 
     /// When its work is done.
-    pub(crate) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self, returned: Option<Returned>) -> Shape {
         if self.sig.asyncness.is_some() {
             return Shape::Async;
         }
-        let Some((_, boxed)) = self.future() else { return Shape::Plain };
+        let boxed = match (returned, self.future()) {
+            (Some(Returned::Made), _) | (None, None) => return Shape::Plain,
+            (Some(Returned::Boxed), None) => return Shape::Future { boxed: true },
+            (_, Some((_, boxed))) => boxed,
+        };
         match Boxed::read(&self.body) {
             Some(parts) if boxed => Shape::Boxed(parts),
             _ => Shape::Future { boxed },
@@ -90,7 +95,16 @@ impl Function {
         }
     }
 
-    fn future(&self) -> Option<(Type, bool)> {
+    /// Its return type, where that may be a future whose name doesn't say so.
+    pub(crate) fn may_return_future(&self) -> Option<Type> {
+        match &self.sig.output {
+            ReturnType::Type(_, ty) if may_be_future(ty) => Some((**ty).clone()),
+            _ => None,
+        }
+    }
+
+    /// What the future that it returns ends with, and whether it is boxed.
+    pub(crate) fn future(&self) -> Option<(Type, bool)> {
         match &self.sig.output {
             ReturnType::Type(_, ty) => future_output(ty),
             ReturnType::Default => None,

@@ -18,16 +18,21 @@ mod fallback;
 mod function;
 mod label_value;
 mod options;
+mod reserved;
 mod returned;
 
 /// Counts the calls of a function, a method, or an async function.
 ///
 /// The function stays as it is: signature, errors and lints. An async function, and one that returns a future, is a
-/// call from the first poll to the end.
+/// call from the first poll to the end. A future is known by its type as it is written: `impl Future<Output = T>`,
+/// `Pin<Box<dyn Future<Output = T>>>`, `BoxFuture<'_, T>` or `LocalBoxFuture<'_, T>`, with further bounds or without.
+/// A future under another name does not compile until `future` says what it is: `future = boxed` for an alias of a
+/// boxed one, `future = made` for a call that ends when the future is made, as it does for any other value. Streams
+/// are such values: a call ends when the stream is made.
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
@@ -37,12 +42,16 @@ mod returned;
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
 /// | `zeros = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
+/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 ///
 /// A label is `name = expr`, `name: Type = expr`, `name` alone for the argument of that name, or `outcome`, which is
 /// `ok`, `error`, `panicked` or `cancelled`. An expression sees the arguments and moves none of them; one that uses
 /// `ret` sees a reference to the returned value instead, and is empty when there is none. A type with a closed set of
 /// values, such as an enum that derives `LabelValue`, exposes them all at zero.
+///
+/// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
+/// `extern crate prom as pytheus;` in the root of the crate says so once.
 ///
 /// With `outcome`, `ret` or `on`, the body of a plain function runs in a closure: `#[track_caller]` then ends at this
 /// function, and a closure that is returned as `impl Fn` needs the types of its arguments. Under `async_trait`, an
@@ -106,7 +115,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
@@ -117,7 +126,8 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
 /// | `zeros = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
+/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 ///
 /// Labels are those of [`macro@counter`]. A call in progress has no outcome yet, so `track_inprogress` takes neither
 /// `on` nor labels of the outcome or the returned value.
@@ -167,7 +177,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
@@ -178,7 +188,8 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
 /// | `zeros = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
+/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 ///
 /// Labels are those of [`macro@counter`].
 ///
@@ -228,7 +239,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
@@ -238,7 +249,8 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
 /// | `zeros = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
+/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 ///
 /// Labels are those of [`macro@counter`].
 ///
@@ -293,7 +305,7 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
 /// | on | option | meaning |
 /// |---|---|---|
 /// | the enum | `rename_all = ".."` | `snake_case`, `lowercase`, `UPPERCASE`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase` or `PascalCase` |
-/// | the enum | `crate = path` | the way to `pytheus`, for a crate that re-exports it |
+/// | the enum | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 /// | a variant | `rename = ".."` | its value |
 ///
 /// ```

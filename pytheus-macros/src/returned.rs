@@ -1,7 +1,10 @@
 //! What a return type tells: whether it is a future, of what, and which parts of it can't be named.
 
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, PathArguments, Token, Type, TypeInfer, TypeParamBound, TypePath};
+
+use crate::function::find_word;
 
 /// What a future of this type ends with, and whether it is boxed; `None` when it is no future that can be recognised.
 pub(crate) fn future_output(ty: &Type) -> Option<(Type, bool)> {
@@ -55,6 +58,52 @@ fn bounds_output(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type>
         })
     })
 }
+
+/// The `impl Future` inside a type.
+pub(crate) fn opaque_future(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::ImplTrait(opaque) => opaque
+            .bounds
+            .iter()
+            .any(|bound| {
+                let TypeParamBound::Trait(bound) = bound else { return false };
+                bound.path.segments.last().is_some_and(|last| last.ident == "Future")
+            })
+            .then_some(ty),
+        Type::Array(array) => opaque_future(&array.elem),
+        Type::Group(group) => opaque_future(&group.elem),
+        Type::Paren(paren) => opaque_future(&paren.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(opaque_future),
+        Type::Path(path) => path.path.segments.iter().find_map(|segment| match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => opaque_future(ty),
+                _ => None,
+            }),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether the type may be a future under a name that doesn't say so: any path but that of a well-known type.
+pub(crate) fn may_be_future(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => may_be_future(&group.elem),
+        Type::Paren(paren) => may_be_future(&paren.elem),
+        Type::Path(path) => {
+            let plain = |name: &syn::Ident| KNOWN.contains(&name.to_string().as_str());
+            let known = path.qself.is_none() && path.path.segments.last().is_some_and(|last| plain(&last.ident));
+            !known && find_word(ty.to_token_stream(), &|word| word == "impl").is_none()
+        }
+        _ => false,
+    }
+}
+
+/// Types that are no future.
+const KNOWN: [&str; 24] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+    "usize", "String", "Option", "Result", "Vec", "HashMap", "BTreeMap", "Duration", "Instant",
+];
 
 /// The type with `_` in place of each `impl Trait`, which a closure's signature can't name.
 pub(crate) fn without_opaque(ty: &Type) -> Type {

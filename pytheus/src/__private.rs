@@ -9,6 +9,7 @@ pub use pytheus_macros::metric;
 
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::labels::{LabelSpec, LabelValue};
+pub use crate::metrics;
 pub use crate::metrics::{
     Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,
     SetDuration, SetTimestamp, Unset, exponential_buckets, linear_buckets, watch, watched,
@@ -30,6 +31,44 @@ pub use crate::__submit as submit;
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
+
+/// What a function returns: its `WHAT` is [`AFuture`] or [`AValue`], without a bound on the type.
+#[derive(Debug)]
+pub struct Returns<T>(std::marker::PhantomData<T>);
+
+#[derive(Debug)]
+pub struct AFuture;
+
+#[derive(Debug)]
+pub struct AValue;
+
+impl<F: Future> Returns<F> {
+    pub const WHAT: AFuture = AFuture;
+}
+
+/// Gives `WHAT` to every type: one of the type's own comes before that of a trait.
+pub trait NoFuture {
+    const WHAT: AValue = AValue;
+}
+
+impl<T> NoFuture for Returns<T> {}
+
+/// What is counted when the function returns.
+#[diagnostic::on_unimplemented(
+    message = "the end of this future would be missed: its type doesn't say that it is one",
+    label = "this type is a future",
+    note = "for an alias of `Pin<Box<dyn Future<..>>>`, add `future = boxed` to the attribute: a call lasts until the \
+            future ends",
+    note = "for any other, add `future = made`: a call ends when the future is made; or return `impl Future<..>`, or \
+            make the function async"
+)]
+pub trait CountedWhenReturned {}
+
+impl CountedWhenReturned for AValue {}
+
+/// Compiles for what is no future.
+#[inline]
+pub fn is_no_future<W: CountedWhenReturned>(_: W) {}
 
 /// What generated code needs of the type of a label: the one place where the type must be a [`LabelValue`], so that a
 /// type that is none is one error.

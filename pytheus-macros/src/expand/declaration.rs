@@ -25,10 +25,13 @@ impl Static {
             return self.expand_labelled();
         }
         let ty = metric.ty();
+        let private = &metric.private;
         let statics = metric.statics(Some(&TokenStream::new()));
         quote_mixed! {
             #(#attrs)*
             #vis static #ident: #ty = {
+                use #private as __pytheus;
+
                 #statics
                 <#ty>::declared(&__PYTHEUS_DECLARED)
             };
@@ -37,7 +40,7 @@ impl Static {
 
     fn expand_labelled(&self) -> TokenStream {
         let Self { attrs, vis, ident, metric, .. } = self;
-        let private = metric.private();
+        let private = &metric.private;
         let statics = metric.statics(None);
         let start = nest(metric.labels.iter().map(|label| {
             let state = if label.default.is_some() { quote_mixed!(Defaulted) } else { quote_mixed!(Unset::new()) };
@@ -54,6 +57,8 @@ impl Static {
             #setters
             #(#attrs)*
             #vis static #ident: #ident = {
+                use #private as __pytheus;
+
                 #statics
                 #ident { labelled: #private::Labelled::new(&__PYTHEUS_DECLARED, #start) }
             };
@@ -79,7 +84,7 @@ impl Static {
     /// The type of the metric: one parameter per label says whether it has a value.
     fn handle(&self) -> TokenStream {
         let Self { vis, ident, metric, .. } = self;
-        let private = metric.private();
+        let private = &metric.private;
         let ty = metric.ty();
         let cfgs = cfgs(&self.attrs);
         let module = self.module();
@@ -103,7 +108,7 @@ impl Static {
 
     fn impls(&self) -> TokenStream {
         let Self { ident, metric, .. } = self;
-        let private = metric.private();
+        let private = &metric.private;
         let ty = metric.ty();
         let cfgs: Vec<_> = cfgs(&self.attrs).collect();
         let states = self.states();
@@ -164,7 +169,7 @@ impl Static {
 
     fn setter(&self, place: usize, label: &DeclaredLabel, name: &Ident) -> TokenStream {
         let ident = &self.ident;
-        let private = self.metric.private();
+        let private = &self.metric.private;
         let docs = format!("The same with a value for the label `{}`.", label.text);
         let (generics, value, kept, keep) = if let Values::Typed(ty) = &label.values {
             // Its text is kept in its place, so that the type need not be `Clone`.

@@ -10,8 +10,8 @@ use crate::options::{Buckets, Kind, Registry};
 
 /// A metric to declare.
 pub(crate) struct Metric {
-    /// The way to `pytheus`.
-    pub(crate) krate: TokenStream,
+    /// The way to the hidden door of `pytheus`.
+    pub(crate) private: TokenStream,
     pub(crate) kind: Kind,
     /// The enum of a state set.
     pub(crate) states: Option<Type>,
@@ -54,20 +54,14 @@ impl Values {
 }
 
 impl Metric {
-    /// The hidden door.
-    pub(crate) fn private(&self) -> TokenStream {
-        let krate = &self.krate;
-        quote_mixed!(#krate::__private)
-    }
-
     /// The type of the metric.
     pub(crate) fn ty(&self) -> TokenStream {
-        metric_type(&self.krate, self.kind, self.states.as_ref())
+        metric_type(&self.private, self.kind, self.states.as_ref())
     }
 
     /// The statics; the label values of the metric's own series when they are all literals.
     pub(crate) fn statics(&self, own: Option<&TokenStream>) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         let ty = self.ty();
         let arguments = self.arguments();
         let labels = self.labels();
@@ -85,8 +79,6 @@ impl Metric {
         let submit = (!matches!(self.registry, Some(Registry::Nowhere)))
             .then(|| quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);));
         quote_mixed! {
-            use #private as __pytheus;
-
             #arguments
             static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
             static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
@@ -97,7 +89,7 @@ impl Metric {
     }
 
     fn declare(&self) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         let kind = self.kind.ident(Span::mixed_site());
         let help = &self.help;
         let unit = present(self.unit.as_ref().map(|_| quote_mixed!(__PYTHEUS_UNIT)));
@@ -176,7 +168,7 @@ impl Metric {
     }
 
     fn full_name(&self) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         let text = quote_mixed!(&'static ::core::primitive::str);
         let name = &self.name;
         let Some(namespace) = &self.namespace else {
@@ -216,7 +208,7 @@ impl Metric {
     }
 
     fn labels(&self) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         let labels = self.labels.iter().map(|label| {
             let text = &label.text;
             let values = self.values(label);
@@ -237,7 +229,7 @@ impl Metric {
 
     /// The constants that know the types of the typed labels.
     pub(crate) fn types(&self) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         let types = self.labels.iter().filter_map(|label| {
             let Values::Typed(ty) = &label.values else { return None };
             let name = type_constant(&label.text);
@@ -251,7 +243,7 @@ impl Metric {
 
     /// The closed set of a label.
     fn values(&self, label: &DeclaredLabel) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         match &label.values {
             Values::Open => quote_mixed!(::core::option::Option::None),
             Values::Typed(_) => {
@@ -264,7 +256,7 @@ impl Metric {
 
     /// A function that gives the default.
     fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
-        let private = self.private();
+        let private = &self.private;
         match (&label.values, default) {
             (Values::Typed(_), _) => {
                 let typed = self.typed(label);
@@ -308,8 +300,8 @@ fn bounds(buckets: &Buckets) -> (TokenStream, Span) {
 }
 
 /// The type of a metric of this kind.
-pub(crate) fn metric_type(krate: &TokenStream, kind: Kind, states: Option<&Type>) -> TokenStream {
+pub(crate) fn metric_type(private: &TokenStream, kind: Kind, states: Option<&Type>) -> TokenStream {
     let name = kind.ident(Span::mixed_site());
     let argument = states.map(|states| quote_mixed!(<#states>));
-    quote_mixed!(#krate::metrics::#name #argument)
+    quote_mixed!(#private::metrics::#name #argument)
 }

@@ -20,6 +20,8 @@ pub(crate) struct Instrument {
     pub(crate) source: Source,
     pub(crate) effect: Effect,
     pub(crate) on: On,
+    /// A return type that must not turn out to be a future.
+    pub(crate) guarded: Option<Type>,
 }
 
 /// What is counted in.
@@ -76,25 +78,26 @@ impl Instrument {
     /// The function with the metric around its body.
     pub(crate) fn expand(&self) -> TokenStream {
         let Function { attrs, vis, defaultness, sig, inner, .. } = &self.function;
+        let krate = &self.krate;
         let statics = self.statics();
+        let check = self.guarded.as_ref().map(refuse_future);
         let body = self.body(&self.steps());
         quote_mixed! {
             #(#attrs)*
             #vis #defaultness #sig {
                 #(#inner)*
+                // The one path to the crate, so that it is one error where that is not found.
+                use #krate::__private as __pytheus;
+
                 #statics
+                #check
                 #body
             }
         }
     }
 
-    pub(super) fn private(&self) -> TokenStream {
-        let krate = &self.krate;
-        quote_mixed!(#krate::__private)
-    }
-
     pub(super) fn ty(&self) -> TokenStream {
-        metric_type(&self.krate, self.kind, None)
+        metric_type(&door(), self.kind, None)
     }
 
     fn statics(&self) -> TokenStream {
@@ -107,7 +110,7 @@ impl Instrument {
     }
 
     fn body(&self, steps: &Steps) -> TokenStream {
-        let private = self.private();
+        let private = door();
         let Steps { before, begin, held, end } = steps;
         let held_until = if end.is_some() { quote_mixed!(call) } else { quote_mixed!(_) };
         let body = &self.function.body;
@@ -181,7 +184,7 @@ impl Instrument {
     }
 
     fn watched(&self, begin: &TokenStream, end: &TokenStream, future: &TokenStream) -> TokenStream {
-        let private = self.private();
+        let private = door();
         let work = self.followed(&quote_mixed!(#private::watch(&mut call, #future).await), end);
         quote_mixed!(#begin #work)
     }
@@ -231,6 +234,21 @@ impl Instrument {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What leads to the runtime inside a function: the name under which an attribute imports it.
+pub(crate) fn door() -> TokenStream {
+    quote_mixed!(__pytheus)
+}
+
+/// Does not compile when the type is a future, whose end the attribute would miss.
+fn refuse_future(ty: &Type) -> TokenStream {
+    quote_spanned! {at(ty)=>
+        {
+            use __pytheus::NoFuture as _;
+            __pytheus::is_no_future(__pytheus::Returns::<#ty>::WHAT);
         }
     }
 }

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Expr, Ident};
 
 use super::descriptor::type_constant;
-use super::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source};
+use super::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, door};
 use super::{at, quote_mixed, reference};
 use crate::function::Shape;
 
@@ -64,7 +64,7 @@ impl Instrument {
     }
 
     fn full_steps(&self) -> Steps {
-        let private = self.private();
+        let private = door();
         let (before, resolve, late) = self.resolve();
         let effect = match self.effect {
             Effect::Count => quote_mixed!(#private::Count),
@@ -112,7 +112,7 @@ impl Instrument {
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
     fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
-        let private = self.private();
+        let private = door();
         let cow = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
         let ty = self.ty();
         let labels = match &self.source {

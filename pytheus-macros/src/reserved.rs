@@ -1,0 +1,59 @@
+//! The methods that a labelled handle has, and the names of those that give its labels their values.
+
+use syn::Ident;
+
+use crate::options::{Kind, Label};
+
+/// The methods that the handle of every metric has.
+const METHODS: [&str; 12] =
+    ["new", "with", "family", "child", "labels", "partial", "remove", "retain", "clear", "collector", "clone", "deref"];
+
+/// The methods of this kind of metric.
+fn methods(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Counter => &[
+            "inc",
+            "inc_by",
+            "get",
+            "count_errors",
+            "count_errors_if",
+            "count_errors_future",
+            "count_errors_future_if",
+        ],
+        Kind::Gauge => &[
+            "inc",
+            "inc_by",
+            "dec",
+            "dec_by",
+            "set",
+            "set_to_current_time",
+            "track_inprogress",
+            "track_inprogress_fn",
+            "track_inprogress_future",
+            "time",
+            "time_fn",
+            "time_future",
+            "read_with",
+            "get",
+        ],
+        Kind::Histogram | Kind::Summary => {
+            &["observe", "observe_duration", "time", "time_fn", "time_future", "count", "sum"]
+        }
+        Kind::Info => &["set", "is_set"],
+        Kind::StateSet => &["set", "enable", "disable", "is_enabled"],
+    }
+}
+
+/// The method that gives a label its value: `label_time` where `time` is one of the handle's own.
+pub(crate) fn setter(kind: Kind, label: &Label, all: &[Label]) -> Ident {
+    let text = label.text();
+    let span = label.name.span();
+    if !METHODS.contains(&&*text) && !methods(kind).contains(&&*text) {
+        return Ident::new_raw(&text, span);
+    }
+    let mut name = format!("label_{text}");
+    while all.iter().any(|other| other.text() == name) {
+        name.insert(0, '_');
+    }
+    Ident::new(&name, span)
+}
