@@ -14,6 +14,7 @@ mod values;
 
 use std::process::ExitCode;
 use std::time::Instant;
+use std::{fs, io};
 
 use options::Options;
 
@@ -25,6 +26,21 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let done = if options.compile {
+        rows::compile::table(&options.here).map(|table| println!("{table}"))
+    } else {
+        measure(&options)
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(options: &Options) -> io::Result<()> {
     let started = Instant::now();
     let run = options.run();
     let mut groups = Vec::new();
@@ -36,15 +52,8 @@ fn main() -> ExitCode {
     }
     println!("{}", report::ratios(&groups));
     println!("{:.0} s in all", started.elapsed().as_secs_f64());
-    let written = report::write(&groups, &options.out).and_then(|()| std::fs::write(&options.plot, plot::svg(&groups)));
-    match written {
-        Ok(()) => {
-            println!("figures: {}\nplot: {}", options.out.display(), options.plot.display());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("can't write {} or {}: {error}", options.out.display(), options.plot.display());
-            ExitCode::FAILURE
-        }
-    }
+    report::write(&groups, &options.out)?;
+    fs::write(&options.plot, plot::svg(&groups))?;
+    println!("figures: {}\nplot: {}", options.out.display(), options.plot.display());
+    Ok(())
 }

@@ -62,10 +62,13 @@ pub struct Pace {
     pub round: Duration,
 }
 
+/// How many times the rounds may be for enough of them to be undisturbed.
+const PATIENCE: usize = 3;
+
 /// Threads that wait for work.
 pub struct Crew {
     hands: Vec<(Sender<Job>, JoinHandle<()>)>,
-    done: Receiver<(Instant, Instant)>,
+    done: Receiver<Turn>,
     cores: usize,
 }
 
@@ -73,6 +76,13 @@ struct Job {
     work: Arc<Work>,
     times: u64,
     start: Arc<Start>,
+}
+
+/// What a thread has done.
+struct Turn {
+    started: Instant,
+    stopped: Instant,
+    preempted: bool,
 }
 
 /// Lets threads begin together.
@@ -102,13 +112,15 @@ impl Crew {
             let report = report.clone();
             let hand = thread::spawn(move || {
                 for job in jobs {
+                    let before = preemptions();
                     job.start.wait();
                     let started = Instant::now();
                     (job.work)(job.times);
                     let stopped = Instant::now();
+                    let preempted = preemptions() != before;
                     // Whoever goes on next may want the memory back.
                     drop(job);
-                    if report.send((started, stopped)).is_err() {
+                    if report.send(Turn { started, stopped, preempted }).is_err() {
                         return;
                     }
                 }
@@ -123,8 +135,8 @@ impl Crew {
         threads.min(self.cores)
     }
 
-    /// The time that `threads` threads take for `times` operations each.
-    fn run(&self, work: &Arc<Work>, threads: usize, times: u64) -> Duration {
+    /// The time that `threads` threads take for `times` operations each, and whether someone else took a core meanwhile.
+    fn run(&self, work: &Arc<Work>, threads: usize, times: u64) -> (Duration, bool) {
         let start = Arc::new(Start {
             barrier: Barrier::new(threads),
             awake: AtomicUsize::new(0),
@@ -135,10 +147,12 @@ impl Crew {
             let job = Job { work: Arc::clone(work), times, start: Arc::clone(&start) };
             sender.send(job).expect("the threads of the crew wait for work");
         }
-        let times: Vec<_> = self.done.iter().take(threads).collect();
-        let first = times.iter().map(|(started, _)| *started).min();
-        let last = times.iter().map(|(_, stopped)| *stopped).max();
-        first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first)
+        let turns: Vec<_> = self.done.iter().take(threads).collect();
+        let first = turns.iter().map(|turn| turn.started).min();
+        let last = turns.iter().map(|turn| turn.stopped).max();
+        let took = first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first);
+        // With more threads than cores they take turns, which says nothing.
+        (took, threads <= self.cores && turns.iter().any(|turn| turn.preempted))
     }
 
     /// How many operations make a round.
@@ -147,7 +161,7 @@ impl Crew {
         let goal = round.as_secs_f64() * turns;
         let mut times = 1;
         loop {
-            let took = self.run(work, threads, times).as_secs_f64();
+            let took = self.run(work, threads, times).0.as_secs_f64();
             if took >= goal / 4.0 {
                 return ((times as f64 * goal / took) as u64).max(1);
             }
@@ -158,15 +172,19 @@ impl Crew {
     /// Nanoseconds of a core that each contestant takes for one operation.
     pub fn race(&self, pace: Pace, threads: usize, contestants: &[Contestant]) -> Vec<Figure> {
         let times: Vec<_> = contestants.iter().map(|c| self.times(&c.work, threads, pace.round)).collect();
-        let mut taken = vec![Vec::with_capacity(pace.rounds); contestants.len()];
-        for _ in 0..pace.rounds {
-            for ((contestant, times), taken) in contestants.iter().zip(&times).zip(&mut taken) {
-                let took = self.run(&contestant.work, threads, *times);
+        let mut all: Vec<_> = contestants.iter().map(|_| Rounds::default()).collect();
+        for round in 0..pace.rounds * PATIENCE {
+            if round >= pace.rounds && all.iter().all(|rounds| rounds.calm.len() >= pace.rounds) {
+                break;
+            }
+            for ((contestant, times), rounds) in contestants.iter().zip(&times).zip(&mut all) {
+                let (took, disturbed) = self.run(&contestant.work, threads, *times);
                 let operations = *times as f64 * contestant.per * threads as f64 / self.at_a_time(threads) as f64;
+                let taken = if disturbed { &mut rounds.disturbed } else { &mut rounds.calm };
                 taken.push(took.as_secs_f64() * 1e9 / operations);
             }
         }
-        taken.into_iter().map(figure).collect()
+        all.into_iter().map(Rounds::figure).collect()
     }
 }
 
@@ -180,9 +198,31 @@ impl Drop for Crew {
     }
 }
 
-fn figure(mut taken: Vec<f64>) -> Figure {
-    taken.sort_by(f64::total_cmp);
-    let middle = taken.len() / 2;
-    let median = if taken.len() % 2 == 1 { taken[middle] } else { f64::midpoint(taken[middle - 1], taken[middle]) };
-    Figure { median, min: taken[0] }
+/// The cost of an operation in each round.
+#[derive(Default)]
+struct Rounds {
+    calm: Vec<f64>,
+    disturbed: Vec<f64>,
+}
+
+impl Rounds {
+    /// Of the undisturbed rounds, unless they are too few: threads that wait for a core don't contend, so that a busy
+    /// machine makes contention look cheap.
+    fn figure(self) -> Figure {
+        let Self { calm: mut taken, disturbed } = self;
+        if taken.len() < disturbed.len() / 4 {
+            taken.extend(disturbed);
+        }
+        taken.sort_by(f64::total_cmp);
+        let middle = taken.len() / 2;
+        let median = if taken.len() % 2 == 1 { taken[middle] } else { f64::midpoint(taken[middle - 1], taken[middle]) };
+        Figure { median, min: taken[0] }
+    }
+}
+
+/// How often this thread had to leave its core to someone else; always 0 where the system does not say.
+fn preemptions() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let count = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }

@@ -1,5 +1,6 @@
 //! The rows, by what they measure.
 
+pub mod compile;
 mod counting;
 mod growth;
 mod lookup;
