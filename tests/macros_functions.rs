@@ -185,3 +185,64 @@ fn a_future_that_is_counted_when_it_is_made_need_not_be_polled() {
     drop(made());
     assert_eq!(value("made_total", &[("outcome", "ok")]), Some(1.0));
 }
+
+/// A value that is no `Result`.
+#[counter(name = "judged_total", labels(outcome), error = ret.is_none_or(|n| n > 1))]
+/// Those that are wrong.
+#[histogram(name = "judged_seconds", on = error, error = *ret == Some(3))]
+#[counter(JUDGED_NONE, on = error, error = ret.is_none())]
+fn judged(n: Option<u8>) -> Option<u8> {
+    n
+}
+
+metric! {
+    /// Those without a value.
+    static JUDGED_NONE: Counter = "judged_none_total";
+}
+
+/// A `Result` whose errors are others.
+#[counter(name = "replies_total", labels(outcome), error = !matches!(ret, Ok(200..400)))]
+async fn reply(code: Result<u16, ()>) -> Result<u16, ()> {
+    code
+}
+
+/// The same of a future that is returned.
+#[counter(name = "returned_total", labels(outcome), error = *ret > 1)]
+fn returned(n: u8) -> impl Future<Output = u8> {
+    std::future::ready(n)
+}
+
+/// The same of a boxed one.
+#[counter(name = "pinned_total", labels(outcome, n = ret), error = *ret > 1)]
+fn pinned(n: u8) -> Pin<Box<dyn Future<Output = u8>>> {
+    Box::pin(async move { n })
+}
+
+#[test]
+fn the_option_error_says_what_is_an_error() {
+    for n in [Some(1), Some(2), Some(3), None] {
+        assert_eq!(judged(n), n);
+    }
+    assert_eq!(value("judged_total", &[("outcome", "ok")]), Some(1.0));
+    assert_eq!(value("judged_total", &[("outcome", "error")]), Some(3.0));
+    assert_eq!(value("judged_seconds_count", &[]), Some(1.0));
+    assert_eq!(JUDGED_NONE.get(), 1.0);
+}
+
+#[test]
+fn the_option_error_comes_before_what_a_result_says() {
+    for code in [Ok(200), Ok(302), Ok(500), Err(())] {
+        assert_eq!(block_on(reply(code)), code);
+    }
+    assert_eq!(value("replies_total", &[("outcome", "ok")]), Some(2.0));
+    assert_eq!(value("replies_total", &[("outcome", "error")]), Some(2.0));
+}
+
+#[test]
+fn the_option_error_is_asked_when_a_returned_future_ends() {
+    assert_eq!((block_on(returned(1)), block_on(returned(2))), (1, 2));
+    assert_eq!(value("returned_total", &[("outcome", "ok")]), Some(1.0));
+    assert_eq!(value("returned_total", &[("outcome", "error")]), Some(1.0));
+    assert_eq!(block_on(pinned(2)), 2);
+    assert_eq!(value("pinned_total", &[("outcome", "error"), ("n", "2")]), Some(1.0));
+}

@@ -19,6 +19,8 @@ pub(crate) struct Args {
     pub(crate) options: Options,
     pub(crate) labels: Arg<Vec<Label>>,
     pub(crate) on: Arg<On>,
+    /// Whether the returned value is an error.
+    pub(crate) error: Arg<Expr>,
     /// What the returned value is, where its type doesn't say so.
     pub(crate) future: Arg<Returned>,
     /// What a gauge does.
@@ -50,8 +52,20 @@ pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current
 
 /// The options that an attribute of this kind has.
 fn known(kind: Kind) -> Vec<&'static str> {
-    let mut known =
-        vec!["name", "help", "labels", "on", "unit", "namespace", "limit", "zeros", "registry", "future", "crate"];
+    let mut known = vec![
+        "name",
+        "help",
+        "labels",
+        "on",
+        "error",
+        "unit",
+        "namespace",
+        "limit",
+        "zeros",
+        "registry",
+        "future",
+        "crate",
+    ];
     match kind {
         Kind::Histogram => known.push("buckets"),
         Kind::Gauge => {
@@ -131,6 +145,7 @@ impl Args {
         match text.as_str() {
             "crate" => fill(&mut self.krate, key, input, read_path),
             "on" => fill(&mut self.on, key, input, On::parse),
+            "error" => fill(&mut self.error, key, input, read_expr),
             "future" => fill(&mut self.future, key, input, Returned::parse),
             "labels" => Err(syn::Error::new(key.span(), "labels stand in parentheses: `labels(queue = job.queue())`")),
             _ if FLAGS.contains(&text.as_str()) => {

@@ -9,7 +9,7 @@ use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::declaration::Static;
 use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
-use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, door};
+use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source, door};
 use crate::expand::quote_mixed;
 use crate::function::{Function, Shape, find_ret, find_word};
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
@@ -28,6 +28,7 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
     }
     let effect = effect(kind, &args, errors);
     check_on(&args, effect, &function, &shape, errors);
+    let error = judge(&args, effect, &function, errors);
     let on = match args.on.map(|on| on.value) {
         None => On::Call,
         Some(on) if on.is_call() => On::Call,
@@ -45,7 +46,7 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
     };
     let hides_no_future = returned.is_none() && matches!(shape, Shape::Plain);
     let guarded = hides_no_future.then(|| function.may_return_future()).flatten();
-    let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on, guarded };
+    let instrument = Instrument { function, shape, krate, kind, source: source?, effect: effect?, on, error, guarded };
     errors.is_empty().then_some(instrument)
 }
 
@@ -125,6 +126,24 @@ fn check_future(args: &Args, function: &Function, errors: &mut Errors) {
     } else if *value == Returned::Boxed && function.future().is_some_and(|(_, boxed)| !boxed) {
         errors.at(key, "its type shows this future, which isn't boxed: leave `future` out");
     }
+}
+
+/// What says whether the returned value is an error.
+fn judge(args: &Args, effect: Option<Effect>, function: &Function, errors: &mut Errors) -> Option<LateExpr> {
+    let Keyed { key, value } = args.error.as_ref()?;
+    let labels = args.labels.iter().flat_map(|labels| &labels.value);
+    let outcome = labels.into_iter().any(|label| label.name == "outcome" && label.value.is_none());
+    let on = args.on.as_ref().is_some_and(|on| matches!(&on.value, args::On::Words(_)) && !on.value.is_call());
+    if effect == Some(Effect::TrackInProgress) {
+        errors.at(key, "a call is in progress before it is known how it ends: leave `error` out");
+    } else if !outcome && !on {
+        errors.at(key, "nothing here asks how a call ended: add the label `outcome`, or `on = error`");
+    }
+    let Some(ret) = find_ret(value.to_token_stream()) else {
+        errors.at(value, "`error` is said of the returned value: `error = ret.is_empty()`");
+        return None;
+    };
+    late(value, ret, function, errors)
 }
 
 fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec<Label>>>, errors: &mut Errors) {
@@ -214,12 +233,17 @@ fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors
     }
     let Some(ret) = find_ret(value.to_token_stream()) else { return Some(LabelExpr::Early { value, typed }) };
     refuse_late(errors, &ret);
+    Some(LabelExpr::Late { value: late(&value, ret, function, errors)?, typed })
+}
+
+/// An expression that sees the returned value.
+fn late(value: &Expr, ret: Ident, function: &Function, errors: &mut Errors) -> Option<LateExpr> {
     let arguments = function.sig.inputs.to_token_stream();
     if let Some(argument) = find_ret(arguments) {
-        errors.at(argument, "`ret` is the returned value in this attribute's labels: give the argument another name");
+        errors.at(argument, "`ret` is the returned value in this attribute: give the argument another name");
         return None;
     }
-    Some(LabelExpr::Late { value, typed, ret })
+    Some(LateExpr { value: value.clone(), ret })
 }
 
 fn variable(name: &Ident) -> Expr {

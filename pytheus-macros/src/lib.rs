@@ -32,11 +32,12 @@ mod returned;
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -52,6 +53,11 @@ mod returned;
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
+///
+/// An error is the `Err` of a `Result`, or what a type of your own calls one, which implements
+/// [`HasOutcome`](../pytheus/metrics/trait.HasOutcome.html). Any other value is `ok`, such as `None`, a boxed value, or
+/// one of a generic type without that bound, until `error` says what is one, of a `Result` too:
+/// `error = ret.status().is_server_error()`.
 ///
 /// With `outcome`, `ret` or `on`, the body of a plain function runs in a closure: `#[track_caller]` then ends at this
 /// function, and a closure that is returned as `impl Fn` needs the types of its arguments. Under `async_trait`, an
@@ -115,12 +121,13 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -177,12 +184,13 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
@@ -239,11 +247,12 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |

@@ -20,6 +20,8 @@ pub(crate) struct Instrument {
     pub(crate) source: Source,
     pub(crate) effect: Effect,
     pub(crate) on: On,
+    /// Whether the returned value is an error, where its type doesn't say so.
+    pub(crate) error: Option<LateExpr>,
     /// A return type that must not turn out to be a future.
     pub(crate) guarded: Option<Type>,
 }
@@ -47,13 +49,19 @@ pub(crate) enum LabelExpr {
         value: Expr,
         typed: bool,
     },
-    /// Known from the returned value, by this name.
+    /// Known from the returned value.
     Late {
-        value: Expr,
+        value: LateExpr,
         typed: bool,
-        ret: Ident,
     },
     Outcome,
+}
+
+/// An expression on the returned value, by this name.
+#[derive(Clone)]
+pub(crate) struct LateExpr {
+    pub(crate) value: Expr,
+    pub(crate) ret: Ident,
 }
 
 /// What is done with the metric.

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Expr, Ident};
 
 use super::descriptor::type_constant;
-use super::function::{Effect, Instrument, LabelArg, LabelExpr, On, Source, door};
+use super::function::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source, door};
 use super::{at, quote_mixed, reference};
 use crate::function::Shape;
 
@@ -100,14 +100,29 @@ impl Instrument {
         } else {
             quote_mixed!(call.finish(outcome, [#(#late),*]);)
         };
+        let outcome = self.outcome();
         let end = quote_mixed! {
-            let outcome = {
-                use #private::{ProbeAny as _, ProbeOutcome as _};
-                (&#private::Probe(&ret)).probe_outcome()
-            };
+            let outcome = { #outcome };
             #finish
         };
         Steps { before, begin, held: quote_mixed!(call), end: Some(end) }
+    }
+
+    /// How a call that returned ended.
+    fn outcome(&self) -> TokenStream {
+        let Some(LateExpr { value, ret }) = &self.error else {
+            return quote_mixed! {
+                use __pytheus::{ProbeAny as _, ProbeOutcome as _};
+                (&__pytheus::Probe(&ret)).probe_outcome()
+            };
+        };
+        // At the user's expression, to which the compiler points when it is no `bool`.
+        let error = quote_spanned!(at(value)=> let error: ::core::primitive::bool = #value;);
+        quote_mixed! {
+            let #ret = &ret;
+            #error
+            __pytheus::Outcome::of(error)
+        }
     }
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
@@ -132,7 +147,7 @@ impl Instrument {
                     let value = owned(&label.name, value, *typed);
                     before.extend(quote_mixed!(let #name: #cow = #value;));
                 }
-                LabelExpr::Late { value, typed, ret } => {
+                LabelExpr::Late { value: LateExpr { value, ret }, typed } => {
                     let value = owned(&label.name, value, *typed);
                     late.push(quote_mixed!({
                         let #ret = &ret;
@@ -169,7 +184,7 @@ fn series_now(labels: &[LabelArg]) -> TokenStream {
     // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
     let given = labels.iter().map(|label| match &label.value {
         LabelExpr::Literal(text) => text.to_token_stream(),
-        LabelExpr::Early { value, .. } | LabelExpr::Late { value, .. } => reference(value),
+        LabelExpr::Early { value, .. } | LabelExpr::Late { value: LateExpr { value, .. }, .. } => reference(value),
         LabelExpr::Outcome => quote_mixed!(&outcome),
     });
     let names = (0..labels.len()).map(local);
@@ -177,7 +192,7 @@ fn series_now(labels: &[LabelArg]) -> TokenStream {
         let LabelArg { name, value } = &labels[i];
         let mut local = local(i);
         match value {
-            LabelExpr::Early { value, typed } | LabelExpr::Late { value, typed, .. } => {
+            LabelExpr::Early { value, typed } | LabelExpr::Late { value: LateExpr { value, .. }, typed } => {
                 let place = at(value);
                 local.set_span(place);
                 if *typed {

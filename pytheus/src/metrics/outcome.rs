@@ -27,6 +27,13 @@ impl Outcome {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// That of a call that returned.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of(error: bool) -> Self {
+        if error { Self::Error } else { Self::Ok }
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -45,7 +52,8 @@ impl LabelValue for Outcome {
 /// A returned value that knows whether it is an error.
 ///
 /// `Result` does. Implement it for a type of your own, such as a reply with a status, and the attributes tell its
-/// errors from its successes; any other value is [`Outcome::Ok`].
+/// errors from its successes; any other value is [`Outcome::Ok`], such as `None`, a boxed value, or one of a generic type
+/// without this bound. For those an attribute has the option `error`.
 ///
 /// ```
 /// use pytheus::metrics::HasOutcome;
@@ -85,7 +93,7 @@ pub trait ProbeOutcome {
 
 impl<T: HasOutcome + ?Sized> ProbeOutcome for Probe<'_, T> {
     fn probe_outcome(&self) -> Outcome {
-        if self.0.is_error() { Outcome::Error } else { Outcome::Ok }
+        Outcome::of(self.0.is_error())
     }
 }
 
