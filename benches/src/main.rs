@@ -1,6 +1,7 @@
 //! pytheus side by side with its peers, and with what the hardware allows. See README.md.
 
 mod allocator;
+mod cores;
 mod limits;
 mod options;
 mod peer;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         }
     };
     let done = if options.compile {
-        rows::compile::table(&options.here).map(|table| println!("{table}"))
+        rows::compile::table(&options.here, if options.quick { 1 } else { 3 }).map(|table| println!("{table}"))
     } else {
         measure(&options)
     };

@@ -12,11 +12,12 @@ Usage: cargo run --release -- [--quick] [--out FILE] [--plot FILE] | --compile
   --quick      short rounds, and at most 10,000 series: under a minute
   --out FILE   the figures as CSV, or as JSON when the name ends so (default: results.csv beside this package)
   --plot FILE  the plot (default: results.svg beside this package)
-  --compile    instead: crates and clean release build of a program with one counter, per library";
+  --compile    instead: crates and clean release build of a program with one counter, per library; with
+               --quick once instead of the least of three";
 
 #[derive(Debug)]
 pub struct Options {
-    quick: bool,
+    pub quick: bool,
     pub compile: bool,
     pub here: PathBuf,
     pub out: PathBuf,

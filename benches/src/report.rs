@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-use crate::race::Kind;
+use crate::race::{Figure, Kind};
 use crate::rows::{Axis, Group};
 use crate::targets::TARGETS;
 
@@ -30,16 +30,22 @@ pub fn table(group: &Group) -> String {
         for at in &across {
             let cell = group.cells.iter().find(|cell| cell.name == name && cell.at == *at);
             let text = cell
-                .map_or(String::new(), |cell| format!("{} ({})", number(cell.figure.median), number(cell.figure.min)));
+                .map_or(String::new(), |cell| let mark = if cell.figure.disturbed { "*" } else { "" };
+                format!("{} ({}){mark}", number(cell.figure.median), number(cell.figure.min)));
             let _ = write!(out, "{text:>20}");
         }
         out.push('\n');
+    }
+    if group.cells.iter().any(|cell| cell.figure.disturbed) {
+        out.push_str("  * the machine was busy: threads that wait for a core are slow, and do not contend\n");
     }
     out
 }
 
 /// Three digits.
 pub fn number(value: f64) -> String {
+    // Without the sign of a zero.
+    let value = if value.abs() < 0.005 { 0.0 } else { value };
     let digits = if value.abs() < 9.995 { 2 } else { usize::from(value.abs() < 99.95) };
     format!("{value:.digits$}")
 }
@@ -52,8 +58,8 @@ pub fn ratios(groups: &[Group]) -> String {
     );
     for target in &TARGETS {
         let Some(group) = groups.iter().find(|group| group.key == target.group) else { continue };
-        let Some(ours) = group.best(Kind::Ours, target.at) else { continue };
-        let ours = ours.figure.median;
+        let [ours, peer, limit] = [Kind::Ours, Kind::Peer, Kind::Limit].map(|kind| group.best(kind, target.at));
+        let Some(ours) = ours.map(|cell| cell.figure.median) else { continue };
         let threads = match (group.axis, target.at) {
             (Axis::Threads, 1) => String::new(),
             (Axis::Threads, threads) => format!(", {threads} threads"),
@@ -61,15 +67,18 @@ pub fn ratios(groups: &[Group]) -> String {
         };
         let title = group.title.replace(", told with one thread", "");
         let _ = write!(out, "{:<58}{:>9}", format!("{title}{threads}"), number(ours));
-        if let Some(peer) = group.best(Kind::Peer, target.at) {
+        if let Some(peer) = peer {
             let _ = write!(out, "{:>9} {:<20}", number(peer.figure.median), peer.name);
             verdict(&mut out, ours / peer.figure.median, target.of_peer);
         }
-        if let Some(limit) = group.best(Kind::Limit, target.at) {
+        if let Some(limit) = limit {
             verdict(&mut out, ours / limit.figure.median, target.of_limit);
         }
         if let Some(most) = target.most {
             let _ = write!(out, " at most {most}: {}", if ours <= most { "met" } else { "MISSED" });
+        }
+        if group.cells.iter().any(|cell| cell.at == target.at && cell.kind != Kind::Aside && cell.figure.disturbed) {
+            out.push_str("  * busy machine");
         }
         out.push('\n');
     }
@@ -91,23 +100,24 @@ pub fn write(groups: &[Group], path: &Path) -> io::Result<()> {
     let lines = lines.map(|(group, cell)| {
         let (key, unit, name, kind) = (group.key, group.unit, cell.name, cell.kind);
         let axis = if group.axis == Axis::Threads { "threads" } else { "series" };
-        let (at, median, min) = (cell.at, cell.figure.median, cell.figure.min);
+        let Figure { median, min, disturbed } = cell.figure;
+        let at = cell.at;
         if json {
             // Names and titles hold no quotes.
             format!(
                 "  {{\"row\": \"{key}\", \"title\": \"{}\", \"contestant\": \"{name}\", \"kind\": \"{kind:?}\", \
-                 \"{axis}\": {at}, \"unit\": \"{unit}\", \"median\": {median:.3}, \"min\": {min:.3}}}",
+                 \"{axis}\": {at}, \"unit\": \"{unit}\", \"median\": {median:.3}, \"min\": {min:.3}, \"disturbed\": {disturbed}}}",
                 group.title
             )
         } else {
-            format!("{key},\"{name}\",{kind:?},{axis},{at},{unit},{median:.3},{min:.3}")
+            format!("{key},\"{name}\",{kind:?},{axis},{at},{unit},{median:.3},{min:.3},{disturbed}")
         }
     });
     let lines: Vec<_> = lines.collect();
     let text = if json {
         format!("[\n{}\n]\n", lines.join(",\n"))
     } else {
-        format!("row,contestant,kind,axis,at,unit,median,min\n{}\n", lines.join("\n"))
+        format!("row,contestant,kind,axis,at,unit,median,min,disturbed\n{}\n", lines.join("\n"))
     };
     fs::write(path, text)
 }

@@ -127,15 +127,15 @@ const PROGRAMS: [Program; 9] = [
     },
 ];
 
-/// Crates and seconds of each, the least of three rounds, as a table.
-pub fn table(here: &Path) -> io::Result<String> {
+/// Crates and seconds of each, the least of some rounds, as a table.
+pub fn table(here: &Path, rounds: usize) -> io::Result<String> {
     let place = std::env::temp_dir().join(format!("pytheus-benches-{}", std::process::id()));
-    let result = measure(here, &place);
+    let result = measure(here, &place, rounds);
     let _ = fs::remove_dir_all(&place);
     result
 }
 
-fn measure(here: &Path, place: &Path) -> io::Result<String> {
+fn measure(here: &Path, place: &Path, rounds: usize) -> io::Result<String> {
     let manifest = fs::read_to_string(here.join("Cargo.toml"))?;
     let folders: Vec<_> = PROGRAMS.iter().map(|program| place.join(program.name)).collect();
     for (program, folder) in PROGRAMS.iter().zip(&folders) {
@@ -146,7 +146,7 @@ fn measure(here: &Path, place: &Path) -> io::Result<String> {
         fs::copy(here.join("Cargo.lock"), folder.join("Cargo.lock"))?;
     }
     let mut seconds = vec![f64::MAX; PROGRAMS.len()];
-    for _ in 0..3 {
+    for _ in 0..rounds {
         for (folder, seconds) in folders.iter().zip(&mut seconds) {
             *seconds = seconds.min(build(folder)?);
         }

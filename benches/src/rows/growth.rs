@@ -61,18 +61,20 @@ fn with_kinds() -> impl Iterator<Item = (&'static dyn crate::peer::Peer, Kind)> 
 
 fn per_series(bytes: isize, size: usize) -> Figure {
     let bytes = bytes as f64 / size as f64;
-    Figure { median: bytes, min: bytes }
+    Figure { median: bytes, min: bytes, disturbed: false }
 }
 
 fn told_by_another_thread(family: &Family<2>, sets: &[Values<2>]) -> isize {
-    // Started before the count begins, ended after: what a thread takes for itself is not counted.
-    let [begin, end] = [(); 2].map(|()| Barrier::new(2));
+    let [ready, begin, end] = [(); 3].map(|()| Barrier::new(2));
     thread::scope(|scope| {
         scope.spawn(|| {
+            ready.wait();
             begin.wait();
             family.update(sets);
             end.wait();
         });
+        // What a thread takes for itself is not counted.
+        ready.wait();
         bytes_of(|| {
             begin.wait();
             end.wait();
