@@ -95,7 +95,9 @@ fn prefix_and_constant_labels_apply_to_collectors_too() -> TestResult {
     assert_eq!(registry.sample_value("host_disk_free_bytes", &[("zone", "1"), ("disk", "sda")]), Some(2.5));
     let clash = CollectorRegistry::new().with_labels([("kind", "x")])?;
     let error = clash.register(Disks::new()?).expect_err("`kind` is a constant label");
-    assert!(error.to_string().contains("metric `disk_reads_total`: its label `kind`"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("metric `disk_reads_total` declared at tests/collectors.rs:"), "{text}");
+    assert!(text.contains("its label `kind` is also a constant label"), "{text}");
     assert!(clash.collect()?.is_empty());
     Ok(())
 }

@@ -259,3 +259,63 @@ fn a_closure_of_retain_that_panics_leaves_the_family_usable() -> TestResult {
     assert_eq!(samples(&registry)?, ["jobs_total{queue=\"a\"} 2"]);
     Ok(())
 }
+
+/// Counts its drop in the family that it belongs to.
+struct CountsItsEnd(Family<Gauge>);
+
+impl Drop for CountsItsEnd {
+    fn drop(&mut self) {
+        self.0.labels([("queue", "ended")]).expect("the label is right").inc();
+    }
+}
+
+#[test]
+fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let waiting = Gauge::new("waiting", "W.").labels(["queue"]).registry(&registry).build()?;
+    let read = |queue| {
+        let end = CountsItsEnd(waiting.clone());
+        waiting.labels([("queue", queue)]).map(|gauge| {
+            gauge.read_with(move || {
+                let _ = &end;
+                1.0
+            });
+        })
+    };
+    read("removed")?;
+    waiting.remove([("queue", "removed")])?;
+    read("replaced")?;
+    waiting.labels([("queue", "replaced")])?.read_with(|| 2.0);
+    read("cleared")?;
+    waiting.clear();
+    assert_eq!(registry.sample_value("waiting", &[("queue", "ended")]), Some(1.0), "those before were cleared");
+    Ok(())
+}
+
+#[test]
+fn an_idle_handle_keeps_no_chain_of_those_that_came_after() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let jobs = jobs(&registry)?;
+    let idle = jobs.labels([("queue", "a")])?;
+    for _ in 0..200_000 {
+        idle.inc();
+        jobs.remove([("queue", "a")])?;
+    }
+    idle.inc();
+    assert_eq!(registry.sample_value("jobs_total", &[("queue", "a")]), Some(1.0));
+    // A chain of that length would overflow the stack here.
+    drop(idle);
+    Ok(())
+}
+
+#[test]
+fn a_handle_that_gave_way_to_the_limit_reads_where_it_counts() -> TestResult {
+    let jobs = Counter::new("jobs_total", "Jobs.").labels(["queue"]).limit(1).unregistered().build()?;
+    let held = jobs.labels([("queue", "a")])?;
+    jobs.remove([("queue", "a")])?;
+    jobs.labels([("queue", "b")])?.inc();
+    held.inc_by(3);
+    assert_eq!(held.get(), 3.0);
+    assert_eq!(jobs.labels([("queue", "__other__")])?.get(), 3.0);
+    Ok(())
+}

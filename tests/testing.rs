@@ -79,8 +79,15 @@ fn a_slip_in_a_name_is_a_failure_even_where_nothing_should_change() {
     let bare = failure(|| assert_metric!("times" += 0, {}));
     assert!(bare.contains("`times_bucket`, `times_sum`, `times_count`"), "{bare}");
     let label = failure(|| assert_metric!("orders_total" { knid = "book" } += 0, {}));
-    assert!(label.contains("`orders_total` has no label `knid`, but `kind`, `type`"), "{label}");
+    assert!(label.contains("`orders_total` has the labels `kind`, `type`, but no `knid`"), "{label}");
+    let missing = failure(|| assert_metric!("orders_total" { kind = "book" } += 0, {}));
+    assert!(missing.contains("and `type` is not given"), "{missing}");
+    let bucket = failure(|| assert_metric!("times_bucket" += 0, {}));
+    assert!(bucket.contains("and `le` is not given"), "{bucket}");
+    let bound = failure(|| assert_metric!("times_bucket" { le = "1.0" } += 0, {}));
+    assert!(bound.contains("has no `le=\"1.0\"`, but `+Inf`, `1`"), "{bound}");
     assert_metric!("pytheus_dropped_updates_total" { reason = "never" } += 0, {});
+    assert!(failure(|| assert_metric!("pytheus_droped_updates_total" += 0, {})).contains("no metric gives"));
 }
 
 #[test]

@@ -302,7 +302,8 @@ impl Descriptor {
 
     /// What keeps two declarations of one name from sharing a family; `None` when they may.
     ///
-    /// Help, defaults and limits do not count: the first declaration gives them.
+    /// Help, limits, closed sets and zeros do not count, the first declaration gives them; nor do defaults, of which each
+    /// has its own.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.name != other.name {
             Some("name")

@@ -1,15 +1,14 @@
 //! What the library has to say about itself: updates it refused, series it merged, collectors that failed.
 //!
 //! Instrumented code never sees an error. What goes wrong is counted here and exposed by [`REGISTRY`] as soon as it is
-//! not zero; what needs a person to act is also reported, once per message, on standard error or wherever
-//! [`set_reporter`] says.
+//! not zero; what needs a person to act is also reported, once, on standard error or wherever [`set_reporter`] says.
 //!
 //! | metric | meaning |
 //! |---|---|
 //! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state` |
 //! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
-//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector that failed or panicked |
-//! | `pytheus_registration_conflicts_total{metric}` | declared metrics left out, since another one has their name |
+//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed or panicked |
+//! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
 //!
 //! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the
 //! same alert fits every service.
@@ -20,15 +19,15 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::collector::Collector;
 use crate::descriptor::{Declare, Descriptor, GaugeMode, Kind};
 use crate::error::{CollectError, RegisterError};
-use crate::labels::LabelSpec;
+use crate::labels::{LabelSpec, Labels};
 use crate::location::Location;
 use crate::snapshot::FamilySnapshot;
+use crate::unwind::guarded;
 
 /// Why an update was refused.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +66,17 @@ pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
     report(("collector", collector), &format!("collector `{collector}` is left out of the scrape: {error}"));
 }
 
+/// Counts and reports a gauge that could not be read.
+pub(crate) fn reading_failed(metric: &str, labels: &Labels<'_>) {
+    own().count(COLLECTOR, vec![metric.to_owned()]);
+    let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    let message = format!(
+        "the closure that `{metric}{{{}}}` is read with panicked; the series is left out of the scrape",
+        labels.join(",")
+    );
+    report(("reading", metric), &message);
+}
+
 /// Counts and reports a declared metric that a registry did not take.
 pub(crate) fn conflict(metric: &str, error: &RegisterError) {
     own().count(CONFLICT, vec![metric.to_owned()]);
@@ -84,7 +94,11 @@ pub(crate) fn conflict(metric: &str, error: &RegisterError) {
 /// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
 /// ```
 pub fn set_reporter(reporter: impl Fn(&str) + Send + Sync + 'static) {
-    *REPORTER.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(reporter));
+    let mut current = REPORTER.write().unwrap_or_else(PoisonError::into_inner);
+    let previous = current.replace(Arc::new(reporter));
+    drop(current);
+    // Without the lock: what it holds may set a reporter when it is dropped.
+    drop(previous);
 }
 
 type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
@@ -105,20 +119,6 @@ fn report((sort, who): (&'static str, &str), message: &str) {
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),
     }
-}
-
-/// Runs code of the user's; a panic becomes its message.
-pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        // A payload whose own drop panics must go no further.
-        std::mem::forget(panic);
-        message
-    })
 }
 
 /// The collector of the library's own metrics, for a registry other than [`REGISTRY`](crate::registry::REGISTRY).
@@ -146,6 +146,11 @@ impl Collector for Diagnostics {
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
         Ok(families())
     }
+}
+
+/// Can the library give samples of this name?
+pub(crate) fn gives(name: &str) -> bool {
+    OWN.iter().any(|family| family.name == name)
 }
 
 /// Is this the collector of the library's own metrics?
@@ -188,7 +193,7 @@ static OWN: [Declare; 4] = [
     declare("pytheus_collector_errors_total", "Scrapes of a custom collector that failed or panicked.", &FAILED),
     declare(
         "pytheus_registration_conflicts_total",
-        "Declared metrics that are left out, since a different one has their name.",
+        "Declared metrics that a registry did not take: a different one has their name, or a constant label is theirs.",
         &METRIC,
     ),
 ];

@@ -21,6 +21,8 @@ enum Fault {
     Unit(String),
     States,
     Limit,
+    Prefix,
+    ConstantLabel,
 }
 
 impl DescriptorError {
@@ -48,11 +50,19 @@ impl DescriptorError {
         Self::new(metric, Fault::Limit, why)
     }
 
+    pub(crate) fn prefix(prefix: &str, why: &'static str) -> Self {
+        Self::new(prefix, Fault::Prefix, why)
+    }
+
+    pub(crate) fn constant_label(label: &str, why: &'static str) -> Self {
+        Self::new(label, Fault::ConstantLabel, why)
+    }
+
     fn new(metric: &str, fault: Fault, why: &'static str) -> Self {
         Self { metric: metric.to_owned(), fault, why }
     }
 
-    /// The name of the metric that was to be.
+    /// The name of the metric that was to be; of a registry, the prefix or the label.
     pub fn metric(&self) -> &str {
         &self.metric
     }
@@ -68,6 +78,8 @@ impl fmt::Display for DescriptorError {
             Fault::Unit(unit) => write!(f, "metric `{metric}`, unit `{unit}`: {why}"),
             Fault::States => write!(f, "metric `{metric}`, states: {why}"),
             Fault::Limit => write!(f, "metric `{metric}`, limit: {why}"),
+            Fault::Prefix => write!(f, "registry, prefix `{metric}`: {why}"),
+            Fault::ConstantLabel => write!(f, "registry, constant label `{metric}`: {why}"),
         }
     }
 }
@@ -203,6 +215,8 @@ pub enum RegisterError {
     ConstantLabel {
         /// The metric.
         name: String,
+        /// Where it was declared.
+        location: Location,
         /// The label that both give.
         label: String,
     },
@@ -213,9 +227,10 @@ impl fmt::Display for RegisterError {
         match self {
             Self::Descriptor(error) => error.fmt(f),
             Self::Duplicate(duplicate) => duplicate.fmt(f),
-            Self::ConstantLabel { name, label } => write!(
+            Self::ConstantLabel { name, location, label } => write!(
                 f,
-                "metric `{name}`: its label `{label}` is also a constant label of the registry; rename one of them"
+                "metric `{name}` declared at {location}: its label `{label}` is also a constant label of the registry; \
+                 rename one of them"
             ),
         }
     }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::unwind::guarded;
+
 /// What can be the value of a label.
 ///
 /// Strings, integers, `bool` and `char` can, references to them, and `Option`s of them: `None` is the empty value,
@@ -186,7 +188,7 @@ impl LabelSpec {
         self.default.as_ref().map(|default| match default {
             DefaultValue::Text(text) => Cow::Borrowed(&**text),
             // An expression of the user's. Its panic must take down neither a scrape nor a request.
-            DefaultValue::Rendered(render) => std::panic::catch_unwind(render).unwrap_or_default(),
+            DefaultValue::Rendered(render) => guarded(render).unwrap_or_default(),
         })
     }
 
@@ -196,14 +198,6 @@ impl LabelSpec {
 }
 
 /// The label values of one series, in the order of the sorted label names: the key that finds it.
-///
-/// ```
-/// # use pytheus::metrics::Counter;
-/// # let hits = Counter::new("hits_total", "Hits.").labels(["method"]).unregistered().build()?;
-/// # hits.labels([("method", "GET")])?.inc();
-/// hits.retain(|labels| labels.get("method") != Some("GET"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelValues(Box<[Box<str>]>);
 

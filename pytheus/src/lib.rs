@@ -117,7 +117,7 @@
 //!   scrape, up to 1,000 of them; `zeros: false` turns that off.
 //! - A label named like a method of the handle is set with `label_` before it: `label_time(..)`. One named like a
 //!   keyword is written `r#type`.
-//! - `limit: 100` bounds the series: beyond it, the label with the most distinct values becomes `__other__`, and
+//! - `limit: 100` bounds the series: beyond it (with several labels a sixteenth is kept free for `__other__`), the label with the most distinct values becomes `__other__`, and
 //!   `pytheus_label_overflow_total` names it.
 //! - `remove`, `retain` and `clear` take series out. An update through a handle that still refers to one brings it
 //!   back, from zero.
@@ -173,7 +173,8 @@
 //!
 //! # Exposition
 //!
-//! Prometheus text 0.0.4, in a reproducible order: families by name, series by label values, labels by name.
+//! Prometheus text 0.0.4, in a reproducible order: families by name, series by label values, labels by name, the
+//! constant ones of a registry first.
 //! [`generate_metrics_from`](exposition::generate_metrics_from) writes a registry of your own.
 //!
 //! # Custom collectors
@@ -231,7 +232,7 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `number`, `name`, `location`, [`error`] | numbers, the rules for names, places in the source, what can go wrong |
+//! | `unwind`, `number`, `name`, `location`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, what can go wrong |
 //! | `labels`, [`descriptor`] | label values, the key of a series; what a metric is |
 //! | `storage` | cells; knows no metric |
 //! | [`snapshot`] | plain data between collecting and encoding |
@@ -285,13 +286,14 @@ mod location;
 mod name;
 mod number;
 mod storage;
+mod unwind;
 
 #[doc(hidden)]
 pub mod __private;
 
 #[doc(no_inline)]
 pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
-pub use labels::{LabelSpec, LabelValue, LabelValues, Labels};
+pub use labels::{LabelValue, Labels};
 #[doc(no_inline)]
 pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};

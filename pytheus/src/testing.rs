@@ -11,10 +11,12 @@
 //!
 //! [`assert_metric!`]: crate::assert_metric
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::descriptor::Kind;
+use crate::diagnostics;
 use crate::registry::Registry;
 use crate::snapshot::FamilySnapshot;
 
@@ -105,8 +107,11 @@ impl<'a> Watched<'a> {
         let Self { registry, name, labels, before } = &self;
         let change = after - before;
         if after == 0.0 {
-            let families = registry.collect().unwrap_or_default();
-            if let Some(slip) = slip(&families, name, labels) {
+            let slip = match registry.collect() {
+                Ok(families) => slip(&families, name, labels),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(slip) = slip {
                 panic!("{slip}");
             }
         }
@@ -135,7 +140,7 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     let gives = |family: &&FamilySnapshot| {
         name.strip_prefix(family.name()).is_some_and(|suffix| suffixes(family).contains(&suffix))
     };
-    if name.starts_with("pytheus_") {
+    if diagnostics::gives(name) {
         return None;
     }
     let Some(family) = families.iter().find(gives) else {
@@ -149,15 +154,29 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     };
     let own = match family.kind() {
         Kind::StateSet => Some(family.name()),
-        kind => kind.own_label(),
+        Kind::Histogram if name.ends_with("_bucket") => Some("le"),
+        _ => None,
     };
+    let has: Vec<_> = family.label_names().chain(own).collect();
+    let all = || format!("`{name}` has the labels `{}`", has.join("`, `"));
+    // A registry may add constant labels, which samples show.
     let sample = family.samples().first();
-    // Those of the samples, too: a registry may add constant ones.
-    let of_sample = sample.iter().flat_map(|sample| sample.labels().map(|(name, _)| name));
-    let known: Vec<_> = family.label_names().chain(own).chain(of_sample).collect();
-    let unknown = labels.iter().find(|(label, _)| !known.contains(label))?;
-    let names: Vec<_> = family.label_names().collect();
-    Some(format!("`{name}` has no label `{}`, but `{}`", unknown.0, names.join("`, `")))
+    let constant = sample.iter().flat_map(|sample| sample.labels().map(|(name, _)| name));
+    let known: Vec<_> = has.iter().copied().chain(constant).collect();
+    if let Some((label, _)) = labels.iter().find(|(label, _)| !known.contains(label)) {
+        return Some(format!("{}, but no `{label}`", all()));
+    }
+    if let Some(label) = has.iter().find(|label| !labels.iter().any(|(given, _)| given == *label)) {
+        return Some(format!("{}, and `{label}` is not given; an absent one is \"\"", all()));
+    }
+    let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
+    let values = family.samples().iter().filter_map(|s| s.labels().find(|(name, _)| name == own).map(|(_, v)| v));
+    let values: BTreeSet<_> = values.collect();
+    if values.is_empty() || values.contains(value.as_str()) {
+        return None;
+    }
+    let values: Vec<_> = values.into_iter().collect();
+    Some(format!("`{name}` has no `{own}=\"{value}\"`, but `{}`", values.join("`, `")))
 }
 
 /// Is one name the start of the other, or do they differ in a letter or two?

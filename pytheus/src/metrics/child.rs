@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::Metric;
 use super::core::FamilyCore;
@@ -19,12 +19,14 @@ pub(crate) struct Child<C> {
     /// False once it was removed from its family.
     live: AtomicBool,
     /// The child that counts in place of this one, for handles that still refer to it.
-    successor: RwLock<Option<Arc<Self>>>,
+    ///
+    /// Weak: the family alone keeps it, or one idle handle would keep all that ever came after.
+    successor: RwLock<Weak<Self>>,
 }
 
 impl<C: Cells> Child<C> {
     pub(super) fn new(values: LabelValues, cells: C) -> Self {
-        Self { values, cells, live: AtomicBool::new(true), successor: RwLock::new(None) }
+        Self { values, cells, live: AtomicBool::new(true), successor: RwLock::new(Weak::new()) }
     }
 
     #[inline]
@@ -38,16 +40,12 @@ impl<C: Cells> Child<C> {
 
     /// The child in place of this one, if that lives.
     pub(super) fn successor(&self) -> Option<Arc<Self>> {
-        let successor = self.successor.read().unwrap_or_else(PoisonError::into_inner);
-        successor.as_ref().filter(|child| child.is_live()).map(Arc::clone)
+        let successor = self.successor.read().unwrap_or_else(PoisonError::into_inner).upgrade();
+        successor.filter(|child| child.is_live())
     }
 
     pub(super) fn succeed(&self, child: &Arc<Self>) {
-        let mut successor = self.successor.write().unwrap_or_else(PoisonError::into_inner);
-        let previous = successor.replace(Arc::clone(child));
-        drop(successor);
-        // Without the lock: it may be the last to hold a closure of the user's.
-        drop(previous);
+        *self.successor.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(child);
     }
 }
 
@@ -85,7 +83,7 @@ impl<M: Metric> Handle<M> {
         if child.is_live() {
             return act(&child.cells);
         }
-        match child.successor().or_else(|| self.core().find(child.values.as_slice())) {
+        match child.successor().or_else(|| self.core().peek(child.values.as_slice())) {
             Some(child) => act(&child.cells),
             None => act(&M::cells(self.core().descriptor())),
         }

@@ -36,6 +36,34 @@ pub(crate) struct FamilyCore<M: Metric> {
 struct Children<M: Metric> {
     table: HashTable<Arc<Child<M::Cells>>>,
     limit: Limit,
+    /// Series that are there from the start besides those that the descriptor tells.
+    promised: Vec<LabelValues>,
+}
+
+/// The way to the child of some values, on which labels may have to give way to the limit.
+struct Route<'a> {
+    values: Vec<Cow<'a, str>>,
+    gave_way: Vec<usize>,
+}
+
+impl<'a> Route<'a> {
+    fn new<S: AsRef<str>>(values: &'a [S]) -> Self {
+        Self { values: values.iter().map(|value| Cow::Borrowed(value.as_ref())).collect(), gave_way: Vec::new() }
+    }
+
+    /// Goes on until a child is found; `None` when one may be added.
+    fn follow<M: Metric>(&mut self, core: &FamilyCore<M>, children: &Children<M>) -> Option<Arc<Child<M::Cells>>> {
+        loop {
+            if let Some(child) = children.find(core.hash(&self.values), &self.values) {
+                return Some(Arc::clone(child));
+            }
+            if children.limit.admits(&self.values) {
+                return None;
+            }
+            // Ends when every label has become `__other__`: that series is always admitted.
+            self.gave_way.extend(children.limit.collapse(&mut self.values));
+        }
+    }
 }
 
 impl<M: Metric> FamilyCore<M> {
@@ -43,7 +71,7 @@ impl<M: Metric> FamilyCore<M> {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         Self {
             descriptor,
-            children: RwLock::new(Children { table: HashTable::new(), limit }),
+            children: RwLock::new(Children { table: HashTable::new(), limit, promised: Vec::new() }),
             hasher: RandomState::default(),
             started: AtomicBool::new(false),
         }
@@ -59,30 +87,29 @@ impl<M: Metric> FamilyCore<M> {
 
     /// The child of these values, made when there is none: the one that the limit allows.
     pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> Arc<Child<M::Cells>> {
-        if let Some(child) = self.find(values) {
-            return child;
+        if let Some(child) = self.read().find(self.hash(values), values) {
+            return Arc::clone(child);
         }
         self.start();
-        let mut values: Vec<Cow<'_, str>> = values.iter().map(|value| Cow::Borrowed(value.as_ref())).collect();
-        let mut children = self.write();
-        loop {
-            let hash = self.hash(&values);
-            if let Some(child) = children.find(hash, &values) {
-                return Arc::clone(child);
+        let mut route = Route::new(values);
+        let found = route.follow(self, &self.read());
+        let child = found.unwrap_or_else(|| {
+            let mut children = self.write();
+            match route.follow(self, &children) {
+                Some(child) => child,
+                None => children.add(self, self.hash(&route.values), &route.values),
             }
-            if children.limit.admits(&values) {
-                return children.add(self, hash, &values);
-            }
-            // Ends when every label has become `__other__`: that series is always admitted.
-            if let Some(label) = children.limit.collapse(&mut values) {
-                diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
-            }
+        });
+        for label in route.gave_way {
+            diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
+        child
     }
 
-    pub(super) fn find<S: AsRef<str>>(&self, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
-        let hash = self.hash(values);
-        self.read().find(hash, values).map(Arc::clone)
+    /// The child that [`child`](Self::child) would give, unless it would have to be made.
+    pub(super) fn peek<S: AsRef<str>>(&self, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
+        self.start();
+        Route::new(values).follow(self, &self.read())
     }
 
     /// The child that counts in place of a removed one, from zero.
@@ -122,8 +149,9 @@ impl<M: Metric> FamilyCore<M> {
     pub(super) fn clear(&self, matches: impl Fn(&LabelValues) -> bool) {
         self.start();
         let mut zeros: Vec<_> = self.zero_series().iter().map(|values| LabelValues::from_slice(values)).collect();
-        zeros.retain(&matches);
         let mut children = self.write();
+        zeros.extend(children.promised.iter().cloned());
+        zeros.retain(&matches);
         let removed = children.remove_all(matches);
         children.add_missing(self, &zeros);
         drop(children);
@@ -152,8 +180,19 @@ impl<M: Metric> FamilyCore<M> {
         let mut children = self.write();
         if !self.started.load(Acquire) {
             children.add_missing(self, &zeros);
+            let promised = children.promised.clone();
+            children.add_missing(self, &promised);
             self.started.store(true, Release);
         }
+    }
+
+    /// Makes this series one of those that are there from the start. Runs no code of the user's.
+    pub(super) fn promise(&self, values: LabelValues) {
+        let mut children = self.write();
+        if self.started.load(Acquire) {
+            children.add_missing(self, std::slice::from_ref(&values));
+        }
+        children.promised.push(values);
     }
 
     fn children_now(&self) -> Vec<Arc<Child<M::Cells>>> {
@@ -275,7 +314,7 @@ impl<M: Metric> Counted for FamilyCore<M> {
             let mut parts = Vec::new();
             child.cells.read(&mut parts);
             if parts.is_empty() {
-                diagnostics::collector_failed(self.descriptor.name(), &"the closure that reads its value panicked");
+                diagnostics::reading_failed(self.descriptor.name(), &self.labels(&child.values));
             }
             SeriesTotals { labels: child.values.clone(), parts }
         });

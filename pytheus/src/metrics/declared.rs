@@ -12,6 +12,7 @@ use super::core::FamilyCore;
 use super::family::Family;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
+use crate::labels::LabelValues;
 use crate::registry::{self, Declaration, Scope};
 
 /// What a declared metric is and where it counts.
@@ -112,7 +113,7 @@ impl<M: Metric> Declaration for Declared<M> {
         let core = core.unwrap_or_else(|_| self.new_core());
         let family = self.family.get_or_init(|| leak(Family::new(core, self.descriptor)));
         if let Some(own) = self.own {
-            family.core().child(own);
+            family.core().promise(LabelValues::from_slice(own));
         }
         fits
     }

@@ -10,11 +10,11 @@ use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::{Amount, Metric, sealed, watched};
 use crate::descriptor::{Descriptor, Kind};
-use crate::diagnostics;
 use crate::labels::LabelValues;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{Cells, SetCell};
+use crate::unwind::guarded;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.
 ///
@@ -128,7 +128,8 @@ impl Gauge {
 
     /// Reads the value from `read` at each scrape, in place of what is set.
     ///
-    /// When `read` panics, the series is left out of that scrape.
+    /// What is set or added meanwhile does not show. When `read` panics, the series is left out of that scrape, which is
+    /// counted and reported. When the series is removed, the closure goes with it.
     ///
     /// ```
     /// # let threads = pytheus::metrics::Gauge::new("threads", "Threads.").unregistered().build()?;
@@ -137,7 +138,7 @@ impl Gauge {
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     pub fn read_with(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        self.0.update(|cells| cells.read_with(Some(Arc::new(read))));
+        self.0.update(|cells| cells.read_with(Arc::new(read)));
     }
 
     /// The value, as this process knows it. Meant for tests.
@@ -174,9 +175,9 @@ impl GaugeCells {
         self.value.add(amount);
     }
 
-    fn read_with(&self, source: Option<ReadValue>) {
+    fn read_with(&self, source: ReadValue) {
         let mut current = self.source.write().unwrap_or_else(PoisonError::into_inner);
-        let previous = std::mem::replace(&mut *current, source);
+        let previous = current.replace(source);
         drop(current);
         // Without the lock: what the closure holds may do as it likes when it is dropped.
         drop(previous);
@@ -186,7 +187,7 @@ impl GaugeCells {
     fn get(&self) -> Option<f64> {
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         match source {
-            Some(source) => diagnostics::guarded(|| source()).ok(),
+            Some(source) => guarded(|| source()).ok(),
             None => Some(self.value.get()),
         }
     }

@@ -10,6 +10,7 @@ use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::error::RegisterError;
+use crate::unwind::guarded;
 
 /// Where a declared metric is exposed.
 #[derive(Debug, Clone, Copy)]
@@ -184,7 +185,8 @@ fn join_elsewhere(declarations: impl Iterator<Item = &'static dyn Declaration>) 
     // The registries are asked for without the lock: a lazy one runs code of the user's.
     let mut open: Vec<_> = open
         .filter_map(|declaration| match declaration.scope() {
-            Scope::In(registry) => Some((declaration, registry())),
+            // One that panics keeps the others: its metrics are tried again at the next scrape.
+            Scope::In(registry) => Some((declaration, guarded(registry).ok()?)),
             Scope::Default | Scope::Nowhere => None,
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Registry, catalogue, custom};
@@ -25,14 +26,12 @@ use crate::snapshot::FamilySnapshot;
 /// assert_eq!(registry.sample_value("shop_orders_total", &[("region", "eu")]), Some(1.0));
 /// # Ok::<(), pytheus::error::RegisterError>(())
 /// ```
-#[derive(Debug)]
 pub struct CollectorRegistry {
     prefix: Option<String>,
     labels: Vec<(String, String)>,
     entries: RwLock<Entries>,
 }
 
-#[derive(Debug)]
 struct Entries {
     /// By number, in the order of registration.
     collectors: BTreeMap<u64, Entry>,
@@ -41,7 +40,7 @@ struct Entries {
     next: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Entry {
     collector: Arc<dyn Collector>,
     descriptors: Arc<[Descriptor]>,
@@ -64,7 +63,7 @@ impl CollectorRegistry {
     /// When no metric name can start like this.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, DescriptorError> {
         let prefix = prefix.into();
-        name::metric_name(&prefix).map_err(|why| DescriptorError::metric_name(&prefix, why))?;
+        name::metric_name(&prefix).map_err(|why| DescriptorError::prefix(&prefix, why))?;
         self.prefix = Some(prefix);
         Ok(self)
     }
@@ -80,7 +79,7 @@ impl CollectorRegistry {
     ) -> Result<Self, DescriptorError> {
         for (name, value) in labels {
             let name = name.into();
-            let refuse = |why| DescriptorError::label_name("registry", &name, why);
+            let refuse = |why| DescriptorError::constant_label(&name, why);
             name::label_name(&name).map_err(refuse)?;
             if self.labels.iter().any(|(known, _)| *known == name) {
                 return Err(refuse("the label is given twice"));
@@ -108,7 +107,11 @@ impl CollectorRegistry {
         let brought = descriptor.kind().own_label().or(states.as_deref());
         let taken = |label: &str| descriptor.label_names().any(|own| own == label) || brought == Some(label);
         match self.labels.iter().find(|(label, _)| taken(label)) {
-            Some((label, _)) => Err(RegisterError::ConstantLabel { name: name.to_owned(), label: label.clone() }),
+            Some((label, _)) => Err(RegisterError::ConstantLabel {
+                name: name.to_owned(),
+                location: descriptor.location(),
+                label: label.clone(),
+            }),
             None => Ok(()),
         }
     }
@@ -133,6 +136,22 @@ impl CollectorRegistry {
                 sample.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
             }
         }
+    }
+}
+
+impl fmt::Debug for CollectorRegistry {
+    /// Shows names alone: a collector's own code may come back here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = {
+            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            entries.names.keys().cloned().collect()
+        };
+        let Self { prefix, labels, .. } = self;
+        f.debug_struct("CollectorRegistry")
+            .field("prefix", prefix)
+            .field("labels", labels)
+            .field("names", &names)
+            .finish()
     }
 }
 
@@ -277,7 +296,9 @@ impl Registry for CollectorRegistry {
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if entries.iter().any(|entry| diagnostics::is_own(&entry.collector)) {
-            families.extend(diagnostics::families());
+            let own = diagnostics::families().into_iter();
+            let mut free = own.filter(|own| !families.iter().any(|family| family.name == own.name)).collect();
+            families.append(&mut free);
         }
         families.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(families)

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
-use crate::diagnostics;
 use crate::error::CollectError;
 use crate::snapshot::{FamilySnapshot, Sample};
+use crate::unwind::guarded;
 
 /// Collects; a panic is an error like any other.
 pub(super) fn collect(
@@ -15,7 +15,7 @@ pub(super) fn collect(
 ) -> Result<Vec<FamilySnapshot>, CollectError> {
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
-    let mut families = diagnostics::guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
+    let mut families = guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
     let mut seen = BTreeSet::new();
     for family in &mut families {
         check(family, descriptors)?;

@@ -113,6 +113,10 @@ macro_rules! pointers {
             fn prefix(&self) -> Option<Cow<'_, str>> {
                 (**self).prefix()
             }
+
+            fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+                (**self).sample_value(name, labels)
+            }
         }
     )*};
 }

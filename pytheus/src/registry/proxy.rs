@@ -80,7 +80,10 @@ impl RegistryProxy {
         // Outside the lock: a registry of the user's own may do as it likes.
         let next = Current::new(Arc::new(registry));
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        slot.replace(next).map_or(previous, |current| current.registry)
+        let replaced = slot.replace(next);
+        // Before anything of the user's is dropped.
+        drop(slot);
+        replaced.map_or(previous, |current| current.registry)
     }
 
     fn current(&self) -> Arc<dyn Registry> {
@@ -120,6 +123,10 @@ impl Registry for RegistryProxy {
 
     fn prefix(&self) -> Option<Cow<'_, str>> {
         self.current().prefix().map(|prefix| Cow::Owned(prefix.into_owned()))
+    }
+
+    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.current().sample_value(name, labels)
     }
 }
 
