@@ -246,3 +246,32 @@ fn the_option_error_is_asked_when_a_returned_future_ends() {
     assert_eq!(block_on(pinned(2)), 2);
     assert_eq!(value("pinned_total", &[("outcome", "error"), ("n", "2")]), Some(1.0));
 }
+
+/// Errors above three.
+#[counter(name = "high_errors_total", on = Err(code) if *code > 3)]
+/// Small values and errors.
+#[counter(name = "small_total", on = Ok(n) | Err(n) if *n < 3)]
+fn coded(code: Result<u8, u8>) -> Result<u8, u8> {
+    code
+}
+
+#[test]
+fn a_pattern_may_have_a_condition() {
+    for code in [Ok(1), Ok(9), Err(2), Err(4), Err(5)] {
+        assert_eq!(coded(code), code);
+    }
+    assert_eq!(value("high_errors_total", &[]), Some(2.0));
+    assert_eq!(value("small_total", &[]), Some(2.0));
+}
+
+/// A label of the returned value and of an argument that is a copy.
+#[counter(name = "above_total", labels(above = *ret > limit, name = ret.min(&limit)))]
+fn above(limit: u8) -> u8 {
+    limit + 1
+}
+
+#[test]
+fn a_label_of_the_returned_value_sees_arguments_that_are_copies() {
+    above(3);
+    assert_eq!(value("above_total", &[("above", "true"), ("name", "3")]), Some(1.0));
+}

@@ -31,8 +31,8 @@ pub(crate) struct Args {
 pub(crate) enum On {
     /// Those that end in one of these ways.
     Words(Vec<Ident>),
-    /// Those that return a value like this.
-    Pattern(Pat),
+    /// Those that return a value like this, of which the guard is true.
+    Pattern(Box<(Pat, Option<Expr>)>),
 }
 
 /// What a function returns whose type doesn't show that it is a future.
@@ -221,8 +221,14 @@ impl On {
             one => Punctuated::from_iter([one.clone()]),
         };
         let words: Vec<_> = alternatives.iter().filter_map(as_word).collect();
+        let place = input.span();
+        let guard: Option<Token![if]> = input.parse()?;
+        let guard = guard.map(|_| read_expr(input)).transpose()?;
         if words.is_empty() {
-            return Ok(Self::Pattern(pattern));
+            return Ok(Self::Pattern(Box::new((pattern, guard))));
+        }
+        if guard.is_some() {
+            return Err(syn::Error::new(place, "a condition goes with a pattern: `on = Err(code) if *code > 3`"));
         }
         if words.len() < alternatives.len() {
             return Err(syn::Error::new(start, "either words or a pattern, not both: stack two attributes"));

@@ -194,7 +194,7 @@ fn declared(
             (_, None) => Values::Open,
         };
         args.push(LabelArg { name: text.clone(), value });
-        specs.push(DeclaredLabel { name: label.name, text, values, default: None });
+        specs.push(DeclaredLabel { name: label.name, text, values, default: None, docs: Vec::new() });
     }
     specs.sort_by(|a, b| a.text.cmp(&b.text));
     let mut metric = metric(kind, door(), options, help?, specs, errors)?;
@@ -241,6 +241,11 @@ fn late(value: &Expr, ret: Ident, function: &Function, errors: &mut Errors) -> O
     let arguments = function.sig.inputs.to_token_stream();
     if let Some(argument) = find_ret(arguments) {
         errors.at(argument, "`ret` is the returned value in this attribute: give the argument another name");
+        return None;
+    }
+    if let Some(argument) = function.taken(value) {
+        let message = "the body has taken this argument away when `ret` is there: a label uses one or the other";
+        errors.at(argument, message);
         return None;
     }
     Some(LateExpr { value: value.clone(), ret })
@@ -359,5 +364,6 @@ fn declared_label(label: &Label) -> DeclaredLabel {
         text: label.text(),
         values: label.ty.clone().map_or(Values::Open, Values::typed),
         default: label.value.clone(),
+        docs: label.docs.clone(),
     }
 }

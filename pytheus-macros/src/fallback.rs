@@ -7,5 +7,6 @@ use crate::errors::Errors;
 /// The item unchanged, so that its uses are no further mistakes, and a `compile_error!` for each mistake.
 pub(crate) fn unchanged(item: &TokenStream, errors: &Errors) -> TokenStream {
     let errors = errors.to_tokens();
-    quote::quote!(#item #errors)
+    // What only the attribute would have used is no further mistake.
+    quote::quote!(#[allow(unused_variables)] #item #errors)
 }

@@ -1,8 +1,11 @@
 //! The function under an attribute: its signature, its body as opaque tokens, and when its work is done.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Ident, Result, ReturnType, Signature, Token, Type, Visibility, braced};
+use syn::{
+    Attribute, Expr, FnArg, Ident, Pat, PatType, Result, ReturnType, Signature, Token, Type, Visibility, braced,
+};
 
 use crate::args::Returned;
 use crate::returned::{future_output, may_be_future};
@@ -103,6 +106,24 @@ impl Function {
         }
     }
 
+    /// An argument in this expression that the body is sure to have taken away when it is done.
+    pub(crate) fn taken(&self, expr: &Expr) -> Option<Ident> {
+        let tokens = expr.to_token_stream();
+        // The expression may bind such a name itself.
+        if tokens.to_string().contains(['|', '{', '!']) {
+            return None;
+        }
+        let owned = self.sig.inputs.iter().filter_map(|argument| match argument {
+            FnArg::Typed(PatType { pat, ty, .. }) => match &**pat {
+                Pat::Ident(name) if is_owned(ty) => Some(&name.ident),
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        });
+        let body = |name: &&Ident| find_word(self.body.stream(), &|word| word == *name).is_some();
+        owned.filter(body).find_map(|name| find_word(tokens.clone(), &|word| word == name))
+    }
+
     /// What the future that it returns ends with, and whether it is boxed.
     pub(crate) fn future(&self) -> Option<(Type, bool)> {
         match &self.sig.output {
@@ -142,16 +163,30 @@ pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
     find_word(tokens, &|word| word == "ret")
 }
 
-/// The first word in these tokens that is wanted; the name of a field or method is none.
+/// The first word in these tokens that is wanted; what follows a `.` or a `::` is none.
 pub(crate) fn find_word(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
-    let mut dots = 0;
+    let (mut dots, mut colons) = (0, 0);
     tokens.into_iter().find_map(|token| {
-        let is_member = dots == 1;
-        dots = if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.') { dots + 1 } else { 0 };
+        let is_member = dots == 1 || colons == 2;
+        let is = |wanted| matches!(&token, TokenTree::Punct(punct) if punct.as_char() == wanted);
+        dots = if is('.') { dots + 1 } else { 0 };
+        colons = if is(':') { colons + 1 } else { 0 };
         match token {
             TokenTree::Ident(ident) if !is_member && wanted(&ident) => Some(ident),
             TokenTree::Group(group) => find_word(group.stream(), wanted),
             _ => None,
         }
     })
+}
+
+/// Whether a closure that uses such a value is sure to take it.
+fn is_owned(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_some(),
+        Type::Path(path) => {
+            let owned = ["String", "Vec", "Box", "Arc", "Rc", "HashMap", "BTreeMap", "PathBuf"];
+            path.path.segments.last().is_some_and(|last| owned.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    }
 }

@@ -36,7 +36,7 @@ mod returned;
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
@@ -46,10 +46,11 @@ mod returned;
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
 ///
-/// A label is `name = expr`, `name: Type = expr`, `name` alone for the argument of that name, or `outcome`, which is
-/// `ok`, `error`, `panicked` or `cancelled`. An expression sees the arguments and moves none of them; one that uses
-/// `ret` sees a reference to the returned value instead, and is empty when there is none. A type with a closed set of
-/// values, such as an enum that derives `LabelValue`, exposes them all at zero.
+/// A label is `name = expr`, `name: Type = expr`, `name` or `name: Type` for the argument of that name, or `outcome`,
+/// which is `ok`, `error`, `panicked` or `cancelled`. An expression sees the arguments and moves none of them; one that
+/// uses `ret` sees a reference to the returned value, and is empty when there is none. A closed set of values, such as
+/// an enum that derives `LabelValue`, is exposed at zero where the label has the type written, `kind: Kind`: the types
+/// in the function's signature are not asked.
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
@@ -126,7 +127,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
@@ -189,7 +190,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
@@ -251,7 +252,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
 /// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value |
+/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Ident, LitBool, Result, Token, Type, parenthesized};
+use syn::{Attribute, Expr, Ident, LitBool, Result, Token, Type, parenthesized};
 
 use crate::errors::{Errors, suggest};
 
@@ -247,6 +247,8 @@ impl Parse for Registry {
 
 /// `name`, `name: Type`, `name = value` or `name: Type = value`.
 pub(crate) struct Label {
+    /// Its doc comment.
+    pub(crate) docs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) ty: Option<Type>,
     pub(crate) value: Option<Expr>,
@@ -261,6 +263,10 @@ impl Label {
 
 impl Parse for Label {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let docs = input.call(Attribute::parse_outer)?;
+        if let Some(other) = docs.iter().find(|attr| !attr.path().is_ident("doc")) {
+            return Err(syn::Error::new_spanned(other, "a label takes no attribute but a doc comment"));
+        }
         if input.peek(syn::LitStr) {
             return Err(input.error("a label's name is written without quotes; `r#type` gives the label `type`"));
         }
@@ -275,9 +281,14 @@ impl Parse for Label {
         let place = input.span();
         let no_type = |_| syn::Error::new(place, "expected the type of the label's values; a value stands after `=`");
         let ty = colon.map(|_| input.parse().map_err(no_type)).transpose()?;
+        if let Some(Type::Reference(ty)) = &ty
+            && ty.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static")
+        {
+            return Err(syn::Error::new_spanned(ty, "leave the type out: any text fits, borrowed or not"));
+        }
         let equals: Option<Token![=]> = input.parse()?;
         let value = equals.map(|_| read_expr(input)).transpose()?;
-        Ok(Self { name, ty, value })
+        Ok(Self { docs, name, ty, value })
     }
 }
 

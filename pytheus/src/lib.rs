@@ -345,9 +345,21 @@ pub use registry::{REGISTRY, Registry};
 /// | `zeros: false` | closed label sets are not exposed at zero |
 /// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 ///
-/// Each label is a method of the static. Those with a default may be left out; while another has no value yet, the
-/// methods that count do not compile. A label that is named like a method of the metric has `label_` before it,
-/// `label_time(..)`; `r#type` is the label `type`.
+/// Each label is a method of the static, and its doc comment that of the method. Those with a default may be left out;
+/// while another has no value yet, the methods that count do not compile. `r#type` is the label `type`. A label that is
+/// named like a method of the metric has `label_` before it, `label_time(..)`:
+///
+/// | on | reserved names |
+/// |---|---|
+/// | every metric | `child`, `clear`, `clone`, `collector`, `deref`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `with` |
+/// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_future_if`, `count_errors_if`, `get`, `inc`, `inc_by` |
+/// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `read_with`, `set`, `set_to_current_time`, `time`, `time_fn`, `time_future`, `track_inprogress`, `track_inprogress_fn`, `track_inprogress_future` |
+/// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_fn`, `time_future` |
+/// | `Info` | `is_set`, `set` |
+/// | `StateSet` | `disable`, `enable`, `is_enabled`, `set` |
+///
+/// With a type, a label takes values of that type alone, and a type with a closed set, such as an enum that derives
+/// `LabelValue`, is exposed at zero. Without, it takes any text or number.
 ///
 /// # Expands to
 ///

@@ -170,7 +170,13 @@ impl Static {
     fn setter(&self, place: usize, label: &DeclaredLabel, name: &Ident) -> TokenStream {
         let ident = &self.ident;
         let private = &self.metric.private;
-        let docs = format!("The same with a value for the label `{}`.", label.text);
+        let docs = match &label.docs[..] {
+            [] => {
+                let docs = format!("The same with a value for the label `{}`.", label.text);
+                quote_mixed!(#[doc = #docs])
+            }
+            docs => quote_mixed!(#(#docs)*),
+        };
         let (generics, value, kept, keep) = if let Values::Typed(ty) = &label.values {
             // Its text is kept in its place, so that the type need not be `Clone`.
             let text = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
@@ -192,10 +198,10 @@ impl Static {
             let label = local(state);
             quote_mixed!(::core::clone::Clone::clone(#label))
         };
-        let given = nest(row(quote_mixed!(#private::Set(#keep)), given).iter());
+        let given = nest(row(quote_mixed!(#private::Set::new(#keep)), given).iter());
         let others = row(TokenStream::new(), |state| quote_mixed!(#state: ::core::clone::Clone,));
         quote_mixed! {
-            #[doc = #docs]
+            #docs
             #[allow(dead_code, non_snake_case)]
             pub fn #name #generics(&self, value: #value) -> #ident<#(#after),*>
             where

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, LitBool, Type};
+use syn::{Attribute, Expr, Ident, LitBool, Type};
 
 use super::{at, quote_mixed, reference};
 use crate::options::{Buckets, Kind, Registry};
@@ -37,6 +37,8 @@ pub(crate) struct DeclaredLabel {
     pub(crate) text: String,
     pub(crate) values: Values,
     pub(crate) default: Option<Expr>,
+    /// Its doc comment.
+    pub(crate) docs: Vec<Attribute>,
 }
 
 /// Which values a label may have.

@@ -79,7 +79,8 @@ pub(crate) enum On {
     Call,
     /// Constants of the runtime's `On`.
     Outcomes(Vec<Ident>),
-    Pattern(Pat),
+    /// A pattern of the returned value, and its guard.
+    Pattern(Box<(Pat, Option<Expr>)>),
 }
 
 impl Instrument {

@@ -79,7 +79,7 @@ impl Instrument {
                 let first = outcomes.first();
                 quote_mixed!(#private::On::#first #(#or)*)
             }
-            On::Pattern(_) => quote_mixed!(#private::On::NONE),
+            On::Pattern(..) => quote_mixed!(#private::On::NONE),
         };
         let begin = match self.shape {
             Shape::Plain => quote_mixed!(let call = #private::Call::begin(#effect, #on, #resolve);),
@@ -89,10 +89,12 @@ impl Instrument {
             _ => quote_mixed!(let mut call = #private::Call::begin_async(#effect, #on, #resolve);),
         };
         let finish = if let On::Pattern(pattern) = &self.on {
+            let (pattern, guard) = &**pattern;
+            let guard = guard.as_ref().map(|guard| quote_mixed!(if #guard));
             quote_mixed! {
                 #[allow(unused_variables, unreachable_patterns)]
                 let counts = match &ret {
-                    #pattern => true,
+                    #pattern #guard => true,
                     _ => false,
                 };
                 call.finish_if(counts, outcome, [#(#late),*]);

@@ -21,7 +21,18 @@ pub struct Defaulted;
 
 /// A label that has a value.
 #[derive(Debug, Clone, Copy)]
-pub struct Set<V>(pub V);
+pub struct Set<V> {
+    value: V,
+    // Not a bound on `V` where the label is used: a value that can't be one is an error once, where it is given.
+    text: for<'a> fn(&'a V) -> Cow<'a, str>,
+}
+
+impl<V: LabelValue> Set<V> {
+    /// This value.
+    pub fn new(value: V) -> Self {
+        Self { value, text: V::as_label }
+    }
+}
 
 impl<N> Unset<N> {
     /// No value yet.
@@ -68,9 +79,9 @@ impl State for Defaulted {
     }
 }
 
-impl<V: LabelValue> State for Set<V> {
+impl<V> State for Set<V> {
     fn given(&self) -> Option<Cow<'_, str>> {
-        Some(self.0.as_label())
+        Some((self.text)(&self.value))
     }
 }
 
@@ -82,9 +93,11 @@ impl<V: LabelValue> State for Set<V> {
 )]
 pub trait LabelState: State {}
 
+#[diagnostic::do_not_recommend]
 impl LabelState for Defaulted {}
 
-impl<V: LabelValue> LabelState for Set<V> {}
+#[diagnostic::do_not_recommend]
+impl<V> LabelState for Set<V> {}
 
 /// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
 pub trait States {
@@ -109,6 +122,7 @@ impl<Head: State, Tail: States> States for (Head, Tail) {
 /// A list of labels that all have a value.
 pub trait Complete: States {}
 
+#[diagnostic::do_not_recommend]
 impl Complete for () {}
 
 impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {}
