@@ -237,3 +237,27 @@ fn labelled_handles_wrap_futures_too() {
     drop(BUSY.queue("never").track_inprogress_future(watch("never", End::Ok)));
     assert_eq!(read("never"), [None; 3]);
 }
+
+/// As a runtime's `spawn` asks for it.
+fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    std::thread::spawn(|| drive(future, AWAITS + 1, || {})).join().unwrap_or_default()
+}
+
+#[test]
+fn a_watched_future_holds_what_it_counts_in_and_can_be_spawned() -> Result<(), Box<dyn std::error::Error>> {
+    let gauge = Gauge::new("spawned", "S.").unregistered().build()?;
+    let errors = Counter::new("spawned_errors_total", "S.").unregistered().build()?;
+    let future = {
+        let (gauge, errors) = (gauge.clone(), errors.clone());
+        errors.count_errors_future(gauge.track_inprogress_future(work(End::Error)))
+    };
+    assert_eq!(spawn(future), Some(Err("as asked")));
+    assert_eq!((gauge.get(), errors.get()), (0.0, 1.0));
+
+    let queue = String::from("spawned");
+    let future = TIMES.queue(queue).time_future(work(End::Ok));
+    assert_eq!(REGISTRY.sample_value("times_by_label_count", &[("queue", "spawned")]), None, "not polled yet");
+    assert_eq!(spawn(future), Some(Ok(AWAITS)));
+    assert_eq!(REGISTRY.sample_value("times_by_label_count", &[("queue", "spawned")]), Some(1.0));
+    Ok(())
+}

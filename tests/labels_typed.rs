@@ -175,3 +175,12 @@ fn infos_and_state_sets_have_labels_too() {
     assert_eq!(value("methods", &[("job", "mail"), ("methods", "POST")]), Some(1.0));
     assert_eq!(value("methods", &[("job", "mail"), ("methods", "get")]), Some(0.0));
 }
+
+#[test]
+fn to_read_a_series_makes_none() {
+    assert_eq!(OPTIONAL.user("never").get(), 0.0);
+    assert_eq!(value("optional_total", &[("user", "never")]), None);
+    assert!(!METHODS.job("never").is_enabled(Method::Post));
+    assert_eq!(value("methods", &[("job", "never"), ("methods", "POST")]), None);
+    assert_eq!(LIMITED.descriptor().limit(), Some(2));
+}

@@ -112,6 +112,11 @@ impl<M: Metric> FamilyCore<M> {
         Route::new(values).follow(self, &self.read())
     }
 
+    /// A child that is not in the family.
+    pub(super) fn apart<S: AsRef<str>>(&self, values: &[S]) -> Arc<Child<M::Cells>> {
+        Arc::new(Child::new(LabelValues::from_slice(values), M::cells(&self.descriptor)))
+    }
+
     /// The child that counts in place of a removed one, from zero.
     ///
     /// Always another one: a writer may still be at the cells of the removed one.
@@ -240,7 +245,7 @@ impl<M: Metric> Children<M> {
     }
 
     fn add<S: AsRef<str>>(&mut self, core: &FamilyCore<M>, hash_of: u64, values: &[S]) -> Arc<Child<M::Cells>> {
-        let child = Arc::new(Child::new(LabelValues::from_slice(values), M::cells(&core.descriptor)));
+        let child = core.apart(values);
         self.limit.added(&child.values);
         self.table.insert_unique(hash_of, Arc::clone(&child), |child| hash(&core.hasher, child.values.as_slice()));
         child

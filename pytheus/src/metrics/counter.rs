@@ -119,10 +119,10 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub fn count_errors_future<T, E>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> impl Future<Output = Result<T, E>> {
+    pub fn count_errors_future<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>> + use<T, E, F>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         self.count_errors_future_if(work, |_| true)
     }
 
@@ -131,12 +131,17 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub fn count_errors_future_if<T, E>(
+    pub fn count_errors_future_if<T, E, F, C>(
         &self,
-        work: impl Future<Output = Result<T, E>>,
-        counts: impl FnOnce(&E) -> bool,
-    ) -> impl Future<Output = Result<T, E>> {
-        watched(|| (), work, |(), result| self.count_error(result, counts))
+        work: F,
+        counts: C,
+    ) -> impl Future<Output = Result<T, E>> + use<T, E, F, C>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&E) -> bool,
+    {
+        let counter = self.clone();
+        watched(|| (), work, move |(), result| counter.count_error(result, counts))
     }
 
     fn count_error<T, E>(&self, result: Result<T, E>, counts: impl FnOnce(&E) -> bool) -> Result<T, E> {
@@ -182,19 +187,21 @@ super::labelled::forward! {
     Counter {
         fn inc();
         fn inc_by(amount: impl Amount);
-        fn get() -> f64;
         fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
         fn count_errors_if<T, E>(
             work: impl FnOnce() -> Result<T, E>,
             counts: impl FnOnce(&E) -> bool
         ) -> Result<T, E>;
     }
+    read {
+        fn get() -> f64;
+    }
     async {
-        fn count_errors_future<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> =
+        fn count_errors_future<T, E, F: Future<Output = Result<T, E>>>(work: F) -> Result<T, E> =
             |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, |_| true);
-        fn count_errors_future_if<T, E>(
-            work: impl Future<Output = Result<T, E>>,
-            counts: impl FnOnce(&E) -> bool
+        fn count_errors_future_if<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
+            work: F,
+            counts: C
         ) -> Result<T, E> = |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, counts);
     }
 }

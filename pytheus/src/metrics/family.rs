@@ -30,6 +30,7 @@ use crate::labels::{LabelSpec, LabelValue, Labels};
 /// assert_eq!(error.missing(), ["method"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "labels are still to be given"]
 pub struct Family<M: Metric> {
     core: Arc<FamilyCore<M>>,
     /// The labels as they were declared here: of a shared family, each handle has its own defaults.
@@ -104,7 +105,7 @@ impl<M: Metric> Family<M> {
         self.core.retain(keep);
     }
 
-    /// Takes out all series. Those that are there from the start, without labels or of closed sets, begin at zero.
+    /// Takes out all series. Those that are there from the start begin again at zero.
     pub fn clear(&self) {
         self.core.clear(|_| true);
     }
@@ -121,6 +122,12 @@ impl<M: Metric> Family<M> {
     /// These labels, in the order of the sorted names, to be finished.
     pub(super) fn given(&self, values: Vec<Option<String>>) -> Partial<M> {
         Partial { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values }
+    }
+
+    /// The series as it is; one that does not exist is not made.
+    pub(super) fn peek<S: AsRef<str>>(&self, values: &[S]) -> M {
+        let child = self.core.peek(values).unwrap_or_else(|| self.core.apart(values));
+        M::from_handle(Handle::child(Arc::clone(&self.core), child))
     }
 
     pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> M {
@@ -141,6 +148,7 @@ impl<M: Metric> fmt::Debug for Family<M> {
 }
 
 /// Some labels of a [`Family`], to be kept and finished later.
+#[must_use = "the rest of the labels is still to be given"]
 pub struct Partial<M: Metric> {
     core: Arc<FamilyCore<M>>,
     specs: Arc<[LabelSpec]>,
@@ -199,7 +207,7 @@ impl<M: Metric> Partial<M> {
             }
         }
         if unknown.is_empty() && repeated.is_empty() && invalid.is_empty() {
-            return Ok(Self { values, ..self.clone() });
+            return Ok(Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values });
         }
         let missing = if all { self.missing(&values) } else { Vec::new() };
         Err(LabelFaults { unknown, repeated, invalid, ..self.faults(missing) }.into())

@@ -106,8 +106,9 @@ impl Gauge {
     }
 
     /// Adds one from the first poll of a future until it is done or dropped.
-    pub fn track_inprogress_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        watched(|| self.track_inprogress(), work, |_, result| result)
+    pub fn track_inprogress_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        let metric = self.clone();
+        watched(move || metric.track_inprogress(), work, |_, result| result)
     }
 
     /// Sets the value to the seconds that pass until the guard is stopped or dropped.
@@ -122,8 +123,9 @@ impl Gauge {
     }
 
     /// Sets the value to the seconds from the first poll of a future until it is done or dropped.
-    pub fn time_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        watched(|| self.time(), work, |_, result| result)
+    pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        let metric = self.clone();
+        watched(move || metric.time(), work, |_, result| result)
     }
 
     /// Reads the value from `read` at each scrape, in place of what is set.
@@ -236,11 +238,13 @@ super::labelled::forward! {
         fn time() -> Timer<Gauge>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
         fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
+    }
+    read {
         fn get() -> f64;
     }
     async {
-        fn track_inprogress_future<T>(work: impl Future<Output = T>) -> T =
+        fn track_inprogress_future<F: Future>(work: F) -> F::Output =
             |metric: Gauge| metric.track_inprogress(), |_, result| result;
-        fn time_future<T>(work: impl Future<Output = T>) -> T = |metric: Gauge| metric.time(), |_, result| result;
+        fn time_future<F: Future>(work: F) -> F::Output = |metric: Gauge| metric.time(), |_, result| result;
     }
 }

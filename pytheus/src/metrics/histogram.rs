@@ -80,8 +80,9 @@ impl Histogram {
     }
 
     /// Observes the time from the first poll of a future until it is done or dropped.
-    pub fn time_future<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        watched(|| self.time(), work, |_, result| result)
+    pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        let metric = self.clone();
+        watched(move || metric.time(), work, |_, result| result)
     }
 
     /// How many values were observed, in this process. Meant for tests.
@@ -157,11 +158,13 @@ super::labelled::forward! {
         fn observe_duration(time: Duration);
         fn time() -> Timer<Histogram>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
+    }
+    read {
         fn count() -> u64;
         fn sum() -> f64;
     }
     async {
-        fn time_future<T>(work: impl Future<Output = T>) -> T = |metric: Histogram| metric.time(), |_, result| result;
+        fn time_future<F: Future>(work: F) -> F::Output = |metric: Histogram| metric.time(), |_, result| result;
     }
 }
 

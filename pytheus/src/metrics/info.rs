@@ -81,6 +81,8 @@ impl sealed::Parts for Info {
 super::labelled::forward! {
     Info {
         fn set();
+    }
+    read {
         fn is_set() -> bool;
     }
 }

@@ -9,6 +9,7 @@ use super::Metric;
 use super::declared::Declared;
 use super::family::{Family, Partial};
 use crate::collector::Collector;
+use crate::descriptor::Descriptor;
 use crate::error::LabelError;
 use crate::labels::{LabelValue, Labels};
 
@@ -127,14 +128,16 @@ impl Complete for () {}
 
 impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {}
 
-/// Writes the methods of a metric for its labelled handles: each resolves the series and calls it.
+/// Writes the methods of a metric for its labelled handles: each resolves the series and calls it. To `read` makes no
+/// series; an `async` method resolves it at the first poll.
 macro_rules! forward {
     (
         $metric:ident { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
+        read { $(fn $read:ident() -> $value:ty;)* }
         $(async {
             $(
-                fn $aname:ident <$($at:ident),+> ($work:ident: $wty:ty $(, $aarg:ident: $aty:ty)*) -> $aret:ty =
-                    $start:expr, $end:expr;
+                fn $aname:ident <$($at:ident $(: $bound:path)?),+> ($work:ident: $wty:ty $(, $aarg:ident: $aty:ty)*)
+                    -> $aret:ty = $start:expr, $end:expr;
             )*
         })?
     ) => {
@@ -150,14 +153,25 @@ macro_rules! forward {
                     self.child().$name($($arg),*)
                 }
             )*
-            $($(
-                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
-                #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
-                pub fn $aname <$($at),+> (&self, $work: $wty $(, $aarg: $aty)*) -> impl Future<Output = $aret>
+            $(
+                #[doc = concat!("[`", stringify!($metric), "::", stringify!($read), "`] of the series of these labels.")]
+                pub fn $read(&self) -> $value
                 where
                     L: $crate::metrics::Complete,
                 {
-                    $crate::metrics::watched(|| ($start)(self.child()), $work, $end)
+                    self.peek().$read()
+                }
+            )*
+            $($(
+                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
+                #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
+                pub fn $aname <$($at $(: $bound)?),+> (&self, $work: $wty $(, $aarg: $aty)*)
+                    -> impl Future<Output = $aret> + use<L, $($at),+>
+                where
+                    L: $crate::metrics::Complete,
+                {
+                    let series = self.later();
+                    $crate::metrics::watched(move || ($start)(series()), $work, $end)
                 }
             )*)?
         }
@@ -186,6 +200,7 @@ pub(super) use forward;
 /// let lost = get.status("404").child();
 /// assert_eq!(lost.get(), 2.0);
 /// ```
+#[must_use = "labels alone count nothing: call a method of the metric"]
 pub struct Labelled<M: Metric, L> {
     declared: &'static Declared<M>,
     labels: L,
@@ -217,12 +232,35 @@ impl<M: Metric, L> Labelled<M, L> {
         self.family().child(&self.values())
     }
 
+    /// The series of these labels as it is; one that does not exist is not made.
+    pub(super) fn peek(&self) -> M
+    where
+        L: Complete,
+    {
+        self.family().peek(&self.values())
+    }
+
+    /// Finds the series later, without the handle.
+    pub(super) fn later(&self) -> impl FnOnce() -> M + use<M, L>
+    where
+        L: Complete,
+    {
+        let family = self.family();
+        let values: Vec<_> = self.values().into_iter().map(Cow::into_owned).collect();
+        move || family.child(&values)
+    }
+
+    /// What the metric is.
+    pub fn descriptor(&self) -> &'static Descriptor {
+        self.family().descriptor()
+    }
+
     /// The series, once the rest of the labels is given by names that are known at run time; a label that is given
     /// again takes the new value.
     ///
     /// # Errors
     ///
-    /// When a label is missing, unknown or given twice; the error names them all.
+    /// When a label is missing, unknown, given twice or not in its closed set; the error names them all.
     pub fn labels<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -237,7 +275,7 @@ impl<M: Metric, L> Labelled<M, L> {
     ///
     /// # Errors
     ///
-    /// When a label is unknown or given twice.
+    /// When a label is unknown, given twice or not in its closed set.
     pub fn partial<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -278,7 +316,7 @@ impl<M: Metric, L> Labelled<M, L> {
         self.family().retain(|labels| !fits(&given, labels.iter().map(|(_, value)| value)) || keep(labels));
     }
 
-    /// Takes out all series with the labels that are given. Those of closed sets begin again at zero.
+    /// Takes out all series with the labels that are given. Those that are there from the start begin again at zero.
     pub fn clear(&self)
     where
         L: States,

@@ -175,6 +175,6 @@ impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
     where
         L: Complete,
     {
-        self.child().is_enabled(state)
+        self.peek().is_enabled(state)
     }
 }
