@@ -69,7 +69,7 @@ fn panel(out: &mut String, group: &Group) {
     };
     let y = |value: f64| TOP + INNER.1 * (1.0 - (value.log10() - low) / (high - low).max(1.0));
 
-    let title = group.title.replace(", told with one thread", "");
+    let title = group.title.replace(", told with one thread", "").replace('&', "&amp;");
     let _ = writeln!(out, "<text x=\"8\" y=\"18\" font-weight=\"bold\">{title}</text>");
     for decade in low as i32..=high as i32 {
         let value = 10_f64.powi(decade);
@@ -99,12 +99,10 @@ fn panel(out: &mut String, group: &Group) {
     }
     let axis = if group.axis == Axis::Threads { "threads" } else { "series" };
     let (middle, under) = (LEFT + INNER.0 / 2.0, TOP + INNER.1 + 29.0);
+    let unit = group.unit;
     let _ = writeln!(
         out,
-        "<text x=\"{middle}\" y=\"{under}\" text-anchor=\"middle\" fill=\"#555\">{axis}</text>\
-         <text x=\"{LEFT}\" y=\"{}\" text-anchor=\"end\" fill=\"#555\">{}</text>",
-        TOP - 6.0,
-        group.unit
+        "<text x=\"{middle}\" y=\"{under}\" text-anchor=\"middle\" fill=\"#555\">{unit}, by {axis}</text>"
     );
     // Ours last, so that it lies on top.
     for (name, colour) in COLOURS.iter().rev() {

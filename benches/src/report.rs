@@ -29,9 +29,10 @@ pub fn table(group: &Group) -> String {
         let _ = write!(out, "  {name:<30}");
         for at in &across {
             let cell = group.cells.iter().find(|cell| cell.name == name && cell.at == *at);
-            let text = cell
-                .map_or(String::new(), |cell| let mark = if cell.figure.disturbed { "*" } else { "" };
-                format!("{} ({}){mark}", number(cell.figure.median), number(cell.figure.min)));
+            let text = cell.map_or(String::new(), |cell| {
+                let mark = if cell.figure.disturbed { "*" } else { "" };
+                format!("{} ({}){mark}", number(cell.figure.median), number(cell.figure.min))
+            });
             let _ = write!(out, "{text:>20}");
         }
         out.push('\n');

@@ -34,6 +34,13 @@ fn shuffle<T>(items: &mut [T]) {
     }
 }
 
+/// In another order: series lie in memory in the order they were made, which no look-up should profit from.
+pub fn shuffled<T: Clone>(items: &[T]) -> Vec<T> {
+    let mut items = items.to_vec();
+    shuffle(&mut items);
+    items
+}
+
 /// One text per number, for ever: the values of all runs are the same few megabytes.
 fn forever(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())

@@ -11,7 +11,7 @@ use crate::allocator::bytes_of;
 use crate::peer::{Family, Values};
 use crate::peers;
 use crate::race::{Contestant, Figure, Kind, Pace};
-use crate::values::pairs;
+use crate::values::{pairs, shuffled};
 
 const HISTOGRAMS: usize = 1_000;
 
@@ -23,6 +23,7 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
     let mut scrapes = Group::new("growth_scrape", "text scrape of counters, per series", Axis::Series);
     for size in std::iter::successors(Some(10), |size| Some(size * 10)).take_while(|size| *size <= run.most) {
         let sets = pairs(size);
+        let order = shuffled(&sets);
         let rounds = if size > 10_000 { 2 } else { run.pace.rounds.min(8) };
         let pace = Pace { rounds, ..run.pace };
         for (peer, kind) in with_kinds() {
@@ -38,7 +39,7 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
                     group.add(&contestant, size, figure);
                 }
             };
-            race(&mut lookups, Contestant::new(peer.name(), kind, lookup(Arc::clone(&family), &sets, sets.clone())));
+            race(&mut lookups, Contestant::new(peer.name(), kind, lookup(Arc::clone(&family), &sets, order.clone())));
             race(&mut scrapes, Contestant::new(peer.name(), kind, scrape(family, &sets)).per(size));
         }
     }

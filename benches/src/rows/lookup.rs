@@ -5,7 +5,7 @@ use crate::limits;
 use crate::peer::{Family, Values, Work};
 use crate::peers::CLOSED_LABELS;
 use crate::race::{Contestant, Kind};
-use crate::values::{Random, pairs, triples};
+use crate::values::{Random, pairs, shuffled, triples};
 
 const FEW: usize = 20;
 const MANY: usize = 20_000;
@@ -31,8 +31,9 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
 
     let mut group = Group::new("lookup_20000", "look-up of 3 &str labels + inc, 20,000 series", Axis::Threads);
     let sets = triples(MANY);
-    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.triples(MANY)?, &sets, sets.clone())));
-    contestants.push(limits::lookup(&sets, sets.clone()));
+    let order = shuffled(&sets);
+    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.triples(MANY)?, &sets, order.clone())));
+    contestants.push(limits::lookup(&sets, order));
     run.race(&mut group, &[1, 2], &contestants);
     done(group);
 }
