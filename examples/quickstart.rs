@@ -40,14 +40,19 @@ async fn slow() -> &'static str {
     "hello world! from slow!"
 }
 
-/// What Prometheus reads. A scrape may have to wait, so it has a thread to itself; without the totals, Prometheus
-/// is told so.
+/// What Prometheus reads. A scrape may have to wait, so it has a thread to itself; without the totals, whatever the
+/// reason, Prometheus is told so.
 async fn metrics() -> Response {
     match tokio::task::spawn_blocking(generate_metrics).await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
+}
+
+/// The whole service.
+pub(crate) fn router() -> Router {
+    Router::new().route("/", get(home)).route("/slow", get(slow)).route("/metrics", get(metrics))
 }
 
 /// Listens with `SO_REUSEPORT`: several processes of this program can share the port.
@@ -86,13 +91,13 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     }
     println!("Open http://{address}/ and http://{address}/slow, then http://{address}/metrics");
 
-    let service = Router::new().route("/", get(home)).route("/slow", get(slow)).route("/metrics", get(metrics));
-    axum::serve(listener, service).await?;
+    axum::serve(listener, router()).await?;
     Ok(())
 }
 
+/// Serves until it is stopped.
 #[tokio::main]
-async fn main() {
+pub(crate) async fn main() {
     if let Err(error) = serve().await {
         eprintln!("quickstart: {error}");
         std::process::exit(1);
