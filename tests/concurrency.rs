@@ -19,27 +19,33 @@ const ROUNDS: u32 = 5_000;
 /// Checks one scrape after the other, each against the one before.
 #[derive(Default)]
 struct Watcher {
-    scrapes: u32,
     /// By name, suffix and labels.
     last: HashMap<String, f64>,
 }
 
 impl Watcher {
     fn scrape(&mut self, registry: &CollectorRegistry) {
-        self.scrapes += 1;
+        let before = std::mem::take(&mut self.last);
         for family in registry.collect().expect("one process can always be scraped") {
             Self::check_parts(&family);
-            // Those of the volatile family are taken out and begin again.
+            // What is volatile is taken out and begins again.
             if family.name().starts_with("volatile") || family.name().starts_with("gauge") {
                 continue;
             }
             for sample in family.samples() {
                 let labels: Vec<_> = sample.labels().collect();
+                if labels.iter().any(|(_, value)| *value == "volatile") {
+                    continue;
+                }
                 let key = format!("{}{} {labels:?}", family.name(), sample.suffix());
                 let now = sample.value().as_f64();
-                let before = self.last.insert(key.clone(), now).unwrap_or(0.0);
+                let before = before.get(&key).copied().unwrap_or(0.0);
                 assert!(before <= now, "{key} went from {before} to {now}");
+                self.last.insert(key, now);
             }
+        }
+        for key in before.keys() {
+            assert!(self.last.contains_key(key), "{key} was there, and is no more");
         }
     }
 
@@ -63,27 +69,41 @@ impl Watcher {
     }
 }
 
-/// Runs `work` in each of the threads while others scrape, and gives the number of scrapes.
-fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32 {
-    let done = AtomicBool::new(false);
-    // Both sides begin at once, and the scraper ends with a scrape of everything.
-    let start = Barrier::new(THREADS as usize + 1);
+/// Sets the flag when it is dropped: by a panic, too, so that nobody waits for what has failed.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Runs `work` in each of the threads while another one scrapes.
+fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) {
+    let (scraping, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let start = Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
         let scraper = scope.spawn(|| {
             let mut watcher = Watcher::default();
-            start.wait();
+            let first = Raise(&scraping);
+            watcher.scrape(registry);
+            drop(first);
+            // It ends with a scrape of everything.
             loop {
                 let last = done.load(Relaxed);
                 watcher.scrape(registry);
                 if last {
-                    return watcher.scrapes;
+                    return;
                 }
             }
         });
         let counting: Vec<_> = (0..THREADS)
             .map(|thread| {
-                let (start, work) = (&start, &work);
+                let (start, scraping, work) = (&start, &scraping, &work);
                 scope.spawn(move || {
+                    while !scraping.load(Relaxed) {
+                        std::thread::yield_now();
+                    }
                     start.wait();
                     work(thread);
                 })
@@ -91,10 +111,9 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) -> u32
             .collect();
         let ends: Vec<_> = counting.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Relaxed);
-        let seen = scraper.join().expect("the scraper found nothing wrong");
+        scraper.join().expect("the scraper found nothing wrong");
         assert!(ends.iter().all(Result::is_ok), "no worker panics");
-        seen
-    })
+    });
 }
 
 #[test]
@@ -106,7 +125,7 @@ fn nothing_is_lost_and_nothing_goes_down_while_series_come_and_go() -> TestResul
     let by_label = Histogram::new("by_label", "B.").labels(["n"]).buckets([1.0]).registry(&registry).build()?;
     let summary = Summary::new("summary", "S.").registry(&registry).build()?;
     let volatile = Histogram::new("volatile", "V.").labels(["n"]).buckets([1.0]).registry(&registry).build()?;
-    let scrapes = under_scrapes(&registry, |thread| {
+    under_scrapes(&registry, |thread| {
         for n in 0..ROUNDS {
             plain.inc();
             plain.inc_by(0.5);
@@ -124,7 +143,6 @@ fn nothing_is_lost_and_nothing_goes_down_while_series_come_and_go() -> TestResul
             }
         }
     });
-    assert!(scrapes > 1);
     let total = u64::from(THREADS * ROUNDS);
     assert_eq!(plain.get(), f64::from(THREADS * ROUNDS) * 1.5);
     for thread in 0..THREADS {
@@ -139,6 +157,41 @@ fn nothing_is_lost_and_nothing_goes_down_while_series_come_and_go() -> TestResul
     assert_eq!(counts.iter().sum::<u64>(), total);
     assert_eq!((summary.count(), summary.sum()), (total, f64::from(THREADS * ROUNDS * 2)));
     Ok(())
+}
+
+static CHURN: CollectorRegistry = CollectorRegistry::new();
+
+pytheus::metric! {
+    /// One series stays while its siblings come and go.
+    static JOBS: Counter = "jobs_total" { labels: { group, n }, registry: CHURN };
+}
+
+#[test]
+fn a_series_stays_whole_while_its_siblings_are_taken_out() {
+    let held = JOBS.group("steady").n("keep");
+    under_scrapes(&CHURN, |thread| {
+        for n in 0..ROUNDS {
+            // By a handle, and looked up anew.
+            held.inc();
+            JOBS.group("steady").n("keep").inc();
+            let sibling = JOBS.group("volatile").n(n % 5);
+            sibling.inc();
+            match (n + thread) % 4 {
+                // Another thread may have been faster.
+                0 => {
+                    JOBS.group("volatile").n(n % 5).remove();
+                }
+                1 => JOBS.retain(|labels| labels.get("n") == Some("keep")),
+                2 => JOBS.group("volatile").clear(),
+                _ => sibling.inc(),
+            }
+        }
+    });
+    assert_eq!(held.get(), f64::from(2 * THREADS * ROUNDS));
+    let labels = [("group", "steady"), ("n", "keep")];
+    assert_eq!(CHURN.sample_value("jobs_total", &labels), Some(held.get()));
+    JOBS.group("volatile").clear();
+    assert_eq!(CHURN.collect().expect("one process can always be scraped")[0].samples().len(), 1);
 }
 
 #[test]
