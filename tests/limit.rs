@@ -100,6 +100,42 @@ fn the_label_with_the_most_values_gives_way_first() -> TestResult {
 }
 
 #[test]
+fn with_two_labels_a_sixteenth_of_the_limit_is_kept_for_other() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let family = limited("kept_total", 2, 32, &registry)?;
+    let value = |method, user: &str| registry.sample_value("kept_total", &[("a", method), ("b", user)]);
+    let count = |method: &str, user: u32| -> TestResult {
+        family.labels([("a", method), ("b", &*user.to_string())])?.inc();
+        Ok(())
+    };
+    let all = || (0..15).flat_map(|user| ["get", "post"].map(|method| (method, user)));
+    for (method, user) in all() {
+        count(method, user)?;
+    }
+    // 30 of 32 stand as they were given.
+    assert_eq!(series_and_total(&registry)?, (30, 30.0));
+    for (method, user) in all() {
+        assert_eq!(value(method, &user.to_string()), Some(1.0), "{method} {user}");
+    }
+    assert_eq!(overflows("kept_total", "a") + overflows("kept_total", "b"), 0.0);
+
+    // The next are no longer apart by user, but by method.
+    for user in 15..100 {
+        count("get", user)?;
+        count("post", user)?;
+    }
+    assert_eq!(series_and_total(&registry)?, (32, 200.0));
+    for method in ["get", "post"] {
+        assert_eq!((value(method, "15"), value(method, "__other__")), (None, Some(85.0)), "{method}");
+    }
+    // Those that were there count on by themselves.
+    count("get", 14)?;
+    assert_eq!(value("get", "14"), Some(2.0));
+    assert_eq!((overflows("kept_total", "a"), overflows("kept_total", "b")), (0.0, 170.0));
+    Ok(())
+}
+
+#[test]
 fn no_input_makes_more_than_one_series_above_the_limit() -> TestResult {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for case in 0..400_u32 {
