@@ -27,7 +27,7 @@ fn build() -> PathBuf {
     // The whole workspace, so that the dependencies have the features that they have already.
     cargo.args(["build", "--quiet", "--workspace", "--examples"]).stdin(Stdio::null());
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
+    cargo.arg("--target-dir").arg(crate::target_dir());
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
@@ -118,6 +118,6 @@ impl Drop for Serving {
 }
 
 /// The address in `.. http://127.0.0.1:8080/ ..`.
-fn address_in(line: &str) -> Option<SocketAddr> {
+pub fn address_in(line: &str) -> Option<SocketAddr> {
     line.split_once("http://")?.1.split('/').next()?.trim().parse().ok()
 }

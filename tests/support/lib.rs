@@ -89,6 +89,15 @@ pub fn get_with(url: &str, query: &[(&str, &str)]) -> Result<Reply, String> {
     })
 }
 
+/// The target folder that the running test was built in.
+///
+/// # Panics
+///
+/// When the test was moved elsewhere.
+pub fn target_dir() -> PathBuf {
+    profile_dir().parent().map(Path::to_owned).expect("a target folder")
+}
+
 /// The folder of the running test's profile, such as `target/debug`.
 fn profile_dir() -> PathBuf {
     let test = env::current_exe().expect("the path of this test");
