@@ -7,6 +7,9 @@ use std::path::Path;
 
 const TABLE: &str = include_str!("pytheus/behaviours.tsv");
 
+/// The tests of upstream, one a line, with a head.
+const UPSTREAM: &str = include_str!("pytheus/upstream.txt");
+
 /// This file: its tests are about the table, and not in it.
 const SELF: &str = "pytheus_table.rs";
 
@@ -81,6 +84,16 @@ fn every_upstream_test_has_one_row() {
         *found.entry(file).or_insert(0) += 1;
     }
     assert_eq!(found, counts);
+}
+
+#[test]
+fn the_rows_are_the_tests_of_upstream() {
+    let upstream: BTreeSet<_> = UPSTREAM.lines().filter(|line| !line.starts_with('#')).collect();
+    let rows: BTreeSet<_> = rows().iter().map(|row| row.upstream).collect();
+    let missing: Vec<_> = upstream.difference(&rows).collect();
+    assert!(missing.is_empty(), "no row for {missing:#?}");
+    let unknown: Vec<_> = rows.difference(&upstream).collect();
+    assert!(unknown.is_empty(), "upstream has no {unknown:#?}");
 }
 
 #[test]
