@@ -24,12 +24,19 @@ impl Server {
     ///
     /// When Prometheus is not installed or does not start.
     pub fn scraping(target: u16) -> Self {
+        // A port that is free may be another's before Prometheus has it.
+        let mut ports = (0..5).map(|_| Self::scraping_from(crate::free_port(), target));
+        let mut said = String::new();
+        ports.find_map(|start| start.map_err(|log| said = log).ok()).unwrap_or_else(|| panic!("{said}"))
+    }
+
+    /// Starts it on a port of its own; an error when Prometheus ends at once.
+    fn scraping_from(port: u16, target: u16) -> Result<Self, String> {
         let program = crate::program("prometheus", "prometheus");
         let data = tempfile::tempdir().expect("a folder");
         let config = data.path().join("prometheus.yml");
         fs::write(&config, config_of(target)).expect("a configuration");
         let log = fs::File::create(data.path().join("log")).expect("a log");
-        let port = crate::free_port();
         let process = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.path().join("data").display()))
@@ -40,17 +47,29 @@ impl Server {
             .spawn()
             .expect("Prometheus starts");
         let mut server = Self { process, port, data };
-        crate::wait_for("Prometheus", || server.ready());
-        server
+        crate::wait_for("Prometheus", || match server.ended() {
+            Some(log) => Ok(Err(log)),
+            None => server.ready().map(Ok),
+        })
+        .map(|()| server)
     }
 
-    fn ready(&mut self) -> Result<(), String> {
-        if let Some(status) = self.process.try_wait().expect("the state of Prometheus") {
-            let log = fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
-            panic!("Prometheus ended ({status}):\n{log}");
-        }
+    /// What it said, if it ended.
+    fn ended(&mut self) -> Option<String> {
+        let status = self.process.try_wait().expect("the state of Prometheus")?;
+        let log = fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
+        Some(format!("Prometheus ended ({status}):\n{log}"))
+    }
+
+    fn ready(&self) -> Result<(), String> {
         let reply = crate::get(&format!("http://127.0.0.1:{}/-/ready", self.port))?;
-        if reply.status == 200 { Ok(()) } else { Err(reply.body) }
+        if reply.status != 200 {
+            return Err(reply.body);
+        }
+        // Another Prometheus on this port would be ready as well.
+        let flags = crate::get(&format!("http://127.0.0.1:{}/api/v1/status/flags", self.port))?.body;
+        let own = self.data.path().to_str().is_some_and(|data| flags.contains(data));
+        if own { Ok(()) } else { Err(format!("another server has the port: {flags}")) }
     }
 
     /// Answers a query as of now.
