@@ -105,3 +105,29 @@ fn unsafe_code_stands_in_storage_alone() {
         .collect();
     assert!(outside.is_empty(), "unsafe code outside storage: {outside:?}");
 }
+
+/// A label named like a method of the handle would hide it: the macros must know them all.
+#[test]
+fn the_macros_know_every_method_of_a_labelled_handle() {
+    let read = |package: &str, file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src").join(file);
+        fs::read_to_string(path).expect("a source can be read")
+    };
+    let reserved = read("pytheus-macros", "reserved.rs");
+    let name_after = |line: &str, word: &str| {
+        let rest = line.trim_start().strip_prefix(word)?;
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        (!name.is_empty()).then_some(name)
+    };
+    let labelled = read("pytheus", "metrics/labelled.rs");
+    let (_, own) = labelled.split_once("impl<M: Metric, L> Labelled<M, L> {").expect("the methods of every handle");
+    let mut methods: Vec<_> = own.lines().filter_map(|line| name_after(line, "pub fn ")).collect();
+    for kind in ["counter", "gauge", "histogram", "summary", "info"] {
+        let text = read("pytheus", &format!("metrics/{kind}.rs"));
+        let (_, forwarded) = text.split_once("labelled::forward! {").expect("the methods of this kind");
+        methods.extend(forwarded.lines().filter_map(|line| name_after(line, "fn ")));
+    }
+    assert!(methods.len() > 30, "{methods:?}");
+    methods.retain(|method| !reserved.contains(&format!("\"{method}\"")));
+    assert!(methods.is_empty(), "add these to reserved.rs: {methods:?}");
+}

@@ -5,8 +5,22 @@ use syn::Ident;
 use crate::options::{Kind, Label};
 
 /// The methods that the handle of every metric has.
-const METHODS: [&str; 12] =
-    ["new", "with", "family", "child", "labels", "partial", "remove", "retain", "clear", "collector", "clone", "deref"];
+const METHODS: [&str; 14] = [
+    "new",
+    "with",
+    "family",
+    "child",
+    "descriptor",
+    "labels",
+    "partial",
+    "to_partial",
+    "remove",
+    "retain",
+    "clear",
+    "collector",
+    "clone",
+    "deref",
+];
 
 /// The methods of this kind of metric.
 fn methods(kind: Kind) -> &'static [&'static str] {
