@@ -8,6 +8,7 @@ if [ -n "${CARGO_TARGET_DIR:-}" ]; then
     export CARGO_TARGET_DIR
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/toolchain.sh
 tests/setup.sh
 
 # Passes everything on as it comes, and adds up cargo's own `test result:` lines.
