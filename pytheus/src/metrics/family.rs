@@ -30,7 +30,6 @@ use crate::labels::{LabelSpec, LabelValue, Labels};
 /// assert_eq!(error.missing(), ["method"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "labels are still to be given"]
 pub struct Family<M: Metric> {
     core: Arc<FamilyCore<M>>,
     /// The labels as they were declared here: of a shared family, each handle has its own defaults.
