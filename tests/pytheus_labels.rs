@@ -69,7 +69,7 @@ fn each_complete_set_of_labels_is_a_series_and_a_partial_one_is_not() -> Test {
     let family = counter(["a", "b"])?;
     family.labels([("a", "1"), ("b", "2")])?;
     family.labels([("a", "7"), ("b", "8")])?;
-    family.partial([("a", "6")])?;
+    let _kept = family.partial([("a", "6")])?;
     assert_eq!(series(&family), [labels([("a", "1"), ("b", "2")]), labels([("a", "7"), ("b", "8")])]);
     Ok(())
 }
@@ -93,7 +93,7 @@ fn a_default_completes_the_labels_that_are_given() -> Test {
     let family = counter_with_defaults(["a", "b"], [("a", "3")])?;
     family.labels([("a", "1"), ("b", "2")])?;
     family.labels([("a", "7"), ("b", "8")])?;
-    family.partial([("a", "6")])?;
+    let _kept = family.partial([("a", "6")])?;
     family.labels([("b", "5")])?;
     let expected =
         [labels([("a", "1"), ("b", "2")]), labels([("a", "3"), ("b", "5")]), labels([("a", "7"), ("b", "8")])];
