@@ -48,7 +48,7 @@
 //!     match tokio::task::spawn_blocking(generate_metrics).await {
 //!         Ok(Ok(text)) => ([(CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
 //!         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
-//!         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+//!         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
 //!     }
 //! }
 //! ```
