@@ -284,3 +284,28 @@ fn all_labels_give_way_in_the_end() -> TestResult {
     assert_eq!(labels.len(), 3);
     Ok(())
 }
+
+#[pytheus::counter(name = "literal_total", help = "Literal.", limit = 2, labels(queue = "a"))]
+fn a() {}
+#[pytheus::counter(name = "literal_total", help = "Literal.", limit = 2, labels(queue = "b"))]
+fn b() {}
+#[pytheus::counter(name = "literal_total", help = "Literal.", limit = 2, labels(queue = "c"))]
+fn c() {}
+#[pytheus::counter(name = "literal_total", help = "Literal.", limit = 2, labels(queue = "d"))]
+fn d() {}
+
+#[test]
+fn series_that_are_there_from_the_start_keep_to_the_limit() -> TestResult {
+    let series = || -> Result<Vec<f64>, Box<dyn Error>> {
+        let families = REGISTRY.collect()?;
+        let family = families.iter().find(|family| family.name() == "literal_total").ok_or("it is declared")?;
+        Ok(family.samples().iter().map(|sample| sample.value().as_f64()).collect())
+    };
+    assert_eq!(series()?, [0.0, 0.0]);
+    for call in [a, b, c, d] {
+        call();
+    }
+    let counted = series()?;
+    assert_eq!((counted.len(), counted.iter().sum()), (3, 4.0), "{counted:?}");
+    Ok(())
+}

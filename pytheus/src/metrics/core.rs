@@ -251,11 +251,11 @@ impl<M: Metric> Children<M> {
         child
     }
 
-    /// Whatever the limit keeps free for others: there are never more of these than it allows.
+    /// As far as the limit has room, whatever it keeps free for others.
     fn add_missing(&mut self, core: &FamilyCore<M>, series: &[LabelValues]) {
         for values in series {
             let hash = core.hash(values.as_slice());
-            if self.find(hash, values.as_slice()).is_none() {
+            if self.find(hash, values.as_slice()).is_none() && self.limit.has_room() {
                 self.add(core, hash, values.as_slice());
             }
         }

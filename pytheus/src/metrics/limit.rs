@@ -47,6 +47,11 @@ impl Limit {
         }
     }
 
+    /// May a series be added at all?
+    pub(crate) fn has_room(&self) -> bool {
+        self.most.is_none_or(|most| self.series < most)
+    }
+
     /// May a series of these values be added?
     pub(crate) fn admits(&self, values: &[Cow<'_, str>]) -> bool {
         let Some(most) = self.most else { return true };
