@@ -12,7 +12,7 @@ pub use crate::labels::{LabelSpec, LabelValue};
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,
-    SetDuration, SetTimestamp, Unset, exponential_buckets, linear_buckets, watch, watched,
+    SetTimestamp, Unset, exponential_buckets, linear_buckets, watch, watched,
 };
 pub use crate::registry::{Registration, Scope};
 

@@ -68,9 +68,8 @@ impl Instrument {
         let (before, resolve, late) = self.resolve();
         let effect = match self.effect {
             Effect::Count => quote_mixed!(#private::Count),
-            Effect::SetDuration => quote_mixed!(#private::SetDuration),
             Effect::SetTimestamp => quote_mixed!(#private::SetTimestamp),
-            Effect::Observe | Effect::TrackInProgress => quote_mixed!(#private::Observe),
+            Effect::Observe | Effect::SetDuration | Effect::TrackInProgress => quote_mixed!(#private::Observe),
         };
         let on = match &self.on {
             On::Call => quote_mixed!(#private::On::CALL),

@@ -54,13 +54,9 @@ pub trait Effect<M: Metric> {
 #[derive(Debug, Clone, Copy)]
 pub struct Count;
 
-/// Observes the time of the call.
+/// Takes the time of the call: a histogram or summary observes it, a gauge is set to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Observe;
-
-/// Sets a gauge to the time of the call.
-#[derive(Debug, Clone, Copy)]
-pub struct SetDuration;
 
 /// Sets a gauge to the time of day.
 #[derive(Debug, Clone, Copy)]
@@ -75,12 +71,6 @@ impl Effect<Counter> for Count {
 impl<M: Timed> Effect<M> for Observe {
     fn apply(self, metric: &M, started: Instant) {
         metric.elapsed(started.elapsed());
-    }
-}
-
-impl Effect<Gauge> for SetDuration {
-    fn apply(self, gauge: &Gauge, started: Instant) {
-        gauge.elapsed(started.elapsed());
     }
 }
 

@@ -38,7 +38,7 @@ pub use summary::Summary;
 // What generated code and signatures name, and users need not.
 #[doc(hidden)]
 pub use {
-    call::{Call, Count, Effect, Observe, On, SetDuration, SetTimestamp},
+    call::{Call, Count, Effect, Observe, On, SetTimestamp},
     child::Handle,
     declared::Declared,
     guard::Timed,
