@@ -20,7 +20,13 @@ use std::{fs, io};
 use options::Options;
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == rows::memory::ARGUMENT).is_some() {
+        let Some(answer) = rows::memory::answer(arguments) else { return ExitCode::FAILURE };
+        println!("{answer}");
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::read(arguments) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}");
@@ -51,10 +57,15 @@ fn measure(options: &Options) -> io::Result<()> {
             groups.push(group);
         });
     }
-    println!("{}", report::ratios(&groups));
+    println!("{}\n{}", report::ratios(&groups), report::markdown(&groups));
     println!("{:.0} s in all", started.elapsed().as_secs_f64());
-    report::write(&groups, &options.out)?;
-    fs::write(&options.plot, plot::svg(&groups))?;
-    println!("figures: {}\nplot: {}", options.out.display(), options.plot.display());
+    if let Some(out) = &options.out {
+        report::write(&groups, out)?;
+        println!("figures: {}", out.display());
+    }
+    if let Some(plot) = &options.plot {
+        fs::write(plot, plot::svg(&groups))?;
+        println!("plot: {}", plot.display());
+    }
     Ok(())
 }

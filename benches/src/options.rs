@@ -4,49 +4,71 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::race::{Crew, Pace};
-use crate::rows::Run;
+use crate::rows::{KEYS, Run};
 
 const HELP: &str = "\
-Usage: cargo run --release -- [--quick] [--out FILE] [--plot FILE] | --compile
+Usage: cargo run --release -- [--quick] [--only GROUP[,GROUP]] [--out FILE] [--plot FILE] | --compile
 
   --quick      short rounds, and at most 10,000 series: under a minute
-  --out FILE   the figures as CSV, or as JSON when the name ends so (default: results.csv beside this package)
-  --plot FILE  the plot (default: results.svg beside this package)
+  --only LIST  these groups alone, separated by commas
+  --out FILE   the figures as CSV, or as JSON when the name ends so
+  --plot FILE  the plot
   --compile    instead: crates and clean release build of a program with one counter, per library; with
-               --quick once instead of the least of three";
+               --quick once instead of the least of three
+
+A run that is neither quick nor of some groups alone is kept as results.csv and results.svg beside this package,
+unless other files are named.";
 
 #[derive(Debug)]
 pub struct Options {
     pub quick: bool,
     pub compile: bool,
     pub here: PathBuf,
-    pub out: PathBuf,
-    pub plot: PathBuf,
+    pub only: Vec<String>,
+    pub out: Option<PathBuf>,
+    pub plot: Option<PathBuf>,
 }
 
 impl Options {
     /// The options, or what to tell the user.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-        let (out, plot) = (here.join("results.csv"), here.join("results.svg"));
-        let mut options = Self { quick: false, compile: false, here, out, plot };
+        let mut options = Self { quick: false, compile: false, here, only: Vec::new(), out: None, plot: None };
         while let Some(argument) = arguments.next() {
-            let mut file =
-                || arguments.next().map(PathBuf::from).ok_or_else(|| format!("{argument} needs a file\n\n{HELP}"));
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n\n{HELP}"));
             match argument.as_str() {
                 "--quick" => options.quick = true,
                 "--compile" => options.compile = true,
-                "--out" => options.out = file()?,
-                "--plot" => options.plot = file()?,
+                "--only" => options.only = groups(&value()?)?,
+                "--out" => options.out = Some(value()?.into()),
+                "--plot" => options.plot = Some(value()?.into()),
                 "--help" | "-h" => return Err(HELP.to_owned()),
                 _ => return Err(format!("unknown option: {argument}\n\n{HELP}")),
             }
+        }
+        // What the project shows comes from a whole run.
+        if !options.quick && options.only.is_empty() {
+            options.out.get_or_insert(options.here.join("results.csv"));
+            options.plot.get_or_insert(options.here.join("results.svg"));
         }
         Ok(options)
     }
 
     pub fn run(&self) -> Run {
         let (rounds, round, most) = if self.quick { (7, 1, 10_000) } else { (41, 2, 1_000_000) };
-        Run { crew: Crew::new(8), pace: Pace { rounds, round: Duration::from_millis(round) }, most }
+        Run {
+            crew: Crew::new(8),
+            pace: Pace { rounds, round: Duration::from_millis(round) },
+            most,
+            only: self.only.clone(),
+        }
+    }
+}
+
+fn groups(list: &str) -> Result<Vec<String>, String> {
+    let groups: Vec<_> = list.split(',').map(|group| group.trim().to_owned()).collect();
+    match groups.iter().find(|group| !KEYS.contains(&group.as_str())) {
+        Some(unknown) => Err(format!("no such group: {unknown}; there are {}", KEYS.join(", "))),
+        None => Ok(groups),
     }
 }

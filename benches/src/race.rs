@@ -43,9 +43,7 @@ impl Contestant {
 
     /// Every library that has something to show.
     pub fn libraries(mut show: impl FnMut(&dyn Peer) -> Option<Work>) -> Vec<Self> {
-        let kinds = std::iter::once(Kind::Ours).chain(std::iter::repeat(Kind::Peer));
-        let libraries = peers::ALL.into_iter().zip(kinds);
-        libraries.filter_map(|(peer, kind)| Some(Self::new(peer.name(), kind, show(peer)?))).collect()
+        peers::with_kinds().filter_map(|(peer, kind)| Some(Self::new(peer.name(), kind, show(peer)?))).collect()
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::{fs, io};
 
 use crate::race::{Figure, Kind};
-use crate::rows::{Axis, Group};
-use crate::targets::TARGETS;
+use crate::rows::{Axis, Cell, Group};
+use crate::targets::{TARGETS, Target};
 
 /// A group as a table: contestants down, threads or series across; medians, and the minimum of the first column.
 pub fn table(group: &Group) -> String {
@@ -51,47 +51,101 @@ pub fn number(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// This library's figure for a target, beside the best peer and the limit.
+struct Line<'a> {
+    title: String,
+    unit: &'static str,
+    target: &'static Target,
+    ours: f64,
+    peer: Option<&'a Cell>,
+    limit: Option<&'a Cell>,
+    disturbed: bool,
+}
+
+/// Those that were measured.
+fn lines(groups: &[Group]) -> Vec<Line<'_>> {
+    let line = |target: &'static Target| {
+        let group = groups.iter().find(|group| group.key == target.group)?;
+        let [ours, peer, limit] = [Kind::Ours, Kind::Peer, Kind::Limit].map(|kind| group.best(kind, target.at));
+        let of_ratio = |cell: &&Cell| cell.at == target.at && cell.kind != Kind::Aside;
+        Some(Line {
+            title: title(group, target.at),
+            unit: group.unit,
+            target,
+            ours: ours?.figure.median,
+            peer,
+            limit,
+            disturbed: group.cells.iter().filter(of_ratio).any(|cell| cell.figure.disturbed),
+        })
+    };
+    TARGETS.iter().filter_map(line).collect()
+}
+
+fn title(group: &Group, at: usize) -> String {
+    let title = group.title.replace(", told with one thread", "");
+    match (group.axis, at) {
+        (Axis::Threads, 1) => title,
+        (Axis::Threads, threads) => format!("{title}, {threads} threads"),
+        (Axis::Series, 1_000..) => format!("{title}, {},000 series", at / 1_000),
+        (Axis::Series, series) => format!("{title}, {series} series"),
+    }
+}
+
+impl Line<'_> {
+    /// The ratio to another's figure, which may be nothing at all.
+    fn to(&self, other: &Cell) -> Option<f64> {
+        (other.figure.median > 0.0).then(|| self.ours / other.figure.median)
+    }
+}
+
 /// This library against the best peer and the limit, and what it is to reach.
 pub fn ratios(groups: &[Group]) -> String {
     let mut out = format!(
-        "{:<58}{:>9}{:>9} {:<20}{:>7}{:>7}{:>8}{:>7}{:>7}\n",
+        "{:<76}{:>9}{:>9} {:<20}{:>7}{:>7}{:>8}{:>7}{:>7}\n",
         "ratios", "pytheus", "best", "peer", "ratio", "target", "", "/limit", "target"
     );
-    for target in &TARGETS {
-        let Some(group) = groups.iter().find(|group| group.key == target.group) else { continue };
-        let [ours, peer, limit] = [Kind::Ours, Kind::Peer, Kind::Limit].map(|kind| group.best(kind, target.at));
-        let Some(ours) = ours.map(|cell| cell.figure.median) else { continue };
-        let threads = match (group.axis, target.at) {
-            (Axis::Threads, 1) => String::new(),
-            (Axis::Threads, threads) => format!(", {threads} threads"),
-            (Axis::Series, series) => format!(", {series} series"),
+    let lines = lines(groups);
+    let (mut met, mut missed) = (0, 0);
+    for line in &lines {
+        let mut judge = |value: f64, most: f64| {
+            let is_met = value <= most;
+            *(if is_met { &mut met } else { &mut missed }) += 1;
+            if is_met { "met" } else { "MISSED" }
         };
-        let title = group.title.replace(", told with one thread", "");
-        let _ = write!(out, "{:<58}{:>9}", format!("{title}{threads}"), number(ours));
-        if let Some(peer) = peer {
-            let _ = write!(out, "{:>9} {:<20}", number(peer.figure.median), peer.name);
-            verdict(&mut out, ours / peer.figure.median, target.of_peer);
-        }
-        if let Some(limit) = limit {
-            verdict(&mut out, ours / limit.figure.median, target.of_limit);
+        let Line { title, ours, target, .. } = line;
+        let _ = write!(out, "{title:<76}{:>9}", number(*ours));
+        for (other, most, named) in [(line.peer, target.of_peer, true), (line.limit, target.of_limit, false)] {
+            let Some(other) = other else { continue };
+            if named {
+                let _ = write!(out, "{:>9} {:<20}", number(other.figure.median), other.name);
+            }
+            let _ = match (line.to(other), most) {
+                (Some(ratio), Some(most)) => write!(out, "{ratio:>7.2}{most:>7.2}{:>8}", judge(ratio, most)),
+                (Some(ratio), None) => write!(out, "{ratio:>7.2}{:>15}", ""),
+                (None, _) => write!(out, "{:>22}", ""),
+            };
         }
         if let Some(most) = target.most {
-            let _ = write!(out, " at most {most}: {}", if ours <= most { "met" } else { "MISSED" });
+            let _ = write!(out, " at most {most}: {}", judge(*ours, most));
         }
-        if group.cells.iter().any(|cell| cell.at == target.at && cell.kind != Kind::Aside && cell.figure.disturbed) {
-            out.push_str("  * busy machine");
-        }
-        out.push('\n');
+        out.push_str(if line.disturbed { "  * busy machine\n" } else { "\n" });
     }
+    let _ = writeln!(out, "{met} met, {missed} missed");
     out
 }
 
-fn verdict(out: &mut String, ratio: f64, target: Option<f64>) {
-    let _ = write!(out, "{ratio:>7.2}");
-    let _ = match target {
-        Some(target) => write!(out, "{target:>7.2}{:>8}", if ratio <= target { "met" } else { "MISSED" }),
-        None => write!(out, "{:>15}", ""),
-    };
+/// The same for people to read, as Markdown.
+pub fn markdown(groups: &[Group]) -> String {
+    let mut out = "| work | pytheus | best peer | ratio | limit |\n|---|---:|---:|---:|---:|\n".to_owned();
+    for line in lines(groups) {
+        let unit = if line.unit == "ns" { " ns" } else { "" };
+        let figure = |cell: &Cell| format!("{}{unit}", number(cell.figure.median));
+        let peer = line.peer.map_or(String::new(), |cell| format!("{} ({})", figure(cell), cell.name));
+        let ratio = line.peer.and_then(|cell| line.to(cell)).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let limit = line.limit.map(figure).unwrap_or_default();
+        let _ = writeln!(out, "| {} | {}{unit} | {peer} | {ratio} | {limit} |", line.title, number(line.ours));
+    }
+    out
 }
 
 /// Every figure, as CSV or JSON by the ending of the file.

@@ -22,7 +22,7 @@ const fn bytes(group: &'static str, at: usize, most: f64) -> Target {
     Target { group, at, of_peer: None, of_limit: None, most: Some(most) }
 }
 
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ratio("inc", 1, 0.5),
     ratio("inc", 2, 0.4),
     ratio("inc_by", 1, 0.9),
@@ -40,5 +40,6 @@ pub const TARGETS: [Target; 18] = [
     ratio("scrape_counters", 1, 0.3),
     ratio("scrape_histograms", 1, 0.25),
     bytes("memory", 10_000, 100.0),
+    bytes("memory_thread", 10_000, 8.0),
     bytes("memory_histogram", 1_000, 250.0),
 ];

@@ -14,6 +14,7 @@ mod prometheus_client;
 mod pytheus;
 
 use crate::peer::{Peer, Work};
+use crate::race::Kind;
 
 /// This library first, then its peers.
 pub const ALL: [&dyn Peer; 9] = [
@@ -27,6 +28,11 @@ pub const ALL: [&dyn Peer; 9] = [
     &opentelemetry::OpenTelemetry,
     &autometrics::Autometrics,
 ];
+
+/// Each with what it stands for.
+pub fn with_kinds() -> impl Iterator<Item = (&'static dyn Peer, Kind)> {
+    ALL.into_iter().zip(std::iter::once(Kind::Ours).chain(std::iter::repeat(Kind::Peer)))
+}
 
 /// What `#[autometrics]` counts, too: calls apart from times, hence two attributes of pytheus.
 pub const STACKED: [fn() -> Work; 2] = [pytheus::stacked, pytheus::stacked_async];

@@ -1,6 +1,6 @@
 //! Finding a series by its label values, and counting once in it.
 
-use super::{Axis, Group, Run, in_order};
+use super::{Group, Run, in_order};
 use crate::limits;
 use crate::peer::{Family, Values, Work};
 use crate::peers::CLOSED_LABELS;
@@ -11,31 +11,35 @@ const FEW: usize = 20;
 const MANY: usize = 20_000;
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
-    let mut group = Group::new("lookup_20", "look-up of 2 &str labels + inc, 20 series", Axis::Threads);
     let sets = pairs(FEW);
     let mut random = Random(7);
     let order: Vec<_> = (0..1024).map(|_| sets[random.below(FEW as u64) as usize]).collect();
-    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.pairs(FEW)?, &sets, order.clone())));
-    contestants.push(limits::lookup(&sets, order.clone()));
-    contestants.push(Contestant::new("pytheus, labels as enums", Kind::Aside, CLOSED_LABELS()));
-    run.race(&mut group, &[1, 2, 4, 8], &contestants);
-    done(group);
-    drop(contestants);
+    let key = ("lookup_20", "look-up of 2 &str labels + inc, 20 series");
+    let contestants = || {
+        let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.pairs(FEW)?, &sets, order.clone())));
+        contestants.push(limits::lookup(&sets, order.clone()));
+        contestants.push(Contestant::new("pytheus, labels as enums", Kind::Aside, CLOSED_LABELS()));
+        contestants
+    };
+    run.race(key, &[1, 2, 4, 8], contestants, done);
 
-    let mut group = Group::new("lookup_20_static", "the same, for peers with keys of &'static str", Axis::Threads);
-    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.static_pairs(FEW)?, &sets, order.clone())));
-    contestants.push(limits::lookup(&sets, order));
-    run.race(&mut group, &[1, 2], &contestants);
-    done(group);
-    drop(contestants);
+    let key = ("lookup_20_static", "the same, for peers with keys of &'static str");
+    let contestants = || {
+        let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.static_pairs(FEW)?, &sets, order.clone())));
+        contestants.push(limits::lookup(&sets, order.clone()));
+        contestants
+    };
+    run.race(key, &[1, 2], contestants, done);
 
-    let mut group = Group::new("lookup_20000", "look-up of 3 &str labels + inc, 20,000 series", Axis::Threads);
-    let sets = triples(MANY);
-    let order = shuffled(&sets);
-    let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.triples(MANY)?, &sets, order.clone())));
-    contestants.push(limits::lookup(&sets, order));
-    run.race(&mut group, &[1, 2], &contestants);
-    done(group);
+    let key = ("lookup_20000", "look-up of 3 &str labels + inc, 20,000 series");
+    let contestants = || {
+        let sets = triples(MANY);
+        let order = shuffled(&sets);
+        let mut contestants = Contestant::libraries(|peer| Some(lookup(peer.triples(MANY)?, &sets, order.clone())));
+        contestants.push(limits::lookup(&sets, order));
+        contestants
+    };
+    run.race(key, &[1, 2], contestants, done);
 }
 
 /// Look-ups in a family that has all of its series.

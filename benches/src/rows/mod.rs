@@ -4,6 +4,7 @@ pub mod compile;
 mod counting;
 mod growth;
 mod lookup;
+pub mod memory;
 mod scrape;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,23 +60,68 @@ pub struct Run {
     pub pace: Pace,
     /// The most series of the growth rows.
     pub most: usize,
+    /// The groups to measure; all of them if empty.
+    pub only: Vec<String>,
 }
 
 impl Run {
-    fn race(&self, group: &mut Group, threads: &[usize], contestants: &[Contestant]) {
+    fn wants(&self, key: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|wanted| wanted == key)
+    }
+
+    /// The numbers of series to grow over.
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(10), |size| Some(size * 10)).take_while(|size| *size <= self.most)
+    }
+
+    /// Races with so many threads each, if the group is wanted.
+    fn race(
+        &self,
+        (key, title): (&'static str, &'static str),
+        threads: &[usize],
+        contestants: impl FnOnce() -> Vec<Contestant>,
+        done: &mut dyn FnMut(Group),
+    ) {
+        if !self.wants(key) {
+            return;
+        }
+        let mut group = Group::new(key, title, Axis::Threads);
+        let contestants = contestants();
         for &threads in threads {
-            let figures = self.crew.race(self.pace, threads, contestants);
+            let figures = self.crew.race(self.pace, threads, &contestants);
             for (contestant, figure) in contestants.iter().zip(figures) {
                 group.add(contestant, threads, figure);
             }
         }
+        done(group);
     }
 }
 
 type Rows = fn(&Run, &mut dyn FnMut(Group));
 
+/// The keys of all groups.
+pub const KEYS: [&str; 17] = [
+    "inc",
+    "inc_by",
+    "observe",
+    "guard",
+    "timing",
+    "attribute",
+    "attribute_async",
+    "lookup_20",
+    "lookup_20_static",
+    "lookup_20000",
+    "scrape_counters",
+    "scrape_histograms",
+    "memory",
+    "memory_thread",
+    "memory_histogram",
+    "growth_lookup",
+    "growth_scrape",
+];
+
 /// All groups, in the order they are measured.
-pub const ALL: [Rows; 4] = [counting::rows, lookup::rows, scrape::rows, growth::rows];
+pub const ALL: [Rows; 5] = [counting::rows, lookup::rows, scrape::rows, memory::rows, growth::rows];
 
 /// Work that goes through label sets in a given order; each thread and each round starts elsewhere.
 pub fn in_order<const N: usize>(order: Vec<Values<N>>, update: impl Fn(&[Values<N>]) + Send + Sync + 'static) -> Work {

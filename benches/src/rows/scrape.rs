@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Mutex;
 
-use super::{Axis, Group, Run};
+use super::{Group, Run};
 use crate::limits;
 use crate::peer::{Family, Values, Work, work};
 use crate::race::Contestant;
@@ -13,33 +13,35 @@ const COUNTERS: usize = 10_000;
 const HISTOGRAMS: usize = 1_000;
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
-    let mut group =
-        Group::new("scrape_counters", "text scrape of 10,000 counters with 2 labels, per series", Axis::Threads);
-    let sets = pairs(COUNTERS);
-    let mut contestants = Contestant::libraries(|peer| Some(scrape(peer.pairs(COUNTERS)?, &sets)));
-    contestants.push(limits::scrape(prefixes(&sets, "requests_total", ""), 1));
-    let contestants: Vec<_> = contestants.into_iter().map(|contestant| contestant.per(COUNTERS)).collect();
-    run.race(&mut group, &[1], &contestants);
-    done(group);
-    drop(contestants);
-
-    let mut group = Group::new("scrape_histograms", "text scrape of 1,000 histograms, each", Axis::Threads);
-    let sets = pairs(HISTOGRAMS);
-    let filled = |family: Family<2>| {
-        // Something in each bucket of each.
-        for rotation in 0..64 {
-            let (first, last) = sets.split_at(rotation * 13 % HISTOGRAMS);
-            family.update(last);
-            family.update(first);
-        }
-        scrape(family, &sets)
+    let key = ("scrape_counters", "text scrape of 10,000 counters with 2 labels, per series");
+    let contestants = || {
+        let sets = pairs(COUNTERS);
+        let mut contestants = Contestant::libraries(|peer| Some(scrape(peer.pairs(COUNTERS)?, &sets)));
+        contestants.push(limits::scrape(prefixes(&sets, "requests_total", ""), 1));
+        contestants.into_iter().map(|contestant| contestant.per(COUNTERS)).collect()
     };
-    let mut contestants = Contestant::libraries(|peer| Some(filled(peer.histograms(HISTOGRAMS)?)));
-    // The buckets, `+Inf`, the sum and the count.
-    contestants.push(limits::scrape(prefixes(&sets, "request_seconds_bucket", ",le=\"0.05\""), BUCKETS.len() + 3));
-    let contestants: Vec<_> = contestants.into_iter().map(|contestant| contestant.per(HISTOGRAMS)).collect();
-    run.race(&mut group, &[1], &contestants);
-    done(group);
+    run.race(key, &[1], contestants, done);
+
+    let key = ("scrape_histograms", "text scrape of 1,000 histograms, each");
+    let contestants = || {
+        let sets = pairs(HISTOGRAMS);
+        let mut contestants =
+            Contestant::libraries(|peer| Some(scrape(filled(peer.histograms(HISTOGRAMS)?, &sets), &sets)));
+        // The buckets, `+Inf`, the sum and the count.
+        contestants.push(limits::scrape(prefixes(&sets, "request_seconds_bucket", ",le=\"0.05\""), BUCKETS.len() + 3));
+        contestants.into_iter().map(|contestant| contestant.per(HISTOGRAMS)).collect()
+    };
+    run.race(key, &[1], contestants, done);
+}
+
+/// With something in each bucket of each histogram.
+fn filled(family: Family<2>, sets: &[Values<2>]) -> Family<2> {
+    for rotation in 0..64 {
+        let (first, last) = sets.split_at(rotation * 13 % sets.len());
+        family.update(last);
+        family.update(first);
+    }
+    family
 }
 
 fn prefixes(sets: &[Values<2>], name: &str, further: &str) -> Vec<String> {
