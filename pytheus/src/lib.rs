@@ -10,6 +10,7 @@
 //! - [Custom collectors](#custom-collectors)
 //! - [What can go wrong](#what-can-go-wrong)
 //! - [In your tests](#in-your-tests)
+//! - [Features](#features)
 //! - [How a number travels](#how-a-number-travels)
 //! - [Coming from Python](#coming-from-python)
 //!
@@ -203,6 +204,10 @@
 //! });
 //! ```
 //!
+//! # Features
+//!
+//! `fast-clock`, on by default: [timers](metrics::Timer#the-clock) read the CPU's own counter where it can be trusted.
+//!
 //! # How a number travels
 //!
 //! ```text
@@ -232,7 +237,7 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `unwind`, `number`, `name`, `location`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, what can go wrong |
+//! | `unwind`, `number`, `name`, `location`, `clock`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, the time, what can go wrong |
 //! | `labels`, [`descriptor`] | label values, the key of a series; what a metric is |
 //! | `storage` | cells; knows no metric |
 //! | [`snapshot`] | plain data between collecting and encoding |
@@ -281,6 +286,7 @@ pub mod snapshot;
 pub mod testing;
 
 mod backends;
+mod clock;
 mod labels;
 mod location;
 mod name;

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Instant;
 
 use super::guard::Timed;
 use super::outcome::Outcome;
 use super::watched::Watch;
 use super::{Counter, Gauge, Metric};
+use crate::clock::Moment;
 
 /// Which outcomes count: a set of them.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +46,14 @@ impl On {
 
 /// What is done to a metric when a call counts.
 pub trait Effect<M: Metric> {
-    /// Called once, with the time that the call began.
-    fn apply(self, metric: &M, started: Instant);
+    /// What it has to know of the time that the call began: reading a clock is the larger part of a call's cost.
+    type Began: fmt::Debug;
+
+    /// Called as the call begins.
+    fn begin() -> Self::Began;
+
+    /// Called once, when the call counts.
+    fn apply(self, metric: &M, began: Self::Began);
 }
 
 /// Adds one to a counter.
@@ -63,19 +69,35 @@ pub struct Observe;
 pub struct SetTimestamp;
 
 impl Effect<Counter> for Count {
-    fn apply(self, counter: &Counter, _: Instant) {
+    type Began = ();
+
+    fn begin() {}
+
+    fn apply(self, counter: &Counter, (): ()) {
         counter.inc();
     }
 }
 
 impl<M: Timed> Effect<M> for Observe {
-    fn apply(self, metric: &M, started: Instant) {
-        metric.elapsed(started.elapsed());
+    type Began = Moment;
+
+    #[inline]
+    fn begin() -> Moment {
+        Moment::now()
+    }
+
+    #[inline]
+    fn apply(self, metric: &M, began: Moment) {
+        metric.elapsed(began.elapsed());
     }
 }
 
 impl Effect<Gauge> for SetTimestamp {
-    fn apply(self, gauge: &Gauge, _: Instant) {
+    type Began = ();
+
+    fn begin() {}
+
+    fn apply(self, gauge: &Gauge, (): ()) {
         gauge.set_to_current_time();
     }
 }
@@ -88,9 +110,8 @@ pub struct Call<M: Metric, E: Effect<M>, const N: usize, F>
 where
     F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
 {
-    todo: Option<(E, F)>,
+    todo: Option<(E, E::Began, F)>,
     on: On,
-    started: Instant,
     /// What it means when the call is dropped before it is finished.
     unfinished: Outcome,
 }
@@ -101,7 +122,7 @@ where
 {
     /// A call of a plain function: unfinished, it panicked.
     pub fn begin(effect: E, on: On, resolve: F) -> Self {
-        Self { todo: Some((effect, resolve)), on, started: Instant::now(), unfinished: Outcome::Panicked }
+        Self { todo: Some((effect, E::begin(), resolve)), on, unfinished: Outcome::Panicked }
     }
 
     /// A call of an async function: unfinished, it was cancelled, unless [`watch`](super::watch) saw it panic.
@@ -123,10 +144,10 @@ where
     }
 
     fn end(&mut self, counts: bool, outcome: Outcome, labels: [Cow<'static, str>; N]) {
-        if let Some((effect, resolve)) = self.todo.take()
+        if let Some((effect, began, resolve)) = self.todo.take()
             && counts
         {
-            effect.apply(&resolve(labels, outcome), self.started);
+            effect.apply(&resolve(labels, outcome), began);
         }
     }
 }
@@ -146,7 +167,7 @@ where
     F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("on", &self.on).field("started", &self.started).finish_non_exhaustive()
+        f.debug_struct("Call").field("on", &self.on).field("unfinished", &self.unfinished).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,95 @@
+//! The CPU's counter, read through `quanta`.
+//!
+//! Why `quanta`: it does nothing until it is asked to. `fastant` and `minstant` calibrate before `main`, for 20 ms or
+//! more in every process, and can abort it there; where there is no counter, they read the time of day, which can be
+//! set back. `quanta` calibrates in about a millisecond, at most 200, when its clock is made. No caller waits for that:
+//! a thread makes it, once the process has shown that it takes many times.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use quanta::Clock;
+
+use crate::unwind::guarded;
+
+/// Set by `calibrate` alone: a process that is forked meanwhile goes on with the system's clock, and waits for nobody.
+static CLOCK: OnceLock<Clock> = OnceLock::new();
+
+/// A process that takes fewer times than these starts no thread and calibrates nothing.
+const MANY: u32 = 1000;
+
+/// How many times were taken so far, up to `MANY`.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+/// What Linux calls the counter, if it keeps the time by it: it has then seen that all CPUs count alike.
+const TRUSTED: &str = if cfg!(target_arch = "x86_64") { "tsc" } else { "arch_sys_counter" };
+const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+/// A point in time. Those of both clocks may be around at once, while one takes over from the other.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    /// As the counter stood.
+    Ticks(u64),
+    /// As the system's clock stood.
+    System(Instant),
+}
+
+impl Moment {
+    #[inline]
+    pub(crate) fn now() -> Self {
+        match CLOCK.get() {
+            Some(clock) => Self::Ticks(clock.raw()),
+            None => Self::of_system(),
+        }
+    }
+
+    /// The time since; zero, should the clock have gone back.
+    #[inline]
+    pub(crate) fn elapsed(self) -> Duration {
+        match self {
+            Self::Ticks(start) => CLOCK.get().map_or(Duration::ZERO, |clock| clock.delta(start, clock.raw())),
+            Self::System(start) => start.elapsed(),
+        }
+    }
+
+    #[cold]
+    fn of_system() -> Self {
+        // The load keeps threads from contending for good where there is no counter.
+        if TAKEN.load(Relaxed) < MANY && TAKEN.fetch_add(1, Relaxed) == MANY - 1 {
+            // Without a thread, the system's clock it is. Where threads can't be had, `spawn` may even panic.
+            let _ = guarded(|| thread::Builder::new().name("pytheus-clock".to_owned()).spawn(calibrate));
+        }
+        Self::System(Instant::now())
+    }
+}
+
+fn calibrate() {
+    if !switched_off() && trusted() {
+        let clock = Clock::new();
+        if agrees(&clock) {
+            let _ = CLOCK.set(clock);
+        }
+    }
+}
+
+/// Features add up over a program's dependencies, so that it may be unable to switch one off.
+fn switched_off() -> bool {
+    env::var_os("PYTHEUS_CLOCK").is_some_and(|clock| clock == "system")
+}
+
+fn trusted() -> bool {
+    fs::read_to_string(CLOCKSOURCE).is_ok_and(|source| source.trim() == TRUSTED)
+}
+
+/// Whether the calibration can be right: one that was disturbed gives times that are all wrong.
+fn agrees(clock: &Clock) -> bool {
+    // A disturbed check says no, which the next may correct; none says yes by chance.
+    (0..5).any(|_| {
+        let (instant, start) = (Instant::now(), clock.raw());
+        thread::sleep(Duration::from_millis(20));
+        let (passed, counted) = (instant.elapsed(), clock.delta(start, clock.raw()));
+        counted.abs_diff(passed) < passed / 1000
+    })
+}

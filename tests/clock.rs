@@ -1,0 +1,170 @@
+//! Timers tell the time, whichever clock they read: never negative, never far from `Instant`, on any thread.
+
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use pytheus::metrics::{Histogram, Timer};
+
+/// A process that has taken as many times as this has begun to calibrate the counter.
+const MANY: u32 = 2_000;
+
+fn histogram() -> Histogram {
+    Histogram::new("name", "desc").unregistered().build().expect("the name and help are sound")
+}
+
+fn take_many_times() {
+    let histogram = histogram();
+    for _ in 0..MANY {
+        histogram.time().stop();
+    }
+}
+
+fn reads_the_counter(timer: &Timer<Histogram>) -> bool {
+    format!("{timer:?}").contains("Ticks(")
+}
+
+/// Whether timers should come to read the counter, by what the documentation says.
+fn should_read_the_counter() -> bool {
+    let source = fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let trusted = if cfg!(target_arch = "aarch64") { "arch_sys_counter" } else { "tsc" };
+    source.is_ok_and(|source| source.trim() == trusted)
+        && env::var_os("PYTHEUS_CLOCK").is_none_or(|clock| clock != "system")
+}
+
+/// Waits until the counter is read, where it should be.
+fn settle() {
+    take_many_times();
+    let histogram = histogram();
+    let enough = Instant::now();
+    while should_read_the_counter() && !reads_the_counter(&histogram.time()) {
+        assert!(enough.elapsed() < Duration::from_secs(60), "the counter is still not read");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What was timed lies between what `Instant` says from inside and from outside, give or take a hundredth.
+fn assert_between(inside: Duration, timed: Duration, outside: Duration) {
+    let slack = Duration::from_micros(10);
+    assert!(timed + timed / 100 + slack >= inside, "{timed:?} timed, {inside:?} passed");
+    assert!(timed <= outside + outside / 100 + slack, "{timed:?} timed, {outside:?} passed");
+}
+
+/// Times `work`, on the thread that `finish` chooses.
+fn time_and_check(histogram: &Histogram, work: impl FnOnce(), finish: impl FnOnce(Timer<Histogram>) -> Duration) {
+    let outside = Instant::now();
+    let timer = histogram.time();
+    let inside = Instant::now();
+    work();
+    let inside = inside.elapsed();
+    let timed = finish(timer);
+    assert_between(inside, timed, outside.elapsed());
+}
+
+#[test]
+fn a_sleep_is_seen_before_and_after_the_counter_is_read() {
+    let histogram = histogram();
+    let sleep = || thread::sleep(Duration::from_millis(50));
+    time_and_check(&histogram, sleep, Timer::stop);
+    settle();
+    time_and_check(&histogram, sleep, Timer::stop);
+    assert_eq!(histogram.count(), 2);
+    assert!(histogram.sum() > 0.099, "{}", histogram.sum());
+}
+
+#[test]
+fn a_timer_that_begins_by_one_clock_does_not_end_by_the_other() {
+    let histogram = histogram();
+    time_and_check(&histogram, settle, Timer::stop);
+}
+
+#[test]
+fn a_timer_can_be_stopped_on_another_thread() {
+    settle();
+    let histogram = histogram();
+    for _ in 0..200 {
+        time_and_check(&histogram, thread::yield_now, |timer| {
+            thread::spawn(|| timer.stop()).join().expect("a thread that ends")
+        });
+    }
+}
+
+#[test]
+fn no_thread_sees_time_go_back() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 2_000;
+    settle();
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| mpsc::channel::<Timer<Histogram>>()).unzip();
+    let histogram = histogram();
+    thread::scope(|scope| {
+        for (at, receiver) in receivers.into_iter().enumerate() {
+            let next = senders[(at + 1) % THREADS].clone();
+            let histogram = &histogram;
+            scope.spawn(move || {
+                for _ in 0..ROUNDS {
+                    next.send(histogram.time()).expect("the neighbour is there");
+                    let before = receiver.recv().expect("the neighbour is there");
+                    let mine = histogram.time().stop();
+                    let longer = before.stop();
+                    assert!(longer >= mine, "what began before and ended after took {longer:?}, not {mine:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_time_of_nothing_is_small_and_never_negative() {
+    settle();
+    let histogram = histogram();
+    let outside = Instant::now();
+    let mut sum = 0.0;
+    for _ in 0..100_000 {
+        drop(histogram.time());
+        assert!(histogram.sum() >= sum, "{} after {sum}", histogram.sum());
+        sum = histogram.sum();
+    }
+    assert!(sum <= outside.elapsed().as_secs_f64() * 1.01, "{sum}");
+    assert_eq!(histogram.count(), 100_000);
+}
+
+/// Also run by itself, by the test below.
+#[test]
+fn the_counter_is_read_where_the_documentation_says() {
+    settle();
+    if !should_read_the_counter() {
+        // Time for a calibration that must not be.
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(reads_the_counter(&histogram().time()), should_read_the_counter());
+}
+
+#[test]
+fn the_environment_switches_the_counter_off() {
+    let output = Command::new(env::current_exe().expect("this test is a file"))
+        .args(["--exact", "the_counter_is_read_where_the_documentation_says"])
+        .env("PYTHEUS_CLOCK", "system")
+        .output()
+        .expect("this test can be run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains(" 1 passed"), "{text}");
+}
+
+#[test]
+fn a_thread_that_ends_takes_times_in_its_destructors() {
+    struct AtTheEnd(mpsc::Sender<Duration>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            take_many_times();
+            let _ = self.0.send(histogram().time().stop());
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<AtTheEnd>> = const { std::cell::RefCell::new(None) };
+    }
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(|| LAST.set(Some(AtTheEnd(sender)))).join().expect("a thread that ends");
+    let time = receiver.recv().expect("the destructor came to its end");
+    assert!(time < Duration::from_secs(60), "{time:?}");
+}
