@@ -1,9 +1,11 @@
 //! What several tests need: real servers and parsers, and the text that says how to install them.
 
+pub mod every_kind;
 pub mod example;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
+pub mod scrapes;
 
 use std::env;
 use std::net::TcpListener;
