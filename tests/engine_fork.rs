@@ -1,0 +1,217 @@
+//! After a fork the child counts on from what was there, in a process of its own; whatever other threads were doing.
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "`fork` has no safe form")]
+
+use std::io::{PipeReader, Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pytheus::exposition::generate_metrics_from;
+use pytheus::metrics::Counter;
+use support::every_kind;
+use support::scrapes::{Raise, difference, samples, samples_of_text};
+
+/// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Forks, runs `work` in the child, and gives what it returned there. The child says where it is by lines that begin
+/// with `#`, so that one that hangs tells where.
+///
+/// Only the forking thread lives on in the child; it ends as soon as the work is done, without a look at what the
+/// test harness had begun.
+fn in_child(work: impl FnOnce(&dyn Fn(&str)) -> String) -> Result<String, String> {
+    let (reader, writer) = std::io::pipe().expect("the system has pipes");
+    // SAFETY: a child of a process with threads may rely on async-signal-safe calls alone. It allocates and makes
+    // threads nevertheless: the allocators and thread libraries that tests run with bear it, as for any program that
+    // forks. Of this test's own locks none is taken across it.
+    match unsafe { libc::fork() } {
+        -1 => Err(std::io::Error::last_os_error().to_string()),
+        0 => {
+            let at = |step: &str| (&writer).write_all(format!("# {step}\n").as_bytes()).expect("the parent reads");
+            let text = catch_unwind(AssertUnwindSafe(|| work(&at)));
+            let sent = text.is_ok_and(|text| (&writer).write_all(text.as_bytes()).is_ok());
+            // SAFETY: ends the process, and nothing else.
+            unsafe { libc::_exit(i32::from(!sent)) }
+        }
+        child => {
+            drop(writer);
+            let text = receive(reader);
+            if text.is_err() {
+                // SAFETY: the child was not waited for yet, so the number is its own.
+                unsafe { libc::kill(child, libc::SIGKILL) };
+            }
+            let mut status = 0;
+            // SAFETY: as above; the status is a number of ours.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            match text {
+                Ok(text) if status != 0 => Err(format!("the child panicked, after:\n{text}")),
+                text => text,
+            }
+        }
+    }
+}
+
+/// Reads to the end, as long as that takes no longer than it may.
+fn receive(mut reader: PipeReader) -> Result<String, String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut piece = [0; 4096];
+        // Ends when the child ends, or when nobody waits for it any more.
+        while let Ok(read @ 1..) = reader.read(&mut piece) {
+            if tell.send(piece[..read].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let (mut bytes, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    loop {
+        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(piece) => bytes.extend(piece),
+            Err(RecvTimeoutError::Disconnected) => return String::from_utf8(bytes).map_err(|error| error.to_string()),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("the child hangs, after:\n{}", String::from_utf8_lossy(&bytes)));
+            }
+        }
+    }
+}
+
+/// One test forks at a time: a child has a copy of the ends of pipes that others made meanwhile.
+fn alone() -> impl Drop {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+every_kind!(quiet);
+
+#[test]
+fn a_child_counts_on_and_leaves_the_totals_of_its_parent_alone() {
+    let _alone = alone();
+    quiet::count(0);
+    let in_middle = thread::scope(|scope| {
+        // A thread that has counted, and will count on.
+        let (go_on, gone_on) = mpsc::channel();
+        let (counted, has_counted) = mpsc::channel();
+        scope.spawn(move || {
+            (0..100).for_each(quiet::count);
+            counted.send(()).expect("it is waited for");
+            gone_on.recv().expect("it is told to go on");
+            (0..100).for_each(quiet::count);
+        });
+        has_counted.recv().expect("it does not panic");
+        let before = samples(&quiet::REGISTRY);
+
+        let child = in_child(|at| {
+            // On this thread, on new ones, in series that are there and in new ones.
+            (0..10).for_each(quiet::count);
+            quiet::BY_N.n("child").inc();
+            at("counted");
+            thread::scope(|scope| {
+                for n in 0..4 {
+                    scope.spawn(move || {
+                        (0..25).for_each(quiet::count);
+                        quiet::BY_N.n(format!("child {n}")).inc_by(2);
+                    });
+                }
+            });
+            at("counted on new threads");
+            // A child of its own.
+            let grandchild = in_child(|_| {
+                (0..5).for_each(quiet::count);
+                generate_metrics_from(&quiet::REGISTRY).expect("one process can always be scraped")
+            });
+            let own = generate_metrics_from(&quiet::REGISTRY).expect("one process can always be scraped");
+            format!("{own}\n--\n{}", grandchild.unwrap_or_else(|error| error))
+        });
+        let after = samples(&quiet::REGISTRY);
+        go_on.send(()).expect("it waits");
+        (before, child, after)
+    });
+    let (before, child, after) = in_middle;
+    let child = child.unwrap();
+    let (child, grandchild) = child.split_once("\n--\n").unwrap_or_else(|| panic!("{child}"));
+
+    let with_new_series = |calls: Vec<usize>| {
+        let mut expected = quiet::expected(calls);
+        expected.insert("counts_by_n{n=\"child\"}".to_owned(), 1.0);
+        expected.extend((0..4).map(|n| (format!("counts_by_n{{n=\"child {n}\"}}"), 2.0)));
+        expected
+    };
+    let parents: Vec<_> = [0].into_iter().chain(0..100).collect();
+    let childs: Vec<_> = parents.iter().copied().chain(0..10).chain((0..25).flat_map(|n| [n; 4])).collect();
+    let grandchilds: Vec<_> = childs.iter().copied().chain(0..5).collect();
+    for (whose, calls, text) in [("child", childs, child), ("grandchild", grandchilds, grandchild)] {
+        let wrong = difference(&with_new_series(calls), &samples_of_text(text));
+        assert!(wrong.is_empty(), "in the {whose}:\n{wrong}");
+    }
+    assert_eq!(difference(&before, &after), "", "the parent's totals changed");
+    quiet::assert_counted(parents.into_iter().chain(0..100));
+}
+
+every_kind!(busy);
+
+pytheus::metric! {
+    /// Series that come and go.
+    static VOLATILE: Counter = "volatile" { labels: { n }, registry: busy::REGISTRY };
+    /// Counted in by the forking thread alone.
+    static OWN: Counter = "own" { labels: { n }, registry: busy::REGISTRY };
+}
+
+#[test]
+fn a_child_works_whatever_other_threads_were_at_when_it_was_forked() {
+    let _alone = alone();
+    let done = AtomicBool::new(false);
+    let held: Counter = OWN.n("held").child();
+    thread::scope(|scope| {
+        // They count, make and take out series, scrape, and begin and end.
+        scope.spawn(|| {
+            for n in (0..).take_while(|_| !done.load(Relaxed)) {
+                busy::count(n);
+                VOLATILE.n(n).inc();
+                VOLATILE.n(n).remove();
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                generate_metrics_from(&busy::REGISTRY).expect("one process can always be scraped");
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                thread::spawn(|| busy::count(1)).join().expect("it does not panic");
+            }
+        });
+        let _end = Raise(&done);
+        for round in 0..40_u32 {
+            held.inc();
+            let child = in_child(|at| {
+                held.inc_by(round);
+                busy::count(2);
+                at("counted in series that are there");
+                OWN.n("new").inc_by(round);
+                at("counted in a new series");
+                thread::scope(|scope| scope.spawn(|| OWN.n("new").inc_by(round)).join()).expect("it does not panic");
+                at("counted on a new thread");
+                VOLATILE.clear();
+                at("took out series");
+                generate_metrics_from(&busy::REGISTRY).expect("one process can always be scraped")
+            });
+            let text = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
+            // Counts that a fork cut short are whole, too.
+            if let Err(wrong) = busy::watcher().read(&text) {
+                panic!("fork {round}: {wrong}\n{text}");
+            }
+            let shown = samples_of_text(&text);
+            let of = |key: &str| shown.get(key).copied();
+            assert_eq!(of("own{n=\"held\"}"), Some(f64::from(round + 1 + round)), "fork {round}:\n{text}");
+            assert_eq!(of("own{n=\"new\"}"), Some(f64::from(2 * round)), "fork {round}:\n{text}");
+            assert!(shown.keys().all(|key| !key.starts_with("volatile")), "fork {round}:\n{text}");
+        }
+    });
+    assert_eq!(samples(&busy::REGISTRY).get("own{n=\"held\"}"), Some(&40.0));
+    assert_eq!(samples(&busy::REGISTRY).get("own{n=\"new\"}"), None);
+}
