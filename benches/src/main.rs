@@ -33,11 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = if options.compile {
-        rows::compile::table(&options.here, if options.quick { 1 } else { 3 }).map(|table| println!("{table}"))
-    } else {
-        measure(&options)
-    };
+    let done = if options.compile { compile(&options) } else { measure(&options) };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,6 +41,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn compile(options: &Options) -> io::Result<()> {
+    let built = rows::compile::measure(&options.here, if options.quick { 1 } else { 3 })?;
+    println!("{}", rows::compile::table(&built));
+    if let Some(out) = &options.out {
+        fs::write(out, rows::compile::csv(&built))?;
+        println!("figures: {}", out.display());
+    }
+    Ok(())
 }
 
 fn measure(options: &Options) -> io::Result<()> {

@@ -48,7 +48,7 @@ impl Options {
         }
         // What the project shows comes from a whole run.
         if !options.quick && options.only.is_empty() {
-            options.out.get_or_insert(options.here.join("results.csv"));
+            options.out.get_or_insert(options.here.join(if options.compile { "compile.csv" } else { "results.csv" }));
             options.plot.get_or_insert(options.here.join("results.svg"));
         }
         Ok(options)
