@@ -8,7 +8,7 @@ pub use inventory;
 pub use pytheus_macros::metric;
 
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
-pub use crate::labels::{LabelSpec, LabelValue};
+pub use crate::labels::{DefaultValue, LabelSpec, LabelValue};
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,

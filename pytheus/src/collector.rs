@@ -68,9 +68,6 @@ pub trait Counted {
 
     /// The numbers of this process.
     fn totals(&self) -> FamilyTotals<'_>;
-
-    /// The samples that the totals make.
-    fn snapshot(&self, totals: &FamilyTotals<'_>) -> FamilySnapshot;
 }
 
 /// A collector made of a closure.

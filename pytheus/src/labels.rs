@@ -1,7 +1,6 @@
-//! Labels: what a value may be, and the values of one series as the key that finds it.
+//! Labels: what a value may be, and what a label is declared to be.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::unwind::guarded;
@@ -44,6 +43,37 @@ pub trait LabelValue {
     {
         Cow::Owned(self.as_label().into_owned())
     }
+
+    /// The value as text, in a buffer if it is not text already: a look-up need not allocate.
+    #[doc(hidden)]
+    fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
+        match self.as_label() {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => buffer.keep(text),
+        }
+    }
+
+    /// Which of [`VALUES`](Self::VALUES) this is, when that is known without a search.
+    #[doc(hidden)]
+    fn place(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// Room for the text of a label value.
+#[doc(hidden)]
+#[derive(Default)]
+#[allow(missing_debug_implementations, reason = "for look-ups alone")]
+pub struct LabelBuffer {
+    text: String,
+    digits: itoa::Buffer,
+}
+
+impl LabelBuffer {
+    pub(crate) fn keep(&mut self, text: String) -> &str {
+        self.text = text;
+        &self.text
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -78,12 +108,22 @@ impl LabelValue for bool {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(if *self { "true" } else { "false" })
     }
+
+    fn place(&self) -> Option<usize> {
+        Some(usize::from(*self))
+    }
 }
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for char {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Owned(self.to_string())
+    }
+
+    fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
+        buffer.text.clear();
+        buffer.text.push(*self);
+        &buffer.text
     }
 }
 
@@ -93,6 +133,10 @@ macro_rules! integers {
         impl LabelValue for $ty {
             fn as_label(&self) -> Cow<'_, str> {
                 Cow::Owned(itoa::Buffer::new().format(*self).to_owned())
+            }
+
+            fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
+                buffer.digits.format(*self)
             }
         }
     )*};
@@ -109,6 +153,14 @@ macro_rules! pointers {
             fn as_label(&self) -> Cow<'_, str> {
                 (**self).as_label()
             }
+
+            fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
+                (**self).label_in(buffer)
+            }
+
+            fn place(&self) -> Option<usize> {
+                (**self).place()
+            }
         }
     )*};
 }
@@ -124,6 +176,10 @@ impl<T: LabelValue> LabelValue for Option<T> {
     fn into_label(self) -> Cow<'static, str> {
         self.map_or(Cow::Borrowed(""), LabelValue::into_label)
     }
+
+    fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
+        self.as_ref().map_or("", |value| value.label_in(buffer))
+    }
 }
 
 /// One label of a family, as it was declared.
@@ -134,10 +190,12 @@ pub struct LabelSpec {
     default: Option<DefaultValue>,
 }
 
+/// The value of a label that is not given.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
-enum DefaultValue {
+pub enum DefaultValue {
     Text(Cow<'static, str>),
-    /// A default whose text a constant can't hold, such as an enum's variant.
+    /// One whose text a constant can't hold, such as an enum's variant.
     Rendered(fn() -> Cow<'static, str>),
 }
 
@@ -164,12 +222,8 @@ impl LabelSpec {
     pub const fn declared(
         name: &'static str,
         values: Option<&'static [&'static str]>,
-        default: Option<fn() -> Cow<'static, str>>,
+        default: Option<DefaultValue>,
     ) -> Self {
-        let default = match default {
-            Some(render) => Some(DefaultValue::Rendered(render)),
-            None => None,
-        };
         Self { name: Cow::Borrowed(name), values, default }
     }
 
@@ -194,65 +248,5 @@ impl LabelSpec {
 
     pub(crate) fn has_default(&self) -> bool {
         self.default.is_some()
-    }
-}
-
-/// The label values of one series, in the order of the sorted label names: the key that finds it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LabelValues(Box<[Box<str>]>);
-
-impl LabelValues {
-    /// Copies the values, given in the order of the sorted label names.
-    pub(crate) fn from_slice<S: AsRef<str>>(values: &[S]) -> Self {
-        Self(values.iter().map(|value| Box::from(value.as_ref())).collect())
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Box<str>] {
-        &self.0
-    }
-
-    /// The values in the order of the sorted label names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|value| &**value)
-    }
-
-    /// Is this the key of these values?
-    pub(crate) fn matches<S: AsRef<str>>(&self, values: &[S]) -> bool {
-        self.0.len() == values.len() && self.iter().zip(values).all(|(own, other)| own == other.as_ref())
-    }
-
-    /// The value at a place in the order of the sorted label names.
-    pub(crate) fn at(&self, place: usize) -> &str {
-        &self.0[place]
-    }
-}
-
-impl fmt::Debug for LabelValues {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// The labels of one series, names and values, as [`retain`](crate::metrics::Family::retain) shows them.
-#[derive(Debug, Clone, Copy)]
-pub struct Labels<'a> {
-    specs: &'a [LabelSpec],
-    values: &'a LabelValues,
-}
-
-impl<'a> Labels<'a> {
-    pub(crate) fn new(specs: &'a [LabelSpec], values: &'a LabelValues) -> Self {
-        Self { specs, values }
-    }
-
-    /// The value of a label; `None` when there is no such label.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        let place = self.specs.binary_search_by(|spec| spec.name().cmp(name)).ok()?;
-        Some(self.values.at(place))
-    }
-
-    /// Names and values, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.specs.iter().map(LabelSpec::name).zip(self.values.0.iter().map(|value| &**value))
     }
 }

@@ -287,10 +287,13 @@ pub mod testing;
 
 mod backends;
 mod clock;
+mod escape;
+mod key;
 mod labels;
 mod location;
 mod name;
 mod number;
+#[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
 mod storage;
 mod unwind;
 
@@ -299,7 +302,8 @@ pub mod __private;
 
 #[doc(no_inline)]
 pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
-pub use labels::{LabelValue, Labels};
+pub use key::Labels;
+pub use labels::LabelValue;
 #[doc(no_inline)]
 pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};

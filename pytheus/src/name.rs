@@ -25,6 +25,9 @@ pub(crate) const fn label_name(name: &str) -> Verdict {
     Ok(())
 }
 
+/// The most buckets of a histogram: its cells lie in one page.
+pub(crate) const MAX_BUCKETS: usize = 500;
+
 /// Bounds that rise strictly, without NaN; `+Inf` may end the list and is added when missing.
 #[allow(clippy::float_cmp, reason = "bounds are compared as they are given")]
 pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
@@ -33,6 +36,9 @@ pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
     }
     if bounds.len() == 1 && bounds[0] == f64::INFINITY {
         return Err("`+Inf` alone is no bucket: name at least one finite bound");
+    }
+    if bounds.len() > MAX_BUCKETS {
+        return Err("a histogram has at most 500 buckets: each is a series of its own in Prometheus");
     }
     let mut i = 0;
     while i < bounds.len() {

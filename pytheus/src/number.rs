@@ -31,6 +31,16 @@ impl Number {
     }
 }
 
+impl Number {
+    /// A count, which is always whole.
+    pub(crate) fn as_count(self) -> u64 {
+        match self {
+            Self::Int(n) => n,
+            Self::Float(_) => 0,
+        }
+    }
+}
+
 impl PartialEq for Number {
     /// Equal values, whichever way they are kept; NaN equals nothing.
     fn eq(&self, other: &Self) -> bool {

@@ -256,19 +256,20 @@ impl Metric {
         }
     }
 
-    /// A function that gives the default.
+    /// The default: text, or a function that gives it.
     fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
         let private = &self.private;
+        let rendered = |function| quote_mixed!(#private::DefaultValue::Rendered(#function));
         match (&label.values, default) {
             (Values::Typed(_), _) => {
                 let typed = self.typed(label);
                 let render = quote_spanned!(at(default)=> (#typed.into_label)(#default));
-                quote_mixed!(|| #render)
+                rendered(quote_mixed!(|| #render))
             }
             (_, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
-                quote_mixed!(|| #private::Cow::Borrowed(#text))
+                quote_mixed!(#private::DefaultValue::Text(#private::Cow::Borrowed(#text)))
             }
-            _ => quote_spanned!(default.span()=> || #private::LabelValue::into_label(#default)),
+            _ => rendered(quote_spanned!(default.span()=> || #private::LabelValue::into_label(#default))),
         }
     }
 }

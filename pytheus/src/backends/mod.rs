@@ -3,28 +3,13 @@
 //! A backend sees keys and numbers: a descriptor, label values, numbered parts. It never sees a metric type.
 
 mod single;
+mod totals;
 
 pub(crate) use single::SingleProcessBackend;
+#[allow(unreachable_pub, reason = "in the signature of a hidden method")]
+pub use totals::FamilyTotals;
 
-use crate::descriptor::Descriptor;
 use crate::error::ScrapeError;
-use crate::labels::LabelValues;
-use crate::number::Number;
-
-/// The numbers of one family.
-#[derive(Debug)]
-pub struct FamilyTotals<'a> {
-    pub(crate) descriptor: &'a Descriptor,
-    /// Sorted by label values.
-    pub(crate) series: Vec<SeriesTotals>,
-}
-
-/// The numbers of one series, in the order of its parts.
-#[derive(Debug)]
-pub(crate) struct SeriesTotals {
-    pub(crate) labels: LabelValues,
-    pub(crate) parts: Vec<Number>,
-}
 
 /// Turns the numbers of this process into totals.
 pub(crate) trait Backend: Send + Sync {

@@ -1,6 +1,5 @@
 //! Snapshots into bytes: what a scrape is answered with.
 
-mod escape;
 mod text;
 
 use crate::error::ScrapeError;

@@ -2,8 +2,8 @@
 //!
 //! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
 
-use super::escape;
 use crate::descriptor::Kind;
+use crate::escape;
 use crate::number;
 use crate::snapshot::{FamilySnapshot, Number, Sample};
 

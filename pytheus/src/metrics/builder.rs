@@ -166,13 +166,13 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// The family: registered, shared with an equal one, or standing alone.
     fn family(self) -> Result<Family<M>, RegisterError> {
         let descriptor = self.spec.descriptor(M::KIND)?;
-        let core = Arc::new(FamilyCore::<M>::new(descriptor.clone()));
+        let core = Arc::new(FamilyCore::new::<M>(descriptor.clone()));
         let Some(registry) = self.registry else { return Ok(Family::new(core, &descriptor)) };
         let shared = registry.register_or_share(core)?;
-        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast() {
-            Ok(core) => Ok(Family::new(core, &descriptor)),
+        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
+            Ok(core) if core.counts::<M>() => Ok(Family::new(core, &descriptor)),
             // A registry shares a family only with its like, as far as a description tells.
-            Err(_) => Err(duplicate(&descriptor, &*shared, "their types differ")),
+            _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
         }
     }
 }
@@ -184,7 +184,7 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<M, RegisterError> {
-        Ok(self.family()?.child(&[""; 0]))
+        Ok(self.family()?.child(&[""; 0][..]))
     }
 }
 

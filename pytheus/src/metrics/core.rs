@@ -1,79 +1,92 @@
-//! The part of a family that all its handles share: the children by their label values.
+//! The part of a family that all its handles share: the series by their labels.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::Metric;
-use super::child::Child;
 use super::limit::Limit;
-use crate::backends::{self, FamilyTotals, SeriesTotals};
-use crate::collector::{Collector, Counted};
+use super::order::Order;
+use super::sources::Sources;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::CollectError;
-use crate::labels::{LabelSpec, LabelValues, Labels};
-use crate::snapshot::FamilySnapshot;
-use crate::storage::Cells as _;
+use crate::key::{self, Key, Labels};
+use crate::labels::LabelSpec;
+use crate::storage::{Cells, GAUGE_CELLS, Part, Place, Series, Table, Writer, observation_cells, pinned};
 
 /// The part of a family that all its handles share.
 ///
-/// No code of the user's runs under its lock: label values are text before it is taken, and what is removed is dropped
-/// after it is released.
-pub(crate) struct FamilyCore<M: Metric> {
+/// Finding a series takes no lock and writes nothing that other threads read. Adding and removing one does; no code of
+/// the user's runs under it: label values are text before it is taken, and closures that are removed are dropped after
+/// it is released.
+pub(crate) struct FamilyCore {
     descriptor: Descriptor,
-    children: RwLock<Children<M>>,
+    /// The type that counts here: state sets of different enums are not the same metric.
+    metric: TypeId,
+    table: Table,
     hasher: RandomState,
-    /// True once the children that are there from the start have been made.
+    members: Mutex<Members>,
+    pub(super) order: Order,
+    pub(super) sources: Sources,
+    /// True once the series that are there from the start have been made.
     started: AtomicBool,
+    /// Odd while series are removed and others come in their place, which is to be seen as one step.
+    steps: AtomicUsize,
 }
 
-struct Children<M: Metric> {
-    table: HashTable<Arc<Child<M::Cells>>>,
+struct Members {
+    writer: Writer,
     limit: Limit,
     /// Series that are there from the start besides those that the descriptor tells.
-    promised: Vec<LabelValues>,
+    promised: Vec<Vec<String>>,
+    /// Declared metrics that have found their series, until it is removed.
+    declared: Vec<(&'static Place, Series)>,
 }
 
-/// The way to the child of some values, on which labels may have to give way to the limit.
+/// The way to the series of some values, on which labels may have to give way to the limit.
 struct Route<'a> {
     values: Vec<Cow<'a, str>>,
     gave_way: Vec<usize>,
 }
 
 impl<'a> Route<'a> {
-    fn new<S: AsRef<str>>(values: &'a [S]) -> Self {
-        Self { values: values.iter().map(|value| Cow::Borrowed(value.as_ref())).collect(), gave_way: Vec::new() }
+    fn new(key: &'a (impl Key + ?Sized)) -> Self {
+        Self { values: key.values().into_iter().map(Cow::Borrowed).collect(), gave_way: Vec::new() }
     }
 
-    /// Goes on until a child is found; `None` when one may be added.
-    fn follow<M: Metric>(&mut self, core: &FamilyCore<M>, children: &Children<M>) -> Option<Arc<Child<M::Cells>>> {
+    /// Goes on until a series is found; `None` when one may be added.
+    fn follow(&mut self, core: &FamilyCore, members: &Members) -> Option<Series> {
         loop {
-            if let Some(child) = children.find(core.hash(&self.values), &self.values) {
-                return Some(Arc::clone(child));
+            if let Some(series) = core.find(&self.values[..]) {
+                return Some(series);
             }
-            if children.limit.admits(&self.values) {
+            if members.limit.admits(&self.values) {
                 return None;
             }
             // Ends when every label has become `__other__`: that series is always admitted.
-            self.gave_way.extend(children.limit.collapse(&mut self.values));
+            self.gave_way.extend(members.limit.collapse(&mut self.values));
         }
     }
 }
 
-impl<M: Metric> FamilyCore<M> {
-    pub(super) fn new(descriptor: Descriptor) -> Self {
+impl FamilyCore {
+    pub(super) fn new<M: Metric>(descriptor: Descriptor) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         Self {
             descriptor,
-            children: RwLock::new(Children { table: HashTable::new(), limit, promised: Vec::new() }),
+            metric: TypeId::of::<M>(),
+            table: Table::new(),
             hasher: RandomState::default(),
+            members: Mutex::new(Members { writer: Writer::new(), limit, promised: Vec::new(), declared: Vec::new() }),
+            order: Order::new(),
+            sources: Sources::default(),
             started: AtomicBool::new(false),
+            steps: AtomicUsize::new(0),
         }
     }
 
@@ -81,256 +94,286 @@ impl<M: Metric> FamilyCore<M> {
         &self.descriptor
     }
 
-    pub(super) fn labels<'a>(&'a self, values: &'a LabelValues) -> Labels<'a> {
-        Labels::new(&self.descriptor.labels, values)
+    /// Is it this type that counts here?
+    pub(super) fn counts<M: Metric>(&self) -> bool {
+        self.metric == TypeId::of::<M>()
     }
 
-    /// The child of these values, made when there is none: the one that the limit allows.
-    pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> Arc<Child<M::Cells>> {
-        if let Some(child) = self.read().find(self.hash(values), values) {
-            return Arc::clone(child);
-        }
-        self.start();
-        let mut route = Route::new(values);
-        let found = route.follow(self, &self.read());
-        let child = found.unwrap_or_else(|| {
-            let mut children = self.write();
-            match route.follow(self, &children) {
-                Some(child) => child,
-                None => children.add(self, self.hash(&route.values), &route.values),
+    pub(super) fn labels<'a>(&'a self, series: &'a Series) -> Labels<'a> {
+        let (head, text) = series.key();
+        Labels::new(&self.descriptor.labels, head, text)
+    }
+
+    /// Acts on the cells of the series of this key, which is made when there is none: the one that the limit allows.
+    #[inline]
+    pub(super) fn update(&self, key: &(impl Key + ?Sized), part: Part, mut act: impl FnMut(Cells)) {
+        let hash = self.hash(key);
+        let done = pinned(|pin| {
+            let Some(series) = self.table.find(pin, hash, |series| self.labels(series).are(key)) else { return false };
+            match series.place().cells(part) {
+                Some(cells) => {
+                    act(cells);
+                    true
+                }
+                None => series.update(part, &mut act).is_ok(),
             }
         });
+        if !done {
+            self.update_new(&key.values(), part, &mut act);
+        }
+    }
+
+    #[cold]
+    fn update_new(&self, values: &[&str], part: Part, act: &mut dyn FnMut(Cells)) {
+        // Again, when it is removed at the same time.
+        while self.series(values).update(part, act).is_err() {}
+    }
+
+    /// The series of this key, made when there is none: the one that the limit allows.
+    pub(super) fn series(&self, key: &(impl Key + ?Sized)) -> Series {
+        if let Some(series) = self.find(key) {
+            return series;
+        }
+        self.start();
+        let mut route = Route::new(key);
+        let series = {
+            let mut members = self.members();
+            let found = route.follow(self, &members);
+            found.unwrap_or_else(|| self.add(&mut members, &route.values[..], |_| {}))
+        };
         for label in route.gave_way {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
-        child
+        series
     }
 
-    /// The child that [`child`](Self::child) would give, unless it would have to be made.
-    pub(super) fn peek<S: AsRef<str>>(&self, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
+    /// The series that [`series`](Self::series) would give, unless it would have to be made.
+    pub(super) fn peek(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         self.start();
-        Route::new(values).follow(self, &self.read())
+        self.find(key).or_else(|| Route::new(key).follow(self, &self.members()))
     }
 
-    /// A child that is not in the family.
-    pub(super) fn apart<S: AsRef<str>>(&self, values: &[S]) -> Arc<Child<M::Cells>> {
-        Arc::new(Child::new(LabelValues::from_slice(values), M::cells(&self.descriptor)))
-    }
-
-    /// The child that counts in place of a removed one, from zero.
+    /// Leads a declared metric to its series from now on, until that is removed; gives the series.
     ///
-    /// Always another one: a writer may still be at the cells of the removed one.
-    #[cold]
-    pub(super) fn revive(&self, removed: &Child<M::Cells>) -> Arc<Child<M::Cells>> {
-        if let Some(child) = removed.successor() {
-            return child;
+    /// Not where the limit has merged it: there may be room again the next time.
+    pub(super) fn declare(&self, place: &'static Place, values: &[&str]) -> Series {
+        let series = self.series(values);
+        if self.labels(&series).are(values) {
+            let mut members = self.members();
+            // Once in the life of the program: a thread may still be at the cells of one that was removed, so that the
+            // reference is never given back.
+            if !place.is_settled() && !series.is_removed() {
+                place.lead_to(series.place());
+                members.declared.push((place, series.clone()));
+            }
         }
-        let child = self.child(removed.values.as_slice());
-        // Not one where the limit has merged it: there may be room again the next time.
-        if child.values == removed.values {
-            removed.succeed(&child);
-        }
-        child
+        series
     }
 
-    pub(super) fn remove<S: AsRef<str>>(&self, values: &[S]) -> bool {
+    /// Tells a declared metric of the extra cell that its series has got.
+    pub(super) fn refresh(&self, place: &'static Place) {
+        let members = self.members();
+        if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
+            place.lead_to(series.place());
+        }
+    }
+
+    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
-        let hash = self.hash(values);
-        let removed = self.write().remove(hash, values);
+        let hash = self.hash(key);
+        let mut members = self.members();
+        let removed = self.table.remove(&mut members.writer, hash, |series| self.labels(series).are(key));
+        self.removed(members, removed.as_slice(), |_, _| {});
         removed.is_some()
     }
 
-    /// Removes the children that `keep` refuses.
+    /// Removes the series that `keep` refuses.
     pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
-        for child in self.children_now() {
-            if !keep(self.labels(&child.values)) {
-                self.remove(child.values.as_slice());
+        for series in self.sorted().iter() {
+            if !keep(self.labels(series)) {
+                self.remove(&self.labels(series));
             }
         }
     }
 
-    /// Removes the children that match; those of them that are there from the start begin again at zero, in the same
+    /// Removes the series that match; those of them that are there from the start begin again at zero, in the same
     /// step.
-    pub(super) fn clear(&self, matches: impl Fn(&LabelValues) -> bool) {
+    pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
-        let mut zeros: Vec<_> = self.zero_series().iter().map(|values| LabelValues::from_slice(values)).collect();
-        let mut children = self.write();
-        zeros.extend(children.promised.iter().cloned());
-        zeros.retain(&matches);
-        let removed = children.remove_all(matches);
-        children.add_missing(self, &zeros);
-        drop(children);
-        drop(removed);
+        let mut zeros = self.zero_series();
+        let mut members = self.members();
+        zeros.extend(members.promised.iter().cloned());
+        zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
+        self.steps.fetch_add(1, AcqRel);
+        let removed = self.remove_all(&mut members, |labels| matches(&labels.values().collect::<Vec<_>>()));
+        self.removed(members, &removed, |core, members| {
+            core.add_missing(members, &zeros);
+            core.steps.fetch_add(1, AcqRel);
+        });
     }
 
-    /// Makes a child of these values the only one, and acts on its cells before anyone can see it.
-    pub(super) fn replace_all(&self, with: &LabelValues, act: impl FnOnce(&M::Cells)) {
+    /// Makes a series of this key the only one, and acts on it before anyone can see it.
+    pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
         self.start();
-        let hash = self.hash(with.as_slice());
-        let mut children = self.write();
-        let removed = children.remove_all(|_| true);
-        act(&children.add(self, hash, with.as_slice()).cells);
-        drop(children);
-        drop(removed);
+        let mut members = self.members();
+        self.steps.fetch_add(1, AcqRel);
+        let removed = self.remove_all(&mut members, |_| true);
+        self.removed(members, &removed, |core, members| {
+            core.add(members, with, act);
+            core.steps.fetch_add(1, AcqRel);
+        });
     }
 
-    /// Makes the children that are there from the start, unless that was done.
+    /// Makes the series that are there from the start, unless that was done.
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
-    fn start(&self) {
+    pub(super) fn start(&self) {
         if self.started.load(Acquire) {
             return;
         }
-        let zeros: Vec<_> = self.zero_series().iter().map(|values| LabelValues::from_slice(values)).collect();
-        let mut children = self.write();
+        let zeros = self.zero_series();
+        let mut members = self.members();
         if !self.started.load(Acquire) {
-            children.add_missing(self, &zeros);
-            let promised = children.promised.clone();
-            children.add_missing(self, &promised);
+            self.add_missing(&mut members, &zeros);
+            let promised = members.promised.clone();
+            self.add_missing(&mut members, &promised);
             self.started.store(true, Release);
         }
     }
 
     /// Makes this series one of those that are there from the start. Runs no code of the user's.
-    pub(super) fn promise(&self, values: LabelValues) {
-        let mut children = self.write();
+    pub(super) fn promise(&self, values: &[&str]) {
+        let values: Vec<_> = values.iter().map(|value| (*value).to_owned()).collect();
+        let mut members = self.members();
         if self.started.load(Acquire) {
-            children.add_missing(self, std::slice::from_ref(&values));
+            self.add_missing(&mut members, std::slice::from_ref(&values));
         }
-        children.promised.push(values);
+        members.promised.push(values);
     }
 
-    fn children_now(&self) -> Vec<Arc<Child<M::Cells>>> {
+    /// All series, by label values.
+    pub(super) fn sorted(&self) -> Arc<Vec<Series>> {
         self.start();
-        self.read().table.iter().map(Arc::clone).collect()
+        let sorted = || self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)));
+        let steps = self.steps.load(Acquire);
+        if steps.is_multiple_of(2) {
+            let series = sorted();
+            if self.steps.load(Acquire) == steps {
+                return series;
+            }
+        }
+        let _no_steps = self.members();
+        sorted()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Children<M>> {
-        self.children.read().unwrap_or_else(PoisonError::into_inner)
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Children<M>> {
-        self.children.write().unwrap_or_else(PoisonError::into_inner)
+    fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
+        let hash = self.hash(key);
+        pinned(|pin| self.table.find(pin, hash, |series| self.labels(series).are(key)).map(|series| series.clone()))
+    }
+
+    fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        key.each(&mut |value| {
+            state.write(value.as_bytes());
+            // Ends the value: `ab`,`c` is not `a`,`bc`. No UTF-8 text has this byte.
+            state.write_u8(0xff);
+            true
+        });
+        state.finish()
+    }
+
+    fn hash_of(&self, series: &Series) -> u64 {
+        self.hash(&self.labels(series))
+    }
+
+    /// Adds a series of this key, which is not there.
+    fn add(&self, members: &mut Members, key: &(impl Key + ?Sized), act: impl FnOnce(&Series)) -> Series {
+        let (head, text) = key::encode(&self.descriptor.labels, key);
+        let series = Series::new(&head, &text, self.cells());
+        act(&series);
+        members.limit.added(key.values().into_iter());
+        self.order.added(series.clone());
+        let hash_of = |series: &Series| self.hash_of(series);
+        self.table.insert(&mut members.writer, self.hash(key), series.clone(), hash_of);
+        series
+    }
+
+    /// As far as the limit has room, whatever it keeps free for others.
+    fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
+        for values in series {
+            if self.find(&values[..]).is_none() && members.limit.has_room() {
+                self.add(members, &values[..], |_| {});
+            }
+        }
+    }
+
+    fn remove_all(&self, members: &mut Members, matches: impl Fn(Labels<'_>) -> bool) -> Vec<Series> {
+        let hash_of = |series: &Series| self.hash_of(series);
+        self.table.remove_all(&mut members.writer, |series| matches(self.labels(series)), hash_of)
+    }
+
+    /// Takes note of what was removed, does what is to follow in the same step, and drops what users gave.
+    fn removed(
+        &self,
+        mut members: MutexGuard<'_, Members>,
+        removed: &[Series],
+        then: impl FnOnce(&Self, &mut Members),
+    ) {
+        for series in removed {
+            members.limit.removed(self.labels(series).values());
+            members.declared.retain(|(place, known)| {
+                let other = !known.is(series);
+                if !other {
+                    place.look_up();
+                    // A thread may be at its cells, and holds no reference.
+                    std::mem::forget(known.clone());
+                }
+                other
+            });
+        }
+        let closures = self.sources.remove(removed);
+        self.order.removed(removed.len(), members.writer.len());
+        then(self, &mut members);
+        drop(members);
+        // It may do as it likes when it is dropped.
+        drop(closures);
+    }
+
+    /// How many cells a series has.
+    fn cells(&self) -> u16 {
+        let cells = match self.descriptor.kind() {
+            Kind::Histogram => observation_cells(self.descriptor.buckets().len() + 1),
+            Kind::Summary => observation_cells(1),
+            Kind::Gauge => GAUGE_CELLS,
+            Kind::Counter | Kind::Info | Kind::StateSet => 1,
+        };
+        // A descriptor allows no more buckets than fit.
+        u16::try_from(cells).unwrap_or(u16::MAX)
     }
 
     /// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
-    fn zero_series(&self) -> Vec<Vec<Cow<'_, str>>> {
+    fn zero_series(&self) -> Vec<Vec<String>> {
         let labels = &self.descriptor.labels;
-        if M::KIND == Kind::Info {
+        if self.descriptor.kind() == Kind::Info {
             return Vec::new();
         }
         let mut series = Vec::new();
-        series.extend(labels.iter().map(LabelSpec::default_value).collect::<Option<Vec<_>>>());
+        let defaults = labels.iter().map(|label| label.default_value().map(Cow::into_owned));
+        series.extend(defaults.collect::<Option<Vec<_>>>());
         let closed: Option<Vec<_>> = labels.iter().map(LabelSpec::values).collect();
         if let Some(sets) = closed.filter(|sets| self.descriptor.zeros && !sets.is_empty()) {
             // There are few enough of them: the descriptor was checked.
-            let mut rows: Vec<Vec<Cow<'_, str>>> = vec![Vec::new()];
+            let mut rows: Vec<Vec<String>> = vec![Vec::new()];
             for set in sets {
-                let longer = |row: &Vec<_>, value: &'static str| [&row[..], &[Cow::Borrowed(value)]].concat();
+                let longer = |row: &Vec<String>, value: &str| [&row[..], &[value.to_owned()]].concat();
                 rows = rows.iter().flat_map(|row| set.iter().map(move |value| longer(row, value))).collect();
             }
             series.extend(rows);
         }
         series
-    }
-
-    fn hash<S: AsRef<str>>(&self, values: &[S]) -> u64 {
-        hash(&self.hasher, values)
-    }
-}
-
-impl<M: Metric> Children<M> {
-    fn find<S: AsRef<str>>(&self, hash: u64, values: &[S]) -> Option<&Arc<Child<M::Cells>>> {
-        self.table.find(hash, |child| child.values.matches(values))
-    }
-
-    fn add<S: AsRef<str>>(&mut self, core: &FamilyCore<M>, hash_of: u64, values: &[S]) -> Arc<Child<M::Cells>> {
-        let child = core.apart(values);
-        self.limit.added(&child.values);
-        self.table.insert_unique(hash_of, Arc::clone(&child), |child| hash(&core.hasher, child.values.as_slice()));
-        child
-    }
-
-    /// As far as the limit has room, whatever it keeps free for others.
-    fn add_missing(&mut self, core: &FamilyCore<M>, series: &[LabelValues]) {
-        for values in series {
-            let hash = core.hash(values.as_slice());
-            if self.find(hash, values.as_slice()).is_none() && self.limit.has_room() {
-                self.add(core, hash, values.as_slice());
-            }
-        }
-    }
-
-    /// Gives the child out, so that it is dropped without the lock: it may hold a closure of the user's.
-    fn remove<S: AsRef<str>>(&mut self, hash: u64, values: &[S]) -> Option<Arc<Child<M::Cells>>> {
-        let entry = self.table.find_entry(hash, |child| child.values.matches(values)).ok()?;
-        let (child, _) = entry.remove();
-        child.retire();
-        self.limit.removed(&child.values);
-        Some(child)
-    }
-
-    /// As [`remove`](Self::remove).
-    fn remove_all(&mut self, matches: impl Fn(&LabelValues) -> bool) -> Vec<Arc<Child<M::Cells>>> {
-        let removed: Vec<_> = self.table.extract_if(|child| matches(&child.values)).collect();
-        for child in &removed {
-            child.retire();
-            self.limit.removed(&child.values);
-        }
-        removed
-    }
-}
-
-fn hash<S: AsRef<str>>(hasher: &RandomState, values: &[S]) -> u64 {
-    let mut state = hasher.build_hasher();
-    for value in values {
-        state.write(value.as_ref().as_bytes());
-        // Ends the value: `ab`,`c` is not `a`,`bc`. No UTF-8 text has this byte.
-        state.write_u8(0xff);
-    }
-    state.finish()
-}
-
-impl<M: Metric> Collector for FamilyCore<M> {
-    fn descriptors(&self) -> Vec<Descriptor> {
-        vec![self.descriptor.clone()]
-    }
-
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        let mut totals = [self.totals()];
-        backends::current().load(&mut totals)?;
-        Ok(totals.iter().map(|totals| self.snapshot(totals)).collect())
-    }
-
-    fn as_counted(&self) -> Option<&dyn Counted> {
-        Some(self)
-    }
-}
-
-impl<M: Metric> Counted for FamilyCore<M> {
-    fn descriptor(&self) -> &Descriptor {
-        &self.descriptor
-    }
-
-    fn totals(&self) -> FamilyTotals<'_> {
-        let mut children = self.children_now();
-        children.sort_unstable_by(|a, b| a.values.cmp(&b.values));
-        let series = children.iter().map(|child| {
-            let mut parts = Vec::new();
-            child.cells.read(&mut parts);
-            if parts.is_empty() {
-                diagnostics::reading_failed(self.descriptor.name(), &self.labels(&child.values));
-            }
-            SeriesTotals { labels: child.values.clone(), parts }
-        });
-        FamilyTotals { descriptor: &self.descriptor, series: series.collect() }
-    }
-
-    fn snapshot(&self, totals: &FamilyTotals<'_>) -> FamilySnapshot {
-        let mut snapshot = FamilySnapshot::new(totals.descriptor);
-        for series in &totals.series {
-            M::samples(totals.descriptor, &series.labels, &series.parts, &mut snapshot);
-        }
-        snapshot
     }
 }

@@ -1,15 +1,12 @@
 //! A number that only goes up.
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
-use super::{Amount, Metric, Watch, sealed, watched};
-use crate::descriptor::{Descriptor, Kind};
+use super::handle::{Handle, Target};
+use super::{Amount, Metric, Watch, reading, sealed, watched};
+use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
-use crate::labels::LabelValues;
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::AddCell;
+use crate::storage::Part;
 
 /// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
 ///
@@ -46,7 +43,7 @@ impl Counter {
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
-        self.0.update(|cell| cell.add(1));
+        inc(&self.0);
     }
 
     /// Adds an amount, a number of any type. Whole amounts are exact to 2^64.
@@ -54,18 +51,7 @@ impl Counter {
     /// A negative, infinite or NaN amount is refused and counted in `pytheus_dropped_updates_total`.
     #[inline]
     pub fn inc_by(&self, amount: impl Amount) {
-        if let Some(whole) = amount.as_whole() {
-            self.0.update(|cell| cell.add(whole));
-            return;
-        }
-        let amount = amount.as_f64();
-        if amount.is_finite() && amount > 0.0 {
-            self.0.update(|cell| cell.add_float(amount));
-        } else if amount < 0.0 {
-            diagnostics::dropped(Dropped::NegativeIncrement);
-        } else {
-            diagnostics::dropped(Dropped::NonFiniteIncrement);
-        }
+        inc_by(&self.0, amount);
     }
 
     /// Counts the errors that `work` returns, and returns what it returned.
@@ -153,7 +139,7 @@ impl Counter {
 
     /// The value, as this process counted it. Meant for tests.
     pub fn get(&self) -> f64 {
-        self.0.read(AddCell::get).as_f64()
+        get(&self.0)
     }
 }
 
@@ -165,33 +151,50 @@ impl Metric for Counter {
     const KIND: Kind = Kind::Counter;
 }
 
-impl sealed::Parts for Counter {
-    type Cells = AddCell;
-
-    fn cells(_: &Descriptor) -> AddCell {
-        AddCell::default()
-    }
-
-    fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        if let [value] = parts {
-            out.push_values(labels.iter(), *value);
-        }
-    }
-
+impl sealed::Series for Counter {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self(handle)
     }
 }
 
+/// See [`Counter::inc`].
+#[inline]
+fn inc(counter: &impl Target) {
+    counter.update(Part::Own, |cell| cell.add(1));
+}
+
+/// See [`Counter::inc_by`].
+#[inline]
+fn inc_by(counter: &impl Target, amount: impl Amount) {
+    if let Some(whole) = amount.as_whole() {
+        return counter.update(Part::Own, |cell| cell.add(whole));
+    }
+    let amount = amount.as_f64();
+    if amount.is_finite() && amount > 0.0 {
+        counter.update(Part::Extra, |cell| cell.add_float(amount));
+    } else if amount < 0.0 {
+        diagnostics::dropped(Dropped::NegativeIncrement);
+    } else {
+        diagnostics::dropped(Dropped::NonFiniteIncrement);
+    }
+}
+
+/// See [`Counter::get`].
+fn get(counter: &impl Target) -> f64 {
+    counter.peek().map_or(0.0, |series| reading::counter(&series).as_f64())
+}
+
 super::labelled::forward! {
     Counter {
-        fn inc();
-        fn inc_by(amount: impl Amount);
         fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
         fn count_errors_if<T, E>(
             work: impl FnOnce() -> Result<T, E>,
             counts: impl FnOnce(&E) -> bool
         ) -> Result<T, E>;
+    }
+    update {
+        fn inc();
+        fn inc_by(amount: impl Amount);
     }
     read {
         fn get() -> f64;

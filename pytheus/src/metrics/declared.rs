@@ -7,13 +7,13 @@ use std::sync::Arc;
 use once_cell::race::OnceRef;
 
 use super::Metric;
-use super::child::{Child, Handle};
 use super::core::FamilyCore;
 use super::family::Family;
+use super::handle::Handle;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
-use crate::labels::LabelValues;
 use crate::registry::{self, Declaration, Scope};
+use crate::storage::{Cells, Part, Place};
 
 /// What a declared metric is and where it counts.
 ///
@@ -24,14 +24,15 @@ pub struct Declared<M: Metric> {
     scope: Scope,
     /// The label values of the series that this declaration itself stands for: none, or literals.
     own: Option<&'static [&'static str]>,
+    /// Where the cells of that series are, once it was found, and until it is removed.
+    place: Place,
     family: OnceRef<'static, Family<M>>,
-    child: OnceRef<'static, Arc<Child<M::Cells>>>,
 }
 
 impl<M: Metric> Declared<M> {
     /// A declaration; `own` are the label values of its own series, when they are all literals.
     pub const fn new(descriptor: &'static Descriptor, scope: Scope, own: Option<&'static [&'static str]>) -> Self {
-        Self { descriptor, scope, own, family: OnceRef::new(), child: OnceRef::new() }
+        Self { descriptor, scope, own, place: Place::none(), family: OnceRef::new() }
     }
 
     /// The series of the declaration itself.
@@ -59,10 +60,29 @@ impl<M: Metric> Declared<M> {
     }
 
     #[inline]
-    pub(super) fn own_child(&'static self) -> &'static Arc<Child<M::Cells>> {
-        match self.child.get() {
-            Some(child) => child,
-            None => self.find_child(),
+    pub(super) fn place(&'static self) -> &'static Place {
+        &self.place
+    }
+
+    /// The label values of its own series.
+    pub(super) fn own_values(&self) -> &'static [&'static str] {
+        self.own.unwrap_or_default()
+    }
+
+    pub(super) fn core(&'static self) -> &'static Arc<FamilyCore> {
+        self.family().core()
+    }
+
+    /// Acts on the cells of its own series, where the way that is known leads nowhere.
+    #[cold]
+    pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
+        let core = self.core();
+        if self.place.is_to_look_up() {
+            return core.update(self.own_values(), part, act);
+        }
+        while core.declare(&self.place, self.own_values()).update(part, act).is_err() {}
+        if part == Part::Extra {
+            core.refresh(&self.place);
         }
     }
 
@@ -79,13 +99,8 @@ impl<M: Metric> Declared<M> {
         self.family.get_or_init(|| leak(Family::new(self.new_core(), self.descriptor)))
     }
 
-    #[cold]
-    fn find_child(&'static self) -> &'static Arc<Child<M::Cells>> {
-        self.child.get_or_init(|| leak(self.family().core().child(self.own.unwrap_or_default())))
-    }
-
-    fn new_core(&self) -> Arc<FamilyCore<M>> {
-        Arc::new(FamilyCore::new(self.descriptor.clone()))
+    fn new_core(&self) -> Arc<FamilyCore> {
+        Arc::new(FamilyCore::new::<M>(self.descriptor.clone()))
     }
 }
 
@@ -108,12 +123,13 @@ impl<M: Metric> Declaration for Declared<M> {
     }
 
     fn attach(&'static self, family: Arc<dyn Collector>) -> bool {
-        let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore<M>>();
-        let fits = core.is_ok();
-        let core = core.unwrap_or_else(|_| self.new_core());
+        let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>();
+        let core = core.ok().filter(|core| core.counts::<M>());
+        let fits = core.is_some();
+        let core = core.unwrap_or_else(|| self.new_core());
         let family = self.family.get_or_init(|| leak(Family::new(core, self.descriptor)));
         if let Some(own) = self.own {
-            family.core().promise(LabelValues::from_slice(own));
+            family.core().promise(own);
         }
         fits
     }

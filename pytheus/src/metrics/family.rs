@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Metric;
-use super::child::Handle;
 use super::core::FamilyCore;
+use super::handle::Handle;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::{LabelError, LabelFaults};
-use crate::labels::{LabelSpec, LabelValue, Labels};
+use crate::key::{Key, Labels};
+use crate::labels::{LabelSpec, LabelValue};
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
 ///
@@ -31,18 +33,19 @@ use crate::labels::{LabelSpec, LabelValue, Labels};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Family<M: Metric> {
-    core: Arc<FamilyCore<M>>,
+    metric: PhantomData<fn() -> M>,
+    core: Arc<FamilyCore>,
     /// The labels as they were declared here: of a shared family, each handle has its own defaults.
     specs: Arc<[LabelSpec]>,
 }
 
 impl<M: Metric> Family<M> {
     /// A family with the labels of this descriptor, which is the family's own or an equal one.
-    pub(super) fn new(core: Arc<FamilyCore<M>>, descriptor: &Descriptor) -> Self {
-        Self { core, specs: descriptor.labels.as_ref().into() }
+    pub(super) fn new(core: Arc<FamilyCore>, descriptor: &Descriptor) -> Self {
+        Self { metric: PhantomData, core, specs: descriptor.labels.as_ref().into() }
     }
 
-    pub(super) fn core(&self) -> &Arc<FamilyCore<M>> {
+    pub(super) fn core(&self) -> &Arc<FamilyCore> {
         &self.core
     }
 
@@ -120,23 +123,18 @@ impl<M: Metric> Family<M> {
 
     /// These labels, in the order of the sorted names, to be finished.
     pub(super) fn given(&self, values: Vec<Option<String>>) -> Partial<M> {
-        Partial { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values }
+        Partial { metric: PhantomData, core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values }
     }
 
-    /// The series as it is; one that does not exist is not made.
-    pub(super) fn peek<S: AsRef<str>>(&self, values: &[S]) -> M {
-        let child = self.core.peek(values).unwrap_or_else(|| self.core.apart(values));
-        M::from_handle(Handle::child(Arc::clone(&self.core), child))
-    }
-
-    pub(super) fn child<S: AsRef<str>>(&self, values: &[S]) -> M {
-        M::from_handle(Handle::child(Arc::clone(&self.core), self.core.child(values)))
+    /// The series of these label values, in the order of the sorted names.
+    pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> M {
+        M::from_handle(Handle::kept(Arc::clone(&self.core), self.core.series(key)))
     }
 }
 
 impl<M: Metric> Clone for Family<M> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs) }
+        Self { metric: PhantomData, core: Arc::clone(&self.core), specs: Arc::clone(&self.specs) }
     }
 }
 
@@ -149,7 +147,8 @@ impl<M: Metric> fmt::Debug for Family<M> {
 /// Some labels of a [`Family`], to be kept and finished later.
 #[must_use = "the rest of the labels is still to be given"]
 pub struct Partial<M: Metric> {
-    core: Arc<FamilyCore<M>>,
+    metric: PhantomData<fn() -> M>,
+    core: Arc<FamilyCore>,
     specs: Arc<[LabelSpec]>,
     /// In the order of the sorted names.
     values: Vec<Option<String>>,
@@ -206,7 +205,12 @@ impl<M: Metric> Partial<M> {
             }
         }
         if unknown.is_empty() && repeated.is_empty() && invalid.is_empty() {
-            return Ok(Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values });
+            return Ok(Self {
+                metric: PhantomData,
+                core: Arc::clone(&self.core),
+                specs: Arc::clone(&self.specs),
+                values,
+            });
         }
         let missing = if all { self.missing(&values) } else { Vec::new() };
         Err(LabelFaults { unknown, repeated, invalid, ..self.faults(missing) }.into())
@@ -214,8 +218,8 @@ impl<M: Metric> Partial<M> {
 
     fn finish(self) -> Result<M, LabelError> {
         let values = self.complete()?;
-        let child = self.core.child(&values[..]);
-        Ok(M::from_handle(Handle::child(self.core, child)))
+        let series = self.core.series(&values[..]);
+        Ok(M::from_handle(Handle::kept(self.core, series)))
     }
 
     /// All values, defaults included.
@@ -250,7 +254,12 @@ impl<M: Metric> Partial<M> {
 
 impl<M: Metric> Clone for Partial<M> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), specs: Arc::clone(&self.specs), values: self.values.clone() }
+        Self {
+            metric: PhantomData,
+            core: Arc::clone(&self.core),
+            specs: Arc::clone(&self.specs),
+            values: self.values.clone(),
+        }
     }
 }
 

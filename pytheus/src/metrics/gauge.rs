@@ -1,20 +1,15 @@
 //! A number that goes up and down.
 
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
-use super::{Amount, Metric, sealed, watched};
-use crate::descriptor::{Descriptor, Kind};
-use crate::labels::LabelValues;
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::{Cells, SetCell};
-use crate::unwind::guarded;
+use super::handle::{Handle, Target};
+use super::{Amount, Metric, reading, sealed, watched};
+use crate::descriptor::Kind;
+use crate::storage::Part;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.
 ///
@@ -49,39 +44,36 @@ impl Gauge {
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
-        self.inc_by(1.0);
+        inc(&self.0);
     }
 
     /// Adds an amount, which may be negative.
     #[inline]
     pub fn inc_by(&self, amount: impl Amount) {
-        let amount = amount.as_f64();
-        self.0.update(|cells| cells.add(amount));
+        inc_by(&self.0, amount);
     }
 
     /// Takes one away.
     #[inline]
     pub fn dec(&self) {
-        self.inc_by(-1.0);
+        dec(&self.0);
     }
 
     /// Takes an amount away.
     #[inline]
     pub fn dec_by(&self, amount: impl Amount) {
-        self.inc_by(-amount.as_f64());
+        dec_by(&self.0, amount);
     }
 
     /// Sets the value.
     #[inline]
     pub fn set(&self, value: impl Amount) {
-        let value = value.as_f64();
-        self.0.update(|cells| cells.value.set(value));
+        set(&self.0, value);
     }
 
     /// Sets the value to the time since 1970, in seconds.
     pub fn set_to_current_time(&self) {
-        // A clock before 1970 is as good as no clock.
-        self.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        set_to_current_time(&self.0);
     }
 
     /// Adds one until the guard is dropped, however that comes about.
@@ -96,7 +88,7 @@ impl Gauge {
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     pub fn track_inprogress(&self) -> InProgress {
-        InProgress::start(self.0.now())
+        InProgress::start(&self.0)
     }
 
     /// Adds one while `work` runs.
@@ -140,14 +132,21 @@ impl Gauge {
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     pub fn read_with(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        self.0.update(|cells| cells.read_with(Arc::new(read)));
+        let series = self.0.now();
+        let core = self.0.core();
+        let mut former = core.sources.set(&series, Arc::new(read));
+        if series.is_removed() {
+            // Meanwhile: a later series may have its slot.
+            former = core.sources.remove(&[series]).pop();
+        }
+        drop(former);
     }
 
     /// The value, as this process knows it. Meant for tests.
     ///
     /// NaN when it comes from a closure that panicked.
     pub fn get(&self) -> f64 {
-        self.0.read(|cells| cells.get().unwrap_or(f64::NAN))
+        get(&self.0)
     }
 }
 
@@ -163,81 +162,73 @@ impl Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 }
 
-/// A value that is set, or a closure that knows it.
-#[derive(Default)]
-pub struct GaugeCells {
-    value: SetCell,
-    source: RwLock<Option<ReadValue>>,
-}
-
-type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
-
-impl GaugeCells {
-    pub(super) fn add(&self, amount: f64) {
-        self.value.add(amount);
-    }
-
-    fn read_with(&self, source: ReadValue) {
-        let mut current = self.source.write().unwrap_or_else(PoisonError::into_inner);
-        let previous = current.replace(source);
-        drop(current);
-        // Without the lock: what the closure holds may do as it likes when it is dropped.
-        drop(previous);
-    }
-
-    /// `None` when the closure panicked.
-    fn get(&self) -> Option<f64> {
-        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match source {
-            Some(source) => guarded(|| source()).ok(),
-            None => Some(self.value.get()),
-        }
-    }
-}
-
-impl fmt::Debug for GaugeCells {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GaugeCells").field("value", &self.value).finish_non_exhaustive()
-    }
-}
-
-impl Cells for GaugeCells {
-    fn read(&self, parts: &mut Vec<Number>) {
-        parts.extend(self.get().map(Number::Float));
-    }
-}
-
-impl sealed::Parts for Gauge {
-    type Cells = GaugeCells;
-
-    fn cells(_: &Descriptor) -> GaugeCells {
-        GaugeCells::default()
-    }
-
-    fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        if let [value] = parts {
-            out.push_values(labels.iter(), *value);
-        }
-    }
-
+impl sealed::Series for Gauge {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self(handle)
     }
 }
 
+/// See [`Gauge::inc`].
+#[inline]
+fn inc(gauge: &impl Target) {
+    inc_by(gauge, 1.0);
+}
+
+/// See [`Gauge::inc_by`].
+#[inline]
+fn inc_by(gauge: &impl Target, amount: impl Amount) {
+    let amount = amount.as_f64();
+    gauge.update(Part::Shared, |cell| cell.shared_add_float(amount));
+}
+
+/// See [`Gauge::dec`].
+#[inline]
+fn dec(gauge: &impl Target) {
+    inc_by(gauge, -1.0);
+}
+
+/// See [`Gauge::dec_by`].
+#[inline]
+fn dec_by(gauge: &impl Target, amount: impl Amount) {
+    inc_by(gauge, -amount.as_f64());
+}
+
+/// See [`Gauge::set`].
+#[inline]
+fn set(gauge: &impl Target, value: impl Amount) {
+    let value = value.as_f64();
+    gauge.update(Part::Shared, |cells| {
+        // What is in progress is counted apart, and shows on top.
+        cells.set_float(if cells.is_tracked() { value - reading::in_progress(cells.slot()) } else { value });
+    });
+}
+
+/// See [`Gauge::set_to_current_time`].
+fn set_to_current_time(gauge: &impl Target) {
+    // A clock before 1970 is as good as no clock.
+    set(gauge, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+}
+
+/// See [`Gauge::get`].
+fn get(gauge: &impl Target) -> f64 {
+    gauge.peek().map_or(0.0, |series| reading::gauge(gauge.core(), &series).unwrap_or(f64::NAN))
+}
+
 super::labelled::forward! {
     Gauge {
+        fn track_inprogress() -> InProgress;
+        fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
+        fn time() -> Timer<Gauge>;
+        fn time_fn<T>(work: impl FnOnce() -> T) -> T;
+        fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
+    }
+    update {
         fn inc();
         fn inc_by(amount: impl Amount);
         fn dec();
         fn dec_by(amount: impl Amount);
         fn set(value: impl Amount);
         fn set_to_current_time();
-        fn track_inprogress() -> InProgress;
-        fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
-        fn time() -> Timer<Gauge>;
-        fn time_fn<T>(work: impl FnOnce() -> T) -> T;
-        fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
     }
     read {
         fn get() -> f64;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child::Child;
-use super::gauge::GaugeCells;
-use super::{Metric, Watch};
+use super::handle::{Handle, Target as _};
+use super::{Gauge, Metric, Watch};
 use crate::clock::Moment;
+use crate::storage::{Cells, Part, Slot, shared_cells_or_make, with_cells};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed: Metric {
@@ -83,26 +83,62 @@ impl<M: Timed> Watch for Timer<M> {}
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-pub struct InProgress(Arc<Child<GaugeCells>>);
+pub struct InProgress {
+    gauge: Handle<Gauge>,
+    /// That of the series which was counted in.
+    slot: Slot,
+}
 
 impl InProgress {
-    pub(super) fn start(series: Arc<Child<GaugeCells>>) -> Self {
-        series.cells.add(1.0);
-        Self(series)
+    #[inline]
+    pub(super) fn start(gauge: &Handle<Gauge>) -> Self {
+        match gauge.place().cells(Part::Own) {
+            Some(cells) if cells.is_tracked() => {
+                cells.add(1);
+                Self { gauge: gauge.clone(), slot: cells.slot() }
+            }
+            _ => Self::start_slowly(gauge),
+        }
+    }
+
+    #[cold]
+    fn start_slowly(gauge: &Handle<Gauge>) -> Self {
+        loop {
+            let series = gauge.now();
+            let mut begin = |cells: Cells| {
+                // First where a `set` sees it.
+                shared_cells_or_make(cells.slot()).mark_tracked();
+                cells.mark_tracked();
+                cells.add(1);
+            };
+            if series.update(Part::Own, &mut begin).is_ok() {
+                let slot = series.slot();
+                let known = gauge.place().slot() == slot;
+                let gauge = if known { gauge.clone() } else { Handle::kept(Arc::clone(gauge.core()), series) };
+                return Self { gauge, slot };
+            }
+        }
     }
 }
 
 impl Drop for InProgress {
+    #[inline]
     fn drop(&mut self) {
-        if self.0.is_live() {
-            self.0.cells.add(-1.0);
+        let place = self.gauge.place();
+        // Not when the series was removed: its share went with it.
+        if place.slot() == self.slot {
+            const LESS: u64 = 1_u64.wrapping_neg();
+            match place.cells(Part::Own) {
+                Some(cells) => cells.add(LESS),
+                None => with_cells(self.slot, &mut |cells| cells.add(LESS)),
+            }
         }
     }
 }
 
 impl fmt::Debug for InProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InProgress").field(&self.0.values).finish()
+        f.debug_tuple("InProgress").field(&self.gauge).finish()
     }
 }
 

@@ -1,19 +1,15 @@
 //! Observations, counted in buckets.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{Timed, Timer};
-use super::{Amount, Metric, sealed, watched};
-use crate::descriptor::{Descriptor, Kind};
+use super::handle::{Handle, Target};
+use super::{Amount, Metric, reading, sealed, watched};
+use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
-use crate::labels::LabelValues;
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::{BucketCells, Cells};
+use crate::storage::Part;
 
 /// Observations, counted in buckets: how long requests take, how large replies are.
 ///
@@ -54,12 +50,7 @@ impl Histogram {
     /// NaN and the infinities are refused and counted in `pytheus_dropped_updates_total`: the sum would never recover.
     #[inline]
     pub fn observe(&self, value: impl Amount) {
-        let value = value.as_f64();
-        if value.is_finite() {
-            self.0.update(|cells| cells.observe(value));
-        } else {
-            diagnostics::dropped(Dropped::NonFiniteObservation);
-        }
+        observe(&self.0, value);
     }
 
     /// Observes a time, in seconds.
@@ -87,12 +78,12 @@ impl Histogram {
 
     /// How many values were observed, in this process. Meant for tests.
     pub fn count(&self) -> u64 {
-        self.0.read(|cells| cells.buckets.count())
+        count(&self.0)
     }
 
     /// The sum of what was observed, in this process. Meant for tests.
     pub fn sum(&self) -> f64 {
-        self.0.read(|cells| cells.buckets.sum())
+        sum(&self.0)
     }
 }
 
@@ -108,56 +99,59 @@ impl Metric for Histogram {
     const KIND: Kind = Kind::Histogram;
 }
 
-/// The cells of a histogram and the bounds that lead to them.
-#[derive(Debug)]
-pub struct HistogramCells {
-    bounds: Arc<[f64]>,
-    buckets: BucketCells,
-}
-
-impl HistogramCells {
-    #[inline]
-    fn observe(&self, value: f64) {
-        // `le`: a value that equals a bound belongs to it.
-        self.buckets.observe(self.bounds.partition_point(|bound| *bound < value), value);
-    }
-}
-
-impl Cells for HistogramCells {
-    fn read(&self, parts: &mut Vec<Number>) {
-        self.buckets.read(parts);
-    }
-}
-
-impl sealed::Parts for Histogram {
-    type Cells = HistogramCells;
-
-    fn cells(descriptor: &Descriptor) -> HistogramCells {
-        let bounds = descriptor.buckets();
-        HistogramCells { bounds: bounds.into(), buckets: BucketCells::new(bounds.len() + 1) }
-    }
-
-    fn samples(descriptor: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        let Some((sum, [counts @ .., above])) = parts.split_last() else { return };
-        let whole = |number: &Number| match *number {
-            Number::Int(count) => count,
-            Number::Float(_) => 0,
-        };
-        let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(whole));
-        out.push_buckets(labels.as_slice(), buckets, whole(above), sum.as_f64());
-    }
-
+impl sealed::Series for Histogram {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self(handle)
     }
 }
 
+/// See [`Histogram::observe`].
+#[inline]
+fn observe(histogram: &impl Target, value: impl Amount) {
+    let value = value.as_f64();
+    if value.is_finite() {
+        let bucket = bucket_of(histogram.descriptor().buckets(), value);
+        histogram.update(Part::Own, |cells| cells.observe(bucket, value));
+    } else {
+        diagnostics::dropped(Dropped::NonFiniteObservation);
+    }
+}
+
+/// See [`Histogram::observe_duration`].
+#[inline]
+fn observe_duration(histogram: &impl Target, time: Duration) {
+    observe(histogram, time.as_secs_f64());
+}
+
+/// `le`: a value that equals a bound belongs to it.
+#[inline]
+fn bucket_of(bounds: &[f64], value: f64) -> usize {
+    // Where there are few, looking at all of them costs less than branches that can't be foreseen.
+    if bounds.len() <= 32 {
+        bounds.iter().map(|bound| usize::from(*bound < value)).sum()
+    } else {
+        bounds.partition_point(|bound| *bound < value)
+    }
+}
+
+/// See [`Histogram::count`].
+fn count(histogram: &impl Target) -> u64 {
+    reading::histogram(histogram).0
+}
+
+/// See [`Histogram::sum`].
+fn sum(histogram: &impl Target) -> f64 {
+    reading::histogram(histogram).1
+}
+
 super::labelled::forward! {
     Histogram {
-        fn observe(value: impl Amount);
-        fn observe_duration(time: Duration);
         fn time() -> Timer<Histogram>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
+    }
+    update {
+        fn observe(value: impl Amount);
+        fn observe_duration(time: Duration);
     }
     read {
         fn count() -> u64;

@@ -1,14 +1,11 @@
 //! Facts about the program.
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
-use super::{Metric, sealed};
-use crate::descriptor::{Descriptor, Kind};
-use crate::labels::LabelValues;
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::FlagCell;
+use super::handle::{Handle, Target};
+use super::{Metric, reading, sealed};
+use crate::descriptor::Kind;
+use crate::storage::Part;
 
 /// Facts about the program, as labels of a sample that is 1: its version, its commit.
 ///
@@ -45,12 +42,15 @@ impl Info {
 
     /// States the facts, in place of those stated before.
     pub fn set(&self) {
-        self.0.core().replace_all(self.0.values(), |cell| cell.raise(0));
+        // It was not in the family yet, so it was not removed either.
+        self.0.replace_all(|series| {
+            let _ = series.update(Part::Shared, &mut |cell| cell.raise(0));
+        });
     }
 
     /// Are these the facts?
     pub fn is_set(&self) -> bool {
-        self.0.read(|cell| cell.is_raised(0))
+        is_set(&self.0)
     }
 }
 
@@ -60,22 +60,15 @@ impl Metric for Info {
     const KIND: Kind = Kind::Info;
 }
 
-impl sealed::Parts for Info {
-    type Cells = FlagCell;
-
-    fn cells(_: &Descriptor) -> FlagCell {
-        FlagCell::new(1)
-    }
-
-    fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        if parts == [Number::Int(1)] {
-            out.push_values(labels.iter(), 1_u64);
-        }
-    }
-
+impl sealed::Series for Info {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self(handle)
     }
+}
+
+/// See [`Info::is_set`].
+fn is_set(info: &impl Target) -> bool {
+    info.peek().is_some_and(|series| reading::flags(&series) & 1 != 0)
 }
 
 super::labelled::forward! {

@@ -1,138 +1,28 @@
 //! Declared metrics with labels: which of them are given is part of the type.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Metric;
+use super::core::FamilyCore;
 use super::declared::Declared;
 use super::family::{Family, Partial};
+use super::given::{Complete, States};
+use super::handle::Target;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::LabelError;
-use crate::labels::{LabelValue, Labels};
+use crate::key::{Key, Labels};
+use crate::labels::LabelValue;
+use crate::storage::{Cells, Part, Series};
 
-/// A required label that has no value yet; `N` names it.
-pub struct Unset<N>(PhantomData<fn() -> N>);
-
-/// A label that has its default until a value is given.
-#[derive(Debug, Clone, Copy)]
-pub struct Defaulted;
-
-/// A label that has a value.
-#[derive(Debug, Clone, Copy)]
-pub struct Set<V> {
-    value: V,
-    // Not a bound on `V` where the label is used: a value that can't be one is an error once, where it is given.
-    text: for<'a> fn(&'a V) -> Cow<'a, str>,
-}
-
-impl<V: LabelValue> Set<V> {
-    /// This value.
-    pub fn new(value: V) -> Self {
-        Self { value, text: V::as_label }
-    }
-}
-
-impl<N> Unset<N> {
-    /// No value yet.
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<N> Default for Unset<N> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<N> Clone for Unset<N> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<N> Copy for Unset<N> {}
-
-impl<N> fmt::Debug for Unset<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unset")
-    }
-}
-
-/// A label, whether it has a value or not.
-pub trait State {
-    /// The value that was given, if one was.
-    fn given(&self) -> Option<Cow<'_, str>>;
-}
-
-impl<N> State for Unset<N> {
-    fn given(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-}
-
-impl State for Defaulted {
-    fn given(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-}
-
-impl<V> State for Set<V> {
-    fn given(&self) -> Option<Cow<'_, str>> {
-        Some((self.text)(&self.value))
-    }
-}
-
-/// A label that has a value, its own or the default.
-#[diagnostic::on_unimplemented(
-    message = "a required label has no value yet: {Self}",
-    label = "give this label a value first",
-    note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
-)]
-pub trait LabelState: State {}
-
-#[diagnostic::do_not_recommend]
-impl LabelState for Defaulted {}
-
-#[diagnostic::do_not_recommend]
-impl<V> LabelState for Set<V> {}
-
-/// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
-pub trait States {
-    /// Appends the values that were given, `None` for the others.
-    fn given<'a>(&'a self, values: &mut Given<'a>);
-}
-
-/// The values that were given, in the order of the sorted names.
-type Given<'a> = Vec<Option<Cow<'a, str>>>;
-
-impl States for () {
-    fn given<'a>(&'a self, _: &mut Given<'a>) {}
-}
-
-impl<Head: State, Tail: States> States for (Head, Tail) {
-    fn given<'a>(&'a self, values: &mut Given<'a>) {
-        values.push(self.0.given());
-        self.1.given(values);
-    }
-}
-
-/// A list of labels that all have a value.
-pub trait Complete: States {}
-
-#[diagnostic::do_not_recommend]
-impl Complete for () {}
-
-impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {}
-
-/// Writes the methods of a metric for its labelled handles: each resolves the series and calls it. To `read` makes no
-/// series; an `async` method resolves it at the first poll.
+/// Writes the methods of a metric for its labelled handles. To `update` and to `read`, functions of these names do it
+/// for anything that can be counted in, without making a handle; other methods find the series and call its own. To
+/// `read` makes no series; an `async` method finds it at the first poll.
 macro_rules! forward {
     (
         $metric:ident { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
+        $(update { $(fn $update:ident ($($uarg:ident: $uty:ty),*);)* })?
         read { $(fn $read:ident() -> $value:ty;)* }
         $(async {
             $(
@@ -153,13 +43,23 @@ macro_rules! forward {
                     self.child().$name($($arg),*)
                 }
             )*
+            $($(
+                #[doc = concat!("[`", stringify!($metric), "::", stringify!($update), "`] of the series of these labels.")]
+                #[inline]
+                pub fn $update(&self, $($uarg: $uty),*)
+                where
+                    L: $crate::metrics::Complete,
+                {
+                    $update(self, $($uarg),*);
+                }
+            )*)?
             $(
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($read), "`] of the series of these labels.")]
                 pub fn $read(&self) -> $value
                 where
                     L: $crate::metrics::Complete,
                 {
-                    self.peek().$read()
+                    $read(self)
                 }
             )*
             $($(
@@ -229,15 +129,7 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: Complete,
     {
-        self.family().child(&self.values())
-    }
-
-    /// The series of these labels as it is; one that does not exist is not made.
-    pub(super) fn peek(&self) -> M
-    where
-        L: Complete,
-    {
-        self.family().peek(&self.values())
+        self.with_key(|family, key| family.child(key))
     }
 
     /// Finds the series later, without the handle.
@@ -245,9 +137,18 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: Complete,
     {
-        let family = self.family();
-        let values: Vec<_> = self.values().into_iter().map(Cow::into_owned).collect();
-        move || family.child(&values)
+        let (family, values) =
+            self.with_key(|family, key| (family, key.values().into_iter().map(str::to_owned).collect::<Vec<_>>()));
+        move || family.child(&values[..])
+    }
+
+    #[inline]
+    fn with_key<'a, R>(&'a self, act: impl for<'k> FnOnce(&'static Family<M>, &L::Key<'k>) -> R) -> R
+    where
+        L: Complete,
+    {
+        let mut buffers = L::Buffers::default();
+        act(self.family(), &self.labels.key(&self.declared.descriptor().labels, &mut buffers))
     }
 
     /// What the metric is.
@@ -293,7 +194,7 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: Complete,
     {
-        self.family().core().remove(&self.values())
+        self.with_key(|family, key| family.core().remove(key))
     }
 
     /// Takes out the series that `keep` refuses, among those with the labels that are given.
@@ -322,7 +223,7 @@ impl<M: Metric, L> Labelled<M, L> {
         L: States,
     {
         let given = self.given();
-        self.family().core().clear(|values| fits(&given, values.iter()));
+        self.family().core().clear(|values| fits(&given, values.iter().copied()));
     }
 
     /// The family as something that can be registered.
@@ -330,7 +231,7 @@ impl<M: Metric, L> Labelled<M, L> {
         self.family().collector()
     }
 
-    fn given(&self) -> Given<'_>
+    fn given(&self) -> Vec<Option<String>>
     where
         L: States,
     {
@@ -361,22 +262,32 @@ impl<M: Metric, L> Labelled<M, L> {
     where
         L: States,
     {
-        self.family().given(self.given().into_iter().map(|value| value.map(Cow::into_owned)).collect())
+        self.family().given(self.given())
+    }
+}
+
+impl<M: Metric, L: Complete> Target for Labelled<M, L> {
+    #[inline]
+    fn update(&self, part: Part, act: impl Fn(Cells)) {
+        self.with_key(|family, key| family.core().update(key, part, act));
     }
 
-    /// The values, defaults included.
-    fn values(&self) -> Vec<Cow<'_, str>>
-    where
-        L: Complete,
-    {
-        let specs = &self.declared.descriptor().labels;
-        let values = self.given().into_iter().zip(&**specs);
-        values.map(|(given, spec)| given.or_else(|| spec.default_value()).unwrap_or_default()).collect()
+    fn peek(&self) -> Option<Series> {
+        self.with_key(|family, key| family.core().peek(key))
+    }
+
+    fn core(&self) -> &Arc<FamilyCore> {
+        self.family().core()
+    }
+
+    #[inline]
+    fn descriptor(&self) -> &Descriptor {
+        self.declared.descriptor()
     }
 }
 
 /// Has a series all the values that were given?
-fn fits<'a>(given: &Given<'_>, values: impl Iterator<Item = &'a str>) -> bool {
+fn fits<'a>(given: &[Option<String>], values: impl Iterator<Item = &'a str>) -> bool {
     given.iter().zip(values).all(|(given, value)| given.as_ref().is_none_or(|given| given == value))
 }
 

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::labels::LabelValues;
-
 /// The value that stands for all those beyond the limit.
 pub(crate) const OTHER: &str = "__other__";
 
@@ -28,16 +26,16 @@ impl Limit {
         Self { most, series: 0, distinct }
     }
 
-    pub(crate) fn added(&mut self, values: &LabelValues) {
-        self.series += usize::from(!above(values.iter()));
-        for (counts, value) in self.distinct.iter_mut().zip(values.iter()) {
+    pub(crate) fn added<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) {
+        self.series += usize::from(!above(values.clone()));
+        for (counts, value) in self.distinct.iter_mut().zip(values) {
             *counts.entry(value.into()).or_default() += 1;
         }
     }
 
-    pub(crate) fn removed(&mut self, values: &LabelValues) {
-        self.series -= usize::from(!above(values.iter()));
-        for (counts, value) in self.distinct.iter_mut().zip(values.iter()) {
+    pub(crate) fn removed<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) {
+        self.series -= usize::from(!above(values.clone()));
+        for (counts, value) in self.distinct.iter_mut().zip(values) {
             if let Some(count) = counts.get_mut(value) {
                 *count -= 1;
                 if *count == 0 {

@@ -1,20 +1,18 @@
 //! One sample per state.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
-use super::labelled::{Complete, Labelled};
-use super::{Metric, sealed};
-use crate::descriptor::{Descriptor, Kind};
+use super::given::Complete;
+use super::handle::{Handle, Target};
+use super::labelled::Labelled;
+use super::{Metric, reading, sealed};
+use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
-use crate::labels::{LabelValue, LabelValues};
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::FlagCell;
+use crate::labels::LabelValue;
+use crate::storage::{Cells, Part};
 
 /// One sample per state, 1 for those that hold: the phase of a job, the features that are on.
 ///
@@ -72,39 +70,44 @@ impl<S: LabelValue + 'static> StateSet<S> {
     /// Here and below, a state that the set does not have is refused and counted in `pytheus_dropped_updates_total`.
     #[allow(clippy::needless_pass_by_value, reason = "a state is small, and reads better by value")]
     pub fn set(&self, state: S) {
-        self.update(&state, FlagCell::raise_only);
+        update(&self.handle, &state, Cells::raise_only);
     }
 
     /// Makes this state hold, whatever the others do.
     #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
     pub fn enable(&self, state: S) {
-        self.update(&state, FlagCell::raise);
+        update(&self.handle, &state, Cells::raise);
     }
 
     /// Makes this state not hold, whatever the others do.
     #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
     pub fn disable(&self, state: S) {
-        self.update(&state, FlagCell::lower);
+        update(&self.handle, &state, Cells::lower);
     }
 
     /// Does this state hold?
     #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
     pub fn is_enabled(&self, state: S) -> bool {
-        self.place(&state).is_some_and(|place| self.handle.read(|cell| cell.is_raised(place)))
+        is_enabled(&self.handle, &state)
     }
+}
 
-    fn update(&self, state: &S, act: impl FnOnce(&FlagCell, u32)) {
-        match self.place(state) {
-            Some(place) => self.handle.update(|cell| act(cell, place)),
-            None => diagnostics::dropped(Dropped::UnknownState),
-        }
+fn update<S: LabelValue>(states: &impl Target, state: &S, act: impl Fn(Cells, u32)) {
+    match place(states, state) {
+        Some(place) => states.update(Part::Shared, |cell| act(cell, place)),
+        None => diagnostics::dropped(Dropped::UnknownState),
     }
+}
 
-    fn place(&self, state: &S) -> Option<u32> {
-        let text = state.as_label();
-        let place = self.handle.core().descriptor().states().iter().position(|known| *known == text)?;
-        u32::try_from(place).ok()
-    }
+fn is_enabled<S: LabelValue>(states: &impl Target, state: &S) -> bool {
+    let holds = |place| states.peek().is_some_and(|series| reading::flags(&series) >> place & 1 != 0);
+    place(states, state).is_some_and(holds)
+}
+
+fn place<S: LabelValue>(states: &impl Target, state: &S) -> Option<u32> {
+    let text = state.as_label();
+    let place = states.descriptor().states().iter().position(|known| *known == text)?;
+    u32::try_from(place).ok()
 }
 
 super::series!(StateSet<S>.handle);
@@ -113,20 +116,7 @@ impl<S: LabelValue + 'static> Metric for StateSet<S> {
     const KIND: Kind = Kind::StateSet;
 }
 
-impl<S: LabelValue + 'static> sealed::Parts for StateSet<S> {
-    type Cells = FlagCell;
-
-    fn cells(descriptor: &Descriptor) -> FlagCell {
-        FlagCell::new(descriptor.states().len())
-    }
-
-    fn samples(descriptor: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        for (state, held) in descriptor.states().iter().zip(parts) {
-            let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
-            out.push_part("", labels.iter(), Some(label), *held);
-        }
-    }
-
+impl<S: LabelValue + 'static> sealed::Series for StateSet<S> {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self { handle, states: PhantomData }
     }
@@ -147,34 +137,38 @@ impl<S: LabelValue + 'static> fmt::Debug for StateSet<S> {
 /// As [`StateSet`], once every required label is given.
 impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
     /// [`StateSet::set`] of the series of these labels.
+    #[allow(clippy::needless_pass_by_value, reason = "as that")]
     pub fn set(&self, state: S)
     where
         L: Complete,
     {
-        self.child().set(state);
+        update(self, &state, Cells::raise_only);
     }
 
     /// [`StateSet::enable`] of the series of these labels.
+    #[allow(clippy::needless_pass_by_value, reason = "as that")]
     pub fn enable(&self, state: S)
     where
         L: Complete,
     {
-        self.child().enable(state);
+        update(self, &state, Cells::raise);
     }
 
     /// [`StateSet::disable`] of the series of these labels.
+    #[allow(clippy::needless_pass_by_value, reason = "as that")]
     pub fn disable(&self, state: S)
     where
         L: Complete,
     {
-        self.child().disable(state);
+        update(self, &state, Cells::lower);
     }
 
     /// [`StateSet::is_enabled`] of the series of these labels.
+    #[allow(clippy::needless_pass_by_value, reason = "as that")]
     pub fn is_enabled(&self, state: S) -> bool
     where
         L: Complete,
     {
-        self.peek().is_enabled(state)
+        is_enabled(self, &state)
     }
 }

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use super::builder::{Builder, WithoutLabels};
-use super::child::Handle;
 use super::declared::Declared;
 use super::guard::{Timed, Timer};
-use super::{Amount, Metric, sealed, watched};
-use crate::descriptor::{Descriptor, Kind};
+use super::handle::{Handle, Target};
+use super::{Amount, Metric, reading, sealed, watched};
+use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
-use crate::labels::LabelValues;
-use crate::number::Number;
-use crate::snapshot::FamilySnapshot;
-use crate::storage::BucketCells;
+use crate::storage::Part;
 
 /// How many observations, and their sum: an average at the least cost. It has no quantiles, as in pytheus; those of
 /// several processes could not be put together. A [`Histogram`](super::Histogram) has them.
@@ -48,12 +45,7 @@ impl Summary {
     /// NaN and the infinities are refused and counted in `pytheus_dropped_updates_total`: the sum would never recover.
     #[inline]
     pub fn observe(&self, value: impl Amount) {
-        let value = value.as_f64();
-        if value.is_finite() {
-            self.0.update(|cells| cells.observe(0, value));
-        } else {
-            diagnostics::dropped(Dropped::NonFiniteObservation);
-        }
+        observe(&self.0, value);
     }
 
     /// Observes a time, in seconds.
@@ -81,12 +73,12 @@ impl Summary {
 
     /// How many values were observed, in this process. Meant for tests.
     pub fn count(&self) -> u64 {
-        self.0.read(BucketCells::count)
+        count(&self.0)
     }
 
     /// The sum of what was observed, in this process. Meant for tests.
     pub fn sum(&self) -> f64 {
-        self.0.read(BucketCells::sum)
+        sum(&self.0)
     }
 }
 
@@ -102,32 +94,47 @@ impl Metric for Summary {
     const KIND: Kind = Kind::Summary;
 }
 
-impl sealed::Parts for Summary {
-    /// A single bucket.
-    type Cells = BucketCells;
-
-    fn cells(_: &Descriptor) -> BucketCells {
-        BucketCells::new(1)
-    }
-
-    fn samples(_: &Descriptor, labels: &LabelValues, parts: &[Number], out: &mut FamilySnapshot) {
-        if let [count, sum] = parts {
-            out.push_part("_sum", labels.iter(), None, *sum);
-            out.push_part("_count", labels.iter(), None, *count);
-        }
-    }
-
+impl sealed::Series for Summary {
     fn from_handle(handle: Handle<Self>) -> Self {
         Self(handle)
     }
 }
 
+/// See [`Summary::observe`].
+#[inline]
+fn observe(summary: &impl Target, value: impl Amount) {
+    let value = value.as_f64();
+    if value.is_finite() {
+        summary.update(Part::Own, |cells| cells.observe(0, value));
+    } else {
+        diagnostics::dropped(Dropped::NonFiniteObservation);
+    }
+}
+
+/// See [`Summary::observe_duration`].
+#[inline]
+fn observe_duration(summary: &impl Target, time: Duration) {
+    observe(summary, time.as_secs_f64());
+}
+
+/// See [`Summary::count`].
+fn count(summary: &impl Target) -> u64 {
+    reading::histogram(summary).0
+}
+
+/// See [`Summary::sum`].
+fn sum(summary: &impl Target) -> f64 {
+    reading::histogram(summary).1
+}
+
 super::labelled::forward! {
     Summary {
-        fn observe(value: impl Amount);
-        fn observe_duration(time: Duration);
         fn time() -> Timer<Summary>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
+    }
+    update {
+        fn observe(value: impl Amount);
+        fn observe_duration(time: Duration);
     }
     read {
         fn count() -> u64;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Registry, catalogue, custom};
-use crate::backends;
+use crate::backends::{self, FamilyTotals};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -276,8 +276,7 @@ impl Registry for CollectorRegistry {
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
         let mut totals: Vec<_> = counted.iter().map(|family| family.totals()).collect();
         backends::current().load(&mut totals)?;
-        let mut families: Vec<FamilySnapshot> =
-            counted.iter().zip(&totals).map(|(family, totals)| family.snapshot(totals)).collect();
+        let mut families: Vec<FamilySnapshot> = totals.iter().map(FamilyTotals::snapshot).collect();
 
         for Entry { collector, descriptors } in &entries {
             if collector.as_counted().is_some() || diagnostics::is_own(collector) {

@@ -1,30 +1,40 @@
-//! Cells: where numbers are counted. Knows no metric.
+//! Cells: where numbers are counted, and the table that finds those of a series. Knows no metric.
 //!
-//! Each type holds the numbers of one series. Writers never wait for readers, nor readers for writers.
+//! A *shard* holds the cells that one thread alone writes, so that counting is a load and a store. A series has a *slot*:
+//! the same place in every shard. Pages of cells are made when they are first touched.
+//!
+//! ```text
+//! slot  ->  this thread's shard  ->  directory  ->  page  ->  cell
+//! ```
+//!
+//! What is out of the ordinary (a first use, a series that was removed, a thread without a shard) leads to a page that
+//! is missing, and so through the one branch there is.
 
-mod add;
-mod buckets;
-mod flags;
-mod set;
+mod cells;
+mod epoch;
+mod page;
+mod read;
+mod series;
+mod shard;
+mod slots;
+mod sync;
+mod table;
+mod thread;
 
-pub(crate) use add::AddCell;
-pub(crate) use buckets::BucketCells;
-pub(crate) use flags::FlagCell;
-pub(crate) use set::SetCell;
+pub(crate) use cells::{GAUGE_CELLS, observation_cells};
+pub(crate) use page::{Cells, Slot};
+pub(crate) use read::{observed, sum, sum_floats, sums};
+pub(crate) use series::{Place, Series};
+pub(crate) use table::{Table, Writer};
+pub(crate) use thread::{pinned, set_most_shards, shared_cells, shared_cells_or_make, with_cells};
 
-use crate::number::Number;
-
-/// The cells of one series, as numbered parts.
-pub trait Cells: Send + Sync + 'static {
-    /// Appends the parts in their fixed order.
-    fn read(&self, parts: &mut Vec<Number>);
-}
-
-/// Adds to an `f64` that is kept as its bits.
-fn add_float(cell: &std::sync::atomic::AtomicU64, amount: f64) {
-    use std::sync::atomic::Ordering::Relaxed;
-    let mut seen = cell.load(Relaxed);
-    while let Err(now) = cell.compare_exchange_weak(seen, (f64::from_bits(seen) + amount).to_bits(), Relaxed, Relaxed) {
-        seen = now;
-    }
+/// Which cells of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The thread's own.
+    Own,
+    /// One cell more of the thread's own, for what few series need.
+    Extra,
+    /// Those that all threads write.
+    Shared,
 }

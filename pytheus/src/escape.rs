@@ -1,12 +1,12 @@
-//! Escaping, as every text format does it.
+//! Escaping, as every text format of Prometheus does it.
 
 /// Appends a help text: `\` and line feeds are escaped.
-pub(super) fn help(out: &mut String, text: &str) {
+pub(crate) fn help(out: &mut String, text: &str) {
     escape(out, text, |byte| matches!(byte, b'\\' | b'\n'));
 }
 
 /// Appends a label value: `\`, `"` and line feeds are escaped.
-pub(super) fn label_value(out: &mut String, text: &str) {
+pub(crate) fn label_value(out: &mut String, text: &str) {
     escape(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
 }
 

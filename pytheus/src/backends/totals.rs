@@ -1,0 +1,90 @@
+//! The numbers of a family: what a backend completes, and an encoder writes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::descriptor::{Descriptor, Kind};
+use crate::key::Labels;
+use crate::number::Number;
+use crate::snapshot::FamilySnapshot;
+use crate::storage::Series;
+
+/// The numbers of one family: its series in order, and their parts.
+pub struct FamilyTotals<'a> {
+    descriptor: &'a Descriptor,
+    /// By label values.
+    series: Arc<Vec<Series>>,
+    /// Those of each series, one after the other.
+    parts: Vec<Number>,
+    /// Series that could not be read, by their place.
+    missing: Vec<usize>,
+}
+
+impl<'a> FamilyTotals<'a> {
+    /// As many parts for each series, in its order.
+    pub(crate) fn new(
+        descriptor: &'a Descriptor,
+        series: Arc<Vec<Series>>,
+        parts: Vec<Number>,
+        missing: Vec<usize>,
+    ) -> Self {
+        Self { descriptor, series, parts, missing }
+    }
+
+    pub(crate) fn descriptor(&self) -> &'a Descriptor {
+        self.descriptor
+    }
+
+    /// Labels and parts of each series, but for those that could not be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
+        let width = (self.parts.len() / self.series.len().max(1)).max(1);
+        let all = self.series.iter().zip(self.parts.chunks_exact(width)).enumerate();
+        let readable = all.filter(|(place, _)| self.missing.is_empty() || !self.missing.contains(place));
+        readable.map(|(_, (series, parts))| {
+            let (head, text) = series.key();
+            (Labels::new(&self.descriptor.labels, head, text), parts)
+        })
+    }
+
+    /// The samples that the numbers make.
+    pub(crate) fn snapshot(&self) -> FamilySnapshot {
+        let mut snapshot = FamilySnapshot::new(self.descriptor);
+        for (labels, parts) in self.iter() {
+            self.samples(&labels, parts, &mut snapshot);
+        }
+        snapshot
+    }
+
+    fn samples(&self, labels: &Labels<'_>, parts: &[Number], out: &mut FamilySnapshot) {
+        let descriptor = self.descriptor;
+        match (descriptor.kind(), parts) {
+            (Kind::Counter | Kind::Gauge, [value]) => out.push_values(labels.values(), *value),
+            (Kind::Summary, [count, sum]) => {
+                out.push_part("_sum", labels.values(), None, *sum);
+                out.push_part("_count", labels.values(), None, *count);
+            }
+            (Kind::Histogram, [counts @ .., above, sum]) => {
+                let values: Vec<_> = labels.values().collect();
+                let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(|count| count.as_count()));
+                out.push_buckets(&values, buckets, above.as_count(), sum.as_f64());
+            }
+            (Kind::Info, [Number::Int(1)]) => out.push_values(labels.values(), 1_u64),
+            (Kind::StateSet, flags) => {
+                for (state, held) in descriptor.states().iter().zip(flags) {
+                    let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
+                    out.push_part("", labels.values(), Some(label), *held);
+                }
+            }
+            // An info metric whose facts are not stated.
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for FamilyTotals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.descriptor.name())?;
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,167 @@
+//! Which labels have a value, as types: a metric that lacks one does not count.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::key::Key;
+use crate::labels::{LabelBuffer, LabelSpec, LabelValue};
+
+/// A required label that has no value yet; `N` names it.
+pub struct Unset<N>(PhantomData<fn() -> N>);
+
+/// A label that has its default until a value is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaulted;
+
+/// A label that has a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Set<V> {
+    value: V,
+    // Not a bound on `V` where the label is used: a value that can't be one is an error once, where it is given.
+    text: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
+}
+
+impl<V: LabelValue> Set<V> {
+    /// This value.
+    pub fn new(value: V) -> Self {
+        Self { value, text: V::label_in }
+    }
+}
+
+impl<N> Unset<N> {
+    /// No value yet.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<N> Default for Unset<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N> Clone for Unset<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Unset<N> {}
+
+impl<N> fmt::Debug for Unset<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unset")
+    }
+}
+
+/// A label, whether it has a value or not.
+pub trait State {
+    /// The value that was given, if one was.
+    fn given(&self) -> Option<String>;
+}
+
+impl<N> State for Unset<N> {
+    fn given(&self) -> Option<String> {
+        None
+    }
+}
+
+impl State for Defaulted {
+    fn given(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<V> State for Set<V> {
+    fn given(&self) -> Option<String> {
+        Some((self.text)(&self.value, &mut LabelBuffer::default()).to_owned())
+    }
+}
+
+/// A label that has a value, its own or the default.
+#[diagnostic::on_unimplemented(
+    message = "a required label has no value yet: {Self}",
+    label = "give this label a value first",
+    note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
+)]
+pub trait LabelState: State {
+    /// The value as text, in the buffer if it is not text already.
+    fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str;
+}
+
+#[diagnostic::do_not_recommend]
+impl LabelState for Defaulted {
+    #[inline]
+    fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str {
+        match spec.default_value().unwrap_or_default() {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => buffer.keep(text),
+        }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<V> LabelState for Set<V> {
+    #[inline]
+    fn text<'a>(&'a self, _: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str {
+        (self.text)(&self.value, buffer)
+    }
+}
+
+/// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
+pub trait States {
+    /// Appends the values that were given, `None` for the others.
+    fn given(&self, values: &mut Vec<Option<String>>);
+}
+
+impl States for () {
+    fn given(&self, _: &mut Vec<Option<String>>) {}
+}
+
+impl<Head: State, Tail: States> States for (Head, Tail) {
+    fn given(&self, values: &mut Vec<Option<String>>) {
+        values.push(self.0.given());
+        self.1.given(values);
+    }
+}
+
+/// A list of labels that all have a value.
+#[allow(private_interfaces, private_bounds, reason = "for look-ups alone")]
+pub trait Complete: States {
+    /// Room for values that are not text.
+    type Buffers: Default;
+
+    /// The values as text.
+    type Key<'a>: Key
+    where
+        Self: 'a;
+
+    /// The values as text, defaults included.
+    fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a>;
+}
+
+#[diagnostic::do_not_recommend]
+impl Complete for () {
+    type Buffers = ();
+    type Key<'a> = ();
+
+    #[inline]
+    fn key<'a>(&'a self, _: &'a [LabelSpec], (): &'a mut ()) {}
+}
+
+impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {
+    type Buffers = (LabelBuffer, Tail::Buffers);
+    type Key<'a>
+        = (&'a str, Tail::Key<'a>)
+    where
+        Self: 'a;
+
+    #[inline]
+    fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a> {
+        // There is a type for each label that was declared.
+        let value = specs.first().map_or("", |spec| self.0.text(spec, &mut buffers.0));
+        (value, self.1.key(specs.get(1..).unwrap_or_default(), &mut buffers.1))
+    }
+}

@@ -1,0 +1,89 @@
+//! The order in which the series of a family are exposed, kept from one scrape to the next.
+
+use std::cmp::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::storage::Series;
+
+/// The series in order, and what came in since they were sorted.
+///
+/// Who adds and removes series does not wait for a scrape: it sorts what is new without the lock, and merges.
+pub(super) struct Order {
+    known: Mutex<Known>,
+    /// One scrape at a time.
+    sorting: Mutex<()>,
+}
+
+struct Known {
+    sorted: Arc<Vec<Series>>,
+    added: Vec<Series>,
+    /// How many of both were removed.
+    removed: usize,
+}
+
+impl Order {
+    pub(super) fn new() -> Self {
+        Self {
+            known: Mutex::new(Known { sorted: Arc::default(), added: Vec::new(), removed: 0 }),
+            sorting: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn added(&self, series: Series) {
+        let added = &mut lock(&self.known).added;
+        if added.len() == added.capacity() {
+            // A quarter at a time, not twice as much: there may be a million that nobody scrapes.
+            added.reserve_exact(added.len() / 4 + 4);
+        }
+        added.push(series);
+    }
+
+    /// Takes note that so many series were removed, and so many are left.
+    pub(super) fn removed(&self, count: usize, left: usize) {
+        let mut known = lock(&self.known);
+        known.removed += count;
+        // Where nobody scrapes, it is done here, once in a while.
+        if known.removed > left + 64 {
+            known.removed = 0;
+            known.added.retain(|series| !series.is_removed());
+            let live = known.sorted.iter().filter(|series| !series.is_removed());
+            known.sorted = Arc::new(live.cloned().collect());
+        }
+    }
+
+    /// All series in order.
+    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<Vec<Series>> {
+        let _one = lock(&self.sorting);
+        let (sorted, mut added) = {
+            let mut known = lock(&self.known);
+            if known.added.is_empty() && known.removed == 0 {
+                return Arc::clone(&known.sorted);
+            }
+            known.removed = 0;
+            (Arc::clone(&known.sorted), std::mem::take(&mut known.added))
+        };
+        added.retain(|series| !series.is_removed());
+        added.sort_unstable_by(&compare);
+        let merged = Arc::new(merge(&sorted, added, compare));
+        lock(&self.known).sorted = Arc::clone(&merged);
+        merged
+    }
+}
+
+/// Both in one, without those that were removed.
+fn merge(sorted: &[Series], added: Vec<Series>, compare: impl Fn(&Series, &Series) -> Ordering) -> Vec<Series> {
+    let mut merged = Vec::with_capacity(sorted.len() + added.len());
+    let mut added = added.into_iter().peekable();
+    for series in sorted.iter().filter(|series| !series.is_removed()) {
+        while let Some(new) = added.next_if(|new| compare(new, series).is_lt()) {
+            merged.push(new);
+        }
+        merged.push(series.clone());
+    }
+    merged.extend(added);
+    merged
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,145 @@
+//! What the cells of a family hold, as numbered parts, and the samples that these make.
+
+use super::core::FamilyCore;
+use super::handle::Target;
+use crate::backends::{self, FamilyTotals};
+use crate::collector::{Collector, Counted};
+use crate::descriptor::{Descriptor, Kind};
+use crate::diagnostics;
+use crate::error::CollectError;
+use crate::number::Number;
+use crate::snapshot::FamilySnapshot;
+use crate::storage::{self, Series, Slot, shared_cells};
+use crate::unwind::guarded;
+
+/// The value of a counter.
+pub(super) fn counter(series: &Series) -> Number {
+    let whole = Number::Int(storage::sum(series.slot()));
+    match storage::sum_floats(series.extra()) {
+        0.0 => whole,
+        fraction => whole + Number::Float(fraction),
+    }
+}
+
+/// The value of a gauge; `None` when the closure that knows it panicked.
+pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Option<f64> {
+    match core.sources.get(series) {
+        Some(source) => guarded(|| source()).ok(),
+        None => Some(shared_cells(series.slot()).map_or(0.0, |cells| {
+            let value = cells.load_float();
+            if cells.is_tracked() { value + in_progress(series.slot()) } else { value }
+        })),
+    }
+}
+
+/// How much work is in progress.
+#[allow(clippy::cast_possible_wrap, reason = "what one thread has ended more than it began is below zero")]
+pub(super) fn in_progress(slot: Slot) -> f64 {
+    storage::sum(slot) as i64 as f64
+}
+
+/// The flags of an info metric or a state set.
+pub(super) fn flags(series: &Series) -> u64 {
+    shared_cells(series.slot()).map_or(0, storage::Cells::load)
+}
+
+/// How many observations there were, and their sum.
+pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
+    let Some(series) = target.peek() else { return (0, 0.0) };
+    let mut counts = vec![0; target.descriptor().buckets().len() + 1];
+    let sum = storage::observed(series.slot(), &mut counts, &mut Vec::new());
+    (counts.into_iter().fold(0, u64::wrapping_add), sum)
+}
+
+/// The parts of all series, one after the other.
+///
+/// | kind | parts of a series |
+/// |---|---|
+/// | counter, gauge | its value |
+/// | histogram | the count of each bucket, not cumulative, the last without a bound; the sum |
+/// | summary | the count; the sum |
+/// | info, state set | each flag as 0 or 1 |
+fn parts(core: &FamilyCore, all: &[Series]) -> (Vec<Number>, Vec<usize>) {
+    let descriptor = core.descriptor();
+    let mut parts = Vec::with_capacity(all.len() * width(descriptor));
+    let mut missing = Vec::new();
+    match descriptor.kind() {
+        Kind::Counter => {
+            let mut sums = vec![0; all.len()];
+            storage::sums(all, &mut sums);
+            parts.extend(sums.into_iter().zip(all).map(|(whole, series)| match series.extra() {
+                Slot::NONE => Number::Int(whole),
+                // Beside the whole number that was read before: neither ever goes down.
+                extra => match storage::sum_floats(extra) {
+                    0.0 => Number::Int(whole),
+                    fraction => Number::Int(whole) + Number::Float(fraction),
+                },
+            }));
+        }
+        Kind::Gauge => {
+            for (place, series) in all.iter().enumerate() {
+                let value = gauge(core, series);
+                if value.is_none() {
+                    diagnostics::reading_failed(descriptor.name(), &core.labels(series));
+                    missing.push(place);
+                }
+                parts.push(Number::Float(value.unwrap_or(f64::NAN)));
+            }
+        }
+        Kind::Histogram | Kind::Summary => {
+            let mut counts = vec![0; width(descriptor) - 1];
+            let mut scratch = Vec::new();
+            for series in all {
+                counts.fill(0);
+                let sum = storage::observed(series.slot(), &mut counts, &mut scratch);
+                parts.extend(counts.iter().map(|count| Number::Int(*count)));
+                parts.push(Number::Float(sum));
+            }
+        }
+        Kind::Info | Kind::StateSet => {
+            for series in all {
+                let flags = flags(series);
+                parts.extend((0..width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
+            }
+        }
+    }
+    (parts, missing)
+}
+
+/// How many parts a series has.
+fn width(descriptor: &Descriptor) -> usize {
+    match descriptor.kind() {
+        Kind::Counter | Kind::Gauge | Kind::Info => 1,
+        Kind::Summary => 2,
+        Kind::Histogram => descriptor.buckets().len() + 2,
+        Kind::StateSet => descriptor.states().len(),
+    }
+}
+
+impl Collector for FamilyCore {
+    fn descriptors(&self) -> Vec<Descriptor> {
+        vec![self.descriptor().clone()]
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
+        let mut totals = [self.totals()];
+        backends::current().load(&mut totals)?;
+        Ok(totals.iter().map(FamilyTotals::snapshot).collect())
+    }
+
+    fn as_counted(&self) -> Option<&dyn Counted> {
+        Some(self)
+    }
+}
+
+impl Counted for FamilyCore {
+    fn descriptor(&self) -> &Descriptor {
+        self.descriptor()
+    }
+
+    fn totals(&self) -> FamilyTotals<'_> {
+        let series = self.sorted();
+        let (parts, missing) = parts(self, &series);
+        FamilyTotals::new(self.descriptor(), series, parts, missing)
+    }
+}

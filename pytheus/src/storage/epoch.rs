@@ -1,0 +1,103 @@
+//! When what was taken out of a table can be dropped: once nobody looks at it any more.
+//!
+//! Source: epoch-based reclamation, K. Fraser, *Practical lock-freedom*, 2004, with one epoch per removal in place of
+//! three in turn. A reader writes the epoch into its own shard and nothing else.
+
+use super::sync::{Acquire, AtomicU64, Relaxed, Release, SeqCst, constant, fence};
+
+/// The epoch in which a thread began to look at a table, or 0.
+pub(super) struct Pin(AtomicU64);
+
+/// Shows that the thread is pinned: what it finds in a table is not dropped meanwhile.
+pub(crate) struct Pinned<'a> {
+    pin: &'a Pin,
+    /// Within another one, which ends it.
+    nested: bool,
+}
+
+impl Pin {
+    constant! {
+        pub(super) fn new() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// Begins to look.
+    #[inline]
+    pub(super) fn begin(&self, epoch: &Epoch) -> Pinned<'_> {
+        let nested = self.0.load(Relaxed) != 0;
+        if !nested {
+            // Acquire: who pins a later epoch than that of a removal does not find what was removed.
+            self.set(epoch.0.load(Acquire));
+        }
+        Pinned { pin: self, nested }
+    }
+
+    /// Writes the epoch, and lets nothing be read before that is seen by all.
+    #[inline]
+    fn set(&self, epoch: u64) {
+        // Does the same here and costs half.
+        #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+        self.0.swap(epoch, SeqCst);
+        #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+        {
+            self.0.store(epoch, Relaxed);
+            fence(SeqCst);
+        }
+    }
+}
+
+impl Drop for Pinned<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.nested {
+            // Release: all that was read was read before.
+            self.pin.0.store(0, Release);
+        }
+    }
+}
+
+/// Counts removals. Begins at 1.
+pub(super) struct Epoch(AtomicU64);
+
+impl Epoch {
+    constant! {
+        pub(super) fn new() -> Self {
+            Self(AtomicU64::new(1))
+        }
+    }
+
+    /// Ends the epoch in which something was removed, and gives it. The removal comes before.
+    fn end(&self) -> u64 {
+        fence(SeqCst);
+        self.0.fetch_add(1, SeqCst)
+    }
+}
+
+/// What was removed, each with its epoch, until it can be dropped.
+#[derive(Debug)]
+pub(super) struct Retired<T>(Vec<(u64, T)>);
+
+impl<T> Retired<T> {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Keeps what was removed just now, until nobody can look at it.
+    pub(super) fn add(&mut self, epoch: &Epoch, removed: T) {
+        self.0.push((epoch.end(), removed));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes out what nobody looks at any more, to be dropped.
+    #[must_use]
+    pub(super) fn sweep<'a>(&mut self, pins: impl Iterator<Item = &'a Pin>) -> Vec<T> {
+        fence(SeqCst);
+        let eldest = pins.map(|pin| pin.0.load(Acquire)).filter(|epoch| *epoch != 0).min().unwrap_or(u64::MAX);
+        let free = self.0.iter().take_while(|(epoch, _)| *epoch < eldest).count();
+        self.0.drain(..free).map(|(_, removed)| removed).collect()
+    }
+}

@@ -1,0 +1,315 @@
+//! One series: its labels, and where its cells are.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+use super::page::{Cells, Slot};
+use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, constant};
+use super::{Part, thread};
+
+/// Where the cells of a series are. What counts holds one, or a copy of one.
+#[derive(Debug)]
+pub(crate) struct Place {
+    slot: AtomicU32,
+    /// Of one cell more, for what few series need: fractions.
+    extra: AtomicU32,
+}
+
+impl Place {
+    constant! {
+        /// No cells yet.
+        pub(crate) fn none() -> Self {
+            Self { slot: AtomicU32::new(Slot::NONE.0), extra: AtomicU32::new(Slot::NONE.0) }
+        }
+    }
+
+    /// The cells of this part; `None` when they do not exist yet in this thread, or not at all.
+    #[inline]
+    pub(crate) fn cells(&self, part: Part) -> Option<Cells> {
+        match part {
+            Part::Own => thread::own_cells(self.slot()),
+            Part::Extra => thread::own_cells(self.extra()),
+            Part::Shared => thread::shared_cells(self.slot()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self) -> Slot {
+        // Acquire: the cells of a slot that is used again are zero.
+        Slot(self.slot.load(Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn extra(&self) -> Slot {
+        Slot(self.extra.load(Acquire))
+    }
+
+    /// Leads where another place does.
+    pub(crate) fn lead_to(&self, other: &Self) {
+        self.extra.store(other.extra().0, Release);
+        self.slot.store(other.slot().0, Release);
+    }
+
+    /// Was it ever led anywhere?
+    pub(crate) fn is_settled(&self) -> bool {
+        self.slot() != Slot::NONE
+    }
+
+    /// Is the series to be looked up by its labels?
+    pub(crate) fn is_to_look_up(&self) -> bool {
+        self.slot() == Slot::LOOK_UP
+    }
+
+    /// Leads to no cell from now on.
+    pub(crate) fn look_up(&self) {
+        self.slot.store(Slot::LOOK_UP.0, Release);
+        self.extra.store(Slot::LOOK_UP.0, Release);
+    }
+}
+
+/// One series of a family: its key and its place. A counted reference; what it refers to never moves.
+pub(crate) struct Series(NonNull<Record>);
+
+/// The head of the key follows, and its text.
+#[repr(C)]
+struct Record {
+    references: AtomicU32,
+    place: Place,
+    text: u32,
+    head: u16,
+    /// The cells from the slot on.
+    run: u16,
+}
+
+// SAFETY: what changes in a record is atomic.
+unsafe impl Send for Series {}
+// SAFETY: as above.
+unsafe impl Sync for Series {}
+
+impl Record {
+    /// Of a record with a key of so many bytes, and where that begins.
+    fn layout(head: u16, text: u32) -> (Layout, usize) {
+        let key = Layout::array::<u8>(usize::from(head) + text as usize);
+        let Ok((layout, start)) = key.and_then(|key| Layout::new::<Self>().extend(key)) else {
+            unreachable!("a record and 4 GiB")
+        };
+        (layout, start)
+    }
+}
+
+impl Series {
+    /// A series with cells of its own, at zero; with none at all when there are no more.
+    ///
+    /// # Panics
+    ///
+    /// When the text is longer than 4 GiB, or the head than 64 KiB.
+    pub(crate) fn new(head: &[u8], text: &str, run: u16) -> Self {
+        let (Ok(head_len), Ok(text_len)) = (u16::try_from(head.len()), u32::try_from(text.len())) else {
+            panic!("the labels of a series are longer than 4 GiB")
+        };
+        let place = Place::none();
+        place.slot.store(thread::take_slot(run).0, Relaxed);
+        let (layout, start) = Record::layout(head_len, text_len);
+        // SAFETY: the layout is that of a record and more, so it is not of size zero.
+        let memory = unsafe { alloc(layout) };
+        #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
+        let Some(record) = NonNull::new(memory.cast::<Record>()) else { handle_alloc_error(layout) };
+        let new = Record { references: AtomicU32::new(1), place, text: text_len, head: head_len, run };
+        // SAFETY: allocated for just this, and nobody else has seen it.
+        unsafe {
+            record.write(new);
+            let key = memory.add(start);
+            key.copy_from_nonoverlapping(head.as_ptr(), head.len());
+            key.add(head.len()).copy_from_nonoverlapping(text.as_ptr(), text.len());
+        }
+        Self(record)
+    }
+
+    fn record(&self) -> &Record {
+        // SAFETY: the reference that `self` counts for keeps it.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The key that it was made with: head and text.
+    #[inline]
+    pub(crate) fn key(&self) -> (&[u8], &str) {
+        let &Record { head, text, .. } = self.record();
+        let (_, start) = Record::layout(head, text);
+        // SAFETY: `new` has written so many bytes there, which never change, the last of them from a `str`. The pointer
+        // is that to the whole.
+        unsafe {
+            let head_at = self.0.as_ptr().cast::<u8>().add(start);
+            let text_at = head_at.add(usize::from(head));
+            let text = std::slice::from_raw_parts(text_at, text as usize);
+            (std::slice::from_raw_parts(head_at, usize::from(head)), std::str::from_utf8_unchecked(text))
+        }
+    }
+
+    /// Is this a reference to the same?
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    /// Where its cells are.
+    #[inline]
+    pub(crate) fn place(&self) -> &Place {
+        &self.record().place
+    }
+
+    /// Its slot, also once it was removed: no other series has it while this one lasts.
+    pub(crate) fn slot(&self) -> Slot {
+        self.place().slot().original()
+    }
+
+    /// That of its extra cell, also once it was removed.
+    pub(crate) fn extra(&self) -> Slot {
+        self.place().extra().original()
+    }
+
+    /// Was it removed from its family?
+    #[inline]
+    pub(crate) fn is_removed(&self) -> bool {
+        self.place().slot().is_removed()
+    }
+
+    /// Leads to no cell from now on.
+    pub(super) fn remove(&self) {
+        let place = self.place();
+        let slot = place.slot();
+        place.slot.store(slot.removed().0, Release);
+        // Its extra cell may be made at the same time.
+        place.extra.fetch_or(Slot::NONE.removed().0, AcqRel);
+    }
+
+    /// Acts on the cells of this part, which are made when they do not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// When it was removed.
+    #[cold]
+    pub(crate) fn update(&self, part: Part, act: &mut dyn FnMut(Cells)) -> Result<(), Removed> {
+        let place = self.place();
+        let slot = match part {
+            Part::Own | Part::Shared => place.slot(),
+            Part::Extra => self.extra_or_make(),
+        };
+        if slot.is_removed() {
+            return Err(Removed);
+        }
+        // There are no more cells in this process: what is counted is lost, as the docs of the crate say.
+        if slot.is_live() {
+            match part {
+                Part::Own | Part::Extra => thread::with_cells(slot, act),
+                Part::Shared => act(thread::shared_cells_or_make(slot)),
+            }
+        }
+        Ok(())
+    }
+
+    fn extra_or_make(&self) -> Slot {
+        let place = self.place();
+        let slot = place.extra();
+        if slot != Slot::NONE {
+            return slot;
+        }
+        let new = thread::take_slot(1);
+        match place.extra.compare_exchange(Slot::NONE.0, new.0, AcqRel, Acquire) {
+            Ok(_) => new,
+            Err(winner) => {
+                thread::give_back_slot(new, 1);
+                Slot(winner)
+            }
+        }
+    }
+
+    /// As a pointer that counts as a reference.
+    pub(super) fn into_raw(self) -> *mut Raw {
+        ManuallyDrop::new(self).0.as_ptr().cast()
+    }
+
+    /// The reference that a pointer of [`into_raw`](Self::into_raw) counts for.
+    ///
+    /// # Safety
+    ///
+    /// The pointer came from there, and this is done once.
+    pub(super) unsafe fn from_raw(raw: *mut Raw) -> Self {
+        // SAFETY: what came from `into_raw` is not null.
+        Self(unsafe { NonNull::new_unchecked(raw.cast()) })
+    }
+}
+
+/// Stands for a record in a pointer.
+pub(super) enum Raw {}
+
+/// The series was removed from its family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removed;
+
+impl Clone for Series {
+    fn clone(&self) -> Self {
+        let references = self.record().references.fetch_add(1, Relaxed);
+        // As `Arc`: so many can only be had by forgetting them, and one more would wrap at last.
+        if references > u32::MAX / 2 {
+            std::process::abort();
+        }
+        Self(self.0)
+    }
+}
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        // Release: all that was done with the record was done before it is dropped.
+        if self.record().references.fetch_sub(1, Release) != 1 {
+            return;
+        }
+        let record = self.record();
+        record.references.load(Acquire);
+        let (place, run) = (&record.place, record.run);
+        thread::give_back_slot(place.slot().original(), run);
+        thread::give_back_slot(place.extra().original(), 1);
+        let (layout, _) = Record::layout(record.head, record.text);
+        // SAFETY: this was the last reference, and it was allocated with this layout in `new`.
+        unsafe {
+            self.0.drop_in_place();
+            dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Series").field("place", self.place()).field("run", &self.record().run).finish_non_exhaustive()
+    }
+}
+
+/// A series that a table holds, for as long as the thread is pinned.
+pub(crate) struct Found<'p> {
+    series: ManuallyDrop<Series>,
+    pinned: PhantomData<&'p ()>,
+}
+
+impl Found<'_> {
+    /// The series behind a pointer of [`Series::into_raw`]; `None` when it is null.
+    ///
+    /// # Safety
+    ///
+    /// The series is not dropped while `'p` lasts.
+    #[inline]
+    pub(super) unsafe fn new(raw: *mut Raw) -> Option<Self> {
+        let series = NonNull::new(raw.cast())?;
+        Some(Self { series: ManuallyDrop::new(Series(series)), pinned: PhantomData })
+    }
+}
+
+impl Deref for Found<'_> {
+    type Target = Series;
+
+    #[inline]
+    fn deref(&self) -> &Series {
+        &self.series
+    }
+}

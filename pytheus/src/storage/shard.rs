@@ -1,0 +1,97 @@
+//! Shards: the cells that one thread alone writes, handed on when it ends.
+
+use super::epoch::Pin;
+use super::page::{Cells, Pages, Slot};
+use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, constant};
+
+/// The cells that one thread alone writes, and what it is looking at.
+///
+/// On lines of its own: no two threads write to one.
+#[repr(align(128))]
+pub(super) struct Shard {
+    pages: Pages,
+    pub(super) pin: Pin,
+    /// True while a thread has it.
+    owned: AtomicBool,
+    /// The one that was made before it.
+    next: AtomicPtr<Self>,
+}
+
+impl Shard {
+    constant! {
+        pub(super) fn new() -> Self {
+            Self {
+                pages: Pages::new(),
+                pin: Pin::new(),
+                owned: AtomicBool::new(true),
+                next: AtomicPtr::new(std::ptr::null_mut()),
+            }
+        }
+    }
+
+    /// The cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
+    #[inline]
+    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
+        self.pages.cells(slot)
+    }
+
+    /// The cells of a slot, at zero if nobody has touched them.
+    pub(super) fn cells_or_make(&self, slot: Slot) -> Cells {
+        self.pages.cells_or_make(slot)
+    }
+
+    /// Hands it on, with all that was counted in it.
+    pub(super) fn release(&self) {
+        // Release: the next owner goes on from the cells as they are.
+        self.owned.store(false, Release);
+    }
+
+    /// Takes it, unless a thread has it.
+    fn take(&self) -> bool {
+        !self.owned.load(Relaxed) && self.owned.compare_exchange(false, true, Acquire, Relaxed).is_ok()
+    }
+}
+
+/// Shards, in a list that only grows. Nobody waits for anybody, so that a fork in the middle leaves no lock behind.
+pub(super) struct Shards {
+    last: AtomicPtr<Shard>,
+    len: AtomicUsize,
+}
+
+impl Shards {
+    constant! {
+        pub(super) fn new() -> Self {
+            Self { last: AtomicPtr::new(std::ptr::null_mut()), len: AtomicUsize::new(0) }
+        }
+    }
+
+    /// One that no other thread has; `None` when there are `most` already.
+    pub(super) fn take(&self, most: usize) -> Option<&'static Shard> {
+        if let Some(free) = self.iter().find(|shard| shard.take()) {
+            return Some(free);
+        }
+        let counted = self.len.fetch_update(Relaxed, Relaxed, |len| (len < most).then_some(len + 1));
+        counted.is_ok().then(|| self.add())
+    }
+
+    fn add(&self) -> &'static Shard {
+        let shard: &'static Shard = Box::leak(Box::new(Shard::new()));
+        let place = std::ptr::from_ref(shard).cast_mut();
+        let mut last = self.last.load(Relaxed);
+        loop {
+            shard.next.store(last, Relaxed);
+            // Release: who finds the shard finds it made.
+            match self.last.compare_exchange_weak(last, place, AcqRel, Relaxed) {
+                Ok(_) => return shard,
+                Err(now) => last = now,
+            }
+        }
+    }
+
+    /// All there are, the newest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
+        // SAFETY: null, or a shard that `add` leaked.
+        let shard = |place: &AtomicPtr<Shard>| unsafe { place.load(Acquire).as_ref() };
+        std::iter::successors(shard(&self.last), move |last| shard(&last.next))
+    }
+}

@@ -1,0 +1,192 @@
+//! Which shard the current thread counts in.
+//!
+//! A thread takes a shard when it first counts, and hands it on when it ends. One that has none (it is ending, or there
+//! are too many) borrows one for each update from a pool: so nobody ever writes to a shard but who has it.
+
+use std::cell::Cell;
+
+use super::epoch::{Epoch, Pinned, Retired};
+use super::page::{Cells, Slot};
+use super::shard::{Shard, Shards};
+use super::slots::Slots;
+use super::sync::{AtomicUsize, Relaxed, constant, global, thread_local};
+
+global! {
+    /// Those that threads have for their life.
+    static OWN: Shards = Shards::new();
+}
+
+global! {
+    /// Those that are borrowed for an update.
+    static POOL: Shards = Shards::new();
+}
+
+global! {
+    /// The cells that all threads write.
+    static SHARED: Shard = Shard::new();
+}
+
+global! {
+    /// In place of a shard, for threads that have none. Has no cells, ever.
+    static NONE: Shard = Shard::new();
+}
+
+global! {
+    static SLOTS: Slots = Slots::new();
+}
+
+global! {
+    static EPOCH: Epoch = Epoch::new();
+}
+
+global! {
+    static MOST: AtomicUsize = AtomicUsize::new(1024);
+}
+
+thread_local! {
+    /// Without a destructor, so that it can be read at any time in the life of a thread.
+    static CURRENT: Cell<&'static Shard> = const { Cell::new(none()) };
+    /// Hands the shard on.
+    static LEASE: Lease = const { Lease { shard: Cell::new(None), borrowed: Cell::new(0) } };
+}
+
+constant! {
+    fn none() -> &'static Shard {
+        &NONE
+    }
+}
+
+constant! {
+    fn shared() -> &'static Shard {
+        &SHARED
+    }
+}
+
+struct Lease {
+    shard: Cell<Option<&'static Shard>>,
+    /// Updates in borrowed shards.
+    borrowed: Cell<u32>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard.take() {
+            // What other destructors count from now on goes to the pool.
+            CURRENT.with(|current| current.set(none()));
+            shard.release();
+        }
+    }
+}
+
+/// Sets how many threads may have a shard of their own.
+pub(crate) fn set_most_shards(most: usize) {
+    MOST.store(most, Relaxed);
+}
+
+/// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
+#[inline]
+pub(super) fn own_cells(slot: Slot) -> Option<Cells> {
+    CURRENT.with(Cell::get).cells(slot)
+}
+
+/// The cells of a slot that all threads write; `None` as above.
+#[inline]
+pub(crate) fn shared_cells(slot: Slot) -> Option<Cells> {
+    shared().cells(slot)
+}
+
+/// The cells of a slot that all threads write, at zero if nobody has touched them.
+pub(crate) fn shared_cells_or_make(slot: Slot) -> Cells {
+    shared().cells_or_make(slot)
+}
+
+/// Acts on cells that no other thread writes meanwhile, at zero if they are new.
+#[cold]
+pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) {
+    with_shard(|shard| act(shard.cells_or_make(slot)));
+}
+
+/// Looks at tables: what is found there is not dropped until this is over.
+///
+/// `act` runs no code of the user's, and waits for nothing.
+#[inline]
+pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
+    with_shard(|shard| act(&shard.pin.begin(&EPOCH)))
+}
+
+/// With the thread's own shard, or a borrowed one.
+#[inline]
+fn with_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
+    let shard = CURRENT.with(Cell::get);
+    if std::ptr::eq(shard, none()) { without_shard(act) } else { act(shard) }
+}
+
+#[cold]
+fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
+    if let Some(own) = LEASE.try_with(Lease::take).ok().flatten() {
+        return act(own);
+    }
+    let Some(borrowed) = POOL.take(usize::MAX) else { unreachable!("as many as are asked for") };
+    let _back = Borrowed(borrowed);
+    act(borrowed)
+}
+
+/// Gives the shard back, also when `act` panics.
+struct Borrowed(&'static Shard);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl Lease {
+    /// A shard for the rest of the thread's life, if there is one.
+    fn take(&self) -> Option<&'static Shard> {
+        // Where there is none, it is asked for again now and then: others end.
+        let borrowed = self.borrowed.get();
+        self.borrowed.set(borrowed.wrapping_add(1));
+        if !borrowed.is_multiple_of(1024) {
+            return None;
+        }
+        let shard = OWN.take(MOST.load(Relaxed))?;
+        self.shard.set(Some(shard));
+        CURRENT.with(|current| current.set(shard));
+        Some(shard)
+    }
+}
+
+/// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
+pub(super) fn take_slot(run: u16) -> Slot {
+    SLOTS.take(run)
+}
+
+/// Gives back a slot that nobody writes to any more, if it is one.
+pub(super) fn give_back_slot(slot: Slot, run: u16) {
+    if !slot.is_live() {
+        return;
+    }
+    let shards = all().chain(std::iter::once(shared()));
+    for cells in shards.filter_map(|shard| shard.cells(slot)) {
+        for offset in 0..usize::from(run) {
+            cells.at(offset).store(0, Relaxed);
+        }
+    }
+    SLOTS.give_back(slot, run);
+}
+
+/// The shards that threads count in.
+pub(super) fn all() -> impl Iterator<Item = &'static Shard> {
+    OWN.iter().chain(POOL.iter())
+}
+
+/// Keeps what was removed from a table until nobody looks at it.
+pub(super) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
+    garbage.add(&EPOCH, removed);
+}
+
+/// Takes out what nobody looks at any more.
+#[must_use]
+pub(super) fn sweep<T>(garbage: &mut Retired<T>) -> Vec<T> {
+    garbage.sweep(all().map(|shard| &shard.pin))
+}
