@@ -1,6 +1,7 @@
 //! After a fork the child counts on from what was there, in a process of its own; whatever other threads were doing.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "`fork` has no safe form")]
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::io::{PipeReader, Read as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,9 @@ use support::scrapes::{Raise, difference, samples, samples_of_text};
 
 /// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a test forks a process that is busy.
+const FORKS: u32 = 60;
 
 /// Forks, runs `work` in the child, and gives what it returned there. The child says where it is by lines that begin
 /// with `#`, so that one that hangs tells where.
@@ -161,13 +165,12 @@ pytheus::metric! {
     static OWN: Counter = "own" { labels: { n }, registry: busy::REGISTRY };
 }
 
-#[test]
-fn a_child_works_whatever_other_threads_were_at_when_it_was_forked() {
-    let _alone = alone();
+/// Runs `forks` while other threads count, make and take out series, scrape, begin and end.
+fn while_busy(forks: impl FnOnce()) {
     let done = AtomicBool::new(false);
-    let held: Counter = OWN.n("held").child();
+    // All that `count` counts in is there from here on.
+    (0..8).for_each(busy::count);
     thread::scope(|scope| {
-        // They count, make and take out series, scrape, and begin and end.
         scope.spawn(|| {
             for n in (0..).take_while(|_| !done.load(Relaxed)) {
                 busy::count(n);
@@ -186,12 +189,45 @@ fn a_child_works_whatever_other_threads_were_at_when_it_was_forked() {
             }
         });
         let _end = Raise(&done);
-        for round in 0..40_u32 {
+        forks();
+    });
+}
+
+#[test]
+fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_it_was_forked() {
+    let _alone = alone();
+    let held: Counter = OWN.n("held").child();
+    while_busy(|| {
+        for round in 0..FORKS {
             held.inc();
+            let before = held.get();
             let child = in_child(|at| {
                 held.inc_by(round);
+                at("counted by a handle");
                 busy::count(2);
-                at("counted in series that are there");
+                at("counted in statics, and looked series up");
+                let looked_up = (0..8).map(|n| busy::BY_N.n(n).get()).sum::<f64>();
+                at("read series");
+                let sizes = (busy::SIZES.sum(), busy::SIZES.count());
+                // No other thread counts here, and what they had begun when they were cut off is seen whole.
+                assert_eq!(sizes.0, sizes.1 as f64 * support::every_kind::SIZES[0]);
+                assert!(looked_up >= 9.0);
+                held.get().to_string()
+            });
+            let text = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
+            let expected = (before + f64::from(round)).to_string();
+            assert_eq!(text.lines().last(), Some(expected.as_str()), "fork {round}:\n{text}");
+            assert_eq!(held.get(), before, "fork {round}");
+        }
+    });
+}
+
+#[test]
+fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_when_it_was_forked() {
+    let _alone = alone();
+    while_busy(|| {
+        for round in 0..FORKS {
+            let child = in_child(|at| {
                 OWN.n("new").inc_by(round);
                 at("counted in a new series");
                 thread::scope(|scope| scope.spawn(|| OWN.n("new").inc_by(round)).join()).expect("it does not panic");
@@ -201,17 +237,15 @@ fn a_child_works_whatever_other_threads_were_at_when_it_was_forked() {
                 generate_metrics_from(&busy::REGISTRY).expect("one process can always be scraped")
             });
             let text = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
-            // Counts that a fork cut short are whole, too.
+            // Observations that the fork cut short are whole, too.
             if let Err(wrong) = busy::watcher().read(&text) {
                 panic!("fork {round}: {wrong}\n{text}");
             }
             let shown = samples_of_text(&text);
-            let of = |key: &str| shown.get(key).copied();
-            assert_eq!(of("own{n=\"held\"}"), Some(f64::from(round + 1 + round)), "fork {round}:\n{text}");
-            assert_eq!(of("own{n=\"new\"}"), Some(f64::from(2 * round)), "fork {round}:\n{text}");
+            let new = shown.get("own{n=\"new\"}").copied();
+            assert_eq!(new, Some(f64::from(2 * round)), "fork {round}:\n{text}");
             assert!(shown.keys().all(|key| !key.starts_with("volatile")), "fork {round}:\n{text}");
         }
     });
-    assert_eq!(samples(&busy::REGISTRY).get("own{n=\"held\"}"), Some(&40.0));
-    assert_eq!(samples(&busy::REGISTRY).get("own{n=\"new\"}"), None);
+    assert_eq!(samples(&busy::REGISTRY).get("own{n=\"new\"}"), None, "the parent has none");
 }
