@@ -52,18 +52,19 @@ pub fn number(value: f64) -> String {
 }
 
 /// This library's figure for a target, beside the best peer and the limit.
-struct Line<'a> {
-    title: String,
-    unit: &'static str,
-    target: &'static Target,
-    ours: f64,
-    peer: Option<&'a Cell>,
+pub struct Line<'a> {
+    pub title: String,
+    pub unit: &'static str,
+    pub target: &'static Target,
+    pub group: &'a Group,
+    pub ours: f64,
+    pub peer: Option<&'a Cell>,
     limit: Option<&'a Cell>,
     disturbed: bool,
 }
 
 /// Those that were measured.
-fn lines(groups: &[Group]) -> Vec<Line<'_>> {
+pub fn lines(groups: &[Group]) -> Vec<Line<'_>> {
     let line = |target: &'static Target| {
         let group = groups.iter().find(|group| group.key == target.group)?;
         let [ours, peer, limit] = [Kind::Ours, Kind::Peer, Kind::Limit].map(|kind| group.best(kind, target.at));
@@ -72,6 +73,7 @@ fn lines(groups: &[Group]) -> Vec<Line<'_>> {
             title: title(group, target.at),
             unit: group.unit,
             target,
+            group,
             ours: ours?.figure.median,
             peer,
             limit,
