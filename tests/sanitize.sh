@@ -72,10 +72,10 @@ grep -q '^WARNING: ThreadSanitizer: data race' "$check.log" || not_run "it does 
     not_run "it reports what std orders, so tests/sanitize/edges.rs lacks something of this nightly: $check.log"
 
 if [ $# -eq 0 ]; then
-    # All but those that start the compiler or a program of the examples: other processes, which the sanitizer
-    # doesn't see.
+    # All but those that start the compiler or a program of the examples, which are other processes, those that fork,
+    # after which the sanitizer allows no thread, and those that measure the memory, of which it takes much.
     set -- --workspace --exclude pytheus-examples --lib
-    for file in $(grep --files-without-match -E 'trybuild|example::' tests/*.rs); do
+    for file in $(grep --files-without-match -E 'trybuild|example::|fork\(|/proc/self/' tests/*.rs); do
         file=${file#tests/}
         set -- "$@" --test "${file%.rs}"
     done
