@@ -132,8 +132,25 @@ impl<'a> Labels<'a> {
     /// Are these the values of the key?
     #[inline]
     pub(crate) fn are(&self, key: &(impl Key + ?Sized)) -> bool {
-        let mut values = self.values();
-        key.each(&mut |wanted| values.next().is_some_and(|value| value == wanted)) && values.next().is_none()
+        let Self { specs, head, text } = *self;
+        if head.len() != specs.len() * 2 {
+            let mut values = self.values();
+            return key.each(&mut |wanted| values.next() == Some(wanted)) && values.next().is_none();
+        }
+        // As `values` goes, but for bytes, with the length looked at first.
+        let mut labels = specs.iter().zip(head.chunks_exact(2));
+        let mut start = 0;
+        let mut same = |wanted: &str| {
+            let Some((spec, len)) = labels.next() else { return false };
+            let len = usize::from(u16::from_le_bytes([len[0], len[1]]));
+            if len != wanted.len() || len == 0 {
+                return len == wanted.len();
+            }
+            let value = start + spec.name().len() + 2;
+            start = value + len + 2;
+            text.as_bytes().get(value..value + len) == Some(wanted.as_bytes())
+        };
+        key.each(&mut same) && labels.next().is_none()
     }
 
     /// The labels as they are exposed, without braces.

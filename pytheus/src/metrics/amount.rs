@@ -42,7 +42,12 @@ macro_rules! floats {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
             fn as_whole(self) -> Option<u64> {
                 let number = f64::from(self);
-                (number.fract() == 0.0 && (0.0..BEYOND_U64).contains(&number)).then_some(number as u64)
+                // By far the most are below 2^63, where this takes a few instructions.
+                let whole = number as i64;
+                if (0..i64::MAX).contains(&whole) {
+                    return (whole as f64 == number).then_some(whole as u64);
+                }
+                (0.0..BEYOND_U64).contains(&number).then_some(number as u64)
             }
         }
     )*};

@@ -99,6 +99,7 @@ impl FamilyCore {
         self.metric == TypeId::of::<M>()
     }
 
+    #[inline]
     pub(super) fn labels<'a>(&'a self, series: &'a Series) -> Labels<'a> {
         let (head, text) = series.key();
         Labels::new(&self.descriptor.labels, head, text)
@@ -275,6 +276,7 @@ impl FamilyCore {
         pinned(|pin| self.table.find(pin, hash, |series| self.labels(series).are(key)).map(|series| series.clone()))
     }
 
+    #[inline]
     fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.each(&mut |value| {

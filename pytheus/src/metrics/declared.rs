@@ -13,26 +13,29 @@ use super::handle::Handle;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Scope};
-use crate::storage::{Cells, Part, Place};
+use crate::storage::{Cells, Part, Place, Series};
 
 /// What a declared metric is and where it counts.
 ///
 /// It holds its own identity, not a registry: which family that gives is settled at the first use, without a lock
 /// for all who come later. What is found stays for the life of the program.
+#[repr(C)]
 pub struct Declared<M: Metric> {
+    /// Lets the place begin where it does in a series, so that all handles lead to theirs by the same instructions.
+    pad: u32,
+    /// Where the cells of its own series are, once that was found, and until it is removed.
+    place: Place,
     descriptor: &'static Descriptor,
     scope: Scope,
     /// The label values of the series that this declaration itself stands for: none, or literals.
     own: Option<&'static [&'static str]>,
-    /// Where the cells of that series are, once it was found, and until it is removed.
-    place: Place,
     family: OnceRef<'static, Family<M>>,
 }
 
 impl<M: Metric> Declared<M> {
     /// A declaration; `own` are the label values of its own series, when they are all literals.
     pub const fn new(descriptor: &'static Descriptor, scope: Scope, own: Option<&'static [&'static str]>) -> Self {
-        Self { descriptor, scope, own, place: Place::none(), family: OnceRef::new() }
+        Self { pad: 0, place: Place::none(), descriptor, scope, own, family: OnceRef::new() }
     }
 
     /// The series of the declaration itself.
@@ -76,13 +79,19 @@ impl<M: Metric> Declared<M> {
     /// Acts on the cells of its own series, where the way that is known leads nowhere.
     #[cold]
     pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
+        while self.series_now().update(part, act).is_err() {}
+        if part == Part::Extra {
+            self.core().refresh(&self.place);
+        }
+    }
+
+    /// Its own series as it is now; the way to it is known from then on, until it is removed.
+    pub(super) fn series_now(&'static self) -> Series {
         let core = self.core();
         if self.place.is_to_look_up() {
-            return core.update(self.own_values(), part, act);
-        }
-        while core.declare(&self.place, self.own_values()).update(part, act).is_err() {}
-        if part == Part::Extra {
-            core.refresh(&self.place);
+            core.series(self.own_values())
+        } else {
+            core.declare(&self.place, self.own_values())
         }
     }
 

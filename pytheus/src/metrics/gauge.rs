@@ -87,6 +87,7 @@ impl Gauge {
     /// assert_eq!(busy.get(), 0.0);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
+    #[inline]
     pub fn track_inprogress(&self) -> InProgress {
         InProgress::start(&self.0)
     }

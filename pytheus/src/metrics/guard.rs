@@ -1,13 +1,13 @@
 //! Guards: what begins when they are made, and ends when they are dropped, however that comes about.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::{Handle, Target as _};
+use super::declared::Declared;
+use super::handle::{Handle, Source};
 use super::{Gauge, Metric, Watch};
 use crate::clock::Moment;
-use crate::storage::{Cells, Part, Slot, shared_cells_or_make, with_cells};
+use crate::storage::{Cells, Part, Series, shared_cells_or_make, with_cells};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed: Metric {
@@ -83,11 +83,16 @@ impl<M: Timed> Watch for Timer<M> {}
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-pub struct InProgress {
-    gauge: Handle<Gauge>,
-    /// That of the series which was counted in.
-    slot: Slot,
+pub struct InProgress(Counted);
+
+/// What was counted in: just enough to find its cells.
+enum Counted {
+    Declared(&'static Declared<Gauge>),
+    Series(Series),
 }
+
+/// Minus one.
+const LESS: u64 = 1_u64.wrapping_neg();
 
 impl InProgress {
     #[inline]
@@ -95,7 +100,10 @@ impl InProgress {
         match gauge.place().cells(Part::Own) {
             Some(cells) if cells.is_tracked() => {
                 cells.add(1);
-                Self { gauge: gauge.clone(), slot: cells.slot() }
+                Self(match gauge.source() {
+                    Source::Declared(declared) => Counted::Declared(declared),
+                    Source::Kept(kept) => Counted::Series(kept.series.clone()),
+                })
             }
             _ => Self::start_slowly(gauge),
         }
@@ -112,10 +120,12 @@ impl InProgress {
                 cells.add(1);
             };
             if series.update(Part::Own, &mut begin).is_ok() {
-                let slot = series.slot();
-                let known = gauge.place().slot() == slot;
-                let gauge = if known { gauge.clone() } else { Handle::kept(Arc::clone(gauge.core()), series) };
-                return Self { gauge, slot };
+                return Self(match gauge.source() {
+                    Source::Declared(declared) if declared.place().slot() == series.slot() => {
+                        Counted::Declared(declared)
+                    }
+                    _ => Counted::Series(series),
+                });
             }
         }
     }
@@ -124,21 +134,22 @@ impl InProgress {
 impl Drop for InProgress {
     #[inline]
     fn drop(&mut self) {
-        let place = self.gauge.place();
-        // Not when the series was removed: its share went with it.
-        if place.slot() == self.slot {
-            const LESS: u64 = 1_u64.wrapping_neg();
-            match place.cells(Part::Own) {
-                Some(cells) => cells.add(LESS),
-                None => with_cells(self.slot, &mut |cells| cells.add(LESS)),
-            }
+        let place = match &self.0 {
+            Counted::Declared(declared) => declared.place(),
+            Counted::Series(series) => series.place(),
+        };
+        match place.cells(Part::Own) {
+            Some(cells) => cells.add(LESS),
+            // A place leads to one series, and nowhere once that is removed: then its share went with it.
+            None if place.slot().is_live() => with_cells(place.slot(), &mut |cells| cells.add(LESS)),
+            None => {}
         }
     }
 }
 
 impl fmt::Debug for InProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InProgress").field(&self.gauge).finish()
+        f.debug_struct("InProgress").finish_non_exhaustive()
     }
 }
 

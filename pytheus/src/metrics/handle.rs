@@ -27,7 +27,7 @@ pub(super) trait Target {
 /// What a metric holds: the way to the cells of one series.
 pub struct Handle<M: Metric>(Source<M>);
 
-enum Source<M: Metric> {
+pub(super) enum Source<M: Metric> {
     /// A declared metric: finds its family at the first use.
     Declared(&'static Declared<M>),
     Kept(Kept),
@@ -35,9 +35,9 @@ enum Source<M: Metric> {
 
 /// A series, and the family in which it comes back when it was removed.
 #[derive(Clone)]
-struct Kept {
+pub(super) struct Kept {
     core: Arc<FamilyCore>,
-    series: Series,
+    pub(super) series: Series,
 }
 
 impl<M: Metric> Handle<M> {
@@ -49,6 +49,10 @@ impl<M: Metric> Handle<M> {
         Self(Source::Kept(Kept { core, series }))
     }
 
+    pub(super) fn source(&self) -> &Source<M> {
+        &self.0
+    }
+
     /// Where the cells are, as far as this handle knows.
     #[inline]
     pub(super) fn place(&self) -> &Place {
@@ -58,7 +62,13 @@ impl<M: Metric> Handle<M> {
         }
     }
 
+    /// By value: what `act` has captured stays in registers where this is not called.
     #[cold]
+    #[inline(never)]
+    fn update_anew(&self, part: Part, act: impl Fn(Cells)) {
+        self.update_slowly(part, &mut |cells| act(cells));
+    }
+
     fn update_slowly(&self, part: Part, act: &mut dyn FnMut(Cells)) {
         match &self.0 {
             Source::Declared(declared) => declared.update_slowly(part, act),
@@ -73,7 +83,7 @@ impl<M: Metric> Handle<M> {
     /// The series as it is now, for as long as it is not removed; a removed one comes back from zero.
     pub(super) fn now(&self) -> Series {
         match &self.0 {
-            Source::Declared(declared) => declared.core().series(declared.own_values()),
+            Source::Declared(declared) => declared.series_now(),
             Source::Kept(Kept { core, series }) => {
                 if series.is_removed() {
                     core.series(&core.labels(series))
@@ -110,7 +120,7 @@ impl<M: Metric> Target for Handle<M> {
     fn update(&self, part: Part, act: impl Fn(Cells)) {
         match self.place().cells(part) {
             Some(cells) => act(cells),
-            None => self.update_slowly(part, &mut |cells| act(cells)),
+            None => self.update_anew(part, act),
         }
     }
 
@@ -144,6 +154,7 @@ impl<M: Metric> Target for Handle<M> {
 }
 
 impl<M: Metric> Clone for Handle<M> {
+    #[inline]
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Source::Declared(declared) => Source::Declared(declared),
