@@ -1,44 +1,60 @@
 //! Cells, in pages that are made when they are first touched.
 
 use std::fmt;
+use std::ops::Range;
 
-use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, constant, each, global};
+use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Release, constant, each};
 
 /// Cells of a page: small enough that a thread which counts little costs little memory.
 #[cfg(not(loom))]
 pub(super) const CELLS: usize = 512;
 #[cfg(not(loom))]
-pub(super) const PAGES: usize = 256;
-/// Directories of a shard. The upper half stays empty: slots of removed series lead there.
+const PAGES: usize = 256;
 #[cfg(not(loom))]
-pub(super) const DIRECTORIES: usize = 256;
+const DIRECTORIES: usize = 128;
+/// Pages that are found in one step.
+#[cfg(not(loom))]
+const NEAR: usize = 128;
 
 // A model looks at every interleaving: the same tables, but of few entries.
 #[cfg(loom)]
 pub(super) const CELLS: usize = 8;
 #[cfg(loom)]
-pub(super) const PAGES: usize = 2;
+const PAGES: usize = 2;
 #[cfg(loom)]
-pub(super) const DIRECTORIES: usize = 2;
+const DIRECTORIES: usize = 2;
+#[cfg(loom)]
+const NEAR: usize = 4;
 
-/// Where the cells of a series begin, in each shard: a directory, a page in it, a cell of that.
+/// Where the cells of a series begin, in each shard: a page, and a cell of it.
 ///
-/// The first page exists in no shard. So a slot in it, or one that is [removed](Self::removed), leads to no cell: one
-/// branch finds all that is out of the ordinary.
+/// The lowest byte says where the page is among the [`Near`] ones. The first of those exists in no shard, nor does the
+/// last, which stands for all pages that are further, and for what was [removed](Self::removed). So one branch finds
+/// all that is out of the ordinary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slot(pub(super) u32);
+
+const PAGE_BITS: u32 = 15;
 
 #[allow(clippy::cast_possible_truncation, reason = "small constants")]
 impl Slot {
     /// No cells yet.
-    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self::at(0);
     /// No cells any more; the series is to be looked up by its labels each time.
-    pub(crate) const LOOK_UP: Self = Self(1);
-    /// The first that leads to cells.
-    pub(super) const FIRST: u32 = CELLS as u32;
-    /// Beyond the last.
-    pub(super) const END: u32 = Self::REMOVED;
-    const REMOVED: u32 = (DIRECTORIES / 2 * PAGES * CELLS) as u32;
+    pub(crate) const LOOK_UP: Self = Self::at(1);
+    /// In place of [`FURTHER`](Self::FURTHER): not any more.
+    const REMOVED: u32 = 0xff;
+    const FURTHER: u32 = NEAR as u32 - 1;
+
+    /// The places that lead to cells, [`at`](Self::at) which there are slots.
+    pub(super) const PLACES: Range<u32> = CELLS as u32..(DIRECTORIES * PAGES * CELLS) as u32;
+
+    /// The slot at a place, counted through all pages.
+    pub(super) const fn at(place: u32) -> Self {
+        let (cell, page) = (place % CELLS as u32, place / CELLS as u32);
+        let near = if page < Self::FURTHER { page } else { Self::FURTHER };
+        Self(cell << (8 + PAGE_BITS) | page << 8 | near)
+    }
 
     /// The same, leading nowhere.
     pub(super) fn removed(self) -> Self {
@@ -47,30 +63,33 @@ impl Slot {
 
     /// The slot that this was before it was [removed](Self::removed).
     pub(super) fn original(self) -> Self {
-        Self(self.0 & !Self::REMOVED)
+        Self::at((self.page() * CELLS + self.cell()) as u32)
     }
 
     /// Does it lead nowhere because the series was removed?
     #[inline]
     pub(super) fn is_removed(self) -> bool {
-        self.0 & Self::REMOVED != 0
+        self.0 & Self::REMOVED == Self::REMOVED
     }
 
     /// Does it lead to cells?
     pub(crate) fn is_live(self) -> bool {
-        (Self::FIRST..Self::END).contains(&self.0)
+        !self.is_removed() && self.page() != 0
     }
 
-    fn directory(self) -> usize {
-        self.0 as usize / (PAGES * CELLS) % DIRECTORIES
+    #[inline]
+    fn near(self) -> usize {
+        self.0 as usize % NEAR
     }
 
+    #[inline]
     fn page(self) -> usize {
-        self.0 as usize / CELLS % PAGES
+        (self.0 as usize >> 8) % (1 << PAGE_BITS)
     }
 
+    #[inline]
     fn cell(self) -> usize {
-        self.0 as usize % CELLS
+        (self.0 >> (8 + PAGE_BITS)) as usize
     }
 }
 
@@ -88,9 +107,32 @@ impl Directory {
     }
 }
 
-global! {
-    /// What stands for a directory that does not exist, so that there is one branch less on the way to a cell.
-    static EMPTY: Directory = Directory::new();
+/// The first pages, in one step: for the one thread that writes them.
+pub(super) struct Near([AtomicPtr<Page>; NEAR]);
+
+impl Near {
+    constant! {
+        pub(super) fn new() -> Self {
+            Self(each![AtomicPtr::new(std::ptr::null_mut()); NEAR])
+        }
+    }
+
+    /// The cells of a slot; `None` when its page was not [brought](Self::bring) here, and for slots that lead nowhere.
+    #[inline]
+    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
+        let page = self.0[slot.near()].load(Acquire);
+        // SAFETY: null, or a page of `Pages`: never freed.
+        let page = unsafe { page.as_ref() }?;
+        Some(Cells { page, slot })
+    }
+
+    /// Brings the page of these cells here, if it is one of the first.
+    pub(super) fn bring(&self, cells: Cells) {
+        let near = cells.slot.near();
+        if near + 1 != NEAR {
+            self.0[near].store(std::ptr::from_ref(cells.page).cast_mut(), Release);
+        }
+    }
 }
 
 /// The way from a slot to its cells.
@@ -99,17 +141,20 @@ pub(super) struct Pages([AtomicPtr<Directory>; DIRECTORIES]);
 impl Pages {
     constant! {
         pub(super) fn new() -> Self {
-            Self(each![AtomicPtr::new(empty()); DIRECTORIES])
+            Self(each![AtomicPtr::new(std::ptr::null_mut()); DIRECTORIES])
         }
     }
 
     /// The cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
     #[inline]
     pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
-        let directory = self.0[slot.directory()].load(Acquire);
-        // SAFETY: `EMPTY`, or a box that `set_once` leaked: never null, never freed.
-        let directory: &'static Directory = unsafe { &*directory };
-        let page = directory.0[slot.page()].load(Acquire);
+        if slot.is_removed() {
+            return None;
+        }
+        let directory = self.0[slot.page() / PAGES % DIRECTORIES].load(Acquire);
+        // SAFETY: null, or a box that `set_once` leaked: never freed.
+        let directory = unsafe { directory.as_ref() }?;
+        let page = directory.0[slot.page() % PAGES].load(Acquire);
         // SAFETY: null, or a box that `set_once` leaked: never freed.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
@@ -119,33 +164,27 @@ impl Pages {
     #[cold]
     pub(super) fn cells_or_make(&self, slot: Slot) -> Cells {
         debug_assert!(slot.is_live(), "{slot:?} leads nowhere");
-        let place = &self.0[slot.directory()];
+        let place = &self.0[slot.page() / PAGES % DIRECTORIES];
         let mut directory = place.load(Acquire);
-        if std::ptr::eq(directory, empty()) {
-            directory = set_once(place, empty(), Box::new(Directory::new()));
+        if directory.is_null() {
+            directory = set_once(place, Box::new(Directory::new()));
         }
         // SAFETY: a box that `set_once` leaked: never freed.
         let directory: &'static Directory = unsafe { &*directory };
-        let place = &directory.0[slot.page()];
+        let place = &directory.0[slot.page() % PAGES];
         let mut page = place.load(Acquire);
         if page.is_null() {
-            page = set_once(place, std::ptr::null_mut(), Box::new(Page(each![AtomicU64::new(0); CELLS])));
+            page = set_once(place, Box::new(Page(each![AtomicU64::new(0); CELLS])));
         }
         // SAFETY: a box that `set_once` leaked: never freed.
         Cells { page: unsafe { &*page }, slot }
     }
 }
 
-constant! {
-    fn empty() -> *mut Directory {
-        std::ptr::from_ref::<Directory>(&EMPTY).cast_mut()
-    }
-}
-
-/// Replaces `old` by a box that is leaked, unless another thread did; gives what is there then.
-fn set_once<T>(place: &AtomicPtr<T>, old: *mut T, new: Box<T>) -> *mut T {
+/// Replaces null by a box that is leaked, unless another thread did; gives what is there then.
+fn set_once<T>(place: &AtomicPtr<T>, new: Box<T>) -> *mut T {
     let new = Box::into_raw(new);
-    match place.compare_exchange(old, new, AcqRel, Acquire) {
+    match place.compare_exchange(std::ptr::null_mut(), new, AcqRel, Acquire) {
         Ok(_) => new,
         Err(winner) => {
             // SAFETY: from `Box::into_raw` just now, and nobody else has seen it.

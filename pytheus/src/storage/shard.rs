@@ -1,7 +1,7 @@
 //! Shards: the cells that one thread alone writes, handed on when it ends.
 
 use super::epoch::Pin;
-use super::page::{Cells, Pages, Slot};
+use super::page::{Cells, Near, Pages, Slot};
 use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, constant};
 
 /// The cells that one thread alone writes, and what it is looking at.
@@ -9,6 +9,7 @@ use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, 
 /// On lines of its own: no two threads write to one.
 #[repr(align(128))]
 pub(super) struct Shard {
+    near: Near,
     pages: Pages,
     pub(super) pin: Pin,
     /// True while a thread has it.
@@ -21,6 +22,7 @@ impl Shard {
     constant! {
         pub(super) fn new() -> Self {
             Self {
+                near: Near::new(),
                 pages: Pages::new(),
                 pin: Pin::new(),
                 owned: AtomicBool::new(true),
@@ -29,7 +31,25 @@ impl Shard {
         }
     }
 
-    /// The cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
+    /// The cells of a slot, for the thread that has the shard; `None` when they do not exist yet, and for slots that
+    /// lead nowhere.
+    #[inline]
+    pub(super) fn own_cells(&self, slot: Slot) -> Option<Cells> {
+        match self.near.cells(slot) {
+            Some(cells) => Some(cells),
+            None => self.far_cells(slot),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far_cells(&self, slot: Slot) -> Option<Cells> {
+        let cells = self.cells(slot)?;
+        self.near.bring(cells);
+        Some(cells)
+    }
+
+    /// The cells of a slot, for any thread.
     #[inline]
     pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
         self.pages.cells(slot)

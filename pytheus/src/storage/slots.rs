@@ -9,7 +9,7 @@ use super::sync::{Mutex, constant, lock};
 pub(super) struct Slots(Mutex<Free>);
 
 struct Free {
-    /// From here on, none was ever given out.
+    /// From this place on, none was ever given out.
     next: u32,
     /// Those that were given back, by the length of the run.
     runs: BTreeMap<u16, Vec<Slot>>,
@@ -18,7 +18,7 @@ struct Free {
 impl Slots {
     constant! {
         pub(super) fn new() -> Self {
-            Self(Mutex::new(Free { next: Slot::FIRST, runs: BTreeMap::new() }))
+            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: BTreeMap::new() }))
         }
     }
 
@@ -43,15 +43,15 @@ impl Free {
         let left = CELLS as u32 - self.next % CELLS as u32;
         if left < u32::from(run) {
             // What is left of the page serves the counters to come.
-            for slot in self.next..self.next + left {
-                self.give_back(Slot(slot), 1);
+            for place in self.next..self.next + left {
+                self.give_back(Slot::at(place), 1);
             }
             self.next += left;
         }
-        if self.next >= Slot::END {
+        if !Slot::PLACES.contains(&self.next) {
             return Slot::NONE;
         }
-        let slot = Slot(self.next);
+        let slot = Slot::at(self.next);
         self.next += u32::from(run);
         slot
     }

@@ -86,7 +86,7 @@ pub(crate) fn set_most_shards(most: usize) {
 /// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
 #[inline]
 pub(super) fn own_cells(slot: Slot) -> Option<Cells> {
-    CURRENT.with(Cell::get).cells(slot)
+    CURRENT.with(Cell::get).own_cells(slot)
 }
 
 /// The cells of a slot that all threads write; `None` as above.
