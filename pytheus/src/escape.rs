@@ -10,6 +10,17 @@ pub(crate) fn label_value(out: &mut String, text: &str) {
     escape(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
 }
 
+/// Appends labels, without braces and without those that are empty: that is the same as being absent.
+pub(crate) fn labels<'a>(out: &mut String, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    let mut comma = "";
+    for (name, value) in labels.into_iter().filter(|(_, value)| !value.is_empty()) {
+        out.extend([comma, name, "=\""]);
+        label_value(out, value);
+        out.push('"');
+        comma = ",";
+    }
+}
+
 /// Copies runs of plain text whole; what is escaped is ASCII, so it never splits a character.
 fn escape(out: &mut String, text: &str, special: impl Fn(u8) -> bool) {
     let mut rest = text;

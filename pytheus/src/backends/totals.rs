@@ -38,13 +38,37 @@ impl<'a> FamilyTotals<'a> {
 
     /// Labels and parts of each series, but for those that could not be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
-        let width = (self.parts.len() / self.series.len().max(1)).max(1);
-        let all = self.series.iter().zip(self.parts.chunks_exact(width)).enumerate();
+        let all = self.series.iter().zip(self.parts.chunks_exact(self.width())).enumerate();
         let readable = all.filter(|(place, _)| self.missing.is_empty() || !self.missing.contains(place));
-        readable.map(|(_, (series, parts))| {
-            let (head, text) = series.key();
-            (Labels::new(&self.descriptor.labels, head, text), parts)
-        })
+        readable.map(|(_, (series, parts))| (self.labels(series), parts))
+    }
+
+    /// Shows the labels of each series, as they are exposed, and its parts; not of those that could not be read.
+    pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
+        // Series lie anywhere in memory. Several are looked for at a time, so that they are waited for together.
+        const AHEAD: usize = 32;
+        let width = self.width();
+        let mut texts = [""; AHEAD];
+        for (number, (series, parts)) in self.series.chunks(AHEAD).zip(self.parts.chunks(AHEAD * width)).enumerate() {
+            for (text, series) in texts.iter_mut().zip(series) {
+                *text = self.labels(series).exposed();
+            }
+            for (place, (text, parts)) in texts.iter().zip(parts.chunks_exact(width)).enumerate() {
+                if self.missing.is_empty() || !self.missing.contains(&(number * AHEAD + place)) {
+                    show(text, parts);
+                }
+            }
+        }
+    }
+
+    fn labels<'s>(&'s self, series: &'s Series) -> Labels<'s> {
+        let (head, text) = series.key();
+        Labels::new(&self.descriptor.labels, head, text)
+    }
+
+    /// How many parts a series has.
+    fn width(&self) -> usize {
+        (self.parts.len() / self.series.len().max(1)).max(1)
     }
 
     /// The samples that the numbers make.

@@ -1,6 +1,9 @@
-//! Snapshots into bytes: what a scrape is answered with.
+//! What a scrape is answered with: text, as a whole or piece by piece.
 
 mod text;
+mod write;
+
+pub use write::{WriteError, write_metrics, write_metrics_from};
 
 use crate::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
@@ -37,6 +40,6 @@ pub fn generate_metrics() -> Result<String, ScrapeError> {
 /// When the totals can't be had.
 pub fn generate_metrics_from(registry: &dyn Registry) -> Result<String, ScrapeError> {
     let mut out = String::new();
-    text::encode(&registry.collect()?, &mut out);
+    registry.scrape(&mut |family| text::encode(&family, &mut out, &mut |_| {}))?;
     Ok(out)
 }

@@ -65,16 +65,21 @@ fn parts(core: &FamilyCore, all: &[Series]) -> (Vec<Number>, Vec<usize>) {
     let mut missing = Vec::new();
     match descriptor.kind() {
         Kind::Counter => {
-            let mut sums = vec![0; all.len()];
-            storage::sums(all, &mut sums);
-            parts.extend(sums.into_iter().zip(all).map(|(whole, series)| match series.extra() {
-                Slot::NONE => Number::Int(whole),
-                // Beside the whole number that was read before: neither ever goes down.
-                extra => match storage::sum_floats(extra) {
-                    0.0 => Number::Int(whole),
-                    fraction => Number::Int(whole) + Number::Float(fraction),
-                },
-            }));
+            // A few at a time: what was read of a series for one thread is at hand for the next.
+            let mut sums = [0; 128];
+            for all in all.chunks(sums.len()) {
+                let sums = &mut sums[..all.len()];
+                sums.fill(0);
+                storage::sums(all, sums);
+                parts.extend(sums.iter().zip(all).map(|(whole, series)| match series.extra() {
+                    Slot::NONE => Number::Int(*whole),
+                    // Beside the whole number that was read before: neither ever goes down.
+                    extra => match storage::sum_floats(extra) {
+                        0.0 => Number::Int(*whole),
+                        fraction => Number::Int(*whole) + Number::Float(fraction),
+                    },
+                }));
+            }
         }
         Kind::Gauge => {
             for (place, series) in all.iter().enumerate() {

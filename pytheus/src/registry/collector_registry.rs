@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Registry, catalogue, custom};
-use crate::backends::{self, FamilyTotals};
+use super::dress::Dress;
+use super::{Exposed, Registry, catalogue, custom};
+use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -27,8 +28,7 @@ use crate::snapshot::FamilySnapshot;
 /// # Ok::<(), pytheus::error::RegisterError>(())
 /// ```
 pub struct CollectorRegistry {
-    prefix: Option<String>,
-    labels: Vec<(String, String)>,
+    dress: Dress,
     entries: RwLock<Entries>,
 }
 
@@ -50,8 +50,7 @@ impl CollectorRegistry {
     /// An empty registry. Can stand in a `static`.
     pub const fn new() -> Self {
         Self {
-            prefix: None,
-            labels: Vec::new(),
+            dress: Dress::NONE,
             entries: RwLock::new(Entries { collectors: BTreeMap::new(), names: BTreeMap::new(), next: 0 }),
         }
     }
@@ -64,7 +63,7 @@ impl CollectorRegistry {
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, DescriptorError> {
         let prefix = prefix.into();
         name::metric_name(&prefix).map_err(|why| DescriptorError::prefix(&prefix, why))?;
-        self.prefix = Some(prefix);
+        self.dress.prefix = Some(prefix);
         Ok(self)
     }
 
@@ -81,22 +80,23 @@ impl CollectorRegistry {
             let name = name.into();
             let refuse = |why| DescriptorError::constant_label(&name, why);
             name::label_name(&name).map_err(refuse)?;
-            if self.labels.iter().any(|(known, _)| *known == name) {
+            if self.dress.labels.iter().any(|(known, _)| *known == name) {
                 return Err(refuse("the label is given twice"));
             }
-            self.labels.push((name, value.into()));
+            self.dress.labels.push((name, value.into()));
         }
-        self.labels.sort();
+        self.dress.labels.sort();
         Ok(self)
     }
 
-    fn full_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        self.prefix.as_ref().map_or(Cow::Borrowed(name), |prefix| Cow::Owned(format!("{prefix}_{name}")))
+    fn entries(&self) -> Vec<Entry> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.collectors.values().cloned().collect()
     }
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
         let name = descriptor.name();
-        let states = (descriptor.kind() == Kind::StateSet).then(|| self.full_name(name));
+        let states = (descriptor.kind() == Kind::StateSet).then(|| self.dress.full_name(name));
         if let Some(label) = &states {
             name::state_set_name(label).map_err(|why| DescriptorError::metric_name(label, why))?;
             if descriptor.label_names().any(|own| own == label) {
@@ -106,35 +106,13 @@ impl CollectorRegistry {
         }
         let brought = descriptor.kind().own_label().or(states.as_deref());
         let taken = |label: &str| descriptor.label_names().any(|own| own == label) || brought == Some(label);
-        match self.labels.iter().find(|(label, _)| taken(label)) {
+        match self.dress.labels.iter().find(|(label, _)| taken(label)) {
             Some((label, _)) => Err(RegisterError::ConstantLabel {
                 name: name.to_owned(),
                 location: descriptor.location(),
                 label: label.clone(),
             }),
             None => Ok(()),
-        }
-    }
-
-    /// Puts on the prefix and the constant labels.
-    fn dress(&self, family: &mut FamilySnapshot) {
-        if self.prefix.is_some() {
-            let name = self.full_name(&family.name).into_owned();
-            if family.kind == Kind::StateSet {
-                // The label of the states is named like the family.
-                for (label, _) in family.samples.iter_mut().flat_map(|sample| &mut sample.labels) {
-                    if *label == family.name {
-                        *label = Cow::Owned(name.clone());
-                    }
-                }
-            }
-            family.name = name;
-        }
-        if !self.labels.is_empty() {
-            for sample in &mut family.samples {
-                let constant = self.labels.iter().cloned();
-                sample.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
-            }
         }
     }
 }
@@ -146,7 +124,7 @@ impl fmt::Debug for CollectorRegistry {
             let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
             entries.names.keys().cloned().collect()
         };
-        let Self { prefix, labels, .. } = self;
+        let Dress { prefix, labels } = &self.dress;
         f.debug_struct("CollectorRegistry")
             .field("prefix", prefix)
             .field("labels", labels)
@@ -230,6 +208,18 @@ fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> Reg
     }))
 }
 
+/// What a user's own collector gives; nothing when it fails, which is counted.
+fn custom(Entry { collector, descriptors }: &Entry) -> Vec<FamilySnapshot> {
+    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+        return Vec::new();
+    }
+    custom::collect(&**collector, descriptors).unwrap_or_else(|error| {
+        let name = descriptors.first().map_or("", |descriptor| descriptor.name());
+        diagnostics::collector_failed(name, &error);
+        Vec::new()
+    })
+}
+
 impl Registry for CollectorRegistry {
     fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
         let in_charge = self.register_or_share(Arc::clone(&collector))?;
@@ -268,42 +258,37 @@ impl Registry for CollectorRegistry {
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+        let mut families = Vec::new();
+        self.scrape(&mut |family| families.push(family.to_snapshot()))?;
+        Ok(families)
+    }
+
+    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
-        let entries: Vec<Entry> = {
-            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-            entries.collectors.values().cloned().collect()
-        };
+        let entries = self.entries();
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
         let mut totals: Vec<_> = counted.iter().map(|family| family.totals()).collect();
         backends::current().load(&mut totals)?;
-        let mut families: Vec<FamilySnapshot> = totals.iter().map(FamilyTotals::snapshot).collect();
+        let labels = self.dress.exposed_labels();
+        let mut families: Vec<_> = totals.iter().map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
 
-        for Entry { collector, descriptors } in &entries {
-            if collector.as_counted().is_some() || diagnostics::is_own(collector) {
-                continue;
-            }
-            match custom::collect(&**collector, descriptors) {
-                Ok(given) => families.extend(given),
-                Err(error) => {
-                    let name = descriptors.first().map_or("", |descriptor| descriptor.name());
-                    diagnostics::collector_failed(name, &error);
-                }
-            }
-        }
-        for family in &mut families {
-            self.dress(family);
+        for mut family in entries.iter().flat_map(custom) {
+            self.dress.put_on(&mut family);
+            families.push(family.into());
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if entries.iter().any(|entry| diagnostics::is_own(&entry.collector)) {
             let own = diagnostics::families().into_iter();
-            let mut free = own.filter(|own| !families.iter().any(|family| family.name == own.name)).collect();
+            let mut free: Vec<_> =
+                own.filter(|own| !families.iter().any(|family| family.name() == own.name)).map(Exposed::from).collect();
             families.append(&mut free);
         }
-        families.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(families)
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        families.into_iter().for_each(each);
+        Ok(())
     }
 
     fn prefix(&self) -> Option<Cow<'_, str>> {
-        self.prefix.as_deref().map(Cow::Borrowed)
+        self.dress.prefix.as_deref().map(Cow::Borrowed)
     }
 }

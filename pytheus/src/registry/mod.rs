@@ -7,6 +7,8 @@
 mod catalogue;
 mod collector_registry;
 mod custom;
+mod dress;
+mod exposed;
 mod proxy;
 
 use std::borrow::Cow;
@@ -17,6 +19,8 @@ pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
 pub use collector_registry::CollectorRegistry;
 pub(crate) use collector_registry::duplicate;
+pub(crate) use exposed::Content;
+pub use exposed::Exposed;
 pub use proxy::{REGISTRY, RegistryProxy};
 
 use crate::collector::Collector;
@@ -57,6 +61,51 @@ pub trait Registry: Send + Sync {
     ///
     /// When the totals can't be had: never a part of them.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError>;
+
+    /// Shows all families to `each`, sorted by name: what [`exposition`](crate::exposition) writes.
+    ///
+    /// By itself, it shows what [`collect`](Self::collect) gives. A registry that passes on what another one shows
+    /// spares it the samples:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use pytheus::collector::Collector;
+    /// # use pytheus::error::{RegisterError, ScrapeError};
+    /// # use pytheus::registry::{CollectorRegistry, Exposed, Registry};
+    /// # use pytheus::snapshot::FamilySnapshot;
+    /// struct Public(CollectorRegistry);
+    ///
+    /// impl Registry for Public {
+    ///     fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+    ///         self.0.scrape(&mut |family| {
+    ///             if !family.name().starts_with("internal_") {
+    ///                 each(family);
+    ///             }
+    ///         })
+    ///     }
+    ///
+    ///     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+    ///         let mut families = Vec::new();
+    ///         self.scrape(&mut |family| families.push(family.to_snapshot()))?;
+    ///         Ok(families)
+    ///     }
+    /// #   fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
+    /// #       self.0.register(collector)
+    /// #   }
+    /// #   fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
+    /// #       self.0.unregister(name)
+    /// #   }
+    ///     // register and unregister as ever
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the totals can't be had. Nothing is shown then: an encoder may have sent what it was shown.
+    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+        self.collect()?.into_iter().map(Exposed::from).for_each(each);
+        Ok(())
+    }
 
     /// What stands before each name, joined by `_`.
     fn prefix(&self) -> Option<Cow<'_, str>> {
@@ -108,6 +157,10 @@ macro_rules! pointers {
 
             fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
                 (**self).collect()
+            }
+
+            fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+                (**self).scrape(each)
             }
 
             fn prefix(&self) -> Option<Cow<'_, str>> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::catalogue::default_families;
-use super::{CollectorRegistry, Registry};
+use super::{CollectorRegistry, Exposed, Registry};
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::error::{RegisterError, ScrapeError};
@@ -119,6 +119,10 @@ impl Registry for RegistryProxy {
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
         self.current().collect()
+    }
+
+    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+        self.current().scrape(each)
     }
 
     fn prefix(&self) -> Option<Cow<'_, str>> {

@@ -1,0 +1,69 @@
+//! Prometheus text, version 0.0.4.
+//!
+//! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
+
+mod line;
+mod totals;
+
+use line::push_number;
+
+use crate::descriptor::Kind;
+use crate::escape;
+use crate::registry::{Content, Exposed};
+use crate::snapshot::{FamilySnapshot, Sample};
+
+/// Appends a family, unless it is without samples.
+///
+/// After each series, `pace` may take away what is there so far.
+pub(super) fn encode(family: &Exposed<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+    match family.content() {
+        Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, pace),
+        Content::Samples(snapshot) => samples(snapshot, out, pace),
+    }
+}
+
+fn samples(family: &FamilySnapshot, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+    if family.samples().is_empty() {
+        return;
+    }
+    head(family.name(), family.help(), family.kind(), out);
+    for sample in family.samples() {
+        encode_sample(family.name(), sample, out);
+        pace(out);
+    }
+    out.push('\n');
+}
+
+/// What stands before the samples of a family. Here as there, a line is ended by the one that follows.
+fn head(name: &str, help: &str, kind: Kind, out: &mut String) {
+    if !help.is_empty() {
+        out.extend(["# HELP ", name, " "]);
+        escape::help(out, help);
+        out.push('\n');
+    }
+    out.extend(["# TYPE ", name, " ", type_name(kind)]);
+}
+
+/// The format has no type of its own for an info metric and a state set.
+fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge | Kind::Info | Kind::StateSet => "gauge",
+        Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
+    }
+}
+
+fn encode_sample(name: &str, sample: &Sample, out: &mut String) {
+    out.extend(["\n", name, sample.suffix()]);
+    let bare = out.len();
+    out.push('{');
+    escape::labels(out, sample.labels());
+    if out.len() == bare + 1 {
+        out.truncate(bare);
+    } else {
+        out.push('}');
+    }
+    out.push(' ');
+    push_number(out, sample.value());
+}

@@ -1,0 +1,80 @@
+//! The numbers of a family, written without samples in between: nothing is allocated per series.
+
+use super::head;
+use super::line::{Line, Lines};
+use crate::backends::FamilyTotals;
+use crate::descriptor::{Descriptor, Kind};
+use crate::number;
+use crate::snapshot::Number;
+
+/// As [`encode`](super::encode), of numbers, under this name and with these constant labels.
+pub(super) fn encode(
+    name: &str,
+    constant: &str,
+    totals: &FamilyTotals<'_>,
+    out: &mut String,
+    pace: &mut impl FnMut(&mut String),
+) {
+    let descriptor = totals.descriptor();
+    // An info metric whose facts are not stated has no sample.
+    let is_shown = |number: &Number| descriptor.kind() != Kind::Info || *number == Number::Int(1);
+    if !totals.iter().any(|(_, parts)| parts.iter().any(is_shown)) {
+        return;
+    }
+    head(name, descriptor.help(), descriptor.kind(), out);
+    let line = |suffix| Line::new(name, suffix, constant, None);
+    match descriptor.kind() {
+        Kind::Counter | Kind::Gauge | Kind::Info => {
+            let value = line("");
+            totals.each(|labels, parts| {
+                if let [number] = parts
+                    && is_shown(number)
+                {
+                    value.write(out, labels, *number);
+                }
+                pace(out);
+            });
+        }
+        Kind::Summary => {
+            let lines = [line("_sum"), line("_count")];
+            totals.each(|labels, parts| {
+                if let [count, sum] = parts {
+                    lines[0].write(out, labels, *sum);
+                    lines[1].write(out, labels, *count);
+                }
+                pace(out);
+            });
+        }
+        Kind::Histogram => {
+            let mut buckets = Lines::new(name, "_bucket", constant, "le", bounds(descriptor));
+            let (sums, counts) = (line("_sum"), line("_count"));
+            totals.each(|labels, parts| {
+                if let [each @ .., sum] = parts {
+                    let mut total = 0_u64;
+                    let cumulative = each.iter().map(|count| {
+                        total = total.wrapping_add(count.as_count());
+                        total
+                    });
+                    buckets.write(out, labels, cumulative);
+                    sums.write(out, labels, Number::Float(sum.as_f64()));
+                    counts.write(out, labels, Number::Int(total));
+                }
+                pace(out);
+            });
+        }
+        Kind::StateSet => {
+            let mut states = Lines::new(name, "", constant, name, descriptor.states());
+            totals.each(|labels, parts| {
+                states.write(out, labels, parts.iter().map(|held| held.as_count()));
+                pace(out);
+            });
+        }
+    }
+    out.push('\n');
+}
+
+/// The upper bounds of the buckets, as they are exposed.
+fn bounds(descriptor: &Descriptor) -> impl Iterator<Item = String> {
+    let bounds = descriptor.buckets().iter().map(|bound| number::to_text(*bound));
+    bounds.chain(["+Inf".to_owned()])
+}

@@ -1,0 +1,51 @@
+//! What a registry puts on each family: a prefix before its name, constant labels on its samples.
+
+use std::borrow::Cow;
+
+use crate::descriptor::Kind;
+use crate::escape;
+use crate::snapshot::FamilySnapshot;
+
+/// A prefix, and constant labels sorted by name.
+#[derive(Debug)]
+pub(super) struct Dress {
+    pub(super) prefix: Option<String>,
+    pub(super) labels: Vec<(String, String)>,
+}
+
+impl Dress {
+    pub(super) const NONE: Self = Self { prefix: None, labels: Vec::new() };
+
+    pub(super) fn full_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        self.prefix.as_ref().map_or(Cow::Borrowed(name), |prefix| Cow::Owned(format!("{prefix}_{name}")))
+    }
+
+    /// The constant labels as they are exposed, without braces.
+    pub(super) fn exposed_labels(&self) -> String {
+        let mut text = String::new();
+        escape::labels(&mut text, self.labels.iter().map(|(name, value)| (&**name, &**value)));
+        text
+    }
+
+    /// Puts on both.
+    pub(super) fn put_on(&self, family: &mut FamilySnapshot) {
+        if self.prefix.is_some() {
+            let name = self.full_name(&family.name).into_owned();
+            if family.kind == Kind::StateSet {
+                // The label of the states is named like the family.
+                for (label, _) in family.samples.iter_mut().flat_map(|sample| &mut sample.labels) {
+                    if *label == family.name {
+                        *label = Cow::Owned(name.clone());
+                    }
+                }
+            }
+            family.name = name;
+        }
+        if !self.labels.is_empty() {
+            for sample in &mut family.samples {
+                let constant = self.labels.iter().cloned();
+                sample.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
+            }
+        }
+    }
+}
