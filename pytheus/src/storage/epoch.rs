@@ -41,7 +41,8 @@ impl Pin {
         self.0.swap(epoch, SeqCst);
         #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
         {
-            self.0.store(epoch, Relaxed);
+            // Release: who sees this look sees that the one before is over, and all that it read and counted.
+            self.0.store(epoch, Release);
             fence(SeqCst);
         }
     }
