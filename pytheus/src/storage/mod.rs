@@ -26,6 +26,8 @@ pub(crate) use page::{Cells, Slot};
 pub(crate) use read::{observed, sum, sum_floats, sums};
 pub(crate) use series::{Place, Series};
 pub(crate) use table::{Table, Writer};
+#[cfg(loom)]
+pub(crate) use thread::end_thread;
 pub(crate) use thread::{pinned, set_most_shards, shared_cells, shared_cells_or_make, with_cells};
 
 /// Which cells of a series.

@@ -20,7 +20,7 @@ const NEAR: usize = 128;
 #[cfg(loom)]
 pub(super) const CELLS: usize = 8;
 #[cfg(loom)]
-const PAGES: usize = 2;
+const PAGES: usize = 1;
 #[cfg(loom)]
 const DIRECTORIES: usize = 2;
 #[cfg(loom)]

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use super::page::{Cells, Slot};
-use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, constant};
+use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, Watch, constant};
 use super::{Part, thread};
 
 /// Where the cells of a series are. What counts holds one, or a copy of one.
@@ -77,6 +77,7 @@ pub(crate) struct Series(NonNull<Record>);
 /// The head of the key follows, and its text.
 #[repr(C)]
 struct Record {
+    watch: Watch,
     references: AtomicU32,
     place: Place,
     text: u32,
@@ -118,7 +119,8 @@ impl Series {
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
         let Some(record) = NonNull::new(memory.cast::<Record>()) else { handle_alloc_error(layout) };
-        let new = Record { references: AtomicU32::new(1), place, text: text_len, head: head_len, run };
+        let references = AtomicU32::new(1);
+        let new = Record { watch: Watch::new(), references, place, text: text_len, head: head_len, run };
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
             record.write(new);
@@ -131,7 +133,9 @@ impl Series {
 
     fn record(&self) -> &Record {
         // SAFETY: the reference that `self` counts for keeps it.
-        unsafe { self.0.as_ref() }
+        let record = unsafe { self.0.as_ref() };
+        record.watch.look();
+        record
     }
 
     /// The key that it was made with: head and text.

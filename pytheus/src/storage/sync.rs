@@ -1,13 +1,12 @@
 //! What the models replace: atomics, locks, statics and thread-locals, from std or from loom.
 
+// The crate is that of the models then, which has a reason not to take loom's as they are.
+#[cfg(loom)]
+pub(super) use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 #[cfg(loom)]
 pub(super) use loom::{
-    hint, lazy_static,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
-    },
-    thread_local,
+    hint,
+    sync::{Mutex, MutexGuard, atomic::fence},
 };
 #[cfg(not(loom))]
 pub(super) use std::{
@@ -16,7 +15,6 @@ pub(super) use std::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
     },
-    thread_local,
 };
 
 use std::sync::PoisonError;
@@ -54,17 +52,69 @@ macro_rules! each {
 pub(super) use each;
 
 /// A `static`; in a model, one per execution.
+#[cfg(not(loom))]
 macro_rules! global {
-    ($(#[$meta:meta])* $vis:vis static $name:ident: $ty:ty = $value:expr;) => {
-        #[cfg(not(loom))]
+    ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:expr;) => {
         $(#[$meta])*
-        $vis static $name: $ty = $value;
-
-        #[cfg(loom)]
-        $crate::storage::sync::lazy_static! {
+        static $name: $ty = $value;
+    };
+}
+#[cfg(loom)]
+macro_rules! global {
+    ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:expr;) => {
+        loom::lazy_static! {
             $(#[$meta])*
-            $vis static ref $name: $ty = $value;
+            static ref $name: $ty = $value;
         }
     };
 }
 pub(super) use global;
+
+/// A `static` of each thread, its first value made by a block that is `const` but for the models.
+#[cfg(not(loom))]
+macro_rules! per_thread {
+    ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:block;) => {
+        std::thread_local! {
+            $(#[$meta])*
+            static $name: $ty = const $value;
+        }
+    };
+}
+#[cfg(loom)]
+macro_rules! per_thread {
+    ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:block;) => {
+        loom::thread_local! {
+            $(#[$meta])*
+            static $name: $ty = $value;
+        }
+    };
+}
+pub(super) use per_thread;
+
+/// Has a model fail when this is dropped while a thread may still look at what it stands in, or is never dropped.
+#[derive(Debug)]
+pub(super) struct Watch(#[cfg(loom)] loom::cell::UnsafeCell<loom::alloc::Track<()>>);
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self(
+            #[cfg(loom)]
+            loom::cell::UnsafeCell::new(loom::alloc::Track::new(())),
+        )
+    }
+
+    /// Someone looks.
+    #[inline]
+    #[allow(clippy::unused_self, reason = "but in a model")]
+    pub(super) fn look(&self) {
+        #[cfg(loom)]
+        self.0.with(|_| ());
+    }
+}
+
+#[cfg(loom)]
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.with_mut(|_| ());
+    }
+}

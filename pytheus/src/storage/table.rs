@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::epoch::{Pinned, Retired};
 use super::series::{Found, Raw, Series};
-use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU8, Relaxed, Release, constant};
+use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU8, Relaxed, Release, Watch, constant};
 use super::thread;
 
 /// Series by the hash of their labels.
@@ -15,6 +15,7 @@ pub(crate) struct Table(AtomicPtr<Buckets>);
 
 #[derive(Debug)]
 struct Buckets {
+    watch: Watch,
     /// [`EMPTY`], [`REMOVED`], or seven bits of the hash and [`TAKEN`].
     tags: Box<[AtomicU8]>,
     series: Box<[AtomicPtr<Raw>]>,
@@ -47,6 +48,7 @@ impl Buckets {
     /// A power of two, so that a remainder is a mask.
     fn new(len: usize) -> Self {
         Self {
+            watch: Watch::new(),
             tags: (0..len).map(|_| AtomicU8::new(EMPTY)).collect(),
             series: (0..len).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect(),
         }
@@ -56,6 +58,7 @@ impl Buckets {
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a remainder")]
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
+        self.watch.look();
         let mask = self.tags.len() - 1;
         let first = hash as usize & mask;
         (0..=mask).map(move |step| (first + step) & mask)

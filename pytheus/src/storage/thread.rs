@@ -9,7 +9,7 @@ use super::epoch::{Epoch, Pinned, Retired};
 use super::page::{Cells, Slot};
 use super::shard::{Shard, Shards};
 use super::slots::Slots;
-use super::sync::{AtomicUsize, Relaxed, constant, global, thread_local};
+use super::sync::{AtomicUsize, Relaxed, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -43,11 +43,14 @@ global! {
     static MOST: AtomicUsize = AtomicUsize::new(1024);
 }
 
-thread_local! {
+per_thread! {
     /// Without a destructor, so that it can be read at any time in the life of a thread.
-    static CURRENT: Cell<&'static Shard> = const { Cell::new(none()) };
+    static CURRENT: Cell<&'static Shard> = { Cell::new(none()) };
+}
+
+per_thread! {
     /// Hands the shard on.
-    static LEASE: Lease = const { Lease { shard: Cell::new(None), borrowed: Cell::new(0) } };
+    static LEASE: Lease = { Lease { shard: Cell::new(None), borrowed: Cell::new(0) } };
 }
 
 constant! {
@@ -68,14 +71,27 @@ struct Lease {
     borrowed: Cell<u32>,
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
+impl Lease {
+    /// Hands the shard on.
+    fn end(&self) {
         if let Some(shard) = self.shard.take() {
             // What other destructors count from now on goes to the pool.
             CURRENT.with(|current| current.set(none()));
             shard.release();
         }
     }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the end of a thread does to its shard. A model has no destructors of threads while it lasts.
+#[cfg(loom)]
+pub(crate) fn end_thread() {
+    LEASE.with(Lease::end);
 }
 
 /// Sets how many threads may have a shard of their own.

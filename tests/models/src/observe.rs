@@ -1,0 +1,52 @@
+//! Observations are read while a thread observes.
+
+use crate::storage::{self, Part, Series};
+use crate::support::{Case, join, model, spawn};
+
+/// What is observed: buckets and values, so that each sum tells which.
+const OBSERVED: [(usize, f64); 3] = [(0, 1.0), (1, 2.0), (0, 4.0)];
+
+/// How many observations were seen: those and no others.
+fn seen(series: &Series) -> usize {
+    let mut counts = [0; 2];
+    let sum = storage::observed(series.slot(), &mut counts, &mut Vec::new());
+    let first = |n: usize| {
+        let mut expected = ([0; 2], 0.0);
+        for (bucket, value) in &OBSERVED[..n] {
+            expected.0[*bucket] += 1;
+            expected.1 += value;
+        }
+        expected
+    };
+    let is_whole = |n: &usize| first(*n).0 == counts && first(*n).1.to_bits() == sum.to_bits();
+    (0..=OBSERVED.len()).find(is_whole).unwrap_or_else(|| panic!("torn: {counts:?} and {sum}"))
+}
+
+fn observe(series: &Series, n: usize) {
+    let (bucket, value) = OBSERVED[n];
+    let done = match series.place().cells(Part::Own) {
+        Some(cells) => {
+            cells.observe(bucket, value);
+            Ok(())
+        }
+        None => series.update(Part::Own, &mut |cells| cells.observe(bucket, value)),
+    };
+    assert!(done.is_ok(), "never removed");
+}
+
+/// Could go wrong: the buckets of one moment with the sum of another, or a later read that sees less.
+#[test]
+fn an_observation_is_seen_whole() {
+    let between = Case::new("a reader between two observations");
+    model(3, move || {
+        let series = Series::new(b"", "", u16::try_from(storage::observation_cells(2)).expect("five"));
+        let writing = series.clone();
+        let writer = spawn(move || (0..OBSERVED.len()).for_each(|n| observe(&writing, n)));
+        let first = seen(&series);
+        let second = seen(&series);
+        assert!(first <= second, "{second} observations after {first}");
+        between.reached(first == 1 && second == 2);
+        join(writer);
+        assert_eq!(seen(&series), OBSERVED.len());
+    });
+}

@@ -1,0 +1,63 @@
+//! Directories and pages are made when they are first touched.
+
+use crate::storage::{self, Part, shared_cells, shared_cells_or_make};
+use crate::support::{Case, count, join, model, series, spawn};
+
+/// Could go wrong: each makes a page, and the one that is not taken has a count; or a reader comes to a page that it
+/// does not see made.
+#[test]
+fn two_threads_make_the_same_page_of_shared_cells() {
+    let half = Case::new("a reader between the two");
+    model(3, move || {
+        let series = series("");
+        let slot = series.slot();
+        let threads = [(); 2].map(|()| spawn(move || shared_cells_or_make(slot).shared_add_float(1.0)));
+        let mut before = 0.0;
+        for _ in 0..2 {
+            let now = shared_cells(slot).map_or(0.0, storage::Cells::load_float);
+            assert!((before..=2.0).contains(&now), "{now} after {before}");
+            before = now;
+            half.reached(now.to_bits() == 1.0_f64.to_bits());
+        }
+        threads.into_iter().for_each(join);
+        assert_eq!(shared_cells(slot).map(storage::Cells::load), Some(2.0_f64.to_bits()));
+    });
+}
+
+/// Could go wrong: a reader comes to a shard, a directory or a page that it does not see made.
+#[test]
+fn a_reader_adds_up_while_a_thread_makes_its_first_page() {
+    let (none, all) = (Case::new("a reader before the first count"), Case::new("a reader after the second"));
+    model(4, move || {
+        let series = series("");
+        let counting = series.clone();
+        let thread = spawn(move || (count(&counting), count(&counting)));
+        let first = storage::sum(series.slot());
+        let second = storage::sum(series.slot());
+        assert!(first <= second && second <= 2, "{second} after {first}");
+        none.reached(first == 0);
+        all.reached(first == 2);
+        assert_eq!(join(thread), (true, true));
+        assert_eq!(storage::sum(series.slot()), 2);
+    });
+}
+
+/// Could go wrong: of what several threads do to one shared cell, one thing is lost.
+#[test]
+fn shared_cells_lose_no_update() {
+    model(3, || {
+        let series = series("");
+        let slot = series.slot();
+        assert!(series.update(Part::Shared, &mut |cells| cells.raise(0)).is_ok());
+        let other = spawn(move || {
+            let cells = shared_cells(slot).expect("made before");
+            cells.raise(1);
+            cells.lower(0);
+        });
+        let cells = shared_cells(slot).expect("made before");
+        cells.raise(2);
+        cells.raise(3);
+        join(other);
+        assert_eq!(cells.load(), 0b1110);
+    });
+}
