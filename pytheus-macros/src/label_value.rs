@@ -122,6 +122,7 @@ impl ClosedSet {
         let krate = &self.krate;
         let texts: Vec<_> = self.values.iter().map(|(_, text)| text).collect();
         let variants: Vec<_> = self.values.iter().map(|(variant, _)| variant).collect();
+        let places = 0..variants.len();
         let str = quote_mixed!(::core::primitive::str);
         quote_mixed! {
             #[automatically_derived]
@@ -129,15 +130,24 @@ impl ClosedSet {
                 const VALUES: ::core::option::Option<&'static [&'static #str]> =
                     ::core::option::Option::Some(&[#(#texts),*]);
 
+                #[inline]
                 fn as_label(&self) -> #krate::__private::Cow<'_, #str> {
                     #krate::__private::Cow::Borrowed(match self {
                         #(Self::#variants => #texts,)*
                     })
                 }
 
+                #[inline]
                 fn into_label(self) -> #krate::__private::Cow<'static, #str> {
                     #krate::__private::Cow::Borrowed(match self {
                         #(Self::#variants => #texts,)*
+                    })
+                }
+
+                #[inline]
+                fn place(&self) -> ::core::option::Option<::core::primitive::usize> {
+                    ::core::option::Option::Some(match self {
+                        #(Self::#variants => #places,)*
                     })
                 }
             }

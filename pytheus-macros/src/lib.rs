@@ -94,9 +94,9 @@ mod returned;
 ///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///
-///     let label0 = label(&(queue));
+///     let label0 = label(&(queue));                                    // on the stack, if it is short
 ///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
-///         __PYTHEUS_DECLARED.series(&[Cow::Borrowed(outcome.as_str()), label0])
+///         Labelled::new(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
 ///     });
 ///     let ret = call(move || -> Result<usize, String> { .. });         // the body, as it was
 ///     call.finish(/* the outcome of `ret` */, []);
@@ -104,7 +104,7 @@ mod returned;
 /// }
 /// ```
 ///
-/// Without `outcome`, `ret` and `on` there is no closure: `__PYTHEUS_DECLARED.series(..).inc();` goes before the body.
+/// Without `outcome`, `ret` and `on` there is no closure: `Labelled::new(..).inc();` goes before the body.
 #[proc_macro_attribute]
 pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Counter, args, item)
@@ -188,7 +188,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
-/// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
+/// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`, at most 500; else the default eleven |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
@@ -284,10 +284,9 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     static __PYTHEUS_DECLARED: Declared<Summary> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);
 ///
-///     let metric = match (&(queue.to_lowercase()),) {
-///         (label0,) => __PYTHEUS_DECLARED.series(&[LabelValue::as_label(label0)]),
-///     };
-///     let _guard = metric.time();                                      // observes when it is dropped
+///     let label0 = label(&(queue.to_lowercase()));                     // on the stack, if it is short
+///     let metric = Labelled::new(&__PYTHEUS_DECLARED, (label0, ()));
+///     let _guard = time(metric);                                       // looks up and observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }
 /// ```
@@ -344,6 +343,8 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
 ///     }
 ///
 ///     fn into_label(self) -> Cow<'static, str> { /* the same */ }
+///
+///     fn place(&self) -> Option<usize> { Some(match self { Self::Get => 0, Self::Unknown => 1 }) }
 /// }
 /// ```
 #[proc_macro_derive(LabelValue, attributes(label_value))]

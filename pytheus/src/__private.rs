@@ -8,11 +8,11 @@ pub use inventory;
 pub use pytheus_macros::metric;
 
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
-pub use crate::labels::{DefaultValue, LabelSpec, LabelValue};
+pub use crate::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::metrics;
 pub use crate::metrics::{
-    Call, Count, Declared, Defaulted, HasOutcome, Labelled, Observe, On, Outcome, Probe, ProbeAny, ProbeOutcome, Set,
-    SetTimestamp, Unset, exponential_buckets, linear_buckets, watch, watched,
+    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, Observe, On, Outcome, Probe, ProbeAny,
+    ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets, watch, watched,
 };
 pub use crate::registry::{Registration, Scope};
 
@@ -70,40 +70,37 @@ impl CountedWhenReturned for AValue {}
 #[inline]
 pub fn is_no_future<W: CountedWhenReturned>(_: W) {}
 
-/// What generated code needs of the type of a label: the one place where the type must be a [`LabelValue`], so that a
-/// type that is none is one error.
-#[derive(Debug)]
-pub struct Typed<V> {
-    pub values: Option<&'static [&'static str]>,
-    pub as_label: for<'a> fn(&'a V) -> Cow<'a, str>,
-    pub into_label: fn(V) -> Cow<'static, str>,
+/// Keeps the value of a typed label. Takes a reference, so that nothing is moved.
+#[inline]
+pub fn keep<const CLOSED: bool, V>(typed: &Typed<V>, value: &V) -> <Keep<CLOSED> as Keeps>::Kept
+where
+    Keep<CLOSED>: Keeps,
+{
+    Keep::<CLOSED>::keep(typed, value)
 }
 
-/// What there is to know of the type of a label. A function, so that the error about a type names the trait.
-pub const fn typed<V: LabelValue>() -> Typed<V> {
-    Typed { values: V::VALUES, as_label: V::as_label, into_label: V::into_label }
+/// Keeps the value of any other label.
+#[inline]
+pub fn label<V: LabelValue + ?Sized>(value: &V) -> Set<Text> {
+    Set::new(Text::of(value))
 }
 
-impl<V> Typed<V> {
-    /// The value of a label as text.
-    #[inline]
-    pub fn text<'a>(&self, value: &'a V) -> Cow<'a, str> {
-        (self.as_label)(value)
-    }
-
-    /// The value of a label as text that outlives the call: that of the closed set, where there is one.
-    pub fn label(&self, value: &V) -> Cow<'static, str> {
-        let text = self.text(value);
-        match self.values.and_then(|values| values.iter().find(|known| **known == text)) {
-            Some(known) => Cow::Borrowed(known),
-            None => Cow::Owned(text.into_owned()),
-        }
-    }
+/// The value of a label for the moment.
+#[inline]
+pub fn passing<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
+    Set::new(value)
 }
 
-/// The value of a label as text that outlives the call. Takes a reference, so that nothing is moved.
-pub fn label<V: LabelValue + ?Sized>(value: &V) -> Cow<'static, str> {
-    Cow::Owned(value.as_label().into_owned())
+/// Keeps the outcome of a call.
+#[inline]
+pub fn outcome(outcome: Outcome) -> Closed {
+    Keep::<true>::keep(&const { typed::<Outcome>() }, &outcome)
+}
+
+/// Takes the time, and looks the series up only when it ends.
+#[inline]
+pub fn time<T: Timed>(target: T) -> metrics::Timer<T> {
+    metrics::Timer::start(target)
 }
 
 /// Joins the parts of a name: `join_len` bytes of it.

@@ -190,7 +190,7 @@ impl Descriptor {
         }
     }
 
-    /// Names the upper bounds of the buckets of a histogram; `+Inf` is added when missing.
+    /// Names the upper bounds of the buckets of a histogram, at most 500; `+Inf` is added when missing.
     ///
     /// # Errors
     ///

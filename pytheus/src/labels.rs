@@ -1,7 +1,10 @@
 //! Labels: what a value may be, and what a label is declared to be.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
+
+use once_cell::race::OnceBox;
 
 use crate::unwind::guarded;
 
@@ -46,6 +49,7 @@ pub trait LabelValue {
 
     /// The value as text, in a buffer if it is not text already: a look-up need not allocate.
     #[doc(hidden)]
+    #[inline]
     fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
         match self.as_label() {
             Cow::Borrowed(text) => text,
@@ -55,6 +59,7 @@ pub trait LabelValue {
 
     /// Which of [`VALUES`](Self::VALUES) this is, when that is known without a search.
     #[doc(hidden)]
+    #[inline]
     fn place(&self) -> Option<usize> {
         None
     }
@@ -78,6 +83,7 @@ impl LabelBuffer {
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for str {
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
@@ -85,6 +91,7 @@ impl LabelValue for str {
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for String {
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
@@ -96,6 +103,7 @@ impl LabelValue for String {
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for Cow<'_, str> {
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
@@ -105,10 +113,12 @@ impl LabelValue for Cow<'_, str> {
 impl LabelValue for bool {
     const VALUES: Option<&'static [&'static str]> = Some(&["false", "true"]);
 
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(if *self { "true" } else { "false" })
     }
 
+    #[inline]
     fn place(&self) -> Option<usize> {
         Some(usize::from(*self))
     }
@@ -116,10 +126,12 @@ impl LabelValue for bool {
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for char {
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Owned(self.to_string())
     }
 
+    #[inline]
     fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
         buffer.text.clear();
         buffer.text.push(*self);
@@ -131,10 +143,12 @@ macro_rules! integers {
     ($($ty:ty)*) => {$(
         #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
+            #[inline]
             fn as_label(&self) -> Cow<'_, str> {
                 Cow::Owned(itoa::Buffer::new().format(*self).to_owned())
             }
 
+            #[inline]
             fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
                 buffer.digits.format(*self)
             }
@@ -150,14 +164,17 @@ macro_rules! pointers {
         impl<T: LabelValue + ?Sized> LabelValue for $ty {
             const VALUES: Option<&'static [&'static str]> = T::VALUES;
 
+            #[inline]
             fn as_label(&self) -> Cow<'_, str> {
                 (**self).as_label()
             }
 
+            #[inline]
             fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
                 (**self).label_in(buffer)
             }
 
+            #[inline]
             fn place(&self) -> Option<usize> {
                 (**self).place()
             }
@@ -169,6 +186,7 @@ pointers!(&T &mut T Box<T> Arc<T>);
 
 #[diagnostic::do_not_recommend]
 impl<T: LabelValue> LabelValue for Option<T> {
+    #[inline]
     fn as_label(&self) -> Cow<'_, str> {
         self.as_ref().map_or(Cow::Borrowed(""), LabelValue::as_label)
     }
@@ -177,8 +195,33 @@ impl<T: LabelValue> LabelValue for Option<T> {
         self.map_or(Cow::Borrowed(""), LabelValue::into_label)
     }
 
+    #[inline]
     fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
         self.as_ref().map_or("", |value| value.label_in(buffer))
+    }
+}
+
+/// What generated code needs of the type of a label: the one place where the type must be a [`LabelValue`], so that a
+/// type that is none is one error.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Typed<V> {
+    pub values: Option<&'static [&'static str]>,
+    pub label_in: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
+    pub into_label: fn(V) -> Cow<'static, str>,
+    pub place: fn(&V) -> Option<usize>,
+}
+
+/// What there is to know of the type of a label. A function, so that the error about a type names the trait.
+#[doc(hidden)]
+pub const fn typed<V: LabelValue>() -> Typed<V> {
+    Typed { values: V::VALUES, label_in: V::label_in, into_label: V::into_label, place: V::place }
+}
+
+impl<V> Typed<V> {
+    /// Is the set of values closed?
+    pub const fn is_closed(&self) -> bool {
+        self.values.is_some()
     }
 }
 
@@ -196,7 +239,55 @@ pub struct LabelSpec {
 pub enum DefaultValue {
     Text(Cow<'static, str>),
     /// One whose text a constant can't hold, such as an enum's variant.
-    Rendered(fn() -> Cow<'static, str>),
+    Rendered(Rendered),
+}
+
+impl DefaultValue {
+    /// The value that a function gives.
+    pub const fn rendered(render: fn() -> Cow<'static, str>) -> Self {
+        Self::Rendered(Rendered { render, found: OnceBox::new() })
+    }
+}
+
+/// A default that is an expression of the user's, which is evaluated at the first use.
+#[doc(hidden)]
+pub struct Rendered {
+    render: fn() -> Cow<'static, str>,
+    /// Where two threads come first, or the expression counts in the metric itself, it is evaluated more than once.
+    found: OnceBox<Found>,
+}
+
+/// A default that was found.
+#[derive(Debug, Clone)]
+struct Found {
+    text: Cow<'static, str>,
+    /// Where it is in the closed set, if it is.
+    place: Option<usize>,
+}
+
+impl Rendered {
+    /// `None` if finding it panicked: that must take down neither a scrape nor a request.
+    fn get(&self, values: Option<&[&str]>) -> Option<&Found> {
+        if let Some(found) = self.found.get() {
+            return Some(found);
+        }
+        let text = guarded(self.render).ok()?;
+        let place = values.and_then(|values| values.iter().position(|value| *value == text));
+        Some(self.found.get_or_init(|| Box::new(Found { text, place })))
+    }
+}
+
+impl Clone for Rendered {
+    fn clone(&self) -> Self {
+        // Found again, where it is needed.
+        Self { render: self.render, found: OnceBox::new() }
+    }
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rendered").field(&self.found.get()).finish()
+    }
 }
 
 impl LabelSpec {
@@ -239,11 +330,23 @@ impl LabelSpec {
 
     /// The value that stands when none is given. Empty if finding it panicked.
     pub fn default_value(&self) -> Option<Cow<'_, str>> {
+        self.default_text().map(Cow::Borrowed)
+    }
+
+    pub(crate) fn default_text(&self) -> Option<&str> {
         self.default.as_ref().map(|default| match default {
-            DefaultValue::Text(text) => Cow::Borrowed(&**text),
-            // An expression of the user's. Its panic must take down neither a scrape nor a request.
-            DefaultValue::Rendered(render) => guarded(render).unwrap_or_default(),
+            DefaultValue::Text(text) => &**text,
+            DefaultValue::Rendered(rendered) => rendered.get(self.values).map_or("", |found| &*found.text),
         })
+    }
+
+    /// Where the default is in the closed set, if there is one.
+    #[inline]
+    pub(crate) fn default_place(&self) -> Option<usize> {
+        match &self.default {
+            Some(DefaultValue::Rendered(rendered)) => rendered.get(self.values)?.place,
+            _ => None,
+        }
     }
 
     pub(crate) fn has_default(&self) -> bool {

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident};
 use syn::{Attribute, Ident, Visibility};
 
 use super::descriptor::{DeclaredLabel, Metric, Values};
-use super::{cfgs, quote_mixed};
+use super::{cfgs, nest, quote_mixed};
 
 /// A metric to declare as a `static`.
 pub(crate) struct Static {
@@ -119,6 +119,7 @@ impl Static {
             impl<#(#states),*> ::core::ops::Deref for #ident<#(#states),*> {
                 type Target = #private::Labelled<#ty, #list>;
 
+                #[inline]
                 fn deref(&self) -> &Self::Target {
                     &self.labelled
                 }
@@ -178,13 +179,15 @@ impl Static {
             docs => quote_mixed!(#(#docs)*),
         };
         let (generics, value, kept, keep) = if let Values::Typed(ty) = &label.values {
-            // Its text is kept in its place, so that the type need not be `Clone`.
-            let text = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
+            // Its place or text is kept for it, so that the type need not be `Clone`.
             let typed = self.metric.typed(label);
-            (None, quote_mixed!(#ty), text, quote_mixed!((#typed.into_label)(value)))
+            let closed = quote_mixed!({ #typed.is_closed() });
+            let kept = quote_mixed!(<#private::Keep<#closed> as #private::Keeps>::Kept);
+            (None, quote_mixed!(#ty), kept, quote_mixed!(#private::keep::<#closed, _>(&#typed, &value)))
         } else {
             let open = quote_mixed!(__V);
-            (Some(quote_mixed!(<__V: #private::LabelValue>)), open.clone(), open, quote_mixed!(value))
+            let generics = Some(quote_mixed!(<__V: #private::LabelValue>));
+            (generics, open.clone(), quote_mixed!(#private::Set<#open>), quote_mixed!(#private::Set::new(value)))
         };
         let states = self.states();
         // One per label: this one's in its place, and what is given for the others.
@@ -192,17 +195,18 @@ impl Static {
             let at = move |(i, state)| if i == place { own.clone() } else { other(state) };
             states.iter().enumerate().map(at).collect::<Vec<_>>()
         };
-        let after = row(quote_mixed!(#private::Set<#kept>), |state| quote_mixed!(#state));
+        let after = row(kept, |state| quote_mixed!(#state));
         let before = nest(row(quote_mixed!(_), |state| local(state).into_token_stream()).iter());
         let given = |state: &Ident| {
             let label = local(state);
             quote_mixed!(::core::clone::Clone::clone(#label))
         };
-        let given = nest(row(quote_mixed!(#private::Set::new(#keep)), given).iter());
+        let given = nest(row(keep, given).iter());
         let others = row(TokenStream::new(), |state| quote_mixed!(#state: ::core::clone::Clone,));
         quote_mixed! {
             #docs
             #[allow(dead_code, non_snake_case)]
+            #[inline]
             pub fn #name #generics(&self, value: #value) -> #ident<#(#after),*>
             where
                 #(#others)*
@@ -234,9 +238,4 @@ fn marker(label: &DeclaredLabel) -> Ident {
 /// The local variable with the value of a type parameter.
 fn local(state: &Ident) -> Ident {
     format_ident!("label{state}", span = Span::mixed_site())
-}
-
-/// The list `(first, (second, ()))`.
-fn nest<T: ToTokens>(items: impl DoubleEndedIterator<Item = T>) -> TokenStream {
-    items.rev().fold(quote_mixed!(()), |rest, item| quote_mixed!((#item, #rest)))
 }

@@ -259,7 +259,7 @@ impl Metric {
     /// The default: text, or a function that gives it.
     fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
         let private = &self.private;
-        let rendered = |function| quote_mixed!(#private::DefaultValue::Rendered(#function));
+        let rendered = |function| quote_mixed!(#private::DefaultValue::rendered(#function));
         match (&label.values, default) {
             (Values::Typed(_), _) => {
                 let typed = self.typed(label);

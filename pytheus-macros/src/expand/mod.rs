@@ -33,3 +33,8 @@ pub(crate) fn reference(expr: &impl ToTokens) -> TokenStream {
 pub(crate) fn cfgs(attrs: &[syn::Attribute]) -> impl Iterator<Item = &syn::Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
 }
+
+/// The list `(first, (second, ()))`.
+pub(crate) fn nest<T: ToTokens>(items: impl DoubleEndedIterator<Item = T>) -> TokenStream {
+    items.rev().fold(quote_mixed!(()), |rest, item| quote_mixed!((#item, #rest)))
+}

@@ -6,7 +6,7 @@ use syn::{Expr, Ident};
 
 use super::descriptor::type_constant;
 use super::function::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source, door};
-use super::{at, quote_mixed, reference};
+use super::{at, nest, quote_mixed, reference};
 use crate::function::Shape;
 
 /// The statements around the body.
@@ -42,16 +42,28 @@ impl Instrument {
             Source::Declared(_, labels) if own_values(labels).is_some() => {
                 (TokenStream::new(), quote_mixed!(__PYTHEUS_METRIC))
             }
-            Source::Declared(_, labels) => {
-                let series = series_now(labels);
-                (quote_mixed!(let metric = #series;), quote_mixed!(metric))
-            }
+            Source::Declared(_, labels) => return self.labelled_guard_steps(labels),
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
         };
         let (begin, held) = match self.effect {
             Effect::Count => (quote_mixed!(#metric.inc();), TokenStream::new()),
             Effect::TrackInProgress => (quote_mixed!(let _guard = #metric.track_inprogress();), quote_mixed!(_guard)),
             _ => (quote_mixed!(let _guard = #metric.time();), quote_mixed!(_guard)),
+        };
+        Steps { before, begin, held, end: None }
+    }
+
+    /// The series is looked up where it is counted in, so that no handle is made.
+    fn labelled_guard_steps(&self, labels: &[LabelArg]) -> Steps {
+        let private = door();
+        let at_once = matches!(self.shape, Shape::Plain | Shape::Async);
+        let (before, begin, held) = match self.effect {
+            Effect::Count if at_once => (TokenStream::new(), count_now(labels), TokenStream::new()),
+            Effect::Count => (labelled_later(labels), quote_mixed!(metric.inc();), TokenStream::new()),
+            Effect::TrackInProgress => {
+                (labelled_later(labels), quote_mixed!(let _guard = metric.track_inprogress();), quote_mixed!(_guard))
+            }
+            _ => (labelled_later(labels), quote_mixed!(let _guard = #private::time(metric);), quote_mixed!(_guard)),
         };
         Steps { before, begin, held, end: None }
     }
@@ -129,100 +141,131 @@ impl Instrument {
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
     fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
         let private = door();
-        let cow = quote_mixed!(#private::Cow<'static, ::core::primitive::str>);
         let ty = self.ty();
         let labels = match &self.source {
             Source::Declared(_, labels) => labels,
             Source::Handle(handle) => {
-                let resolve = quote_mixed!(move |[]: [#cow; 0], _: #private::Outcome| -> #ty { metric });
+                let resolve = quote_mixed!(move |[]: [#private::Text; 0], _: #private::Outcome| -> #ty { metric });
                 return (self.handle(handle), resolve, Vec::new());
             }
         };
-        let mut before = TokenStream::new();
+        if own_values(labels).is_some() {
+            let resolve = quote_mixed! {
+                move |[]: [#private::Text; 0], _: #private::Outcome| -> #ty { <#ty>::declared(&__PYTHEUS_DECLARED) }
+            };
+            return (TokenStream::new(), resolve, Vec::new());
+        }
+        let before = keep_early(labels);
         let mut late = Vec::new();
         let mut late_names = Vec::new();
         for (i, label) in labels.iter().enumerate() {
-            let name = local(i);
-            match &label.value {
-                LabelExpr::Early { value, typed } => {
-                    let value = owned(&label.name, value, *typed);
-                    before.extend(quote_mixed!(let #name: #cow = #value;));
-                }
-                LabelExpr::Late { value: LateExpr { value, ret }, typed } => {
-                    let value = owned(&label.name, value, *typed);
-                    late.push(quote_mixed!({
-                        let #ret = &ret;
-                        let label = #value;
-                        label
-                    }));
-                    late_names.push(name);
-                }
-                LabelExpr::Literal(_) | LabelExpr::Outcome => {}
+            if let LabelExpr::Late { value: LateExpr { value, ret }, typed } = &label.value {
+                let value = text(&label.name, value, *typed);
+                late.push(quote_mixed!({
+                    let #ret = &ret;
+                    let label = #value;
+                    label
+                }));
+                late_names.push(local(i));
             }
         }
         let count = late.len();
-        let series = if own_values(labels).is_some() {
-            quote_mixed!(<#ty>::declared(&__PYTHEUS_DECLARED))
-        } else {
-            let values = sorted(labels).map(|i| match &labels[i].value {
-                LabelExpr::Literal(text) => quote_mixed!(#private::Cow::Borrowed(#text)),
-                LabelExpr::Outcome => quote_mixed!(#private::Cow::Borrowed(outcome.as_str())),
-                LabelExpr::Early { .. } | LabelExpr::Late { .. } => local(i).to_token_stream(),
-            });
-            quote_mixed!(__PYTHEUS_DECLARED.series(&[#(#values),*]))
-        };
+        let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
         let resolve = quote_mixed! {
-            move |[#(#late_names),*]: [#cow; #count], #[allow(unused_variables)] outcome: #private::Outcome| -> #ty {
-                #series
+            move |[#(#late_names),*]: [#private::Text; #count], #[allow(unused_variables)] outcome: #private::Outcome| {
+                #labelled
             }
         };
         (before, resolve, late)
     }
 }
 
-/// The series, when all labels are known before the body.
-fn series_now(labels: &[LabelArg]) -> TokenStream {
+/// Counts one in the series of labels that are all known.
+fn count_now(labels: &[LabelArg]) -> TokenStream {
     // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
-    let given = labels.iter().map(|label| match &label.value {
-        LabelExpr::Literal(text) => text.to_token_stream(),
-        LabelExpr::Early { value, .. } | LabelExpr::Late { value: LateExpr { value, .. }, .. } => reference(value),
-        LabelExpr::Outcome => quote_mixed!(&outcome),
+    let early = labels.iter().enumerate().filter_map(|(i, label)| match &label.value {
+        LabelExpr::Early { value, .. } => Some((reference(value), local(i))),
+        _ => None,
     });
-    let names = (0..labels.len()).map(local);
-    let sorted = sorted(labels).map(|i| {
+    let (given, names): (Vec<_>, Vec<_>) = early.unzip();
+    let labelled = labelled(sorted(labels).map(|i| {
         let LabelArg { name, value } = &labels[i];
         let mut local = local(i);
         match value {
-            LabelExpr::Early { value, typed } | LabelExpr::Late { value: LateExpr { value, .. }, typed } => {
+            LabelExpr::Early { value, typed: true } => keep(name, at(value), &local.to_token_stream()),
+            LabelExpr::Early { value, typed: false } => {
                 let place = at(value);
                 local.set_span(place);
-                if *typed {
-                    let mut ty = type_constant(name);
-                    ty.set_span(place);
-                    return quote_spanned!(place=> #ty.text(#local));
-                }
-                quote_spanned!(place=> __pytheus::LabelValue::as_label(#local))
+                quote_spanned!(place=> __pytheus::passing(#local))
             }
-            LabelExpr::Literal(_) | LabelExpr::Outcome => quote_mixed!(__pytheus::LabelValue::as_label(#local)),
+            other => state(other, &local),
         }
-    });
+    }));
     quote_mixed! {
         match (#(#given,)*) {
-            (#(#names,)*) => __PYTHEUS_DECLARED.series(&[#(#sorted),*]),
+            (#(#names,)*) => #labelled.inc(),
         }
     }
 }
 
-/// The value of a label as text that outlives everything. Takes a reference: the user's argument is not moved.
-fn owned(name: &str, value: &Expr, typed: bool) -> TokenStream {
+/// The labels that are known before the body, kept until their series is looked up.
+fn labelled_later(labels: &[LabelArg]) -> TokenStream {
+    let keep = keep_early(labels);
+    let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
+    quote_mixed! {
+        #keep
+        let metric = #labelled;
+    }
+}
+
+/// Keeps the values that are known before the body. Takes references: the user's arguments are not moved.
+fn keep_early(labels: &[LabelArg]) -> TokenStream {
+    let early = labels.iter().enumerate().filter_map(|(i, LabelArg { name, value })| {
+        let LabelExpr::Early { value, typed } = value else { return None };
+        let place = at(value);
+        let local = local(i);
+        let value = reference(value);
+        let kept = if *typed { keep(name, place, &value) } else { quote_spanned!(place=> __pytheus::label(#value)) };
+        Some(quote_mixed!(let #local = #kept;))
+    });
+    early.collect()
+}
+
+/// Keeps the value of a typed label, given a reference to it.
+fn keep(name: &str, place: Span, value: &TokenStream) -> TokenStream {
+    let mut ty = type_constant(name);
+    ty.set_span(place);
+    quote_spanned!(place=> __pytheus::keep::<{ #ty.is_closed() }, _>(&#ty, #value))
+}
+
+/// The text of a value. Takes a reference, as above.
+fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
     let place = at(value);
     let value = reference(value);
     if typed {
         let mut ty = type_constant(name);
         ty.set_span(place);
-        return quote_spanned!(place=> #ty.label(#value));
+        return quote_spanned!(place=> __pytheus::Text::of_type(&#ty, #value));
     }
-    quote_spanned!(place=> __pytheus::label(#value))
+    quote_spanned!(place=> __pytheus::Text::of(#value))
+}
+
+/// A label that has its value, which is in a variable where it is not written out.
+fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
+    let private = door();
+    match value {
+        LabelExpr::Literal(text) => quote_mixed!(#private::Set::new(#text)),
+        LabelExpr::Early { .. } => local.to_token_stream(),
+        LabelExpr::Late { .. } => quote_mixed!(#private::Set::new(#local)),
+        LabelExpr::Outcome => quote_mixed!(#private::outcome(outcome)),
+    }
+}
+
+/// The metric of the attribute with labels, in the order of their sorted names.
+fn labelled(states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
+    let private = door();
+    let states = nest(states);
+    quote_mixed!(#private::Labelled::new(&__PYTHEUS_DECLARED, #states))
 }
 
 /// The label values in the order of their sorted names, when all are literals.
@@ -235,7 +278,7 @@ pub(super) fn own_values(labels: &[LabelArg]) -> Option<TokenStream> {
 }
 
 /// The indices of the labels in the order of their sorted names.
-fn sorted(labels: &[LabelArg]) -> impl Iterator<Item = usize> {
+fn sorted(labels: &[LabelArg]) -> impl DoubleEndedIterator<Item = usize> {
     let mut order: Vec<_> = labels.iter().map(|label| &label.name).zip(0..).collect();
     order.sort_unstable();
     order.into_iter().map(|(_, i)| i)

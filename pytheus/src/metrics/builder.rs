@@ -200,7 +200,7 @@ impl<M: Metric> Builder<'_, M, WithLabels> {
 }
 
 impl<L> Builder<'_, Histogram, L> {
-    /// Names the upper bounds of the buckets; `+Inf` is added when missing.
+    /// Names the upper bounds of the buckets, at most 500; `+Inf` is added when missing.
     pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
         self.spec.buckets = Some(bounds.into_iter().collect());
         self

@@ -2,13 +2,12 @@
 //!
 //! Attributes that need not know how a call ends write a plain guard, or a plain `inc`, in place of this.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use super::guard::Timed;
 use super::outcome::Outcome;
 use super::watched::Watch;
-use super::{Counter, Gauge, Metric};
+use super::{Complete, Counter, Gauge, Labelled, Text};
 use crate::clock::Moment;
 
 /// Which outcomes count: a set of them.
@@ -44,8 +43,8 @@ impl On {
     }
 }
 
-/// What is done to a metric when a call counts.
-pub trait Effect<M: Metric> {
+/// What is done when a call counts: to a metric, or to the series of labels, which is found in passing.
+pub trait Effect<M> {
     /// What it has to know of the time that the call began: reading a clock is the larger part of a call's cost.
     type Began: fmt::Debug;
 
@@ -71,9 +70,23 @@ pub struct SetTimestamp;
 impl Effect<Counter> for Count {
     type Began = ();
 
+    #[inline]
     fn begin() {}
 
+    #[inline]
     fn apply(self, counter: &Counter, (): ()) {
+        counter.inc();
+    }
+}
+
+impl<L: Complete> Effect<Labelled<Counter, L>> for Count {
+    type Began = ();
+
+    #[inline]
+    fn begin() {}
+
+    #[inline]
+    fn apply(self, counter: &Labelled<Counter, L>, (): ()) {
         counter.inc();
     }
 }
@@ -95,9 +108,23 @@ impl<M: Timed> Effect<M> for Observe {
 impl Effect<Gauge> for SetTimestamp {
     type Began = ();
 
+    #[inline]
     fn begin() {}
 
+    #[inline]
     fn apply(self, gauge: &Gauge, (): ()) {
+        gauge.set_to_current_time();
+    }
+}
+
+impl<L: Complete> Effect<Labelled<Gauge, L>> for SetTimestamp {
+    type Began = ();
+
+    #[inline]
+    fn begin() {}
+
+    #[inline]
+    fn apply(self, gauge: &Labelled<Gauge, L>, (): ()) {
         gauge.set_to_current_time();
     }
 }
@@ -106,9 +133,9 @@ impl Effect<Gauge> for SetTimestamp {
 ///
 /// `resolve` finds the series at the end, from the `N` labels that the returned value gives (empty when there is no
 /// such value) and from the outcome.
-pub struct Call<M: Metric, E: Effect<M>, const N: usize, F>
+pub struct Call<M, E: Effect<M>, const N: usize, F>
 where
-    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+    F: FnOnce([Text; N], Outcome) -> M,
 {
     todo: Option<(E, E::Began, F)>,
     on: On,
@@ -116,16 +143,18 @@ where
     unfinished: Outcome,
 }
 
-impl<M: Metric, E: Effect<M>, const N: usize, F> Call<M, E, N, F>
+impl<M, E: Effect<M>, const N: usize, F> Call<M, E, N, F>
 where
-    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+    F: FnOnce([Text; N], Outcome) -> M,
 {
     /// A call of a plain function: unfinished, it panicked.
+    #[inline]
     pub fn begin(effect: E, on: On, resolve: F) -> Self {
         Self { todo: Some((effect, E::begin(), resolve)), on, unfinished: Outcome::Panicked }
     }
 
     /// A call of an async function: unfinished, it was cancelled, unless [`watch`](super::watch) saw it panic.
+    #[inline]
     pub fn begin_async(effect: E, on: On, resolve: F) -> Self {
         let mut call = Self::begin(effect, on, resolve);
         call.unfinished = Outcome::Cancelled;
@@ -133,17 +162,20 @@ where
     }
 
     /// The call returned.
-    pub fn finish(self, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+    #[inline]
+    pub fn finish(self, outcome: Outcome, labels: [Text; N]) {
         let counts = self.on.includes(outcome);
         self.finish_if(counts, outcome, labels);
     }
 
     /// The call returned, and a pattern says whether it counts.
-    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+    #[inline]
+    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: [Text; N]) {
         self.end(counts, outcome, labels);
     }
 
-    fn end(&mut self, counts: bool, outcome: Outcome, labels: [Cow<'static, str>; N]) {
+    #[inline]
+    fn end(&mut self, counts: bool, outcome: Outcome, labels: [Text; N]) {
         if let Some((effect, began, resolve)) = self.todo.take()
             && counts
         {
@@ -152,29 +184,31 @@ where
     }
 }
 
-impl<M: Metric, E: Effect<M>, const N: usize, F> Drop for Call<M, E, N, F>
+impl<M, E: Effect<M>, const N: usize, F> Drop for Call<M, E, N, F>
 where
-    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+    F: FnOnce([Text; N], Outcome) -> M,
 {
+    #[inline]
     fn drop(&mut self) {
         let outcome = self.unfinished;
-        self.end(self.on.includes(outcome), outcome, std::array::from_fn(|_| Cow::Borrowed("")));
+        self.end(self.on.includes(outcome), outcome, [const { Text::EMPTY }; N]);
     }
 }
 
-impl<M: Metric, E: Effect<M>, const N: usize, F> fmt::Debug for Call<M, E, N, F>
+impl<M, E: Effect<M>, const N: usize, F> fmt::Debug for Call<M, E, N, F>
 where
-    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+    F: FnOnce([Text; N], Outcome) -> M,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("on", &self.on).field("unfinished", &self.unfinished).finish_non_exhaustive()
     }
 }
 
-impl<M: Metric, E: Effect<M>, const N: usize, F> Watch for Call<M, E, N, F>
+impl<M, E: Effect<M>, const N: usize, F> Watch for Call<M, E, N, F>
 where
-    F: FnOnce([Cow<'static, str>; N], Outcome) -> M,
+    F: FnOnce([Text; N], Outcome) -> M,
 {
+    #[inline]
     fn panicked(&mut self) {
         self.unfinished = Outcome::Panicked;
     }

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use super::Metric;
+use super::combinations::Combinations;
 use super::limit::Limit;
 use super::order::Order;
 use super::sources::Sources;
+use super::zeros;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::key::{self, Key, Labels};
@@ -29,6 +31,7 @@ pub(crate) struct FamilyCore {
     /// The type that counts here: state sets of different enums are not the same metric.
     metric: TypeId,
     table: Table,
+    combinations: Combinations,
     hasher: RandomState,
     members: Mutex<Members>,
     pub(super) order: Order,
@@ -77,10 +80,12 @@ impl<'a> Route<'a> {
 impl FamilyCore {
     pub(super) fn new<M: Metric>(descriptor: Descriptor) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
+        let combinations = Combinations::new(&descriptor.labels);
         Self {
             descriptor,
             metric: TypeId::of::<M>(),
             table: Table::new(),
+            combinations,
             hasher: RandomState::default(),
             members: Mutex::new(Members { writer: Writer::new(), limit, promised: Vec::new(), declared: Vec::new() }),
             order: Order::new(),
@@ -121,6 +126,22 @@ impl FamilyCore {
         });
         if !done {
             self.update_new(&key.values(), part, &mut act);
+        }
+    }
+
+    /// The places of combinations, for who has these labels.
+    pub(super) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[Place]> {
+        self.combinations.shared(&self.descriptor.labels, specs)
+    }
+
+    /// The same as [`update`](Self::update) where the place of the combination leads nowhere yet, or not any more.
+    pub(super) fn update_at(&self, place: &Place, key: &(impl Key + ?Sized), part: Part, act: impl FnMut(Cells)) {
+        self.update(key, part, act);
+        if part == Part::Extra && !place.is_to_look_up() {
+            let _no_removals = self.members();
+            if let Some(series) = self.find(key).filter(|series| series.slot() == place.slot()) {
+                place.lead_to(series.place());
+            }
         }
     }
 
@@ -201,7 +222,7 @@ impl FamilyCore {
     /// step.
     pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
-        let mut zeros = self.zero_series();
+        let mut zeros = zeros::series(&self.descriptor);
         let mut members = self.members();
         zeros.extend(members.promised.iter().cloned());
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
@@ -232,7 +253,7 @@ impl FamilyCore {
         if self.started.load(Acquire) {
             return;
         }
-        let zeros = self.zero_series();
+        let zeros = zeros::series(&self.descriptor);
         let mut members = self.members();
         if !self.started.load(Acquire) {
             self.add_missing(&mut members, &zeros);
@@ -301,6 +322,7 @@ impl FamilyCore {
         self.order.added(series.clone());
         let hash_of = |series: &Series| self.hash_of(series);
         self.table.insert(&mut members.writer, self.hash(key), series.clone(), hash_of);
+        self.combinations.added(&self.descriptor.labels, &key.values(), &series);
         series
     }
 
@@ -327,6 +349,7 @@ impl FamilyCore {
     ) {
         for series in removed {
             members.limit.removed(self.labels(series).values());
+            self.combinations.removed(&self.descriptor.labels, self.labels(series).values(), series);
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
                 if !other {
@@ -355,27 +378,5 @@ impl FamilyCore {
         };
         // A descriptor allows no more buckets than fit.
         u16::try_from(cells).unwrap_or(u16::MAX)
-    }
-
-    /// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
-    fn zero_series(&self) -> Vec<Vec<String>> {
-        let labels = &self.descriptor.labels;
-        if self.descriptor.kind() == Kind::Info {
-            return Vec::new();
-        }
-        let mut series = Vec::new();
-        let defaults = labels.iter().map(|label| label.default_value().map(Cow::into_owned));
-        series.extend(defaults.collect::<Option<Vec<_>>>());
-        let closed: Option<Vec<_>> = labels.iter().map(LabelSpec::values).collect();
-        if let Some(sets) = closed.filter(|sets| self.descriptor.zeros && !sets.is_empty()) {
-            // There are few enough of them: the descriptor was checked.
-            let mut rows: Vec<Vec<String>> = vec![Vec::new()];
-            for set in sets {
-                let longer = |row: &Vec<String>, value: &str| [&row[..], &[value.to_owned()]].concat();
-                rows = rows.iter().flat_map(|row| set.iter().map(move |value| longer(row, value))).collect();
-            }
-            series.extend(rows);
-        }
-        series
     }
 }

@@ -43,11 +43,6 @@ impl<M: Metric> Declared<M> {
         Handle::declared(self)
     }
 
-    /// The series of these label values, in the order of the sorted label names.
-    pub fn series<S: AsRef<str>>(&'static self, values: &[S]) -> M {
-        self.family().child(values)
-    }
-
     /// The family.
     #[inline]
     pub fn family(&'static self) -> &'static Family<M> {
@@ -58,6 +53,7 @@ impl<M: Metric> Declared<M> {
     }
 
     /// The description at this place; that of a shared family may differ in help and defaults.
+    #[inline]
     pub(super) fn descriptor(&self) -> &'static Descriptor {
         self.descriptor
     }

@@ -13,6 +13,7 @@ use crate::descriptor::Descriptor;
 use crate::error::{LabelError, LabelFaults};
 use crate::key::{Key, Labels};
 use crate::labels::{LabelSpec, LabelValue};
+use crate::storage::Place;
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
 ///
@@ -37,12 +38,20 @@ pub struct Family<M: Metric> {
     core: Arc<FamilyCore>,
     /// The labels as they were declared here: of a shared family, each handle has its own defaults.
     specs: Arc<[LabelSpec]>,
+    /// The ways to the series of combinations of closed sets, where those are the family's.
+    combinations: Arc<[Place]>,
 }
 
 impl<M: Metric> Family<M> {
     /// A family with the labels of this descriptor, which is the family's own or an equal one.
     pub(super) fn new(core: Arc<FamilyCore>, descriptor: &Descriptor) -> Self {
-        Self { metric: PhantomData, core, specs: descriptor.labels.as_ref().into() }
+        let combinations = core.combinations(&descriptor.labels);
+        Self { metric: PhantomData, core, specs: descriptor.labels.as_ref().into(), combinations }
+    }
+
+    #[inline]
+    pub(super) fn combination(&self, index: usize) -> Option<&Place> {
+        self.combinations.get(index)
     }
 
     pub(super) fn core(&self) -> &Arc<FamilyCore> {
@@ -134,7 +143,12 @@ impl<M: Metric> Family<M> {
 
 impl<M: Metric> Clone for Family<M> {
     fn clone(&self) -> Self {
-        Self { metric: PhantomData, core: Arc::clone(&self.core), specs: Arc::clone(&self.specs) }
+        Self {
+            metric: PhantomData,
+            core: Arc::clone(&self.core),
+            specs: Arc::clone(&self.specs),
+            combinations: Arc::clone(&self.combinations),
+        }
     }
 }
 

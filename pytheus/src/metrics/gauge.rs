@@ -7,7 +7,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::handle::{Handle, Target};
-use super::{Amount, Metric, reading, sealed, watched};
+use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::descriptor::Kind;
 use crate::storage::Part;
 
@@ -105,11 +105,13 @@ impl Gauge {
     }
 
     /// Sets the value to the seconds that pass until the guard is stopped or dropped.
+    #[inline]
     pub fn time(&self) -> Timer<Self> {
         Timer::start(self.clone())
     }
 
     /// Sets the value to the seconds that `work` takes.
+    #[inline]
     pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T {
         let _timer = self.time();
         work()
@@ -152,6 +154,14 @@ impl Gauge {
 }
 
 impl Timed for Gauge {
+    #[inline]
+    fn elapsed(&self, time: Duration) {
+        self.set(time.as_secs_f64());
+    }
+}
+
+impl<L: Complete> Timed for Labelled<Gauge, L> {
+    #[inline]
     fn elapsed(&self, time: Duration) {
         self.set(time.as_secs_f64());
     }

@@ -1,6 +1,5 @@
 //! Which labels have a value, as types: a metric that lacks one does not count.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -24,6 +23,7 @@ pub struct Set<V> {
 
 impl<V: LabelValue> Set<V> {
     /// This value.
+    #[inline]
     pub fn new(value: V) -> Self {
         Self { value, text: V::label_in }
     }
@@ -31,6 +31,7 @@ impl<V: LabelValue> Set<V> {
 
 impl<N> Unset<N> {
     /// No value yet.
+    #[inline]
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -87,18 +88,31 @@ impl<V> State for Set<V> {
     note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
 )]
 pub trait LabelState: State {
+    /// Is the place of the value in a closed set known?
+    const CLOSED: bool = false;
+
     /// The value as text, in the buffer if it is not text already.
     fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str;
+
+    /// The place of the value in the closed set, and how many there are in it.
+    #[inline]
+    fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
+        None
+    }
 }
 
 #[diagnostic::do_not_recommend]
 impl LabelState for Defaulted {
+    const CLOSED: bool = true;
+
     #[inline]
-    fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str {
-        match spec.default_value().unwrap_or_default() {
-            Cow::Borrowed(text) => text,
-            Cow::Owned(text) => buffer.keep(text),
-        }
+    fn text<'a>(&'a self, spec: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
+        spec.default_text().unwrap_or_default()
+    }
+
+    #[inline]
+    fn place(&self, spec: &LabelSpec) -> Option<(usize, usize)> {
+        Some((spec.default_place()?, spec.values()?.len()))
     }
 }
 
@@ -130,6 +144,9 @@ impl<Head: State, Tail: States> States for (Head, Tail) {
 /// A list of labels that all have a value.
 #[allow(private_interfaces, private_bounds, reason = "for look-ups alone")]
 pub trait Complete: States {
+    /// Can all values be known by their places in closed sets?
+    const CLOSED: bool;
+
     /// Room for values that are not text.
     type Buffers: Default;
 
@@ -140,18 +157,28 @@ pub trait Complete: States {
 
     /// The values as text, defaults included.
     fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a>;
+
+    /// The index of the values among all combinations, of which `before` come from the labels before.
+    fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize>;
 }
 
 #[diagnostic::do_not_recommend]
 impl Complete for () {
+    const CLOSED: bool = true;
     type Buffers = ();
     type Key<'a> = ();
 
     #[inline]
     fn key<'a>(&'a self, _: &'a [LabelSpec], (): &'a mut ()) {}
+
+    #[inline]
+    fn index(&self, _: &[LabelSpec], before: usize) -> Option<usize> {
+        Some(before)
+    }
 }
 
 impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {
+    const CLOSED: bool = Head::CLOSED && Tail::CLOSED;
     type Buffers = (LabelBuffer, Tail::Buffers);
     type Key<'a>
         = (&'a str, Tail::Key<'a>)
@@ -163,5 +190,11 @@ impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {
         // There is a type for each label that was declared.
         let value = specs.first().map_or("", |spec| self.0.text(spec, &mut buffers.0));
         (value, self.1.key(specs.get(1..).unwrap_or_default(), &mut buffers.1))
+    }
+    #[inline]
+    fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize> {
+        let (spec, rest) = specs.split_first()?;
+        let (place, len) = self.0.place(spec)?;
+        self.1.index(rest, before.wrapping_mul(len).wrapping_add(place))
     }
 }

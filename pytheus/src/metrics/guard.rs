@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::declared::Declared;
 use super::handle::{Handle, Source};
-use super::{Gauge, Metric, Watch};
+use super::{Gauge, Watch};
 use crate::clock::Moment;
 use crate::storage::{Cells, Part, Series, shared_cells_or_make, with_cells};
 
 /// Takes the time until it is stopped or dropped.
-pub trait Timed: Metric {
+pub trait Timed {
     /// Takes note of a time.
     fn elapsed(&self, time: Duration);
 }
@@ -48,11 +48,12 @@ pub struct Timer<M: Timed> {
 
 impl<M: Timed> Timer<M> {
     #[inline]
-    pub(super) fn start(metric: M) -> Self {
+    pub(crate) fn start(metric: M) -> Self {
         Self { metric: Some(metric), started: Moment::now() }
     }
 
     /// Takes note of the time, and returns it.
+    #[inline]
     #[allow(clippy::must_use_candidate, reason = "stopping is the point, the time a bonus")]
     pub fn stop(mut self) -> Duration {
         let time = self.started.elapsed();

@@ -14,7 +14,7 @@ use crate::descriptor::Descriptor;
 use crate::error::LabelError;
 use crate::key::{Key, Labels};
 use crate::labels::LabelValue;
-use crate::storage::{Cells, Part, Series};
+use crate::storage::{Cells, Part, Place, Series};
 
 /// Writes the methods of a metric for its labelled handles. To `update` and to `read`, functions of these names do it
 /// for anything that can be counted in, without making a handle; other methods find the series and call its own. To
@@ -109,12 +109,14 @@ pub struct Labelled<M: Metric, L> {
 impl<M: Metric, L> Labelled<M, L> {
     /// The labels of a declared metric.
     #[doc(hidden)]
+    #[inline]
     pub const fn new(declared: &'static Declared<M>, labels: L) -> Self {
         Self { declared, labels }
     }
 
     /// The same metric with other labels.
     #[doc(hidden)]
+    #[inline]
     pub fn with<New>(&self, change: impl FnOnce(&L) -> New) -> Labelled<M, New> {
         Labelled { declared: self.declared, labels: change(&self.labels) }
     }
@@ -149,6 +151,23 @@ impl<M: Metric, L> Labelled<M, L> {
     {
         let mut buffers = L::Buffers::default();
         act(self.family(), &self.labels.key(&self.declared.descriptor().labels, &mut buffers))
+    }
+
+    /// The way to the series, where all labels have closed sets.
+    #[inline]
+    fn combination(&self) -> Option<&'static Place>
+    where
+        L: Complete,
+    {
+        self.family().combination(self.labels.index(&self.declared.descriptor().labels, 0)?)
+    }
+
+    #[cold]
+    fn update_at(&self, place: &Place, part: Part, act: impl Fn(Cells))
+    where
+        L: Complete,
+    {
+        self.with_key(|family, key| family.core().update_at(place, key, part, act));
     }
 
     /// What the metric is.
@@ -269,6 +288,14 @@ impl<M: Metric, L> Labelled<M, L> {
 impl<M: Metric, L: Complete> Target for Labelled<M, L> {
     #[inline]
     fn update(&self, part: Part, act: impl Fn(Cells)) {
+        if L::CLOSED
+            && let Some(place) = self.combination()
+        {
+            return match place.cells(part) {
+                Some(cells) => act(cells),
+                None => self.update_at(place, part, act),
+            };
+        }
         self.with_key(|family, key| family.core().update(key, part, act));
     }
 

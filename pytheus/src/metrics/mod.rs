@@ -6,6 +6,7 @@
 mod amount;
 mod builder;
 mod call;
+mod combinations;
 mod core;
 mod counter;
 mod declared;
@@ -16,6 +17,7 @@ mod guard;
 mod handle;
 mod histogram;
 mod info;
+mod kept;
 mod labelled;
 mod limit;
 mod order;
@@ -25,6 +27,7 @@ mod sources;
 mod state_set;
 mod summary;
 mod watched;
+mod zeros;
 
 pub use amount::Amount;
 pub use builder::{Builder, WithLabels, WithoutLabels};
@@ -47,6 +50,7 @@ pub use {
     given::{Complete, Defaulted, LabelState, Set, State, States, Unset},
     guard::Timed,
     handle::Handle,
+    kept::{Closed, Keep, Keeps, Text},
     outcome::{Probe, ProbeAny, ProbeOutcome},
     watched::{Watch, watch, watched},
 };

@@ -47,6 +47,11 @@ impl LabelValue for Outcome {
     fn into_label(self) -> Cow<'static, str> {
         Cow::Borrowed(self.as_str())
     }
+
+    #[inline]
+    fn place(&self) -> Option<usize> {
+        Some(*self as usize)
+    }
 }
 
 /// A returned value that knows whether it is an error.

@@ -6,7 +6,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::guard::{Timed, Timer};
 use super::handle::{Handle, Target};
-use super::{Amount, Metric, reading, sealed, watched};
+use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
 use crate::storage::Part;
@@ -55,11 +55,13 @@ impl Summary {
     }
 
     /// Observes the time until the guard is stopped or dropped.
+    #[inline]
     pub fn time(&self) -> Timer<Self> {
         Timer::start(self.clone())
     }
 
     /// Observes the time that `work` takes, also when it panics.
+    #[inline]
     pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T {
         let _timer = self.time();
         work()
@@ -83,6 +85,14 @@ impl Summary {
 }
 
 impl Timed for Summary {
+    #[inline]
+    fn elapsed(&self, time: Duration) {
+        self.observe_duration(time);
+    }
+}
+
+impl<L: Complete> Timed for Labelled<Summary, L> {
+    #[inline]
     fn elapsed(&self, time: Duration) {
         self.observe_duration(time);
     }

@@ -1,0 +1,62 @@
+//! Series whose labels all have closed sets, by index: without a look at their values.
+
+use std::sync::Arc;
+
+use crate::labels::LabelSpec;
+use crate::storage::{Place, Series};
+
+/// One place for each combination of the values; none at all where a set is open, or there are too many combinations.
+///
+/// Whoever finds a place counts in the cells to which it leads, and takes no note of that: so a slot that was once led
+/// to is never given to another series, and after a removal the series is looked up by its labels.
+#[derive(Debug)]
+pub(super) struct Combinations(Arc<[Place]>);
+
+/// The most that are worth their memory.
+const MOST: usize = 1024;
+
+impl Combinations {
+    pub(super) fn new(labels: &[LabelSpec]) -> Self {
+        let sizes = labels.iter().map(|label| label.values().map(<[_]>::len));
+        let len = sizes.reduce(|all, size| all?.checked_mul(size?)).flatten().filter(|len| *len <= MOST);
+        Self((0..len.unwrap_or(0)).map(|_| Place::none()).collect())
+    }
+
+    /// The places, for who has the same labels with the same sets.
+    pub(super) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[Place]> {
+        let same = own.iter().map(LabelSpec::values).eq(others.iter().map(LabelSpec::values));
+        if same { Arc::clone(&self.0) } else { Arc::new([]) }
+    }
+
+    /// Leads to a series that was added, the first of these values.
+    pub(super) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
+        if let Some(place) = self.find(labels, values.iter().copied())
+            && !place.is_settled()
+        {
+            place.lead_to(series.place());
+        }
+    }
+
+    /// Leads to the series no more, which was removed.
+    pub(super) fn removed<'a>(&self, labels: &[LabelSpec], values: impl Iterator<Item = &'a str>, series: &Series) {
+        if let Some(place) = self.find(labels, values)
+            && place.slot() == series.slot()
+        {
+            place.look_up();
+            // A thread may be at its cells, and holds no reference.
+            std::mem::forget(series.clone());
+        }
+    }
+
+    fn find<'a>(&self, labels: &[LabelSpec], values: impl Iterator<Item = &'a str>) -> Option<&Place> {
+        if self.0.is_empty() {
+            return None;
+        }
+        // As `Complete::index` goes.
+        let index = labels.iter().zip(values).try_fold(0, |before, (label, value)| {
+            let set = label.values()?;
+            Some(before * set.len() + set.iter().position(|known| *known == value)?)
+        })?;
+        self.0.get(index)
+    }
+}
