@@ -66,8 +66,18 @@ impl<'a> FamilyTotals<'a> {
         Labels::new(&self.descriptor.labels, head, text)
     }
 
+    /// How many series there are.
+    pub(crate) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// The labels of the last series in order.
+    pub(crate) fn last_labels(&self) -> Option<Labels<'_>> {
+        self.series.last().map(|series| self.labels(series))
+    }
+
     /// How many parts a series has.
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         (self.parts.len() / self.series.len().max(1)).max(1)
     }
 

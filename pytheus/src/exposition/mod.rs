@@ -40,6 +40,9 @@ pub fn generate_metrics() -> Result<String, ScrapeError> {
 /// When the totals can't be had.
 pub fn generate_metrics_from(registry: &dyn Registry) -> Result<String, ScrapeError> {
     let mut out = String::new();
-    registry.scrape(&mut |family| text::encode(&family, &mut out, &mut |_| {}))?;
+    registry.scrape(&mut |family| {
+        out.reserve(text::expected_len(&family));
+        text::encode(&family, &mut out, &mut |_| {});
+    })?;
     Ok(out)
 }

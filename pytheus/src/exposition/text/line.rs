@@ -4,33 +4,18 @@ use crate::escape;
 use crate::number;
 use crate::snapshot::Number;
 
-/// What stands around the labels of a series, up to its number.
+/// The lines of a part without a label of its own.
 pub(super) struct Line {
     /// The end of the line before, the name and the constant labels.
     open: String,
-    /// The label of the part.
-    close: String,
-    /// All of that, for a series without labels.
+    /// The same, for a series without labels.
     bare: String,
 }
 
 impl Line {
-    /// Of a sample name, constant labels as they are exposed, and the label that the part brings.
-    pub(super) fn new(name: &str, suffix: &str, constant: &str, own: Option<(&str, &str)>) -> Self {
-        let mut label = String::new();
-        escape::labels(&mut label, own);
-        let comma = |needed: bool| if needed { "," } else { "" };
-        let (before, after) = (comma(!constant.is_empty()), comma(!label.is_empty()));
-        let (open_brace, close_brace, between) = match (constant, &*label) {
-            ("", "") => ("", "", ""),
-            ("", _) | (_, "") => ("{", "}", ""),
-            _ => ("{", "}", ","),
-        };
-        Self {
-            open: format!("\n{name}{suffix}{{{constant}{before}"),
-            close: format!("{after}{label}}} "),
-            bare: format!("\n{name}{suffix}{open_brace}{constant}{between}{label}{close_brace} "),
-        }
+    /// Of a sample name, and constant labels as they are exposed.
+    pub(super) fn new(name: &str, suffix: &str, constant: &str) -> Self {
+        Self { open: open(name, suffix, constant), bare: bare(name, suffix, constant) }
     }
 
     /// Writes the line of a series with these labels.
@@ -41,7 +26,7 @@ impl Line {
         } else {
             out.push_str(&self.open);
             out.push_str(labels);
-            out.push_str(&self.close);
+            out.push_str("} ");
         }
         push_number(out, number);
     }
@@ -49,13 +34,22 @@ impl Line {
 
 /// The lines of parts that differ in the label that they bring alone.
 pub(super) struct Lines {
-    lines: Vec<Line>,
+    /// As that of a [`Line`].
+    open: String,
+    parts: Vec<Part>,
     /// What the lines of the series at hand begin with.
     start: String,
 }
 
+struct Part {
+    /// The label, and what ends the labels.
+    close: String,
+    /// The whole line up to its number, for a series without labels.
+    bare: String,
+}
+
 impl Lines {
-    /// One for each of these labels.
+    /// One for each value of this label.
     pub(super) fn new<V: AsRef<str>>(
         name: &str,
         suffix: &str,
@@ -63,29 +57,56 @@ impl Lines {
         label: &str,
         values: impl IntoIterator<Item = V>,
     ) -> Self {
-        let line = |value: V| Line::new(name, suffix, constant, Some((label, value.as_ref())));
-        Self { lines: values.into_iter().map(line).collect(), start: String::new() }
+        let part = |value: V| {
+            let mut own = String::new();
+            escape::labels(&mut own, [(label, value.as_ref())]);
+            Part { close: format!("{}{own}}} ", comma(&own)), bare: bare(name, suffix, &joined(constant, &own)) }
+        };
+        let parts = values.into_iter().map(part).collect();
+        Self { open: open(name, suffix, constant), parts, start: String::new() }
     }
 
     /// Writes the lines of a series with these labels.
     #[inline]
     pub(super) fn write(&mut self, out: &mut String, labels: &str, numbers: impl Iterator<Item = u64>) {
-        let Self { lines, start } = self;
-        if let (Some(first), false) = (lines.first(), labels.is_empty()) {
-            start.clear();
-            start.push_str(&first.open);
-            start.push_str(labels);
-        }
-        for (line, number) in lines.iter().zip(numbers) {
-            if labels.is_empty() {
-                out.push_str(&line.bare);
-            } else {
-                out.push_str(start);
-                out.push_str(&line.close);
+        let Self { open, parts, start } = self;
+        if labels.is_empty() {
+            for (part, number) in parts.iter().zip(numbers) {
+                out.push_str(&part.bare);
+                push_count(out, number);
             }
+            return;
+        }
+        start.clear();
+        start.push_str(open);
+        start.push_str(labels);
+        for (part, number) in parts.iter().zip(numbers) {
+            out.push_str(start);
+            out.push_str(&part.close);
             push_count(out, number);
         }
     }
+}
+
+/// A line up to the labels of a series, when there are some.
+fn open(name: &str, suffix: &str, constant: &str) -> String {
+    let comma = comma(constant);
+    format!("\n{name}{suffix}{{{constant}{comma}")
+}
+
+/// A line up to its number, of a series without labels but these.
+fn bare(name: &str, suffix: &str, labels: &str) -> String {
+    if labels.is_empty() { format!("\n{name}{suffix} ") } else { format!("\n{name}{suffix}{{{labels}}} ") }
+}
+
+fn joined(first: &str, second: &str) -> String {
+    let comma = if second.is_empty() { "" } else { comma(first) };
+    format!("{first}{comma}{second}")
+}
+
+/// Between these labels and others.
+fn comma(labels: &str) -> &'static str {
+    if labels.is_empty() { "" } else { "," }
 }
 
 #[inline]

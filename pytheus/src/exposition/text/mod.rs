@@ -22,6 +22,14 @@ pub(super) fn encode(family: &Exposed<'_>, out: &mut String, pace: &mut impl FnM
     }
 }
 
+/// How long the text of a family may become, as far as that is known without writing it.
+pub(super) fn expected_len(family: &Exposed<'_>) -> usize {
+    match family.content() {
+        Content::Totals(totals, constant) => totals::expected_len(family.name(), constant, totals),
+        Content::Samples(_) => 0,
+    }
+}
+
 fn samples(family: &FamilySnapshot, out: &mut String, pace: &mut impl FnMut(&mut String)) {
     if family.samples().is_empty() {
         return;

@@ -22,7 +22,7 @@ pub(super) fn encode(
         return;
     }
     head(name, descriptor.help(), descriptor.kind(), out);
-    let line = |suffix| Line::new(name, suffix, constant, None);
+    let line = |suffix| Line::new(name, suffix, constant);
     match descriptor.kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => {
             let value = line("");
@@ -71,6 +71,22 @@ pub(super) fn encode(
         }
     }
     out.push('\n');
+}
+
+/// As [`expected_len`](super::expected_len): from the last series in order, whose numbers are not looked at.
+pub(super) fn expected_len(name: &str, constant: &str, totals: &FamilyTotals<'_>) -> usize {
+    let Some(labels) = totals.last_labels() else { return 0 };
+    let (lines, own) = match totals.descriptor().kind() {
+        Kind::Counter | Kind::Gauge | Kind::Info => (1, 0),
+        Kind::Summary => (2, "_count".len()),
+        // Those of the parts, and `_count`.
+        Kind::Histogram => (totals.width() + 1, "_bucket,le=\"0.025\"".len()),
+        Kind::StateSet => (totals.width(), name.len() + ",=\"a state\"".len()),
+    };
+    // One series with long labels must not ask for the memory of many.
+    let labels = labels.exposed().len().min(256);
+    let line = name.len() + constant.len() + labels + own + "\n{,} 1234567".len();
+    totals.len().saturating_mul(lines * line)
 }
 
 /// The upper bounds of the buckets, as they are exposed.

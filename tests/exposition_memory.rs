@@ -1,0 +1,84 @@
+//! A scrape allocates for families, not for series.
+
+#![allow(unsafe_code, reason = "an allocator can't be written without")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io;
+
+use pytheus::exposition::{generate_metrics_from, write_metrics_from};
+use pytheus::metrics::{Counter, Gauge, Histogram, StateSet, Summary};
+use pytheus::registry::CollectorRegistry;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    /// Of this thread alone: the harness allocates in others.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the allocator of the system with the arguments it came with.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as promised by the caller.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// How often `act` allocates.
+fn allocations(act: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    act();
+    ALLOCATIONS.get() - before
+}
+
+/// So many series of each kind.
+fn filled(series: usize) -> CollectorRegistry {
+    let registry = CollectorRegistry::new().with_prefix("shop").unwrap().with_labels([("region", "eu")]).unwrap();
+    let labels = ["path", "verb"];
+    let counter = Counter::new("a_total", "A.").labels(labels).registry(&registry).build().unwrap();
+    let gauge = Gauge::new("b", "B.").labels(labels).registry(&registry).build().unwrap();
+    let histogram = Histogram::new("c", "C.").labels(labels).registry(&registry).build().unwrap();
+    let summary = Summary::new("d", "D.").labels(labels).registry(&registry).build().unwrap();
+    let states = StateSet::new("e", "E.").states(["off", "on"]).labels(labels).registry(&registry).build().unwrap();
+    for number in 0..series {
+        let labels = || [("path", format!("/items/{number}")), ("verb", "say \"GET\"".to_owned())];
+        counter.labels(labels()).unwrap().inc_by(number as u64);
+        gauge.labels(labels()).unwrap().set(number as f64 / 7.0);
+        histogram.labels(labels()).unwrap().observe(number as f64);
+        summary.labels(labels()).unwrap().observe(number as f64);
+        states.labels(labels()).unwrap().set("on");
+    }
+    registry
+}
+
+#[test]
+fn how_often_a_scrape_allocates_does_not_depend_on_the_number_of_series() {
+    let [few, many] = [10, 10_000].map(|series| {
+        let registry = filled(series);
+        // The first one puts the series in order.
+        let first = generate_metrics_from(&registry).unwrap();
+        assert_eq!(first.lines().filter(|line| line.starts_with("shop_a_total{")).count(), series);
+        let text = allocations(|| drop(generate_metrics_from(&registry).unwrap()));
+        let pieces = allocations(|| write_metrics_from(&registry, &mut io::sink()).unwrap());
+        (text, pieces)
+    });
+    // Text may have to grow past what was expected of each of the five families; a piece by doubling from nothing.
+    assert!(many.0 <= few.0 + 5, "{few:?}, {many:?}");
+    assert!(many.1 <= few.1 + 17, "{few:?}, {many:?}");
+}
