@@ -3,7 +3,8 @@
 //! Source: epoch-based reclamation, K. Fraser, *Practical lock-freedom*, 2004, with one epoch per removal in place of
 //! three in turn. A reader writes the epoch into its own shard and nothing else.
 
-use super::sync::{Acquire, AtomicU64, Relaxed, Release, SeqCst, constant, fence};
+use super::barrier;
+use super::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release, constant};
 
 /// The epoch in which a thread began to look at a table, or 0.
 pub(super) struct Pin(AtomicU64);
@@ -36,15 +37,9 @@ impl Pin {
     /// Writes the epoch, and lets nothing be read before that is seen by all.
     #[inline]
     fn set(&self, epoch: u64) {
-        // Does the same here and costs half.
-        #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
-        self.0.swap(epoch, SeqCst);
-        #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
-        {
-            // Release: who sees this look sees that the one before is over, and all that it read and counted.
-            self.0.store(epoch, Release);
-            fence(SeqCst);
-        }
+        // Release: who sees this look sees that the one before is over, and all that it read and counted.
+        self.0.store(epoch, Release);
+        barrier::light();
     }
 }
 
@@ -70,8 +65,7 @@ impl Epoch {
 
     /// Ends the epoch in which something was removed, and gives it. The removal comes before.
     fn end(&self) -> u64 {
-        fence(SeqCst);
-        self.0.fetch_add(1, SeqCst)
+        self.0.fetch_add(1, AcqRel)
     }
 }
 
@@ -96,7 +90,10 @@ impl<T> Retired<T> {
     /// Takes out what nobody looks at any more, to be dropped.
     #[must_use]
     pub(super) fn sweep<'a>(&mut self, pins: impl Iterator<Item = &'a Pin>) -> Vec<T> {
-        fence(SeqCst);
+        // Either a thread that has begun to look is seen here, or it sees what was removed.
+        if !barrier::heavy() {
+            return Vec::new();
+        }
         let eldest = pins.map(|pin| pin.0.load(Acquire)).filter(|epoch| *epoch != 0).min().unwrap_or(u64::MAX);
         let free = self.0.iter().take_while(|(epoch, _)| *epoch < eldest).count();
         self.0.drain(..free).map(|(_, removed)| removed).collect()

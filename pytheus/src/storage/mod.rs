@@ -10,6 +10,7 @@
 //! What is out of the ordinary (a first use, a series that was removed, a thread without a shard) leads to a page that
 //! is missing, and so through the one branch there is.
 
+mod barrier;
 mod cells;
 mod epoch;
 mod page;

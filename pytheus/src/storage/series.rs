@@ -92,13 +92,11 @@ unsafe impl Send for Series {}
 unsafe impl Sync for Series {}
 
 impl Record {
-    /// Of a record with a key of so many bytes, and where that begins.
-    fn layout(head: u16, text: u32) -> (Layout, usize) {
-        let key = Layout::array::<u8>(usize::from(head) + text as usize);
-        let Ok((layout, start)) = key.and_then(|key| Layout::new::<Self>().extend(key)) else {
-            unreachable!("a record and 4 GiB")
-        };
-        (layout, start)
+    /// Of a record with a key of so many bytes, which follows at once.
+    fn layout(head: u16, text: u32) -> Layout {
+        let bytes = size_of::<Self>() + usize::from(head) + text as usize;
+        let Ok(layout) = Layout::from_size_align(bytes, align_of::<Self>()) else { unreachable!("a record and 4 GiB") };
+        layout
     }
 }
 
@@ -114,7 +112,7 @@ impl Series {
         };
         let place = Place::none();
         place.slot.store(thread::take_slot(run).0, Relaxed);
-        let (layout, start) = Record::layout(head_len, text_len);
+        let layout = Record::layout(head_len, text_len);
         // SAFETY: the layout is that of a record and more, so it is not of size zero.
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
@@ -124,7 +122,7 @@ impl Series {
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
             record.write(new);
-            let key = memory.add(start);
+            let key = memory.add(size_of::<Record>());
             key.copy_from_nonoverlapping(head.as_ptr(), head.len());
             key.add(head.len()).copy_from_nonoverlapping(text.as_ptr(), text.len());
         }
@@ -142,11 +140,10 @@ impl Series {
     #[inline]
     pub(crate) fn key(&self) -> (&[u8], &str) {
         let &Record { head, text, .. } = self.record();
-        let (_, start) = Record::layout(head, text);
         // SAFETY: `new` has written so many bytes there, which never change, the last of them from a `str`. The pointer
         // is that to the whole.
         unsafe {
-            let head_at = self.0.as_ptr().cast::<u8>().add(start);
+            let head_at = self.0.as_ptr().cast::<u8>().add(size_of::<Record>());
             let text_at = head_at.add(usize::from(head));
             let text = std::slice::from_raw_parts(text_at, text as usize);
             (std::slice::from_raw_parts(head_at, usize::from(head)), std::str::from_utf8_unchecked(text))
@@ -275,7 +272,7 @@ impl Drop for Series {
         let (place, run) = (&record.place, record.run);
         thread::give_back_slot(place.slot().original(), run);
         thread::give_back_slot(place.extra().original(), 1);
-        let (layout, _) = Record::layout(record.head, record.text);
+        let layout = Record::layout(record.head, record.text);
         // SAFETY: this was the last reference, and it was allocated with this layout in `new`.
         unsafe {
             self.0.drop_in_place();

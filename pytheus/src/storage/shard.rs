@@ -1,5 +1,6 @@
 //! Shards: the cells that one thread alone writes, handed on when it ends.
 
+use super::barrier;
 use super::epoch::Pin;
 use super::page::{Cells, Near, Pages, Slot};
 use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, constant};
@@ -95,6 +96,7 @@ impl Shards {
     }
 
     fn add(&self) -> &'static Shard {
+        barrier::settle();
         let shard: &'static Shard = Box::leak(Box::new(Shard::new()));
         let place = std::ptr::from_ref(shard).cast_mut();
         let mut last = self.last.load(Relaxed);

@@ -13,12 +13,12 @@ pub(super) use std::{
     hint,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
+        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
     },
 };
 
 use std::sync::PoisonError;
-pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Nothing panics under the locks of this module; should it, the data are whole all the same.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

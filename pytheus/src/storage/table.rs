@@ -55,13 +55,21 @@ impl Buckets {
     }
 
     /// The places where a series of this hash may be, in order.
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let next = |place: &usize| Some(self.after(*place));
+        std::iter::successors(Some(self.first(hash)), next).take(self.tags.len())
+    }
+
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a remainder")]
-    fn places(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
+    fn first(&self, hash: u64) -> usize {
         self.watch.look();
-        let mask = self.tags.len() - 1;
-        let first = hash as usize & mask;
-        (0..=mask).map(move |step| (first + step) & mask)
+        hash as usize & (self.tags.len() - 1)
+    }
+
+    #[inline]
+    fn after(&self, place: usize) -> usize {
+        (place + 1) & (self.tags.len() - 1)
     }
 
     /// The series at a place, for the one writer.
@@ -104,7 +112,9 @@ impl Table {
         // SAFETY: null, or buckets that `replace` has put there; they are not dropped while the thread is pinned.
         let buckets = unsafe { self.0.load(Acquire).as_ref() }?;
         let wanted = tag_of(hash);
-        for place in buckets.places(hash) {
+        let mut place = buckets.first(hash);
+        // Ends: a quarter of the buckets is empty.
+        loop {
             let tag = buckets.tags.get(place)?.load(Acquire);
             if tag == wanted {
                 // SAFETY: what a table holds, or has held since the thread was pinned, is not dropped meanwhile.
@@ -115,8 +125,8 @@ impl Table {
             } else if tag == EMPTY {
                 return None;
             }
+            place = buckets.after(place);
         }
-        None
     }
 
     /// Adds a series; none of its labels is there.
@@ -178,6 +188,9 @@ impl Table {
             // SAFETY: put there by this function as a box, and not reachable from now on.
             let old = unsafe { Box::from_raw(old) };
             thread::retire(&mut writer.garbage, Garbage::Buckets(old));
+            // At once: they may be as large as those in use.
+            writer.sweep_at = 0;
+            writer.sweep();
         }
     }
 
