@@ -40,6 +40,7 @@ macro_rules! floats {
 
             #[inline]
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
+            #[allow(clippy::float_cmp, reason = "a whole number equals itself")]
             fn as_whole(self) -> Option<u64> {
                 let number = f64::from(self);
                 // By far the most are below 2^63, where this takes a few instructions.

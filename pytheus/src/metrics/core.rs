@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use super::Metric;
+use super::bounds::Bounds;
 use super::combinations::Combinations;
 use super::limit::Limit;
 use super::order::Order;
@@ -34,6 +35,8 @@ pub(crate) struct FamilyCore {
     combinations: Combinations,
     hasher: RandomState,
     members: Mutex<Members>,
+    /// Of a histogram.
+    pub(super) bounds: Bounds,
     pub(super) order: Order,
     pub(super) sources: Sources,
     /// True once the series that are there from the start have been made.
@@ -80,6 +83,7 @@ impl<'a> Route<'a> {
 impl FamilyCore {
     pub(super) fn new<M: Metric>(descriptor: Descriptor) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
+        let bounds = Bounds::new(descriptor.buckets());
         let combinations = Combinations::new(&descriptor.labels);
         Self {
             descriptor,
@@ -88,6 +92,7 @@ impl FamilyCore {
             combinations,
             hasher: RandomState::default(),
             members: Mutex::new(Members { writer: Writer::new(), limit, promised: Vec::new(), declared: Vec::new() }),
+            bounds,
             order: Order::new(),
             sources: Sources::default(),
             started: AtomicBool::new(false),

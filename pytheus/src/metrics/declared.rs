@@ -68,6 +68,7 @@ impl<M: Metric> Declared<M> {
         self.own.unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn core(&'static self) -> &'static Arc<FamilyCore> {
         self.family().core()
     }

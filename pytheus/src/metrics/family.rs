@@ -54,6 +54,7 @@ impl<M: Metric> Family<M> {
         self.combinations.get(index)
     }
 
+    #[inline]
     pub(super) fn core(&self) -> &Arc<FamilyCore> {
         &self.core
     }

@@ -137,6 +137,7 @@ impl<M: Metric> Target for Handle<M> {
         }
     }
 
+    #[inline]
     fn core(&self) -> &Arc<FamilyCore> {
         match &self.0 {
             Source::Declared(declared) => declared.core(),

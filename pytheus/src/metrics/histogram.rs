@@ -120,7 +120,7 @@ impl sealed::Series for Histogram {
 fn observe(histogram: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     if value.is_finite() {
-        let bucket = bucket_of(histogram.descriptor().buckets(), value);
+        let bucket = histogram.core().bounds.bucket_of(value);
         histogram.update(Part::Own, |cells| cells.observe(bucket, value));
     } else {
         diagnostics::dropped(Dropped::NonFiniteObservation);
@@ -131,17 +131,6 @@ fn observe(histogram: &impl Target, value: impl Amount) {
 #[inline]
 fn observe_duration(histogram: &impl Target, time: Duration) {
     observe(histogram, time.as_secs_f64());
-}
-
-/// `le`: a value that equals a bound belongs to it.
-#[inline]
-fn bucket_of(bounds: &[f64], value: f64) -> usize {
-    // Where there are few, looking at all of them costs less than branches that can't be foreseen.
-    if bounds.len() <= 32 {
-        bounds.iter().map(|bound| usize::from(*bound < value)).sum()
-    } else {
-        bounds.partition_point(|bound| *bound < value)
-    }
 }
 
 /// See [`Histogram::count`].

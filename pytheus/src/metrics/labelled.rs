@@ -122,6 +122,7 @@ impl<M: Metric, L> Labelled<M, L> {
     }
 
     /// The family, for labels whose names are known at run time.
+    #[inline]
     pub fn family(&self) -> &'static Family<M> {
         self.declared.family()
     }
@@ -303,6 +304,7 @@ impl<M: Metric, L: Complete> Target for Labelled<M, L> {
         self.with_key(|family, key| family.core().peek(key))
     }
 
+    #[inline]
     fn core(&self) -> &Arc<FamilyCore> {
         self.family().core()
     }

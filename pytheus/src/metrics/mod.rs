@@ -4,6 +4,7 @@
 //! [`StateSet`] is one series of it. Without labels there is just the one series, so the family doesn't show.
 
 mod amount;
+mod bounds;
 mod builder;
 mod call;
 mod combinations;
