@@ -204,5 +204,6 @@ pub(super) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
 /// Takes out what nobody looks at any more.
 #[must_use]
 pub(super) fn sweep<T>(garbage: &mut Retired<T>) -> Vec<T> {
-    garbage.sweep(all().map(|shard| &shard.pin))
+    // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
+    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin))
 }
