@@ -8,7 +8,7 @@ use super::guard::Timed;
 use super::outcome::Outcome;
 use super::watched::Watch;
 use super::{Complete, Counter, Gauge, Labelled, Text};
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 
 /// Which outcomes count: a set of them.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +101,7 @@ impl<M: Timed> Effect<M> for Observe {
 
     #[inline]
     fn apply(self, metric: &M, began: Moment) {
-        metric.elapsed(began.elapsed());
+        metric.took(clock::seconds_since(began));
     }
 }
 

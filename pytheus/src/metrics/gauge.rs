@@ -1,7 +1,7 @@
 //! A number that goes up and down.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
@@ -155,15 +155,15 @@ impl Gauge {
 
 impl Timed for Gauge {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.set(time.as_secs_f64());
+    fn took(&self, seconds: f64) {
+        self.set(seconds);
     }
 }
 
 impl<L: Complete> Timed for Labelled<Gauge, L> {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.set(time.as_secs_f64());
+    fn took(&self, seconds: f64) {
+        self.set(seconds);
     }
 }
 

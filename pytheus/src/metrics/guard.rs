@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::declared::Declared;
 use super::handle::{Handle, Source};
 use super::{Gauge, Watch};
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 use crate::storage::{Cells, Part, Series, shared_cells_or_make, with_cells};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed {
     /// Takes note of a time.
-    fn elapsed(&self, time: Duration);
+    fn took(&self, seconds: f64);
 }
 
 /// Takes the time from when it was made until it is stopped or dropped: by a return, a `?`, a panic, or a future that
@@ -58,7 +58,7 @@ impl<M: Timed> Timer<M> {
     pub fn stop(mut self) -> Duration {
         let time = self.started.elapsed();
         if let Some(metric) = self.metric.take() {
-            metric.elapsed(time);
+            metric.took(time.as_secs_f64());
         }
         time
     }
@@ -73,7 +73,7 @@ impl<M: Timed> Drop for Timer<M> {
     #[inline]
     fn drop(&mut self) {
         if let Some(metric) = &self.metric {
-            metric.elapsed(self.started.elapsed());
+            metric.took(clock::seconds_since(self.started));
         }
     }
 }

@@ -91,15 +91,15 @@ impl Histogram {
 
 impl Timed for Histogram {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.observe_duration(time);
+    fn took(&self, seconds: f64) {
+        self.observe(seconds);
     }
 }
 
 impl<L: Complete> Timed for Labelled<Histogram, L> {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.observe_duration(time);
+    fn took(&self, seconds: f64) {
+        self.observe(seconds);
     }
 }
 

@@ -86,15 +86,15 @@ impl Summary {
 
 impl Timed for Summary {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.observe_duration(time);
+    fn took(&self, seconds: f64) {
+        self.observe(seconds);
     }
 }
 
 impl<L: Complete> Timed for Labelled<Summary, L> {
     #[inline]
-    fn elapsed(&self, time: Duration) {
-        self.observe_duration(time);
+    fn took(&self, seconds: f64) {
+        self.observe(seconds);
     }
 }
 
