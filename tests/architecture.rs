@@ -109,6 +109,20 @@ fn unsafe_code_stands_in_storage_alone() {
     assert!(outside.is_empty(), "unsafe code outside storage: {outside:?}");
 }
 
+/// A fork finds no lock taken that is taken through the gate.
+#[test]
+fn every_lock_is_taken_through_the_gate() {
+    // What is kept by `testing::exclusive` is the user's own code.
+    let is_exempt = |path: &Path| path.ends_with("storage/gate.rs") || path.ends_with("src/testing.rs");
+    let takes = |line: &str| [".lock()", ".read()", ".write()", "PoisonError"].iter().any(|word| line.contains(word));
+    let outside: Vec<_> = sources("pytheus")
+        .into_iter()
+        .filter(|path| !is_exempt(path))
+        .filter(|path| fs::read_to_string(path).expect("a source can be read").lines().any(takes))
+        .collect();
+    assert!(outside.is_empty(), "use `storage::lock`, `read` or `write`: {outside:?}");
+}
+
 /// A label named like a method of the handle would hide it: the macros must know them all.
 #[test]
 fn the_macros_know_every_method_of_a_labelled_handle() {

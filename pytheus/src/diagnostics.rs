@@ -19,7 +19,7 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use crate::collector::Collector;
 use crate::descriptor::{Declare, Descriptor, GaugeMode, Kind};
@@ -28,6 +28,7 @@ use crate::key::Labels;
 use crate::labels::LabelSpec;
 use crate::location::Location;
 use crate::snapshot::FamilySnapshot;
+use crate::storage::{self, Held, lock, read, write};
 use crate::unwind::guarded;
 
 /// Why an update was refused.
@@ -95,7 +96,7 @@ pub(crate) fn conflict(metric: &str, error: &RegisterError) {
 /// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
 /// ```
 pub fn set_reporter(reporter: impl Fn(&str) + Send + Sync + 'static) {
-    let mut current = REPORTER.write().unwrap_or_else(PoisonError::into_inner);
+    let mut current = write(&REPORTER);
     let previous = current.replace(Arc::new(reporter));
     drop(current);
     // Without the lock: what it holds may set a reporter when it is dropped.
@@ -113,7 +114,7 @@ fn report((sort, who): (&'static str, &str), message: &str) {
     if !lock(&REPORTED).insert((sort, who.to_owned())) {
         return;
     }
-    let reporter = REPORTER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let reporter = read(&REPORTER).clone();
     match reporter {
         // Reports come up in the middle of counting, which never fails.
         Some(reporter) => drop(guarded(|| reporter(message))),
@@ -133,6 +134,8 @@ fn report((sort, who): (&'static str, &str), message: &str) {
 /// ```
 pub fn collector() -> Arc<dyn Collector> {
     static COLLECTOR: std::sync::LazyLock<Arc<Diagnostics>> = std::sync::LazyLock::new(|| Arc::new(Diagnostics));
+    // It is made under a lock.
+    let _inside = storage::enter();
     COLLECTOR.clone()
 }
 
@@ -225,11 +228,7 @@ impl Counts {
     }
 }
 
-fn own() -> MutexGuard<'static, Counts> {
+fn own() -> Held<MutexGuard<'static, Counts>> {
     static COUNTS: Mutex<Counts> = Mutex::new(Counts(BTreeMap::new()));
     lock(&COUNTS)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

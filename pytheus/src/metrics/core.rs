@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 
@@ -20,7 +20,7 @@ use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::key::{self, Key, Labels};
 use crate::labels::LabelSpec;
-use crate::storage::{Cells, GAUGE_CELLS, Part, Place, Series, Table, Writer, observation_cells, pinned};
+use crate::storage::{self, Cells, GAUGE_CELLS, Held, Part, Place, Series, Table, Writer, observation_cells, pinned};
 
 /// The part of a family that all its handles share.
 ///
@@ -85,6 +85,8 @@ impl FamilyCore {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         let bounds = Bounds::new(descriptor.buckets());
         let combinations = Combinations::new(&descriptor.labels);
+        // The first hasher of the process takes a lock of its crate's own.
+        let _inside = storage::enter();
         Self {
             descriptor,
             metric: TypeId::of::<M>(),
@@ -293,8 +295,8 @@ impl FamilyCore {
         sorted()
     }
 
-    fn members(&self) -> MutexGuard<'_, Members> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    fn members(&self) -> Held<MutexGuard<'_, Members>> {
+        storage::lock(&self.members)
     }
 
     fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
@@ -348,7 +350,7 @@ impl FamilyCore {
     /// Takes note of what was removed, does what is to follow in the same step, and drops what users gave.
     fn removed(
         &self,
-        mut members: MutexGuard<'_, Members>,
+        mut members: Held<MutexGuard<'_, Members>>,
         removed: &[Series],
         then: impl FnOnce(&Self, &mut Members),
     ) {

@@ -1,9 +1,9 @@
 //! The order in which the series of a family are exposed, kept from one scrape to the next.
 
 use std::cmp::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use crate::storage::Series;
+use crate::storage::{Series, lock};
 
 /// The series in order, and what came in since they were sorted.
 ///
@@ -82,8 +82,4 @@ fn merge(sorted: &[Series], added: Vec<Series>, compare: impl Fn(&Series, &Serie
     }
     merged.extend(added);
     merged
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

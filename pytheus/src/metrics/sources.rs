@@ -1,9 +1,9 @@
 //! Closures that gauges are read with.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
-use crate::storage::{Series, Slot};
+use crate::storage::{Series, Slot, read, write};
 
 /// Knows the value of a gauge.
 pub(super) type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
@@ -16,17 +16,17 @@ impl Sources {
     /// Gives the closure that was there, to be dropped without a lock: it may do as it likes.
     #[must_use]
     pub(super) fn set(&self, series: &Series, source: ReadValue) -> Option<ReadValue> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(series.slot(), source)
+        write(&self.0).insert(series.slot(), source)
     }
 
     pub(super) fn get(&self, series: &Series) -> Option<ReadValue> {
-        let sources = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let sources = read(&self.0);
         if sources.is_empty() { None } else { sources.get(&series.slot()).cloned() }
     }
 
     /// Is there none?
     pub(super) fn is_empty(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        read(&self.0).is_empty()
     }
 
     /// Gives those of these series, as [`set`](Self::set) does.
@@ -35,7 +35,7 @@ impl Sources {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut sources = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = write(&self.0);
         series.iter().filter_map(|series| sources.remove(&series.slot())).collect()
     }
 }

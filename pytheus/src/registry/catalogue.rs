@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Registry as _;
 use super::collector_registry::{CollectorRegistry, duplicate};
@@ -10,6 +10,7 @@ use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::error::RegisterError;
+use crate::storage::lock;
 use crate::unwind::guarded;
 
 /// Where a declared metric is exposed.
@@ -133,7 +134,7 @@ impl Catalogue {
 }
 
 fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
-    let mut slot = CATALOGUE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = lock(&CATALOGUE);
     let catalogue = slot.get_or_insert_with(|| Catalogue {
         names: CollectorRegistry::new(),
         families: Vec::new(),
@@ -193,7 +194,7 @@ fn join_elsewhere(declarations: impl Iterator<Item = &'static dyn Declaration>) 
     open.sort_by_key(|(declaration, _)| declaration.descriptor().location());
     let mut conflicts = Vec::new();
     if !open.is_empty() {
-        let _joining = JOINING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _joining = lock(&JOINING);
         for (declaration, registry) in open {
             if !declaration.is_attached()
                 && let Err(error) = join(declaration, registry)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
 use super::{Exposed, Registry, catalogue, custom};
@@ -14,6 +14,7 @@ use crate::diagnostics;
 use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
 use crate::name;
 use crate::snapshot::FamilySnapshot;
+use crate::storage::{read, write};
 
 /// Holds collectors; may put a prefix before their names and constant labels on their samples.
 ///
@@ -90,7 +91,7 @@ impl CollectorRegistry {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = read(&self.entries);
         entries.collectors.values().cloned().collect()
     }
 
@@ -121,7 +122,7 @@ impl fmt::Debug for CollectorRegistry {
     /// Shows names alone: a collector's own code may come back here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = {
-            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            let entries = read(&self.entries);
             entries.names.keys().cloned().collect()
         };
         let Dress { prefix, labels } = &self.dress;
@@ -239,7 +240,7 @@ impl Registry for CollectorRegistry {
                 self.check_labels(descriptor)?;
             }
         }
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = write(&self.entries);
         if let Some(existing) = entries.find(&collector, &descriptors)? {
             return Ok(existing);
         }
@@ -249,7 +250,7 @@ impl Registry for CollectorRegistry {
 
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
         catalogue::resolve_all_elsewhere();
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = write(&self.entries);
         let number = *entries.names.get(name)?;
         // Not by the name of a part, such as `x_sum`.
         entries.collectors.get(&number)?.descriptors.iter().find(|descriptor| descriptor.name() == name)?;

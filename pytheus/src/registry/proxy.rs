@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use super::catalogue::default_families;
 use super::{CollectorRegistry, Exposed, Registry};
@@ -10,6 +10,7 @@ use crate::collector::Collector;
 use crate::diagnostics;
 use crate::error::{RegisterError, ScrapeError};
 use crate::snapshot::FamilySnapshot;
+use crate::storage::{read, write};
 
 /// The global registry, in which declared metrics show by themselves.
 ///
@@ -79,7 +80,7 @@ impl RegistryProxy {
         let previous = self.current();
         // Outside the lock: a registry of the user's own may do as it likes.
         let next = Current::new(Arc::new(registry));
-        let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = write(&self.current);
         let replaced = slot.replace(next);
         // Before anything of the user's is dropped.
         drop(slot);
@@ -87,15 +88,15 @@ impl RegistryProxy {
     }
 
     fn current(&self) -> Arc<dyn Registry> {
-        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = read(&self.current).clone();
         // Without the lock throughout: a reporter, or a registry of the user's own, may come back here.
         let mut current = known.unwrap_or_else(|| {
             let fresh = Current::new(Arc::new(CollectorRegistry::new()));
-            let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            let mut slot = write(&self.current);
             slot.get_or_insert(fresh).clone()
         });
         if current.adopt() {
-            let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            let mut slot = write(&self.current);
             if let Some(slot) = slot.as_mut().filter(|slot| Arc::ptr_eq(&slot.registry, &current.registry)) {
                 slot.adopted = slot.adopted.max(current.adopted);
             }

@@ -62,6 +62,16 @@ impl Cells {
     }
 }
 
+/// Of observations whose writer may have been cut off in the middle of one.
+impl Cells {
+    /// Counts what is in the buckets: that is what was observed. For the one writer.
+    pub(super) fn mend(self, run: u16) {
+        let buckets = FIRST_BUCKET..usize::from(run);
+        let observed = buckets.fold(0_u64, |sum, place| sum.wrapping_add(self.at(place).load(Relaxed)));
+        self.at(COUNT).store(observed, Relaxed);
+    }
+}
+
 /// The cells of a gauge: its value, and whether work in progress is counted beside it.
 const VALUE: usize = 0;
 const TRACKED: usize = 1;
@@ -91,6 +101,11 @@ const FIRST_BUCKET: usize = 3;
 /// The cells that observations in so many buckets take.
 pub(crate) const fn observation_cells(buckets: usize) -> usize {
     FIRST_BUCKET + buckets
+}
+
+/// Does a run of so many cells hold observations? All other series take less.
+pub(super) fn is_observed(run: u16) -> bool {
+    usize::from(run) > FIRST_BUCKET
 }
 
 /// The sum that holds after so many observations.

@@ -34,6 +34,14 @@ impl Pin {
         Pinned { pin: self, nested }
     }
 
+    /// Ends the look of a thread that is no more.
+    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    pub(super) fn cut_off(&self) {
+        if self.0.load(Relaxed) != 0 {
+            self.0.store(0, Relaxed);
+        }
+    }
+
     /// Writes the epoch, and lets nothing be read before that is seen by all.
     #[inline]
     fn set(&self, epoch: u64) {

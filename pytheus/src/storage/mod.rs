@@ -13,6 +13,14 @@
 mod barrier;
 mod cells;
 mod epoch;
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+mod fork;
+/// Nothing forks here.
+#[cfg(not(all(unix, not(any(target_os = "emscripten", loom, miri)))))]
+mod fork {
+    pub(super) fn watch() {}
+}
+mod gate;
 mod page;
 mod read;
 mod series;
@@ -23,6 +31,7 @@ mod table;
 mod thread;
 
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
+pub(crate) use gate::{Held, enter, lock, read, write};
 pub(crate) use page::{Cells, Slot};
 pub(crate) use read::{observed, sum, sum_floats, sums};
 pub(crate) use series::{Place, Series};

@@ -15,6 +15,8 @@ pub(super) struct Shard {
     pub(super) pin: Pin,
     /// True while a thread has it.
     owned: AtomicBool,
+    /// True when a thread that had it was cut off by a fork, and may have left an observation half done.
+    cut_off: AtomicBool,
     /// The one that was made before it.
     next: AtomicPtr<Self>,
 }
@@ -27,6 +29,7 @@ impl Shard {
                 pages: Pages::new(),
                 pin: Pin::new(),
                 owned: AtomicBool::new(true),
+                cut_off: AtomicBool::new(false),
                 next: AtomicPtr::new(std::ptr::null_mut()),
             }
         }
@@ -65,6 +68,24 @@ impl Shard {
     pub(super) fn release(&self) {
         // Release: the next owner goes on from the cells as they are.
         self.owned.store(false, Release);
+    }
+
+    /// Frees it from a thread that is no more. Writes only where it has to: memory that is not written to stays one
+    /// with that of the parent.
+    fn free(&self) {
+        self.pin.cut_off();
+        if self.owned.load(Relaxed) {
+            self.cut_off.store(true, Relaxed);
+            self.owned.store(false, Relaxed);
+        }
+    }
+
+    /// Does what is to be done when the thread before was cut off.
+    pub(super) fn after_cut_off(&self, mend: impl FnOnce(&Self)) {
+        if self.cut_off.load(Relaxed) {
+            mend(self);
+            self.cut_off.store(false, Relaxed);
+        }
     }
 
     /// Takes it, unless a thread has it.
@@ -108,6 +129,15 @@ impl Shards {
                 Err(now) => last = now,
             }
         }
+    }
+
+    /// Frees all from threads that are no more: all but the one thread there is, which has `own`.
+    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    pub(super) fn cut_off_others(&self, own: &Shard) {
+        let others = self.iter().filter(|shard| !std::ptr::eq(*shard, own));
+        others.for_each(Shard::free);
+        // One that a thread was about to add is not there.
+        self.len.store(self.iter().count(), Relaxed);
     }
 
     /// All there are, the newest first.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::cells;
+use super::gate::lock;
 use super::page::{CELLS, Slot};
-use super::sync::{Mutex, constant, lock};
+use super::sync::{Mutex, constant};
 
 /// Gives out runs of cells, the same in all shards.
 pub(super) struct Slots(Mutex<Free>);
@@ -13,12 +15,21 @@ struct Free {
     next: u32,
     /// Those that were given back, by the length of the run.
     runs: BTreeMap<u16, Vec<Slot>>,
+    /// All runs of observations that were ever given out: a run is used again as it was.
+    observed: Vec<Observed>,
+}
+
+/// Runs of observations, one after the other.
+struct Observed {
+    first: u32,
+    run: u16,
+    count: u16,
 }
 
 impl Slots {
     constant! {
         pub(super) fn new() -> Self {
-            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: BTreeMap::new() }))
+            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: BTreeMap::new(), observed: Vec::new() }))
         }
     }
 
@@ -28,9 +39,18 @@ impl Slots {
         lock(&self.0).take(run)
     }
 
-    /// Takes back a run that is zero in all shards, and that nobody writes to any more.
-    pub(super) fn give_back(&self, slot: Slot, run: u16) {
-        lock(&self.0).give_back(slot, run);
+    /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.
+    pub(super) fn give_back(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
+        let mut free = lock(&self.0);
+        clear();
+        free.give_back(slot, run);
+    }
+
+    /// Looks at all runs of observations, none of which is being cleared meanwhile.
+    pub(super) fn each_observed(&self, mut look: impl FnMut(Slot, u16)) {
+        for Observed { first, run, count } in &lock(&self.0).observed {
+            (0..*count).for_each(|step| look(Slot::at(first + u32::from(step * run)), *run));
+        }
     }
 }
 
@@ -52,8 +72,21 @@ impl Free {
             return Slot::NONE;
         }
         let slot = Slot::at(self.next);
+        if cells::is_observed(run) {
+            self.note(run);
+        }
         self.next += u32::from(run);
         slot
+    }
+
+    /// Takes note of a run of observations that is given out.
+    fn note(&mut self, run: u16) {
+        let (first, begins_page) = (self.next, self.next.is_multiple_of(CELLS as u32));
+        let follows = |last: &&mut Observed| last.run == run && last.first + u32::from(last.count * run) == first;
+        match self.observed.last_mut().filter(follows) {
+            Some(last) if !begins_page => last.count += 1,
+            _ => self.observed.push(Observed { first, run, count: 1 }),
+        }
     }
 
     fn give_back(&mut self, slot: Slot, run: u16) {

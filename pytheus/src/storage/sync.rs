@@ -17,13 +17,7 @@ pub(super) use std::{
     },
 };
 
-use std::sync::PoisonError;
 pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-
-/// Nothing panics under the locks of this module; should it, the data are whole all the same.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A function that is `const`, but for the models: loom's atomics are made at run time.
 macro_rules! constant {

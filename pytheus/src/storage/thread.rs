@@ -142,9 +142,30 @@ fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
     if let Some(own) = LEASE.try_with(Lease::take).ok().flatten() {
         return act(own);
     }
-    let Some(borrowed) = POOL.take(usize::MAX) else { unreachable!("as many as are asked for") };
+    let Some(borrowed) = take_from(&POOL, usize::MAX) else { unreachable!("as many as are asked for") };
     let _back = Borrowed(borrowed);
     act(borrowed)
+}
+
+/// A shard that no other thread has, with every observation in it whole.
+fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
+    let taken = shards.take(most)?;
+    taken.after_cut_off(|shard| {
+        SLOTS.each_observed(|slot, run| {
+            if let Some(cells) = shard.cells(slot) {
+                cells.mend(run);
+            }
+        });
+    });
+    Some(taken)
+}
+
+/// In a child, where no other thread is: frees the shards of those of the parent. What they have counted stays.
+#[allow(dead_code, reason = "after a fork, which not every system has")]
+pub(super) fn cut_off_others() {
+    let own = CURRENT.with(Cell::get);
+    OWN.cut_off_others(own);
+    POOL.cut_off_others(own);
 }
 
 /// Gives the shard back, also when `act` panics.
@@ -165,7 +186,7 @@ impl Lease {
         if !borrowed.is_multiple_of(1024) {
             return None;
         }
-        let shard = OWN.take(MOST.load(Relaxed))?;
+        let shard = take_from(&OWN, MOST.load(Relaxed))?;
         self.shard.set(Some(shard));
         CURRENT.with(|current| current.set(shard));
         Some(shard)
@@ -182,13 +203,14 @@ pub(super) fn give_back_slot(slot: Slot, run: u16) {
     if !slot.is_live() {
         return;
     }
-    let shards = all().chain(std::iter::once(shared()));
-    for cells in shards.filter_map(|shard| shard.cells(slot)) {
-        for offset in 0..usize::from(run) {
-            cells.at(offset).store(0, Relaxed);
+    SLOTS.give_back(slot, run, || {
+        let shards = all().chain(std::iter::once(shared()));
+        for cells in shards.filter_map(|shard| shard.cells(slot)) {
+            for offset in 0..usize::from(run) {
+                cells.at(offset).store(0, Relaxed);
+            }
         }
-    }
-    SLOTS.give_back(slot, run);
+    });
 }
 
 /// The shards that threads count in.
