@@ -3,12 +3,13 @@
 #![allow(unsafe_code, reason = "`fork` has no safe form")]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{PipeReader, Read as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicIsize};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,28 @@ fn receive(mut reader: PipeReader) -> Result<String, String> {
                 return Err(format!("the child hangs, after:\n{}", String::from_utf8_lossy(&bytes)));
             }
         }
+    }
+}
+
+/// Counts what is allocated.
+struct Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call goes to the allocator of the system with the arguments it came with.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size().cast_signed(), Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size().cast_signed(), Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
@@ -210,7 +233,7 @@ fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_i
                 at("read series");
                 let sizes = (busy::SIZES.sum(), busy::SIZES.count());
                 // No other thread counts here, and what they had begun when they were cut off is seen whole.
-                assert_eq!(sizes.0, sizes.1 as f64 * support::every_kind::SIZES[0]);
+                assert_eq!(sizes.0, sizes.1 as f64 * every_kind::SIZES[0]);
                 assert!(looked_up >= 9.0);
                 held.get().to_string()
             });
@@ -248,4 +271,124 @@ fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_whe
         }
     });
     assert_eq!(samples(&busy::REGISTRY).get("own{n=\"new\"}"), None, "the parent has none");
+}
+
+every_kind!(cut_off);
+
+#[test]
+fn observations_stay_whole_in_a_child_whichever_a_fork_has_cut_off() {
+    let _alone = alone();
+    let done = AtomicBool::new(false);
+    cut_off::count(0);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    cut_off::SIZES.observe(every_kind::SIZES[0]);
+                }
+            });
+        }
+        let _end = Raise(&done);
+        for round in 0..4 * FORKS {
+            let child = in_child(|_| {
+                let (before, together) = (cut_off::SIZES.count(), Barrier::new(3));
+                // They go on where those were cut off.
+                thread::scope(|scope| {
+                    for _ in 0..3 {
+                        scope.spawn(|| {
+                            together.wait();
+                            cut_off::SIZES.observe(every_kind::SIZES[0]);
+                            together.wait();
+                        });
+                    }
+                });
+                let (sum, count) = (cut_off::SIZES.sum(), cut_off::SIZES.count());
+                assert_eq!(count, before + 3);
+                assert_eq!(sum, count as f64 * every_kind::SIZES[0]);
+                String::new()
+            });
+            child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
+        }
+    });
+}
+
+#[test]
+fn what_a_child_takes_out_is_freed_whatever_other_threads_looked_up_when_it_was_forked() {
+    let _alone = alone();
+    let done = AtomicBool::new(false);
+    let come_and_go = |times| {
+        for n in 0..times {
+            VOLATILE.n(n).inc();
+            VOLATILE.n(n).remove();
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for n in (0..).take_while(|_| !done.load(Relaxed)) {
+                    busy::BY_N.n(n % 8).inc();
+                }
+            });
+        }
+        let _end = Raise(&done);
+        for round in 0..FORKS / 3 {
+            let child = in_child(|_| {
+                // Some are always kept for a while.
+                come_and_go(300);
+                let before = ALLOCATED.load(Relaxed);
+                come_and_go(2_000);
+                (ALLOCATED.load(Relaxed) - before).to_string()
+            });
+            let grown = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
+            assert!(grown.parse::<isize>().is_ok_and(|grown| grown < 50_000), "fork {round}: {grown} bytes more");
+        }
+    });
+}
+
+every_kind!(lineage);
+
+/// More than may have a shard of their own at once, were those of all generations to keep theirs.
+const GENERATIONS: usize = 30;
+const THREADS: usize = 50;
+
+/// Counts on many threads, and goes on in a child while they live. Gives what was allocated in each generation, and
+/// what the last one shows.
+fn generation(n: usize) -> String {
+    let (counted, end) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                lineage::count(n);
+                counted.wait();
+                end.wait();
+            });
+        }
+        counted.wait();
+        let allocated = ALLOCATED.load(Relaxed);
+        let rest = if n + 1 == GENERATIONS {
+            generate_metrics_from(&lineage::REGISTRY).expect("one process can always be scraped")
+        } else {
+            in_child(|_| generation(n + 1)).unwrap_or_else(|error| error)
+        };
+        end.wait();
+        format!("{allocated}\n{rest}")
+    })
+}
+
+#[test]
+fn threads_of_a_child_take_over_from_those_that_were_cut_off() {
+    let _alone = alone();
+    let text = generation(0);
+    let lines: Vec<_> = text.lines().collect();
+    let (allocated, shown) = lines.split_at(GENERATIONS);
+    let allocated: Result<Vec<isize>, _> = allocated.iter().map(|bytes| bytes.parse()).collect();
+    let allocated = allocated.unwrap_or_else(|_| panic!("{text}"));
+
+    let calls = (0..GENERATIONS).flat_map(|n| [n; THREADS]);
+    let wrong = difference(&lineage::expected(calls), &samples_of_text(&shown.join("\n")));
+    assert!(wrong.is_empty(), "{wrong}");
+    // Of a thread itself something is lost; its cells would be ten times as much.
+    let grown = allocated[GENERATIONS - 1] - allocated[0];
+    let threads = isize::try_from((GENERATIONS - 1) * THREADS).expect("they are few");
+    assert!(grown / threads < 1024, "{} bytes more for each thread: {allocated:?}", grown / threads);
 }

@@ -187,7 +187,8 @@
 //!
 //! Declaring, labelling by name, registering and scraping return typed [errors](error). Counting does not: a value that
 //! can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a request; an expression
-//! for a label is your code, and may.
+//! for a label is your code, and may. After a fork all of this works in the child, which counts on by itself; of what
+//! threads of the parent were doing then, at most the update that each was in the middle of is missing there.
 //!
 //! # In your tests
 //!
@@ -254,13 +255,11 @@
 //! | `Counter(name, description)` | [`metric!`], or `Counter::new(name, help).build()?` | a static needs no constructor call and is exposed from the first scrape |
 //! | `required_labels=[..]` | `labels: { a, b }`, or `.labels([..])` | a missing label is a compile error, or an `Err` that names it |
 //! | `default_labels={..}` | `a = "x"`, or `.default_labels([..])` | an explicit value equal to the default is the same series |
-//! | `metric.labels({..})` | `METRIC.a("x").b("y")`, or `.labels([..])?` | names are methods |
-//! | partial labels | the same, kept in a variable; `.partial([..])?` | |
+//! | `metric.labels({..})`, partial labels | `METRIC.a("x").b("y")`, or `.labels([..])?`; kept in a variable, or `.partial([..])?` | names are methods |
 //! | `UnobservableMetricException` | does not compile, or [`LabelError`](error::LabelError) | found before it runs |
 //! | `LabelValidationException`, `BucketException` | compile errors, or [`DescriptorError`](error::DescriptorError) | |
 //! | `inc(-1)` raises `ValueError` | refused, counted in `pytheus_dropped_updates_total` | counting never fails in a request |
-//! | `with histogram.time():` | `let _timer = HISTOGRAM.time();` | also `stop` and `discard` |
-//! | `@histogram` | `#[histogram(HISTOGRAM)]` | |
+//! | `with histogram.time():`, `@histogram` | `let _timer = HISTOGRAM.time();`, `#[histogram(HISTOGRAM)]` | also `stop` and `discard` |
 //! | `with counter.count_exceptions():`, `@counter` | [`count_errors`](metrics::Counter::count_errors), `#[counter(COUNTER, on = error)]` | errors are values |
 //! | `count_exceptions(ValueError)` | [`count_errors_if`](metrics::Counter::count_errors_if), `on = Err(MyError::Value)` | a predicate or a pattern |
 //! | `gauge.track_inprogress()`, `@gauge(track_inprogress=True)` | the same, `#[gauge(GAUGE, track_inprogress)]` | also right on a panic and a dropped future |
@@ -270,8 +269,7 @@
 //! | `REGISTRY.set_registry(r)` | the same | declared metrics follow |
 //! | `CollectorRegistry(prefix=..)` | `CollectorRegistry::new().with_prefix(..)?` | also constant labels |
 //! | `CustomCollector` | [`Collector`](collector::Collector), [`collector_fn`](collector::collector_fn) | prefix applies; names are known up front |
-//! | `generate_metrics()` | [`generate_metrics()?`](exposition::generate_metrics) | a `Result`: answer 503 |
-//! | `PROMETHEUS_CONTENT_TYPE` | the same | |
+//! | `generate_metrics()`, `PROMETHEUS_CONTENT_TYPE` | [`generate_metrics()?`](exposition::generate_metrics), the same | a `Result`: answer 503 |
 //! | `make_wsgi_app()` | a handler of your web framework | see the example `quickstart` |
 //! | `load_backend()` | not yet | one process for now |
 
