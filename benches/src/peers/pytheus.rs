@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use pytheus::exposition::generate_metrics_from;
+use pytheus::exposition::append_metrics_from;
 use pytheus::registry::CollectorRegistry;
 use pytheus::{LabelValue, counter, histogram, metric};
 
@@ -146,7 +146,8 @@ impl Series<2> for Pairs {
     }
 
     fn scrape(&self, out: &mut String) {
-        *out = generate_metrics_from(&PAIRS_REGISTRY).expect("the totals are in this process");
+        out.clear();
+        append_metrics_from(&PAIRS_REGISTRY, out).expect("the totals are in this process");
     }
 }
 
@@ -184,7 +185,8 @@ impl Series<2> for Histograms {
     }
 
     fn scrape(&self, out: &mut String) {
-        *out = generate_metrics_from(&HISTOGRAMS_REGISTRY).expect("the totals are in this process");
+        out.clear();
+        append_metrics_from(&HISTOGRAMS_REGISTRY, out).expect("the totals are in this process");
     }
 }
 

@@ -40,9 +40,42 @@ pub fn generate_metrics() -> Result<String, ScrapeError> {
 /// When the totals can't be had.
 pub fn generate_metrics_from(registry: &dyn Registry) -> Result<String, ScrapeError> {
     let mut out = String::new();
-    registry.scrape(&mut |family| {
-        out.reserve(text::expected_len(&family));
-        text::encode(&family, &mut out, &mut |_| {});
-    })?;
+    append_metrics_from(registry, &mut out)?;
     Ok(out)
+}
+
+/// Appends all metrics of [`REGISTRY`] to a text: one that is kept from scrape to scrape has room already.
+///
+/// ```
+/// let mut text = String::new();
+/// for _scrape in 0..2 {
+///     text.clear();
+///     pytheus::exposition::append_metrics(&mut text)?;
+/// }
+/// # Ok::<(), pytheus::error::ScrapeError>(())
+/// ```
+///
+/// # Errors
+///
+/// When the totals can't be had; the text is then as it was.
+pub fn append_metrics(text: &mut String) -> Result<(), ScrapeError> {
+    append_metrics_from(&REGISTRY, text)
+}
+
+/// Appends all metrics of a registry to a text.
+///
+/// # Errors
+///
+/// When the totals can't be had; the text is then as it was.
+pub fn append_metrics_from(registry: &dyn Registry, text: &mut String) -> Result<(), ScrapeError> {
+    let before = text.len();
+    let scraped = registry.scrape(&mut |family| {
+        text.reserve(text::expected_len(&family));
+        text::encode(&family, text, &mut |_| {});
+    });
+    if scraped.is_err() {
+        // A registry of the user's may find out late.
+        text.truncate(before);
+    }
+    scraped
 }
