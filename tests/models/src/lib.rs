@@ -18,8 +18,8 @@
 //! # What they do not show
 //!
 //! - More than three threads, or more turns taken away than each says.
-//! - The cheaper ways to the store and the fence of a look-up (`epoch`): the models have the fence itself. For loom a
-//!   `SeqCst` access is no more than an `AcqRel` one; of a fence it has all.
+//! - The barrier that Linux has for all threads at once (`barrier`): the models have the two fences of elsewhere. For
+//!   loom a `SeqCst` access would be no more than an `AcqRel` one; of a fence it has all.
 //! - Loads that see what is stored later, which C++ and so Rust allows for relaxed ones, and loom does not try.
 //! - Directories, pages and shards are never dropped; that each is made once is seen from what is counted in it.
 //! - The destructors of threads: what they do to a shard is called at the end of each thread instead, where `join` waits
