@@ -176,7 +176,9 @@
 //!
 //! Prometheus text 0.0.4, in a reproducible order: families by name, series by label values, labels by name, the
 //! constant ones of a registry first.
-//! [`generate_metrics_from`](exposition::generate_metrics_from) writes a registry of your own.
+//! [`generate_metrics_from`](exposition::generate_metrics_from) writes a registry of your own,
+//! [`append_metrics`](exposition::append_metrics) into a text that is kept, and
+//! [`write_metrics`](exposition::write_metrics) piece by piece into anything that can be written to.
 //!
 //! # Custom collectors
 //!
@@ -219,34 +221,39 @@
 //! static DESCRIPTOR: Descriptor  (const-built; each argument checked)  descriptor, name
 //! static DECLARED: Declared<Histogram>                                 metrics::declared
 //! inventory::submit!(Registration(&DECLARED))                          registry::catalogue
-//!       | a call: labels -> child (one series), then                   metrics::core
+//!       | a call: labels -> series (a table that readers don't write)  metrics::core, storage::table
 //!       v
-//! child.observe(0.31)  ->  cells                                       storage
+//! its slot -> this thread's shard -> page -> cell += ..                storage
 //! ===== a scrape ==============================================================
-//! totals of each family: label values and numbered parts               collector::Counted
+//! the sum over the shards, series in their order: numbered parts       metrics::reading
 //! backend.load(totals)    where the totals live: here, in this process backends
 //!       v
-//! FamilySnapshot { name, help, kind, samples }                         snapshot
-//!       v
-//! Prometheus text                                                      exposition
+//! name, labels rendered when the series was made, numbers              exposition
 //! ```
 //!
 //! **Cells count here; a backend says where the totals live.** A static holds its own identity, not a registry: which
 //! family it counts in is settled at its first use.
+//!
+//! Counting is a load and a store in a page that no other thread writes: no lock, no waiting, and a scrape stops nobody.
+//! A thread takes a shard of such pages at its first use and hands it on when it ends, with all that it counted; nothing
+//! is folded or lost. Threads without one ([beyond the limit](metrics::set_thread_limit), or in the last of their
+//! destructors) borrow one for each update. What is out of the ordinary, a series that was removed among it, leads to a
+//! page that is missing, so that there is one branch on the way. A counter is never seen to go down, and an observation
+//! is seen whole: its bucket and its sum, or neither.
 //!
 //! The modules from the ground up; each imports only from those before it:
 //!
 //! | module | what lives there |
 //! |---|---|
 //! | `unwind`, `number`, `name`, `location`, `clock`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, the time, what can go wrong |
-//! | `labels`, [`descriptor`] | label values, the key of a series; what a metric is |
-//! | `storage` | cells; knows no metric |
+//! | `escape`, `labels`, `key`, [`descriptor`] | label values, the text and key of a series; what a metric is |
+//! | `storage` | shards, pages, cells, the table of series; knows no metric; the one place with `unsafe` |
 //! | [`snapshot`] | plain data between collecting and encoding |
 //! | `backends` | where totals live; sees keys and numbers, never a metric type |
-//! | [`collector`], [`diagnostics`] | whatever can give snapshots; the library's own counts |
+//! | [`collector`], [`diagnostics`] | whatever can give families; the library's own counts |
 //! | [`registry`] | what a scrape shows; does not know `metrics` |
 //! | [`metrics`] | families, the types, guards, outcomes |
-//! | [`exposition`], [`testing`] | snapshots into bytes; help for tests |
+//! | [`exposition`], [`testing`] | numbers into bytes; help for tests |
 //!
 //! # Coming from Python
 //!
@@ -285,6 +292,7 @@ pub mod testing;
 
 mod backends;
 mod clock;
+mod declare;
 mod escape;
 mod key;
 mod labels;
@@ -307,92 +315,6 @@ pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 #[doc(no_inline)]
 pub use registry::{REGISTRY, Registry};
-
-/// Declares one or many metrics as statics.
-///
-/// ```
-/// use pytheus::{LabelValue, metric};
-///
-/// #[derive(LabelValue)]
-/// enum Method {
-///     Get,
-///     Post,
-/// }
-///
-/// metric! {
-///     /// Mails that were sent.
-///     pub static MAILS: Counter = "mails_total";
-///
-///     /// Time of a reply.
-///     static REPLY_SECONDS: Histogram = "reply_seconds" {
-///         labels: { method: Method, page, status = "200" },
-///         buckets: exponential(0.01, 2.0, 8),
-///         unit: "seconds",
-///     };
-/// }
-///
-/// MAILS.inc();
-/// let get = REPLY_SECONDS.method(Method::Get);
-/// get.page("home").observe(0.2);
-/// get.page("nowhere").status("404").observe(0.1);
-/// ```
-///
-/// A declaration is `static NAME: Type = "name";`, with options in braces after the name, which is a literal or a
-/// constant. The type is `Counter`, `Gauge`, `Histogram`, `Summary`, `Info` or `StateSet<States>`; it need not be
-/// imported. The first paragraph of the doc comment is the help text.
-///
-/// | option | meaning |
-/// |---|---|
-/// | `labels: { .. }` | labels: `name`, `name: Type`, `name = default` or `name: Type = default` |
-/// | `help: ".."` | the help text, in place of the doc comment |
-/// | `buckets: ..` | of a histogram: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
-/// | `mode: ..` | of a gauge: how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
-/// | `unit: "seconds"` | the unit, in which the name must end |
-/// | `namespace: ".."` | goes before the name, with a `_` |
-/// | `limit: 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros: false` | closed label sets are not exposed at zero |
-/// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-///
-/// Each label is a method of the static, and its doc comment that of the method. Those with a default may be left out;
-/// while another has no value yet, the methods that count do not compile. `r#type` is the label `type`. A label that is
-/// named like a method of the metric has `label_` before it, `label_time(..)`:
-///
-/// | on | reserved names |
-/// |---|---|
-/// | every metric | `child`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
-/// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_future_if`, `count_errors_if`, `get`, `inc`, `inc_by` |
-/// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `read_with`, `set`, `set_to_current_time`, `time`, `time_fn`, `time_future`, `track_inprogress`, `track_inprogress_fn`, `track_inprogress_future` |
-/// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_fn`, `time_future` |
-/// | `Info` | `is_set`, `set` |
-/// | `StateSet` | `disable`, `enable`, `is_enabled`, `set` |
-///
-/// With a type, a label takes values of that type alone, and a type with a closed set, such as an enum that derives
-/// `LabelValue`, is exposed at zero. Without, it takes any text or number.
-///
-/// # Expands to
-///
-/// ```text
-/// pub static MAILS: Counter = {
-///     const __PYTHEUS_NAME: &'static str = "mails_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
-///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
-///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
-///     Counter::declared(&__PYTHEUS_DECLARED)
-/// };
-///
-/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
-/// impl<L0, L1, L2> REPLY_SECONDS<L0, L1, L2> {
-///     pub fn method(&self, value: Method) -> REPLY_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
-/// }
-/// static REPLY_SECONDS: REPLY_SECONDS = { .. };
-/// ```
-#[macro_export]
-macro_rules! metric {
-    ($($declarations:tt)*) => {
-        $crate::__private::metric! { crate = $crate; $($declarations)* }
-    };
-}
 
 /// The README's program is a test.
 #[cfg(doctest)]
