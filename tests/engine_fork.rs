@@ -289,7 +289,7 @@ fn observations_stay_whole_in_a_child_whichever_a_fork_has_cut_off() {
             });
         }
         let _end = Raise(&done);
-        for round in 0..4 * FORKS {
+        for round in 0..2 * FORKS {
             let child = in_child(|_| {
                 let (before, together) = (cut_off::SIZES.count(), Barrier::new(3));
                 // They go on where those were cut off.
@@ -331,7 +331,7 @@ fn what_a_child_takes_out_is_freed_whatever_other_threads_looked_up_when_it_was_
             });
         }
         let _end = Raise(&done);
-        for round in 0..FORKS / 3 {
+        for round in 0..FORKS / 6 {
             let child = in_child(|_| {
                 // Some are always kept for a while.
                 come_and_go(300);
