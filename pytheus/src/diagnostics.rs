@@ -16,7 +16,6 @@
 //! [`REGISTRY`]: crate::registry::REGISTRY
 
 use std::any::TypeId;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -107,13 +106,16 @@ type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
 
 static REPORTER: RwLock<Option<Reporter>> = RwLock::new(None);
 /// What was reported: the sort of fault, and who has it.
-static REPORTED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::new());
+static REPORTED: Mutex<Vec<(&'static str, String)>> = Mutex::new(Vec::new());
 
 /// Reports the first fault of this sort that somebody has; messages may differ at each scrape.
 fn report((sort, who): (&'static str, &str), message: &str) {
-    if !lock(&REPORTED).insert((sort, who.to_owned())) {
+    let mut known = lock(&REPORTED);
+    if known.iter().any(|known| known.0 == sort && known.1 == who) {
         return;
     }
+    known.push((sort, who.to_owned()));
+    drop(known);
     let reporter = read(&REPORTER).clone();
     match reporter {
         // Reports come up in the middle of counting, which never fails.
@@ -164,15 +166,15 @@ pub(crate) fn is_own(collector: &Arc<dyn Collector>) -> bool {
 
 /// The library's own metrics, as far as they are not zero.
 pub(crate) fn families() -> Vec<FamilySnapshot> {
-    let counts = own();
-    let families = counts.0.iter().map(|(family, series)| {
-        let mut snapshot = FamilySnapshot::new(&OWN[*family].build());
-        for (labels, count) in series {
-            snapshot.push_values(labels, *count);
+    let mut families = Vec::new();
+    for series in own().0.chunk_by(|one, next| one.family == next.family) {
+        let mut snapshot = FamilySnapshot::new(&OWN[series[0].family].build());
+        for Count { labels, times, .. } in series {
+            snapshot.push_values(labels, *times);
         }
-        snapshot
-    });
-    families.collect()
+        families.push(snapshot);
+    }
+    families
 }
 
 const DROPPED: usize = 0;
@@ -219,16 +221,25 @@ const fn declare(name: &'static str, help: &'static str, labels: &'static [Label
     }
 }
 
-/// Counts by family and label values. Kept apart from families: what counts the faults of families can't be one.
-struct Counts(BTreeMap<usize, BTreeMap<Vec<String>, u64>>);
+/// Sorted by family and label values. Kept apart from families: what counts the faults of families can't be one.
+struct Counts(Vec<Count>);
+
+struct Count {
+    family: usize,
+    labels: Vec<String>,
+    times: u64,
+}
 
 impl Counts {
     fn count(&mut self, family: usize, labels: Vec<String>) {
-        *self.0.entry(family).or_default().entry(labels).or_default() += 1;
+        match self.0.binary_search_by(|known| (known.family, &known.labels).cmp(&(family, &labels))) {
+            Ok(place) => self.0[place].times += 1,
+            Err(place) => self.0.insert(place, Count { family, labels, times: 1 }),
+        }
     }
 }
 
 fn own() -> Held<MutexGuard<'static, Counts>> {
-    static COUNTS: Mutex<Counts> = Mutex::new(Counts(BTreeMap::new()));
+    static COUNTS: Mutex<Counts> = Mutex::new(Counts(Vec::new()));
     lock(&COUNTS)
 }

@@ -11,7 +11,6 @@
 //!
 //! [`assert_metric!`]: crate::assert_metric
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -171,12 +170,16 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     }
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
     let values = family.samples().iter().filter_map(|s| s.labels().find(|(name, _)| name == own).map(|(_, v)| v));
-    let values: BTreeSet<_> = values.collect();
-    if values.is_empty() || values.contains(value.as_str()) {
+    let mut distinct = Vec::new();
+    for value in values {
+        if let Err(place) = distinct.binary_search(&value) {
+            distinct.insert(place, value);
+        }
+    }
+    if distinct.is_empty() || distinct.contains(&value.as_str()) {
         return None;
     }
-    let values: Vec<_> = values.into_iter().collect();
-    Some(format!("`{name}` has no `{own}=\"{value}\"`, but `{}`", values.join("`, `")))
+    Some(format!("`{name}` has no `{own}=\"{value}\"`, but `{}`", distinct.join("`, `")))
 }
 
 /// Is one name the start of the other, or do they differ in a letter or two?

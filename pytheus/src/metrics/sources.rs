@@ -1,6 +1,5 @@
 //! Closures that gauges are read with.
 
-use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use crate::storage::{Series, Slot, read, write};
@@ -8,20 +7,27 @@ use crate::storage::{Series, Slot, read, write};
 /// Knows the value of a gauge.
 pub(super) type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// The closures of a family, by the slot of their series.
+/// The closures of a family, sorted by the slot of their series.
 #[derive(Default)]
-pub(super) struct Sources(RwLock<HashMap<Slot, ReadValue>>);
+pub(super) struct Sources(RwLock<Vec<(Slot, ReadValue)>>);
 
 impl Sources {
     /// Gives the closure that was there, to be dropped without a lock: it may do as it likes.
     #[must_use]
     pub(super) fn set(&self, series: &Series, source: ReadValue) -> Option<ReadValue> {
-        write(&self.0).insert(series.slot(), source)
+        let mut sources = write(&self.0);
+        match find(&sources, series) {
+            Ok(place) => Some(std::mem::replace(&mut sources[place].1, source)),
+            Err(place) => {
+                sources.insert(place, (series.slot(), source));
+                None
+            }
+        }
     }
 
     pub(super) fn get(&self, series: &Series) -> Option<ReadValue> {
         let sources = read(&self.0);
-        if sources.is_empty() { None } else { sources.get(&series.slot()).cloned() }
+        find(&sources, series).ok().map(|place| Arc::clone(&sources[place].1))
     }
 
     /// Is there none?
@@ -36,6 +42,17 @@ impl Sources {
             return Vec::new();
         }
         let mut sources = write(&self.0);
-        series.iter().filter_map(|series| sources.remove(&series.slot())).collect()
+        let mut removed = Vec::new();
+        for series in series {
+            if let Ok(place) = find(&sources, series) {
+                removed.push(sources.remove(place).1);
+            }
+        }
+        removed
     }
+}
+
+/// Where the closure of a series is, or would be.
+fn find(sources: &[(Slot, ReadValue)], series: &Series) -> Result<usize, usize> {
+    sources.binary_search_by_key(&series.slot(), |(slot, _)| *slot)
 }

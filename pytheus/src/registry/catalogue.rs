@@ -1,6 +1,5 @@
 //! The metrics that the binary declares, known before `main`.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -97,8 +96,8 @@ struct Catalogue {
     names: CollectorRegistry,
     /// One per name.
     families: Vec<Arc<dyn Collector>>,
-    /// By address: who has been given a family.
-    known: HashSet<usize>,
+    /// The sorted addresses of those that have been given a family.
+    known: Vec<usize>,
     /// To be reported once the lock is released: a reporter may count in a declared metric.
     conflicts: Vec<(&'static str, RegisterError)>,
 }
@@ -107,8 +106,10 @@ static CATALOGUE: Mutex<Option<Catalogue>> = Mutex::new(None);
 
 impl Catalogue {
     fn adopt(&mut self, registration: Registration) {
-        if !self.known.insert(registration.address()) {
-            return;
+        let address = registration.address();
+        match self.known.binary_search(&address) {
+            Ok(_) => return,
+            Err(place) => self.known.insert(place, address),
         }
         let declaration = registration.0;
         match join(declaration, &self.names) {
@@ -121,16 +122,19 @@ impl Catalogue {
     fn refresh(&mut self) {
         let in_default = |registration: &&Registration| matches!(registration.0.scope(), Scope::Default);
         let all = || inventory::iter::<Registration>.into_iter().filter(in_default);
-        if all().all(|registration| self.known.contains(&registration.address())) {
+        if all().all(|registration| self.known.binary_search(&registration.address()).is_ok()) {
             return;
         }
-        let mut fresh: Vec<Registration> = all().copied().collect();
-        // The first by crate, file and line gives help and wins over those that differ, in every run.
-        fresh.sort_by_key(|registration| registration.0.descriptor().location());
-        for registration in fresh {
-            self.adopt(registration);
+        for declaration in in_order(all().map(|registration| registration.0).collect()) {
+            self.adopt(Registration::new(declaration));
         }
     }
+}
+
+/// The first by crate, file and line gives help and wins over those that differ, in every run.
+fn in_order(mut declarations: Vec<&'static dyn Declaration>) -> Vec<&'static dyn Declaration> {
+    declarations.sort_by_key(|declaration| declaration.descriptor().location());
+    declarations
 }
 
 fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
@@ -138,7 +142,7 @@ fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
     let catalogue = slot.get_or_insert_with(|| Catalogue {
         names: CollectorRegistry::new(),
         families: Vec::new(),
-        known: HashSet::new(),
+        known: Vec::new(),
         conflicts: Vec::new(),
     });
     let result = act(catalogue);
@@ -169,29 +173,30 @@ pub(super) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
 
 /// Brings the metrics that name a registry of their own into it.
 pub(super) fn resolve_all_elsewhere() {
-    join_elsewhere(inventory::iter::<Registration>.into_iter().map(|registration| registration.0));
+    let all = inventory::iter::<Registration>.into_iter().map(|registration| registration.0);
+    join_elsewhere(all.filter(|declaration| !declaration.is_attached()).collect());
 }
 
 /// Gives a declaration that names its registry a family, and all others of its kind theirs on the way.
 pub(crate) fn resolve_elsewhere(declaration: &'static dyn Declaration) {
     resolve_all_elsewhere();
     // Not in the inventory: counted before `main`, while registrations still come in.
-    join_elsewhere(std::iter::once(declaration));
+    join_elsewhere(vec![declaration]);
 }
 
-fn join_elsewhere(declarations: impl Iterator<Item = &'static dyn Declaration>) {
+fn join_elsewhere(declarations: Vec<&'static dyn Declaration>) {
     // One at a time, so that the order is that of the places in the source, whichever thread comes first.
     static JOINING: Mutex<()> = Mutex::new(());
-    let open = declarations.filter(|declaration| !declaration.is_attached());
     // The registries are asked for without the lock: a lazy one runs code of the user's.
-    let mut open: Vec<_> = open
-        .filter_map(|declaration| match declaration.scope() {
+    let mut open = Vec::new();
+    for declaration in in_order(declarations) {
+        if let Scope::In(registry) = declaration.scope()
             // One that panics keeps the others: its metrics are tried again at the next scrape.
-            Scope::In(registry) => Some((declaration, guarded(registry).ok()?)),
-            Scope::Default | Scope::Nowhere => None,
-        })
-        .collect();
-    open.sort_by_key(|(declaration, _)| declaration.descriptor().location());
+            && let Ok(registry) = guarded(registry)
+        {
+            open.push((declaration, registry));
+        }
+    }
     let mut conflicts = Vec::new();
     if !open.is_empty() {
         let _joining = lock(&JOINING);

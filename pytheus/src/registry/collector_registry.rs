@@ -1,7 +1,6 @@
 //! The registry of this crate.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
@@ -34,11 +33,10 @@ pub struct CollectorRegistry {
 }
 
 struct Entries {
-    /// By number, in the order of registration.
-    collectors: BTreeMap<u64, Entry>,
-    /// Every sample name, and the collector that gives it.
-    names: BTreeMap<String, u64>,
-    next: u64,
+    /// In the order of registration.
+    collectors: Vec<Entry>,
+    /// Every sample name, sorted, and the collector that gives it.
+    names: Vec<(String, Entry)>,
 }
 
 #[derive(Clone)]
@@ -50,10 +48,7 @@ struct Entry {
 impl CollectorRegistry {
     /// An empty registry. Can stand in a `static`.
     pub const fn new() -> Self {
-        Self {
-            dress: Dress::NONE,
-            entries: RwLock::new(Entries { collectors: BTreeMap::new(), names: BTreeMap::new(), next: 0 }),
-        }
+        Self { dress: Dress::NONE, entries: RwLock::new(Entries { collectors: Vec::new(), names: Vec::new() }) }
     }
 
     /// Puts `prefix` and `_` before each name.
@@ -81,18 +76,17 @@ impl CollectorRegistry {
             let name = name.into();
             let refuse = |why| DescriptorError::constant_label(&name, why);
             name::label_name(&name).map_err(refuse)?;
-            if self.dress.labels.iter().any(|(known, _)| *known == name) {
-                return Err(refuse("the label is given twice"));
+            match self.dress.labels.binary_search_by(|(known, _)| known.cmp(&name)) {
+                Ok(_) => return Err(refuse("the label is given twice")),
+                Err(place) => self.dress.labels.insert(place, (name, value.into())),
             }
-            self.dress.labels.push((name, value.into()));
         }
-        self.dress.labels.sort();
         Ok(self)
     }
 
     fn entries(&self) -> Vec<Entry> {
         let entries = read(&self.entries);
-        entries.collectors.values().cloned().collect()
+        entries.collectors.clone()
     }
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
@@ -123,7 +117,7 @@ impl fmt::Debug for CollectorRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = {
             let entries = read(&self.entries);
-            entries.names.keys().cloned().collect()
+            entries.names.iter().map(|(name, _)| name.clone()).collect()
         };
         let Dress { prefix, labels } = &self.dress;
         f.debug_struct("CollectorRegistry")
@@ -140,16 +134,33 @@ impl Default for CollectorRegistry {
     }
 }
 
+impl Entry {
+    /// Is it the same registration?
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.descriptors, &other.descriptors)
+    }
+}
+
 impl Entries {
+    /// Where a sample name is, or would be.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
+    /// Who gives samples of this name.
+    fn holder(&self, name: &str) -> Option<&Entry> {
+        self.place(name).ok().map(|place| &self.names[place].1)
+    }
+
     /// Who is in charge of these names: nobody, or one that they are shared with.
     fn find(
         &self,
         collector: &Arc<dyn Collector>,
         descriptors: &[Descriptor],
     ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
-        let mut own_names = BTreeSet::new();
+        let mut own_names = Vec::new();
         for descriptor in descriptors {
-            if let Some(entry) = self.names.get(descriptor.name()).and_then(|number| self.collectors.get(number)) {
+            if let Some(entry) = self.holder(descriptor.name()) {
                 if Arc::ptr_eq(&entry.collector, collector) {
                     return Ok(Some(Arc::clone(&entry.collector)));
                 }
@@ -163,24 +174,27 @@ impl Entries {
                 }
             }
             for name in descriptor.sample_names() {
-                if let Some(entry) = self.names.get(&name).and_then(|number| self.collectors.get(number)) {
+                if let Some(entry) = self.holder(&name) {
                     let existing = entry.descriptors.iter().find(|d| d.sample_names().any(|own| own == name));
                     return Err(taken(descriptor, existing.unwrap_or(descriptor)));
                 }
-                if !own_names.insert(name) {
+                if own_names.contains(&name) {
                     return Err(taken(descriptor, descriptor));
                 }
+                own_names.push(name);
             }
         }
         Ok(None)
     }
 
     fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let number = self.next;
-        self.next += 1;
-        let names = descriptors.iter().flat_map(Descriptor::sample_names);
-        self.names.extend(names.map(|name| (name, number)));
-        self.collectors.insert(number, Entry { collector, descriptors: descriptors.into() });
+        let entry = Entry { collector, descriptors: descriptors.into() };
+        for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
+            if let Err(place) = self.place(&name) {
+                self.names.insert(place, (name, entry.clone()));
+            }
+        }
+        self.collectors.push(entry);
     }
 }
 
@@ -251,11 +265,12 @@ impl Registry for CollectorRegistry {
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
         catalogue::resolve_all_elsewhere();
         let mut entries = write(&self.entries);
-        let number = *entries.names.get(name)?;
+        let entry = entries.holder(name)?.clone();
         // Not by the name of a part, such as `x_sum`.
-        entries.collectors.get(&number)?.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
-        entries.names.retain(|_, holder| *holder != number);
-        entries.collectors.remove(&number).map(|entry| entry.collector)
+        entry.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
+        entries.names.retain(|(_, holder)| !holder.is(&entry));
+        entries.collectors.retain(|other| !other.is(&entry));
+        Some(entry.collector)
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {

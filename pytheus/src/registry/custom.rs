@@ -1,7 +1,5 @@
 //! What a user's own collector gives, held against what it described.
 
-use std::collections::BTreeSet;
-
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
@@ -16,13 +14,14 @@ pub(super) fn collect(
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
     let mut families = guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
-    let mut seen = BTreeSet::new();
+    let mut seen = Vec::new();
     for family in &mut families {
         check(family, descriptors)?;
-        if !seen.insert(family.name.clone()) {
-            return Err(format!("it gave the family `{}` twice", family.name).into());
+        match seen.binary_search(&family.name) {
+            Ok(_) => return Err(format!("it gave the family `{}` twice", family.name).into()),
+            Err(place) => seen.insert(place, family.name.clone()),
         }
-        sort(family);
+        sort(family)?;
     }
     Ok(families)
 }
@@ -36,17 +35,12 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     if let Some(mistake) = &family.mistake {
         return Err(mistake.clone().into());
     }
-    let mut series = BTreeSet::new();
     let mut last_bound = None;
     for sample in samples {
         let parts = kind.suffixes();
         let fits = if parts.is_empty() { sample.suffix.is_empty() } else { parts.contains(&sample.suffix) };
         if !fits {
             return Err(format!("`{name}`: a sample is no part of a {kind}").into());
-        }
-        let key: Vec<_> = sample.labels().filter(|(_, value)| !value.is_empty()).collect();
-        if !series.insert((sample.suffix, key)) {
-            return Err(format!("`{name}`: two samples have the same labels").into());
         }
         let bound = bound(sample);
         if bound.is_some_and(|bound| !last_bound.is_none_or(|last| last < bound)) {
@@ -63,11 +57,19 @@ fn bound(sample: &Sample) -> Option<f64> {
     Some(bound.parse().unwrap_or(f64::NAN))
 }
 
-/// Series by label values; the parts of one stay in their order.
-fn sort(family: &mut FamilySnapshot) {
+/// Series by label values; the parts of one stay in their order, each once.
+fn sort(family: &mut FamilySnapshot) -> Result<(), CollectError> {
     let own_label = family.kind.own_label();
-    family.samples.sort_by(|a, b| {
+    let compare = |a: &Sample, b: &Sample| {
         let key = |label: &(&str, &str)| Some(label.0) != own_label;
         a.labels().filter(key).cmp(b.labels().filter(key))
-    });
+    };
+    family.samples.sort_by(compare);
+    for parts in family.samples.chunk_by(|a, b| compare(a, b).is_eq()) {
+        let same = |a: &Sample, b: &Sample| a.suffix == b.suffix && a.labels == b.labels;
+        if parts.iter().enumerate().any(|(place, part)| parts[..place].iter().any(|other| same(part, other))) {
+            return Err(format!("`{}`: two samples have the same labels", family.name).into());
+        }
+    }
+    Ok(())
 }

@@ -31,7 +31,7 @@ const NEAR: usize = 4;
 /// The lowest byte says where the page is among the [`Near`] ones. The first of those exists in no shard, nor does the
 /// last, which stands for all pages that are further, and for what was [removed](Self::removed). So one branch finds
 /// all that is out of the ordinary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(super) u32);
 
 const PAGE_BITS: u32 = 15;

@@ -1,7 +1,5 @@
 //! Which slots are free.
 
-use std::collections::BTreeMap;
-
 use super::cells;
 use super::gate::lock;
 use super::page::{CELLS, Slot};
@@ -13,8 +11,8 @@ pub(super) struct Slots(Mutex<Free>);
 struct Free {
     /// From this place on, none was ever given out.
     next: u32,
-    /// Those that were given back, by the length of the run.
-    runs: BTreeMap<u16, Vec<Slot>>,
+    /// Those that were given back, by the length of the run, of which there are few.
+    runs: Vec<(u16, Vec<Slot>)>,
     /// All runs of observations that were ever given out: a run is used again as it was.
     observed: Vec<Observed>,
 }
@@ -29,7 +27,7 @@ struct Observed {
 impl Slots {
     constant! {
         pub(super) fn new() -> Self {
-            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: BTreeMap::new(), observed: Vec::new() }))
+            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: Vec::new(), observed: Vec::new() }))
         }
     }
 
@@ -57,7 +55,7 @@ impl Slots {
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 impl Free {
     fn take(&mut self, run: u16) -> Slot {
-        if let Some(slot) = self.runs.get_mut(&run).and_then(Vec::pop) {
+        if let Some(slot) = self.runs_of(run).and_then(Vec::pop) {
             return slot;
         }
         let left = CELLS as u32 - self.next % CELLS as u32;
@@ -90,6 +88,13 @@ impl Free {
     }
 
     fn give_back(&mut self, slot: Slot, run: u16) {
-        self.runs.entry(run).or_default().push(slot);
+        match self.runs_of(run) {
+            Some(slots) => slots.push(slot),
+            None => self.runs.push((run, vec![slot])),
+        }
+    }
+
+    fn runs_of(&mut self, run: u16) -> Option<&mut Vec<Slot>> {
+        self.runs.iter_mut().find(|(len, _)| *len == run).map(|(_, slots)| slots)
     }
 }
