@@ -1,6 +1,6 @@
 //! Metrics built at run time.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -166,7 +166,7 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// The family: registered, shared with an equal one, or standing alone.
     fn family(self) -> Result<Family<M>, RegisterError> {
         let descriptor = self.spec.descriptor(M::KIND)?;
-        let core = Arc::new(FamilyCore::new::<M>(descriptor.clone()));
+        let core = Arc::new(FamilyCore::new(descriptor.clone(), TypeId::of::<M>()));
         let Some(registry) = self.registry else { return Ok(Family::new(core, &descriptor)) };
         let shared = registry.register_or_share(core)?;
         match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {

@@ -30,7 +30,7 @@ impl Combinations {
 
     /// Leads to a series that was added, the first of these values.
     pub(super) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
-        if let Some(place) = self.find(labels, values.iter().copied())
+        if let Some(place) = self.find(labels, values)
             && !place.is_settled()
         {
             place.lead_to(series.place());
@@ -38,7 +38,7 @@ impl Combinations {
     }
 
     /// Leads to the series no more, which was removed.
-    pub(super) fn removed<'a>(&self, labels: &[LabelSpec], values: impl Iterator<Item = &'a str>, series: &Series) {
+    pub(super) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
             && place.slot() == series.slot()
         {
@@ -48,14 +48,14 @@ impl Combinations {
         }
     }
 
-    fn find<'a>(&self, labels: &[LabelSpec], values: impl Iterator<Item = &'a str>) -> Option<&Place> {
+    fn find(&self, labels: &[LabelSpec], values: &[&str]) -> Option<&Place> {
         if self.0.is_empty() {
             return None;
         }
         // As `Complete::index` goes.
         let index = labels.iter().zip(values).try_fold(0, |before, (label, value)| {
             let set = label.values()?;
-            Some(before * set.len() + set.iter().position(|known| *known == value)?)
+            Some(before * set.len() + set.iter().position(|known| known == value)?)
         })?;
         self.0.get(index)
     }

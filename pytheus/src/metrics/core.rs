@@ -81,7 +81,8 @@ impl<'a> Route<'a> {
 }
 
 impl FamilyCore {
-    pub(super) fn new<M: Metric>(descriptor: Descriptor) -> Self {
+    /// A family that metrics of this type count in.
+    pub(super) fn new(descriptor: Descriptor, metric: TypeId) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         let bounds = Bounds::new(descriptor.buckets());
         let combinations = Combinations::new(&descriptor.labels);
@@ -89,7 +90,7 @@ impl FamilyCore {
         let _inside = storage::enter();
         Self {
             descriptor,
-            metric: TypeId::of::<M>(),
+            metric,
             table: Table::new(),
             combinations,
             hasher: RandomState::default(),
@@ -168,7 +169,7 @@ impl FamilyCore {
         let series = {
             let mut members = self.members();
             let found = route.follow(self, &members);
-            found.unwrap_or_else(|| self.add(&mut members, &route.values[..], |_| {}))
+            found.unwrap_or_else(|| self.add(&mut members, &route.values[..].values()))
         };
         for label in route.gave_way {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
@@ -212,7 +213,7 @@ impl FamilyCore {
         let hash = self.hash(key);
         let mut members = self.members();
         let removed = self.table.remove(&mut members.writer, hash, |series| self.labels(series).are(key));
-        self.removed(members, removed.as_slice(), |_, _| {});
+        self.removed(members, removed.as_slice(), &mut |_| {});
         removed.is_some()
     }
 
@@ -234,10 +235,10 @@ impl FamilyCore {
         zeros.extend(members.promised.iter().cloned());
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
         self.steps.fetch_add(1, AcqRel);
-        let removed = self.remove_all(&mut members, |labels| matches(&labels.values().collect::<Vec<_>>()));
-        self.removed(members, &removed, |core, members| {
-            core.add_missing(members, &zeros);
-            core.steps.fetch_add(1, AcqRel);
+        let removed = self.remove_all(&mut members, &|labels| matches(&labels.values().collect::<Vec<_>>()));
+        self.removed(members, &removed, &mut |members| {
+            self.add_missing(members, &zeros);
+            self.steps.fetch_add(1, AcqRel);
         });
     }
 
@@ -246,10 +247,13 @@ impl FamilyCore {
         self.start();
         let mut members = self.members();
         self.steps.fetch_add(1, AcqRel);
-        let removed = self.remove_all(&mut members, |_| true);
-        self.removed(members, &removed, |core, members| {
-            core.add(members, with, act);
-            core.steps.fetch_add(1, AcqRel);
+        let removed = self.remove_all(&mut members, &|_| true);
+        let values = with.values();
+        let series = self.make(&values);
+        act(&series);
+        self.removed(members, &removed, &mut |members| {
+            self.put(members, &values, &series);
+            self.steps.fetch_add(1, AcqRel);
         });
     }
 
@@ -320,31 +324,37 @@ impl FamilyCore {
         self.hash(&self.labels(series))
     }
 
-    /// Adds a series of this key, which is not there.
-    fn add(&self, members: &mut Members, key: &(impl Key + ?Sized), act: impl FnOnce(&Series)) -> Series {
-        let (head, text) = key::encode(&self.descriptor.labels, key);
-        let series = Series::new(&head, &text, self.cells());
-        act(&series);
-        members.limit.added(key.values().into_iter());
-        self.order.added(series.clone());
-        let hash_of = |series: &Series| self.hash_of(series);
-        self.table.insert(&mut members.writer, self.hash(key), series.clone(), hash_of);
-        self.combinations.added(&self.descriptor.labels, &key.values(), &series);
+    /// Adds a series of these values, which is not there.
+    fn add(&self, members: &mut Members, values: &[&str]) -> Series {
+        let series = self.make(values);
+        self.put(members, values, &series);
         series
+    }
+
+    fn make(&self, values: &[&str]) -> Series {
+        let (head, text) = key::encode(&self.descriptor.labels, values);
+        Series::new(&head, &text, self.cells())
+    }
+
+    fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
+        members.limit.added(values);
+        self.order.added(series.clone());
+        self.table.insert(&mut members.writer, self.hash(values), series.clone(), &|series| self.hash_of(series));
+        self.combinations.added(&self.descriptor.labels, values, series);
     }
 
     /// As far as the limit has room, whatever it keeps free for others.
     fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
         for values in series {
             if self.find(&values[..]).is_none() && members.limit.has_room() {
-                self.add(members, &values[..], |_| {});
+                self.add(members, &values[..].values());
             }
         }
     }
 
-    fn remove_all(&self, members: &mut Members, matches: impl Fn(Labels<'_>) -> bool) -> Vec<Series> {
-        let hash_of = |series: &Series| self.hash_of(series);
-        self.table.remove_all(&mut members.writer, |series| matches(self.labels(series)), hash_of)
+    fn remove_all(&self, members: &mut Members, matches: &dyn Fn(Labels<'_>) -> bool) -> Vec<Series> {
+        let hash_of = |series: &_| self.hash_of(series);
+        self.table.remove_all(&mut members.writer, &|series| matches(self.labels(series)), &hash_of)
     }
 
     /// Takes note of what was removed, does what is to follow in the same step, and drops what users gave.
@@ -352,11 +362,12 @@ impl FamilyCore {
         &self,
         mut members: Held<MutexGuard<'_, Members>>,
         removed: &[Series],
-        then: impl FnOnce(&Self, &mut Members),
+        then: &mut dyn FnMut(&mut Members),
     ) {
         for series in removed {
-            members.limit.removed(self.labels(series).values());
-            self.combinations.removed(&self.descriptor.labels, self.labels(series).values(), series);
+            let values: Vec<_> = self.labels(series).values().collect();
+            members.limit.removed(&values);
+            self.combinations.removed(&self.descriptor.labels, &values, series);
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
                 if !other {
@@ -369,7 +380,7 @@ impl FamilyCore {
         }
         let closures = self.sources.remove(removed);
         self.order.removed(removed.len(), members.writer.len());
-        then(self, &mut members);
+        then(&mut members);
         drop(members);
         // It may do as it likes when it is dropped.
         drop(closures);

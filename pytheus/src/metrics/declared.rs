@@ -1,6 +1,6 @@
 //! A metric declared by a macro: a `static` that finds its family at the first use.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl<M: Metric> Declared<M> {
     }
 
     fn new_core(&self) -> Arc<FamilyCore> {
-        Arc::new(FamilyCore::new::<M>(self.descriptor.clone()))
+        Arc::new(FamilyCore::new(self.descriptor.clone(), TypeId::of::<M>()))
     }
 }
 

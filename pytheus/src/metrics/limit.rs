@@ -26,20 +26,20 @@ impl Limit {
         Self { most, series: 0, distinct }
     }
 
-    pub(crate) fn added<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) {
-        self.series += usize::from(!above(values.clone()));
+    pub(crate) fn added(&mut self, values: &[&str]) {
+        self.series += usize::from(!above(values));
         for (counts, value) in self.distinct.iter_mut().zip(values) {
-            *counts.entry(value.into()).or_default() += 1;
+            *counts.entry((*value).into()).or_default() += 1;
         }
     }
 
-    pub(crate) fn removed<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) {
-        self.series -= usize::from(!above(values.clone()));
+    pub(crate) fn removed(&mut self, values: &[&str]) {
+        self.series -= usize::from(!above(values));
         for (counts, value) in self.distinct.iter_mut().zip(values) {
-            if let Some(count) = counts.get_mut(value) {
+            if let Some(count) = counts.get_mut(*value) {
                 *count -= 1;
                 if *count == 0 {
-                    counts.remove(value);
+                    counts.remove(*value);
                 }
             }
         }
@@ -53,7 +53,7 @@ impl Limit {
     /// May a series of these values be added?
     pub(crate) fn admits(&self, values: &[Cow<'_, str>]) -> bool {
         let Some(most) = self.most else { return true };
-        if above(values.iter().map(|value| &**value)) {
+        if above(values) {
             return true;
         }
         let gave_way = values.iter().any(|value| value == OTHER);
@@ -73,6 +73,6 @@ impl Limit {
 
 /// Is this the one series that may stand above the limit, with [`OTHER`] throughout? The only one of a metric without
 /// labels is, too.
-fn above<'a>(mut values: impl Iterator<Item = &'a str>) -> bool {
-    values.all(|value| value == OTHER)
+fn above(values: &[impl AsRef<str>]) -> bool {
+    values.iter().all(|value| value.as_ref() == OTHER)
 }

@@ -130,7 +130,7 @@ impl Table {
     }
 
     /// Adds a series; none of its labels is there.
-    pub(crate) fn insert(&self, writer: &mut Writer, hash: u64, series: Series, hash_of: impl Fn(&Series) -> u64) {
+    pub(crate) fn insert(&self, writer: &mut Writer, hash: u64, series: Series, hash_of: &dyn Fn(&Series) -> u64) {
         let room = self.buckets().map_or(0, |buckets| buckets.tags.len() / 4 * 3);
         if writer.used >= room {
             self.rebuild(writer, writer.len + 1, hash_of);
@@ -158,8 +158,8 @@ impl Table {
     pub(crate) fn remove_all(
         &self,
         writer: &mut Writer,
-        matches: impl Fn(&Series) -> bool,
-        hash_of: impl Fn(&Series) -> u64,
+        matches: &dyn Fn(&Series) -> bool,
+        hash_of: &dyn Fn(&Series) -> u64,
     ) -> Vec<Series> {
         let Some(buckets) = self.buckets() else { return Vec::new() };
         let matching = |place: &usize| buckets.at(*place).is_some_and(|series| matches(&series));
@@ -173,7 +173,7 @@ impl Table {
     }
 
     /// Moves all to as many buckets as befit so many series.
-    fn rebuild(&self, writer: &mut Writer, len: usize, hash_of: impl Fn(&Series) -> u64) {
+    fn rebuild(&self, writer: &mut Writer, len: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let new = Box::new(Buckets::new((len * 2).next_power_of_two().max(4)));
         if let Some(old) = self.buckets() {
             for place in 0..old.tags.len() {
