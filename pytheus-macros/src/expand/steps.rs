@@ -45,9 +45,12 @@ impl Instrument {
             Source::Declared(_, labels) => return self.labelled_guard_steps(labels),
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
         };
+        let own = matches!(self.source, Source::Declared(..));
+        let private = door();
         let (begin, held) = match self.effect {
             Effect::Count => (quote_mixed!(#metric.inc();), TokenStream::new()),
             Effect::TrackInProgress => (quote_mixed!(let _guard = #metric.track_inprogress();), quote_mixed!(_guard)),
+            _ if own => (quote_mixed!(let _guard = #private::time(&#metric);), quote_mixed!(_guard)),
             _ => (quote_mixed!(let _guard = #metric.time();), quote_mixed!(_guard)),
         };
         Steps { before, begin, held, end: None }
@@ -191,15 +194,13 @@ fn count_now(labels: &[LabelArg]) -> TokenStream {
     let labelled = labelled(sorted(labels).map(|i| {
         let LabelArg { name, value } = &labels[i];
         let mut local = local(i);
-        match value {
-            LabelExpr::Early { value, typed: true } => keep(name, at(value), &local.to_token_stream()),
-            LabelExpr::Early { value, typed: false } => {
-                let place = at(value);
-                local.set_span(place);
-                quote_spanned!(place=> __pytheus::passing(#local))
-            }
-            other => state(other, &local),
+        let LabelExpr::Early { value, typed } = value else { return state(value, &local) };
+        let place = at(value);
+        local.set_span(place);
+        if *typed {
+            return keep(name, place, &local.to_token_stream());
         }
+        quote_spanned!(place=> __pytheus::passing(#local))
     }));
     quote_mixed! {
         match (#(#given,)*) {

@@ -15,6 +15,13 @@ pub trait Timed {
     fn took(&self, seconds: f64);
 }
 
+impl<T: Timed> Timed for &T {
+    #[inline]
+    fn took(&self, seconds: f64) {
+        (**self).took(seconds);
+    }
+}
+
 /// Takes the time from when it was made until it is stopped or dropped: by a return, a `?`, a panic, or a future that
 /// is dropped.
 ///

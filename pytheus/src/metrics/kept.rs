@@ -121,6 +121,7 @@ impl Text {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for Text {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.as_str())

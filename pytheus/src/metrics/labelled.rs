@@ -163,12 +163,17 @@ impl<M: Metric, L> Labelled<M, L> {
         self.family().combination(self.labels.index(&self.declared.descriptor().labels, 0)?)
     }
 
+    /// Where the place of a combination leads nowhere, or there is none.
     #[cold]
-    fn update_at(&self, place: &Place, part: Part, act: impl Fn(Cells))
+    #[inline(never)]
+    fn update_closed(&self, part: Part, act: impl Fn(Cells))
     where
         L: Complete,
     {
-        self.with_key(|family, key| family.core().update_at(place, key, part, act));
+        self.with_key(|family, key| match self.combination() {
+            Some(place) => family.core().update_at(place, key, part, act),
+            None => family.core().update(key, part, act),
+        });
     }
 
     /// What the metric is.
@@ -289,15 +294,13 @@ impl<M: Metric, L> Labelled<M, L> {
 impl<M: Metric, L: Complete> Target for Labelled<M, L> {
     #[inline]
     fn update(&self, part: Part, act: impl Fn(Cells)) {
-        if L::CLOSED
-            && let Some(place) = self.combination()
-        {
-            return match place.cells(part) {
-                Some(cells) => act(cells),
-                None => self.update_at(place, part, act),
-            };
+        if !L::CLOSED {
+            return self.with_key(|family, key| family.core().update(key, part, act));
         }
-        self.with_key(|family, key| family.core().update(key, part, act));
+        match self.combination().and_then(|place| place.cells(part)) {
+            Some(cells) => act(cells),
+            None => self.update_closed(part, act),
+        }
     }
 
     fn peek(&self) -> Option<Series> {
