@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fork;
 use super::sync::{Acquire, Mutex, MutexGuard, Relaxed, Release};
@@ -71,22 +71,28 @@ impl Drop for Inside {
     }
 }
 
-/// Waits until it is so; false when that takes more than a second or so.
+/// How long either side waits for the other: far more than a fork takes, or what is done inside.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits until it is so; false when that takes too long.
 ///
 /// Both sides then go on: a child that may find a lock taken is the lesser evil. It takes so long where the program's own
 /// handler of forks waits for a thread that waits here, or where a signal handler forks within an allocation.
 pub(super) fn wait_until(is_so: impl Fn() -> bool) -> bool {
-    for turn in 0..10_000 {
+    for _ in 0..100 {
         if is_so() {
             return true;
         }
-        match turn {
-            0..100 => std::hint::spin_loop(),
-            100..200 => thread::yield_now(),
-            _ => thread::sleep(Duration::from_micros(100)),
-        }
+        std::hint::spin_loop();
     }
-    false
+    let start = Instant::now();
+    while !is_so() {
+        if start.elapsed() > PATIENCE {
+            return false;
+        }
+        thread::sleep(Duration::from_micros(100));
+    }
+    true
 }
 
 /// The guard of a lock, with the way out through the gate after it.
