@@ -33,7 +33,7 @@ impl Family {
 
     fn add_with(&self, writer: &mut Writer, name: &str) -> Series {
         let series = series(name);
-        self.table.insert(writer, HASH, series.clone(), |_| HASH);
+        self.table.insert(writer, HASH, series.clone(), &|_| HASH);
         series
     }
 
@@ -46,7 +46,7 @@ impl Family {
     }
 
     pub(crate) fn clear(&self) -> usize {
-        self.table.remove_all(&mut self.writer(), |_| true, |_| HASH).len()
+        self.table.remove_all(&mut self.writer(), &|_| true, &|_| HASH).len()
     }
 
     /// Adds one to the series that is there, without a reference; `None` when there is none, false when it was removed.
