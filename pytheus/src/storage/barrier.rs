@@ -10,11 +10,11 @@ mod asymmetric {
 
     use once_cell::race::OnceBool;
 
-    /// Settled before the first shard is there, and so before anyone meets a barrier.
+    /// Settled before the first shard is there, and so before anyone looks anything up.
     static CAN: OnceBool = OnceBool::new();
 
-    pub(in super::super) fn settle() {
-        CAN.get_or_init(|| ask(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
+    pub(in super::super) fn settle() -> bool {
+        CAN.get_or_init(|| ask(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
     }
 
     #[inline]
@@ -28,7 +28,8 @@ mod asymmetric {
 
     pub(in super::super) fn heavy() -> bool {
         fence(SeqCst);
-        if CAN.get() != Some(true) {
+        // The first shard may be made at this moment.
+        if !settle() {
             return true;
         }
         // A fork may have to ask for leave again.
@@ -52,7 +53,9 @@ mod symmetric {
     #[cfg(not(loom))]
     use std::sync::atomic::fence;
 
-    pub(in super::super) fn settle() {}
+    pub(in super::super) fn settle() -> bool {
+        false
+    }
 
     #[inline]
     pub(in super::super) fn light() {
@@ -65,7 +68,8 @@ mod symmetric {
     }
 }
 
-/// To be called before a thread first meets a barrier.
+/// `settle` is to be called before a thread first meets the `light` side, and says whether the sides differ. `heavy` says
+/// whether all threads have passed it.
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 pub(super) use asymmetric::{heavy, light, settle};
 #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
