@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use crate::collector::Collector;
 use crate::descriptor::{Declare, Descriptor, GaugeMode, Kind};
 use crate::error::{CollectError, RegisterError};
-use crate::key::Labels;
+use crate::key::{Key as _, Labels};
 use crate::labels::LabelSpec;
 use crate::location::Location;
 use crate::snapshot::FamilySnapshot;
@@ -70,11 +70,9 @@ pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
 /// Counts and reports a gauge that could not be read.
 pub(crate) fn reading_failed(metric: &str, labels: &Labels<'_>) {
     own().count(COLLECTOR, vec![metric.to_owned()]);
-    let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-    let message = format!(
-        "the closure that `{metric}{{{}}}` is read with panicked; the series is left out of the scrape",
-        labels.join(",")
-    );
+    let series = labels.exposed();
+    let message =
+        format!("the closure that `{metric}{{{series}}}` is read with panicked; the series is left out of the scrape");
     report(("reading", metric), &message);
 }
 
@@ -170,7 +168,7 @@ pub(crate) fn families() -> Vec<FamilySnapshot> {
     for series in own().0.chunk_by(|one, next| one.family == next.family) {
         let mut snapshot = FamilySnapshot::new(&OWN[series[0].family].build());
         for Count { labels, times, .. } in series {
-            snapshot.push_values(labels, *times);
+            snapshot.push_values(&labels[..].values(), *times);
         }
         families.push(snapshot);
     }

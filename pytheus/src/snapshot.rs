@@ -90,11 +90,11 @@ impl FamilySnapshot {
     }
 
     /// The values of named labels, in the order of the family's.
-    fn values(&mut self, labels: &[(&str, &str)]) -> Vec<String> {
-        let mut values: Vec<Option<String>> = vec![None; self.label_names.len()];
+    fn values<'a>(&mut self, labels: &[(&str, &'a str)]) -> Vec<&'a str> {
+        let mut values = vec![None; self.label_names.len()];
         for (name, value) in labels {
             match self.label_names.iter().position(|known| known == name) {
-                Some(place) if values[place].is_none() => values[place] = Some((*value).to_owned()),
+                Some(place) if values[place].is_none() => values[place] = Some(*value),
                 Some(_) => self.mistake = Some(format!("`{}`: the label `{name}` is given twice", self.name)),
                 None => {
                     let known = self.label_names.join("`, `");
@@ -106,18 +106,14 @@ impl FamilySnapshot {
     }
 
     /// Adds a sample, the label values in the order of the sorted names.
-    pub(crate) fn push_values<V: AsRef<str>>(
-        &mut self,
-        label_values: impl IntoIterator<Item = V>,
-        value: impl Into<Number>,
-    ) {
+    pub(crate) fn push_values(&mut self, label_values: &[&str], value: impl Into<Number>) {
         self.push_part("", label_values, None, value.into());
     }
 
     /// As [`push_histogram`](Self::push_histogram), the label values in the order of the sorted names.
-    pub(crate) fn push_buckets<V: AsRef<str>>(
+    pub(crate) fn push_buckets(
         &mut self,
-        label_values: &[V],
+        label_values: &[&str],
         buckets: impl IntoIterator<Item = (f64, u64)>,
         above: u64,
         sum: f64,
@@ -133,16 +129,18 @@ impl FamilySnapshot {
     }
 
     /// Adds a sample of a part of a series: its suffix, and the label that the part brings (`le`).
-    pub(crate) fn push_part<V: AsRef<str>>(
+    pub(crate) fn push_part(
         &mut self,
         suffix: &'static str,
-        label_values: impl IntoIterator<Item = V>,
+        label_values: &[&str],
         part_label: Option<(Cow<'static, str>, Cow<'static, str>)>,
         value: Number,
     ) {
-        let names = self.label_names.iter().cloned().map(Cow::Owned);
-        let values = label_values.into_iter().map(|value| Cow::Owned(value.as_ref().to_owned()));
-        let labels = names.zip(values).chain(part_label).collect();
+        let mut labels = Vec::with_capacity(label_values.len() + usize::from(part_label.is_some()));
+        for (name, value) in self.label_names.iter().zip(label_values) {
+            labels.push((Cow::Owned(name.clone()), Cow::Owned((*value).to_owned())));
+        }
+        labels.extend(part_label);
         self.samples.push(Sample { suffix, labels, value });
     }
 

@@ -92,22 +92,22 @@ impl<'a> FamilyTotals<'a> {
 
     fn samples(&self, labels: &Labels<'_>, parts: &[Number], out: &mut FamilySnapshot) {
         let descriptor = self.descriptor;
+        let values: Vec<_> = labels.values().collect();
         match (descriptor.kind(), parts) {
-            (Kind::Counter | Kind::Gauge, [value]) => out.push_values(labels.values(), *value),
+            (Kind::Counter | Kind::Gauge, [value]) => out.push_values(&values, *value),
             (Kind::Summary, [count, sum]) => {
-                out.push_part("_sum", labels.values(), None, *sum);
-                out.push_part("_count", labels.values(), None, *count);
+                out.push_part("_sum", &values, None, *sum);
+                out.push_part("_count", &values, None, *count);
             }
             (Kind::Histogram, [counts @ .., above, sum]) => {
-                let values: Vec<_> = labels.values().collect();
                 let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(|count| count.as_count()));
                 out.push_buckets(&values, buckets, above.as_count(), sum.as_f64());
             }
-            (Kind::Info, [Number::Int(1)]) => out.push_values(labels.values(), 1_u64),
+            (Kind::Info, [Number::Int(1)]) => out.push_values(&values, 1_u64),
             (Kind::StateSet, flags) => {
                 for (state, held) in descriptor.states().iter().zip(flags) {
                     let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
-                    out.push_part("", labels.values(), Some(label), *held);
+                    out.push_part("", &values, Some(label), *held);
                 }
             }
             // An info metric whose facts are not stated.
