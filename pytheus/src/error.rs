@@ -71,15 +71,19 @@ impl DescriptorError {
 impl fmt::Display for DescriptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, fault, why } = self;
-        match fault {
-            Fault::Name => write!(f, "metric `{metric}`: {why}"),
-            Fault::Label(label) => write!(f, "metric `{metric}`, label `{label}`: {why}"),
-            Fault::Buckets => write!(f, "metric `{metric}`, buckets: {why}"),
-            Fault::Unit(unit) => write!(f, "metric `{metric}`, unit `{unit}`: {why}"),
-            Fault::States => write!(f, "metric `{metric}`, states: {why}"),
-            Fault::Limit => write!(f, "metric `{metric}`, limit: {why}"),
-            Fault::Prefix => write!(f, "registry, prefix `{metric}`: {why}"),
-            Fault::ConstantLabel => write!(f, "registry, constant label `{metric}`: {why}"),
+        let (what, part, detail) = match fault {
+            Fault::Name => ("metric", "", None),
+            Fault::Label(label) => ("metric", ", label", Some(label)),
+            Fault::Buckets => ("metric", ", buckets", None),
+            Fault::Unit(unit) => ("metric", ", unit", Some(unit)),
+            Fault::States => ("metric", ", states", None),
+            Fault::Limit => ("metric", ", limit", None),
+            Fault::Prefix => ("registry, prefix", "", None),
+            Fault::ConstantLabel => ("registry, constant label", "", None),
+        };
+        match detail {
+            Some(detail) => write!(f, "{what} `{metric}`{part} `{detail}`: {why}"),
+            None => write!(f, "{what} `{metric}`{part}: {why}"),
         }
     }
 }
