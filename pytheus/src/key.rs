@@ -68,15 +68,22 @@ pub(crate) fn encode(specs: &[LabelSpec], values: &[&str]) -> (Vec<u8>, String) 
         apart |= text.len() - start != value.len() || u16::try_from(value.len()).is_err();
         text.push('"');
     }
+    let mut head = Vec::new();
     if !apart {
-        // Each fits, or the values would stand apart.
-        let lens = values.iter().map(|value| u16::try_from(value.len()).unwrap_or_default());
-        return (lens.flat_map(u16::to_le_bytes).collect(), text);
+        for value in values {
+            // Each fits, or the values would stand apart.
+            head.extend_from_slice(&u16::try_from(value.len()).unwrap_or_default().to_le_bytes());
+        }
+        return (head, text);
     }
-    let lens = values.iter().map(|value| value.len()).chain([text.len()]);
     // Beyond 4 GiB no series is made.
-    let head = lens.flat_map(|len| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()).collect();
-    text.extend(values.iter().copied());
+    let long = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+    let exposed = text.len();
+    for value in values {
+        head.extend_from_slice(&long(value.len()));
+        text.push_str(value);
+    }
+    head.extend_from_slice(&long(exposed));
     (head, text)
 }
 

@@ -156,27 +156,27 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
         Kind::Histogram if name.ends_with("_bucket") => Some("le"),
         _ => None,
     };
-    let has: Vec<_> = family.label_names().chain(own).collect();
+    let mut has: Vec<_> = family.label_names().map(str::to_owned).collect();
+    has.extend(own.map(str::to_owned));
     let all = || format!("`{name}` has the labels `{}`", has.join("`, `"));
     // A registry may add constant labels, which samples show.
     let sample = family.samples().first();
-    let constant = sample.iter().flat_map(|sample| sample.labels().map(|(name, _)| name));
-    let known: Vec<_> = has.iter().copied().chain(constant).collect();
-    if let Some((label, _)) = labels.iter().find(|(label, _)| !known.contains(label)) {
+    let shown = |label: &str| sample.is_some_and(|sample| sample.labels().any(|(name, _)| name == label));
+    let known = |label: &str| has.iter().any(|name| name == label) || shown(label);
+    if let Some((label, _)) = labels.iter().find(|(label, _)| !known(label)) {
         return Some(format!("{}, but no `{label}`", all()));
     }
     if let Some(label) = has.iter().find(|label| !labels.iter().any(|(given, _)| given == *label)) {
         return Some(format!("{}, and `{label}` is not given; an absent one is \"\"", all()));
     }
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
-    let values = family.samples().iter().filter_map(|s| s.labels().find(|(name, _)| name == own).map(|(_, v)| v));
-    let mut distinct = Vec::new();
-    for value in values {
-        if let Err(place) = distinct.binary_search(&value) {
-            distinct.insert(place, value);
+    let mut distinct: Vec<String> = Vec::new();
+    for (_, value) in family.samples().iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
+        if let Err(place) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
+            distinct.insert(place, value.to_owned());
         }
     }
-    if distinct.is_empty() || distinct.contains(&value.as_str()) {
+    if distinct.is_empty() || distinct.contains(value) {
         return None;
     }
     Some(format!("`{name}` has no `{own}=\"{value}\"`, but `{}`", distinct.join("`, `")))

@@ -102,17 +102,17 @@ impl<M: Metric> Declared<M> {
             }
         }
         // Every way through attaches a family.
-        self.family.get_or_init(|| leak(Family::new(self.new_core(), self.descriptor)))
+        self.family.get().unwrap_or_else(|| self.settle(self.new_core()))
+    }
+
+    /// The family that was there first; else one of this core, for as long as the program runs.
+    fn settle(&'static self, core: Arc<FamilyCore>) -> &'static Family<M> {
+        self.family.get_or_init(|| Box::leak(Box::new(Family::new(core, self.descriptor))))
     }
 
     fn new_core(&self) -> Arc<FamilyCore> {
         Arc::new(FamilyCore::new(self.descriptor.clone(), TypeId::of::<M>()))
     }
-}
-
-/// For what stays as long as the program: it belongs to a `static`.
-fn leak<T>(value: T) -> &'static T {
-    Box::leak(Box::new(value))
 }
 
 impl<M: Metric> Declaration for Declared<M> {
@@ -133,7 +133,7 @@ impl<M: Metric> Declaration for Declared<M> {
         let core = core.ok().filter(|core| core.counts::<M>());
         let fits = core.is_some();
         let core = core.unwrap_or_else(|| self.new_core());
-        let family = self.family.get_or_init(|| leak(Family::new(core, self.descriptor)));
+        let family = self.settle(core);
         if let Some(own) = self.own {
             family.core().promise(own);
         }

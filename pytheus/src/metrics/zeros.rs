@@ -1,7 +1,5 @@
 //! Series that are there from the start.
 
-use std::borrow::Cow;
-
 use crate::descriptor::{Descriptor, Kind};
 use crate::labels::LabelSpec;
 
@@ -11,18 +9,31 @@ pub(super) fn series(descriptor: &Descriptor) -> Vec<Vec<String>> {
     if descriptor.kind() == Kind::Info {
         return Vec::new();
     }
-    let mut series = Vec::new();
-    let defaults = labels.iter().map(|label| label.default_value().map(Cow::into_owned));
-    series.extend(defaults.collect::<Option<Vec<_>>>());
-    let closed: Option<Vec<_>> = labels.iter().map(LabelSpec::values).collect();
-    if let Some(sets) = closed.filter(|sets| descriptor.zeros && !sets.is_empty()) {
+    let mut series: Vec<_> = defaults(labels).into_iter().collect();
+    if descriptor.zeros && !labels.is_empty() && labels.iter().all(|label| label.values().is_some()) {
         // There are few enough of them: the descriptor was checked.
-        let mut rows: Vec<Vec<String>> = vec![Vec::new()];
-        for set in sets {
-            let longer = |row: &Vec<String>, value: &str| [&row[..], &[value.to_owned()]].concat();
-            rows = rows.iter().flat_map(|row| set.iter().map(move |value| longer(row, value))).collect();
+        let mut rows = vec![Vec::new()];
+        for set in labels.iter().filter_map(LabelSpec::values) {
+            let mut longer = Vec::new();
+            for row in &rows {
+                for value in set {
+                    let mut row: Vec<String> = row.clone();
+                    row.push((*value).to_owned());
+                    longer.push(row);
+                }
+            }
+            rows = longer;
         }
-        series.extend(rows);
+        series.append(&mut rows);
     }
     series
+}
+
+/// The values of the series of the defaults, if every label has one.
+fn defaults(labels: &[LabelSpec]) -> Option<Vec<String>> {
+    let mut values = Vec::new();
+    for label in labels {
+        values.push(label.default_value()?.into_owned());
+    }
+    Some(values)
 }
