@@ -1,4 +1,5 @@
 //! After the first use, what is counted allocates nothing.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -196,7 +197,7 @@ fn labelled(shard: u64, name: &str, method: Method) {
 #[histogram(name = "outcomes_seconds", help = "Times.", labels(outcome))]
 #[counter(name = "results_failed_total", help = "Errors.", on = error, labels(shard = shard))]
 fn ending(shard: u64) -> Result<usize, ()> {
-    if shard == 0 { Err(()) } else { Ok(shard as usize) }
+    if shard == 0 { Err(()) } else { Ok(usize::try_from(shard).unwrap_or(usize::MAX)) }
 }
 
 #[test]
@@ -229,7 +230,7 @@ async fn labelled_async(shard: u64, name: &str, method: Method) {
 #[histogram(name = "async_results_seconds", help = "Times.", labels(outcome))]
 async fn ending_async(shard: u64) -> Result<usize, ()> {
     pause().await;
-    if shard == 0 { Err(()) } else { Ok(shard as usize) }
+    if shard == 0 { Err(()) } else { Ok(usize::try_from(shard).unwrap_or(usize::MAX)) }
 }
 
 #[histogram(name = "made_seconds", help = "Times.", labels(shard = shard))]

@@ -1,4 +1,5 @@
 //! The text of numbers is that of their samples, byte for byte: for all kinds, dresses and label values.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

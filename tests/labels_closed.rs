@@ -1,4 +1,5 @@
 //! Series whose labels all have closed sets are found by index: nobody can tell but by the time it takes.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
