@@ -7,7 +7,7 @@ use super::declared::Declared;
 use super::handle::{Handle, Source};
 use super::{Gauge, Watch};
 use crate::clock::{self, Moment};
-use crate::storage::{Cells, Part, Series, shared_cells_or_make, with_cells};
+use crate::storage::{Cells, Part, Series, shared_cells_or_make};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed {
@@ -146,12 +146,8 @@ impl Drop for InProgress {
             Counted::Declared(declared) => declared.place(),
             Counted::Series(series) => series.place(),
         };
-        match place.cells(Part::Own) {
-            Some(cells) => cells.add(LESS),
-            // A place leads to one series, and nowhere once that is removed: then its share went with it.
-            None if place.slot().is_live() => with_cells(place.slot(), &mut |cells| cells.add(LESS)),
-            None => {}
-        }
+        // A place leads to one series, and nowhere once that is removed: then its share went with it.
+        place.with_own_cells(|cells| cells.add(LESS));
     }
 }
 

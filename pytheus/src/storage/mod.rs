@@ -33,12 +33,12 @@ mod thread;
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub(crate) use gate::{Held, enter, lock, read, write};
 pub(crate) use page::{Cells, Slot};
-pub(crate) use read::{observed, sum, sum_floats, sums};
+pub(crate) use read::{look_ahead, observed, sum, sum_floats, sums};
 pub(crate) use series::{Place, Series};
 pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
-pub(crate) use thread::{pinned, set_most_shards, shared_cells, shared_cells_or_make, with_cells};
+pub(crate) use thread::{pinned, set_most_shards, shared_cells, shared_cells_or_make};
 
 /// Which cells of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

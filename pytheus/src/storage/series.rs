@@ -37,6 +37,18 @@ impl Place {
         }
     }
 
+    /// Acts on cells of this thread's own, which are made when they do not exist yet; not when it leads to none.
+    #[inline]
+    pub(crate) fn with_own_cells(&self, act: impl Fn(Cells)) {
+        // Looked at once: it may be led elsewhere meanwhile, and there are no cells where it leads nowhere.
+        let slot = self.slot();
+        match thread::own_cells(slot) {
+            Some(cells) => act(cells),
+            None if slot.is_live() => thread::with_cells(slot, &mut |cells| act(cells)),
+            None => {}
+        }
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> Slot {
         // Acquire: the cells of a slot that is used again are zero.

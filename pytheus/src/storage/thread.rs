@@ -118,7 +118,7 @@ pub(crate) fn shared_cells_or_make(slot: Slot) -> Cells {
 
 /// Acts on cells that no other thread writes meanwhile, at zero if they are new.
 #[cold]
-pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) {
+pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) {
     with_shard(|shard| act(shard.cells_or_make(slot)));
 }
 

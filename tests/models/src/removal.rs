@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 
 use crate::family::Family;
-use crate::storage::{self, set_most_shards};
+use crate::storage::{self, Part, Place, set_most_shards};
 use crate::support::{Case, assert_all_slots_are_free, count, join, model, series, spawn};
 
 /// Could go wrong: the reader is in a series that is dropped; or its count ends up in the next series, which has the
@@ -74,6 +74,28 @@ fn the_last_handle_is_dropped_by_any_thread() {
         assert_eq!(storage::sum(new.slot()), 0, "what was counted in one series is in another");
         drop((new, family));
         assert_all_slots_are_free();
+    });
+}
+
+/// Could go wrong: what ends in a thread that has no cells of the series yet makes some for a place that leads nowhere
+/// by then. They would be there for every such place: what that thread counts first in any series would be lost.
+#[test]
+fn a_place_is_led_nowhere_while_cells_are_made() {
+    let (counted, missed) = (Case::new("a count before the removal"), Case::new("a count after the removal"));
+    model(3, move || {
+        let series = series("");
+        let place = Arc::new(Place::none());
+        place.lead_to(series.place());
+        let leaving = Arc::clone(&place);
+        let other = spawn(move || {
+            leaving.with_own_cells(|cells| cells.add(1));
+            assert!(Place::none().cells(Part::Own).is_none(), "a place that leads nowhere has cells");
+        });
+        place.look_up();
+        join(other);
+        let sum = storage::sum(series.slot());
+        counted.reached(sum == 1);
+        missed.reached(sum == 0);
     });
 }
 
