@@ -44,7 +44,8 @@ impl Order {
         known.removed += count;
         // Where nobody scrapes, it is done here, once in a while.
         if known.removed > left + 64 {
-            known.removed = 0;
+            // Not 0: a scrape that sorts just now may put back what is taken out here, for the next to find.
+            known.removed = 1;
             known.added.retain(|series| !series.is_removed());
             let live = known.sorted.iter().filter(|series| !series.is_removed());
             known.sorted = Arc::new(live.cloned().collect());
@@ -82,4 +83,34 @@ fn merge(sorted: &[Series], added: Vec<Series>, compare: impl Fn(&Series, &Serie
     }
     merged.extend(added);
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::metrics::Counter;
+
+    #[test]
+    fn what_is_removed_while_it_is_sorted_does_not_stay() {
+        let family =
+            Counter::new("sorted", "S.").labels(["n"]).unregistered().build().expect("the description is right");
+        let make = |n: usize| family.labels([("n", format!("{n:03}"))]).expect("the label is right");
+        for n in 0..200 {
+            make(n);
+        }
+        let core = family.core();
+        assert_eq!(core.sorted().len(), 200);
+        make(999);
+        let compared = Cell::new(0);
+        core.order.sorted(|a, b| {
+            compared.set(compared.get() + 1);
+            if compared.get() == 200 {
+                // So many that the order is put right at once.
+                family.clear();
+            }
+            core.labels(a).compare(&core.labels(b))
+        });
+        assert_eq!(core.sorted().len(), 0);
+    }
 }
