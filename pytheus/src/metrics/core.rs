@@ -191,8 +191,8 @@ impl FamilyCore {
         if self.labels(&series).are(values) {
             let mut members = self.members();
             // Once in the life of the program: a thread may still be at the cells of one that was removed, so that the
-            // reference is never given back.
-            if !place.is_settled() && !series.is_removed() {
+            // reference is never given back. Nor where there were no more cells: the place would not be settled by it.
+            if !place.is_settled() && series.place().slot().is_live() {
                 place.lead_to(series.place());
                 members.declared.push((place, series.clone()));
             }
