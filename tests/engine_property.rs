@@ -2,9 +2,9 @@
 //! whole and never goes down.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Barrier, Mutex};
 use std::thread::{self, Scope};
+use std::{env, fmt};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -341,11 +341,17 @@ fn all_samples(registry: &CollectorRegistry) -> Samples {
     all
 }
 
+/// How many programs are tried: 200, or as many as `PYTHEUS_PROPERTY_CASES` says where all is slower.
+fn cases() -> u32 {
+    let cases = env::var("PYTHEUS_PROPERTY_CASES");
+    cases.map_or(200, |cases| cases.parse().expect("PYTHEUS_PROPERTY_CASES is a number"))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 300,
-        ..ProptestConfig::with_cases(200)
+        ..ProptestConfig::with_cases(cases())
     })]
 
     #[test]

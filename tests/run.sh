@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need, then runs all of them: unit, integration, UI and doc tests, and every example.
+# Installs what the tests need, then runs all of them: unit, integration, UI and doc tests, and every example. Where there
+# is a nightly Rust, those that start threads run once more, under ThreadSanitizer.
 # Ends with the number of tests that passed and failed.
 set -euo pipefail
 # A relative target directory is relative to where the user stands, as for cargo.
@@ -27,7 +28,23 @@ test_all() {
     cargo test --workspace --no-fail-fast || status=$?
     # Without `fast-clock`: timers read the system's clock.
     cargo test -p pytheus --no-default-features --no-fail-fast || status=$?
+    sanitize || status=$?
     return "$status"
+}
+
+# Indented but for the last line, so that what runs a second time here is not added up.
+sanitize() {
+    local status=0
+    tests/sanitize.sh 2>&1 | awk '!/^ThreadSanitizer: / { printf "    " } { print; fflush() }' || status=$?
+    case $status in
+        0) ;;
+        # It can't be run here, and has said why.
+        3) ;;
+        *)
+            echo "error: ThreadSanitizer failed"
+            return "$status"
+            ;;
+    esac
 }
 
 export CARGO_TERM_COLOR=never
