@@ -119,5 +119,10 @@ pub(super) fn push_number(out: &mut String, number: Number) {
 
 #[inline]
 fn push_count(out: &mut String, count: u64) {
-    out.push_str(itoa::Buffer::new().format(count));
+    match count {
+        // Most counts of buckets are small: without a copy through a buffer.
+        #[allow(clippy::cast_possible_truncation, reason = "one digit")]
+        0..10 => out.push(char::from(b'0' + count as u8)),
+        _ => out.push_str(itoa::Buffer::new().format(count)),
+    }
 }
