@@ -8,7 +8,7 @@ use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::Series;
+use crate::storage::{self, Series};
 
 /// The numbers of one family: its series in order, and their parts.
 pub struct FamilyTotals<'a> {
@@ -45,18 +45,14 @@ impl<'a> FamilyTotals<'a> {
 
     /// Shows the labels of each series, as they are exposed, and its parts; not of those that could not be read.
     pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
-        // Series lie anywhere in memory. Several are looked for at a time, so that they are waited for together.
-        const AHEAD: usize = 32;
-        let width = self.width();
-        let mut texts = [""; AHEAD];
-        for (number, (series, parts)) in self.series.chunks(AHEAD).zip(self.parts.chunks(AHEAD * width)).enumerate() {
-            for (text, series) in texts.iter_mut().zip(series) {
-                *text = self.labels(series).exposed();
+        // Series lie anywhere in memory: each is looked for while those before it are written.
+        const AHEAD: usize = 16;
+        for (place, (series, parts)) in self.series.iter().zip(self.parts.chunks_exact(self.width())).enumerate() {
+            if let Some(series) = self.series.get(place + AHEAD) {
+                storage::look_ahead(series);
             }
-            for (place, (text, parts)) in texts.iter().zip(parts.chunks_exact(width)).enumerate() {
-                if self.missing.is_empty() || !self.missing.contains(&(number * AHEAD + place)) {
-                    show(text, parts);
-                }
+            if self.missing.is_empty() || !self.missing.contains(&place) {
+                show(self.labels(series).exposed(), parts);
             }
         }
     }
