@@ -8,13 +8,13 @@ use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::{self, Series};
+use crate::storage::{self, Series, Sorted};
 
 /// The numbers of one family: its series in order, and their parts.
 pub struct FamilyTotals<'a> {
     descriptor: &'a Descriptor,
     /// By label values.
-    series: Arc<Vec<Series>>,
+    series: Arc<Sorted>,
     /// Those of each series, one after the other.
     parts: Vec<Number>,
     /// Series that could not be read, by their place.
@@ -25,7 +25,7 @@ impl<'a> FamilyTotals<'a> {
     /// As many parts for each series, in its order.
     pub(crate) fn new(
         descriptor: &'a Descriptor,
-        series: Arc<Vec<Series>>,
+        series: Arc<Sorted>,
         parts: Vec<Number>,
         missing: Vec<usize>,
     ) -> Self {

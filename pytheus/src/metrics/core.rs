@@ -20,7 +20,9 @@ use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::key::{self, Key, Labels};
 use crate::labels::LabelSpec;
-use crate::storage::{self, Cells, GAUGE_CELLS, Held, Part, Place, Series, Table, Writer, observation_cells, pinned};
+use crate::storage::{
+    self, Cells, GAUGE_CELLS, Held, Part, Place, Series, Sorted, Table, Writer, observation_cells, pinned,
+};
 
 /// The part of a family that all its handles share.
 ///
@@ -285,7 +287,7 @@ impl FamilyCore {
     }
 
     /// All series, by label values.
-    pub(super) fn sorted(&self) -> Arc<Vec<Series>> {
+    pub(super) fn sorted(&self) -> Arc<Sorted> {
         self.start();
         let sorted = || self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)));
         let steps = self.steps.load(Acquire);

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex};
 
-use crate::storage::{Series, lock};
+use crate::storage::{Series, Sorted, lock};
 
 /// The series in order, and what came in since they were sorted.
 ///
@@ -15,7 +15,7 @@ pub(super) struct Order {
 }
 
 struct Known {
-    sorted: Arc<Vec<Series>>,
+    sorted: Arc<Sorted>,
     added: Vec<Series>,
     /// How many of both were removed.
     removed: usize,
@@ -48,12 +48,12 @@ impl Order {
             known.removed = 1;
             known.added.retain(|series| !series.is_removed());
             let live = known.sorted.iter().filter(|series| !series.is_removed());
-            known.sorted = Arc::new(live.cloned().collect());
+            known.sorted = Arc::new(live.cloned().collect::<Vec<_>>().into());
         }
     }
 
     /// All series in order.
-    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<Vec<Series>> {
+    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<Sorted> {
         let _one = lock(&self.sorting);
         let (sorted, mut added) = {
             let mut known = lock(&self.known);
@@ -65,7 +65,7 @@ impl Order {
         };
         added.retain(|series| !series.is_removed());
         added.sort_unstable_by(&compare);
-        let merged = Arc::new(merge(&sorted, added, compare));
+        let merged = Arc::new(merge(&sorted, added, compare).into());
         lock(&self.known).sorted = Arc::clone(&merged);
         merged
     }

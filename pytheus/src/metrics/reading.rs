@@ -9,7 +9,7 @@ use crate::diagnostics;
 use crate::error::CollectError;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::{self, Series, Slot, shared_cells};
+use crate::storage::{self, Series, Slot, Sorted, shared_cells};
 use crate::unwind::guarded;
 
 /// The value of a counter.
@@ -59,28 +59,21 @@ pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
 /// | histogram | the count of each bucket, not cumulative, the last without a bound; the sum |
 /// | summary | the count; the sum |
 /// | info, state set | each flag as 0 or 1 |
-fn parts(core: &FamilyCore, all: &[Series]) -> (Vec<Number>, Vec<usize>) {
+fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
     let descriptor = core.descriptor();
     let mut parts = Vec::with_capacity(all.len() * width(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
-        Kind::Counter => {
-            // A few at a time: what was read of a series for one thread is at hand for the next.
-            let mut sums = [0; 128];
-            for all in all.chunks(sums.len()) {
-                let sums = &mut sums[..all.len()];
-                sums.fill(0);
-                storage::sums(all, sums);
-                parts.extend(sums.iter().zip(all).map(|(whole, series)| match series.extra() {
-                    Slot::NONE => Number::Int(*whole),
-                    // Beside the whole number that was read before: neither ever goes down.
-                    extra => match storage::sum_floats(extra) {
-                        0.0 => Number::Int(*whole),
-                        fraction => Number::Int(*whole) + Number::Float(fraction),
-                    },
-                }));
-            }
-        }
+        Kind::Counter => all.sums(|whole, fractions| {
+            parts.push(match fractions {
+                Slot::NONE => Number::Int(whole),
+                // Beside the whole number that was read before: neither ever goes down.
+                fractions => match storage::sum_floats(fractions) {
+                    0.0 => Number::Int(whole),
+                    fraction => Number::Int(whole) + Number::Float(fraction),
+                },
+            });
+        }),
         Kind::Gauge => {
             for (place, series) in all.iter().enumerate() {
                 let value = gauge(core, series);
@@ -94,15 +87,15 @@ fn parts(core: &FamilyCore, all: &[Series]) -> (Vec<Number>, Vec<usize>) {
         Kind::Histogram | Kind::Summary => {
             let mut counts = vec![0; width(descriptor) - 1];
             let mut scratch = Vec::new();
-            for series in all {
+            for slot in all.slots() {
                 counts.fill(0);
-                let sum = storage::observed(series.slot(), &mut counts, &mut scratch);
+                let sum = storage::observed(*slot, &mut counts, &mut scratch);
                 parts.extend(counts.iter().map(|count| Number::Int(*count)));
                 parts.push(Number::Float(sum));
             }
         }
         Kind::Info | Kind::StateSet => {
-            for series in all {
+            for series in all.iter() {
                 let flags = flags(series);
                 parts.extend((0..width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
             }

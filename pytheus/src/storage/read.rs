@@ -1,5 +1,7 @@
 //! What all threads have counted, together.
 
+use std::ops::Deref;
+
 use super::page::{Cells, Slot};
 use super::series::Series;
 use super::sync::Relaxed;
@@ -38,14 +40,53 @@ pub(crate) fn look_ahead(series: &Series) {
     let _ = series;
 }
 
-/// Adds what all threads have counted in each series to `sums`, one per series.
-///
-/// One thread after the other, so that its pages are read one after the other.
-pub(crate) fn sums(series: &[Series], sums: &mut [u64]) {
-    for shard in thread::all() {
-        for (series, sum) in series.iter().zip(&mut *sums) {
-            if let Some(cells) = shard.cells(series.place().slot().original()) {
-                *sum = sum.wrapping_add(cells.at(0).load(Relaxed));
+/// Series in order, and their slots side by side: what they count is read without a look at each of them.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    series: Vec<Series>,
+    slots: Vec<Slot>,
+}
+
+impl From<Vec<Series>> for Sorted {
+    fn from(series: Vec<Series>) -> Self {
+        let slots = series.iter().map(Series::slot).collect();
+        Self { series, slots }
+    }
+}
+
+impl Deref for Sorted {
+    type Target = [Series];
+
+    #[inline]
+    fn deref(&self) -> &[Series] {
+        &self.series
+    }
+}
+
+impl Sorted {
+    /// The slot of each series.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Shows each sum of whole numbers over all threads, and the slot of the fractions beside it, if there are some.
+    pub(crate) fn sums(&self, mut show: impl FnMut(u64, Slot)) {
+        // A few at a time: what was read of a series for one thread is at hand for the next.
+        let mut sums = [0_u64; 128];
+        let with_fractions = thread::has_extras();
+        for (series, slots) in self.series.chunks(sums.len()).zip(self.slots.chunks(sums.len())) {
+            let sums = &mut sums[..slots.len()];
+            sums.fill(0);
+            // One thread after the other, so that its pages are read one after the other.
+            for shard in thread::all() {
+                for (slot, sum) in slots.iter().zip(&mut *sums) {
+                    if let Some(cells) = shard.cells(*slot) {
+                        *sum = sum.wrapping_add(cells.at(0).load(Relaxed));
+                    }
+                }
+            }
+            for (series, sum) in series.iter().zip(sums) {
+                show(*sum, if with_fractions { series.extra() } else { Slot::NONE });
             }
         }
     }
