@@ -189,3 +189,16 @@ fn a_value_outside_a_closed_set_is_an_error_that_names_it() -> TestResult {
     assert!(family.partial([("cached", "")]).is_err());
     Ok(())
 }
+
+#[test]
+fn a_metric_with_too_many_labels_is_refused_when_it_is_built() {
+    let build = |labels: u32| {
+        let names = (0..labels).map(|n| format!("l{n}"));
+        Counter::new("wide", "W.").labels(names).unregistered().build()
+    };
+    let wide = build(1_000).expect("so many it may have");
+    let labels = (0..1_000).map(|n| (format!("l{n}"), "\""));
+    wide.labels(labels).expect("all are given").inc();
+    let error = build(1_001).expect_err("one too many").to_string();
+    assert!(error.contains("at most 1,000 labels"), "{error}");
+}

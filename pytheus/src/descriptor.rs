@@ -17,6 +17,9 @@ pub const DEFAULT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /// The most states that a state set may have.
 pub const MAX_STATES: usize = 64;
 
+/// The most labels that a metric may have: the key of a series takes note of each.
+pub(crate) const MAX_LABELS: usize = 1_000;
+
 /// The kind of a metric, which decides how Prometheus treats its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -180,6 +183,9 @@ impl Descriptor {
         }
         if self.kind == Kind::StateSet && label.name() == self.name {
             return Err(refuse("invalid label name: the states of a state set stand under its own name"));
+        }
+        if self.labels.len() == MAX_LABELS {
+            return Err(refuse("a metric has at most 1,000 labels"));
         }
         match self.labels.binary_search_by(|known| known.name().cmp(label.name())) {
             Ok(_) => Err(refuse("the label is given twice")),

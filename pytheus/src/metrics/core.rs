@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::Metric;
 use super::bounds::Bounds;
 use super::combinations::Combinations;
-use super::limit::Limit;
+use super::limit::{self, Limit};
 use super::order::Order;
 use super::sources::Sources;
 use super::zeros;
@@ -64,7 +64,8 @@ struct Route<'a> {
 
 impl<'a> Route<'a> {
     fn new(key: &'a (impl Key + ?Sized)) -> Self {
-        Self { values: key.values().into_iter().map(Cow::Borrowed).collect(), gave_way: Vec::new() }
+        let mut values: Vec<_> = key.values().into_iter().map(Cow::Borrowed).collect();
+        Self { gave_way: limit::shorten(&mut values), values }
     }
 
     /// Goes on until a series is found; `None` when one may be added.

@@ -71,6 +71,17 @@ impl Limit {
     }
 }
 
+/// Makes the labels give way whose values are too long for the text of a series, and says which.
+pub(crate) fn shorten(values: &mut [Cow<'_, str>]) -> Vec<usize> {
+    // The text takes up to three bytes for one of a value, and has room for 4 GiB.
+    let most = (1 << 30) / values.len().max(1);
+    let too_long: Vec<_> = (0..values.len()).filter(|label| values[*label].len() > most).collect();
+    for label in &too_long {
+        values[*label] = Cow::Borrowed(OTHER);
+    }
+    too_long
+}
+
 /// Is this the one series that may stand above the limit, with [`OTHER`] throughout? The only one of a metric without
 /// labels is, too.
 fn above(values: &[impl AsRef<str>]) -> bool {
