@@ -64,7 +64,7 @@ struct Route<'a> {
 
 impl<'a> Route<'a> {
     fn new(key: &'a (impl Key + ?Sized)) -> Self {
-        let mut values: Vec<_> = key.values().into_iter().map(Cow::Borrowed).collect();
+        let mut values = key.values().into_iter().map(Cow::Borrowed).collect::<Vec<_>>();
         Self { gave_way: limit::shorten(&mut values), values }
     }
 
@@ -193,8 +193,7 @@ impl FamilyCore {
         let series = self.series(values);
         if self.labels(&series).are(values) {
             let mut members = self.members();
-            // Once in the life of the program: a thread may still be at the cells of one that was removed, so that the
-            // reference is never given back. Nor where there were no more cells: the place would not be settled by it.
+            // Once: a thread may be at the cells of one that was removed, so that the reference is never given back.
             if !place.is_settled() && series.place().slot().is_live() {
                 place.lead_to(series.place());
                 members.declared.push((place, series.clone()));
@@ -213,8 +212,7 @@ impl FamilyCore {
 
     pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
-        let hash = self.hash(key);
-        let mut members = self.members();
+        let (hash, mut members) = (self.hash(key), self.members());
         let removed = self.table.remove(&mut members.writer, hash, |series| self.labels(series).are(key));
         self.removed(members, removed.as_slice(), &mut |_| {});
         removed.is_some()
@@ -356,8 +354,8 @@ impl FamilyCore {
     }
 
     fn remove_all(&self, members: &mut Members, matches: &dyn Fn(Labels<'_>) -> bool) -> Vec<Series> {
-        let hash_of = |series: &_| self.hash_of(series);
-        self.table.remove_all(&mut members.writer, &|series| matches(self.labels(series)), &hash_of)
+        let matches = |series: &_| matches(self.labels(series));
+        self.table.remove_all(&mut members.writer, &matches, &|series| self.hash_of(series))
     }
 
     /// Takes note of what was removed, does what is to follow in the same step, and drops what users gave.
@@ -397,7 +395,6 @@ impl FamilyCore {
             Kind::Gauge => GAUGE_CELLS,
             Kind::Counter | Kind::Info | Kind::StateSet => 1,
         };
-        // A descriptor allows no more buckets than fit.
-        u16::try_from(cells).unwrap_or(u16::MAX)
+        u16::try_from(cells).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }
