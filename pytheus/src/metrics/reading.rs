@@ -85,9 +85,14 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
             }
         }
         Kind::Histogram | Kind::Summary => {
+            // Cells lie anywhere, too: they are looked for while those before them are read.
+            const AHEAD: usize = 4;
             let mut counts = vec![0; width(descriptor) - 1];
             let mut scratch = Vec::new();
-            for slot in all.slots() {
+            for (place, slot) in all.slots().iter().enumerate() {
+                if let Some(ahead) = all.slots().get(place + AHEAD) {
+                    storage::look_ahead_observed(*ahead);
+                }
                 counts.fill(0);
                 let sum = storage::observed(*slot, &mut counts, &mut scratch);
                 parts.extend(counts.iter().map(|count| Number::Int(*count)));

@@ -22,14 +22,26 @@ pub(crate) fn sum_floats(slot: Slot) -> f64 {
     everywhere(slot).fold(0.0, |sum, cells| sum + f64::from_bits(cells.at(0).load(Relaxed)))
 }
 
-/// Lets the processor look for the record of a series: it is read soon.
+/// Lets the processor look for the record of a series, which is read soon.
 #[inline]
 pub(crate) fn look_ahead(series: &Series) {
+    expect(series.place());
+}
+
+/// Lets the processor look for what all threads have observed in a series, which is read soon.
+#[inline]
+pub(crate) fn look_ahead_observed(slot: Slot) {
+    everywhere(slot).for_each(|cells| expect(cells.at(0)));
+}
+
+/// Lets the processor look for what begins here: two lines of its caches.
+#[inline]
+fn expect<T>(start: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-        let start = std::ptr::from_ref(series.place()).cast::<i8>();
+        let start = std::ptr::from_ref(start).cast::<i8>();
         // SAFETY: nothing is read, wherever the addresses lead.
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(start);
@@ -37,7 +49,7 @@ pub(crate) fn look_ahead(series: &Series) {
         }
     }
     #[cfg(any(not(target_arch = "x86_64"), miri))]
-    let _ = series;
+    let _ = start;
 }
 
 /// Series in order, and their slots side by side: what they count is read without a look at each of them.
