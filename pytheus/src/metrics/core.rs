@@ -213,7 +213,8 @@ impl FamilyCore {
     pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
         let (hash, mut members) = (self.hash(key), self.members());
-        let removed = self.table.remove(&mut members.writer, hash, |series| self.labels(series).are(key));
+        let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
+        let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
         self.removed(members, removed.as_slice(), &mut |_| {});
         removed.is_some()
     }

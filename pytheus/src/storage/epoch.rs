@@ -102,6 +102,7 @@ impl<T> Retired<T> {
         if !barrier::heavy() {
             return Vec::new();
         }
+        // In the order of their epochs: one writer adds them.
         let eldest = pins.map(|pin| pin.0.load(Acquire)).filter(|epoch| *epoch != 0).min().unwrap_or(u64::MAX);
         let free = self.0.iter().take_while(|(epoch, _)| *epoch < eldest).count();
         self.0.drain(..free).map(|(_, removed)| removed).collect()

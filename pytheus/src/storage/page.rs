@@ -93,7 +93,8 @@ impl Slot {
     }
 }
 
-/// Whole numbers, or floats as their bits.
+/// Whole numbers, or floats as their bits. Begins a line of its own, so that no two threads write to one.
+#[repr(align(128))]
 pub(super) struct Page([AtomicU64; CELLS]);
 
 /// Pages, made when they are first touched.
@@ -121,7 +122,7 @@ impl Near {
     #[inline]
     pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
         let page = self.0[slot.near()].load(Acquire);
-        // SAFETY: null, or a page of `Pages`: never freed.
+        // SAFETY: null, or what `bring` put there: a page of this shard's `Pages`, which are never freed.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
     }

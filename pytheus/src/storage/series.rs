@@ -98,7 +98,8 @@ struct Record {
     run: u16,
 }
 
-// SAFETY: what changes in a record is atomic.
+// SAFETY: what changes in a record is atomic; the key is written before anyone else has the pointer, and the last
+// reference alone frees it.
 unsafe impl Send for Series {}
 // SAFETY: as above.
 unsafe impl Sync for Series {}

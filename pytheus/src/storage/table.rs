@@ -33,7 +33,8 @@ pub(crate) struct Writer {
     /// Buckets that are not empty.
     used: usize,
     garbage: Retired<Garbage>,
-    sweep_at: usize,
+    /// Changes since there was a look at what can be dropped.
+    since: usize,
 }
 
 /// What was taken out of a table, to be dropped.
@@ -117,7 +118,8 @@ impl Table {
         loop {
             let tag = buckets.tags.get(place)?.load(Acquire);
             if tag == wanted {
-                // SAFETY: what a table holds, or has held since the thread was pinned, is not dropped meanwhile.
+                // SAFETY: it is not dropped meanwhile. A sweep after a removal sees a thread that was pinned before; one
+                // that is pinned later finds the tag `REMOVED`, by the two sides of `barrier`.
                 let found = unsafe { Found::new(buckets.series.get(place)?.load(Acquire)) };
                 if let Some(found) = found.filter(|found| is_it(found)) {
                     return Some(found);
@@ -139,10 +141,17 @@ impl Table {
             writer.used += usize::from(buckets.put(hash, series.into_raw()));
             writer.len += 1;
         }
+        writer.changed(1);
     }
 
     /// Takes out the series of this hash that `is_it`, marked as removed.
-    pub(crate) fn remove(&self, writer: &mut Writer, hash: u64, is_it: impl Fn(&Series) -> bool) -> Option<Series> {
+    pub(crate) fn remove(
+        &self,
+        writer: &mut Writer,
+        hash: u64,
+        is_it: impl Fn(&Series) -> bool,
+        hash_of: &dyn Fn(&Series) -> u64,
+    ) -> Option<Series> {
         let buckets = self.buckets()?;
         let wanted = tag_of(hash);
         let tag = |place: &usize| buckets.tags[*place].load(Relaxed);
@@ -150,7 +159,8 @@ impl Table {
         let mut candidates = candidates.filter(|place| tag(place) == wanted);
         let place = candidates.find(|place| buckets.at(*place).is_some_and(|series| is_it(&series)))?;
         let removed = writer.take_out(buckets, place);
-        writer.sweep();
+        self.shrink(writer, hash_of);
+        writer.changed(1);
         removed
     }
 
@@ -164,12 +174,17 @@ impl Table {
         let Some(buckets) = self.buckets() else { return Vec::new() };
         let matching = |place: &usize| buckets.at(*place).is_some_and(|series| matches(&series));
         let places = (0..buckets.tags.len()).filter(matching);
-        let removed = places.filter_map(|place| writer.take_out(buckets, place)).collect();
-        if writer.len < buckets.tags.len() / 8 {
+        let removed: Vec<_> = places.filter_map(|place| writer.take_out(buckets, place)).collect();
+        self.shrink(writer, hash_of);
+        writer.changed(removed.len());
+        removed
+    }
+
+    /// Gives up buckets when few are in use.
+    fn shrink(&self, writer: &mut Writer, hash_of: &dyn Fn(&Series) -> u64) {
+        if self.buckets().is_some_and(|buckets| buckets.tags.len() > 64 && writer.len < buckets.tags.len() / 8) {
             self.rebuild(writer, writer.len, hash_of);
         }
-        writer.sweep();
-        removed
     }
 
     /// Moves all to as many buckets as befit so many series.
@@ -188,8 +203,7 @@ impl Table {
             // SAFETY: put there by this function as a box, and not reachable from now on.
             let old = unsafe { Box::from_raw(old) };
             thread::retire(&mut writer.garbage, Garbage::Buckets(old));
-            // At once: they may be as large as those in use.
-            writer.sweep_at = 0;
+            // At once, if it can be: they may be as large as those in use.
             writer.sweep();
         }
     }
@@ -202,12 +216,12 @@ impl Table {
     }
 }
 
-/// How much garbage is worth a look at all threads.
-const SWEEP_AT: usize = if cfg!(loom) { 1 } else { 32 };
+/// After how many changes it is worth to look at all threads.
+const SWEEP_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
 
 impl Writer {
     pub(crate) const fn new() -> Self {
-        Self { len: 0, used: 0, garbage: Retired::new(), sweep_at: SWEEP_AT }
+        Self { len: 0, used: 0, garbage: Retired::new(), since: 0 }
     }
 
     /// How many series there are.
@@ -227,13 +241,18 @@ impl Writer {
         Some(removed)
     }
 
-    /// Drops what nobody looks at any more, now and then.
-    fn sweep(&mut self) {
-        if self.garbage.len() >= self.sweep_at {
-            drop(thread::sweep(&mut self.garbage));
-            // What stays is looked at: the more there is, the later again.
-            self.sweep_at = self.garbage.len() * 2 + SWEEP_AT;
+    /// Sweeps after so many changes: the more there is that somebody still looked at, the later again.
+    fn changed(&mut self, changes: usize) {
+        self.since += changes;
+        if self.garbage.len() != 0 && self.since >= SWEEP_AFTER.max(self.garbage.len() / 8) {
+            self.sweep();
         }
+    }
+
+    /// Drops what nobody looks at any more.
+    fn sweep(&mut self) {
+        self.since = 0;
+        drop(thread::sweep(&mut self.garbage));
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) {
 
 /// Looks at tables: what is found there is not dropped until this is over.
 ///
-/// `act` runs no code of the user's, and waits for nothing.
+/// `act` runs no code of the user's, and waits for nobody who is pinned.
 #[inline]
 pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
     with_shard(|shard| act(&shard.pin.begin(&EPOCH)))

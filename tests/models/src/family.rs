@@ -42,7 +42,7 @@ impl Family {
     }
 
     pub(crate) fn remove(&self, name: &str) -> Option<Series> {
-        self.table.remove(&mut self.writer(), HASH, |series| series.key().1 == name)
+        self.table.remove(&mut self.writer(), HASH, |series| series.key().1 == name, &|_| HASH)
     }
 
     pub(crate) fn clear(&self) -> usize {
