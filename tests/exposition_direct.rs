@@ -159,3 +159,17 @@ proptest! {
         prop_assert_eq!(direct.as_bytes(), &written[..]);
     }
 }
+
+#[test]
+fn a_fraction_that_is_counted_after_a_scrape_is_in_the_next_one() {
+    let registry = CollectorRegistry::new();
+    let paid = Counter::new("paid_total", "Paid.").labels(["by"]).registry(&registry).build().unwrap();
+    for by in ["card", "cash"] {
+        paid.labels([("by", by)]).unwrap().inc();
+    }
+    let scraped = || generate_metrics_from(&registry).unwrap();
+    assert!(scraped().contains("paid_total{by=\"card\"} 1\n"));
+    paid.labels([("by", "card")]).unwrap().inc_by(0.5);
+    assert!(scraped().contains("paid_total{by=\"card\"} 1.5\n"), "{}", scraped());
+    assert!(scraped().contains("paid_total{by=\"cash\"} 1\n"), "{}", scraped());
+}

@@ -1,7 +1,6 @@
 //! The part of a family that all its handles share: the series by their labels.
 
 use std::any::TypeId;
-use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -12,8 +11,9 @@ use foldhash::fast::RandomState;
 use super::Metric;
 use super::bounds::Bounds;
 use super::combinations::Combinations;
-use super::limit::{self, Limit};
+use super::limit::Limit;
 use super::order::Order;
+use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
 use crate::descriptor::{Descriptor, Kind};
@@ -21,7 +21,7 @@ use crate::diagnostics;
 use crate::key::{self, Key, Labels};
 use crate::labels::LabelSpec;
 use crate::storage::{
-    self, Cells, GAUGE_CELLS, Held, Part, Place, Series, Sorted, Table, Writer, observation_cells, pinned,
+    self, Cells, GAUGE_CELLS, Held, Part, Place, Removed, Series, Sorted, Table, Writer, observation_cells, pinned,
 };
 
 /// The part of a family that all its handles share.
@@ -54,33 +54,6 @@ struct Members {
     promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
     declared: Vec<(&'static Place, Series)>,
-}
-
-/// The way to the series of some values, on which labels may have to give way to the limit.
-struct Route<'a> {
-    values: Vec<Cow<'a, str>>,
-    gave_way: Vec<usize>,
-}
-
-impl<'a> Route<'a> {
-    fn new(key: &'a (impl Key + ?Sized)) -> Self {
-        let mut values = key.values().into_iter().map(Cow::Borrowed).collect::<Vec<_>>();
-        Self { gave_way: limit::shorten(&mut values), values }
-    }
-
-    /// Goes on until a series is found; `None` when one may be added.
-    fn follow(&mut self, core: &FamilyCore, members: &Members) -> Option<Series> {
-        loop {
-            if let Some(series) = core.find(&self.values[..]) {
-                return Some(series);
-            }
-            if members.limit.admits(&self.values) {
-                return None;
-            }
-            // Ends when every label has become `__other__`: that series is always admitted.
-            self.gave_way.extend(members.limit.collapse(&mut self.values));
-        }
-    }
 }
 
 impl FamilyCore {
@@ -132,12 +105,26 @@ impl FamilyCore {
                     act(cells);
                     true
                 }
-                None => series.update(part, &mut act).is_ok(),
+                None => self.touch(&series, part, &mut act).is_ok(),
             }
         });
         if !done {
             self.update_new(&key.values(), part, &mut act);
         }
+    }
+
+    /// Acts on the cells of a series, which are made when they do not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// When it was removed.
+    #[cold]
+    pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<(), Removed> {
+        if part == Part::Extra {
+            // Before anyone can find that cell.
+            self.order.expect_fractions();
+        }
+        series.update(part, act)
     }
 
     /// The places of combinations, for who has these labels.
@@ -159,7 +146,7 @@ impl FamilyCore {
     #[cold]
     fn update_new(&self, values: &[&str], part: Part, act: &mut dyn FnMut(Cells)) {
         // Again, when it is removed at the same time.
-        while self.series(values).update(part, act).is_err() {}
+        while self.touch(&self.series(values), part, act).is_err() {}
     }
 
     /// The series of this key, made when there is none: the one that the limit allows.
@@ -171,7 +158,7 @@ impl FamilyCore {
         let mut route = Route::new(key);
         let series = {
             let mut members = self.members();
-            let found = route.follow(self, &members);
+            let found = route.follow(self, &members.limit);
             found.unwrap_or_else(|| self.add(&mut members, &route.values[..].values()))
         };
         for label in route.gave_way {
@@ -183,7 +170,7 @@ impl FamilyCore {
     /// The series that [`series`](Self::series) would give, unless it would have to be made.
     pub(super) fn peek(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         self.start();
-        self.find(key).or_else(|| Route::new(key).follow(self, &self.members()))
+        self.find(key).or_else(|| Route::new(key).follow(self, &self.members().limit))
     }
 
     /// Leads a declared metric to its series from now on, until that is removed; gives the series.
@@ -305,7 +292,7 @@ impl FamilyCore {
         storage::lock(&self.members)
     }
 
-    fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
+    pub(super) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         let hash = self.hash(key);
         pinned(|pin| self.table.find(pin, hash, |series| self.labels(series).are(key)).map(|series| series.clone()))
     }

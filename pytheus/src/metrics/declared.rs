@@ -76,7 +76,7 @@ impl<M: Metric> Declared<M> {
     /// Acts on the cells of its own series, where the way that is known leads nowhere.
     #[cold]
     pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
-        while self.series_now().update(part, act).is_err() {}
+        while self.core().touch(&self.series_now(), part, act).is_err() {}
         if part == Part::Extra {
             self.core().refresh(&self.place);
         }

@@ -73,7 +73,7 @@ impl<M: Metric> Handle<M> {
         match &self.0 {
             Source::Declared(declared) => declared.update_slowly(part, act),
             Source::Kept(Kept { core, series }) => {
-                if series.update(part, act).is_err() {
+                if core.touch(series, part, act).is_err() {
                     core.update(&core.labels(series), part, act);
                 }
             }

@@ -24,6 +24,7 @@ mod limit;
 mod order;
 mod outcome;
 mod reading;
+mod route;
 mod sources;
 mod state_set;
 mod summary;

@@ -1,6 +1,7 @@
 //! The order in which the series of a family are exposed, kept from one scrape to the next.
 
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use crate::storage::{Series, Sorted, lock};
@@ -12,6 +13,8 @@ pub(super) struct Order {
     known: Mutex<Known>,
     /// One scrape at a time.
     sorting: Mutex<()>,
+    /// Whether a series may have fractions, which are looked for in the series itself.
+    fractions: AtomicBool,
 }
 
 struct Known {
@@ -26,7 +29,18 @@ impl Order {
         Self {
             known: Mutex::new(Known { sorted: Arc::default(), added: Vec::new(), removed: 0 }),
             sorting: Mutex::new(()),
+            fractions: AtomicBool::new(false),
         }
+    }
+
+    /// Takes note that a series is about to have fractions.
+    pub(super) fn expect_fractions(&self) {
+        self.fractions.store(true, Relaxed);
+    }
+
+    /// May a series have fractions?
+    pub(super) fn has_fractions(&self) -> bool {
+        self.fractions.load(Relaxed)
     }
 
     pub(super) fn added(&self, series: Series) {

@@ -47,7 +47,7 @@ pub(super) fn flags(series: &Series) -> u64 {
 pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
     let Some(series) = target.peek() else { return (0, 0.0) };
     let mut counts = vec![0; target.descriptor().buckets().len() + 1];
-    let sum = storage::observed(series.slot(), &mut counts, &mut Vec::new());
+    let sum = storage::observed(series.slot(), &mut counts);
     (counts.into_iter().fold(0, u64::wrapping_add), sum)
 }
 
@@ -64,7 +64,7 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
     let mut parts = Vec::with_capacity(all.len() * width(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
-        Kind::Counter => all.sums(|whole, fractions| {
+        Kind::Counter => all.sums(core.order.has_fractions(), |whole, fractions| {
             parts.push(match fractions {
                 Slot::NONE => Number::Int(whole),
                 // Beside the whole number that was read before: neither ever goes down.
@@ -88,13 +88,13 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
             // Cells lie anywhere, too: they are looked for while those before them are read.
             const AHEAD: usize = 4;
             let mut counts = vec![0; width(descriptor) - 1];
-            let mut scratch = Vec::new();
+            let (counters, mut scratch) = (all.counters(), Vec::new());
             for (place, slot) in all.slots().iter().enumerate() {
                 if let Some(ahead) = all.slots().get(place + AHEAD) {
-                    storage::look_ahead_observed(*ahead);
+                    counters.look_ahead(*ahead);
                 }
                 counts.fill(0);
-                let sum = storage::observed(*slot, &mut counts, &mut scratch);
+                let sum = counters.observed(*slot, &mut counts, &mut scratch);
                 parts.extend(counts.iter().map(|count| Number::Int(*count)));
                 parts.push(Number::Float(sum));
             }

@@ -56,6 +56,11 @@ impl Slot {
         Self(cell << (8 + PAGE_BITS) | page << 8 | near)
     }
 
+    /// The first slot of a page.
+    fn of_page(page: usize) -> Self {
+        Self::at((page * CELLS) as u32)
+    }
+
     /// The same, leading nowhere.
     pub(super) fn removed(self) -> Self {
         Self(self.0 | Self::REMOVED)
@@ -83,7 +88,7 @@ impl Slot {
     }
 
     #[inline]
-    fn page(self) -> usize {
+    pub(super) fn page(self) -> usize {
         (self.0 as usize >> 8) % (1 << PAGE_BITS)
     }
 
@@ -159,6 +164,12 @@ impl Pages {
         // SAFETY: null, or a box that `set_once` leaked: never freed.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
+    }
+
+    /// Is one of the pages from that of the first slot to that of the last there?
+    pub(super) fn any(&self, (first, last): (Slot, Slot)) -> bool {
+        let mut pages = first.page()..=last.page();
+        pages.any(|page| self.cells(Slot::of_page(page)).is_some())
     }
 
     /// The cells of a slot, at zero if nobody has touched them.

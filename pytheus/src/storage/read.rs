@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use super::page::{Cells, Slot};
 use super::series::Series;
+use super::shard::Shard;
 use super::sync::Relaxed;
 use super::thread;
 
@@ -26,12 +27,6 @@ pub(crate) fn sum_floats(slot: Slot) -> f64 {
 #[inline]
 pub(crate) fn look_ahead(series: &Series) {
     expect(series.place());
-}
-
-/// Lets the processor look for what all threads have observed in a series, which is read soon.
-#[inline]
-pub(crate) fn look_ahead_observed(slot: Slot) {
-    everywhere(slot).for_each(|cells| expect(cells.at(0)));
 }
 
 /// Lets the processor look for what begins here: two lines of its caches.
@@ -81,16 +76,25 @@ impl Sorted {
         &self.slots
     }
 
-    /// Shows each sum of whole numbers over all threads, and the slot of the fractions beside it, if there are some.
-    pub(crate) fn sums(&self, mut show: impl FnMut(u64, Slot)) {
+    /// The threads that may have counted in one of the series.
+    pub(crate) fn counters(&self) -> Counters {
+        // By page, whatever is in the other bits.
+        let ends =
+            self.slots.iter().min_by_key(|slot| slot.page()).zip(self.slots.iter().max_by_key(|slot| slot.page()));
+        let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any((*first, *last)));
+        Counters(thread::all().filter(counted).collect())
+    }
+
+    /// Shows each sum of whole numbers over all threads, and the slot of the fractions beside it, if there may be some.
+    pub(crate) fn sums(&self, with_fractions: bool, mut show: impl FnMut(u64, Slot)) {
         // A few at a time: what was read of a series for one thread is at hand for the next.
         let mut sums = [0_u64; 128];
-        let with_fractions = thread::has_extras();
+        let Counters(shards) = self.counters();
         for (series, slots) in self.series.chunks(sums.len()).zip(self.slots.chunks(sums.len())) {
             let sums = &mut sums[..slots.len()];
             sums.fill(0);
             // One thread after the other, so that its pages are read one after the other.
-            for shard in thread::all() {
+            for shard in &shards {
                 for (slot, sum) in slots.iter().zip(&mut *sums) {
                     if let Some(cells) = shard.cells(*slot) {
                         *sum = sum.wrapping_add(cells.at(0).load(Relaxed));
@@ -104,8 +108,28 @@ impl Sorted {
     }
 }
 
+/// The threads that may have counted in some series. Those that begin to count there later are not among them.
+pub(crate) struct Counters(Vec<&'static Shard>);
+
+impl Counters {
+    /// As [`observed`], of these threads.
+    pub(crate) fn observed(&self, slot: Slot, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
+        observed_in(self.0.iter().filter_map(|shard| shard.cells(slot)), counts, scratch)
+    }
+
+    /// Lets the processor look for what these threads have observed in a series, which is read soon.
+    #[inline]
+    pub(crate) fn look_ahead(&self, slot: Slot) {
+        self.0.iter().filter_map(|shard| shard.cells(slot)).for_each(|cells| expect(cells.at(0)));
+    }
+}
+
 /// Adds what all threads have observed to `counts`, one per bucket, and gives the sum of the same observations.
-pub(crate) fn observed(slot: Slot, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
+pub(crate) fn observed(slot: Slot, counts: &mut [u64]) -> f64 {
+    observed_in(everywhere(slot), counts, &mut Vec::new())
+}
+
+fn observed_in(cells: impl Iterator<Item = Cells>, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
     scratch.resize(counts.len(), 0);
-    everywhere(slot).fold(0.0, |sum, cells| sum + cells.observed(counts, scratch))
+    cells.fold(0.0, |sum, cells| sum + cells.observed(counts, scratch))
 }

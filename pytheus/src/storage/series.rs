@@ -230,7 +230,6 @@ impl Series {
         if slot != Slot::NONE {
             return slot;
         }
-        thread::expect_extras();
         let new = thread::take_slot(1);
         match place.extra.compare_exchange(Slot::NONE.0, new.0, AcqRel, Acquire) {
             Ok(_) => new,

@@ -59,6 +59,11 @@ impl Shard {
         self.pages.cells(slot)
     }
 
+    /// Has it a page from that of the first slot to that of the last?
+    pub(super) fn has_any(&self, slots: (Slot, Slot)) -> bool {
+        self.pages.any(slots)
+    }
+
     /// The cells of a slot, at zero if nobody has touched them.
     pub(super) fn cells_or_make(&self, slot: Slot) -> Cells {
         self.pages.cells_or_make(slot)

@@ -9,7 +9,7 @@ use super::epoch::{Epoch, Pinned, Retired};
 use super::page::{Cells, Slot};
 use super::shard::{Shard, Shards};
 use super::slots::Slots;
-use super::sync::{AtomicBool, AtomicUsize, Relaxed, constant, global, per_thread};
+use super::sync::{AtomicUsize, Relaxed, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -37,11 +37,6 @@ global! {
 
 global! {
     static EPOCH: Epoch = Epoch::new();
-}
-
-global! {
-    /// Whether any series has one cell more: most programs count whole numbers alone.
-    static EXTRAS: AtomicBool = AtomicBool::new(false);
 }
 
 global! {
@@ -201,16 +196,6 @@ impl Lease {
 /// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
 pub(super) fn take_slot(run: u16) -> Slot {
     SLOTS.take(run)
-}
-
-/// Was there ever a series that needed one more cell?
-pub(super) fn has_extras() -> bool {
-    EXTRAS.load(Relaxed)
-}
-
-/// Takes note that there is such a series, before anyone finds that cell.
-pub(super) fn expect_extras() {
-    EXTRAS.store(true, Relaxed);
 }
 
 /// Gives back a slot that nobody writes to any more, if it is one.
