@@ -210,7 +210,7 @@ fn set(gauge: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     gauge.update(Part::Shared, |cells| {
         // What is in progress is counted apart, and shows on top.
-        cells.set_float(if cells.is_tracked() { value - reading::in_progress(cells.slot()) } else { value });
+        cells.set_float(if cells.is_tracked() { value - reading::in_progress_at_once(cells.slot()) } else { value });
     });
 }
 

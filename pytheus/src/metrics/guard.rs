@@ -99,15 +99,13 @@ enum Counted {
     Series(Series),
 }
 
-/// Minus one.
-const LESS: u64 = 1_u64.wrapping_neg();
-
 impl InProgress {
     #[inline]
     pub(super) fn start(gauge: &Handle<Gauge>) -> Self {
         match gauge.place().cells(Part::Own) {
-            Some(cells) if cells.is_tracked() => {
-                cells.add(1);
+            // Marked by then, where a `set` sees it.
+            Some(cells) if cells.has_begun() => {
+                cells.begin();
                 Self(match gauge.source() {
                     Source::Declared(declared) => Counted::Declared(declared),
                     Source::Kept(kept) => Counted::Series(kept.series.clone()),
@@ -122,10 +120,8 @@ impl InProgress {
         loop {
             let series = gauge.now();
             let mut begin = |cells: Cells| {
-                // First where a `set` sees it.
                 shared_cells_or_make(cells.slot()).mark_tracked();
-                cells.mark_tracked();
-                cells.add(1);
+                cells.begin();
             };
             if series.update(Part::Own, &mut begin).is_ok() {
                 return Self(match gauge.source() {
@@ -147,7 +143,7 @@ impl Drop for InProgress {
             Counted::Series(series) => series.place(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
-        place.with_own_cells(|cells| cells.add(LESS));
+        place.with_own_cells(|cells| cells.end());
     }
 }
 

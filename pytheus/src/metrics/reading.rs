@@ -27,15 +27,18 @@ pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Option<f64> {
         Some(source) => guarded(|| source()).ok(),
         None => Some(shared_cells(series.slot()).map_or(0.0, |cells| {
             let value = cells.load_float();
-            if cells.is_tracked() { value + in_progress(series.slot()) } else { value }
+            if cells.is_tracked() { value + float(storage::in_progress(series.slot())) } else { value }
         })),
     }
 }
 
-/// How much work is in progress.
-#[allow(clippy::cast_possible_wrap, reason = "what one thread has ended more than it began is below zero")]
-pub(super) fn in_progress(slot: Slot) -> f64 {
-    storage::sum(slot) as i64 as f64
+/// How much work is in progress, of a gauge that is set now.
+pub(super) fn in_progress_at_once(slot: Slot) -> f64 {
+    float(storage::in_progress_at_once(slot))
+}
+
+fn float(in_progress: u64) -> f64 {
+    in_progress as f64
 }
 
 /// The flags of an info metric or a state set.

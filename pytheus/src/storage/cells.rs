@@ -72,24 +72,56 @@ impl Cells {
     }
 }
 
-/// The cells of a gauge: its value, and whether work in progress is counted beside it.
+/// The cells of a gauge that all threads write: its value, and whether work in progress is counted beside it.
 const VALUE: usize = 0;
 const TRACKED: usize = 1;
+
+/// Those of each thread: what it has begun, and what it has ended, wherever that began.
+const BEGUN: usize = 0;
+const ENDED: usize = 1;
 
 /// The cells that a gauge takes.
 pub(crate) const GAUGE_CELLS: usize = 2;
 
-/// Of a gauge: its value is a cell that all threads write, the work in progress one of each thread.
+/// Of a gauge.
 impl Cells {
-    /// Has this been [marked](Self::mark_tracked)?
-    #[inline]
+    /// Has this been [marked](Self::mark_tracked)? Of the cells that all threads write.
     pub(crate) fn is_tracked(self) -> bool {
         self.at(TRACKED).load(Acquire) != 0
     }
 
-    /// Takes note that there is, or was, work in progress.
+    /// Takes note that there is, or was, work in progress. Of the cells that all threads write.
     pub(crate) fn mark_tracked(self) {
         self.at(TRACKED).store(1, Release);
+    }
+
+    /// Has this thread, or one that had its shard before, begun any work?
+    #[inline]
+    pub(crate) fn has_begun(self) -> bool {
+        self.at(BEGUN).load(Relaxed) != 0
+    }
+
+    /// Begins some work, which was [marked](Self::mark_tracked).
+    #[inline]
+    pub(crate) fn begin(self) {
+        let begun = self.at(BEGUN);
+        begun.store(begun.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// Ends some work, of this thread or another.
+    #[inline]
+    pub(crate) fn end(self) {
+        let ended = self.at(ENDED);
+        // Release: who sees the end sees the beginning.
+        ended.store(ended.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    pub(super) fn begun(self) -> u64 {
+        self.at(BEGUN).load(Acquire)
+    }
+
+    pub(super) fn ended(self) -> u64 {
+        self.at(ENDED).load(Acquire)
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::page::{Cells, Slot};
 use super::series::Series;
 use super::shard::Shard;
-use super::sync::Relaxed;
+use super::sync::{Relaxed, hint};
 use super::thread;
 
 /// The cells of this part in all shards that have them.
@@ -21,6 +21,39 @@ pub(crate) fn sum(slot: Slot) -> u64 {
 /// The sum of floats over all threads.
 pub(crate) fn sum_floats(slot: Slot) -> f64 {
     everywhere(slot).fold(0.0, |sum, cells| sum + f64::from_bits(cells.at(0).load(Relaxed)))
+}
+
+/// How much work of a gauge is in progress: never less than there is.
+pub(crate) fn in_progress(slot: Slot) -> u64 {
+    let (begun, ended) = begun_and_ended(slot);
+    begun.wrapping_sub(ended)
+}
+
+/// How much work of a gauge is in progress, at one moment of this call.
+pub(crate) fn in_progress_at_once(slot: Slot) -> u64 {
+    const ROUNDS: usize = 100;
+    let mut before = begun_and_ended(slot);
+    let mut least = u64::MAX;
+    for _ in 0..ROUNDS {
+        let (begun, ended) = begun_and_ended(slot);
+        least = least.min(begun.wrapping_sub(ended));
+        // Neither ever goes down in any thread: nothing began or ended between the two looks.
+        if (begun, ended) == before {
+            return begun.wrapping_sub(ended);
+        }
+        before = (begun, ended);
+        hint::spin_loop();
+    }
+    // Work begins all the time: each look was too much by what began during it, the least of them by little.
+    least
+}
+
+/// The work that was begun, and that which was ended before; both wrap at 2^64.
+fn begun_and_ended(slot: Slot) -> (u64, u64) {
+    // In this order: of what has ended, the beginning is seen, too, in whichever thread it was.
+    let ended = everywhere(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.ended()));
+    let begun = everywhere(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.begun()));
+    (begun, ended)
 }
 
 /// Lets the processor look for the record of a series, which is read soon.
