@@ -301,9 +301,8 @@ impl FamilyCore {
     fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.each(&mut |value| {
+            // By itself, length and all: `ab`,`c` is not `a`,`bc`.
             state.write(value.as_bytes());
-            // Ends the value: `ab`,`c` is not `a`,`bc`. No UTF-8 text has this byte.
-            state.write_u8(0xff);
             true
         });
         state.finish()
