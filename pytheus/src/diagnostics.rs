@@ -5,7 +5,7 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state` |
+//! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state`; lost: `no_room`, there are more series than the process can count in |
 //! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
 //! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed or panicked |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
@@ -37,6 +37,7 @@ pub(crate) enum Dropped {
     NonFiniteIncrement,
     NonFiniteObservation,
     UnknownState,
+    NoRoom,
 }
 
 impl Dropped {
@@ -46,6 +47,7 @@ impl Dropped {
             Self::NonFiniteIncrement => "non_finite_increment",
             Self::NonFiniteObservation => "non_finite_observation",
             Self::UnknownState => "unknown_state",
+            Self::NoRoom => "no_room",
         }
     }
 }

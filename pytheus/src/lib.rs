@@ -189,7 +189,9 @@
 //!
 //! Declaring, labelling by name, registering and scraping return typed [errors](error). Counting does not: a value that
 //! can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a request; an expression
-//! for a label is your code, and may. After a fork all of this works in the child, which counts on by itself; of what
+//! for a label is your code, and may. All series of a process share 16 million cells, of which a counter takes one or
+//! two and a histogram as many as it has buckets and four more: a series that finds none stays at zero, and each update
+//! of it is counted as `no_room`. After a fork all of this works in the child, which counts on by itself; of what
 //! threads of the parent were doing then, at most the update that each was in the middle of is missing there.
 //!
 //! # In your tests

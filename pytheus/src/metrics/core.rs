@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use super::Metric;
 use super::bounds::Bounds;
 use super::combinations::Combinations;
+use super::handle::noted;
 use super::limit::Limit;
 use super::order::Order;
 use super::route::Route;
@@ -21,7 +22,8 @@ use crate::diagnostics;
 use crate::key::{self, Key, Labels};
 use crate::labels::LabelSpec;
 use crate::storage::{
-    self, Cells, GAUGE_CELLS, Held, Part, Place, Removed, Series, Sorted, Table, Writer, observation_cells, pinned,
+    self, Cells, GAUGE_CELLS, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, observation_cells,
+    pinned,
 };
 
 /// The part of a family that all its handles share.
@@ -99,16 +101,17 @@ impl FamilyCore {
     pub(super) fn update(&self, key: &(impl Key + ?Sized), part: Part, mut act: impl FnMut(Cells)) {
         let hash = self.hash(key);
         let done = pinned(|pin| {
-            let Some(series) = self.table.find(pin, hash, |series| self.labels(series).are(key)) else { return false };
+            let series = self.table.find(pin, hash, |series| self.labels(series).are(key)).ok_or(Removed)?;
             match series.place().cells(part) {
                 Some(cells) => {
                     act(cells);
-                    true
+                    Ok(Room::Found)
                 }
-                None => self.touch(&series, part, &mut act).is_ok(),
+                None => self.touch(&series, part, &mut act),
             }
         });
-        if !done {
+        if done != Ok(Room::Found) {
+            // Counts what finds no room, for which it may have to wait.
             self.update_new(&key.values(), part, &mut act);
         }
     }
@@ -119,7 +122,7 @@ impl FamilyCore {
     ///
     /// When it was removed.
     #[cold]
-    pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<(), Removed> {
+    pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
         if part == Part::Extra {
             // Before anyone can find that cell.
             self.order.expect_fractions();
@@ -146,7 +149,7 @@ impl FamilyCore {
     #[cold]
     fn update_new(&self, values: &[&str], part: Part, act: &mut dyn FnMut(Cells)) {
         // Again, when it is removed at the same time.
-        while self.touch(&self.series(values), part, act).is_err() {}
+        while noted(self.touch(&self.series(values), part, act)).is_err() {}
     }
 
     /// The series of this key, made when there is none: the one that the limit allows.

@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 use super::Metric;
 use super::core::FamilyCore;
 use super::family::Family;
-use super::handle::Handle;
+use super::handle::{Handle, noted};
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Scope};
@@ -76,7 +76,7 @@ impl<M: Metric> Declared<M> {
     /// Acts on the cells of its own series, where the way that is known leads nowhere.
     #[cold]
     pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
-        while self.core().touch(&self.series_now(), part, act).is_err() {}
+        while noted(self.core().touch(&self.series_now(), part, act)).is_err() {}
         if part == Part::Extra {
             self.core().refresh(&self.place);
         }

@@ -139,7 +139,7 @@ impl Gauge {
         let core = self.0.core();
         let mut former = core.sources.set(&series, Arc::new(read));
         if series.is_removed() {
-            // Meanwhile: a later series may have its slot.
+            // Meanwhile: a later series may have its address.
             former = core.sources.remove(&[series]).pop();
         }
         drop(former);

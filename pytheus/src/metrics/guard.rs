@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::declared::Declared;
-use super::handle::{Handle, Source};
+use super::handle::{Handle, Source, noted};
 use super::{Gauge, Watch};
 use crate::clock::{self, Moment};
 use crate::storage::{Cells, Part, Series, shared_cells_or_make};
@@ -123,9 +123,12 @@ impl InProgress {
                 shared_cells_or_make(cells.slot()).mark_tracked();
                 cells.begin();
             };
-            if series.update(Part::Own, &mut begin).is_ok() {
+            if noted(series.update(Part::Own, &mut begin)).is_ok() {
                 return Self(match gauge.source() {
-                    Source::Declared(declared) if declared.place().slot() == series.slot() => {
+                    // A place that leads nowhere yet is led to another series later.
+                    Source::Declared(declared)
+                        if declared.place().is_settled() && declared.place().slot() == series.slot() =>
+                    {
                         Counted::Declared(declared)
                     }
                     _ => Counted::Series(series),
@@ -143,7 +146,7 @@ impl Drop for InProgress {
             Counted::Series(series) => series.place(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
-        place.with_own_cells(|cells| cells.end());
+        place.with_own_cells(Cells::end);
     }
 }
 

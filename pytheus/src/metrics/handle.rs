@@ -8,7 +8,8 @@ use super::core::FamilyCore;
 use super::declared::Declared;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
-use crate::storage::{Cells, Part, Place, Series};
+use crate::diagnostics::{self, Dropped};
+use crate::storage::{Cells, Part, Place, Removed, Room, Series};
 
 /// What can be counted in: one series, or the labels of one.
 pub(super) trait Target {
@@ -22,6 +23,18 @@ pub(super) trait Target {
 
     /// The description at this place; that of a shared family may differ in help and defaults.
     fn descriptor(&self) -> &Descriptor;
+}
+
+/// Counts the update that has found no room.
+///
+/// # Errors
+///
+/// Those that it is given.
+pub(super) fn noted(done: Result<Room, Removed>) -> Result<(), Removed> {
+    if done? == Room::None {
+        diagnostics::dropped(Dropped::NoRoom);
+    }
+    Ok(())
 }
 
 /// What a metric holds: the way to the cells of one series.
@@ -73,7 +86,7 @@ impl<M: Metric> Handle<M> {
         match &self.0 {
             Source::Declared(declared) => declared.update_slowly(part, act),
             Source::Kept(Kept { core, series }) => {
-                if core.touch(series, part, act).is_err() {
+                if noted(core.touch(series, part, act)).is_err() {
                     core.update(&core.labels(series), part, act);
                 }
             }

@@ -2,10 +2,10 @@
 
 use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
-use super::handle::{Handle, Target};
+use super::handle::{Handle, Target, noted};
 use super::{Metric, reading, sealed};
 use crate::descriptor::Kind;
-use crate::storage::Part;
+use crate::storage::{Part, Room};
 
 /// Facts about the program, as labels of a sample that is 1: its version, its commit.
 ///
@@ -42,10 +42,10 @@ impl Info {
 
     /// States the facts, in place of those stated before.
     pub fn set(&self) {
+        let mut done = Ok(Room::Found);
+        self.0.replace_all(|series| done = series.update(Part::Shared, &mut |cell| cell.raise(0)));
         // It was not in the family yet, so it was not removed either.
-        self.0.replace_all(|series| {
-            let _ = series.update(Part::Shared, &mut |cell| cell.raise(0));
-        });
+        let _ = noted(done);
     }
 
     /// Are these the facts?

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, RwLock};
 
-use crate::storage::{Series, Slot, read, write};
+use crate::storage::{Series, read, write};
 
 /// Knows the value of a gauge.
 pub(super) type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// The closures of a family, sorted by the slot of their series.
+/// The closures of a family, sorted by the address of their series: those without cells share a slot.
 #[derive(Default)]
-pub(super) struct Sources(RwLock<Vec<(Slot, ReadValue)>>);
+pub(super) struct Sources(RwLock<Vec<(usize, ReadValue)>>);
 
 impl Sources {
     /// Gives the closure that was there, to be dropped without a lock: it may do as it likes.
@@ -19,7 +19,7 @@ impl Sources {
         match find(&sources, series) {
             Ok(place) => Some(std::mem::replace(&mut sources[place].1, source)),
             Err(place) => {
-                sources.insert(place, (series.slot(), source));
+                sources.insert(place, (series.address(), source));
                 None
             }
         }
@@ -53,6 +53,6 @@ impl Sources {
 }
 
 /// Where the closure of a series is, or would be.
-fn find(sources: &[(Slot, ReadValue)], series: &Series) -> Result<usize, usize> {
-    sources.binary_search_by_key(&series.slot(), |(slot, _)| *slot)
+fn find(sources: &[(usize, ReadValue)], series: &Series) -> Result<usize, usize> {
+    sources.binary_search_by_key(&series.address(), |(address, _)| *address)
 }

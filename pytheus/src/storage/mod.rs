@@ -34,7 +34,7 @@ pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub(crate) use gate::{Held, enter, lock, read, write};
 pub(crate) use page::{Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
-pub(crate) use series::{Place, Removed, Series};
+pub(crate) use series::{Place, Removed, Room, Series};
 pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;

@@ -168,6 +168,11 @@ impl Series {
         self.0 == other.0
     }
 
+    /// The same for all references to it, and for no other series while there are some.
+    pub(crate) fn address(&self) -> usize {
+        self.0.addr().get()
+    }
+
     /// Where its cells are.
     #[inline]
     pub(crate) fn place(&self) -> &Place {
@@ -205,7 +210,7 @@ impl Series {
     ///
     /// When it was removed.
     #[cold]
-    pub(crate) fn update(&self, part: Part, act: &mut dyn FnMut(Cells)) -> Result<(), Removed> {
+    pub(crate) fn update(&self, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
         let place = self.place();
         let slot = match part {
             Part::Own | Part::Shared => place.slot(),
@@ -214,14 +219,14 @@ impl Series {
         if slot.is_removed() {
             return Err(Removed);
         }
-        // There are no more cells in this process: what is counted is lost, as the docs of the crate say.
-        if slot.is_live() {
-            match part {
-                Part::Own | Part::Extra => thread::with_cells(slot, act),
-                Part::Shared => act(thread::shared_cells_or_make(slot)),
-            }
+        if !slot.is_live() {
+            return Ok(Room::None);
         }
-        Ok(())
+        match part {
+            Part::Own | Part::Extra => thread::with_cells(slot, act),
+            Part::Shared => act(thread::shared_cells_or_make(slot)),
+        }
+        Ok(Room::Found)
     }
 
     fn extra_or_make(&self) -> Slot {
@@ -258,6 +263,15 @@ impl Series {
 
 /// Stands for a record in a pointer.
 pub(super) enum Raw {}
+
+/// Was there room for an update?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Room {
+    Found,
+    /// The process had no more cells when the series was made: what is counted there is lost.
+    None,
+}
 
 /// The series was removed from its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

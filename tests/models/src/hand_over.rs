@@ -36,7 +36,7 @@ fn a_thread_goes_on_with_the_sum_of_the_one_before_it() {
             assert!(join(thread));
         }
         let mut counts = [0];
-        let sum = storage::observed(series.slot(), &mut counts, &mut Vec::new());
+        let sum = storage::observed(series.slot(), &mut counts);
         assert_eq!((counts, sum.to_bits()), ([2], 3.0_f64.to_bits()));
     });
 }

@@ -1,6 +1,6 @@
 //! Observations are read while a thread observes.
 
-use crate::storage::{self, Part, Series};
+use crate::storage::{self, Part, Room, Series};
 use crate::support::{Case, join, model, spawn};
 
 /// What is observed: buckets and values, so that each sum tells which.
@@ -9,7 +9,7 @@ const OBSERVED: [(usize, f64); 3] = [(0, 1.0), (1, 2.0), (0, 4.0)];
 /// How many observations were seen: those and no others.
 fn seen(series: &Series) -> usize {
     let mut counts = [0; 2];
-    let sum = storage::observed(series.slot(), &mut counts, &mut Vec::new());
+    let sum = storage::observed(series.slot(), &mut counts);
     let first = |n: usize| {
         let mut expected = ([0; 2], 0.0);
         for (bucket, value) in &OBSERVED[..n] {
@@ -27,7 +27,7 @@ fn observe(series: &Series, n: usize) {
     let done = match series.place().cells(Part::Own) {
         Some(cells) => {
             cells.observe(bucket, value);
-            Ok(())
+            Ok(Room::Found)
         }
         None => series.update(Part::Own, &mut |cells| cells.observe(bucket, value)),
     };
