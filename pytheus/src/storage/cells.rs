@@ -105,7 +105,8 @@ impl Cells {
     #[inline]
     pub(crate) fn begin(self) {
         let begun = self.at(BEGUN);
-        begun.store(begun.load(Relaxed).wrapping_add(1), Relaxed);
+        // Release: who sees this beginning sees what had ended before.
+        begun.store(begun.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// Ends some work, of this thread or another.
