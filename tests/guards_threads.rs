@@ -39,7 +39,9 @@ fn a_set_takes_account_of_work_that_goes_from_thread_to_thread() {
             let pairs: Vec<_> = (0..PAIRS).map(|_| scope.spawn(|| pass_on(&work, 500))).collect();
             let ended = pairs.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>();
             done.store(true, Relaxed);
-            ended.into_iter().for_each(|pair| pair.expect("all guards are passed on"));
+            for pair in ended {
+                pair.expect("all guards are passed on");
+            }
             setter.join().expect("no set goes too far");
         });
         let left = work.get();
@@ -63,7 +65,9 @@ fn work_in_progress_is_never_seen_below_zero() {
         let pairs: Vec<_> = (0..PAIRS).map(|_| scope.spawn(|| pass_on(&work, 20_000))).collect();
         let ended = pairs.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>();
         done.store(true, Relaxed);
-        ended.into_iter().for_each(|pair| pair.expect("all guards are passed on"));
+        for pair in ended {
+            pair.expect("all guards are passed on");
+        }
         watcher.join().expect("nothing below zero is seen");
     });
     assert_eq!(work.get(), 0.0);

@@ -11,6 +11,7 @@
 //! | `removal` | series are removed, and their slots used again, while others look them up, count in them, drop them |
 //! | `extra` | the extra cell of a series is made by two threads at once, or while the series is removed |
 //! | `observe` | observations are read whole while a thread observes |
+//! | `progress` | work in progress goes from thread to thread while others look |
 //!
 //! Each says what could go wrong, and was seen to fail when the code is broken in that way: with a weaker order of an
 //! atomic, a fence left out, an exchange that becomes a store, or two steps the other way round.
@@ -48,4 +49,5 @@ mod look_up;
 mod observe;
 mod pages;
 mod pool;
+mod progress;
 mod removal;
