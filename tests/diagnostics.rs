@@ -29,7 +29,7 @@ fn each_fault_appears_once_it_has_happened_and_is_reported_once() -> Result<(), 
     let counter = Counter::new("c_total", "C.").labels(["user"]).limit(1).unregistered().build()?;
     counter.labels([("user", 1)])?.inc_by(-1.0);
     let text = "\
-# HELP pytheus_dropped_updates_total Updates that were refused, by reason.
+# HELP pytheus_dropped_updates_total Updates that were refused or found no room, by reason.
 # TYPE pytheus_dropped_updates_total counter
 pytheus_dropped_updates_total{reason=\"negative_increment\"} 1
 ";

@@ -190,7 +190,7 @@ static METRIC: [LabelSpec; 1] = [LabelSpec::declared("metric", None, None)];
 
 /// In the order of the constants above.
 static OWN: [Declare; 4] = [
-    declare("pytheus_dropped_updates_total", "Updates that were refused, by reason.", &REASON),
+    declare("pytheus_dropped_updates_total", "Updates that were refused or found no room, by reason.", &REASON),
     declare(
         "pytheus_label_overflow_total",
         "Look-ups of a series whose label became `__other__`, since the metric has as many series as it may.",
