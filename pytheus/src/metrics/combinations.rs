@@ -7,8 +7,9 @@ use crate::storage::{Place, Series};
 
 /// One place for each combination of the values; none at all where a set is open, or there are too many combinations.
 ///
-/// Whoever finds a place counts in the cells to which it leads, and takes no note of that: so a slot that was once led
-/// to is never given to another series, and after a removal the series is looked up by its labels.
+/// Whoever finds a place counts in the cells to which it leads, and takes no note of that. So the first series of a
+/// combination is never dropped, lest another one get its slot; after its removal, the next are looked up by their
+/// labels.
 #[derive(Debug)]
 pub(super) struct Combinations(Arc<[Place]>);
 

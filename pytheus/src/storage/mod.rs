@@ -4,8 +4,11 @@
 //! the same place in every shard. Pages of cells are made when they are first touched.
 //!
 //! ```text
-//! slot  ->  this thread's shard  ->  directory  ->  page  ->  cell
+//! slot  ->  this thread's shard  ->  page  ->  cell
 //! ```
+//!
+//! The first pages of a shard are found in one step, those that are further, and those of other threads, through a
+//! directory.
 //!
 //! What is out of the ordinary (a first use, a series that was removed, a thread without a shard) leads to a page that
 //! is missing, and so through the one branch there is.
