@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backends::FamilyTotals;
+use crate::backends::Counted;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
 use crate::snapshot::FamilySnapshot;
@@ -58,16 +58,12 @@ pub trait Collector: Any + Send + Sync {
     fn as_counted(&self) -> Option<&dyn Counted> {
         None
     }
-}
 
-/// A family that this crate counts: local numbers first, samples once the backend has made totals of them.
-#[doc(hidden)]
-pub trait Counted {
-    /// What the metric is.
-    fn descriptor(&self) -> &Descriptor;
-
-    /// The numbers of this process.
-    fn totals(&self) -> FamilyTotals<'_>;
+    /// The same, to be kept.
+    #[doc(hidden)]
+    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn Counted>> {
+        None
+    }
 }
 
 /// A collector made of a closure.

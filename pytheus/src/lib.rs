@@ -282,6 +282,7 @@
 //! | `make_wsgi_app()` | a handler of your web framework | see the example `quickstart` |
 //! | `load_backend()` | not yet | one process for now |
 
+pub mod backends;
 pub mod collector;
 pub mod descriptor;
 pub mod diagnostics;
@@ -292,7 +293,6 @@ pub mod registry;
 pub mod snapshot;
 pub mod testing;
 
-mod backends;
 mod clock;
 mod declare;
 mod escape;

@@ -1,24 +1,124 @@
 //! Where totals live. Cells count in this process; a backend turns what they hold into what a scrape shows.
 //!
-//! A backend sees keys and numbers: a descriptor, label values, numbered parts. It never sees a metric type.
+//! A backend sees keys and numbers: a descriptor, label values, numbered parts. It never sees a metric type. There are
+//! two ways for numbers to get from the cells to a backend, and it chooses one:
+//!
+//! - it offers an [`Arena`], in whose pages the threads of this process count, so that nothing needs to be sent;
+//! - it is [sent](Backend::apply) what has changed, in numbered batches, by a thread that belongs to this crate.
 
+mod arena;
+mod batch;
+mod family;
+mod members;
+mod series_key;
 mod single;
 mod totals;
 
-pub(crate) use single::SingleProcessBackend;
-#[allow(unreachable_pub, reason = "in the signature of a hidden method")]
+pub use arena::{Arena, At, Begun};
+pub use batch::{Batch, Change, Removal, WriterId};
+pub use family::{Combine, FamilyKey};
+#[doc(hidden)]
+pub use members::Counted;
+pub use series_key::SeriesKey;
+pub use single::SingleProcessBackend;
+#[doc(hidden)]
 pub use totals::FamilyTotals;
+pub use totals::Totals;
 
-use crate::error::ScrapeError;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Turns the numbers of this process into totals.
-pub(crate) trait Backend: Send + Sync {
-    /// Completes the families with what lives elsewhere, all in one go.
+use crate::snapshot::FamilySnapshot;
+
+/// Why a backend could not do what it was asked to: any error.
+pub type BackendError = Box<dyn Error + Send + Sync>;
+
+/// Where totals live.
+///
+/// Everything has a default, which is what a single process needs: nothing. All methods are called from ordinary code,
+/// never from where a metric is counted in.
+pub trait Backend: Send + Sync + 'static {
+    /// Where the cells of this process lie; on the heap unless a backend offers a place.
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        None
+    }
+
+    /// How often [`apply`](Self::apply) is called, when there is something to send; never by default.
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Takes what this process has counted since the batch before.
+    ///
+    /// Calls come one after the other. Until one succeeds it is repeated with the same batch, under the same number: an
+    /// error may mean that the batch was applied and nobody heard of it. To count each batch once, keep the number of
+    /// the last one of each writer together with the totals; or, as [`Change::total`] says it all, keep those.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known that the batch was applied.
+    fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+        let _ = batch;
+        Ok(())
+    }
+
+    /// Puts in the totals of all processes, in place of what this process has counted.
+    ///
+    /// What was sent with [`apply`](Self::apply), and counted in the [`Arena`], before this is called, is included.
+    /// A family that is not [put](Totals::put) shows what this process has counted.
     ///
     /// # Errors
     ///
     /// When the totals can't be had: never a part of them.
-    fn load(&self, families: &mut [FamilyTotals<'_>]) -> Result<(), ScrapeError>;
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        let _ = totals;
+        Ok(())
+    }
+
+    /// Removes series, whichever process has counted in them.
+    ///
+    /// Repeated as [`apply`](Self::apply) is, in the same order and numbered with the batches.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known that they were removed.
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        let _ = removal;
+        Ok(())
+    }
+
+    /// Has all that was applied last, whatever that means here.
+    ///
+    /// # Errors
+    ///
+    /// When it may not last.
+    fn flush(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    /// Ends the life of this process as far as the backend is concerned. What is counted later may be lost.
+    ///
+    /// # Errors
+    ///
+    /// When something may be lost that was counted before.
+    fn close(&self) -> Result<(), BackendError> {
+        self.flush()
+    }
+
+    /// In a child process, before anything else: makes this a backend of the child's own, with nothing of the parent's.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be; scrapes of the child then fail.
+    fn forked(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    /// What the backend has to say about itself, in each scrape of [`REGISTRY`](crate::registry::REGISTRY).
+    fn health(&self) -> Vec<FamilySnapshot> {
+        Vec::new()
+    }
 }
 
 /// The backend in use.

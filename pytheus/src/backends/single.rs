@@ -1,13 +1,12 @@
 //! One process: what its cells hold is the total.
 
-use super::{Backend, FamilyTotals};
-use crate::error::ScrapeError;
+use super::Backend;
 
-#[derive(Debug)]
-pub(crate) struct SingleProcessBackend;
+/// One process: what it has counted is the total. The backend of a program that loads no other.
+///
+/// Its names in `PYTHEUS_BACKEND_CLASS` are `single`, `SingleProcessBackend` and the path of Python's,
+/// `pytheus.backends.base.SingleProcessBackend`.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SingleProcessBackend;
 
-impl Backend for SingleProcessBackend {
-    fn load(&self, _: &mut [FamilyTotals<'_>]) -> Result<(), ScrapeError> {
-        Ok(())
-    }
-}
+impl Backend for SingleProcessBackend {}

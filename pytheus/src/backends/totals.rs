@@ -1,24 +1,108 @@
-//! The numbers of a family: what a backend completes, and an encoder writes.
+//! The numbers of families: what a backend completes, and an encoder writes.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::family;
+use super::members::Counted;
+use super::{FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::{self, Series, Sorted};
+use crate::storage::{self, Sorted};
+
+/// What a scrape of one registry shows, for a [backend](super::Backend::load) to complete.
+pub struct Totals<'a> {
+    scope: Cow<'a, str>,
+    own: Vec<Own<'a>>,
+    /// Of families that this process does not have.
+    others: Vec<FamilyTotals<'a>>,
+}
+
+/// A family of this process.
+struct Own<'a> {
+    family: &'a dyn Counted,
+    key: Option<Arc<FamilyKey>>,
+    put: Option<FamilyTotals<'a>>,
+}
+
+impl<'a> Totals<'a> {
+    pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
+        let own = families.into_iter().map(|family| Own { family, key: family.key(), put: None });
+        Self { scope, own: own.collect(), others: Vec::new() }
+    }
+
+    /// The scope of the registry: what belongs to another one is not asked for.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The families that this process has. There may be others, of other programs.
+    pub fn families(&self) -> impl Iterator<Item = &Arc<FamilyKey>> {
+        self.own.iter().filter_map(|own| own.key.as_ref())
+    }
+
+    /// Does the scrape show this family? Those of the [scope](Self::scope) it does, and [those that are
+    /// here](Self::families), which may have come from another registry.
+    pub fn wants(&self, family: &FamilyKey) -> bool {
+        family.scope() == self.scope || self.families().any(|own| own.is(family))
+    }
+
+    /// Puts in the totals of a family: its series, and the [parts](FamilyKey::width) of each, one after the other.
+    ///
+    /// In place of what this process has counted in the same family. One that is not [wanted](Self::wants), or was put
+    /// in before, is left out.
+    pub fn put(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
+        let own = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(&family)));
+        match own {
+            Some(own) if own.put.is_none() => {
+                let mut totals = FamilyTotals::put(family, series.into(), parts);
+                own.family.overlay(&mut totals);
+                own.put = Some(totals);
+            }
+            None if family.scope() == self.scope
+                && !self.others.iter().any(|other| other.descriptor().name() == family.name()) =>
+            {
+                self.others.push(FamilyTotals::put(family, series.into(), parts));
+            }
+            _ => {}
+        }
+    }
+
+    /// The families of this process, in their order, then those of others.
+    pub(crate) fn finish(self) -> (Vec<FamilyTotals<'a>>, Vec<FamilyTotals<'a>>) {
+        let own = self.own.into_iter().map(|own| own.put.unwrap_or_else(|| own.family.totals()));
+        (own.collect(), self.others)
+    }
+}
+
+impl fmt::Debug for Totals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Totals").field("scope", &self.scope).field("others", &self.others).finish_non_exhaustive()
+    }
+}
 
 /// The numbers of one family: its series in order, and their parts.
 pub struct FamilyTotals<'a> {
-    descriptor: &'a Descriptor,
+    descriptor: Described<'a>,
     /// By label values.
-    series: Arc<Sorted>,
+    series: Keys,
     /// Those of each series, one after the other.
     parts: Vec<Number>,
     /// Series that could not be read, by their place.
     missing: Vec<usize>,
+}
+
+enum Described<'a> {
+    Own(&'a Descriptor),
+    Put(Arc<FamilyKey>),
+}
+
+enum Keys {
+    Own(Arc<Sorted>),
+    Put(Arc<[SeriesKey]>),
 }
 
 impl<'a> FamilyTotals<'a> {
@@ -29,57 +113,120 @@ impl<'a> FamilyTotals<'a> {
         parts: Vec<Number>,
         missing: Vec<usize>,
     ) -> Self {
-        Self { descriptor, series, parts, missing }
+        Self { descriptor: Described::Own(descriptor), series: Keys::Own(series), parts, missing }
     }
 
-    pub(crate) fn descriptor(&self) -> &'a Descriptor {
-        self.descriptor
+    /// What a backend has put in.
+    fn put(family: Arc<FamilyKey>, series: Arc<[SeriesKey]>, mut parts: Vec<Number>) -> Self {
+        let width = family.width();
+        debug_assert_eq!(parts.len(), series.len() * width, "the parts of {family}");
+        parts.resize(series.len() * width, Number::Int(0));
+        let in_order = series.windows(2).all(|pair| pair[0].compare(&pair[1], &family).is_lt());
+        let (series, parts) = if in_order { (series, parts) } else { sort(&family, &series, &parts) };
+        Self { descriptor: Described::Put(family), series: Keys::Put(series), parts, missing: Vec::new() }
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        match &self.descriptor {
+            Described::Own(descriptor) => descriptor,
+            Described::Put(family) => family.descriptor(),
+        }
+    }
+
+    /// Puts in a series that this process alone knows, in place of what is there.
+    pub(crate) fn set(&mut self, labels: &Labels<'_>, part: Number) {
+        let (Keys::Put(series), Described::Put(family)) = (&mut self.series, &self.descriptor) else { return };
+        match series.binary_search_by(|known| known.labels(family).compare(labels)) {
+            Ok(place) => self.parts[place] = part,
+            Err(place) => {
+                let values: Vec<_> = labels.values().collect();
+                let mut all = series.to_vec();
+                all.insert(place, SeriesKey::new(family, &values));
+                *series = all.into();
+                self.parts.insert(place, part);
+            }
+        }
+    }
+
+    /// Takes note that a series could not be read.
+    pub(crate) fn leave_out(&mut self, labels: &Labels<'_>) {
+        let specs = &self.descriptor().labels;
+        let place = match &self.series {
+            Keys::Put(series) => series.binary_search_by(|known| known.labels_of(specs).compare(labels)),
+            Keys::Own(_) => return,
+        };
+        self.missing.extend(place);
     }
 
     /// Labels and parts of each series, but for those that could not be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
-        let all = self.series.iter().zip(self.parts.chunks_exact(self.width())).enumerate();
+        let all = self.parts.chunks_exact(self.width()).enumerate();
         let readable = all.filter(|(place, _)| self.missing.is_empty() || !self.missing.contains(place));
-        readable.map(|(_, (series, parts))| (self.labels(series), parts))
+        readable.map(|(place, parts)| (self.labels(place), parts))
     }
 
     /// Shows the labels of each series, as they are exposed, and its parts; not of those that could not be read.
     pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
         // Series lie anywhere in memory: each is looked for while those before it are written.
         const AHEAD: usize = 16;
-        for (place, (series, parts)) in self.series.iter().zip(self.parts.chunks_exact(self.width())).enumerate() {
-            if let Some(series) = self.series.get(place + AHEAD) {
+        for (place, parts) in self.parts.chunks_exact(self.width()).enumerate() {
+            if let Keys::Own(series) = &self.series
+                && let Some(series) = series.get(place + AHEAD)
+            {
                 storage::look_ahead(series);
             }
             if self.missing.is_empty() || !self.missing.contains(&place) {
-                show(self.labels(series).exposed(), parts);
+                show(self.labels(place).exposed(), parts);
             }
         }
     }
 
-    fn labels<'s>(&'s self, series: &'s Series) -> Labels<'s> {
-        let (head, text) = series.key();
-        Labels::new(&self.descriptor.labels, head, text)
+    #[inline]
+    fn labels(&self, place: usize) -> Labels<'_> {
+        let specs = &self.descriptor().labels;
+        match &self.series {
+            Keys::Own(series) => {
+                let (head, text) = series[place].key();
+                Labels::new(specs, head, text)
+            }
+            Keys::Put(series) => series[place].labels_of(specs),
+        }
+    }
+
+    /// The series of this process, which were not put in by a backend.
+    pub(crate) fn own_series(&self) -> Option<&Arc<Sorted>> {
+        match &self.series {
+            Keys::Own(series) => Some(series),
+            Keys::Put(_) => None,
+        }
+    }
+
+    /// The parts of all series.
+    pub(crate) fn parts(&self) -> &[Number] {
+        &self.parts
     }
 
     /// How many series there are.
     pub(crate) fn len(&self) -> usize {
-        self.series.len()
+        match &self.series {
+            Keys::Own(series) => series.len(),
+            Keys::Put(series) => series.len(),
+        }
     }
 
     /// The labels of the last series in order.
     pub(crate) fn last_labels(&self) -> Option<Labels<'_>> {
-        self.series.last().map(|series| self.labels(series))
+        self.len().checked_sub(1).map(|last| self.labels(last))
     }
 
     /// How many parts a series has.
     pub(crate) fn width(&self) -> usize {
-        (self.parts.len() / self.series.len().max(1)).max(1)
+        family::width(self.descriptor()).max(1)
     }
 
     /// The samples that the numbers make.
     pub(crate) fn snapshot(&self) -> FamilySnapshot {
-        let mut snapshot = FamilySnapshot::new(self.descriptor);
+        let mut snapshot = FamilySnapshot::new(self.descriptor());
         for (labels, parts) in self.iter() {
             self.samples(&labels, parts, &mut snapshot);
         }
@@ -87,7 +234,7 @@ impl<'a> FamilyTotals<'a> {
     }
 
     fn samples(&self, labels: &Labels<'_>, parts: &[Number], out: &mut FamilySnapshot) {
-        let descriptor = self.descriptor;
+        let descriptor = self.descriptor();
         let values: Vec<_> = labels.values().collect();
         match (descriptor.kind(), parts) {
             (Kind::Counter | Kind::Gauge, [value]) => out.push_values(&values, *value),
@@ -112,9 +259,20 @@ impl<'a> FamilyTotals<'a> {
     }
 }
 
+/// The series in order, each with its parts; of several alike, the first.
+fn sort(family: &FamilyKey, series: &[SeriesKey], parts: &[Number]) -> (Arc<[SeriesKey]>, Vec<Number>) {
+    let mut sorted: Vec<_> = series.iter().zip(parts.chunks_exact(family.width())).collect();
+    sorted.sort_by(|(one, _), (other, _)| one.compare(other, family));
+    sorted.dedup_by(|(one, _), (other, _)| one == other);
+    (
+        sorted.iter().map(|(key, _)| (*key).clone()).collect(),
+        sorted.iter().flat_map(|(_, parts)| *parts).copied().collect(),
+    )
+}
+
 impl fmt::Debug for FamilyTotals<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.descriptor.name())?;
+        f.write_str(self.descriptor().name())?;
         f.debug_map().entries(self.iter()).finish()
     }
 }

@@ -2,8 +2,11 @@
 
 use super::core::FamilyCore;
 use super::handle::Target;
-use crate::backends::{self, FamilyTotals};
-use crate::collector::{Collector, Counted};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::backends::{self, Arena, Counted, FamilyKey, FamilyTotals, Totals};
+use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::error::CollectError;
@@ -128,12 +131,18 @@ impl Collector for FamilyCore {
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        let mut totals = [self.totals()];
+        let key = self.key();
+        let scope = key.as_ref().map_or("", |key| key.scope());
+        let mut totals = Totals::new(Cow::Borrowed(scope), [self as &dyn Counted]);
         backends::current().load(&mut totals)?;
-        Ok(totals.iter().map(FamilyTotals::snapshot).collect())
+        Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 
     fn as_counted(&self) -> Option<&dyn Counted> {
+        Some(self)
+    }
+
+    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn Counted>> {
         Some(self)
     }
 }
@@ -143,9 +152,19 @@ impl Counted for FamilyCore {
         self.descriptor()
     }
 
+    fn key(&self) -> Option<Arc<FamilyKey>> {
+        None
+    }
+
+    fn adopt(&self, _: Arc<FamilyKey>) {}
+
     fn totals(&self) -> FamilyTotals<'_> {
         let series = self.sorted();
         let (parts, missing) = parts(self, &series);
         FamilyTotals::new(self.descriptor(), series, parts, missing)
     }
+
+    fn overlay(&self, _: &mut FamilyTotals<'_>) {}
+
+    fn begin(&self, _: &Arc<dyn Arena>) {}
 }

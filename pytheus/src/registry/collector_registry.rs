@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
 use super::{Exposed, Registry, catalogue, custom};
-use crate::backends;
+use crate::backends::{self, Totals};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -283,10 +283,12 @@ impl Registry for CollectorRegistry {
         catalogue::resolve_all_elsewhere();
         let entries = self.entries();
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let mut totals: Vec<_> = counted.iter().map(|family| family.totals()).collect();
-        backends::current().load(&mut totals)?;
+        let mut totals = Totals::new(Cow::Borrowed(""), counted);
+        backends::current().load(&mut totals).map_err(ScrapeError::new)?;
+        let (own, others) = totals.finish();
         let labels = self.dress.exposed_labels();
-        let mut families: Vec<_> = totals.iter().map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+        let mut families: Vec<_> =
+            own.iter().chain(&others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
 
         for mut family in entries.iter().flat_map(custom) {
             self.dress.put_on(&mut family);

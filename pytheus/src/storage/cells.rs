@@ -1,6 +1,6 @@
 //! What is done to cells: by the one thread that writes them, or by all.
 
-use super::page::Cells;
+use super::page::{Cells, Page};
 use super::sync::{AcqRel, Acquire, Relaxed, Release, hint};
 
 /// Of a thread's own cells. Plain loads and stores: nobody else writes there.
@@ -38,19 +38,30 @@ impl Cells {
         count.store(before.wrapping_add(1), Relaxed);
     }
 
-    /// Adds what was observed to `counts`, one per bucket, and gives the sum of the same observations.
+    /// As [`Page::observed`].
+    pub(super) fn observed(self, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
+        self.page.observed(self.slot.cell(), counts, scratch)
+    }
+}
+
+/// Of cells that another thread writes, or another process.
+impl Page {
+    /// Adds what was observed in the run of cells that begins there to `counts`, one per bucket, and gives the sum of the
+    /// same observations. The run ends in this page.
     ///
-    /// Waits for no writer, but starts again when one has observed meanwhile. `scratch` is as long as `counts`.
-    pub(super) fn observed(self, counts: &mut [u64], scratch: &mut [u64]) -> f64 {
+    /// Waits for no writer, but starts again when one has observed meanwhile. `scratch` saves allocations.
+    pub fn observed(&self, first: usize, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
+        scratch.resize(counts.len(), 0);
+        let cell = |offset: usize| self.cell(first + offset);
         loop {
             let mut before = 0_u64;
             for (place, seen) in scratch.iter_mut().enumerate() {
-                *seen = self.at(FIRST_BUCKET + place).load(Acquire);
+                *seen = cell(FIRST_BUCKET + place).load(Acquire);
                 before = before.wrapping_add(*seen);
             }
-            let sum = self.at(sum_after(before)).load(Acquire);
+            let sum = cell(sum_after(before)).load(Acquire);
             // No bucket ever goes down: when their total is the same, so is each of them.
-            let buckets = (0..counts.len()).map(|place| self.at(FIRST_BUCKET + place).load(Acquire));
+            let buckets = (0..counts.len()).map(|place| cell(FIRST_BUCKET + place).load(Acquire));
             if buckets.fold(0, u64::wrapping_add) == before {
                 for (count, seen) in counts.iter_mut().zip(&*scratch) {
                     *count = count.wrapping_add(*seen);

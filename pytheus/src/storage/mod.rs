@@ -29,15 +29,18 @@ mod read;
 mod series;
 mod shard;
 mod slots;
+mod sum;
 mod sync;
 mod table;
 mod thread;
 
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub(crate) use gate::{Held, enter, lock, read, write};
-pub(crate) use page::{Cells, Slot};
+pub use page::Page;
+pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
 pub(crate) use series::{Place, Removed, Room, Series};
+pub(crate) use sum::Sum;
 pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;

@@ -46,8 +46,8 @@ impl Slot {
     const REMOVED: u32 = 0xff;
     const FURTHER: u32 = NEAR as u32 - 1;
 
-    /// The places that lead to cells, [`at`](Self::at) which there are slots.
-    pub(super) const PLACES: Range<u32> = CELLS as u32..(DIRECTORIES * PAGES * CELLS) as u32;
+    /// The places that lead to cells, [`at`](Self::at) which there are slots, of those that this process gives out.
+    pub(super) const PLACES: Range<u32> = CELLS as u32..COMMON_PAGE * CELLS as u32;
 
     /// The slot at a place, counted through all pages.
     pub(super) const fn at(place: u32) -> Self {
@@ -93,14 +93,53 @@ impl Slot {
     }
 
     #[inline]
-    fn cell(self) -> usize {
+    pub(super) fn cell(self) -> usize {
         (self.0 >> (8 + PAGE_BITS)) as usize
     }
 }
 
-/// Whole numbers, or floats as their bits. Begins a line of its own, so that no two threads write to one.
+/// A page of cells, each a whole number, or a float as its bits.
+///
+/// Begins a line of its own, so that no two threads write to one.
 #[repr(align(128))]
-pub(super) struct Page([AtomicU64; CELLS]);
+pub struct Page([AtomicU64; CELLS]);
+
+impl Page {
+    constant! {
+        /// A page of cells that are zero.
+        pub fn new() -> Self {
+            Self(each![AtomicU64::new(0); CELLS])
+        }
+    }
+
+    /// Its cells.
+    pub fn cells(&self) -> &[AtomicU64; CELLS] {
+        &self.0
+    }
+
+    /// One of its cells.
+    #[inline]
+    pub(super) fn cell(&self, place: usize) -> &AtomicU64 {
+        // A run lies in one page; the remainder is taken to spare the check of a bound.
+        &self.0[place % CELLS]
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").finish_non_exhaustive()
+    }
+}
+
+/// From this page on, the cells that all threads write belong to all processes.
+#[allow(clippy::cast_possible_truncation, reason = "a small constant")]
+pub(crate) const COMMON_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
 
 /// Pages, made when they are first touched.
 pub(super) struct Directory([AtomicPtr<Page>; PAGES]);
@@ -186,7 +225,7 @@ impl Pages {
         let place = &directory.0[slot.page() % PAGES];
         let mut page = place.load(Acquire);
         if page.is_null() {
-            page = set_once(place, Box::new(Page(each![AtomicU64::new(0); CELLS])));
+            page = set_once(place, Box::new(Page::new()));
         }
         // SAFETY: a box that `set_once` leaked: never freed.
         Cells { page: unsafe { &*page }, slot }
@@ -209,8 +248,8 @@ fn set_once<T>(place: &AtomicPtr<T>, new: Box<T>) -> *mut T {
 /// The cells of one series in one shard, the first of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Cells {
-    page: &'static Page,
-    slot: Slot,
+    pub(super) page: &'static Page,
+    pub(super) slot: Slot,
 }
 
 impl Cells {
@@ -223,8 +262,7 @@ impl Cells {
     /// The cell after so many others of the series.
     #[inline]
     pub(super) fn at(self, offset: usize) -> &'static AtomicU64 {
-        // A run lies in one page; the remainder is taken to spare the check of a bound.
-        &self.page.0[(self.slot.cell() + offset) % CELLS]
+        self.page.cell(self.slot.cell() + offset)
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use super::page::{Cells, Slot};
 use super::series::Series;
 use super::shard::Shard;
+use super::sum::Sum;
 use super::sync::{Relaxed, hint};
 use super::thread;
 
@@ -20,7 +21,9 @@ pub(crate) fn sum(slot: Slot) -> u64 {
 
 /// The sum of floats over all threads.
 pub(crate) fn sum_floats(slot: Slot) -> f64 {
-    everywhere(slot).fold(0.0, |sum, cells| sum + f64::from_bits(cells.at(0).load(Relaxed)))
+    let mut sum = Sum::ZERO;
+    everywhere(slot).for_each(|cells| sum += f64::from_bits(cells.at(0).load(Relaxed)));
+    sum.value()
 }
 
 /// How much work of a gauge is in progress: never less than there is.
@@ -163,6 +166,7 @@ pub(crate) fn observed(slot: Slot, counts: &mut [u64]) -> f64 {
 }
 
 fn observed_in(cells: impl Iterator<Item = Cells>, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
-    scratch.resize(counts.len(), 0);
-    cells.fold(0.0, |sum, cells| sum + cells.observed(counts, scratch))
+    let mut sum = Sum::ZERO;
+    cells.for_each(|cells| sum += cells.observed(counts, scratch));
+    sum.value()
 }

@@ -1,0 +1,106 @@
+//! Sums of floats that do not depend on the order.
+
+/// A sum of floats, to about 106 bits: what it is rounded to in the end does not depend on the order in which threads and
+/// processes are added up, so that what only grows is never seen to go down by a rounding.
+///
+/// Source: the error-free sum of two floats, `TwoSum` of Knuth, *The Art of Computer Programming*, volume 2, 4.2.2.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Sum {
+    high: f64,
+    /// What is missing in `high`.
+    low: f64,
+}
+
+impl Sum {
+    /// Nothing yet.
+    pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
+
+    /// A sum of its two parts, as [`parts`](Self::parts) gives them.
+    pub(crate) fn new(high: f64, low: f64) -> Self {
+        let (high, low) = two_sum(high, low);
+        Self { high, low }
+    }
+
+    /// The sum, rounded once.
+    #[inline]
+    pub(crate) fn value(self) -> f64 {
+        self.high
+    }
+
+    /// The rounded sum, and what is missing in it.
+    pub(crate) fn parts(self) -> (f64, f64) {
+        (self.high, self.low)
+    }
+}
+
+impl std::ops::AddAssign<f64> for Sum {
+    #[inline]
+    fn add_assign(&mut self, amount: f64) {
+        let (high, low) = two_sum(self.high, amount);
+        // Infinities have no rest, and NaN would stay for ever.
+        if high.is_finite() {
+            (self.high, self.low) = two_sum(high, self.low + low);
+        } else {
+            *self = Self { high, low: 0.0 };
+        }
+    }
+}
+
+impl std::ops::AddAssign for Sum {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        *self += other.high;
+        *self += other.low;
+    }
+}
+
+impl std::ops::SubAssign for Sum {
+    #[inline]
+    fn sub_assign(&mut self, other: Self) {
+        *self += -other.high;
+        *self += -other.low;
+    }
+}
+
+/// The rounded sum, and the exact rest.
+#[inline]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let other = sum - a;
+    (sum, (a - (sum - other)) + (b - other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sum;
+
+    #[test]
+    fn the_order_does_not_matter() {
+        let amounts: Vec<f64> = (1..200).map(|n| 1.0 / f64::from(n) * 10_f64.powi(n % 9)).collect();
+        let sum = |amounts: &mut dyn Iterator<Item = &f64>| {
+            let mut sum = Sum::ZERO;
+            amounts.for_each(|amount| sum += *amount);
+            sum.value()
+        };
+        let forwards = sum(&mut amounts.iter());
+        let backwards = sum(&mut amounts.iter().rev());
+        assert_eq!(forwards.to_bits(), backwards.to_bits());
+        let halves = {
+            let (mut one, mut other) = (Sum::ZERO, Sum::ZERO);
+            amounts.iter().step_by(2).for_each(|amount| one += *amount);
+            amounts.iter().skip(1).step_by(2).for_each(|amount| other += *amount);
+            one += other;
+            one.value()
+        };
+        assert_eq!(forwards.to_bits(), halves.to_bits());
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_away() {
+        let mut sum = Sum::ZERO;
+        sum += 1e16;
+        sum += 0.1;
+        sum -= Sum::new(1e16, 0.0);
+        assert_eq!(sum.value().to_bits(), 0.1_f64.to_bits());
+    }
+}
