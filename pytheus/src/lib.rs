@@ -213,6 +213,9 @@
 //!
 //! `fast-clock`, on by default: [timers](metrics::Timer#the-clock) read the CPU's own counter where it can be trusted.
 //!
+//! `tracing`, `log`: what the library has to [report](diagnostics) goes there, under the target `pytheus`, once the program
+//! has a subscriber or a logger; with both, to `tracing`. Else to standard error.
+//!
 //! # How a number travels
 //!
 //! ```text
@@ -250,6 +253,7 @@
 //! | `unwind`, `number`, `name`, `location`, `clock`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, the time, what can go wrong |
 //! | `escape`, `labels`, `key`, [`descriptor`] | label values, the text and key of a series; what a metric is |
 //! | `storage` | shards, pages, cells, the table of series; knows no metric; the one place with `unsafe` |
+//! | `report` | faults: told once, counted each time |
 //! | [`snapshot`] | plain data between collecting and encoding |
 //! | `backends` | where totals live; sees keys and numbers, never a metric type |
 //! | [`collector`], [`diagnostics`] | whatever can give families; the library's own counts |
@@ -301,6 +305,7 @@ mod labels;
 mod location;
 mod name;
 mod number;
+mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
 mod storage;
 mod unwind;
