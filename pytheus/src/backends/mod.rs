@@ -9,6 +9,8 @@
 mod arena;
 mod batch;
 mod family;
+#[cfg(unix)]
+mod file;
 mod members;
 mod series_key;
 mod single;

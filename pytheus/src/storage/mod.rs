@@ -24,6 +24,8 @@ mod fork {
     pub(super) fn watch() {}
 }
 mod gate;
+#[cfg(all(unix, not(loom)))]
+mod map;
 mod page;
 mod read;
 mod series;
@@ -36,6 +38,8 @@ mod thread;
 
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub(crate) use gate::{Held, enter, lock, read, write};
+#[cfg(all(unix, not(loom)))]
+pub(crate) use map::Mapped;
 pub use page::Page;
 pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};

@@ -1,0 +1,98 @@
+//! Why a file is left alone.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What sort of fault a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Reason {
+    /// Says what can't be.
+    Corrupt,
+    /// Ends before what it says is in it.
+    Truncated,
+    /// Is none of ours, or of a machine unlike this one.
+    Foreign,
+    /// Is of a later version.
+    NewerVersion,
+    /// Can't be read.
+    Unreadable,
+}
+
+impl Reason {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Corrupt, Self::Truncated, Self::Foreign, Self::NewerVersion, Self::Unreadable];
+
+    /// As the value of a label.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Corrupt => "corrupt",
+            Self::Truncated => "truncated",
+            Self::Foreign => "foreign",
+            Self::NewerVersion => "newer_version",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What is wrong with a file, wherever it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) reason: Reason,
+    pub(super) what: String,
+}
+
+impl Fault {
+    pub(super) fn new(reason: Reason, what: impl Into<String>) -> Self {
+        Self { reason, what: what.into() }
+    }
+
+    pub(super) fn corrupt(what: impl Into<String>) -> Self {
+        Self::new(Reason::Corrupt, what)
+    }
+
+    pub(super) fn truncated(what: impl Into<String>) -> Self {
+        Self::new(Reason::Truncated, what)
+    }
+
+    /// Of the file that lies there.
+    pub(super) fn at(self, path: &Path) -> Skip {
+        Skip { path: path.to_owned(), reason: self.reason, what: self.what }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        let reason = if error.kind() == io::ErrorKind::UnexpectedEof { Reason::Truncated } else { Reason::Unreadable };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        Self::new(io::ErrorKind::InvalidData, format!("{}: {}", fault.reason.as_str(), fault.what))
+    }
+}
+
+/// A file that is left alone, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skip {
+    pub(super) path: PathBuf,
+    pub(super) reason: Reason,
+    pub(super) what: String,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is skipped as {}: {}", self.path.display(), self.reason.as_str().replace('_', " "), self.what)
+    }
+}
+
+impl std::error::Error for Skip {}
+
+impl From<Skip> for io::Error {
+    fn from(skip: Skip) -> Self {
+        Self::new(io::ErrorKind::InvalidData, skip)
+    }
+}
