@@ -19,6 +19,7 @@ mod totals;
 pub use arena::{Arena, At, Begun};
 pub use batch::{Batch, Change, Removal, WriterId};
 pub use family::{Combine, FamilyKey};
+pub(crate) use family::{cells, width};
 #[doc(hidden)]
 pub use members::Counted;
 pub use series_key::SeriesKey;

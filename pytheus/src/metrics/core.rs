@@ -17,14 +17,12 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::descriptor::{Descriptor, Kind};
+use crate::backends;
+use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::key::{self, Key, Labels};
 use crate::labels::LabelSpec;
-use crate::storage::{
-    self, Cells, GAUGE_CELLS, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, observation_cells,
-    pinned,
-};
+use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, pinned};
 
 /// The part of a family that all its handles share.
 ///
@@ -379,12 +377,6 @@ impl FamilyCore {
 
     /// How many cells a series has.
     fn cells(&self) -> u16 {
-        let cells = match self.descriptor.kind() {
-            Kind::Histogram => observation_cells(self.descriptor.buckets().len() + 1),
-            Kind::Summary => observation_cells(1),
-            Kind::Gauge => GAUGE_CELLS,
-            Kind::Counter | Kind::Info | Kind::StateSet => 1,
-        };
-        u16::try_from(cells).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
+        u16::try_from(backends::cells(&self.descriptor)).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }

@@ -77,7 +77,14 @@ impl<M: Metric> Declared<M> {
     #[cold]
     pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
         while noted(self.core().touch(&self.series_now(), part, act)).is_err() {}
-        if part == Part::Extra && self.place.is_settled() && !self.place.is_to_look_up() {
+        if part == Part::Extra {
+            self.refresh();
+        }
+    }
+
+    /// Finds the extra cells that its own series has got.
+    pub(super) fn refresh(&'static self) {
+        if self.place.is_settled() && !self.place.is_to_look_up() {
             self.core().refresh(&self.place);
         }
     }

@@ -7,8 +7,8 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::handle::{Handle, Target};
-use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
-use crate::descriptor::Kind;
+use super::{Amount, Complete, Labelled, Metric, reading, sealed, until_done, watched};
+use crate::descriptor::{GaugeMode, Kind};
 use crate::storage::Part;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.
@@ -189,7 +189,15 @@ fn inc(gauge: &impl Target) {
 #[inline]
 fn inc_by(gauge: &impl Target, amount: impl Amount) {
     let amount = amount.as_f64();
-    gauge.update(Part::Shared, |cell| cell.shared_add_float(amount));
+    let stamp = stamp(gauge);
+    until_done(|done| {
+        gauge.update(Part::Shared, |cells| {
+            done.set(cells.add_to_value(amount));
+            if let Some(stamp) = stamp {
+                cells.set_mark(stamp);
+            }
+        });
+    });
 }
 
 /// See [`Gauge::dec`].
@@ -208,10 +216,20 @@ fn dec_by(gauge: &impl Target, amount: impl Amount) {
 #[inline]
 fn set(gauge: &impl Target, value: impl Amount) {
     let value = value.as_f64();
+    let stamp = stamp(gauge);
     gauge.update(Part::Shared, |cells| {
         // What is in progress is counted apart, and shows on top.
-        cells.set_float(if cells.is_tracked() { value - reading::in_progress_at_once(cells.slot()) } else { value });
+        cells.set(if cells.is_tracked() { value - reading::in_progress_at_once(gauge) } else { value }, stamp);
     });
+}
+
+/// The time, in nanoseconds since 1970, where the value that was set last is asked for.
+#[inline]
+fn stamp(gauge: &impl Target) -> Option<u64> {
+    (gauge.descriptor().mode() == GaugeMode::MostRecent).then(|| {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+    })
 }
 
 /// See [`Gauge::set_to_current_time`].

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::declared::Declared;
-use super::handle::{Handle, Source, noted};
+use super::handle::{Handle, Source, Target as _, noted};
 use super::{Gauge, Watch};
 use crate::clock::{self, Moment};
-use crate::storage::{Cells, Part, Series, shared_cells_or_make};
+use crate::storage::{Cells, Part, Series};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed {
@@ -102,7 +102,7 @@ enum Counted {
 impl InProgress {
     #[inline]
     pub(super) fn start(gauge: &Handle<Gauge>) -> Self {
-        match gauge.place().cells(Part::Own) {
+        match gauge.place().cells(Part::Extra) {
             // Marked by then, where a `set` sees it.
             Some(cells) if cells.has_begun() => {
                 cells.begin();
@@ -119,15 +119,15 @@ impl InProgress {
     fn start_slowly(gauge: &Handle<Gauge>) -> Self {
         loop {
             let series = gauge.now();
-            let mut begin = |cells: Cells| {
-                shared_cells_or_make(cells.slot()).mark_tracked();
-                cells.begin();
-            };
-            if noted(series.update(Part::Own, &mut begin)).is_ok() {
+            // Before it begins, for those who set the gauge from then on.
+            let marked = series.update(Part::Shared, &mut Cells::mark_tracked);
+            let begun = marked.and_then(|_| gauge.core().touch(&series, Part::Extra, &mut Cells::begin));
+            gauge.refresh();
+            if noted(begun).is_ok() {
                 return Self(match gauge.source() {
                     // A place that leads nowhere yet is led to another series later.
                     Source::Declared(declared)
-                        if declared.place().is_settled() && declared.place().slot() == series.slot() =>
+                        if declared.place().extra().is_live() && declared.place().extra() == series.extra() =>
                     {
                         Counted::Declared(declared)
                     }
@@ -146,7 +146,7 @@ impl Drop for InProgress {
             Counted::Series(series) => series.place(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
-        place.with_own_cells(Cells::end);
+        place.with_extra_cells(Cells::end);
     }
 }
 

@@ -93,6 +93,13 @@ impl<M: Metric> Handle<M> {
         }
     }
 
+    /// Has it find the extra cells that its series has got.
+    pub(super) fn refresh(&self) {
+        if let Source::Declared(declared) = &self.0 {
+            declared.refresh();
+        }
+    }
+
     /// The series as it is now, for as long as it is not removed; a removed one comes back from zero.
     pub(super) fn now(&self) -> Series {
         match &self.0 {

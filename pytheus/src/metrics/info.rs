@@ -43,7 +43,11 @@ impl Info {
     /// States the facts, in place of those stated before.
     pub fn set(&self) {
         let mut done = Ok(Room::Found);
-        self.0.replace_all(|series| done = series.update(Part::Shared, &mut |cell| cell.raise(0)));
+        self.0.replace_all(|series| {
+            done = series.update(Part::Shared, &mut |cell| {
+                cell.raise_only(0);
+            });
+        });
         // It was not in the family yet, so it was not removed either.
         let _ = noted(done);
     }

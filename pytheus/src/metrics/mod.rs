@@ -121,3 +121,15 @@ macro_rules! series {
 }
 
 use series;
+
+/// Does it again until it is done: where what it changes goes elsewhere at the same time.
+#[inline]
+fn until_done(mut act: impl FnMut(&std::cell::Cell<bool>)) {
+    // A series for which there is no room is done with.
+    let done = std::cell::Cell::new(true);
+    act(&done);
+    while !done.replace(true) {
+        std::hint::spin_loop();
+        act(&done);
+    }
+}

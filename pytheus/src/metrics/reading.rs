@@ -12,7 +12,7 @@ use crate::diagnostics;
 use crate::error::CollectError;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::{self, Series, Slot, Sorted, shared_cells};
+use crate::storage::{self, Cells, Series, Sorted, shared_cells};
 use crate::unwind::guarded;
 
 /// The value of a counter.
@@ -28,25 +28,32 @@ pub(super) fn counter(series: &Series) -> Number {
 pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Option<f64> {
     match core.sources.get(series) {
         Some(source) => guarded(|| source()).ok(),
-        None => Some(shared_cells(series.slot()).map_or(0.0, |cells| {
-            let value = cells.load_float();
-            if cells.is_tracked() { value + float(storage::in_progress(series.slot())) } else { value }
-        })),
+        None => Some(value(series) + float(storage::in_progress(series.extra()))),
     }
 }
 
-/// How much work is in progress, of a gauge that is set now.
-pub(super) fn in_progress_at_once(slot: Slot) -> f64 {
-    float(storage::in_progress_at_once(slot))
+/// What a gauge was set to, and what was added since; 0 when nobody has done so.
+fn value(series: &Series) -> f64 {
+    // Again, when it goes to another slot just now.
+    std::iter::repeat_with(|| shared_cells(series.slot()).map_or(Some(0.0), Cells::value))
+        .flatten()
+        .next()
+        .unwrap_or(0.0)
 }
 
+/// How much work is in progress, of a gauge that is set now.
+pub(super) fn in_progress_at_once(gauge: &impl Target) -> f64 {
+    gauge.peek().map_or(0.0, |series| float(storage::in_progress_at_once(series.extra())))
+}
+
+/// A child may end work that its parent has begun.
 fn float(in_progress: u64) -> f64 {
-    in_progress as f64
+    in_progress.cast_signed().max(0) as f64
 }
 
 /// The flags of an info metric or a state set.
 pub(super) fn flags(series: &Series) -> u64 {
-    shared_cells(series.slot()).map_or(0, storage::Cells::load)
+    std::iter::repeat_with(|| shared_cells(series.slot()).map_or(Some(0), Cells::flags)).flatten().next().unwrap_or(0)
 }
 
 /// How many observations there were, and their sum.
@@ -67,17 +74,14 @@ pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
 /// | info, state set | each flag as 0 or 1 |
 fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
     let descriptor = core.descriptor();
-    let mut parts = Vec::with_capacity(all.len() * width(descriptor));
+    let mut parts = Vec::with_capacity(all.len() * backends::width(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
         Kind::Counter => all.sums(core.order.has_fractions(), |whole, fractions| {
-            parts.push(match fractions {
-                Slot::NONE => Number::Int(whole),
-                // Beside the whole number that was read before: neither ever goes down.
-                fractions => match storage::sum_floats(fractions) {
-                    0.0 => Number::Int(whole),
-                    fraction => Number::Int(whole) + Number::Float(fraction),
-                },
+            parts.push(if fractions == 0.0 {
+                Number::Int(whole)
+            } else {
+                Number::Int(whole) + Number::Float(fractions)
             });
         }),
         Kind::Gauge => {
@@ -93,7 +97,7 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
         Kind::Histogram | Kind::Summary => {
             // Cells lie anywhere, too: they are looked for while those before them are read.
             const AHEAD: usize = 4;
-            let mut counts = vec![0; width(descriptor) - 1];
+            let mut counts = vec![0; backends::width(descriptor) - 1];
             let (counters, mut scratch) = (all.counters(), Vec::new());
             for (place, slot) in all.slots().iter().enumerate() {
                 if let Some(ahead) = all.slots().get(place + AHEAD) {
@@ -108,21 +112,11 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
         Kind::Info | Kind::StateSet => {
             for series in all.iter() {
                 let flags = flags(series);
-                parts.extend((0..width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
+                parts.extend((0..backends::width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
             }
         }
     }
     (parts, missing)
-}
-
-/// How many parts a series has.
-fn width(descriptor: &Descriptor) -> usize {
-    match descriptor.kind() {
-        Kind::Counter | Kind::Gauge | Kind::Info => 1,
-        Kind::Summary => 2,
-        Kind::Histogram => descriptor.buckets().len() + 2,
-        Kind::StateSet => descriptor.states().len(),
-    }
 }
 
 impl Collector for FamilyCore {

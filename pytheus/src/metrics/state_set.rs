@@ -8,7 +8,7 @@ use super::declared::Declared;
 use super::given::Complete;
 use super::handle::{Handle, Target};
 use super::labelled::Labelled;
-use super::{Metric, reading, sealed};
+use super::{Metric, reading, sealed, until_done};
 use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
 use crate::labels::LabelValue;
@@ -92,9 +92,9 @@ impl<S: LabelValue + 'static> StateSet<S> {
     }
 }
 
-fn update<S: LabelValue>(states: &impl Target, state: &S, act: impl Fn(Cells, u32)) {
+fn update<S: LabelValue>(states: &impl Target, state: &S, act: impl Fn(Cells, u32) -> bool) {
     match place(states, state) {
-        Some(place) => states.update(Part::Shared, |cell| act(cell, place)),
+        Some(place) => until_done(|done| states.update(Part::Shared, |cell| done.set(act(cell, place)))),
         None => diagnostics::dropped(Dropped::UnknownState),
     }
 }

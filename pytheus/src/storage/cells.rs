@@ -83,29 +83,126 @@ impl Cells {
     }
 }
 
-/// The cells of a gauge that all threads write: its value, and whether work in progress is counted beside it.
+/// The cells of a gauge that all threads write: its value; whether work in progress is counted beside it; and a mark that
+/// changes whenever the value is set.
 const VALUE: usize = 0;
 const TRACKED: usize = 1;
+const MARK: usize = 2;
 
-/// Those of each thread: what it has begun, and what it has ended, wherever that began.
-const BEGUN: usize = 0;
-const ENDED: usize = 1;
+/// The cells that a gauge takes, of those that all threads write.
+pub(crate) const GAUGE_CELLS: usize = 3;
 
-/// The cells that a gauge takes.
-pub(crate) const GAUGE_CELLS: usize = 2;
+/// What stands in place of a value, or of flags, that has gone to another slot: a NaN that nobody sets.
+const MOVED: u64 = 0xfff9_6d6f_7665_6421;
+
+/// The bits of a value. All zero are those of one that was never set, so zero itself has a sign.
+#[inline]
+fn bits_of(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits == 0 { (-0.0_f64).to_bits() } else { bits }
+}
+
+#[inline]
+fn value_of(bits: u64) -> f64 {
+    // Takes the sign of zero away.
+    f64::from_bits(bits) + 0.0
+}
 
 /// Of a gauge.
 impl Cells {
-    /// Has this been [marked](Self::mark_tracked)? Of the cells that all threads write.
+    /// Has this been [marked](Self::mark_tracked)?
     pub(crate) fn is_tracked(self) -> bool {
         self.at(TRACKED).load(Acquire) != 0
     }
 
-    /// Takes note that there is, or was, work in progress. Of the cells that all threads write.
+    /// Takes note that there is, or was, work in progress.
     pub(crate) fn mark_tracked(self) {
         self.at(TRACKED).store(1, Release);
     }
 
+    /// The value, as others may have added to it; `None` when it has gone to another slot.
+    pub(crate) fn value(self) -> Option<f64> {
+        match self.at(VALUE).load(Acquire) {
+            MOVED => None,
+            bits => Some(value_of(bits)),
+        }
+    }
+
+    /// Changes whenever the value is set.
+    pub(crate) fn mark(self) -> u64 {
+        self.at(MARK).load(Acquire)
+    }
+
+    /// Sets the value, and the mark to `at`; to another one than before when there is none.
+    #[inline]
+    pub(crate) fn set(self, value: f64, at: Option<u64>) {
+        self.at(VALUE).store(bits_of(value), Release);
+        // Later than the value: who sees the mark sees that or a later one. Of two at a time one may be missed, but not
+        // that there was one.
+        let mark = self.at(MARK);
+        mark.store(at.unwrap_or_else(|| mark.load(Relaxed).wrapping_add(1)), Release);
+    }
+
+    /// Sets the mark alone.
+    pub(crate) fn set_mark(self, at: u64) {
+        self.at(MARK).store(at, Release);
+    }
+
+    /// Adds to the value; false when it has gone to another slot.
+    #[inline]
+    #[must_use]
+    pub(crate) fn add_to_value(self, amount: f64) -> bool {
+        let cell = self.at(VALUE);
+        let mut seen = cell.load(Relaxed);
+        while seen != MOVED {
+            match cell.compare_exchange_weak(seen, bits_of(value_of(seen) + amount), AcqRel, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Lets the value, or the flags, go to other cells, which other threads may write already; those of a gauge if
+    /// `is_gauge`. Also those that come late: false when there was nothing new.
+    pub(super) fn go_to(self, other: Self, is_gauge: bool, again: bool) -> bool {
+        let mark = if is_gauge { self.mark() } else { 0 };
+        let value = self.at(VALUE).swap(MOVED, AcqRel);
+        if is_gauge && self.is_tracked() {
+            other.mark_tracked();
+        }
+        match value {
+            MOVED => return false,
+            0 => {}
+            // Set by this process, which is the last to do so.
+            bits if !is_gauge || again || mark != 0 => {
+                other.at(VALUE).store(bits, Release);
+                if is_gauge {
+                    other.set_mark(mark);
+                }
+            }
+            bits => {
+                let _ = other.add_to_value(value_of(bits));
+            }
+        }
+        true
+    }
+}
+
+/// The cells of each thread: what work of a gauge it has begun, and what it has ended, wherever that began.
+const BEGUN: usize = 0;
+const ENDED: usize = 1;
+
+/// How many of these there are.
+const PROGRESS_CELLS: u16 = 2;
+
+/// The cells that a series of so many may need besides: a counter for fractions, a gauge for work in progress.
+pub(super) fn extra_cells(run: u16) -> u16 {
+    if usize::from(run) == GAUGE_CELLS { PROGRESS_CELLS } else { 1 }
+}
+
+/// Of the work in progress of a gauge.
+impl Cells {
     /// Has this thread, or one that had its shard before, begun any work?
     #[inline]
     pub(crate) fn has_begun(self) -> bool {
@@ -158,41 +255,36 @@ fn sum_after(count: u64) -> usize {
     SUMS + usize::from(count % 2 == 1)
 }
 
-/// Of cells that all threads write.
+/// Of flags, which all threads write. Those that change some of them say false when they have gone to another slot.
 impl Cells {
-    pub(crate) fn load(self) -> u64 {
-        self.at(VALUE).load(Acquire)
-    }
-
-    pub(crate) fn load_float(self) -> f64 {
-        f64::from_bits(self.load())
-    }
-
-    #[inline]
-    pub(crate) fn set_float(self, value: f64) {
-        self.at(0).store(value.to_bits(), Release);
-    }
-
-    #[inline]
-    pub(crate) fn shared_add_float(self, amount: f64) {
-        let cell = self.at(0);
-        let mut seen = cell.load(Relaxed);
-        let sum = |seen| (f64::from_bits(seen) + amount).to_bits();
-        while let Err(now) = cell.compare_exchange_weak(seen, sum(seen), AcqRel, Relaxed) {
-            seen = now;
-        }
+    /// The flags; `None` when they have gone to another slot.
+    pub(crate) fn flags(self) -> Option<u64> {
+        Some(self.at(VALUE).load(Acquire)).filter(|flags| *flags != MOVED)
     }
 
     /// Raises this flag and lowers all others, in one step.
-    pub(crate) fn raise_only(self, flag: u32) {
-        self.at(0).store(1 << flag, Release);
+    pub(crate) fn raise_only(self, flag: u32) -> bool {
+        self.at(VALUE).store(1 << flag, Release);
+        true
     }
 
-    pub(crate) fn raise(self, flag: u32) {
-        self.at(0).fetch_or(1 << flag, AcqRel);
+    pub(crate) fn raise(self, flag: u32) -> bool {
+        self.change(|flags| flags | 1 << flag)
     }
 
-    pub(crate) fn lower(self, flag: u32) {
-        self.at(0).fetch_and(!(1 << flag), AcqRel);
+    pub(crate) fn lower(self, flag: u32) -> bool {
+        self.change(|flags| flags & !(1 << flag))
+    }
+
+    fn change(self, change: impl Fn(u64) -> u64) -> bool {
+        let cell = self.at(VALUE);
+        let mut seen = cell.load(Relaxed);
+        while seen != MOVED {
+            match cell.compare_exchange_weak(seen, change(seen), AcqRel, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
     }
 }

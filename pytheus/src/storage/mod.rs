@@ -26,6 +26,8 @@ mod fork {
 mod gate;
 #[cfg(all(unix, not(loom)))]
 mod map;
+mod late;
+mod moving;
 mod page;
 mod read;
 mod series;
@@ -40,6 +42,7 @@ pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
+pub(crate) use moving::{NoRoom, Source};
 pub use page::Page;
 pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
@@ -48,7 +51,7 @@ pub(crate) use sum::Sum;
 pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
-pub(crate) use thread::{pinned, set_most_shards, shared_cells, shared_cells_or_make};
+pub(crate) use thread::{move_to, pinned, set_most_shards, shared_cells, shared_cells_or_make};
 
 /// Which cells of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,4 +62,10 @@ pub(crate) enum Part {
     Extra,
     /// Those that all threads write.
     Shared,
+}
+
+/// Has what was written late, when pages or values were moved, go where it belongs: before a reading that is to be exact.
+pub(crate) fn catch_up() {
+    moving::catch_up();
+    late::catch_up();
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::moving;
 use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Release, constant, each};
 
 /// Cells of a page: small enough that a thread which counts little costs little memory.
@@ -75,6 +76,11 @@ impl Slot {
     #[inline]
     pub(super) fn is_removed(self) -> bool {
         self.0 & Self::REMOVED == Self::REMOVED
+    }
+
+    /// Does it lead to cells that all processes write?
+    pub(super) fn is_common(self) -> bool {
+        !self.is_removed() && self.page() >= COMMON_PAGE as usize
     }
 
     /// Does it lead to cells?
@@ -166,9 +172,14 @@ impl Near {
     #[inline]
     pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
         let page = self.0[slot.near()].load(Acquire);
-        // SAFETY: null, or what `bring` put there: a page of this shard's `Pages`, which are never freed.
+        // SAFETY: null, or what `bring` put there: a `&'static` page.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
+    }
+
+    /// Has no page here any more.
+    pub(super) fn clear(&self) {
+        self.0.iter().for_each(|page| page.store(std::ptr::null_mut(), Release));
     }
 
     /// Brings the page of these cells here, if it is one of the first.
@@ -200,7 +211,7 @@ impl Pages {
         // SAFETY: null, or a box that `set_once` leaked: never freed.
         let directory = unsafe { directory.as_ref() }?;
         let page = directory.0[slot.page() % PAGES].load(Acquire);
-        // SAFETY: null, or a box that `set_once` leaked: never freed.
+        // SAFETY: null, or a `&'static` page, be it a box that `set_once` leaked.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
     }
@@ -211,24 +222,58 @@ impl Pages {
         pages.any(|page| self.cells(Slot::of_page(page)).is_some())
     }
 
-    /// The cells of a slot, at zero if nobody has touched them.
+    /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room for the page.
     #[cold]
-    pub(super) fn cells_or_make(&self, slot: Slot) -> Cells {
+    pub(super) fn cells_or_make(&self, slot: Slot, shard: u32) -> Option<Cells> {
         debug_assert!(slot.is_live(), "{slot:?} leads nowhere");
-        let place = &self.0[slot.page() / PAGES % DIRECTORIES];
+        if let Some(cells) = self.cells(slot) {
+            return Some(cells);
+        }
+        let _still = moving::still();
+        let place = self.place(slot.page());
+        let page = match moving::new_page(shard, slot.page()) {
+            Ok(page) => {
+                let page = std::ptr::from_ref(page?).cast_mut();
+                place.compare_exchange(std::ptr::null_mut(), page, AcqRel, Acquire).err().unwrap_or(page)
+            }
+            // Those of all processes are there or nowhere.
+            Err(moving::Heap) if slot.is_common() => return None,
+            Err(moving::Heap) => match place.load(Acquire) {
+                none if none.is_null() => set_once(place, Box::new(Page::new())),
+                page => page,
+            },
+        };
+        // SAFETY: a box that `set_once` leaked, or what was a `&'static` page.
+        Some(Cells { page: unsafe { &*page }, slot })
+    }
+
+    /// Where a page is, or will be.
+    fn place(&self, page: usize) -> &'static AtomicPtr<Page> {
+        let place = &self.0[page / PAGES % DIRECTORIES];
         let mut directory = place.load(Acquire);
         if directory.is_null() {
             directory = set_once(place, Box::new(Directory::new()));
         }
         // SAFETY: a box that `set_once` leaked: never freed.
         let directory: &'static Directory = unsafe { &*directory };
-        let place = &directory.0[slot.page() % PAGES];
-        let mut page = place.load(Acquire);
-        if page.is_null() {
-            page = set_once(place, Box::new(Page::new()));
-        }
-        // SAFETY: a box that `set_once` leaked: never freed.
-        Cells { page: unsafe { &*page }, slot }
+        &directory.0[page % PAGES]
+    }
+
+    /// All pages that are there, but for those of all processes.
+    pub(super) fn all(&self) -> Vec<(usize, &'static Page)> {
+        let pages = 0..COMMON_PAGE as usize;
+        pages.filter_map(|page| self.cells(Slot::of_page(page)).map(|cells| (page, cells.page))).collect()
+    }
+
+    /// Puts a page in the place of another.
+    pub(super) fn replace(&self, page: usize, by: &'static Page) {
+        self.place(page).store(std::ptr::from_ref(by).cast_mut(), Release);
+    }
+
+    /// Has no page any more, but for those of all processes.
+    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    pub(super) fn clear(&self) {
+        self.0[..DIRECTORIES / 2].iter().for_each(|directory| directory.store(std::ptr::null_mut(), Release));
     }
 }
 

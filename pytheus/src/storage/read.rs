@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use super::moving::{Still, still};
 use super::page::{Cells, Slot};
 use super::series::Series;
 use super::shard::Shard;
@@ -16,11 +17,17 @@ fn everywhere(slot: Slot) -> impl Iterator<Item = Cells> {
 
 /// The sum of whole numbers over all threads; wraps at 2^64.
 pub(crate) fn sum(slot: Slot) -> u64 {
+    let _still = still();
     everywhere(slot).fold(0, |sum, cells| sum.wrapping_add(cells.at(0).load(Relaxed)))
 }
 
 /// The sum of floats over all threads.
 pub(crate) fn sum_floats(slot: Slot) -> f64 {
+    let _still = still();
+    floats(slot)
+}
+
+fn floats(slot: Slot) -> f64 {
     let mut sum = Sum::ZERO;
     everywhere(slot).for_each(|cells| sum += f64::from_bits(cells.at(0).load(Relaxed)));
     sum.value()
@@ -28,6 +35,7 @@ pub(crate) fn sum_floats(slot: Slot) -> f64 {
 
 /// How much work of a gauge is in progress: never less than there is.
 pub(crate) fn in_progress(slot: Slot) -> u64 {
+    let _still = still();
     let (begun, ended) = begun_and_ended(slot);
     begun.wrapping_sub(ended)
 }
@@ -35,6 +43,7 @@ pub(crate) fn in_progress(slot: Slot) -> u64 {
 /// How much work of a gauge is in progress, at one moment of this call.
 pub(crate) fn in_progress_at_once(slot: Slot) -> u64 {
     const ROUNDS: usize = 100;
+    let _still = still();
     let mut before = begun_and_ended(slot);
     let mut least = u64::MAX;
     for _ in 0..ROUNDS {
@@ -118,14 +127,15 @@ impl Sorted {
         let ends =
             self.slots.iter().min_by_key(|slot| slot.page()).zip(self.slots.iter().max_by_key(|slot| slot.page()));
         let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any((*first, *last)));
-        Counters(thread::all().filter(counted).collect())
+        let still = still();
+        Counters { shards: thread::all().filter(counted).collect(), _still: still }
     }
 
-    /// Shows each sum of whole numbers over all threads, and the slot of the fractions beside it, if there may be some.
-    pub(crate) fn sums(&self, with_fractions: bool, mut show: impl FnMut(u64, Slot)) {
+    /// Shows each sum of whole numbers over all threads, and that of the fractions beside it, if there may be some.
+    pub(crate) fn sums(&self, with_fractions: bool, mut show: impl FnMut(u64, f64)) {
         // A few at a time: what was read of a series for one thread is at hand for the next.
         let mut sums = [0_u64; 128];
-        let Counters(shards) = self.counters();
+        let Counters { shards, _still } = self.counters();
         for (series, slots) in self.series.chunks(sums.len()).zip(self.slots.chunks(sums.len())) {
             let sums = &mut sums[..slots.len()];
             sums.fill(0);
@@ -138,30 +148,36 @@ impl Sorted {
                 }
             }
             for (series, sum) in series.iter().zip(sums) {
-                show(*sum, if with_fractions { series.extra() } else { Slot::NONE });
+                let fractions = if with_fractions { series.extra() } else { Slot::NONE };
+                // Beside the whole number that was read before: neither ever goes down.
+                show(*sum, if fractions == Slot::NONE { 0.0 } else { floats(fractions) });
             }
         }
     }
 }
 
 /// The threads that may have counted in some series. Those that begin to count there later are not among them.
-pub(crate) struct Counters(Vec<&'static Shard>);
+pub(crate) struct Counters {
+    shards: Vec<&'static Shard>,
+    _still: Still,
+}
 
 impl Counters {
     /// As [`observed`], of these threads.
     pub(crate) fn observed(&self, slot: Slot, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
-        observed_in(self.0.iter().filter_map(|shard| shard.cells(slot)), counts, scratch)
+        observed_in(self.shards.iter().filter_map(|shard| shard.cells(slot)), counts, scratch)
     }
 
     /// Lets the processor look for what these threads have observed in a series, which is read soon.
     #[inline]
     pub(crate) fn look_ahead(&self, slot: Slot) {
-        self.0.iter().filter_map(|shard| shard.cells(slot)).for_each(|cells| expect(cells.at(0)));
+        self.shards.iter().filter_map(|shard| shard.cells(slot)).for_each(|cells| expect(cells.at(0)));
     }
 }
 
 /// Adds what all threads have observed to `counts`, one per bucket, and gives the sum of the same observations.
 pub(crate) fn observed(slot: Slot, counts: &mut [u64]) -> f64 {
+    let _still = still();
     observed_in(everywhere(slot), counts, &mut Vec::new())
 }
 

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 use super::page::{Cells, Slot};
 use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, Watch, constant};
-use super::{Part, thread};
+use super::{Part, cells, late, thread};
 
 /// Where the cells of a series are. What counts holds one, or a copy of one.
 #[derive(Debug)]
@@ -37,14 +37,18 @@ impl Place {
         }
     }
 
-    /// Acts on cells of this thread's own, which are made when they do not exist yet; not when it leads to none.
+    /// Acts on the extra cells of this thread's own, which are made when they do not exist yet; not when it leads to
+    /// none.
     #[inline]
-    pub(crate) fn with_own_cells(&self, act: impl Fn(Cells)) {
+    pub(crate) fn with_extra_cells(&self, act: impl Fn(Cells)) {
         // Looked at once: it may be led elsewhere meanwhile, and there are no cells where it leads nowhere.
-        let slot = self.slot();
+        let slot = self.extra();
         match thread::own_cells(slot) {
             Some(cells) => act(cells),
-            None if slot.is_live() => thread::with_cells(slot, &mut |cells| act(cells)),
+            None if slot.is_live() => {
+                // Should there be no room, there was none for the beginning.
+                let _ = thread::with_cells(slot, &mut |cells| act(cells));
+            }
             None => {}
         }
     }
@@ -220,27 +224,52 @@ impl Series {
         if !slot.is_live() {
             return Ok(Room::None);
         }
-        match part {
+        Ok(match part {
             Part::Own | Part::Extra => thread::with_cells(slot, act),
-            Part::Shared => act(thread::shared_cells_or_make(slot)),
-        }
-        Ok(Room::Found)
+            Part::Shared => match thread::shared_cells_or_make(slot) {
+                Some(cells) => {
+                    act(cells);
+                    Room::Found
+                }
+                None => Room::None,
+            },
+        })
     }
 
-    fn extra_or_make(&self) -> Slot {
+    /// The slot of its extra cells, which it is given if it has none.
+    pub(crate) fn extra_or_make(&self) -> Slot {
         let place = self.place();
         let slot = place.extra();
         if slot != Slot::NONE {
             return slot;
         }
-        let new = thread::take_slot(1);
+        let run = cells::extra_cells(self.record().run);
+        let new = thread::take_slot(run);
         match place.extra.compare_exchange(Slot::NONE.0, new.0, AcqRel, Acquire) {
             Ok(_) => new,
             Err(winner) => {
-                thread::give_back_slot(new, 1);
+                thread::give_back_slot(new, run);
                 Slot(winner)
             }
         }
+    }
+
+    /// Leads to a new slot, or to one of cells that all processes write; what all threads have written so far goes
+    /// there, and what is being written at this moment once there is a [catching up](super::catch_up). False when there
+    /// is no room, and it leads where it did.
+    ///
+    /// One thread at a time does this, and removes none meanwhile.
+    pub(crate) fn go_to(&self, to: Option<Slot>) -> bool {
+        let Record { place, run, .. } = self.record();
+        let (old, new) = (place.slot(), to.unwrap_or_else(|| thread::take_slot(*run)));
+        if old == new {
+            return true;
+        }
+        let make = |slot: Slot| slot.is_live().then(|| thread::shared_cells_or_make(slot)).flatten();
+        let (Some(from), Some(to)) = (make(old), make(new)) else { return false };
+        late::go(from, to, usize::from(*run) == cells::GAUGE_CELLS);
+        place.slot.store(new.0, Release);
+        true
     }
 
     /// As a pointer that counts as a reference.
@@ -296,7 +325,7 @@ impl Drop for Series {
         record.references.load(Acquire);
         let (place, run) = (&record.place, record.run);
         thread::give_back_slot(place.slot().original(), run);
-        thread::give_back_slot(place.extra().original(), 1);
+        thread::give_back_slot(place.extra().original(), cells::extra_cells(run));
         let layout = Record::layout(record.head, record.text);
         // SAFETY: this was the last reference, and it was allocated with this layout in `new`.
         unsafe {

@@ -2,14 +2,18 @@
 
 use super::barrier;
 use super::epoch::Pin;
-use super::page::{Cells, Near, Pages, Slot};
+use super::moving;
+use super::page::{Cells, Near, Page, Pages, Slot};
 use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, constant};
+use super::thread;
 
 /// The cells that one thread alone writes, and what it is looking at.
 ///
 /// On lines of its own: no two threads write to one.
 #[repr(align(128))]
 pub(super) struct Shard {
+    /// Its number, from 1 on in the order in which they are made; 0 is the one that all threads write.
+    id: u32,
     near: Near,
     pages: Pages,
     pub(super) pin: Pin,
@@ -23,8 +27,9 @@ pub(super) struct Shard {
 
 impl Shard {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(super) fn new(id: u32) -> Self {
             Self {
+                id,
                 near: Near::new(),
                 pages: Pages::new(),
                 pin: Pin::new(),
@@ -48,9 +53,16 @@ impl Shard {
     #[cold]
     #[inline(never)]
     fn far_cells(&self, slot: Slot) -> Option<Cells> {
-        let cells = self.cells(slot)?;
-        self.near.bring(cells);
-        Some(cells)
+        loop {
+            let moves = moving::moves();
+            let cells = self.cells(slot)?;
+            moving::arrive(self, slot.page());
+            self.near.bring(cells);
+            if !moving::has_moved(moves) {
+                return Some(cells);
+            }
+            self.near.clear();
+        }
     }
 
     /// The cells of a slot, for any thread.
@@ -64,9 +76,42 @@ impl Shard {
         self.pages.any(slots)
     }
 
-    /// The cells of a slot, at zero if nobody has touched them.
-    pub(super) fn cells_or_make(&self, slot: Slot) -> Cells {
-        self.pages.cells_or_make(slot)
+    /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room. For who has the shard.
+    pub(super) fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
+        loop {
+            let moves = moving::moves();
+            let cells = self.pages.cells_or_make(slot, self.id)?;
+            moving::arrive(self, slot.page());
+            if !moving::has_moved(moves) {
+                return Some(cells);
+            }
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The pages that it has.
+    pub(super) fn moving_pages(&self) -> Vec<(usize, &'static Page)> {
+        self.pages.all()
+    }
+
+    /// Puts a page in the place of another.
+    pub(super) fn replace(&self, page: usize, by: &'static Page) {
+        self.pages.replace(page, by);
+    }
+
+    /// Leads all updates of its thread through the pages that it has now.
+    pub(super) fn forget_near(&self) {
+        self.near.clear();
+    }
+
+    /// Has it no page any more, in a child process to which they do not belong; but for those of all processes.
+    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    pub(super) fn forget_pages(&self) {
+        self.near.clear();
+        self.pages.clear();
     }
 
     /// Hands it on, with all that was counted in it.
@@ -123,7 +168,7 @@ impl Shards {
 
     fn add(&self) -> &'static Shard {
         barrier::settle();
-        let shard: &'static Shard = Box::leak(Box::new(Shard::new()));
+        let shard: &'static Shard = Box::leak(Box::new(Shard::new(thread::next_id())));
         let place = std::ptr::from_ref(shard).cast_mut();
         let mut last = self.last.load(Relaxed);
         loop {

@@ -24,6 +24,7 @@ struct Observed {
     count: u16,
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 impl Slots {
     constant! {
         pub(super) fn new() -> Self {
@@ -35,6 +36,13 @@ impl Slots {
     pub(super) fn take(&self, run: u16) -> Slot {
         debug_assert!((1..=CELLS).contains(&usize::from(run)), "{run} cells in a page");
         lock(&self.0).take(run)
+    }
+
+    /// From now on, gives out slots in pages that do not exist yet.
+    pub(super) fn begin_page(&self) {
+        let mut free = lock(&self.0);
+        free.runs.clear();
+        free.next = free.next.next_multiple_of(CELLS as u32);
     }
 
     /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.

@@ -13,11 +13,11 @@ pub(super) use std::{
     hint,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
     },
 };
 
-pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 /// A function that is `const`, but for the models: loom's atomics are made at run time.
 macro_rules! constant {

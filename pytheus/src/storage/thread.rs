@@ -6,10 +6,13 @@
 use std::cell::Cell;
 
 use super::epoch::{Epoch, Pinned, Retired};
+use super::late;
+use super::moving::{self, NoRoom, Source};
 use super::page::{Cells, Slot};
+use super::series::Room;
 use super::shard::{Shard, Shards};
 use super::slots::Slots;
-use super::sync::{AtomicUsize, Relaxed, constant, global, per_thread};
+use super::sync::{AtomicU32, AtomicUsize, Relaxed, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -23,12 +26,12 @@ global! {
 
 global! {
     /// The cells that all threads write.
-    static SHARED: Shard = Shard::new();
+    static SHARED: Shard = Shard::new(0);
 }
 
 global! {
     /// In place of a shard, for threads that have none. Has no cells, ever.
-    static NONE: Shard = Shard::new();
+    static NONE: Shard = Shard::new(u32::MAX);
 }
 
 global! {
@@ -37,6 +40,11 @@ global! {
 
 global! {
     static EPOCH: Epoch = Epoch::new();
+}
+
+global! {
+    /// Shards that were made.
+    static IDS: AtomicU32 = AtomicU32::new(1);
 }
 
 global! {
@@ -111,15 +119,38 @@ pub(crate) fn shared_cells(slot: Slot) -> Option<Cells> {
     shared().cells(slot)
 }
 
-/// The cells of a slot that all threads write, at zero if nobody has touched them.
-pub(crate) fn shared_cells_or_make(slot: Slot) -> Cells {
+/// The cells of a slot that all threads write, at zero if nobody has touched them; `None` when there is no room.
+pub(crate) fn shared_cells_or_make(slot: Slot) -> Option<Cells> {
     shared().cells_or_make(slot)
 }
 
 /// Acts on cells that no other thread writes meanwhile, at zero if they are new.
 #[cold]
-pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) {
-    with_shard(|shard| act(shard.cells_or_make(slot)));
+pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
+    with_shard(|shard| match shard.cells_or_make(slot) {
+        Some(cells) => {
+            act(cells);
+            Room::Found
+        }
+        None => Room::None,
+    })
+}
+
+/// The number of the next shard.
+pub(super) fn next_id() -> u32 {
+    IDS.fetch_add(1, Relaxed)
+}
+
+/// Has pages come from this source from now on, and moves all there are, but for those that all threads write.
+///
+/// # Errors
+///
+/// When it has no room for them.
+pub(crate) fn move_to(source: Box<dyn Source>) -> Result<(), NoRoom> {
+    // What all threads write is moved one series at a time, to slots in pages that do not exist yet.
+    SLOTS.begin_page();
+    late::forget();
+    moving::move_to(source, all)
 }
 
 /// Looks at tables: what is found there is not dropped until this is over.
@@ -166,6 +197,11 @@ pub(super) fn cut_off_others() {
     let own = CURRENT.with(Cell::get);
     OWN.cut_off_others(own);
     POOL.cut_off_others(own);
+    if moving::has_source() {
+        // The pages are the parent's.
+        moving::cut_off();
+        all().chain(std::iter::once(shared())).for_each(Shard::forget_pages);
+    }
 }
 
 /// Gives the shard back, also when `act` panics.
@@ -203,7 +239,12 @@ pub(super) fn give_back_slot(slot: Slot, run: u16) {
     if !slot.is_live() {
         return;
     }
+    if slot.is_common() {
+        // They belong to all processes.
+        return;
+    }
     SLOTS.give_back(slot, run, || {
+        moving::clear((slot.page(), slot.cell()), usize::from(run));
         let shards = all().chain(std::iter::once(shared()));
         for cells in shards.filter_map(|shard| shard.cells(slot)) {
             for offset in 0..usize::from(run) {
