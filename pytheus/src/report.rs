@@ -54,6 +54,11 @@ pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message
     }
     known.push((sort, who.to_owned()));
     drop(known);
+    tell(level, message);
+}
+
+/// Reports it, whether or not that was done before.
+pub(crate) fn tell(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
     // Reports come up in the middle of counting, which never fails.
     drop(guarded(|| match reporter {

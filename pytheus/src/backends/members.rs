@@ -21,6 +21,13 @@ pub trait Counted: Send + Sync {
     /// The numbers of this process.
     fn totals(&self) -> FamilyTotals<'_>;
 
+    /// For each series of these totals, how often it was set, or when it was set last where that is what tells which value
+    /// shows: of gauges alone, none of others. `u64::MAX` for one that a closure reads, whose number is not sent anywhere.
+    fn stamps(&self, totals: &FamilyTotals<'_>) -> Vec<u64> {
+        let _ = totals;
+        Vec::new()
+    }
+
     /// Puts in what this process alone can know: gauges that are read by a closure.
     fn overlay(&self, totals: &mut FamilyTotals<'_>);
 
@@ -34,4 +41,9 @@ static MEMBERS: Mutex<Vec<(Arc<FamilyKey>, Weak<dyn Counted>)>> = Mutex::new(Vec
 /// All families that are known to other processes.
 pub(super) fn all() -> Vec<Arc<dyn Counted>> {
     lock(&MEMBERS).iter().filter_map(|(_, member)| member.upgrade()).collect()
+}
+
+/// All families that are in a registry.
+pub(super) fn counted() -> Vec<Arc<dyn Counted>> {
+    all()
 }

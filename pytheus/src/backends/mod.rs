@@ -13,6 +13,7 @@ mod family;
 mod file;
 mod members;
 mod series_key;
+mod ship;
 mod single;
 mod totals;
 
