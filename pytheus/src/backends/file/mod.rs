@@ -3,12 +3,22 @@
 #![allow(dead_code, reason = "until the backend is put together")]
 
 mod amount;
+mod archive;
+mod archive_bytes;
 mod common;
 mod contents;
 mod crc32;
+mod directory;
+mod error;
 mod fault;
+mod fault_point;
+mod fold;
 mod header;
+mod life;
 mod log;
 mod own;
 mod peer;
 mod record;
+mod remove;
+
+pub use error::{FileError, FileFault};

@@ -1,0 +1,157 @@
+//! What the dead have counted, and what was removed of what the living count.
+//!
+//! One file that is never changed: a new one takes its place, under the directory's lock, in one step. Who has read one
+//! can tell at any time whether it is still the one that is there.
+
+use std::collections::HashSet;
+use std::fs;
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::amount::{Amount, FileId};
+use super::archive_bytes::{decode, encode};
+use super::directory::{Directory, Identity, Locked, create, open, remove_file};
+use super::error::{FileError, FileFault};
+use super::fault::{Fault, Reason, Skip};
+use super::fault_point::fault_point;
+use crate::backends::{FamilyKey, SeriesKey};
+
+/// What the dead have counted.
+#[derive(Debug, Default)]
+pub(super) struct Archive {
+    /// How many there were before.
+    pub(super) generation: u64,
+    pub(super) families: Vec<ArchivedFamily>,
+    /// Files whose counts are included, and which may still be there: to be left out.
+    pub(super) folded: HashSet<FileId>,
+    pub(super) removed: Vec<Removed>,
+    /// Where it was read; open, so that no other file is taken for it. None: there was none.
+    file: Option<Identity>,
+}
+
+/// The counts of a family.
+#[derive(Debug, Clone)]
+pub(super) struct ArchivedFamily {
+    pub(super) key: Arc<FamilyKey>,
+    /// The number of the last process that has declared it like this.
+    pub(super) newest: u64,
+    /// Each with as many parts as the family's width.
+    pub(super) series: Vec<(SeriesKey, Box<[Amount]>)>,
+}
+
+/// A series that was removed while a process counted in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Removed {
+    /// In whose file.
+    pub(super) file: FileId,
+    /// Its number there.
+    pub(super) series: u32,
+    /// What it had counted by then, which doesn't count any more; see [`counted`](super::remove::counted).
+    pub(super) amounts: Box<[Amount]>,
+}
+
+impl Archive {
+    /// The archive as it is now; an empty one if there is none.
+    pub(super) fn read(directory: &Directory) -> Result<Self, Skip> {
+        let path = directory.archive();
+        let file = match open(OpenOptions::new().read(true), &path) {
+            Ok(file) => file,
+            Err(error) if error.fault() == FileFault::Gone => return Ok(Self::default()),
+            Err(error) => return Err(Fault::new(unreadable(error.fault()), error.to_string()).at(&path)),
+        };
+        let fail = |error: std::io::Error| Fault::from(error).at(&path);
+        let mut bytes = Vec::new();
+        // Not longer than it was: never changed, by us.
+        let len = file.metadata().map_err(fail)?.len();
+        (&file).take(len).read_to_end(&mut bytes).map_err(fail)?;
+        let mut archive = decode(&bytes).map_err(|fault| fault.at(&path))?;
+        archive.file = Some(Identity::of(file).map_err(fail)?);
+        Ok(archive)
+    }
+
+    /// Is it the one that is there?
+    pub(super) fn is_current(&self, directory: &Directory) -> Result<bool, FileError> {
+        let path = directory.archive();
+        match &self.file {
+            Some(file) => file.is_at(&path).map_err(|error| FileError::io(&path, error)),
+            None => fs::exists(&path).map(|there| !there).map_err(|error| FileError::io(&path, error)),
+        }
+    }
+
+    /// A copy of the archive that is there, to be changed and [written](Self::write).
+    ///
+    /// One that is damaged is moved away, so that it is not in the way for ever; what was in it is missing since it is
+    /// damaged. One of a later version, or that can't be read at all, stays, and nothing is changed.
+    pub(super) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
+        let directory = locked.directory();
+        if self.is_current(directory)? {
+            return Ok(Self {
+                generation: self.generation,
+                families: self.families.clone(),
+                folded: self.folded.clone(),
+                removed: self.removed.clone(),
+                file: None,
+            });
+        }
+        match Self::read(directory) {
+            Ok(archive) => Ok(archive),
+            Err(Skip { reason: Reason::Corrupt | Reason::Truncated, path, .. }) => {
+                let aside = directory.damaged_archive();
+                fs::rename(&path, &aside).map_err(|error| FileError::io(&aside, error))?;
+                Ok(Self::default())
+            }
+            Err(skip) => Err(FileError::archive(skip)),
+        }
+    }
+
+    /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
+    pub(super) fn write(&mut self, locked: &Locked<'_>) -> Result<(), FileError> {
+        self.generation += 1;
+        let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
+        // Of a process that died here.
+        remove_file(&new)?;
+        let written = self.write_new(&new, &path);
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    fn write_new(&mut self, new: &Path, path: &Path) -> Result<(), FileError> {
+        let fail = |error| FileError::io(path, error);
+        let mut file = create(new)?;
+        fault_point("archive made");
+        let bytes = encode(self);
+        let (half, rest) = bytes.split_at(bytes.len() / 2);
+        file.write_all(half).map_err(fail)?;
+        fault_point("archive half written");
+        file.write_all(rest).map_err(fail)?;
+        let file = Identity::of(file).map_err(fail)?;
+        fault_point("archive written");
+        fs::rename(new, path).map_err(fail)?;
+        fault_point("archive renamed");
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// The family of this scope and name.
+    pub(super) fn family(&self, key: &FamilyKey) -> Option<&ArchivedFamily> {
+        self.families.iter().find(|family| family.key.is(key))
+    }
+
+    /// What doesn't count of a series in a file.
+    pub(super) fn baseline(&self, file: FileId, series: usize) -> Option<&[Amount]> {
+        let removed = self.removed.iter().find(|removed| removed.file == file && removed.series as usize == series);
+        removed.map(|removed| &*removed.amounts)
+    }
+}
+
+/// The sort of fault that it is not to be able to open a file.
+fn unreadable(fault: FileFault) -> Reason {
+    match fault {
+        FileFault::NotAFile | FileFault::Symlink => Reason::Foreign,
+        _ => Reason::Unreadable,
+    }
+}

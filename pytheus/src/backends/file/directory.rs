@@ -1,0 +1,325 @@
+//! The directory that the processes share, and the lock under which files in it come and go.
+//!
+//! | file | whose | changed |
+//! |---|---|---|
+//! | `lock` | all processes | locked by who changes what is below, for a moment; holds the number of the last process |
+//! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
+//! | `common` | all processes | appended to under the lock |
+//! | `archive` | all processes | replaced under the lock |
+//! | `new-<id>`, `archive-new` | who holds the lock | not there yet, for others; whoever finds it under the lock removes it |
+//!
+//! The lock is an `flock`, too: a process that dies while it holds it frees it.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::amount::FileId;
+use super::error::{FileError, FileFault};
+use super::fault_point::fault_point;
+use super::life::LifeLock;
+
+/// How long the lock is waited for. It is held for milliseconds; for longer by a process that is stopped.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const PROCESS: &str = "process-";
+const NEW: &str = "new-";
+const NEW_ARCHIVE: &str = "archive-new";
+
+/// A directory that was checked.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Open, so that no other directory gets its number while this one is in use.
+    identity: Identity,
+    patience: Duration,
+}
+
+/// What tells a file from all others, for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Identity(File, (u64, u64));
+
+impl Identity {
+    pub(super) fn of(file: File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self(file, (metadata.dev(), metadata.ino())))
+    }
+
+    /// Is this file at that path? False if none is.
+    pub(super) fn is_at(&self, path: &Path) -> std::io::Result<bool> {
+        match fs::symlink_metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == self.1),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Directory {
+    /// Opens the directory, which is made if there is none.
+    ///
+    /// It should belong to the user of this process, and nobody else should be able to write to it, unless
+    /// `allow_others`.
+    pub(super) fn open(path: &Path, allow_others: bool) -> Result<Self, FileError> {
+        let fail = |error| FileError::io(path, error);
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
+            Err(error) => return Err(fail(error)),
+            Ok(found) if found.is_symlink() => return Err(FileError::new(path, FileFault::Symlink)),
+            Ok(found) if !found.is_dir() => return Err(FileError::new(path, FileFault::NotADirectory)),
+            Ok(_) => {}
+        }
+        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
+        let metadata = opened.metadata().map_err(fail)?;
+        // Later changes of the working directory don't matter.
+        let path = fs::canonicalize(path).map_err(fail)?;
+        let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
+        let directory = Self { path, identity, patience: PATIENCE };
+        directory.check(&metadata, allow_others)?;
+        Ok(directory)
+    }
+
+    fn check(&self, metadata: &Metadata, allow_others: bool) -> Result<(), FileError> {
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o022 != 0 && !allow_others {
+            return Err(FileError::new(&self.path, FileFault::OthersWrite { mode }));
+        }
+        // Says whether files can be made here, and whose they are.
+        let path = self.new_path(FileId::random());
+        let fail = |error| FileError::io(&path, error);
+        let user = create(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
+        let _ = fs::remove_file(&path);
+        match user {
+            Ok(user) if user != metadata.uid() && !allow_others => {
+                Err(FileError::new(&self.path, FileFault::NotOurs { owner: metadata.uid(), user }))
+            }
+            Ok(_) => Ok(()),
+            // The directory is what must change.
+            Err(error) => Err(error.at(&self.path)),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn common(&self) -> PathBuf {
+        self.path.join("common")
+    }
+
+    pub(super) fn archive(&self) -> PathBuf {
+        self.path.join("archive")
+    }
+
+    /// The archive that is to take its place.
+    pub(super) fn new_archive(&self) -> PathBuf {
+        self.path.join(NEW_ARCHIVE)
+    }
+
+    /// Where an archive goes that is damaged.
+    pub(super) fn damaged_archive(&self) -> PathBuf {
+        self.path.join("archive-damaged")
+    }
+
+    pub(super) fn process(&self, id: FileId) -> PathBuf {
+        self.path.join(format!("{PROCESS}{id}"))
+    }
+
+    fn new_path(&self, id: FileId) -> PathBuf {
+        self.path.join(format!("{NEW}{id}"))
+    }
+
+    /// Locks the directory, once whoever has locked it is done: another process, or another thread.
+    pub(super) fn locked(&self) -> Result<Locked<'_>, FileError> {
+        let start = Instant::now();
+        let mut pause = Duration::from_micros(50);
+        loop {
+            if let Some(locked) = self.try_locked()? {
+                return Ok(locked);
+            }
+            // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
+            if start.elapsed() > self.patience {
+                return Err(FileError::new(&self.path.join("lock"), FileFault::Busy));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(2));
+        }
+    }
+
+    /// Locks the directory, unless it is locked.
+    pub(super) fn try_locked(&self) -> Result<Option<Locked<'_>>, FileError> {
+        let path = self.path.join("lock");
+        loop {
+            self.check_place()?;
+            // Opened anew: of the same open file, each thread would have the lock, and each child.
+            let file = open(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(FileError::lock(&path, error)),
+            }
+            let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
+            // Another file would be locked by others.
+            if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
+                return Ok(Some(Locked { directory: self, file: file.0 }));
+            }
+        }
+    }
+
+    /// The files of processes, living and dead.
+    pub(super) fn list(&self) -> Result<Vec<(FileId, PathBuf)>, FileError> {
+        let mut found = self.names()?;
+        // Had it been removed, it would look empty.
+        self.check_place()?;
+        found.retain(|name| name.starts_with(PROCESS));
+        let ids = found.iter().filter_map(|name| FileId::parse(name.strip_prefix(PROCESS)?));
+        Ok(ids.map(|id| (id, self.process(id))).collect())
+    }
+
+    fn names(&self) -> Result<Vec<String>, FileError> {
+        let fail = |error| FileError::io(&self.path, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(fail)? {
+            // The names of our files are plain; other files are none of our business.
+            names.extend(entry.map_err(fail)?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    /// Is it still this directory that is there?
+    fn check_place(&self) -> Result<(), FileError> {
+        match self.identity.is_at(&self.path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(FileError::new(&self.path, FileFault::Gone)),
+            Err(error) => Err(FileError::io(&self.path, error)),
+        }
+    }
+}
+
+/// Makes a directory for this user alone.
+fn make(path: &Path) -> Result<(), FileError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| FileError::io(path, error))?;
+    // Whatever the umask has taken away. Should it be somebody else's by now, that is found next.
+    let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
+    Ok(())
+}
+
+/// Opens a plain file, without following a link or waiting for who is at the other end of a pipe. One that is made is for
+/// this user alone.
+pub(super) fn open(options: &mut OpenOptions, path: &Path) -> Result<File, FileError> {
+    let fail = |error| FileError::io(path, error);
+    let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(fail)?;
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(FileError::new(path, FileFault::NotAFile));
+    }
+    Ok(file)
+}
+
+/// Makes a plain file that was not there, whatever the umask leaves of its permissions.
+pub(super) fn create(path: &Path) -> Result<File, FileError> {
+    let file = open(OpenOptions::new().read(true).write(true).create_new(true), path)?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| FileError::io(path, error))?;
+    Ok(file)
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// A directory that this thread has locked, until it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Locked<'a> {
+    directory: &'a Directory,
+    file: File,
+}
+
+impl<'a> Locked<'a> {
+    pub(super) fn directory(&self) -> &'a Directory {
+        self.directory
+    }
+
+    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](NewFile::publish).
+    pub(super) fn create_process_file(&self) -> Result<(LifeLock, NewFile<'_>), FileError> {
+        let number = self.next_number()?;
+        let id = FileId::random();
+        let path = self.directory.new_path(id);
+        let file = create(&path)?;
+        fault_point("file made");
+        let new = NewFile { locked: self, path, published: false, id, number };
+        let life = LifeLock::take(file, &new.path)?;
+        fault_point("file locked");
+        Ok((life, new))
+    }
+
+    /// The number of a process: the later it began, the higher.
+    fn next_number(&self) -> Result<u64, FileError> {
+        let fail = |error| FileError::io(&self.directory.path.join("lock"), error);
+        let mut text = String::new();
+        // Anything else was written by nobody of us.
+        let read = (&self.file).take(64).read_to_string(&mut text);
+        let last: u64 = read.ok().and_then(|_| text.trim().parse().ok()).unwrap_or(0);
+        let next = last.saturating_add(1);
+        // As long as any, so that the new number leaves nothing of the old one.
+        self.file.write_all_at(format!("{next:020}\n").as_bytes(), 0).map_err(fail)?;
+        fault_point("number taken");
+        Ok(next)
+    }
+
+    /// Removes what processes have left that died while they held the lock.
+    pub(super) fn clean(&self) -> Result<(), FileError> {
+        let names = self.directory.names()?;
+        for name in names.iter().filter(|name| name.starts_with(NEW) || *name == NEW_ARCHIVE) {
+            remove_file(&self.directory.path.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that has it open for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
+/// The file of a process, which others can't see yet. Removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct NewFile<'a> {
+    locked: &'a Locked<'a>,
+    path: PathBuf,
+    published: bool,
+    /// What tells the file from all others.
+    pub(super) id: FileId,
+    /// The number of the process.
+    pub(super) number: u64,
+}
+
+impl NewFile<'_> {
+    /// Shows the file to others, now that its header is written; gives its path.
+    pub(super) fn publish(mut self) -> Result<PathBuf, FileError> {
+        fault_point("file written");
+        let path = self.locked.directory.process(self.id);
+        fs::rename(&self.path, &path).map_err(|error| FileError::io(&path, error))?;
+        self.published = true;
+        fault_point("file published");
+        Ok(path)
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

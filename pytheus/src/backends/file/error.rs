@@ -1,0 +1,170 @@
+//! What can be wrong with the directory, and what would be right.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::fault::Skip;
+
+/// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
+#[derive(Debug)]
+pub struct FileError {
+    path: PathBuf,
+    fault: FileFault,
+    source: Option<io::Error>,
+}
+
+/// What is wrong with a directory or a file in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// It is no directory.
+    NotADirectory,
+    /// It is no plain file.
+    NotAFile,
+    /// A symbolic link, which is not followed.
+    Symlink,
+    /// Other users can write to it.
+    OthersWrite {
+        /// The permissions that it has.
+        mode: u32,
+    },
+    /// It belongs to another user.
+    NotOurs {
+        /// Whose it is.
+        owner: u32,
+        /// Whose it should be: that of this process.
+        user: u32,
+    },
+    /// This process may not do that there.
+    Denied,
+    /// The file system can't be written to.
+    ReadOnly,
+    /// The file system is full, or what the user may have of it.
+    NoSpace,
+    /// The file system knows no `flock`.
+    NoLocks,
+    /// Another process has kept it locked for too long.
+    Busy,
+    /// It was removed while it was in use.
+    Gone,
+    /// The totals of processes that have ended are there, but can't be read.
+    Archive,
+    /// Anything else: see the [source](Error::source).
+    Other,
+}
+
+impl FileError {
+    pub(super) fn new(path: &Path, fault: FileFault) -> Self {
+        Self { path: path.to_owned(), fault, source: None }
+    }
+
+    /// What the system says about a file.
+    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+        let fault = match source.kind() {
+            ErrorKind::NotADirectory => FileFault::NotADirectory,
+            ErrorKind::PermissionDenied => FileFault::Denied,
+            ErrorKind::ReadOnlyFilesystem => FileFault::ReadOnly,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileFault::NoSpace,
+            ErrorKind::NotFound => FileFault::Gone,
+            ErrorKind::IsADirectory => FileFault::NotAFile,
+            // `ErrorKind::FilesystemLoop` is not stable. Some systems have another code for it.
+            _ if [Some(libc::ELOOP), Some(libc::EMLINK)].contains(&source.raw_os_error()) => FileFault::Symlink,
+            _ => FileFault::Other,
+        };
+        Self { path: path.to_owned(), fault, source: Some(source) }
+    }
+
+    /// What the system says when a file can't be locked.
+    pub(super) fn lock(path: &Path, source: io::Error) -> Self {
+        let unknown = [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL];
+        if source.kind() == ErrorKind::Unsupported || source.raw_os_error().is_some_and(|code| unknown.contains(&code))
+        {
+            return Self { path: path.to_owned(), fault: FileFault::NoLocks, source: Some(source) };
+        }
+        Self::io(path, source)
+    }
+
+    /// The totals of those that have ended can't be read, so nothing may be added to them.
+    pub(super) fn archive(skip: Skip) -> Self {
+        Self { path: skip.path.clone(), fault: FileFault::Archive, source: Some(skip.into()) }
+    }
+
+    /// The same, said of another file.
+    pub(super) fn at(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
+    /// The directory, or the file in it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    pub fn fault(&self) -> FileFault {
+        self.fault
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.fault {
+            FileFault::NotADirectory => {
+                write!(f, "`{path}` is not a directory: name one, or a path where one can be made")
+            }
+            FileFault::NotAFile => write!(f, "`{path}` is not a plain file: remove it, or name another directory"),
+            FileFault::Symlink => {
+                write!(f, "`{path}` is a symbolic link, which is not followed: name what it leads to")
+            }
+            FileFault::OthersWrite { mode } => write!(
+                f,
+                "other users can write to `{path}`, whose mode is {mode:o}: `chmod 700` it, or set `allow_others` to true"
+            ),
+            FileFault::NotOurs { owner, user } => write!(
+                f,
+                "`{path}` belongs to user {owner}, and this process is of user {user}: \
+                 name a directory of its own, or set `allow_others` to true"
+            ),
+            FileFault::Denied => {
+                write!(f, "no permission for `{path}`: the user of this process should be able to read and write it")
+            }
+            FileFault::ReadOnly => {
+                write!(f, "`{path}` lies on a read-only file system: name a directory that can be written to")
+            }
+            FileFault::NoSpace => {
+                write!(f, "no space left for `{path}`: make some, or name a directory on another file system")
+            }
+            FileFault::NoLocks => write!(
+                f,
+                "`{path}` can't be locked with flock: name a directory on a local file system, `/dev/shm/..` for one"
+            ),
+            FileFault::Busy => {
+                write!(
+                    f,
+                    "another process keeps `{path}` locked for too long: one that is stopped should go on, or end"
+                )
+            }
+            FileFault::Gone => write!(
+                f,
+                "`{path}` is gone, removed while in use: the processes that count there should be started again"
+            ),
+            FileFault::Archive => write!(
+                f,
+                "`{path}` can't be added to: it should be readable by this version of pytheus, or be moved away"
+            ),
+            FileFault::Other => write!(f, "`{path}` can't be used"),
+        }?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,49 @@
+//! Where a test may have a process end, as if it were killed there: before and after all that others can see.
+
+/// The names of all places, in the order in which a process that attaches, folds and removes comes by.
+pub(super) const FAULT_POINTS: [&str; 11] = [
+    "number taken",
+    "file made",
+    "file locked",
+    "file written",
+    "file published",
+    "archive made",
+    "archive half written",
+    "archive written",
+    "archive renamed",
+    "file removed",
+    "series removed",
+];
+
+/// Aborts the process when `PYTHEUS_TEST_CRASH_AT` is this name, or `name:3` the third time. Nothing where debug
+/// assertions are off.
+#[inline]
+pub(super) fn fault_point(name: &'static str) {
+    #[cfg(debug_assertions)]
+    tested::come_by(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+mod tested {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// Where to end, and how often to come by before.
+    static WHERE: LazyLock<Option<(String, AtomicUsize)>> = LazyLock::new(|| {
+        let wanted = std::env::var("PYTHEUS_TEST_CRASH_AT").ok()?;
+        let (name, times) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+        Some((name.to_owned(), AtomicUsize::new(times.parse::<usize>().ok()?.checked_sub(1)?)))
+    });
+
+    pub(super) fn come_by(name: &'static str) {
+        debug_assert!(super::FAULT_POINTS.contains(&name), "`{name}` is not in the list");
+        if let Some((wanted, before)) = &*WHERE
+            && wanted == name
+            && before.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
+        {
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The dead are folded into the archive: what they have counted is added there, and their files go away.
+//!
+//! Exactly once, whatever ends this process in the middle. All of it is done under the directory's lock, in this order:
+//!
+//! 1. The archive is read as it is now, and the directory is listed. A file that is not in it any more was folded by
+//!    somebody else since it was opened: it is left out. So is one that the archive names: it was folded by a process that
+//!    died before step 4.
+//! 2. Of the others, those that nobody has locked are read: they don't change any more (see `life`). What each has counted
+//!    is added to a copy of the archive, but for what had been removed by then; and the copy names their ids.
+//! 3. The copy is written beside the archive and takes its place in one step. Before it, nothing has happened; after it,
+//!    the counts of these files are in the archive, which says so.
+//! 4. The files are removed. Those that are left when this process ends here are named by the archive, so nobody counts
+//!    them; the next one to fold removes them.
+//!
+//! An id is forgotten with the next archive that is written after its file is gone: by step 1, nobody who still has the
+//! file open adds it up again. An id is random and is never given to a second file.
+//!
+//! Who reads meanwhile takes no lock: the archive, then the list and the files, and then looks whether it is still the
+//! same archive. If it is not, it begins again. A file that has gone is then in the archive that is read next; one that is
+//! still there though it was folded is named by it. So each file is seen once, as itself or in the archive.
+//!
+//! # Two declarations of one name
+//!
+//! Totals of one declaration are of no use for another one. The archive keeps one declaration of each name: that of the
+//! eldest living process that has the name, if it is among those to be folded or archived; else the newest of them. What
+//! was counted under the other is dropped, and reported.
+//!
+//! Gauges, info metrics and state sets end with their process or lie in `common`: there is nothing to be folded.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::amount::{Amount, FileId};
+use super::archive::{Archive, ArchivedFamily};
+use super::directory::{Locked, remove_file};
+use super::error::FileError;
+use super::fault::Skip;
+use super::fault_point::fault_point;
+use super::peer::Peer;
+use crate::backends::{Combine, FamilyKey, SeriesKey};
+
+/// The declaration of the eldest living process that has a family.
+pub(super) type Standing<'a> = &'a dyn Fn(&FamilyKey) -> Option<Arc<FamilyKey>>;
+
+/// What has come of it.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// How many files were added to the archive.
+    pub(super) files: usize,
+    /// What was counted under another declaration, and dropped.
+    pub(super) conflicts: Vec<Conflict>,
+    /// The dead that can't be read, and are left alone.
+    pub(super) skipped: Vec<Skip>,
+    /// Files that were added, and can't be removed. Nobody counts them again.
+    pub(super) left: Vec<FileError>,
+}
+
+/// Two declarations of one name.
+#[derive(Debug)]
+pub(super) struct Conflict {
+    /// The declaration whose counts were dropped.
+    pub(super) dropped: Arc<FamilyKey>,
+    /// The one that stands.
+    pub(super) stands: Arc<FamilyKey>,
+    /// What keeps them from being added up.
+    pub(super) difference: &'static str,
+}
+
+/// Folds those of these that are dead; `archive` is then the one that is there. On an error it is as it was, and nothing
+/// is lost.
+pub(super) fn fold(
+    locked: &Locked<'_>,
+    archive: &mut Archive,
+    peers: impl IntoIterator<Item = Peer>,
+    standing: Standing<'_>,
+) -> Result<Folded, FileError> {
+    let mut folded = Folded::default();
+    let mut next = archive.to_change(locked)?;
+    let present: HashSet<FileId> = locked.directory().list()?.into_iter().map(|(id, _)| id).collect();
+
+    let mut dead = Vec::new();
+    for mut peer in peers {
+        let id = peer.id();
+        // Each at most once, too.
+        if !present.contains(&id) || next.folded.contains(&id) || !matches!(peer.is_alive(), Ok(false)) {
+            continue;
+        }
+        // It may have gone on since it was read.
+        match peer.refresh() {
+            Ok(_) => dead.push(peer),
+            Err(skip) => folded.skipped.push(skip),
+        }
+    }
+    // What the order decides is the same whoever folds.
+    dead.sort_by_key(|peer| (peer.number(), peer.id()));
+    dead.dedup_by_key(|peer| peer.id());
+
+    if !dead.is_empty() {
+        let mut sums = Sums { archive: &mut next, standing, places: HashMap::new(), conflicts: Vec::new() };
+        for peer in &dead {
+            sums.add(peer);
+        }
+        folded.conflicts = sums.conflicts;
+        folded.files = dead.len();
+        next.folded.extend(dead.iter().map(Peer::id));
+        next.forget(&present);
+        next.write(locked)?;
+    }
+    drop(dead);
+    for id in next.folded.intersection(&present) {
+        if let Err(error) = remove_file(&locked.directory().process(*id)) {
+            folded.left.push(error);
+        }
+        fault_point("file removed");
+    }
+    *archive = next;
+    Ok(folded)
+}
+
+impl Archive {
+    /// Forgets what is said of files that are gone, or that count no more.
+    pub(super) fn forget(&mut self, present: &HashSet<FileId>) {
+        let Self { folded, removed, .. } = self;
+        folded.retain(|id| present.contains(id));
+        removed.retain(|removed| present.contains(&removed.file) && !folded.contains(&removed.file));
+    }
+}
+
+/// The archive, while the dead are added to it.
+struct Sums<'a> {
+    archive: &'a mut Archive,
+    standing: Standing<'a>,
+    /// Where the series of a family are, by its place in the archive.
+    places: HashMap<usize, HashMap<SeriesKey, usize>>,
+    conflicts: Vec<Conflict>,
+}
+
+impl Sums<'_> {
+    fn add(&mut self, peer: &Peer) {
+        // Of the families of the file: not looked up, left out, or where they are in the archive.
+        let mut families: Vec<Option<Option<usize>>> = vec![None; peer.families().len()];
+        let baselines: HashMap<usize, Box<[Amount]>> = {
+            let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
+            of_peer.map(|removed| (removed.series as usize, removed.amounts.clone())).collect()
+        };
+        for (number, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
+            let place = series.family as usize;
+            let Some(key) = peer.families().get(place).filter(|key| key.combine() == Combine::Add) else { continue };
+            let mut amounts = vec![Amount::default(); key.width()];
+            peer.read(number, &mut amounts);
+            let baseline = baselines.get(&number);
+            for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
+                *amount -= *removed;
+            }
+            // What shows before it is counted in does so after the death of its process, too, unless it was removed.
+            let shows = series.promised && baseline.is_none();
+            if !shows && amounts.iter().all(Amount::is_zero) {
+                continue;
+            }
+            let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
+            if let Some(family) = family {
+                self.add_to(family, &series.key, &amounts);
+            }
+        }
+    }
+
+    fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[Amount]) {
+        let series = &mut self.archive.families[family].series;
+        let known = self
+            .places
+            .entry(family)
+            .or_insert_with(|| series.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect());
+        if let Some(place) = known.get(key) {
+            for (sum, amount) in series[*place].1.iter_mut().zip(amounts) {
+                *sum += *amount;
+            }
+        } else {
+            known.insert(key.clone(), series.len());
+            series.push((key.clone(), amounts.into()));
+        }
+    }
+
+    /// Where the archive has the counts of a family that a process has declared; None if its declaration doesn't stand.
+    fn place(&mut self, key: &Arc<FamilyKey>, number: u64) -> Option<usize> {
+        let families = &mut self.archive.families;
+        let Some(place) = families.iter().position(|family| family.key.is(key)) else {
+            families.push(ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() });
+            return Some(families.len() - 1);
+        };
+        let archived = &mut families[place];
+        let Some(difference) = archived.key.difference(key) else {
+            archived.newest = archived.newest.max(number);
+            return Some(place);
+        };
+        let is_of_eldest = |key: &FamilyKey| {
+            let eldest = (self.standing)(key);
+            eldest.is_some_and(|eldest| eldest.difference(key).is_none())
+        };
+        let replace = !is_of_eldest(&archived.key) && (is_of_eldest(key) || number > archived.newest);
+        let (dropped, stands) = if replace { (&archived.key, key) } else { (key, &archived.key) };
+        let (dropped, stands) = (Arc::clone(dropped), Arc::clone(stands));
+        self.conflicts.push(Conflict { dropped, stands, difference });
+        if replace {
+            *archived = ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() };
+            self.places.remove(&place);
+        }
+        replace.then_some(place)
+    }
+}

@@ -1,0 +1,94 @@
+//! Series are removed, whoever has counted in them.
+//!
+//! What the dead have counted is dropped from the archive. What is in the file of another process can't be taken out of
+//! it: it counts on there at any moment. So the archive notes how much it had counted by then, its *baseline*, and from
+//! then on what is more than that counts. Nothing shows of a series that is still at its baseline.
+//!
+//! A baseline is of one series of one file, by its number there: when the process ends that series itself, and begins
+//! another with the same labels, that one counts from zero.
+//!
+//! All of it takes effect in one step, when the archive is replaced.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::amount::{Amount, FileId};
+use super::archive::{Archive, Removed};
+use super::directory::Locked;
+use super::error::FileError;
+use super::fault_point::fault_point;
+use super::peer::Peer;
+use crate::backends::{At, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
+
+/// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
+///
+/// `peers` are those that are listed now, under the lock. `archive` is then the one that is there; on an error nothing has
+/// changed.
+pub(super) fn remove(
+    locked: &Locked<'_>,
+    archive: &mut Archive,
+    peers: &mut [Peer],
+    own: FileId,
+    series: &[(Arc<FamilyKey>, SeriesKey)],
+) -> Result<(), FileError> {
+    let mut next = archive.to_change(locked)?;
+    let present: HashSet<FileId> = locked.directory().list()?.into_iter().map(|(id, _)| id).collect();
+    let mut wanted: HashMap<&SeriesKey, Vec<&FamilyKey>> = HashMap::new();
+    for (family, key) in series {
+        wanted.entry(key).or_default().push(family);
+    }
+    let is_wanted = |family: &FamilyKey, key: &SeriesKey| {
+        wanted.get(key).is_some_and(|families| families.iter().any(|wanted| wanted.is(family)))
+    };
+    for family in &mut next.families {
+        let key = &family.key;
+        family.series.retain(|(series, _)| !is_wanted(key, series));
+    }
+    // One that can't be read any more shows nothing, either.
+    let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
+    for peer in readable.filter(|peer| peer.id() != own && !next.folded.contains(&peer.id())) {
+        let file = peer.id();
+        // A series that has ended needs no baseline, and this one is to have a new one.
+        let counts = |number: usize| peer.series().get(number).is_some_and(|series| !series.ended);
+        let of_peer = next.removed.iter_mut().filter(|removed| removed.file == file);
+        let mut known: HashMap<u32, &mut Removed> = of_peer.map(|removed| (removed.series, removed)).collect();
+        let mut new = Vec::new();
+        for (number, of_file) in (0_u32..).zip(peer.series()) {
+            let Some(family) = peer.families().get(of_file.family as usize) else { continue };
+            if of_file.ended || of_file.at.page >= At::COMMON || !is_wanted(family, &of_file.key) {
+                continue;
+            }
+            let amounts = counted(peer, number as usize, family);
+            match known.get_mut(&number) {
+                Some(removed) => removed.amounts = amounts,
+                None => new.push(Removed { file, series: number, amounts }),
+            }
+        }
+        next.removed.retain(|removed| removed.file != file || counts(removed.series as usize));
+        next.removed.append(&mut new);
+    }
+    next.forget(&present);
+    next.write(locked)?;
+    fault_point("series removed");
+    *archive = next;
+    Ok(())
+}
+
+/// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to
+/// tell whether they have changed since: a gauge's bits and stamp, the flags of an info metric.
+pub(super) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[Amount]> {
+    match (family.combine(), family.descriptor().kind()) {
+        (Combine::Add, _) => {
+            let mut amounts = vec![Amount::default(); family.width()];
+            peer.read(series, &mut amounts);
+            amounts.into()
+        }
+        (_, Kind::Gauge) => {
+            // Never set: the bits of no number that is counted.
+            let bits = peer.value(series).map_or(u64::MAX, f64::to_bits);
+            [Amount::whole(bits), Amount::whole(peer.stamp(series))].into()
+        }
+        _ => [Amount::whole(peer.flags(series))].into(),
+    }
+}
