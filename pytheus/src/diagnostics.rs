@@ -90,6 +90,17 @@ pub(crate) fn conflict(metric: &str, error: &RegisterError) {
     report(("conflict", &error), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
 }
 
+/// Counts and reports a family of another program that is left out, since a metric of this one has its name.
+pub(crate) fn hidden(descriptor: &Descriptor) {
+    let name = descriptor.name();
+    count(Own::BackendConflicts, &[name]);
+    let message = format!(
+        "another process has a {} `{name}`, of which a metric of this one has a name: it is left out of the scrape",
+        descriptor.kind()
+    );
+    report(("hidden", name), &message);
+}
+
 /// The collector of the library's own metrics, for a registry other than [`REGISTRY`](crate::registry::REGISTRY).
 ///
 /// ```

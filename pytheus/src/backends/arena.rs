@@ -31,8 +31,19 @@ pub trait Arena: Send + Sync + 'static {
     /// As of [`begin`](Self::begin).
     fn extend(&self, series: At, also: At) -> Result<(), BackendError>;
 
-    /// Takes note that nobody counts in a series any more, before its cells are used again.
+    /// Takes note that nobody of this process counts in a series any more, before its cells are used again.
+    ///
+    /// The cells of all processes stay where they are: there it makes the series one that was never set.
     fn end(&self, series: At);
+
+    /// Shows to others what was begun here, once what was counted before is in its place.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be shown; the backend is not loaded then.
+    fn ready(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
 
     /// The cells of a series that all processes write, in pages from [`At::COMMON`] on: of a gauge that they share.
     /// The same for the same series, in every process.

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Arena, FamilyKey, FamilyTotals};
+use super::{Arena, FamilyKey, FamilyTotals, current};
 use crate::descriptor::Descriptor;
+use crate::report;
 use crate::storage::lock;
 
 /// A family that this crate counts.
@@ -31,19 +32,62 @@ pub trait Counted: Send + Sync {
     /// Puts in what this process alone can know: gauges that are read by a closure.
     fn overlay(&self, totals: &mut FamilyTotals<'_>);
 
-    /// Tells the arena of all series, those that come later included, and moves those that are to lie in cells that all
-    /// processes write.
+    /// Tells the arena of all series, those that come later included, and moves those whose cells all threads write to
+    /// where it wants them.
     fn begin(&self, arena: &Arc<dyn Arena>);
 }
 
+/// Every family that is in a registry, and the key that it has, or would have if no other one had it.
 static MEMBERS: Mutex<Vec<(Arc<FamilyKey>, Weak<dyn Counted>)>> = Mutex::new(Vec::new());
 
-/// All families that are known to other processes.
-pub(super) fn all() -> Vec<Arc<dyn Counted>> {
-    lock(&MEMBERS).iter().filter_map(|(_, member)| member.upgrade()).collect()
+/// Makes a family known to all processes, by the scope of the registry that it has come into, unless it has come into
+/// one before.
+pub(crate) fn join(scope: &str, family: &Arc<dyn Counted>) {
+    let key = Arc::new(FamilyKey::new(scope, family.descriptor().clone()));
+    let mut members = lock(&MEMBERS);
+    let is_it = |(_, member): &(_, Weak<dyn Counted>)| Weak::ptr_eq(member, &Arc::downgrade(family));
+    if members.iter().any(is_it) {
+        return;
+    }
+    if members.len() == members.capacity() {
+        members.retain(|(_, member)| member.strong_count() != 0);
+    }
+    members.push((Arc::clone(&key), Arc::downgrade(family)));
+    drop(members);
+    current::joined(family, key);
+}
+
+/// Is this the first of those that have the key?
+fn is_first(key: &FamilyKey, family: &Arc<dyn Counted>) -> bool {
+    let members = lock(&MEMBERS);
+    let mut alike = members.iter().filter(|(known, member)| known.is(key) && member.strong_count() != 0);
+    alike.next().is_some_and(|(_, first)| Weak::ptr_eq(first, &Arc::downgrade(family)))
+}
+
+/// Tells a family its key, and what it is to count in; reports it if another one has the key.
+pub(super) fn settle(family: &Arc<dyn Counted>, key: Arc<FamilyKey>, arena: Option<&Arc<dyn Arena>>) {
+    if !is_first(&key, family) {
+        let message = format!(
+            "two registries of one scope have a metric `{key}` each: the second, declared at {}, counts for this process \
+             alone; give one of the registries a scope of its own, `CollectorRegistry::with_scope`",
+            family.descriptor().location()
+        );
+        report::report(("scope", key.name()), &message);
+        return;
+    }
+    family.adopt(key);
+    if let Some(arena) = arena {
+        family.begin(arena);
+    }
+}
+
+/// All families that are in a registry, with the keys that they have or would have.
+pub(super) fn all() -> Vec<(Arc<FamilyKey>, Arc<dyn Counted>)> {
+    let members = lock(&MEMBERS);
+    members.iter().filter_map(|(key, member)| Some((Arc::clone(key), member.upgrade()?))).collect()
 }
 
 /// All families that are in a registry.
 pub(super) fn counted() -> Vec<Arc<dyn Counted>> {
-    all()
+    all().into_iter().map(|(_, member)| member).collect()
 }

@@ -8,6 +8,7 @@
 
 mod arena;
 mod batch;
+mod current;
 mod family;
 #[cfg(unix)]
 mod file;
@@ -19,10 +20,15 @@ mod totals;
 
 pub use arena::{Arena, At, Begun};
 pub use batch::{Batch, Change, Removal, WriterId};
+#[doc(hidden)]
+pub use current::BeforeLoad;
+pub(crate) use current::{begin, health, is_shared, load, removed};
+pub use current::{flush, shutdown};
 pub use family::{Combine, FamilyKey};
 pub(crate) use family::{cells, width};
 #[doc(hidden)]
 pub use members::Counted;
+pub(crate) use members::join;
 pub use series_key::SeriesKey;
 pub use single::SingleProcessBackend;
 #[doc(hidden)]
@@ -123,9 +129,4 @@ pub trait Backend: Send + Sync + 'static {
     fn health(&self) -> Vec<FamilySnapshot> {
         Vec::new()
     }
-}
-
-/// The backend in use.
-pub(crate) fn current() -> &'static dyn Backend {
-    &SingleProcessBackend
 }

@@ -38,6 +38,17 @@ impl Combinations {
         }
     }
 
+    /// Leads to where the cells of its series have gone.
+    pub(super) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
+        let values: Vec<_> = values.iter().map(String::as_str).collect();
+        if let Some(place) = self.find(labels, &values)
+            && place.is_settled()
+            && !place.is_to_look_up()
+        {
+            place.lead_to(series.place());
+        }
+    }
+
     /// Leads to the series no more, which was removed.
     pub(super) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)

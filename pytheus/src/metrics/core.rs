@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use foldhash::fast::RandomState;
 
@@ -17,7 +17,7 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::backends;
+use crate::backends::{self, Arena, FamilyKey, SeriesKey};
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::key::{self, Key, Labels};
@@ -31,10 +31,12 @@ use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Sort
 /// it is released.
 pub(crate) struct FamilyCore {
     descriptor: Descriptor,
+    /// What all processes know it by, once it is in a registry.
+    pub(super) key: OnceLock<Arc<FamilyKey>>,
     /// The type that counts here: state sets of different enums are not the same metric.
     metric: TypeId,
     table: Table,
-    combinations: Combinations,
+    pub(super) combinations: Combinations,
     hasher: RandomState,
     members: Mutex<Members>,
     /// Of a histogram.
@@ -47,13 +49,15 @@ pub(crate) struct FamilyCore {
     steps: AtomicUsize,
 }
 
-struct Members {
+pub(super) struct Members {
     writer: Writer,
     limit: Limit,
     /// Series that are there from the start besides those that the descriptor tells.
-    promised: Vec<Vec<String>>,
+    pub(super) promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
-    declared: Vec<(&'static Place, Series)>,
+    pub(super) declared: Vec<(&'static Place, Series)>,
+    /// What is told of series.
+    pub(super) arena: Option<Arc<dyn Arena>>,
 }
 
 impl FamilyCore {
@@ -66,11 +70,18 @@ impl FamilyCore {
         let _inside = storage::enter();
         Self {
             descriptor,
+            key: OnceLock::new(),
             metric,
             table: Table::new(),
             combinations,
             hasher: RandomState::default(),
-            members: Mutex::new(Members { writer: Writer::new(), limit, promised: Vec::new(), declared: Vec::new() }),
+            members: Mutex::new(Members {
+                writer: Writer::new(),
+                limit,
+                promised: Vec::new(),
+                declared: Vec::new(),
+                arena: None,
+            }),
             bounds,
             order: Order::new(),
             sources: Sources::default(),
@@ -121,9 +132,13 @@ impl FamilyCore {
     /// When it was removed.
     #[cold]
     pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
+        backends::begin();
         if part == Part::Extra {
             // Before anyone can find that cell.
             self.order.expect_fractions();
+            if self.extend(series).is_err() {
+                return Ok(Room::None);
+            }
         }
         series.update(part, act)
     }
@@ -160,7 +175,7 @@ impl FamilyCore {
         let series = {
             let mut members = self.members();
             let found = route.follow(self, &members.limit);
-            found.unwrap_or_else(|| self.add(&mut members, &route.values[..].values()))
+            found.unwrap_or_else(|| self.add(&mut members, &route.values[..].values(), false))
         };
         for label in route.gave_way {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
@@ -203,7 +218,7 @@ impl FamilyCore {
         let (hash, mut members) = (self.hash(key), self.members());
         let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
         let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
-        self.removed(members, removed.as_slice(), &mut |_| {});
+        self.removed(members, removed.as_slice(), true, &mut |_| {});
         removed.is_some()
     }
 
@@ -226,7 +241,7 @@ impl FamilyCore {
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
         self.steps.fetch_add(1, AcqRel);
         let removed = self.remove_all(&mut members, &|labels| matches(&labels.values().collect::<Vec<_>>()));
-        self.removed(members, &removed, &mut |members| {
+        self.removed(members, &removed, true, &mut |members| {
             self.add_missing(members, &zeros);
             self.steps.fetch_add(1, AcqRel);
         });
@@ -239,9 +254,9 @@ impl FamilyCore {
         self.steps.fetch_add(1, AcqRel);
         let removed = self.remove_all(&mut members, &|_| true);
         let values = with.values();
-        let series = self.make(&values);
+        let series = self.make(&members, &values, false);
         act(&series);
-        self.removed(members, &removed, &mut |members| {
+        self.removed(members, &removed, false, &mut |members| {
             self.put(members, &values, &series);
             self.steps.fetch_add(1, AcqRel);
         });
@@ -277,7 +292,7 @@ impl FamilyCore {
     /// All series, by label values.
     pub(super) fn sorted(&self) -> Arc<Sorted> {
         self.start();
-        let sorted = || self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)));
+        let sorted = || self.in_order();
         let steps = self.steps.load(Acquire);
         if steps.is_multiple_of(2) {
             let series = sorted();
@@ -289,7 +304,12 @@ impl FamilyCore {
         sorted()
     }
 
-    fn members(&self) -> Held<MutexGuard<'_, Members>> {
+    /// All series that are there at this moment, by label values.
+    pub(super) fn in_order(&self) -> Arc<Sorted> {
+        self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
+    }
+
+    pub(super) fn members(&self) -> Held<MutexGuard<'_, Members>> {
         storage::lock(&self.members)
     }
 
@@ -314,15 +334,19 @@ impl FamilyCore {
     }
 
     /// Adds a series of these values, which is not there.
-    fn add(&self, members: &mut Members, values: &[&str]) -> Series {
-        let series = self.make(values);
+    fn add(&self, members: &mut Members, values: &[&str], promised: bool) -> Series {
+        let series = self.make(members, values, promised);
         self.put(members, values, &series);
         series
     }
 
-    fn make(&self, values: &[&str]) -> Series {
+    fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor.labels, values);
-        Series::new(&head, &text, self.cells())
+        let slot = match &members.arena {
+            Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
+            None => storage::take_slot(self.cells()),
+        };
+        Series::new(&head, &text, self.cells(), slot)
     }
 
     fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
@@ -336,7 +360,7 @@ impl FamilyCore {
     fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
         for values in series {
             if self.find(&values[..]).is_none() && members.limit.has_room() {
-                self.add(members, &values[..].values());
+                self.add(members, &values[..].values(), true);
             }
         }
     }
@@ -346,17 +370,20 @@ impl FamilyCore {
         self.table.remove_all(&mut members.writer, &matches, &|series| self.hash_of(series))
     }
 
-    /// Takes note of what was removed, does what is to follow in the same step, and drops what users gave.
+    /// Takes note of what was removed, here or `everywhere`, does what is to follow in the same step, and drops what
+    /// users gave.
     fn removed(
         &self,
         mut members: Held<MutexGuard<'_, Members>>,
         removed: &[Series],
+        everywhere: bool,
         then: &mut dyn FnMut(&mut Members),
     ) {
         for series in removed {
             let values: Vec<_> = self.labels(series).values().collect();
             members.limit.removed(&values);
             self.combinations.removed(&self.descriptor.labels, &values, series);
+            self.end(&members, series, everywhere);
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
                 if !other {
@@ -376,7 +403,7 @@ impl FamilyCore {
     }
 
     /// How many cells a series has.
-    fn cells(&self) -> u16 {
+    pub(super) fn cells(&self) -> u16 {
         u16::try_from(backends::cells(&self.descriptor)).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }

@@ -23,6 +23,7 @@ mod labelled;
 mod limit;
 mod order;
 mod outcome;
+mod place;
 mod reading;
 mod route;
 mod sources;

@@ -128,7 +128,7 @@ impl Collector for FamilyCore {
         let key = self.key();
         let scope = key.as_ref().map_or("", |key| key.scope());
         let mut totals = Totals::new(Cow::Borrowed(scope), [self as &dyn Counted]);
-        backends::current().load(&mut totals)?;
+        backends::load(&mut totals)?;
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 
@@ -147,10 +147,13 @@ impl Counted for FamilyCore {
     }
 
     fn key(&self) -> Option<Arc<FamilyKey>> {
-        None
+        self.key.get().cloned()
     }
 
-    fn adopt(&self, _: Arc<FamilyKey>) {}
+    fn adopt(&self, key: Arc<FamilyKey>) {
+        // The first one stays.
+        let _ = self.key.set(key);
+    }
 
     fn totals(&self) -> FamilyTotals<'_> {
         let series = self.sorted();
@@ -158,7 +161,23 @@ impl Counted for FamilyCore {
         FamilyTotals::new(self.descriptor(), series, parts, missing)
     }
 
-    fn overlay(&self, _: &mut FamilyTotals<'_>) {}
+    fn overlay(&self, totals: &mut FamilyTotals<'_>) {
+        if self.sources.is_empty() {
+            return;
+        }
+        for series in self.sorted().iter().filter(|series| self.sources.get(series).is_some()) {
+            let labels = self.labels(series);
+            match gauge(self, series) {
+                Some(value) => totals.set(&labels, Number::Float(value)),
+                None => {
+                    diagnostics::reading_failed(self.descriptor().name(), &labels);
+                    totals.leave_out(&labels);
+                }
+            }
+        }
+    }
 
-    fn begin(&self, _: &Arc<dyn Arena>) {}
+    fn begin(&self, arena: &Arc<dyn Arena>) {
+        self.begin_in(arena);
+    }
 }

@@ -29,7 +29,18 @@ use crate::storage::{read, write};
 /// ```
 pub struct CollectorRegistry {
     dress: Dress,
+    scope: Scope,
     entries: RwLock<Entries>,
+}
+
+/// What other processes know a registry by.
+#[derive(Debug)]
+enum Scope {
+    /// What it puts on its metrics.
+    Dress,
+    Named(String),
+    /// Nothing: it is of no concern to them.
+    None,
 }
 
 struct Entries {
@@ -48,7 +59,46 @@ struct Entry {
 impl CollectorRegistry {
     /// An empty registry. Can stand in a `static`.
     pub const fn new() -> Self {
-        Self { dress: Dress::NONE, entries: RwLock::new(Entries { collectors: Vec::new(), names: Vec::new() }) }
+        Self::of(Scope::Dress)
+    }
+
+    /// One whose families are not known to other processes by it.
+    pub(super) const fn apart() -> Self {
+        Self::of(Scope::None)
+    }
+
+    const fn of(scope: Scope) -> Self {
+        let entries = Entries { collectors: Vec::new(), names: Vec::new() };
+        Self { dress: Dress::NONE, scope, entries: RwLock::new(entries) }
+    }
+
+    /// Names what other processes know the registry by, where totals are those of several.
+    ///
+    /// Metrics of one name are the same in two processes when they are in registries of the same scope. By itself, that
+    /// is what the registry puts on its metrics, so that the same series is exposed as one: two registries of a program
+    /// that put on the same, and have metrics of the same name, need a scope each.
+    ///
+    /// ```
+    /// use pytheus::registry::CollectorRegistry;
+    ///
+    /// let internal = CollectorRegistry::new().with_scope("internal");
+    /// assert_eq!(internal.scope(), "internal");
+    /// ```
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Scope::Named(scope.into());
+        self
+    }
+
+    /// What other processes know the registry by.
+    pub fn scope(&self) -> String {
+        match &self.scope {
+            Scope::Named(scope) => scope.clone(),
+            Scope::Dress | Scope::None => {
+                let labels = self.dress.exposed_labels();
+                let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+                format!("{}{labels}", self.dress.prefix.as_deref().unwrap_or_default())
+            }
+        }
     }
 
     /// Puts `prefix` and `_` before each name.
@@ -87,6 +137,17 @@ impl CollectorRegistry {
     fn entries(&self) -> Vec<Entry> {
         let entries = read(&self.entries);
         entries.collectors.clone()
+    }
+
+    /// Are the names of a family that is not here free?
+    fn has_room_for(&self, descriptor: &Descriptor) -> bool {
+        let entries = read(&self.entries);
+        let taken = descriptor.sample_names().any(|name| entries.holder(&name).is_some());
+        drop(entries);
+        if taken {
+            diagnostics::hidden(descriptor);
+        }
+        !taken
     }
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
@@ -259,6 +320,12 @@ impl Registry for CollectorRegistry {
             return Ok(existing);
         }
         entries.insert(Arc::clone(&collector), descriptors);
+        drop(entries);
+        if !matches!(self.scope, Scope::None)
+            && let Some(family) = Arc::clone(&collector).into_counted()
+        {
+            backends::join(&self.scope(), &family);
+        }
         Ok(collector)
     }
 
@@ -283,12 +350,14 @@ impl Registry for CollectorRegistry {
         catalogue::resolve_all_elsewhere();
         let entries = self.entries();
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let mut totals = Totals::new(Cow::Borrowed(""), counted);
-        backends::current().load(&mut totals).map_err(ScrapeError::new)?;
+        let mut totals = Totals::new(Cow::Owned(self.scope()), counted);
+        backends::load(&mut totals)?;
         let (own, others) = totals.finish();
         let labels = self.dress.exposed_labels();
+        // Of other programs; what has a name of ours is ours.
+        let others = others.iter().filter(|other| self.has_room_for(other.descriptor()));
         let mut families: Vec<_> =
-            own.iter().chain(&others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
 
         for mut family in entries.iter().flat_map(custom) {
             self.dress.put_on(&mut family);
@@ -296,7 +365,7 @@ impl Registry for CollectorRegistry {
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if entries.iter().any(|entry| diagnostics::is_own(&entry.collector)) {
-            let own = diagnostics::families().into_iter();
+            let own = diagnostics::families().into_iter().chain(backends::health());
             let mut free: Vec<_> =
                 own.filter(|own| !families.iter().any(|family| family.name() == own.name)).map(Exposed::from).collect();
             families.append(&mut free);

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
-use super::catalogue::default_families;
+use super::catalogue::{default_families, resolve_all_elsewhere};
 use super::{CollectorRegistry, Exposed, Registry};
+use crate::backends::BeforeLoad;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::error::{RegisterError, ScrapeError};
@@ -104,6 +105,11 @@ impl RegistryProxy {
         current.registry
     }
 }
+
+inventory::submit!(BeforeLoad(|| {
+    resolve_all_elsewhere();
+    REGISTRY.current();
+}));
 
 impl Registry for RegistryProxy {
     fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {

@@ -24,9 +24,9 @@ mod fork {
     pub(super) fn watch() {}
 }
 mod gate;
+mod late;
 #[cfg(all(unix, not(loom)))]
 mod map;
-mod late;
 mod moving;
 mod page;
 mod read;
@@ -51,7 +51,10 @@ pub(crate) use sum::Sum;
 pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
-pub(crate) use thread::{move_to, pinned, set_most_shards, shared_cells, shared_cells_or_make};
+pub(crate) use thread::{
+    begin_anew_in_children, give_back_slot, move_to, now_settled, pinned, set_most_shards, shared_cells, take_slot,
+    was_forked,
+};
 
 /// Which cells of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

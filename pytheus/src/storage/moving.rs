@@ -77,11 +77,6 @@ pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
 /// The page is to come from the heap.
 pub(super) struct Heap;
 
-/// Does any page come from elsewhere than the heap?
-pub(super) fn has_source() -> bool {
-    !SOURCE.load(Acquire).is_null()
-}
-
 /// Has pages come from the heap again, in a child process, and forgets what is left in pages of the parent.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
 pub(super) fn cut_off() {

@@ -57,6 +57,17 @@ impl Slot {
         Self(cell << (8 + PAGE_BITS) | page << 8 | near)
     }
 
+    /// The slot of a cell of a page; `None` when there is none.
+    pub(crate) fn of(page: u32, cell: u32) -> Option<Self> {
+        let fits = (1..2 * COMMON_PAGE).contains(&page) && cell < CELLS as u32;
+        fits.then(|| Self::at(page * CELLS as u32 + cell))
+    }
+
+    /// The page and the cell to which it leads.
+    pub(crate) fn page_and_cell(self) -> (u32, u32) {
+        (self.page() as u32, self.cell() as u32)
+    }
+
     /// The first slot of a page.
     fn of_page(page: usize) -> Self {
         Self::at((page * CELLS) as u32)

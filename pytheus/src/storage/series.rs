@@ -118,15 +118,15 @@ impl Record {
 }
 
 impl Series {
-    /// A series with cells of its own, at zero; with none at all when there are no more.
+    /// A series with the cells of this slot, so many, at zero; with none at all when it leads to none.
     ///
     /// Who makes it sees to it that the text is no longer than 4 GiB, and the head than 64 KiB.
-    pub(crate) fn new(head: &[u8], text: &str, run: u16) -> Self {
+    pub(crate) fn new(head: &[u8], text: &str, run: u16, slot: Slot) -> Self {
         let (Ok(head_len), Ok(text_len)) = (u16::try_from(head.len()), u32::try_from(text.len())) else {
             unreachable!("there are at most 1,000 labels, and none is so long")
         };
         let place = Place::none();
-        place.slot.store(thread::take_slot(run).0, Relaxed);
+        place.slot.store(slot.0, Relaxed);
         let layout = Record::layout(head_len, text_len);
         // SAFETY: the layout is that of a record and more, so it is not of size zero.
         let memory = unsafe { alloc(layout) };

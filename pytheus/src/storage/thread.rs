@@ -12,7 +12,7 @@ use super::page::{Cells, Slot};
 use super::series::Room;
 use super::shard::{Shard, Shards};
 use super::slots::Slots;
-use super::sync::{AtomicU32, AtomicUsize, Relaxed, constant, global, per_thread};
+use super::sync::{AtomicBool, AtomicU32, AtomicUsize, Relaxed, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -45,6 +45,16 @@ global! {
 global! {
     /// Shards that were made.
     static IDS: AtomicU32 = AtomicU32::new(1);
+}
+
+global! {
+    /// Is a child process to begin at zero?
+    static ANEW: AtomicBool = AtomicBool::new(false);
+}
+
+global! {
+    /// Is this a child that has begun so, and nothing was done about it?
+    static FORKED: AtomicBool = AtomicBool::new(false);
 }
 
 global! {
@@ -197,10 +207,11 @@ pub(super) fn cut_off_others() {
     let own = CURRENT.with(Cell::get);
     OWN.cut_off_others(own);
     POOL.cut_off_others(own);
-    if moving::has_source() {
-        // The pages are the parent's.
+    if ANEW.load(Relaxed) {
+        // The pages, or what was counted in them, are the parent's.
         moving::cut_off();
         all().chain(std::iter::once(shared())).for_each(Shard::forget_pages);
+        FORKED.store(true, Relaxed);
     }
 }
 
@@ -229,13 +240,29 @@ impl Lease {
     }
 }
 
+/// Has child processes begin at zero from now on: what their parent has counted is seen to by others.
+pub(crate) fn begin_anew_in_children() {
+    ANEW.store(true, Relaxed);
+}
+
+/// Is this a child that has begun at zero, and for which nothing [was settled](now_settled) yet?
+#[inline]
+pub(crate) fn was_forked() -> bool {
+    FORKED.load(Relaxed)
+}
+
+/// Takes note that all is settled in this child; false when that was so.
+pub(crate) fn now_settled() -> bool {
+    FORKED.swap(false, Relaxed)
+}
+
 /// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
-pub(super) fn take_slot(run: u16) -> Slot {
+pub(crate) fn take_slot(run: u16) -> Slot {
     SLOTS.take(run)
 }
 
 /// Gives back a slot that nobody writes to any more, if it is one.
-pub(super) fn give_back_slot(slot: Slot, run: u16) {
+pub(crate) fn give_back_slot(slot: Slot, run: u16) {
     if !slot.is_live() {
         return;
     }

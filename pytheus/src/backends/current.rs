@@ -1,0 +1,269 @@
+//! The backend in use: how it comes in, what it is asked, and what a fork does to it.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use super::members::{self, Counted};
+use super::ship::Shipper;
+use super::{Arena, Backend, BackendError, FamilyKey, Removal, SeriesKey, Totals, WriterId};
+use crate::error::ScrapeError;
+use crate::report;
+use crate::snapshot::FamilySnapshot;
+use crate::storage::{self, Page, lock, read, write};
+
+static CURRENT: RwLock<Option<Arc<Loaded>>> = RwLock::new(None);
+/// Where series are to be begun: known before the backend is in use.
+static ARENA: RwLock<Option<Arc<dyn Arena>>> = RwLock::new(None);
+
+struct Loaded {
+    backend: Arc<dyn Backend>,
+    shipper: Option<Shipper>,
+    removals: Mutex<Removals>,
+}
+
+/// Series that were removed here, and are to be removed everywhere.
+struct Removals {
+    writer: WriterId,
+    sequence: u64,
+    waiting: Vec<(Arc<FamilyKey>, SeriesKey)>,
+    /// What is under way, until it is known to be done.
+    sent: Option<Removal>,
+    /// Is a thread there that sees to it?
+    seen_to: bool,
+}
+
+/// What is to be done before a backend is loaded: whatever has families that are in no registry yet.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct BeforeLoad(pub fn());
+
+inventory::collect!(BeforeLoad);
+
+/// Makes this the backend in use, with all that was counted so far.
+///
+/// # Errors
+///
+/// When its arena can't be had.
+pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
+    inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
+    move_in(&*backend)?;
+    if backend.arena().is_some() || backend.interval().is_some() {
+        storage::begin_anew_in_children();
+    }
+    let shipper = match backend.interval() {
+        Some(interval) => Some(Shipper::start(Arc::clone(&backend), interval)?),
+        None => None,
+    };
+    let removals =
+        Removals { writer: WriterId::random(), sequence: 0, waiting: Vec::new(), sent: None, seen_to: false };
+    *write(&CURRENT) = Some(Arc::new(Loaded { backend, shipper, removals: Mutex::new(removals) }));
+    Ok(())
+}
+
+/// Has all families count where the backend wants them to.
+fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
+    let arena = backend.arena();
+    if let Some(arena) = &arena {
+        let pages = Box::new(Pages(Arc::clone(arena)));
+        storage::move_to(pages).map_err(|_| "there is no room for what was counted so far")?;
+    }
+    // From here on, who comes in begins there by itself.
+    *write(&ARENA) = arena.clone();
+    for (key, family) in members::all() {
+        members::settle(&family, key, arena.as_ref());
+    }
+    storage::catch_up();
+    arena.map_or(Ok(()), |arena| arena.ready())
+}
+
+/// Pages of an arena, as the storage asks for them.
+struct Pages(Arc<dyn Arena>);
+
+impl storage::Source for Pages {
+    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
+        self.0.page(shard, page)
+    }
+}
+
+fn loaded() -> Option<Arc<Loaded>> {
+    read(&CURRENT).clone()
+}
+
+/// A family has come into a registry.
+pub(super) fn joined(family: &Arc<dyn Counted>, key: Arc<FamilyKey>) {
+    let arena = read(&ARENA).clone();
+    if arena.is_some() || read(&CURRENT).is_some() {
+        members::settle(family, key, arena.as_ref());
+    }
+}
+
+/// Takes note of a series that was removed in this process.
+pub(crate) fn removed(family: Arc<FamilyKey>, series: SeriesKey) {
+    let Some(loaded) = loaded() else { return };
+    if let Some(shipper) = &loaded.shipper {
+        shipper.removed(family, series);
+        return;
+    }
+    let mut removals = lock(&loaded.removals);
+    removals.waiting.push((family, series));
+    if std::mem::replace(&mut removals.seen_to, true) {
+        return;
+    }
+    drop(removals);
+    // Once for many: who removes one series often removes others. Not where it was removed: it may take a while.
+    let see_to_it = move || {
+        thread::sleep(Duration::from_millis(20));
+        lock(&loaded.removals).seen_to = false;
+        if let Err(error) = loaded.remove() {
+            report::report(("removal", ""), &format!("removed series still show in other processes: {error}"));
+        }
+    };
+    // Without a thread, the next scrape does it.
+    let _ = thread::Builder::new().name("pytheus-remove".to_owned()).spawn(see_to_it);
+}
+
+impl Loaded {
+    /// Has the series that were removed here removed everywhere.
+    fn remove(&self) -> Result<(), BackendError> {
+        loop {
+            let removal = {
+                let mut removals = lock(&self.removals);
+                if removals.sent.is_none() && !removals.waiting.is_empty() {
+                    removals.sequence += 1;
+                    let series = std::mem::take(&mut removals.waiting);
+                    let Removals { writer, sequence, .. } = *removals;
+                    removals.sent = Some(Removal { writer, sequence, series });
+                }
+                removals.sent.clone()
+            };
+            let Some(removal) = removal else { return Ok(()) };
+            self.backend.remove(&removal)?;
+            let mut removals = lock(&self.removals);
+            if removals.sent.as_ref().is_some_and(|sent| sent.sequence == removal.sequence) {
+                removals.sent = None;
+            }
+        }
+    }
+
+    /// Hands over all that was counted and removed so far.
+    fn hand_over(&self) -> Result<(), BackendError> {
+        storage::catch_up();
+        match &self.shipper {
+            Some(shipper) => shipper.ship_now(),
+            None => self.remove(),
+        }
+    }
+}
+
+/// Puts in the totals of all processes.
+///
+/// # Errors
+///
+/// When they can't be had, or what the environment says of the backend is wrong.
+pub(crate) fn load(totals: &mut Totals<'_>) -> Result<(), ScrapeError> {
+    begin();
+    let Some(loaded) = loaded() else { return Ok(()) };
+    // Another thread is at it.
+    while REVIVING.load(Acquire) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    if let Some(error) = &*lock(&NOT_REVIVED) {
+        return Err(ScrapeError::new(error.clone()));
+    }
+    loaded.hand_over().map_err(ScrapeError::new)?;
+    loaded.backend.load(totals).map_err(ScrapeError::new)
+}
+
+/// What the backend has to say about itself.
+pub(crate) fn health() -> Vec<FamilySnapshot> {
+    loaded().map_or_else(Vec::new, |loaded| loaded.backend.health())
+}
+
+/// Is what a series has counted known to others, so that its removal is to be, too?
+pub(crate) fn is_shared() -> bool {
+    read(&CURRENT).is_some()
+}
+
+/// Hands all that was counted so far to the backend, and has it last.
+///
+/// Nothing is to be done before a process ends as long as the backend is one that counts in place; with one that is sent
+/// what has changed, this spares the last moments.
+///
+/// ```
+/// pytheus::backends::flush()?;
+/// # Ok::<(), pytheus::backends::BackendError>(())
+/// ```
+///
+/// # Errors
+///
+/// When the backend could not take it.
+pub fn flush() -> Result<(), BackendError> {
+    begin();
+    let Some(loaded) = loaded() else { return Ok(()) };
+    loaded.hand_over()?;
+    loaded.backend.flush()
+}
+
+/// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
+///
+/// To be called last, once the threads that count have ended.
+///
+/// # Errors
+///
+/// When the backend could not take it all in time.
+pub fn shutdown(most: Duration) -> Result<(), BackendError> {
+    begin();
+    let Some(loaded) = loaded() else { return Ok(()) };
+    match &loaded.shipper {
+        Some(shipper) => shipper.close(most)?,
+        None => loaded.hand_over()?,
+    }
+    loaded.backend.close()
+}
+
+/// One thread revives the backend of a child process, while others count on.
+static REVIVING: AtomicBool = AtomicBool::new(false);
+/// Why that failed.
+static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
+
+/// To be called before the first update of a thread or series: sees to a backend that the environment names, and to one
+/// that the parent of this process has loaded.
+#[inline]
+pub(crate) fn begin() {
+    if storage::was_forked() {
+        revive();
+    }
+}
+
+/// In a child, makes the backend one of its own.
+#[cold]
+fn revive() {
+    if REVIVING.swap(true, AcqRel) {
+        return;
+    }
+    if storage::now_settled()
+        && let Some(loaded) = loaded()
+    {
+        *write(&ARENA) = None;
+        let revived = loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
+        if let Some(shipper) = &loaded.shipper {
+            shipper.after_fork();
+        }
+        {
+            let mut removals = lock(&loaded.removals);
+            removals.writer = WriterId::random();
+            removals.waiting.clear();
+            removals.sent = None;
+            removals.seen_to = false;
+        }
+        if let Err(error) = &revived {
+            let message = format!("the backend can't be had in a child process: {error}");
+            report::report_as(report::Level::Error, ("fork", ""), &message);
+        }
+        *lock(&NOT_REVIVED) = revived.err().map(|error| error.to_string());
+    }
+    REVIVING.store(false, Release);
+}

@@ -1,0 +1,134 @@
+//! Where the series of a family lie, when a backend has a say in it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::core::{FamilyCore, Members};
+use super::zeros;
+use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
+use crate::report;
+use crate::storage::{self, Series, Slot};
+
+impl FamilyCore {
+    /// Tells the arena of all series, those that come later included.
+    pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) {
+        let Some(key) = self.key.get() else { return };
+        self.start();
+        let mut promised: HashSet<_> = zeros::series(self.descriptor()).into_iter().collect();
+        let mut members = self.members();
+        promised.extend(members.promised.iter().cloned());
+        members.arena = Some(Arc::clone(arena));
+        for series in self.in_order().iter() {
+            let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
+            if let Err(error) = self.begin_known(key, &**arena, series, promised.contains(&values)) {
+                unknown(key, &error);
+            }
+            self.combinations.moved(&self.descriptor().labels, &values, series);
+        }
+        for (place, series) in &members.declared {
+            place.lead_to(series.place());
+        }
+    }
+
+    /// Begins a series that may have counted elsewhere.
+    fn begin_known(
+        &self,
+        key: &Arc<FamilyKey>,
+        arena: &dyn Arena,
+        series: &Series,
+        promised: bool,
+    ) -> Result<(), BackendError> {
+        let (head, text) = series.key();
+        let labels = SeriesKey::from_parts(head, text);
+        if key.combine() == Combine::Shared {
+            let at = arena.common(key, &labels, promised)?;
+            series.go_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
+        } else {
+            if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info) {
+                // All threads write there: the cells are moved one series at a time.
+                series.go_to(None).then_some(()).ok_or("there is no room for it")?;
+            }
+            arena.begin(&Begun { family: key, series: &labels, at: at(series.slot()), promised })?;
+        }
+        if series.extra().is_live() {
+            arena.extend(at(series.slot()), at(series.extra()))?;
+        }
+        Ok(())
+    }
+
+    /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
+    pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
+        let Some(key) = self.key.get() else { return storage::take_slot(self.cells()) };
+        let begun = if key.combine() == Combine::Shared {
+            arena.common(key, series, promised).and_then(slot)
+        } else {
+            let new = storage::take_slot(self.cells());
+            let begun = match new {
+                Slot::NONE => Ok(()),
+                _ => arena.begin(&Begun { family: key, series, at: at(new), promised }),
+            };
+            if begun.is_err() {
+                storage::give_back_slot(new, self.cells());
+            }
+            begun.map(|()| new)
+        };
+        begun.unwrap_or_else(|error| {
+            unknown(key, &error);
+            Slot::NONE
+        })
+    }
+
+    /// Gives a series its extra cells, unless it has some.
+    ///
+    /// # Errors
+    ///
+    /// When the backend has no room to take note of them.
+    pub(super) fn extend(&self, series: &Series) -> Result<(), BackendError> {
+        if series.extra() != Slot::NONE || series.is_removed() {
+            return Ok(());
+        }
+        let members = self.members();
+        if series.extra() != Slot::NONE || series.is_removed() || !series.slot().is_live() {
+            return Ok(());
+        }
+        let extra = series.extra_or_make();
+        match (&members.arena, self.key.get()) {
+            (Some(arena), Some(key)) if extra.is_live() => {
+                arena.extend(at(series.slot()), at(extra)).inspect_err(|error| unknown(key, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note that a series was removed, here or everywhere.
+    pub(super) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
+        if let Some(arena) = &members.arena
+            && series.slot().is_live()
+        {
+            arena.end(at(series.slot()));
+        }
+        if let Some(key) = self.key.get()
+            && everywhere
+            && backends::is_shared()
+        {
+            let (head, text) = series.key();
+            backends::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
+        }
+    }
+}
+
+fn at(slot: Slot) -> At {
+    let (page, cell) = slot.page_and_cell();
+    At { page, cell }
+}
+
+fn slot(at: At) -> Result<Slot, BackendError> {
+    Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
+}
+
+/// Reports a series that a backend could not take note of.
+fn unknown(key: &FamilyKey, error: &BackendError) {
+    let message = format!("a series of `{key}` can't be shared with other processes, and counts nothing: {error}");
+    report::report(("series", key.name()), &message);
+}
