@@ -35,6 +35,9 @@ pub use single::SingleProcessBackend;
 pub use totals::FamilyTotals;
 pub use totals::Totals;
 
+#[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
+pub use crate::storage::ChildClosed;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;

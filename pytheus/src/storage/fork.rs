@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::gate::{CLOSED, GATE, is_inside, wait_until};
 use super::sync::{AcqRel, Acquire, Relaxed, Release};
-use super::thread;
+use super::{child, thread};
 
 /// Has forks go through the functions below, from the first time on that a thread goes through the gate.
 ///
@@ -47,4 +47,5 @@ extern "C" fn parent() {
 extern "C" fn child() {
     GATE.store(usize::from(is_inside()), Relaxed);
     thread::cut_off_others();
+    child::close();
 }

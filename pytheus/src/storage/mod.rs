@@ -15,6 +15,8 @@
 
 mod barrier;
 mod cells;
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+mod child;
 mod epoch;
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 mod fork;
@@ -39,6 +41,8 @@ mod table;
 mod thread;
 
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+pub use child::ChildClosed;
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
