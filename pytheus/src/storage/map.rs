@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::os::fd::AsRawFd as _;
 use std::ptr::NonNull;
 
@@ -22,8 +23,9 @@ unsafe impl Sync for Mapped {}
 impl Mapped {
     /// Maps so many bytes of a file from there on, which have to be in the file, and stay in it.
     ///
-    /// Both are multiples of the size of a page, the offset also of that of the system's pages.
-    pub(crate) fn new(file: &File, offset: u64, len: usize, writable: bool) -> io::Result<Self> {
+    /// Both are multiples of the size of a page, the offset also of that of the system's pages. The file is open for
+    /// reading and writing, even if it is only read: no promise is made for atomics in memory that can't be written.
+    pub(crate) fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         if len == 0 || !len.is_multiple_of(size_of::<Page>()) {
             return Err(wrong("only whole pages can be mapped"));
@@ -33,7 +35,7 @@ impl Mapped {
         if end.is_none_or(|end| end > file.metadata().map_or(0, |metadata| metadata.len())) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before what is to be mapped"));
         }
-        let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping, at an address that the system chooses; no memory of this process is touched.
         let mapped =
             unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, file.as_raw_fd(), start) };
@@ -45,25 +47,22 @@ impl Mapped {
         Ok(Self { start, pages: len / size_of::<Page>() })
     }
 
-    /// All pages.
-    fn pages(&self) -> &[Page] {
-        // SAFETY: so many pages are mapped, readable, until this value is dropped. Any bits are cells, and what other
-        // processes do to them they do as threads do: to atomics. Those who may only read do so with loads, which on
-        // the systems with 64-bit atomics are plain reads.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.pages) }
-    }
-
-    /// One of the pages.
-    #[inline]
-    pub(crate) fn page(&self, index: usize) -> Option<&Page> {
-        self.pages().get(index)
-    }
-
     /// The pages, for the rest of the process.
     pub(crate) fn leak(self) -> &'static [Page] {
         let mapped = std::mem::ManuallyDrop::new(self);
-        // SAFETY: as in `pages`; never unmapped, as the value is never dropped.
+        // SAFETY: as in `deref`; never unmapped, as the value is never dropped.
         unsafe { std::slice::from_raw_parts(mapped.start.as_ptr(), mapped.pages) }
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [Page];
+
+    #[inline]
+    fn deref(&self) -> &[Page] {
+        // SAFETY: so many pages are mapped until this value is dropped. Any bits are cells, and other processes do to
+        // them what threads do: they are atomics.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.pages) }
     }
 }
 

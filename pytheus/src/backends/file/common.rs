@@ -1,59 +1,275 @@
 //! The file that all processes write: gauges that they share, and state sets.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex};
 
+use super::amount::FileId;
 use super::contents::PeerSeries;
 use super::fault::{Fault, Skip};
+use super::header::{Header, PAGE};
+use super::maps::Maps;
+use super::own;
+use super::reading::{self, Reading};
+use super::record::Record;
+use super::space::Space;
 use crate::backends::{At, FamilyKey, SeriesKey};
-use crate::storage::Page;
+use crate::storage::{self, Page};
 
 /// The file that all processes write.
-pub(super) struct CommonFile {}
+pub(super) struct CommonFile {
+    path: PathBuf,
+    log: Mutex<Log>,
+    /// Apart from the log, so that cells are read while its series are shown.
+    pages: Mutex<HashMap<u32, &'static Page>>,
+}
 
-#[allow(unused_variables, clippy::unused_self, clippy::needless_pass_by_value, reason = "to be written")]
+struct Log {
+    reading: Reading<&'static [Page]>,
+    /// Families by name.
+    families: HashMap<String, Vec<u32>>,
+    /// Series by family and key.
+    series: HashMap<(u32, SeriesKey), usize>,
+    /// How many of the families, and of the series, are there.
+    indexed: (usize, usize),
+}
+
 impl CommonFile {
     /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
     pub(super) fn open(path: &Path) -> Result<Self, Skip> {
-        Err(Fault::corrupt("not yet").at(path))
+        Self::open_or_make(path).map_err(|fault| fault.at(path))
+    }
+
+    fn open_or_make(path: &Path) -> Result<Self, Fault> {
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
+            found => drop(found?),
+        }
+        let reading = Reading::new(reading::open(path)?, Maps::for_ever(), true)?;
+        let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        let opened = Self { path: path.to_owned(), log: Mutex::new(log), pages: Mutex::default() };
+        opened.read(&mut storage::lock(&opened.log))?;
+        Ok(opened)
+    }
+
+    /// Reads what others have added; says whether anything is new.
+    fn read(&self, log: &mut Log) -> Result<bool, Fault> {
+        let is_new = log.reading.refresh()?;
+        if is_new {
+            log.index();
+            let mut pages = storage::lock(&self.pages);
+            for page in log.reading.contents.pages() {
+                if let Some(kept) = log.reading.kept(page) {
+                    pages.insert(page, kept);
+                }
+            }
+        }
+        Ok(is_new)
     }
 
     /// Reads what others have added; says whether anything is new.
     pub(super) fn refresh(&self) -> Result<bool, Skip> {
-        Ok(false)
+        self.read(&mut storage::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Where a series lies, if it is there.
     pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey) -> Result<Option<At>, Skip> {
-        Ok(None)
+        self.find_promised(family, series, false)
+    }
+
+    /// The same, but for one that is not promised though it should be.
+    pub(super) fn find_promised(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<Option<At>, Skip> {
+        let log = &mut *storage::lock(&self.log);
+        self.read(log).map_err(|fault| fault.at(&self.path))?;
+        let (_, found) = log.look_up(family, series);
+        Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
     }
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
     pub(super) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
-        Err(io::ErrorKind::Unsupported.into())
+        let log = &mut *storage::lock(&self.log);
+        self.read(log)?;
+        let mut records = Vec::new();
+        let mut space = log.space()?;
+        let (known, found) = log.look_up(family, series);
+        let at = match found {
+            Some(found) if found.promised || !promised => return Ok(found.at),
+            Some(found) => {
+                Record::Promise { series: found.at, promised }.encode(&mut records)?;
+                found.at
+            }
+            None => log.add((known, family), series, promised, &mut space, &mut records)?,
+        };
+        log.append(&mut space, &records)?;
+        self.read(log)?;
+        Ok(at)
     }
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
     pub(super) fn remove(&self, at: At) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        let log = &mut *storage::lock(&self.log);
+        self.read(log)?;
+        let contents = &log.reading.contents;
+        let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
+            return Ok(());
+        };
+        let cells = contents.families.get(series.family as usize).map_or(0, |family| family.cells());
+        if series.promised {
+            let mut records = Vec::new();
+            Record::Promise { series: at, promised: false }.encode(&mut records)?;
+            log.append(&mut log.space()?, &records)?;
+            self.read(log)?;
+        }
+        for cell in log.reading.shared_cells(at).unwrap_or_default().iter().take(cells) {
+            cell.store(0, Release);
+        }
+        Ok(())
     }
 
     /// Its pages, from [`At::COMMON`] on.
     pub(super) fn page(&self, page: u32) -> Option<&'static Page> {
-        None
+        self.known_page(page).or_else(|| {
+            self.refresh().ok()?;
+            self.known_page(page)
+        })
     }
 
-    /// Shows each series with its number in the file and its family. Their order stays; new ones come last.
-    pub(super) fn each(&self, show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {}
+    fn known_page(&self, page: u32) -> Option<&'static Page> {
+        storage::lock(&self.pages).get(&page).copied()
+    }
 
-    /// The value of a gauge, without work in progress; `None` when it was never set.
+    /// The cells of a series, and what comes after them.
+    fn cells(&self, at: At) -> &'static [AtomicU64] {
+        let page = self.known_page(at.page);
+        page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
+    }
+
+    /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
     pub(super) fn value(&self, at: At) -> Option<f64> {
-        None
+        let cells = self.cells(at);
+        reading::gauge_value(cells).or_else(|| reading::gauge_is_tracked(cells).then_some(0.0))
     }
 
     /// The flags of a state set.
     pub(super) fn flags(&self, at: At) -> u64 {
-        0
+        self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
+    }
+
+    /// Shows each series with its number in the file and its family, as far as they were [read](Self::refresh). Their
+    /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
+    pub(super) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
+        let log = storage::lock(&self.log);
+        let contents = &log.reading.contents;
+        for (number, series) in contents.series.iter().enumerate() {
+            if let Some(family) = contents.families.get(series.family as usize) {
+                show(number, family, series);
+            }
+        }
+    }
+}
+
+impl Log {
+    /// Takes note of what is new.
+    fn index(&mut self) {
+        let contents = &self.reading.contents;
+        let (families, series) = &mut self.indexed;
+        for (number, family) in (0..).zip(&contents.families).skip(*families) {
+            self.families.entry(family.name().to_owned()).or_default().push(number);
+        }
+        for (number, one) in contents.series.iter().enumerate().skip(*series) {
+            self.series.entry((one.family, one.key.clone())).or_insert(number);
+        }
+        self.indexed = (contents.families.len(), contents.series.len());
+    }
+
+    /// The number of a family that is the same but for its help, and the series.
+    fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
+        let contents = &self.reading.contents;
+        let mut named = self.families.get(family.name()).into_iter().flatten().copied();
+        let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
+        let number = named.find(|number| contents.families.get(*number as usize).is_some_and(|known| is_it(known)));
+        let found = number.and_then(|number| self.series.get(&(number, series.clone())));
+        (number, found.and_then(|number| contents.series.get(*number)))
+    }
+
+    /// The records of a series, where there is room for it.
+    fn add(
+        &self,
+        (known, family): (Option<u32>, &FamilyKey),
+        series: &SeriesKey,
+        promised: bool,
+        space: &mut Space,
+        records: &mut Vec<u8>,
+    ) -> io::Result<At> {
+        let Reading { file, contents, .. } = &self.reading;
+        let full = || io::Error::from(io::ErrorKind::FileTooLarge);
+        let cells = u32::try_from(family.cells()).map_err(|_| full())?;
+        let at = contents.room(cells).ok_or_else(full)?;
+        if contents.column(at.page).is_empty() {
+            let offset = space.take(file, PAGE)?;
+            // Who was killed before it was taken for good may have written there.
+            file.write_all_at(&[0; size_of::<Page>()], offset)?;
+            Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
+        }
+        let family = match known {
+            Some(number) => number,
+            None => {
+                let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
+                let json = family.to_json().to_string();
+                Record::Family { number, json: json.as_bytes() }.encode(records)?;
+                number
+            }
+        };
+        let number = u32::try_from(contents.series.len()).map_err(|_| full())?;
+        let (head, text) = series.parts();
+        Record::Series { number, family, promised, at, head, text }.encode(records)?;
+        Ok(at)
+    }
+
+    /// What the file has room for, as far as the log is read.
+    fn space(&self) -> io::Result<Space> {
+        let taken = self.reading.contents.end().max(self.reading.cursor.extent_end());
+        Ok(Space::new(taken, self.reading.file.metadata()?.len()))
+    }
+
+    /// Writes records, which then count.
+    fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
+        let mut cursor = self.reading.cursor;
+        let len = cursor.append(&self.reading.file, space, records, 0)?;
+        let length = self.reading.length().ok_or(io::ErrorKind::UnexpectedEof)?;
+        // Release: who sees the length sees the records.
+        length.store(len, Release);
+        Ok(())
+    }
+}
+
+/// Makes a file that has no series, unless it is killed meanwhile.
+fn make(path: &Path) -> Result<(), Fault> {
+    let new = path.with_file_name("new-common");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&new)?;
+    own::begin(&file, &Header::new(FileId::random(), 0))?;
+    Ok(fs::rename(&new, path)?)
+}
+
+impl fmt::Debug for CommonFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
     }
 }

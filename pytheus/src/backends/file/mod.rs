@@ -16,9 +16,12 @@ mod fold;
 mod header;
 mod life;
 mod log;
+mod maps;
 mod own;
 mod peer;
+mod reading;
 mod record;
 mod remove;
 
 pub use error::{FileError, FileFault};
+mod space;

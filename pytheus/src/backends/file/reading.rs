@@ -1,0 +1,154 @@
+//! A file as it is read: its header, its log as far as that was taken in, and the pages of cells.
+
+use std::fs::{File, OpenOptions};
+use std::ops::Deref;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Acquire;
+
+use super::contents::Contents;
+use super::fault::Fault;
+use super::header::{COMMITTED, Header};
+use super::log::Cursor;
+use super::maps::{Maps, Spot};
+use super::record::Record;
+use crate::backends::At;
+use crate::storage::Page;
+
+/// A file as it is read.
+#[derive(Debug)]
+pub(super) struct Reading<M> {
+    pub(super) file: File,
+    pub(super) header: Header,
+    pub(super) contents: Contents,
+    pub(super) cursor: Cursor,
+    maps: Maps<M>,
+    first: Spot,
+    /// What was wrong: nothing is read any more.
+    fault: Option<Fault>,
+}
+
+/// Opens a file that is there, and no symbolic link.
+pub(super) fn open(path: &Path) -> Result<File, Fault> {
+    // For writing, too, so that it can be mapped as `Mapped` wants it.
+    Ok(OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path)?)
+}
+
+impl<M: Deref<Target = [Page]>> Reading<M> {
+    /// Reads the header. The log is read by [`refresh`](Self::refresh).
+    pub(super) fn new(file: File, mut maps: Maps<M>, common: bool) -> Result<Self, Fault> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(Fault::corrupt("it is not a file"));
+        }
+        let mut bytes = [0; Header::LEN];
+        file.read_exact_at(&mut bytes, 0)?;
+        let header = Header::decode(&bytes)?;
+        let first = maps.place(&file, metadata.len(), 0)?;
+        let cursor = Cursor::new(&header);
+        Ok(Self { file, header, contents: Contents::new(common), cursor, maps, first, fault: None })
+    }
+
+    /// Takes in what is new in the log; says whether anything is.
+    pub(super) fn refresh(&mut self) -> Result<bool, Fault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let read = self.read();
+        self.fault = read.as_ref().err().cloned();
+        read
+    }
+
+    fn read(&mut self) -> Result<bool, Fault> {
+        let committed = self.committed()?;
+        let len = self.len()?;
+        let before = self.cursor.passed();
+        let Self { file, contents, cursor, maps, .. } = self;
+        let mut place = |offset| maps.place(file, len, offset);
+        cursor.read(file, len, committed, &mut |record| contents.take_in(record, &mut place))?;
+        Ok(cursor.passed() != before)
+    }
+
+    /// How long the file is, which is never less than what is mapped.
+    fn len(&self) -> Result<u64, Fault> {
+        let len = self.file.metadata()?.len();
+        if len < self.maps.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
+    }
+
+    fn committed(&self) -> Result<u64, Fault> {
+        Ok(self.length().ok_or_else(|| Fault::truncated("it has no first page"))?.load(Acquire))
+    }
+
+    /// The cell that says how long the log is.
+    pub(super) fn length(&self) -> Option<&AtomicU64> {
+        Some(&self.maps.page(self.first)?.cells()[COMMITTED])
+    }
+
+    /// Does the log say since it was read that a series has ended, or can that not be told?
+    pub(super) fn has_series_ended(&self) -> bool {
+        let has_ended = || {
+            let committed = self.committed()?;
+            let mut cursor = self.cursor;
+            let mut ended = false;
+            cursor.read(&self.file, self.len()?, committed, &mut |record| {
+                ended |= matches!(record, Record::End { .. });
+                Ok(())
+            })?;
+            Ok::<_, Fault>(ended)
+        };
+        has_ended().unwrap_or(true)
+    }
+
+    /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
+    #[inline]
+    pub(super) fn cells(&self, at: At) -> impl Iterator<Item = (u32, &[AtomicU64])> {
+        let first = at.cell as usize;
+        self.pages(at.page).filter_map(move |(shard, page)| Some((shard, page.cells().get(first..)?)))
+    }
+
+    /// Each shard's page of this number.
+    #[inline]
+    pub(super) fn pages(&self, page: u32) -> impl Iterator<Item = (u32, &Page)> {
+        let placed = self.contents.column(page).iter();
+        placed.filter_map(|placed| Some((placed.shard, self.maps.page(placed.spot)?)))
+    }
+
+    /// The cells of shard 0 from there on.
+    pub(super) fn shared_cells(&self, at: At) -> Option<&[AtomicU64]> {
+        self.cells(at).find(|(shard, _)| *shard == 0).map(|(_, cells)| cells)
+    }
+
+    /// Work in progress of the series that begins there.
+    pub(super) fn in_progress(&self, at: At) -> u64 {
+        let Some(also) = self.contents.also(at) else { return 0 };
+        let sum = |place: usize| {
+            let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));
+            cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Acquire)))
+        };
+        // In this order: of what has ended, the beginning is seen, too.
+        let ended = sum(1);
+        let begun = sum(0);
+        u64::try_from(begun.wrapping_sub(ended).cast_signed()).unwrap_or_default()
+    }
+}
+
+impl Reading<&'static [Page]> {
+    /// The page of this number of shard 0, for the rest of the process.
+    pub(super) fn kept(&self, page: u32) -> Option<&'static Page> {
+        let placed = self.contents.column(page).iter().find(|placed| placed.shard == 0)?;
+        self.maps.kept(placed.spot)
+    }
+}
+
+/// The value of a gauge, of its cells in shard 0; `None` when it was never set.
+pub(super) fn gauge_value(cells: &[AtomicU64]) -> Option<f64> {
+    let bits = cells.first()?.load(Acquire);
+    // Takes the sign of zero away, which tells it from what was never set.
+    (bits != 0).then(|| f64::from_bits(bits) + 0.0)
+}
+
+/// Is there, or was there, work in progress of a gauge, as its cells in shard 0 say?
+pub(super) fn gauge_is_tracked(cells: &[AtomicU64]) -> bool {
+    cells.get(1).is_some_and(|mark| mark.load(Acquire) != 0)
+}
