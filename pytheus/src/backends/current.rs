@@ -71,7 +71,7 @@ fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
         storage::move_to(pages).map_err(|_| "there is no room for what was counted so far")?;
     }
     // From here on, who comes in begins there by itself.
-    *write(&ARENA) = arena.clone();
+    write(&ARENA).clone_from(&arena);
     for (key, family) in members::all() {
         members::settle(&family, key, arena.as_ref());
     }

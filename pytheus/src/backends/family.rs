@@ -65,12 +65,11 @@ impl FamilyKey {
     pub fn combine(&self) -> Combine {
         match (self.descriptor.kind(), self.descriptor.mode()) {
             (Kind::Counter | Kind::Histogram | Kind::Summary, _) => Combine::Add,
-            // What a program is ends with it, and two that say the same say it once.
-            (Kind::Info, _) => Combine::LiveMax,
             (Kind::StateSet, _) | (Kind::Gauge, GaugeMode::Shared) => Combine::Shared,
             (Kind::Gauge, GaugeMode::LiveSum) => Combine::LiveSum,
             (Kind::Gauge, GaugeMode::LiveMin) => Combine::LiveMin,
-            (Kind::Gauge, GaugeMode::LiveMax) => Combine::LiveMax,
+            // What a program is ends with it, and two that say the same say it once.
+            (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Combine::LiveMax,
             (Kind::Gauge, GaugeMode::MostRecent) => Combine::MostRecent,
             (Kind::Gauge, GaugeMode::PerProcess) => Combine::PerProcess,
         }
@@ -233,13 +232,13 @@ fn interned(texts: Vec<String>) -> Vec<&'static str> {
 
     static KNOWN: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
     let mut known = crate::storage::lock(&KNOWN);
-    let mut intern = |text: String| match known.get(text.as_str()) {
-        Some(text) => *text,
-        None => {
-            let text: &'static str = text.leak();
-            known.insert(text);
-            text
+    let mut intern = |text: String| {
+        if let Some(text) = known.get(text.as_str()) {
+            return *text;
         }
+        let text: &'static str = text.leak();
+        known.insert(text);
+        text
     };
     texts.into_iter().map(&mut intern).collect()
 }

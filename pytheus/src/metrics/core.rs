@@ -17,10 +17,10 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::backends::{self, Arena, FamilyKey, SeriesKey};
+use crate::backends::{self, Arena, FamilyKey};
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
-use crate::key::{self, Key, Labels};
+use crate::key::{Key, Labels};
 use crate::labels::LabelSpec;
 use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, pinned};
 
@@ -340,15 +340,6 @@ impl FamilyCore {
         series
     }
 
-    fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
-        let (head, text) = key::encode(&self.descriptor.labels, values);
-        let slot = match &members.arena {
-            Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
-            None => storage::take_slot(self.cells()),
-        };
-        Series::new(&head, &text, self.cells(), slot)
-    }
-
     fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
         members.limit.added(values);
         self.order.added(series.clone());
@@ -400,10 +391,5 @@ impl FamilyCore {
         drop(members);
         // It may do as it likes when it is dropped.
         drop(closures);
-    }
-
-    /// How many cells a series has.
-    pub(super) fn cells(&self) -> u16 {
-        u16::try_from(backends::cells(&self.descriptor)).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }

@@ -7,10 +7,21 @@ use super::core::{FamilyCore, Members};
 use super::zeros;
 use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
+use crate::key;
 use crate::report;
 use crate::storage::{self, Series, Slot};
 
 impl FamilyCore {
+    /// A series of these values, with cells, that is not in the family yet.
+    pub(super) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
+        let (head, text) = key::encode(&self.descriptor().labels, values);
+        let slot = match &members.arena {
+            Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
+            None => storage::take_slot(self.cells()),
+        };
+        Series::new(&head, &text, self.cells(), slot)
+    }
+
     /// Tells the arena of all series, those that come later included.
     pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) {
         let Some(key) = self.key.get() else { return };
@@ -115,6 +126,11 @@ impl FamilyCore {
             let (head, text) = series.key();
             backends::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
         }
+    }
+
+    /// How many cells a series has.
+    fn cells(&self) -> u16 {
+        u16::try_from(backends::cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }
 

@@ -309,12 +309,6 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// The slot that led here.
-    #[inline]
-    pub(crate) fn slot(self) -> Slot {
-        self.slot
-    }
-
     /// The cell after so many others of the series.
     #[inline]
     pub(super) fn at(self, offset: usize) -> &'static AtomicU64 {
