@@ -7,6 +7,7 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
+pub use crate::backends::BackendClass;
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::metrics;

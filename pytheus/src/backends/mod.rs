@@ -8,27 +8,40 @@
 
 mod arena;
 mod batch;
+mod class;
+mod config;
+mod config_error;
 mod current;
+mod error;
 mod family;
 #[cfg(unix)]
 mod file;
+mod load;
+mod loading;
 mod members;
+mod nearest;
 mod series_key;
 mod ship;
 mod single;
 mod totals;
 
-pub use arena::{Arena, At, Begun};
+pub use arena::{Arena, At, Begun, Page};
 pub use batch::{Batch, Change, Removal, WriterId};
+pub use class::{BackendClass, Configure};
+pub use config::{Config, Secret};
+pub use config_error::ConfigError;
 #[doc(hidden)]
 pub use current::BeforeLoad;
 pub(crate) use current::{begin, health, is_shared, load, removed};
 pub use current::{flush, shutdown};
+pub use error::{LoadError, LoadedBy};
 pub use family::{Combine, FamilyKey};
 pub(crate) use family::{cells, width};
+pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;
 pub(crate) use members::join;
+pub use serde_json::{Value, json};
 pub use series_key::SeriesKey;
 pub use single::SingleProcessBackend;
 #[doc(hidden)]

@@ -1,0 +1,235 @@
+//! What is to be loaded: as the program says, else as the environment does.
+
+use std::any::type_name;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::config_error::Origin;
+use super::{Backend, BackendClass, BackendError, Config, ConfigError, Configure, LoadError, LoadedBy};
+use super::{SingleProcessBackend, loading};
+use crate::unwind::guarded;
+
+/// The environment's variable for the class.
+const CLASS: &str = "PYTHEUS_BACKEND_CLASS";
+/// The environment's variable for the configuration: the path of a JSON file.
+const CONFIG: &str = "PYTHEUS_BACKEND_CONFIG";
+
+/// What [`load_backend`] is to load: a class and a configuration, each as the program says, else as the environment does.
+///
+/// `PYTHEUS_BACKEND_CLASS` is a name such as `file`, `PYTHEUS_BACKEND_CONFIG` the path of a JSON file. A variable that is
+/// empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
+///
+/// ```
+/// use pytheus::backends::{Load, SingleProcessBackend, json};
+///
+/// // Both from the environment; the class alone; the configuration alone.
+/// let load = Load::new();
+/// let load = Load::class::<SingleProcessBackend>();
+/// let load = Load::new().config(json!({"directory": "/run/shop"}));
+/// // Both from the program, the class by its name.
+/// let load = Load::named("file").config(json!({"directory": "/run/shop"}));
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "nothing is loaded before `load_backend`"]
+pub struct Load {
+    class: Class,
+    config: Option<Value>,
+}
+
+#[derive(Clone, Default)]
+enum Class {
+    #[default]
+    Environment,
+    Known(BackendClass),
+    Named(String),
+    Ready(&'static str, Arc<dyn Backend>),
+}
+
+impl Load {
+    /// Both parts from the environment.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This class.
+    pub fn class<B: Configure>() -> Self {
+        Self { class: Class::Known(BackendClass::of::<B>()), config: None }
+    }
+
+    /// The class of this name, as in `PYTHEUS_BACKEND_CLASS`.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { class: Class::Named(name.into()), config: None }
+    }
+
+    /// One that is ready. It takes no configuration, that of the environment neither.
+    pub fn backend<B: Backend>(backend: Arc<B>) -> Self {
+        Self { class: Class::Ready(type_name::<B>(), backend), config: None }
+    }
+
+    /// This configuration, in place of the environment's: an object, as [`json!`](super::json) makes it.
+    pub fn config(mut self, config: impl Into<Value>) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+}
+
+impl fmt::Debug for Load {
+    /// Without the configuration, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let class = match &self.class {
+            Class::Environment => "as the environment says",
+            Class::Known(class) => class.name(),
+            Class::Named(name) => name,
+            Class::Ready(type_name, _) => type_name,
+        };
+        f.debug_struct("Load").field("class", &class).field("config", &self.config.as_ref().map(|_| "..")).finish()
+    }
+}
+
+/// Loads the backend that this process counts in, for the rest of its life. Best called at the start of `main`.
+///
+/// - The first call loads. What was counted before is carried over.
+/// - A call that asks for the same class with the same configuration again changes nothing, and is fine.
+/// - One that asks for something else is [`LoadError::Loaded`]: what is loaded stays.
+/// - Of calls at the same time one loads; the others wait, and are then held to these rules.
+/// - A call that fails leaves everything as it was, and may be repeated.
+/// - A backend that loads another one while it is made gets [`LoadError::Within`].
+///
+/// Where it is never called, the first use of a metric or the first scrape loads what `PYTHEUS_BACKEND_CLASS` and
+/// `PYTHEUS_BACKEND_CONFIG` say. When that fails it is [reported](crate::diagnostics), and each scrape fails with the
+/// same error, until a call succeeds.
+///
+/// ```
+/// use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+///
+/// load_backend(Load::class::<SingleProcessBackend>())?;
+/// # Ok::<(), pytheus::backends::LoadError>(())
+/// ```
+///
+/// # Errors
+///
+/// When there is no such class, the configuration is wrong, the backend can't start, or another one is loaded.
+pub fn load_backend(load: Load) -> Result<(), LoadError> {
+    let by = match load.class {
+        Class::Environment => LoadedBy::Environment,
+        _ => LoadedBy::Program,
+    };
+    loading::load(Plan::of(load)?, by)
+}
+
+/// What the environment says about the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    Nothing,
+    ConfigAlone,
+    Class,
+}
+
+pub(super) fn said() -> Said {
+    match (variable(CLASS), variable(CONFIG)) {
+        (Some(_), _) => Said::Class,
+        (None, Some(_)) => Said::ConfigAlone,
+        (None, None) => Said::Nothing,
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What a load comes to.
+pub(super) struct Plan {
+    /// The name, for people.
+    pub(super) class: String,
+    pub(super) config: Map<String, Value>,
+    way: Way,
+}
+
+enum Way {
+    Make(BackendClass, Origin),
+    Ready(Arc<dyn Backend>),
+}
+
+impl Plan {
+    /// Settles class and configuration; runs nothing of either.
+    pub(super) fn of(load: Load) -> Result<Self, LoadError> {
+        let class = match load.class {
+            Class::Ready(type_name, _) if load.config.is_some() => {
+                return Err(LoadError::Ready { class: type_name.to_owned() });
+            }
+            Class::Ready(type_name, backend) => {
+                return Ok(Self { class: type_name.to_owned(), config: Map::new(), way: Way::Ready(backend) });
+            }
+            Class::Known(class) => class,
+            Class::Named(name) => BackendClass::named(&name)?,
+            Class::Environment => match variable(CLASS) {
+                Some(name) => BackendClass::named(&name.to_string_lossy())?,
+                None => BackendClass::of::<SingleProcessBackend>(),
+            },
+        };
+        let (origin, values) = match (load.config, variable(CONFIG)) {
+            (Some(values), _) => (Origin::Program, values),
+            (None, Some(path)) => read(path.into())?,
+            (None, None) => (Origin::Nowhere, Value::Null),
+        };
+        let name = class.name().to_owned();
+        match Config::of(origin.clone(), values) {
+            Ok(config) => Ok(Self { class: name, config: config.values().clone(), way: Way::Make(class, origin) }),
+            Err(source) => Err(LoadError::Config { class: name, source }),
+        }
+    }
+
+    /// Makes the backend: runs its own code.
+    pub(super) fn make(&self) -> Result<Arc<dyn Backend>, LoadError> {
+        match &self.way {
+            Way::Ready(backend) => Ok(Arc::clone(backend)),
+            Way::Make(class, origin) => {
+                let made = guarded(|| {
+                    let mut config = Config::of(origin.clone(), Value::Object(self.config.clone()))?;
+                    let backend = class.make(&mut config)?;
+                    config.finish()?;
+                    Ok(backend)
+                });
+                made.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
+                    .map_err(|error| self.failed(error))
+            }
+        }
+    }
+
+    pub(super) fn failed(&self, error: BackendError) -> LoadError {
+        match error.downcast::<ConfigError>() {
+            Ok(source) => LoadError::Config { class: self.class.clone(), source: *source },
+            Err(source) => LoadError::Backend { class: self.class.clone(), source },
+        }
+    }
+
+    /// Whether it comes to the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.is_of_the_class_of(other) && self.config == other.config
+    }
+
+    pub(super) fn is_of_the_class_of(&self, other: &Self) -> bool {
+        match (&self.way, &other.way) {
+            (Way::Make(one, _), Way::Make(other, _)) => one.id() == other.id(),
+            (Way::Ready(one), Way::Ready(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+fn read(path: PathBuf) -> Result<(Origin, Value), LoadError> {
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(LoadError::Unreadable { path, source }),
+    };
+    match serde_json::from_slice(&text) {
+        Ok(values) => Ok((Origin::File(path), values)),
+        Err(source) => Err(LoadError::Json { path, source }),
+    }
+}

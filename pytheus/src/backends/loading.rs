@@ -1,0 +1,181 @@
+//! Which backend is loaded, and who loads it.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{process, thread};
+
+use super::load::{Load, Plan, Said, said};
+use super::{LoadError, LoadedBy, current};
+use crate::report;
+use crate::storage::lock;
+use crate::unwind::guarded;
+
+static STATE: Mutex<State> = Mutex::new(State { stage: Stage::Unloaded, scraped: false, error: None });
+
+struct State {
+    stage: Stage,
+    /// Whether the environment was asked on behalf of a scrape, which wants to know the most.
+    scraped: bool,
+    /// Why what the environment says is not loaded.
+    error: Option<Arc<LoadError>>,
+}
+
+enum Stage {
+    Unloaded,
+    /// A thread of this process loads. In a child that came of it meanwhile nobody does.
+    Loading(u32),
+    Loaded(Arc<Plan>, LoadedBy),
+}
+
+std::thread_local! {
+    /// Whether this thread loads. Without a destructor, so that it is there in those of others.
+    static LOADS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether there is nothing more to be done at a first use.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// How things stand, for who wants to load.
+enum Turn {
+    /// It is for this thread to load.
+    Mine(Mine),
+    Loaded(Arc<Plan>, LoadedBy),
+    /// This thread does already.
+    Within,
+    /// Another thread does.
+    Others,
+}
+
+/// The right to load; it ends when dropped, whatever happens.
+struct Mine;
+
+impl Mine {
+    fn take(state: &mut State) -> Self {
+        state.stage = Stage::Loading(process::id());
+        LOADS.with(|loads| loads.set(true));
+        Self
+    }
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        LOADS.with(|loads| loads.set(false));
+        let mut state = lock(&STATE);
+        if let Stage::Loading(_) = state.stage {
+            state.stage = Stage::Unloaded;
+        }
+    }
+}
+
+/// Makes the backend and takes it into use.
+fn load_now(_right: &Mine, plan: Plan, by: LoadedBy) -> Result<(), LoadError> {
+    let backend = plan.make()?;
+    // It calls the backend.
+    guarded(|| current::install(backend))
+        .unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
+        .map_err(|error| plan.failed(error))?;
+    let mut state = lock(&STATE);
+    state.stage = Stage::Loaded(Arc::new(plan), by);
+    let error = state.error.take();
+    drop(state);
+    // Without the lock: it may be the backend's own.
+    drop(error);
+    BEGUN.store(true, Relaxed);
+    Ok(())
+}
+
+fn turn(state: &mut State) -> Turn {
+    match &state.stage {
+        Stage::Loaded(plan, by) => Turn::Loaded(Arc::clone(plan), *by),
+        Stage::Loading(_) if LOADS.with(Cell::get) => Turn::Within,
+        Stage::Loading(process) if *process == process::id() => Turn::Others,
+        Stage::Unloaded | Stage::Loading(_) => Turn::Mine(Mine::take(state)),
+    }
+}
+
+/// Waits for a thread that loads. Not under the lock, and without a condition variable, for a fork waits for neither.
+fn wait() {
+    thread::sleep(Duration::from_millis(1));
+}
+
+/// Loads, unless something is.
+pub(super) fn load(plan: Plan, by: LoadedBy) -> Result<(), LoadError> {
+    loop {
+        // The lock is given back before anything is done about it.
+        let turn = turn(&mut lock(&STATE));
+        match turn {
+            Turn::Mine(mine) => return load_now(&mine, plan, by),
+            Turn::Within => return Err(LoadError::Within),
+            Turn::Others => wait(),
+            Turn::Loaded(loaded, by) => return compare(&plan, &loaded, by),
+        }
+    }
+}
+
+fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
+    if plan.is(loaded) {
+        return Ok(());
+    }
+    let mut differing = Vec::new();
+    if plan.is_of_the_class_of(loaded) {
+        let keys = plan.config.keys().chain(loaded.config.keys());
+        differing.extend(keys.filter(|&key| plan.config.get(key) != loaded.config.get(key)).cloned());
+        differing.sort();
+        differing.dedup();
+    }
+    Err(LoadError::Loaded { class: plan.class.clone(), loaded: loaded.class.clone(), by, differing })
+}
+
+/// Loads what the environment says, at the first use of a metric. Other threads do not wait for it: they count on, and
+/// the load carries that over. Must not be called under a lock, for it runs the backend's code.
+#[cold]
+pub(crate) fn begin() {
+    if BEGUN.load(Relaxed) {
+        return;
+    }
+    // A configuration without a class is for what the program has yet to load, as long as nobody scrapes.
+    if said() != Said::Class {
+        BEGUN.store(true, Relaxed);
+        return;
+    }
+    let turn = turn(&mut lock(&STATE));
+    if let Turn::Mine(mine) = turn {
+        from_environment(mine);
+    }
+}
+
+/// Loads what the environment says, unless that was done; and says why it is not loaded. For each scrape, before
+/// anything else, and not under a lock.
+pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
+    loop {
+        let mut state = lock(&STATE);
+        let asked = state.error.is_some() || state.scraped;
+        if asked && matches!(state.stage, Stage::Unloaded) {
+            return state.error.clone();
+        }
+        let turn = turn(&mut state);
+        state.scraped |= matches!(turn, Turn::Mine(_));
+        drop(state);
+        match turn {
+            Turn::Mine(mine) if said() != Said::Nothing => return from_environment(mine),
+            Turn::Mine(_) | Turn::Loaded(..) => return None,
+            Turn::Within => return Some(Arc::new(LoadError::Within)),
+            Turn::Others => wait(),
+        }
+    }
+}
+
+fn from_environment(mine: Mine) -> Option<Arc<LoadError>> {
+    // Tried once, whatever comes of it.
+    BEGUN.store(true, Relaxed);
+    let failed = Plan::of(Load::new()).and_then(|plan| load_now(&mine, plan, LoadedBy::FirstUse)).err()?;
+    let error = Arc::new(failed);
+    let previous = lock(&STATE).error.replace(Arc::clone(&error));
+    drop(previous);
+    // Who waits finds the error there.
+    drop(mine);
+    report::backend_failed("load", &format_args!("{error}; each scrape fails until load_backend() succeeds"));
+    Some(error)
+}
