@@ -11,7 +11,7 @@
 //! The lock is an `flock`, too: a process that dies while it holds it frees it.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -21,6 +21,7 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for. It is held for milliseconds; for longer by a process that is stopped.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,7 +36,7 @@ pub(super) struct Directory {
     path: PathBuf,
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 /// What tells a file from all others, for as long as it is open.
@@ -156,7 +157,9 @@ impl Directory {
         let path = self.path.join("lock");
         loop {
             self.check_place()?;
-            // Opened anew: of the same open file, each thread would have the lock, and each child.
+            // Or a child that is forked here would have the file open, and the lock, for ever.
+            let _inside = storage::enter();
+            // Opened anew: with the same open file, each thread would have the lock.
             let file = open(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -166,7 +169,8 @@ impl Directory {
             let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                return Ok(Some(Locked { directory: self, file: file.0 }));
+                let file = ChildClosed::new(file.0).map_err(|error| FileError::io(&path, error))?;
+                return Ok(Some(Locked { directory: self, file }));
             }
         }
     }
@@ -240,7 +244,7 @@ pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
 #[must_use]
 pub(super) struct Locked<'a> {
     directory: &'a Directory,
-    file: File,
+    file: ChildClosed,
 }
 
 impl<'a> Locked<'a> {
@@ -252,11 +256,12 @@ impl<'a> Locked<'a> {
     pub(super) fn create_process_file(&self) -> Result<(LifeLock, NewFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
-        let path = self.directory.new_path(id);
-        let file = create(&path)?;
-        fault_point("file made");
-        let new = NewFile { locked: self, path, published: false, id, number };
-        let life = LifeLock::take(file, &new.path)?;
+        let new = NewFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
+        let life = LifeLock::take(&new.path, || {
+            let file = create(&new.path)?;
+            fault_point("file made");
+            Ok(file)
+        })?;
         fault_point("file locked");
         Ok((life, new))
     }
@@ -264,10 +269,11 @@ impl<'a> Locked<'a> {
     /// The number of a process: the later it began, the higher.
     fn next_number(&self) -> Result<u64, FileError> {
         let fail = |error| FileError::io(&self.directory.path.join("lock"), error);
-        let mut text = String::new();
+        let mut line = [0; 32];
+        let len = self.file.read_at(&mut line, 0).map_err(fail)?;
         // Anything else was written by nobody of us.
-        let read = (&self.file).take(64).read_to_string(&mut text);
-        let last: u64 = read.ok().and_then(|_| text.trim().parse().ok()).unwrap_or(0);
+        let text = line[..len].split(|byte| *byte == b'\n').next().and_then(|text| str::from_utf8(text).ok());
+        let last: u64 = text.and_then(|text| text.parse().ok()).unwrap_or(0);
         let next = last.saturating_add(1);
         // As long as any, so that the new number leaves nothing of the old one.
         self.file.write_all_at(format!("{next:020}\n").as_bytes(), 0).map_err(fail)?;
@@ -288,7 +294,9 @@ impl<'a> Locked<'a> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // Closing would do, but for a child that has it open for a moment.
-        let _ = self.file.unlock();
+        if !self.file.is_closed() {
+            let _ = self.file.unlock();
+        }
     }
 }
 

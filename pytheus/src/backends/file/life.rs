@@ -4,25 +4,30 @@
 //! last descriptor of the open file is closed, and it does that when a process ends, whichever way. It does so after the
 //! process can no longer write to the memory that it shares, so who finds a file without a lock finds its last count, too.
 //!
-//! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor.
-//! It does so before `fork` returns. Between `fork` and `exec` within the system (`posix_spawn`) a child may keep it for a
-//! moment longer than its parent lives; the parent's file is then folded by a later scrape.
+//! Who wants to know takes a shared lock for a moment. Many may do so at once, and none takes another for the owner. What
+//! is dead stays so: its owner was the only one to lock it for itself, before others could see the file.
+//!
+//! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor,
+//! which it does before `fork` returns. Between `fork` and `exec` within the system (`posix_spawn`) a child may keep it
+//! for a moment longer than its parent lives; the parent's file is then folded by a later scrape.
 
 use std::fs::{File, TryLockError};
-use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
 use super::error::{FileError, FileFault};
+use crate::storage::{self, ChildClosed};
 
-/// An open file whose lock says that this process lives.
+/// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
-pub(super) struct LifeLock(File);
+pub(super) struct LifeLock(ChildClosed);
 
 impl LifeLock {
     /// Locks a file that nobody else knows yet.
-    pub(super) fn take(file: File, path: &Path) -> Result<Self, FileError> {
-        let life = Self(file);
+    pub(super) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
+        // Or a child that is forked here would have it open for ever.
+        let _inside = storage::enter();
+        let life = Self(ChildClosed::new(make()?).map_err(|error| FileError::io(path, error))?);
         match life.try_lock() {
             Ok(()) => Ok(life),
             Err(TryLockError::WouldBlock) => Err(FileError::new(path, FileFault::Busy)),
@@ -36,17 +41,5 @@ impl Deref for LifeLock {
 
     fn deref(&self) -> &File {
         &self.0
-    }
-}
-
-/// Does the process live that has locked this file?
-///
-/// Many may ask at once: they share the lock for a moment, and none takes another for the owner. What is dead stays so:
-/// its owner was the only one to lock it for itself, before others could see the file.
-pub(super) fn is_locked(file: &File) -> io::Result<bool> {
-    match file.try_lock_shared() {
-        Ok(()) => file.unlock().map(|()| false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
     }
 }

@@ -22,6 +22,8 @@ mod peer;
 mod reading;
 mod record;
 mod remove;
+mod space;
+#[cfg(test)]
+mod tests;
 
 pub use error::{FileError, FileFault};
-mod space;

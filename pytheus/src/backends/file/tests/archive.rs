@@ -1,0 +1,145 @@
+//! What is written is read again, and nothing else is.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::super::amount::{Amount, FileId};
+use super::super::archive::{Archive, ArchivedFamily, Removed};
+use super::super::archive_bytes::{decode, encode};
+use super::super::directory::Directory;
+use super::super::error::FileFault;
+use super::super::fault::Reason;
+use crate::backends::{FamilyKey, SeriesKey};
+use crate::descriptor::{Descriptor, Kind};
+use crate::storage::Sum;
+
+fn archive() -> Archive {
+    let counter = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
+    let counter = Arc::new(FamilyKey::new("", counter.with_labels(["queue", "site"]).expect("two labels")));
+    let histogram = Descriptor::new(Kind::Histogram, "job_seconds", "How long.\nIn \"s\"").expect("a name");
+    let histogram = Arc::new(FamilyKey::new("of its own", histogram.with_buckets([0.1, 0.3]).expect("two bounds")));
+    let mut exact = Sum::new(1e16, 0.0);
+    exact += 0.1;
+    let series = |values: [&str; 2], amount| (SeriesKey::new(&counter, &values), Box::from([amount]));
+    let counts = vec![
+        series(["a", ""], Amount::whole(u64::MAX)),
+        series(["\"quoted\\\n\"", "é"], Amount { whole: 3, float: exact }),
+        series([&"long".repeat(20_000), "x"], Amount::default()),
+    ];
+    let times = [Amount::whole(2), Amount::whole(0), Amount::whole(1), Amount::float(0.7)];
+    let mut infinite = Amount::default();
+    infinite += Amount { whole: 0, float: Sum::ZERO };
+    infinite.float += f64::INFINITY;
+    let (file, amounts) = (FileId(7), Box::from([infinite, Amount::whole(4)]));
+    let mut archive = Archive::default();
+    archive.generation = 41;
+    archive.families = vec![
+        ArchivedFamily { series: vec![(SeriesKey::new(&histogram, &[]), times.into())], key: histogram, newest: 3 },
+        ArchivedFamily { series: counts, key: counter, newest: 9 },
+    ];
+    archive.folded = [FileId(1), FileId(u128::MAX)].into();
+    archive.removed = vec![Removed { file, series: 5, amounts }];
+    archive
+}
+
+fn fields(archive: &Archive) -> String {
+    let mut folded: Vec<_> = archive.folded.iter().collect();
+    folded.sort();
+    let json: Vec<_> = archive.families.iter().map(|family| family.key.to_json().to_string()).collect();
+    let Archive { generation, families, removed, .. } = archive;
+    let families: Vec<_> = families.iter().map(|family| (family.newest, &family.series)).collect();
+    format!("{generation} {folded:?} {json:?} {families:?} {removed:?}")
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let written = archive();
+    let read = decode(&encode(&written)).expect("it is whole");
+    assert_eq!(fields(&read), fields(&written));
+    assert_eq!(encode(&read), encode(&written));
+}
+
+#[test]
+fn damage_is_found_wherever_it_is() {
+    let mut whole = archive();
+    whole.families[1].series.truncate(2);
+    let bytes = encode(&whole);
+    for len in 0..bytes.len() {
+        let fault = decode(&bytes[..len]).expect_err("it is cut off");
+        assert_eq!(fault.reason, Reason::Truncated, "at {len}: {}", fault.what);
+    }
+    for place in 0..bytes.len() {
+        for flipped in [1, 0x80] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= flipped;
+            // What fills up a record says nothing.
+            if let Ok(read) = decode(&damaged) {
+                assert_eq!(fields(&read), fields(&whole), "at {place}");
+            }
+        }
+    }
+    let longer = [&bytes[..], b"more"].concat();
+    assert!(decode(&longer).is_err());
+    let mut later = bytes.clone();
+    later[8] += 1;
+    assert_eq!(decode(&later).expect_err("it is of later").reason, Reason::NewerVersion);
+    assert_eq!(decode(b"{\"not\": \"ours\"}").expect_err("it is foreign").reason, Reason::Foreign);
+}
+
+fn fresh() -> (tempfile::TempDir, Directory) {
+    let around = tempfile::tempdir().expect("there is a place for temporary files");
+    let directory = Directory::open(&around.path().join("counts"), false).expect("it is a good directory");
+    (around, directory)
+}
+
+#[test]
+fn an_archive_is_known_by_its_file() {
+    let (_around, directory) = fresh();
+    let none = Archive::read(&directory).expect("there is none");
+    assert!(none.is_current(&directory).expect("it is there"));
+    let locked = directory.locked().expect("nobody has it");
+    let mut first = archive();
+    first.write(&locked).expect("there is room");
+    assert!(!none.is_current(&directory).expect("it is there"));
+    assert!(first.is_current(&directory).expect("it is there"));
+    let read = Archive::read(&directory).expect("it is whole");
+    assert!(read.is_current(&directory).expect("it is there"));
+    assert_eq!(fields(&read), fields(&first));
+    // Again and again: what was one's own is given to no other while it is open.
+    let mut last = read;
+    for _ in 0..10 {
+        last = last.to_change(&locked).expect("it is whole");
+        last.write(&locked).expect("there is room");
+        assert!(last.is_current(&directory).expect("it is there"));
+        assert!(!first.is_current(&directory).expect("it is there"));
+    }
+    assert_eq!(last.generation, first.generation + 10);
+    assert!(!directory.new_archive().exists());
+}
+
+#[test]
+fn a_damaged_archive_is_kept_aside() {
+    let (_around, directory) = fresh();
+    let locked = directory.locked().expect("nobody has it");
+    let stale = Archive::default();
+    fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
+    let skip = Archive::read(&directory).expect_err("it is damaged");
+    assert_eq!((skip.reason, &skip.path), (Reason::Corrupt, &directory.archive()));
+    let mut next = stale.to_change(&locked).expect("it begins anew");
+    assert!(directory.damaged_archive().exists());
+    next.write(&locked).expect("there is room");
+    assert_eq!(Archive::read(&directory).expect("it is whole").generation, 1);
+}
+
+#[test]
+fn an_archive_of_a_later_version_stays() {
+    let (_around, directory) = fresh();
+    let locked = directory.locked().expect("nobody has it");
+    let later = [b"PYTHARC\n", &99_u32.to_le_bytes()[..], b"whatever"].concat();
+    fs::write(directory.archive(), &later).expect("there is room");
+    assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, Reason::NewerVersion);
+    let refused = Archive::default().to_change(&locked).expect_err("it can't be changed");
+    assert_eq!(refused.fault(), FileFault::Archive);
+    assert!(refused.to_string().contains("version 99"), "{refused}");
+    assert_eq!(fs::read(directory.archive()).expect("it is there"), later);
+}

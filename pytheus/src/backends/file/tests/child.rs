@@ -1,0 +1,39 @@
+//! Other processes: this test binary once more, with something to do.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// What a child is told to do, and where.
+const ERRAND: &str = "PYTHEUS_TEST_ERRAND";
+const DIRECTORY: &str = "PYTHEUS_TEST_DIRECTORY";
+const CRASH_AT: &str = "PYTHEUS_TEST_CRASH_AT";
+
+/// Has a child do an errand.
+pub(super) fn command(errand: &str, directory: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
+    command.args(["--exact", "backends::file::tests::child::the_errand_of_a_child", "--nocapture"]);
+    command.env(ERRAND, errand).env(DIRECTORY, directory).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Has a child do an errand, and end at a fault point if it comes by there.
+pub(super) fn start(errand: &str, directory: &Path, crash_at: Option<&str>) -> Child {
+    let mut command = command(errand, directory);
+    match crash_at {
+        Some(place) => command.env(CRASH_AT, place),
+        None => command.env_remove(CRASH_AT),
+    };
+    command.spawn().expect("a child can be started")
+}
+
+/// Has a child do an errand, and waits for it.
+pub(super) fn run(errand: &str, directory: &Path, crash_at: Option<&str>) -> ExitStatus {
+    start(errand, directory, crash_at).wait().expect("it can be waited for")
+}
+
+/// Does what this process was started for, if it was.
+#[test]
+fn the_errand_of_a_child() {
+    let (Ok(errand), Some(directory)) = (std::env::var(ERRAND), std::env::var_os(DIRECTORY)) else { return };
+    super::errands::run(&errand, Path::new(&directory));
+}
