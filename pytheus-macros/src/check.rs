@@ -300,6 +300,14 @@ fn metric(
         let kind = kind.name().to_lowercase();
         errors.at(&mode.key, format!("a {kind} has no `mode`, only a gauge does"));
     }
+    if let Some(mode) = options.mode.as_ref().filter(|mode| mode.value == "PerProcess")
+        && labels.iter().any(|label| label.text == "pid")
+    {
+        errors.at(
+            &mode.value,
+            "a gauge with one series per process brings the label `pid` itself: give yours another name",
+        );
+    }
     Some(Metric {
         private,
         kind,

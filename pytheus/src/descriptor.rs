@@ -88,7 +88,7 @@ pub enum GaugeMode {
     LiveMax,
     /// The value that was set last.
     MostRecent,
-    /// One series per process.
+    /// One series per process, with its number as the label `pid`.
     PerProcess,
 }
 
@@ -245,6 +245,30 @@ impl Descriptor {
         }
         self.states = Cow::Owned(states);
         Ok(self)
+    }
+
+    /// Says how the values of several processes combine, of a gauge.
+    ///
+    /// # Errors
+    ///
+    /// When each process is to have a series, told apart by the label `pid`, and the metric has such a label itself.
+    pub(crate) fn with_mode(mut self, mode: GaugeMode) -> Result<Self, DescriptorError> {
+        self.mode = mode;
+        match self.own_label() {
+            Some(label) if self.label_names().any(|own| own == label) => {
+                let why = "a gauge with one series per process brings this label itself";
+                Err(DescriptorError::label_name(&self.name, label, why))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The label that samples of this metric bring themselves, be it only where there are several processes.
+    pub(crate) fn own_label(&self) -> Option<&'static str> {
+        match (self.kind, self.mode) {
+            (Kind::Gauge, GaugeMode::PerProcess) => Some("pid"),
+            (kind, _) => kind.own_label(),
+        }
     }
 
     /// The full name.

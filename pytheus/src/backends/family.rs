@@ -176,7 +176,7 @@ impl FamilyKey {
             Kind::Gauge => {
                 let name = text("mode")?;
                 let mode = MODES.iter().find(|mode| mode_name(**mode) == name);
-                descriptor.mode = *mode.ok_or_else(|| fault("mode", "a mode of gauges"))?;
+                descriptor = descriptor.with_mode(*mode.ok_or_else(|| fault("mode", "a mode of gauges"))?)?;
             }
             _ => {}
         }

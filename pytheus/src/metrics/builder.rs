@@ -277,9 +277,8 @@ impl Spec {
                 .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
         }
         descriptor.limit = self.limit;
-        descriptor.mode = self.mode;
         descriptor.zeros = self.zeros;
-        Ok(descriptor)
+        descriptor.with_mode(self.mode)
     }
 }
 

@@ -160,7 +160,7 @@ impl CollectorRegistry {
                 return Err(DescriptorError::label_name(name, label, why).into());
             }
         }
-        let brought = descriptor.kind().own_label().or(states.as_deref());
+        let brought = descriptor.own_label().or(states.as_deref());
         let taken = |label: &str| descriptor.label_names().any(|own| own == label) || brought == Some(label);
         match self.dress.labels.iter().find(|(label, _)| taken(label)) {
             Some((label, _)) => Err(RegisterError::ConstantLabel {
