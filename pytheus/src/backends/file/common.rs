@@ -47,9 +47,8 @@ impl CommonFile {
     }
 
     fn open_or_make(path: &Path) -> Result<Self, Fault> {
-        match path.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
-            found => drop(found?),
+        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            make(path)?;
         }
         let reading = Reading::new(reading::open(path)?, Maps::for_ever(), true)?;
         let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
@@ -222,14 +221,13 @@ impl Log {
             file.write_all_at(&[0; size_of::<Page>()], offset)?;
             Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
         }
-        let family = match known {
-            Some(number) => number,
-            None => {
-                let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
-                let json = family.to_json().to_string();
-                Record::Family { number, json: json.as_bytes() }.encode(records)?;
-                number
-            }
+        let family = if let Some(number) = known {
+            number
+        } else {
+            let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
+            let json = family.to_json().to_string();
+            Record::Family { number, json: json.as_bytes() }.encode(records)?;
+            number
         };
         let number = u32::try_from(contents.series.len()).map_err(|_| full())?;
         let (head, text) = series.parts();

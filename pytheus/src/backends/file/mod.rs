@@ -22,6 +22,8 @@ mod peer;
 mod reading;
 mod record;
 mod remove;
+#[cfg(test)]
+mod samples;
 mod space;
 #[cfg(test)]
 mod tests;

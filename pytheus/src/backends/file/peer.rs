@@ -172,3 +172,129 @@ impl fmt::Debug for Peer {
         f.debug_struct("Peer").field("path", &self.path).field("id", &self.id()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::Reason;
+    use super::super::samples::{self, Sample, at};
+    use super::*;
+    use crate::backends::Arena as _;
+    use crate::number::Number;
+
+    fn parts(peer: &Peer, series: usize) -> Vec<Number> {
+        let width = peer.families()[peer.series()[series].family as usize].width();
+        let mut parts = vec![Amount::default(); width];
+        peer.read(series, &mut parts);
+        parts.iter().map(Amount::number).collect()
+    }
+
+    fn labels(peer: &Peer, series: usize) -> String {
+        let series = &peer.series()[series];
+        format!("{:?}", series.key.labels(&peer.families()[series.family as usize]))
+    }
+
+    #[test]
+    fn a_peer_reads_what_was_written() {
+        let sample = samples::everything();
+        let peer = Peer::open(&sample.path).unwrap();
+        assert_eq!((peer.id(), peer.number(), peer.pid()), (samples::header().id, 7, 4711));
+        assert_eq!(peer.started(), samples::header().started);
+        let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
+        assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
+        assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
+        assert!(peer.series()[0].promised);
+        assert_eq!(parts(&peer, 0), [Number::Float(7.75)]);
+        assert_eq!(labels(&peer, 1), r#"{"a": "", "b": "z"}"#);
+        assert_eq!(parts(&peer, 1), [1_u64.into(), 1_u64.into(), 1_u64.into(), Number::Float(7.85)]);
+        assert_eq!(parts(&peer, 2), [1_u64.into(), Number::Float(2.5)]);
+        assert_eq!(peer.value(3).map(f64::to_bits), Some(0));
+        assert_eq!(peer.stamp(3), 99);
+        assert_eq!((peer.value(4), peer.in_progress(at(1, 23))), (Some(2.0), 2));
+        assert_eq!((peer.value(5), peer.stamp(5)), (None, 0));
+        assert_eq!(peer.flags(6), 1);
+        assert!(peer.series()[7].ended);
+        assert_eq!(parts(&peer, 7), [0_u64.into()]);
+        assert_eq!(peer.in_progress(at(At::COMMON, 0)), 2);
+        assert_eq!(peer.series_at(at(1, 50)), None);
+        assert_eq!(peer.series_at(at(1, 40)), Some(6));
+        assert!(peer.unchanged_since_parse());
+    }
+
+    #[test]
+    fn a_peer_sees_what_is_new_and_what_has_ended() {
+        let sample = Sample::new();
+        let family = samples::family(Kind::Counter, "c_total");
+        let mut peer = Peer::open(&sample.path).unwrap();
+        assert!(!peer.refresh().unwrap());
+        sample.begin(&family, &["1"], at(1, 0), false);
+        sample.add(1, at(1, 0), 0, 3);
+        assert!(peer.unchanged_since_parse());
+        assert!(peer.refresh().unwrap());
+        assert_eq!(parts(&peer, 0), [3_u64.into()]);
+        sample.begin(&family, &["2"], at(1, 1), false);
+        assert!(peer.unchanged_since_parse());
+        sample.own.end(at(1, 0));
+        assert!(!peer.unchanged_since_parse());
+        assert_eq!(parts(&peer, 0), [3_u64.into()]);
+        sample.begin(&family, &["3"], at(1, 0), false);
+        assert!(peer.refresh().unwrap());
+        assert!(peer.unchanged_since_parse());
+        assert_eq!(parts(&peer, 0), [0_u64.into()]);
+        assert_eq!(peer.series_at(at(1, 0)), Some(2));
+    }
+
+    #[test]
+    fn who_holds_the_lock_lives() {
+        let sample = Sample::new();
+        let peer = Peer::open(&sample.path).unwrap();
+        assert!(!peer.is_alive().unwrap());
+        let file = File::open(&sample.path).unwrap();
+        file.lock().unwrap();
+        assert!(peer.is_alive().unwrap());
+        drop(file);
+        assert!(!peer.is_alive().unwrap());
+        assert!(!Peer::open(&sample.path).unwrap().is_alive().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_file_is_foreign() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        assert_eq!(Peer::open(&link).unwrap_err().reason, Reason::Foreign);
+        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, Reason::Foreign);
+        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, Reason::Unreadable);
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_not_touched_any_more() {
+        let sample = samples::everything();
+        let mut peer = Peer::open(&sample.path).unwrap();
+        new_len(&sample.path, 4096);
+        assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+        new_len(&sample.path, 64 * 1024);
+        assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+    }
+
+    fn new_len(path: &Path, len: u64) {
+        File::options().write(true).open(path).unwrap().set_len(len).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_anywhere_is_refused() {
+        let sample = samples::everything();
+        // The last page that is named in the log.
+        let whole = 64 * 1024;
+        let last = (0..whole).rev().step_by(4096).map(|end| end + 1);
+        let refused = |len: u64| {
+            new_len(&sample.path, len);
+            Peer::open(&sample.path).err()
+        };
+        let lens: Vec<_> = last.chain((0..8200).rev()).collect();
+        let readable: Vec<_> = lens.iter().filter(|len| refused(**len).is_none()).collect();
+        // What is free at the end may be missing.
+        assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
+        let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
+        assert!(reasons.iter().all(|reason| *reason == Reason::Truncated), "{reasons:?}");
+    }
+}

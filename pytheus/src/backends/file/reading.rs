@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
 use super::contents::Contents;
-use super::fault::Fault;
+use super::fault::{Fault, Reason};
 use super::header::{COMMITTED, Header};
 use super::log::Cursor;
 use super::maps::{Maps, Spot};
@@ -29,23 +29,28 @@ pub(super) struct Reading<M> {
     fault: Option<Fault>,
 }
 
-/// Opens a file that is there, and no symbolic link.
+/// Opens a file that is there; no symbolic link, and nothing else that is no file.
 pub(super) fn open(path: &Path) -> Result<File, Fault> {
-    // For writing, too, so that it can be mapped as `Mapped` wants it.
-    Ok(OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path)?)
+    let mut options = OpenOptions::new();
+    // For writing, too, so that it can be mapped as `Mapped` wants it. Waits for nobody who would open a pipe.
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let foreign = |what| Fault::new(Reason::Foreign, what);
+    let file = options.open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => foreign("it is a symbolic link"),
+        Some(libc::EISDIR | libc::ENXIO) => foreign("it is not a file"),
+        _ => error.into(),
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(foreign("it is not a file")) }
 }
 
 impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
     pub(super) fn new(file: File, mut maps: Maps<M>, common: bool) -> Result<Self, Fault> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(Fault::corrupt("it is not a file"));
-        }
+        let len = file.metadata()?.len();
         let mut bytes = [0; Header::LEN];
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes)?;
-        let first = maps.place(&file, metadata.len(), 0)?;
+        let first = maps.place(&file, len, 0)?;
         let cursor = Cursor::new(&header);
         Ok(Self { file, header, contents: Contents::new(common), cursor, maps, first, fault: None })
     }

@@ -46,7 +46,7 @@ const JUMP: u32 = 6;
 const PROMISE: u32 = 7;
 
 impl<'a> Record<'a> {
-    /// Appends it; nothing when it is too long for one.
+    /// Appends it, unless it is too long for a record.
     pub(super) fn encode(&self, log: &mut Vec<u8>) -> Result<(), Fault> {
         let mut numbers: Vec<u32> = Vec::new();
         let mut bytes: [&[u8]; 2] = [&[], &[]];
@@ -93,7 +93,7 @@ impl<'a> Record<'a> {
         log.extend_from_slice(&kind.to_le_bytes());
         log.extend_from_slice(&[0; 4]);
         log.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        bytes.iter().for_each(|bytes| log.extend_from_slice(bytes));
+        log.extend(bytes.concat());
         log.resize(log.len().next_multiple_of(8), 0);
         let sum = crc32(&[&len, &log[start + 8..]]);
         log[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
