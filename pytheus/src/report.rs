@@ -103,7 +103,6 @@ pub(crate) enum Own {
     FilesSkipped,
     #[allow(dead_code, reason = "of backends to come")]
     BackendConflicts,
-    #[allow(dead_code, reason = "of backends to come")]
     BackendErrors,
 }
 
@@ -140,7 +139,6 @@ pub(crate) struct Count {
     pub(crate) times: u64,
 }
 
-#[allow(dead_code, reason = "of backends to come")]
 /// Counts and reports that a backend could not do what it was asked to: `kind` is what.
 pub(crate) fn backend_failed(kind: &'static str, error: &dyn fmt::Display) {
     count(Own::BackendErrors, &[kind]);
