@@ -1,5 +1,7 @@
 //! A process loads one backend, for its life: what a second load, a failed one and one from within come to.
 
+#![forbid(unsafe_code)]
+
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
