@@ -37,6 +37,8 @@ pub use current::{flush, shutdown};
 pub use error::{LoadError, LoadedBy};
 pub use family::{Combine, FamilyKey};
 pub(crate) use family::{cells, width};
+#[cfg(unix)]
+pub use file::{FileError, FileFault, MultiProcessFileBackend};
 pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;

@@ -313,6 +313,11 @@ pub(super) struct NewFile<'a> {
 }
 
 impl NewFile<'_> {
+    /// Where the file is now.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Shows the file to others, now that its header is written; gives its path.
     pub(super) fn publish(mut self) -> Result<PathBuf, FileError> {
         fault_point("file written");

@@ -1,10 +1,18 @@
 //! Totals of all processes of a machine, in the files of one directory.
+//!
+//! ```text
+//! a call -> child -> cell in a mapped page of `process-<id>`            own, process
+//! ===== a scrape =======================================================
+//! archive + files of all processes -> peer -> table -> totals           merge, known, table
+//! a file that nobody has locked any more -> archive, file gone          fold
+//! ```
 
-#![allow(dead_code, reason = "until the backend is put together")]
+#![allow(dead_code, reason = "until all parts are in")]
 
 mod amount;
 mod archive;
 mod archive_bytes;
+mod backend;
 mod common;
 mod contents;
 mod crc32;
@@ -14,18 +22,131 @@ mod fault;
 mod fault_point;
 mod fold;
 mod header;
+mod known;
 mod life;
 mod log;
 mod maps;
+mod merge;
+#[cfg(test)]
+mod merging_tests;
+mod notes;
 mod own;
 mod peer;
+mod process;
 mod reading;
 mod record;
 mod remove;
 #[cfg(test)]
 mod samples;
+mod settle;
 mod space;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use error::{FileError, FileFault};
+
+use std::path::Path;
+
+use super::BackendError;
+
+/// Many processes of one machine, in the files of one directory: whichever of them answers a scrape shows the totals of
+/// all. Needs no server.
+///
+/// Every process counts in a file of its own, which it maps: counting costs what it costs in one process. Different
+/// programs may share a directory.
+///
+/// Its names in `PYTHEUS_BACKEND_CLASS` are `file` and `MultiProcessFileBackend`. Its configuration:
+///
+/// | key | what it is | if left out |
+/// |---|---|---|
+/// | `directory` | where the files are; made if it isn't there. A relative path begins at the working directory | an error |
+/// | `allow_others` | whether other users may own the directory, or write to it | `false` |
+/// | `fold_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
+///
+/// ```
+/// use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+/// use pytheus::exposition::generate_metrics;
+///
+/// pytheus::metric! {
+///     /// Jobs that are done.
+///     static DONE: Counter = "jobs_done_total";
+/// }
+///
+/// # let directory = std::env::temp_dir().join(format!("pytheus-doc-{}", std::process::id()));
+/// load_backend(Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory })))?;
+///
+/// DONE.inc();
+/// // What every process with this directory has counted, those that have ended included.
+/// assert!(generate_metrics()?.contains("jobs_done_total 1\n"));
+/// # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
+/// # std::fs::remove_dir_all(directory)?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
+/// # What holds
+///
+/// - **A kill at any moment** loses no count that was completed: what is in a mapped file is there without the process.
+///   (Only the machine's own end loses what was not written to its disk: after it, begin with an empty directory.)
+/// - **Counters, histograms and summaries** of processes that have ended stay in the totals. The scrape that finds such
+///   a process adds its file to an archive, exactly once, whatever is killed meanwhile, and removes it. No total ever
+///   goes down, whichever process answers.
+/// - **A fork** makes a process of its own: the child begins a file of its own when it first counts or scrapes, at zero, and
+///   keeps nothing of its parent alive.
+/// - **A series that is removed** is removed in all processes. One that still counts in it begins at zero.
+/// - **A full disk** is an error when the backend is loaded. Later, series that find no room are dropped and counted
+///   (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken before it is used.
+/// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:
+///   reported once, and counted in `pytheus_backend_files_skipped_total{reason}`.
+/// - **Two programs that declare a name differently**: the declaration of the process that began first stands for as long
+///   as it lives. What the other counts is left out, reported once, and counted in
+///   `pytheus_backend_conflicts_total{metric}`.
+/// - **Permissions**: a directory that others can write to, or that belongs to somebody else, is refused unless
+///   `allow_others`. Files are for their user alone (0600), and symbolic links aren't followed.
+/// - After [`shutdown`](crate::backends::shutdown), what this process still counts is lost, and its series begin no
+///   more. Nothing needs to be called before a process ends.
+///
+/// # Gauges
+///
+/// How the values of several processes become one is part of the declaration, see
+/// [`GaugeMode`](crate::descriptor::GaugeMode):
+///
+/// | mode | shows | when a process ends |
+/// |---|---|---|
+/// | `shared` (the default) | one value for all: the last that was set, plus what was added since | stays; its work in progress goes |
+/// | `live_sum` | the sum | its share goes |
+/// | `live_min`, `live_max` | the least, the greatest of those that were set | its value goes |
+/// | `most_recent` | what was set last, by the clock of the machine | its value goes |
+/// | `per_process` | a series each, with its number as the label `pid` | its series goes |
+///
+/// A clock that is set back makes an older value the most recent one, until the clock has caught up. State sets are
+/// shared; an info metric shows what any living process states.
+///
+/// # What belongs to one process all the same
+///
+/// - Custom collectors, and gauges that are read by a closure: a scrape can run the code of the process that answers it,
+///   not that of others.
+/// - Limits on the number of series: each process has the limit for itself, for it decides while it counts. The totals may
+///   have more series than that, of different processes.
+/// - `pytheus_dropped_updates_total` and its like: they say what happened to the process that answers.
+///
+/// # Where it works
+///
+/// On Linux, and other Unix systems with `flock` and `mmap`. The directory has to be on a local file system, such as that of
+/// `/dev/shm`, or `/tmp`: `flock` and mapped files don't work between machines. Containers may share a directory if they
+/// share a kernel; a `pid` may then stand for two processes, of which the younger shows.
+///
+/// Files are in the directory as long as somebody uses it, then the archive alone; remove the directory to begin at zero.
+/// Not while a process uses it: its scrapes fail from then on, and say so.
+pub struct MultiProcessFileBackend(backend::Parts);
+
+impl MultiProcessFileBackend {
+    /// Joins the processes that use this directory, with everything that can be configured left out.
+    ///
+    /// # Errors
+    ///
+    /// When the directory can't be used, mostly a [`FileError`].
+    pub fn new(directory: impl AsRef<Path>) -> Result<Self, BackendError> {
+        Ok(Self(backend::Parts::open(directory.as_ref(), backend::Options::default())?))
+    }
+}

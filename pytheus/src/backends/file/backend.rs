@@ -1,0 +1,185 @@
+//! The backend, put together.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+
+use super::MultiProcessFileBackend;
+use super::common::CommonFile;
+use super::directory::Directory;
+use super::error::FileError;
+use super::merge::Merger;
+use super::process::Process;
+use crate::backends::{Arena, Backend, BackendError, Config, Configure, Removal, Totals};
+use crate::storage::{lock, read, write};
+
+/// What the backend consists of.
+pub(super) struct Parts {
+    directory: Arc<Directory>,
+    /// Whoever attaches folds the dead from so many files on.
+    fold_at: usize,
+    common: Arc<CommonFile>,
+    own: RwLock<Own>,
+    merger: Mutex<Merger>,
+}
+
+/// The part of this process.
+enum Own {
+    Open(Arc<Process>),
+    /// It has left.
+    Closed,
+    /// A child that could not begin.
+    Failed(String),
+}
+
+/// What can be chosen, but for the directory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    pub(super) allow_others: bool,
+    pub(super) fold_at: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { allow_others: false, fold_at: 32 }
+    }
+}
+
+impl Parts {
+    pub(super) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
+        let directory = Arc::new(Directory::open(path, options.allow_others)?);
+        let common = {
+            let _locked = directory.locked()?;
+            let opened = CommonFile::open(&directory.common());
+            Arc::new(opened.map_err(|skip| format!("{skip}; remove it once no process uses the directory"))?)
+        };
+        let process = Process::attach(&directory, &common)?;
+        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));
+        let parts = Self {
+            directory,
+            fold_at: options.fold_at,
+            common,
+            own: RwLock::new(Own::Open(Arc::new(process))),
+            merger: Mutex::new(merger),
+        };
+        parts.tidy()?;
+        Ok(parts)
+    }
+
+    /// Folds the dead when there are many files.
+    fn tidy(&self) -> Result<(), FileError> {
+        if self.directory.list()?.len() >= self.fold_at {
+            self.fold();
+        }
+        Ok(())
+    }
+
+    /// Folds the dead. If that can't be done now, scrapes try it again.
+    fn fold(&self) {
+        let to_tell = {
+            let mut merger = lock(&self.merger);
+            let _ = merger.look_and_fold();
+            merger.to_tell()
+        };
+        to_tell.tell();
+    }
+}
+
+impl Backend for MultiProcessFileBackend {
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        match &*read(&self.0.own) {
+            Own::Open(process) => Some(Arc::clone(process) as Arc<dyn Arena>),
+            Own::Closed | Own::Failed(_) => None,
+        }
+    }
+
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        if let Own::Failed(error) = &*read(&self.0.own) {
+            return Err(error.clone().into());
+        }
+        let (found, to_tell) = {
+            let mut merger = lock(&self.0.merger);
+            let found = merger.load(&|family| totals.wants(family));
+            (found, merger.to_tell())
+        };
+        // Both may run the user's own code: reporters, and closures that gauges are read with.
+        to_tell.tell();
+        for (family, series, parts) in found? {
+            totals.put(family, series, parts);
+        }
+        Ok(())
+    }
+
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        let own = match &*read(&self.0.own) {
+            Own::Open(process) => Some(process.id()),
+            Own::Closed | Own::Failed(_) => None,
+        };
+        let (removed, to_tell) = {
+            let mut merger = lock(&self.0.merger);
+            let removed = merger.remove(own, &removal.series);
+            (removed, merger.to_tell())
+        };
+        to_tell.tell();
+        removed
+    }
+
+    fn close(&self) -> Result<(), BackendError> {
+        let before = std::mem::replace(&mut *write(&self.0.own), Own::Closed);
+        if let Own::Open(process) = before {
+            process.close()?;
+            // It is one of the dead now: what it has counted goes to the archive, and its file away.
+            self.0.fold();
+        }
+        Ok(())
+    }
+
+    fn forked(&self) -> Result<(), BackendError> {
+        let Parts { directory, common, own, merger, .. } = &self.0;
+        // What the parent had open is none of the child's business.
+        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(common));
+        if matches!(&*read(own), Own::Closed) {
+            return Ok(());
+        }
+        let attached = Process::attach(directory, common);
+        let mut own = write(own);
+        match attached {
+            Ok(process) => *own = Own::Open(Arc::new(process)),
+            Err(error) => {
+                *own = Own::Failed(error.to_string());
+                return Err(error.into());
+            }
+        }
+        drop(own);
+        Ok(self.0.tidy()?)
+    }
+}
+
+impl Configure for MultiProcessFileBackend {
+    const NAME: &'static str = "file";
+    const ALIASES: &'static [&'static str] = &[
+        "MultiProcessFileBackend",
+        "pytheus.backends.file.MultiProcessFileBackend",
+        "pytheus.backends.MultiProcessFileBackend",
+    ];
+
+    fn configure(config: &mut Config) -> Result<Self, BackendError> {
+        let default = Options::default();
+        let directory = config.path("directory")?;
+        let allow_others = config.bool("allow_others")?.unwrap_or(default.allow_others);
+        let fold_at = config.integer("fold_at", 1..=u64::MAX)?;
+        let directory = directory.ok_or_else(|| config.missing("directory"))?;
+        // Before anything is made.
+        config.finish()?;
+        let fold_at = fold_at.map_or(default.fold_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
+        Ok(Self(Parts::open(&directory, Options { allow_others, fold_at })?))
+    }
+}
+
+crate::register_backend!(MultiProcessFileBackend);
+
+impl fmt::Debug for MultiProcessFileBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultiProcessFileBackend").field("directory", &self.0.directory.path()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,352 @@
+//! The totals of all processes: what the dead have left in the archive, and what lies in the files of the others.
+//!
+//! A file goes away once the archive has what is in it, and the archive is replaced as a whole. So when it is the same
+//! archive after all files were read as before, nothing was left out or taken twice.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::amount::{Amount, FileId};
+use super::archive::Archive;
+use super::common::CommonFile;
+use super::directory::Directory;
+use super::error::FileError;
+use super::fault::{Reason, Skip};
+use super::fold::fold;
+use super::known::Known;
+use super::notes::{Notes, ToTell, Who};
+use super::peer::Peer;
+use super::remove::remove;
+use super::settle::full_name;
+use super::table::Table;
+use crate::backends::{At, BackendError, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
+use crate::snapshot::Number;
+
+/// A family's totals.
+pub(super) type Put = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
+
+/// How often something is read again that changes meanwhile: so often in a row that is another program's business.
+pub(super) const ROUNDS: usize = 20;
+
+/// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
+pub(super) struct Merger {
+    directory: Arc<Directory>,
+    pub(super) common: Arc<CommonFile>,
+    pub(super) archive: Archive,
+    /// There is an archive that can't be used.
+    is_damaged: bool,
+    /// By age.
+    pub(super) processes: Vec<Known>,
+    pub(super) tables: Vec<Table>,
+    /// By table.
+    pub(super) sources: Vec<Sources>,
+    /// By scope and name: the table.
+    pub(super) index: HashMap<String, usize, RandomState>,
+    /// Is anything new, so that tables and rows may be others?
+    pub(super) changed: bool,
+    /// What is to be told once no lock is held.
+    pub(super) notes: Notes,
+}
+
+/// Where a table gets its numbers from, but for the processes.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// What the family is, and who says so; nobody has it now if there is none.
+    pub(super) schema: Option<(Arc<FamilyKey>, Who)>,
+    /// The place of the family in the archive, and the row of each of its series there.
+    pub(super) archived: Option<(usize, Vec<u32>)>,
+    /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
+    pub(super) shared: Vec<(At, bool, u32)>,
+}
+
+impl Merger {
+    pub(super) fn new(directory: Arc<Directory>, common: Arc<CommonFile>) -> Self {
+        Self {
+            directory,
+            common,
+            archive: Archive::default(),
+            is_damaged: true,
+            processes: Vec::new(),
+            tables: Vec::new(),
+            sources: Vec::new(),
+            index: HashMap::default(),
+            changed: true,
+            notes: Notes::default(),
+        }
+    }
+
+    /// What is to be told once no lock is held.
+    pub(super) fn to_tell(&mut self) -> ToTell {
+        self.notes.take()
+    }
+
+    /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
+    pub(super) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
+        for _ in 0..ROUNDS {
+            if let Some(found) = self.attempt(wants)? {
+                self.fold_dead();
+                return Ok(found);
+            }
+        }
+        // Under the lock nobody changes the archive.
+        let directory = Arc::clone(&self.directory);
+        let _locked = directory.locked()?;
+        for _ in 0..ROUNDS {
+            if let Some(found) = self.attempt(wants)? {
+                return Ok(found);
+            }
+        }
+        Err(format!("the files in {} change all the time", directory.path().display()).into())
+    }
+
+    /// The totals, unless files came or went meanwhile.
+    fn attempt(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Option<Vec<Put>>, BackendError> {
+        self.look()?;
+        let mut puts = Vec::new();
+        for number in 0..self.tables.len() {
+            if self.sources[number].schema.is_some() && wants(self.tables[number].declared()) {
+                if !self.sum(number)? {
+                    return Ok(None);
+                }
+                let table = &mut self.tables[number];
+                let (series, parts) = table.shown();
+                puts.push((Arc::clone(table.family()), series, parts));
+            }
+        }
+        if self.tables.iter().any(Table::is_worn) {
+            self.forget();
+        }
+        let is_current = self.is_damaged || self.archive.is_current(&self.directory)?;
+        Ok(is_current.then_some(puts))
+    }
+
+    /// Looks at what is in the directory now.
+    fn look(&mut self) -> Result<(), BackendError> {
+        if self.is_damaged || !self.archive.is_current(&self.directory)? {
+            let read = Archive::read(&self.directory);
+            self.is_damaged = read.is_err();
+            self.archive = match read {
+                Ok(archive) => archive,
+                Err(skip) => {
+                    self.skip(skip)?;
+                    Archive::default()
+                }
+            };
+            for process in &mut self.processes {
+                process.take_away(&self.archive);
+            }
+            self.sources.iter_mut().for_each(|sources| sources.archived = None);
+            self.changed = true;
+        }
+        self.look_at_files()?;
+        match self.common.refresh() {
+            Ok(is_new) => self.changed |= is_new,
+            Err(skip) => self.skip(skip)?,
+        }
+        if self.changed {
+            self.changed = false;
+            self.settle();
+        }
+        Ok(())
+    }
+
+    fn look_at_files(&mut self) -> Result<(), BackendError> {
+        let mut listed = self.directory.list()?;
+        // What is in the archive does not count twice.
+        listed.retain(|(id, _)| !self.archive.folded.contains(id));
+        let ids: HashSet<_, RandomState> = listed.iter().map(|(id, _)| *id).collect();
+        let before = self.processes.len();
+        // What is gone is in an archive that is newer than the one that was read, which is noticed in the end.
+        self.processes.retain(|process| ids.contains(&process.peer.id()));
+        self.changed |= self.processes.len() != before;
+        let known: HashSet<_, RandomState> = self.processes.iter().map(|process| process.peer.id()).collect();
+        for (id, path) in listed.into_iter().filter(|(id, _)| !known.contains(id)) {
+            match Peer::open(&path) {
+                Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
+                Ok(peer) => {
+                    let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
+                    self.skip(Skip { path, reason: Reason::Foreign, what })?;
+                }
+                Err(skip) => self.skip(skip)?,
+            }
+            self.changed = true;
+        }
+        self.processes.sort_by_key(Known::age);
+        let mut place = 0;
+        while let Some(process) = self.processes.get_mut(place) {
+            match process.look() {
+                Ok(changed) => {
+                    self.changed |= changed;
+                    place += 1;
+                }
+                Err(skip) => self.leave_out(place, skip)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, place: usize, skip: Skip) -> Result<(), BackendError> {
+        self.processes.remove(place);
+        self.changed = true;
+        self.skip(skip)
+    }
+
+    /// Takes note that a file is left out. An error when it may well be whole, but can't be read now: its totals would
+    /// be missing.
+    fn skip(&mut self, skip: Skip) -> Result<(), BackendError> {
+        // To be read, or to be known as none of our business.
+        match File::open(&skip.path) {
+            // It is in the archive by now, which is noticed in the end.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            _ if skip.reason == Reason::Unreadable => return Err(skip.into()),
+            _ => {}
+        }
+        self.notes.skipped(skip);
+        Ok(())
+    }
+
+    /// Starts with new tables at the next look.
+    pub(super) fn forget(&mut self) {
+        self.tables.clear();
+        self.sources.clear();
+        self.index.clear();
+        self.processes.iter_mut().for_each(Known::forget);
+        self.changed = true;
+    }
+
+    /// Adds up a family; false when it must be looked again.
+    fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
+        self.tables[number].clear();
+        if self.tables[number].combine() == Combine::Shared {
+            return self.share(number);
+        }
+        let adds = self.tables[number].combine() == Combine::Add;
+        if let (true, Some((place, rows))) = (adds, &self.sources[number].archived) {
+            let archived = &self.archive.families[*place].series;
+            for (row, (_, amounts)) in rows.iter().zip(archived) {
+                self.tables[number].add(*row, amounts);
+            }
+        }
+        for place in 0..self.processes.len() {
+            let process = &mut self.processes[place];
+            if !adds && !process.is_alive {
+                continue;
+            }
+            if let Err(skip) = process.merge_into(&mut self.tables, number) {
+                self.leave_out(place, skip)?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The value that all processes write, and the work that each of the living has in progress; false when it must be
+    /// looked again.
+    fn share(&mut self, number: usize) -> Result<bool, BackendError> {
+        let mut rounds = 1..ROUNDS;
+        loop {
+            self.share_once(number);
+            let changed = |process: &Known| process.is_alive && !process.peer.unchanged_since_parse();
+            if !self.processes.iter().any(changed) || rounds.next().is_none() {
+                return Ok(true);
+            }
+            // Work may be counted elsewhere by now.
+            for place in (0..self.processes.len()).rev() {
+                if let Err(skip) = self.processes[place].refresh(&mut self.tables) {
+                    self.leave_out(place, skip)?;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    fn share_once(&mut self, number: usize) {
+        let Self { common, processes, tables, sources, .. } = self;
+        let table = &mut tables[number];
+        let family = Arc::clone(table.declared());
+        let states = family.descriptor().states().len();
+        for (at, promised, row) in &sources[number].shared {
+            table.have(*row, *promised);
+            if family.descriptor().kind() == Kind::StateSet {
+                let flags = common.flags(*at);
+                if flags != 0 {
+                    let flags: Vec<_> = (0..states).map(|flag| Amount::whole(flags >> flag & 1)).collect();
+                    table.set(*row, &flags);
+                }
+                continue;
+            }
+            let living = processes.iter().filter(|process| process.is_alive);
+            let in_progress = living.fold(0_u64, |sum, process| sum.wrapping_add(process.peer.in_progress(*at)));
+            let value = common.value(*at);
+            if value.is_some() || in_progress != 0 {
+                let mut amount = Amount::float(value.unwrap_or(0.0));
+                amount += Amount::whole(in_progress);
+                table.set(*row, &[amount]);
+            }
+        }
+    }
+
+    /// Folds the dead into the archive, unless somebody else is about to.
+    fn fold_dead(&mut self) {
+        let is_left = |id: &FileId| self.directory.process(*id).exists();
+        if self.processes.iter().all(|process| process.is_alive) && !self.archive.folded.iter().any(is_left) {
+            return;
+        }
+        if let Err(error) = self.try_fold() {
+            self.notes.not_folded(&error);
+        }
+    }
+
+    fn try_fold(&mut self) -> Result<(), FileError> {
+        let directory = Arc::clone(&self.directory);
+        let Some(locked) = directory.try_locked()? else { return Ok(()) };
+        let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
+        self.processes = living;
+        self.changed = true;
+        let mut standing: HashMap<String, Arc<FamilyKey>> = HashMap::new();
+        for family in self.processes.iter().flat_map(|process| process.peer.families()) {
+            standing.entry(full_name(family)).or_insert_with(|| Arc::clone(family));
+        }
+        let dead = dead.into_iter().map(|process| process.peer);
+        let folded =
+            fold(&locked, &mut self.archive, dead, &|family| standing.get(&full_name(family)).map(Arc::clone))?;
+        // What has changed is taken up again when the archive is seen to be another.
+        self.is_damaged = true;
+        for conflict in folded.conflicts {
+            self.notes.dropped(&conflict.dropped, conflict.difference);
+        }
+        folded.left.iter().for_each(|error| self.notes.not_folded(error));
+        folded.skipped.into_iter().for_each(|skip| self.notes.skipped(skip));
+        Ok(())
+    }
+
+    /// Folds the dead, whatever is to be shown.
+    pub(super) fn look_and_fold(&mut self) -> Result<(), BackendError> {
+        self.look()?;
+        self.fold_dead();
+        Ok(())
+    }
+
+    /// Removes series, whichever process has counted in them. Those that all processes write are none any more, once the
+    /// process that has removed them has said so there.
+    pub(super) fn remove(
+        &mut self,
+        own: Option<FileId>,
+        series: &[(Arc<FamilyKey>, SeriesKey)],
+    ) -> Result<(), BackendError> {
+        let directory = Arc::clone(&self.directory);
+        let locked = directory.locked()?;
+        self.look()?;
+        let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
+        let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
+        self.processes = peers.into_iter().map(|peer| Known::new(peer, &self.archive)).collect();
+        self.forget();
+        Ok(removed?)
+    }
+}

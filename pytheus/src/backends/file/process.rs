@@ -1,0 +1,105 @@
+//! The part of this process: its file, and the lock that says that it lives.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use super::amount::FileId;
+use super::common::CommonFile;
+use super::directory::{Directory, open};
+use super::error::FileError;
+use super::header::Header;
+use super::life::LifeLock;
+use super::own::{OwnFile, WithDirectory};
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::storage::Page;
+
+/// The file of this process, until it is closed.
+pub(super) struct Process {
+    id: FileId,
+    file: OwnFile,
+    /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
+    /// one, though it has closed what its parent had open.
+    life: LifeLock,
+    directory: Arc<Directory>,
+    closed: AtomicBool,
+}
+
+impl Process {
+    /// Makes the file of this process, which others then see.
+    pub(super) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
+        let locked = directory.locked()?;
+        locked.clean()?;
+        let (life, new) = locked.create_process_file()?;
+        let id = new.id;
+        let header = Header::new(id, new.number);
+        let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
+        let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
+            .map_err(|error| FileError::io(&directory.process(id), error))?;
+        new.publish()?;
+        Ok(Self { id, file, life, directory: Arc::clone(directory), closed: AtomicBool::new(false) })
+    }
+
+    /// What tells the file from all others.
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Ends the life of this process, for others.
+    pub(super) fn close(&self) -> io::Result<()> {
+        self.closed.store(true, Release);
+        self.life.unlock()
+    }
+
+    /// The file, unless it belongs to others now.
+    fn open(&self) -> Option<&OwnFile> {
+        (!self.closed.load(Acquire)).then_some(&self.file)
+    }
+
+    fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
+        self.open().ok_or_else(|| "the backend was closed".into())
+    }
+}
+
+/// Does something while the directory is locked.
+fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
+    Box::new(move |act| {
+        let _locked = directory.locked().map_err(io::Error::other)?;
+        act()
+    })
+}
+
+impl Arena for Process {
+    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
+        self.open()?.page(shard, page)
+    }
+
+    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+        self.open_or_error()?.begin(series)
+    }
+
+    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+        self.open_or_error()?.extend(series, also)
+    }
+
+    fn end(&self, series: At) {
+        let Some(file) = self.open() else { return };
+        file.end(series);
+        if series.page >= At::COMMON
+            && let Ok(_locked) = self.directory.locked()
+        {
+            // Should it fail, the series shows what it was.
+            let _ = file.common_file().remove(series);
+        }
+    }
+
+    fn ready(&self) -> Result<(), BackendError> {
+        self.open_or_error()?.ready()
+    }
+
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+        self.open_or_error()?.common(family, series, promised)
+    }
+}
