@@ -271,3 +271,6 @@ impl fmt::Debug for CommonFile {
         f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

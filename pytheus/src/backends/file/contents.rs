@@ -259,3 +259,6 @@ fn key_of(family: &FamilyKey, head: &[u8], text: &str) -> Option<SeriesKey> {
     let key = SeriesKey::new(family, &values);
     (key.parts() == (head, text)).then_some(key)
 }
+
+#[cfg(test)]
+mod tests;

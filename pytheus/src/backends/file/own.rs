@@ -212,3 +212,6 @@ impl fmt::Debug for OwnFile {
         f.debug_struct("OwnFile").field("header", &self.header).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! What one process adds, the others find.
+
+use std::sync::Barrier;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::super::fault::Reason;
+use super::super::samples::gauge;
+use super::*;
+use crate::descriptor::GaugeMode;
+
+fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
+    let mut shown = Vec::new();
+    common.each(|number, family, series| {
+        let label = series.key.labels(family).get("a").unwrap_or_default().to_owned();
+        shown.push((number, label, common.value(series.at), series.promised));
+    });
+    shown
+}
+
+fn set(common: &CommonFile, at: At, value: f64) {
+    common.page(at.page).unwrap().cells()[at.cell as usize].store(value.to_bits(), Relaxed);
+}
+
+#[test]
+fn what_one_adds_another_finds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("common");
+    let (one, other) = (CommonFile::open(&path).unwrap(), CommonFile::open(&path).unwrap());
+    let family = gauge("g", GaugeMode::Shared);
+    let (first, second) = (SeriesKey::new(&family, &["1"]), SeriesKey::new(&family, &["2"]));
+    assert_eq!(one.find(&family, &first).unwrap(), None);
+    let at = one.find_or_add(&family, &first, false).unwrap();
+    assert_eq!(other.find(&family, &first).unwrap(), Some(at));
+    assert_eq!(other.find_or_add(&family, &first, false).unwrap(), at);
+    let next = other.find_or_add(&family, &second, true).unwrap();
+    assert!(next.page == at.page && next.cell == at.cell + 3);
+    set(&one, at, 1.5);
+    assert!(one.refresh().unwrap() && !one.refresh().unwrap());
+    let expected = [(0, "1".to_owned(), Some(1.5), false), (1, "2".to_owned(), None, true)];
+    assert_eq!(shown(&one), expected);
+    assert_eq!(shown(&other), expected);
+    assert_eq!(shown(&CommonFile::open(&path).unwrap()), expected);
+    // Another mode is another family, another help is not.
+    let live = gauge("g", GaugeMode::LiveSum);
+    assert_eq!(one.find(&live, &first).unwrap(), None);
+    assert!(one.find_or_add(&live, &first, false).unwrap() > next);
+    assert!(other.page(at.page).is_some() && other.page(at.page + 1).is_none());
+}
+
+#[test]
+fn what_was_removed_shows_when_it_is_set_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("common");
+    let (one, other) = (CommonFile::open(&path).unwrap(), CommonFile::open(&path).unwrap());
+    let family = gauge("g", GaugeMode::Shared);
+    let series = SeriesKey::new(&family, &["1"]);
+    let at = one.find_or_add(&family, &series, true).unwrap();
+    set(&one, at, 2.0);
+    other.remove(at).unwrap();
+    one.refresh().unwrap();
+    let label = "1".to_owned();
+    assert_eq!(shown(&one), [(0, label.clone(), None, false)]);
+    set(&other, at, 3.0);
+    assert_eq!(shown(&one), [(0, label.clone(), Some(3.0), false)]);
+    assert_eq!(one.find_promised(&family, &series, true).unwrap(), None);
+    assert_eq!(one.find_or_add(&family, &series, true).unwrap(), at);
+    assert_eq!(other.find_promised(&family, &series, true).unwrap(), Some(at));
+    other.remove(At { page: at.page, cell: 100 }).unwrap();
+    assert_eq!(shown(&other), [(0, label, Some(3.0), true)]);
+}
+
+#[test]
+fn many_series_and_many_who_add_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("common");
+    drop(CommonFile::open(&path).unwrap());
+    let lock = Mutex::new(());
+    let start = Barrier::new(4);
+    let family = gauge("g", GaugeMode::Shared);
+    let add = || {
+        let common = CommonFile::open(&path).unwrap();
+        start.wait();
+        let places = (0..500).map(|number| {
+            let series = SeriesKey::new(&family, &[&format!("{number}{}", "x".repeat(number % 90))]);
+            let _held = storage::lock(&lock);
+            common.find_or_add(&family, &series, number % 2 == 0).unwrap()
+        });
+        let places: Vec<_> = places.collect();
+        for at in &places {
+            let page = common.page(at.page).unwrap();
+            page.cells()[at.cell as usize + 2].fetch_add(1, Relaxed);
+        }
+        places
+    };
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(add)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(all.iter().all(|places| *places == all[0]));
+    let common = CommonFile::open(&path).unwrap();
+    let mut count = 0;
+    common.each(|_, _, series| {
+        count += 1;
+        assert_eq!(common.cells(series.at)[2].load(Relaxed), 4);
+    });
+    assert_eq!(count, 500);
+}
+
+#[test]
+fn a_file_that_is_wrong_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("common");
+    for (bytes, reason) in [(&b""[..], Reason::Truncated), (&[b'x'; 5000], Reason::Foreign)] {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(CommonFile::open(&path).unwrap_err().reason, reason);
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    assert_eq!(CommonFile::open(&path).unwrap_err().reason, Reason::Foreign);
+}
