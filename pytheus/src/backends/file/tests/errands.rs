@@ -1,16 +1,39 @@
 //! What other processes do.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::directory::Directory;
+use super::process::{Process, fold_all, jobs, remove_all};
+use super::{crash, crowd};
 
 pub(super) fn run(errand: &str, path: &Path) {
-    let directory = Directory::open(path, false).expect("it is a good directory");
+    let directory = Arc::new(Directory::open(path, false).expect("it is a good directory"));
     match errand {
-        "attach" => {
-            let locked = directory.locked().expect("its turn comes");
-            let (_life, new) = locked.create_process_file().expect("there is room");
-            new.publish().expect("it can be renamed");
+        "attach" => drop(Process::begin(&directory)),
+        crash::CYCLE => {
+            let mut process = Process::begin(&directory);
+            process.count_in(&jobs(), &["a"], 1000, 0.0);
+            fold_all(&directory);
+            remove_all(&directory, process.id(), &jobs(), &["gone"]);
+        }
+        crowd::COME_AND_GO => {
+            for _ in 0..50 {
+                Process::begin(&directory).count_in(&jobs(), &["a"], 5, 0.0);
+                fold_all(&directory);
+            }
+        }
+        crowd::SHORT_LIVES => {
+            for _ in 0..500 {
+                let mut process = Process::begin(&directory);
+                process.count_in(&jobs(), &["a"], 1, 0.0);
+                process.count_in(&jobs(), &["b"], 2, 0.0);
+                process.count_in(&jobs(), &["c"], 0, 0.5);
+                drop(process);
+                if directory.list().expect("it is there").len() > 32 {
+                    fold_all(&directory);
+                }
+            }
         }
         _ => panic!("no such errand: {errand}"),
     }

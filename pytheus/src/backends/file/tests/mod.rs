@@ -2,5 +2,9 @@
 
 mod archive;
 mod child;
+mod crash;
+mod crowd;
 mod directory;
 mod errands;
+mod fold;
+mod process;

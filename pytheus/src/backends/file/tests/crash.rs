@@ -1,0 +1,62 @@
+//! A process dies wherever it changes what others see: nothing is lost, and nothing is counted twice.
+
+use super::super::archive::Archive;
+use super::super::fault_point::FAULT_POINTS;
+use super::child;
+use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
+
+/// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
+pub(super) const CYCLE: &str = "cycle";
+
+#[test]
+fn wherever_a_process_dies_the_total_is_exact() {
+    let mut crashes = 0;
+    for point in FAULT_POINTS {
+        for time in 1.. {
+            let crash_at = format!("{point}:{time}");
+            if !dies_at(&crash_at, point, time) {
+                assert!(time > 1, "no process comes by at `{point}`");
+                break;
+            }
+            crashes += 1;
+        }
+    }
+    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 3 - 1, "the archive is written twice, and more than one file removed");
+}
+
+/// False if the process did not come by there.
+fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
+    let (_around, directory) = fresh();
+    let mut living = Process::begin(&directory);
+    living.count_in(&jobs(), &["a"], 1, 0.5);
+    living.count_in(&jobs(), &["gone"], 5, 0.0);
+    for _ in 0..3 {
+        let mut dead = Process::begin(&directory);
+        dead.count_in(&jobs(), &["a"], 10, 0.25);
+        dead.count_in(&jobs(), &["gone"], 5, 0.25);
+    }
+    let status = child::run(CYCLE, directory.path(), Some(crash_at));
+    let place = FAULT_POINTS.iter().position(|known| *known == point).expect("it is in the list");
+    let is_after =
+        |name: &str| place > FAULT_POINTS.iter().position(|known| *known == name).expect("it is in the list");
+    // The child counts once it is there, and removes once it has folded.
+    let counted = if status.success() || is_after("file published") { 1000.0 } else { 0.0 };
+    let removed = status.success() || point == "series removed" || (point == "archive renamed" && time == 2);
+    let a = (r#"queue="a""#, 31.0 + 1.25 + counted);
+    let expected = if removed { numbers([a]) } else { numbers([a, (r#"queue="gone""#, 20.75)]) };
+    for when in ["before", "after", "long after"] {
+        assert_eq!(shown(&directory), expected, "{crash_at}, {when} the next one folds");
+        fold_all(&directory);
+    }
+    // Whoever comes next cleans up.
+    let mut last = Process::begin(&directory);
+    last.count_in(&jobs(), &["a"], 0, 0.25);
+    directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
+    drop(last);
+    fold_all(&directory);
+    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id())], "{crash_at}");
+    let archive = Archive::read(&directory).expect("it is whole");
+    assert!(archive.folded.len() <= 1, "{crash_at}: those that are gone are forgotten");
+    assert_eq!(shown(&directory).len(), expected.len(), "{crash_at}");
+    !status.success()
+}

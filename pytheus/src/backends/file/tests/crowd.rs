@@ -1,0 +1,76 @@
+//! Many processes at once, and very many one after the other.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::child;
+use super::process::{Process, fold_all, fresh, jobs, names, shown};
+use crate::number::Number;
+
+/// What a child does here: attaches, counts 5 and dies, 50 times over, and folds the dead each time.
+pub(super) const COME_AND_GO: &str = "come and go";
+
+/// What a child does here: attaches, counts and dies, 500 times over, and folds once there are more than 32.
+pub(super) const SHORT_LIVES: &str = "short lives";
+
+fn total(directory: &super::super::directory::Directory) -> f64 {
+    shown(directory).values().map(|number| number.as_f64()).sum()
+}
+
+#[test]
+fn processes_that_fold_at_once_count_everything_once() {
+    let (_around, directory) = fresh();
+    let mut children: Vec<_> = (0..6).map(|_| child::start(COME_AND_GO, directory.path(), None)).collect();
+    let mut last = 0.0;
+    loop {
+        let running = children.iter_mut().any(|child| child.try_wait().expect("it can be waited for").is_none());
+        let now = total(&directory);
+        assert!(now >= last, "{now} after {last}");
+        last = now;
+        if !running {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(children.iter_mut().all(|child| child.wait().expect("it can be waited for").success()));
+    assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
+    fold_all(&directory);
+    assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
+    assert_eq!(names(&directory), ["archive", "common", "lock"]);
+}
+
+#[test]
+fn ten_thousand_short_lives_leave_a_bounded_number_of_files() {
+    let (_around, directory) = fresh();
+    let start = Instant::now();
+    for _ in 0..10 {
+        let children: Vec<_> = (0..2).map(|_| child::start(SHORT_LIVES, directory.path(), None)).collect();
+        for mut child in children {
+            assert!(child.wait().expect("it can be waited for").success());
+        }
+        let files = names(&directory).len();
+        assert!(files < 3 + 40, "{files} files");
+    }
+    println!("10,000 short lives: {:?}", start.elapsed());
+    assert!((total(&directory) - 10_000.0 * 3.5).abs() < 1e-9);
+    let archive = std::fs::metadata(directory.archive()).expect("it is there").len();
+    assert!(archive < 10_000, "{archive} bytes");
+}
+
+#[test]
+fn a_thousand_dead_are_folded_at_once() {
+    for dead in [32, 320, 1000] {
+        let (_around, directory) = fresh();
+        for _ in 0..dead {
+            let mut process = Process::begin(&directory);
+            for queue in ["a", "b", "c"] {
+                process.count_in(&jobs(), &[queue], 1, 0.0);
+            }
+        }
+        let start = Instant::now();
+        let folded = fold_all(&directory);
+        println!("{dead} dead are folded in {:?}", start.elapsed());
+        assert_eq!(folded.files, dead);
+        assert!(shown(&directory).into_values().eq([Number::Int(dead as u64); 3]));
+    }
+}

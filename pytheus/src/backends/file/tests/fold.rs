@@ -1,0 +1,153 @@
+//! What the dead have counted is there once, and what was removed is not.
+
+use std::fs;
+
+use super::super::archive::Archive;
+use super::super::fold::fold;
+use super::process::{Process, eldest, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
+use crate::backends::{Arena as _, FamilyKey};
+
+#[test]
+fn the_dead_are_folded_and_the_living_are_not() {
+    let (_around, directory) = fresh();
+    let mut living = Process::begin(&directory);
+    living.count_in(&jobs(), &["a"], 1, 0.0);
+    for _ in 0..3 {
+        let mut dead = Process::begin(&directory);
+        dead.count_in(&jobs(), &["a"], 10, 0.25);
+        dead.count_in(&jobs(), &["b"], 0, 0.5);
+        // Nobody has counted in these.
+        dead.series(&jobs(), &["silent"], false);
+        dead.series(&jobs(), &["promised"], true);
+    }
+    let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="promised""#, 0.0)]);
+    assert_eq!(shown(&directory), expected);
+    let folded = fold_all(&directory);
+    assert_eq!((folded.files, folded.conflicts.len(), folded.skipped.len(), folded.left.len()), (3, 0, 0, 0));
+    assert_eq!(shown(&directory), expected);
+    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id())]);
+    // Nothing is left to be folded.
+    assert_eq!(fold_all(&directory).files, 0);
+    drop(living);
+    assert_eq!(fold_all(&directory).files, 1);
+    assert_eq!(shown(&directory), expected);
+    let archive = Archive::read(&directory).expect("it is whole");
+    assert_eq!((archive.generation, archive.folded.len()), (2, 1), "one is named that was there when it was written");
+}
+
+#[test]
+fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
+    let (_around, directory) = fresh();
+    Process::begin(&directory).count_in(&jobs(), &["a"], 1, 0.0);
+    let stale = peers(&directory);
+    fold_all(&directory);
+    // The archive forgets the file, which is gone, when it is written for another one.
+    Process::begin(&directory).count_in(&jobs(), &["a"], 2, 0.0);
+    fold_all(&directory);
+    let mut archive = Archive::read(&directory).expect("it is whole");
+    assert!(!archive.folded.contains(&stale[0].id()));
+    let locked = directory.locked().expect("nobody has it");
+    let folded = fold(&locked, &mut archive, stale, &|_| None).expect("there is room");
+    assert_eq!(folded.files, 0);
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
+}
+
+#[test]
+fn a_dead_file_that_is_damaged_is_left_alone() {
+    let (_around, directory) = fresh();
+    let mut damaged = Process::begin(&directory);
+    damaged.count_in(&jobs(), &["a"], 1, 0.0);
+    let path = directory.process(damaged.id());
+    drop(damaged);
+    fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(4096)).expect("it is ours");
+    Process::begin(&directory).count_in(&jobs(), &["a"], 2, 0.0);
+    assert_eq!(fold_all(&directory).files, 1);
+    assert!(path.exists());
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 2.0)]));
+}
+
+#[test]
+fn what_is_removed_stays_so_whoever_counts_on() {
+    let (_around, directory) = fresh();
+    Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
+    fold_all(&directory);
+    let mut dead = Process::begin(&directory);
+    dead.count_in(&jobs(), &["a"], 10, 0.1);
+    dead.count_in(&jobs(), &["b"], 7, 0.0);
+    dead.series(&jobs(), &["promised"], true);
+    drop(dead);
+    let mut living = Process::begin(&directory);
+    let series = living.series(&jobs(), &["a"], false);
+    living.count(series, 1, 0.3);
+    let own = Process::begin(&directory);
+    remove_all(&directory, own.id(), &jobs(), &["a"]);
+    remove_all(&directory, own.id(), &jobs(), &["promised"]);
+    assert_eq!(shown(&directory), numbers([(r#"queue="b""#, 7.0)]));
+    living.count(series, 2, 0.5);
+    let expected = numbers([(r#"queue="a""#, 2.5), (r#"queue="b""#, 7.0)]);
+    assert_eq!(shown(&directory), expected);
+    fold_all(&directory);
+    assert_eq!(shown(&directory), expected);
+    drop(living);
+    fold_all(&directory);
+    assert_eq!(shown(&directory), expected);
+    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty(), "its file is gone");
+}
+
+#[test]
+fn a_series_can_be_removed_again_and_again() {
+    let (_around, directory) = fresh();
+    let mut living = Process::begin(&directory);
+    let own = Process::begin(&directory);
+    let series = living.series(&jobs(), &["a"], false);
+    for _ in 0..5 {
+        living.count(series, 3, 0.1);
+        assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.1)]));
+        remove_all(&directory, own.id(), &jobs(), &["a"]);
+        assert_eq!(shown(&directory), numbers([]));
+    }
+    assert_eq!(Archive::read(&directory).expect("it is whole").removed.len(), 1);
+    // A series that ends needs no baseline, and the next one with the same labels counts from zero.
+    living.file.end(series[0]);
+    living.count_in(&jobs(), &["a"], 4, 0.0);
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
+    remove_all(&directory, own.id(), &jobs(), &["other"]);
+    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty());
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
+}
+
+#[test]
+fn one_declaration_of_a_name_stands() {
+    // Of the dead alone, the newest does.
+    let (_around, directory) = fresh();
+    Process::begin(&directory).count_in(&jobs(), &["a"], 1, 0.0);
+    fold_all(&directory);
+    Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 2, 0.0);
+    Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 3, 0.0);
+    let folded = fold_all(&directory);
+    assert_eq!((folded.files, folded.conflicts.len()), (3 - 1, 1));
+    assert!(folded.conflicts[0].dropped.difference(&jobs()).is_none());
+    assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 5.0)]));
+
+    // That of the eldest that lives does, if it is there; what others have counted is dropped.
+    let mut eldest_alive = Process::begin(&directory);
+    eldest_alive.series(&other_jobs(), &["a", "x"], false);
+    Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
+    let folded = fold_all(&directory);
+    assert_eq!((folded.files, folded.conflicts.len()), (1, 1));
+    assert!(folded.conflicts[0].stands.difference(&other_jobs()).is_none());
+    assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 5.0)]));
+
+    // Now the one that was archived is none of a living process, and that of the dead is.
+    drop(eldest_alive);
+    let mut eldest_alive = Process::begin(&directory);
+    eldest_alive.series(&jobs(), &["a"], false);
+    let mut dead = Process::begin(&directory);
+    dead.count_in(&jobs(), &["a"], 7, 0.0);
+    drop(dead);
+    fold_all(&directory);
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 7.0)]));
+    let known = peers(&directory);
+    let standing = |family: &FamilyKey| eldest(&known, family);
+    assert!(standing(&jobs()).is_some_and(|family| family.difference(&jobs()).is_none()));
+}

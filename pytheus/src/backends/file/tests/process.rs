@@ -1,0 +1,159 @@
+//! A process that counts, and what a scrape would show.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::super::amount::{Amount, FileId};
+use super::super::archive::Archive;
+use super::super::common::CommonFile;
+use super::super::directory::Directory;
+use super::super::fold::{Folded, fold};
+use super::super::peer::Peer;
+use super::super::process as file_of;
+use super::super::remove::remove;
+use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::{Descriptor, Kind};
+use crate::number::Number;
+
+pub(super) fn jobs() -> Arc<FamilyKey> {
+    let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
+    Arc::new(FamilyKey::new("", jobs.with_labels(["queue"]).expect("a label")))
+}
+
+/// The same name, and a label more.
+pub(super) fn other_jobs() -> Arc<FamilyKey> {
+    let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
+    Arc::new(FamilyKey::new("", jobs.with_labels(["queue", "site"]).expect("two labels")))
+}
+
+/// A file that counts, for as long as this lives.
+pub(super) struct Process {
+    pub(super) file: file_of::Process,
+    next: u32,
+}
+
+impl Process {
+    pub(super) fn begin(directory: &Arc<Directory>) -> Self {
+        let common = {
+            let _locked = directory.locked().expect("its turn comes");
+            Arc::new(CommonFile::open(&directory.common()).expect("it is one"))
+        };
+        let file = file_of::Process::attach(directory, &common).expect("there is room");
+        Self { file, next: 0 }
+    }
+
+    pub(super) fn id(&self) -> FileId {
+        self.file.id()
+    }
+
+    /// Begins a series: where its whole number and its fraction are.
+    pub(super) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
+        let [at, also] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
+        self.next += 2;
+        let series = SeriesKey::new(family, values);
+        self.file.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.file.extend(at, also).expect("there is room");
+        [at, also]
+    }
+
+    pub(super) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
+        let cell = |at: At| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
+        cell(at).fetch_add(whole, Relaxed);
+        let sum = f64::from_bits(cell(also).load(Relaxed)) + fraction;
+        cell(also).store(sum.to_bits(), Relaxed);
+    }
+
+    /// Counts in a series of its own.
+    pub(super) fn count_in(&mut self, family: &Arc<FamilyKey>, values: &[&str], whole: u64, fraction: f64) {
+        let series = self.series(family, values, false);
+        self.count(series, whole, fraction);
+    }
+}
+
+/// The files of processes.
+pub(super) fn peers(directory: &Directory) -> Vec<Peer> {
+    let files = directory.list().expect("it is there");
+    files.iter().filter_map(|(_, path)| Peer::open(path).ok()).collect()
+}
+
+/// The declaration of the eldest that lives.
+pub(super) fn eldest(peers: &[Peer], family: &FamilyKey) -> Option<Arc<FamilyKey>> {
+    let living = peers.iter().filter(|peer| peer.is_alive().expect("it can be asked"));
+    let of_peer = |peer: &Peer| peer.families().iter().find(|known| known.is(family)).cloned();
+    let found = living.filter_map(|peer| Some((peer.number(), of_peer(peer)?)));
+    found.min_by_key(|(number, _)| *number).map(|(_, family)| family)
+}
+
+/// What a process does that finds dead ones.
+pub(super) fn fold_all(directory: &Directory) -> Folded {
+    let locked = directory.locked().expect("its turn comes");
+    let mut archive = Archive::default();
+    let known = peers(directory);
+    let standing = |family: &FamilyKey| eldest(&known, family);
+    fold(&locked, &mut archive, peers(directory), &standing).expect("there is room")
+}
+
+pub(super) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
+    let locked = directory.locked().expect("its turn comes");
+    let series = [(Arc::clone(family), SeriesKey::new(family, values))];
+    remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
+}
+
+/// The counters, by name and labels.
+pub(super) type Shown = BTreeMap<String, Number>;
+
+/// What a scrape would show, of families that all declare alike.
+pub(super) fn shown(directory: &Directory) -> Shown {
+    loop {
+        let archive = Archive::read(directory).expect("it is whole");
+        let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
+        let mut add = |family: &FamilyKey, key: &SeriesKey, amount: Amount| {
+            *sums.entry(format!("{}{{{}}}", family.name(), key.parts().1)).or_default() += amount;
+        };
+        for family in &archive.families {
+            family.series.iter().for_each(|(key, amounts)| add(&family.key, key, amounts[0]));
+        }
+        for peer in peers(directory).iter().filter(|peer| !archive.folded.contains(&peer.id())) {
+            for (number, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
+                let family = &peer.families()[series.family as usize];
+                if family.combine() != Combine::Add {
+                    continue;
+                }
+                let mut amounts = [Amount::default()];
+                peer.read(number, &mut amounts);
+                let baseline = archive.baseline(peer.id(), number);
+                baseline.iter().for_each(|baseline| amounts[0] -= baseline[0]);
+                if !amounts[0].is_zero() || (series.promised && baseline.is_none()) {
+                    add(family, &series.key, amounts[0]);
+                }
+            }
+        }
+        if archive.is_current(directory).expect("it is there") {
+            return sums.into_iter().map(|(series, amount)| (series, amount.number())).collect();
+        }
+    }
+}
+
+/// As it is shown.
+pub(super) fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Shown {
+    numbers.into_iter().map(|(series, number)| (format!("jobs_total{{{series}}}"), Number::Float(number))).collect()
+}
+
+/// The names of the files there.
+pub(super) fn names(directory: &Directory) -> Vec<String> {
+    let entries = std::fs::read_dir(directory.path()).expect("it is there");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("it is").file_name().into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+/// A directory with nothing in it.
+pub(super) fn fresh() -> (tempfile::TempDir, Arc<Directory>) {
+    let around = tempfile::tempdir().expect("there is a place for temporary files");
+    let path: PathBuf = around.path().join("counts");
+    let directory = Directory::open(&path, false).expect("it is a good directory");
+    (around, Arc::new(directory))
+}
