@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
+use super::loading;
 use super::members::{self, Counted};
 use super::ship::Shipper;
 use super::{Arena, Backend, BackendError, FamilyKey, Removal, SeriesKey, Totals, WriterId};
@@ -165,6 +166,9 @@ impl Loaded {
 /// When they can't be had, or what the environment says of the backend is wrong.
 pub(crate) fn load(totals: &mut Totals<'_>) -> Result<(), ScrapeError> {
     begin();
+    if let Some(error) = loading::environment_error() {
+        return Err(ScrapeError::new(error));
+    }
     let Some(loaded) = loaded() else { return Ok(()) };
     // Another thread is at it.
     while REVIVING.load(Acquire) {
@@ -233,6 +237,7 @@ static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
 /// that the parent of this process has loaded.
 #[inline]
 pub(crate) fn begin() {
+    loading::begin();
     if storage::was_forked() {
         revive();
     }
