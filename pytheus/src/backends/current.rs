@@ -1,5 +1,6 @@
 //! The backend in use: how it comes in, what it is asked, and what a fork does to it.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Mutex, RwLock};
@@ -50,7 +51,7 @@ inventory::collect!(BeforeLoad);
 /// When its arena can't be had.
 pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
     inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
-    move_in(&*backend)?;
+    move_in(&*backend).inspect_err(|_| *write(&ARENA) = None)?;
     if backend.arena().is_some() || backend.interval().is_some() {
         storage::begin_anew_in_children();
     }
@@ -159,17 +160,21 @@ impl Loaded {
     }
 }
 
-/// Puts in the totals of all processes.
+/// The totals of all processes, for a registry of this scope that has these families.
 ///
 /// # Errors
 ///
 /// When they can't be had, or what the environment says of the backend is wrong.
-pub(crate) fn load(totals: &mut Totals<'_>) -> Result<(), ScrapeError> {
+pub(crate) fn load<'a>(
+    scope: impl Into<Cow<'a, str>>,
+    families: impl IntoIterator<Item = &'a dyn Counted>,
+) -> Result<Totals<'a>, ScrapeError> {
     begin();
     if let Some(error) = loading::environment_error() {
         return Err(ScrapeError::new(error));
     }
-    let Some(loaded) = loaded() else { return Ok(()) };
+    let mut totals = Totals::new(scope.into(), families);
+    let Some(loaded) = loaded() else { return Ok(totals) };
     // Another thread is at it.
     while REVIVING.load(Acquire) {
         thread::sleep(Duration::from_millis(1));
@@ -178,7 +183,8 @@ pub(crate) fn load(totals: &mut Totals<'_>) -> Result<(), ScrapeError> {
         return Err(ScrapeError::new(error.clone()));
     }
     loaded.hand_over().map_err(ScrapeError::new)?;
-    loaded.backend.load(totals).map_err(ScrapeError::new)
+    loaded.backend.load(&mut totals).map_err(ScrapeError::new)?;
+    Ok(totals)
 }
 
 /// What the backend has to say about itself.
@@ -205,8 +211,7 @@ pub(crate) fn is_shared() -> bool {
 ///
 /// When the backend could not take it.
 pub fn flush() -> Result<(), BackendError> {
-    begin();
-    let Some(loaded) = loaded() else { return Ok(()) };
+    let Some(loaded) = begun()? else { return Ok(()) };
     loaded.hand_over()?;
     loaded.backend.flush()
 }
@@ -219,13 +224,21 @@ pub fn flush() -> Result<(), BackendError> {
 ///
 /// When the backend could not take it all in time.
 pub fn shutdown(most: Duration) -> Result<(), BackendError> {
-    begin();
-    let Some(loaded) = loaded() else { return Ok(()) };
+    let Some(loaded) = begun()? else { return Ok(()) };
     match &loaded.shipper {
         Some(shipper) => shipper.close(most)?,
         None => loaded.hand_over()?,
     }
     loaded.backend.close()
+}
+
+/// The backend in use, if there is one, also when the environment alone names it.
+fn begun() -> Result<Option<Arc<Loaded>>, BackendError> {
+    begin();
+    match loading::environment_error() {
+        Some(error) => Err(error.into()),
+        None => Ok(loaded()),
+    }
 }
 
 /// One thread revives the backend of a child process, while others count on.

@@ -81,7 +81,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// Calls come one after the other. Until one succeeds it is repeated with the same batch, under the same number: an
     /// error may mean that the batch was applied and nobody heard of it. To count each batch once, keep the number of
-    /// the last one of each writer together with the totals; or, as [`Change::total`] says it all, keep those.
+    /// the last one of each writer together with the totals; or, as [`Change::totals`] says it all, keep those.
     ///
     /// # Errors
     ///

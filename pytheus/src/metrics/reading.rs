@@ -2,10 +2,9 @@
 
 use super::core::FamilyCore;
 use super::handle::Target;
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::backends::{self, Arena, Counted, FamilyKey, FamilyTotals, Totals};
+use crate::backends::{self, Arena, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -127,8 +126,7 @@ impl Collector for FamilyCore {
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
         let key = self.key();
         let scope = key.as_ref().map_or("", |key| key.scope());
-        let mut totals = Totals::new(Cow::Borrowed(scope), [self as &dyn Counted]);
-        backends::load(&mut totals)?;
+        let totals = backends::load(scope, [self as &dyn Counted])?;
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
 use super::{Exposed, Registry, catalogue, custom};
-use crate::backends::{self, Totals};
+use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -350,9 +350,7 @@ impl Registry for CollectorRegistry {
         catalogue::resolve_all_elsewhere();
         let entries = self.entries();
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let mut totals = Totals::new(Cow::Owned(self.scope()), counted);
-        backends::load(&mut totals)?;
-        let (own, others) = totals.finish();
+        let (own, others) = backends::load(self.scope(), counted)?.finish();
         let labels = self.dress.exposed_labels();
         // Of other programs; what has a name of ours is ours.
         let others = others.iter().filter(|other| self.has_room_for(other.descriptor()));
