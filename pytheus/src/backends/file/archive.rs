@@ -135,17 +135,6 @@ impl Archive {
         self.file = Some(file);
         Ok(())
     }
-
-    /// The family of this scope and name.
-    pub(super) fn family(&self, key: &FamilyKey) -> Option<&ArchivedFamily> {
-        self.families.iter().find(|family| family.key.is(key))
-    }
-
-    /// What doesn't count of a series in a file.
-    pub(super) fn baseline(&self, file: FileId, series: usize) -> Option<&[Amount]> {
-        let removed = self.removed.iter().find(|removed| removed.file == file && removed.series as usize == series);
-        removed.map(|removed| &*removed.amounts)
-    }
 }
 
 /// The sort of fault that it is not to be able to open a file.

@@ -207,7 +207,11 @@ impl Directory {
 
 /// Makes a directory for this user alone.
 fn make(path: &Path) -> Result<(), FileError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| FileError::io(path, error))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| match error.kind() {
+        // In what is no real file system.
+        ErrorKind::NotFound => FileError::new(path, FileFault::Other),
+        _ => FileError::io(path, error),
+    })?;
     // Whatever the umask has taken away. Should it be somebody else's by now, that is found next.
     let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
     Ok(())

@@ -1,6 +1,7 @@
 //! Where a test may have a process end, as if it were killed there: before and after all that others can see.
 
 /// The names of all places, in the order in which a process that attaches, folds and removes comes by.
+#[cfg(any(test, debug_assertions))]
 pub(super) const FAULT_POINTS: [&str; 11] = [
     "number taken",
     "file made",

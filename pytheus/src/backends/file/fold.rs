@@ -60,9 +60,7 @@ pub(super) struct Folded {
 pub(super) struct Conflict {
     /// The declaration whose counts were dropped.
     pub(super) dropped: Arc<FamilyKey>,
-    /// The one that stands.
-    pub(super) stands: Arc<FamilyKey>,
-    /// What keeps them from being added up.
+    /// What keeps them from being added up with those that stand.
     pub(super) difference: &'static str,
 }
 
@@ -197,9 +195,8 @@ impl Sums<'_> {
             eldest.is_some_and(|eldest| eldest.difference(key).is_none())
         };
         let replace = !is_of_eldest(&archived.key) && (is_of_eldest(key) || number > archived.newest);
-        let (dropped, stands) = if replace { (&archived.key, key) } else { (key, &archived.key) };
-        let (dropped, stands) = (Arc::clone(dropped), Arc::clone(stands));
-        self.conflicts.push(Conflict { dropped, stands, difference });
+        let dropped = Arc::clone(if replace { &archived.key } else { key });
+        self.conflicts.push(Conflict { dropped, difference });
         if replace {
             *archived = ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() };
             self.places.remove(&place);

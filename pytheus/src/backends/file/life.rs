@@ -8,7 +8,8 @@
 //! is dead stays so: its owner was the only one to lock it for itself, before others could see the file.
 //!
 //! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor,
-//! which it does before `fork` returns. Between `fork` and `exec` within the system (`posix_spawn`) a child may keep it
+//! which it does before `fork` returns. Memory that is mapped keeps an open file, too, and a child has what its parent has
+//! mapped: so the file is opened once more for that, and never mapped through the one with the lock. Between `fork` and `exec` within the system (`posix_spawn`) a child may keep it
 //! for a moment longer than its parent lives; the parent's file is then folded by a later scrape.
 
 use std::fs::{File, TryLockError};

@@ -16,6 +16,16 @@ pub(super) fn command(errand: &str, directory: &Path) -> Command {
     command
 }
 
+/// The same child, once the shell has done something.
+pub(super) fn in_shell(first: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{first}; exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdout(Stdio::null()).stderr(Stdio::null());
+    shell
+}
+
 /// Has a child do an errand, and end at a fault point if it comes by there.
 pub(super) fn start(errand: &str, directory: &Path, crash_at: Option<&str>) -> Child {
     let mut command = command(errand, directory);

@@ -8,6 +8,9 @@ use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
 pub(super) const CYCLE: &str = "cycle";
 
+/// What a child does here: folds the dead.
+pub(super) const FOLD: &str = "fold";
+
 #[test]
 fn wherever_a_process_dies_the_total_is_exact() {
     let mut crashes = 0;
@@ -21,7 +24,23 @@ fn wherever_a_process_dies_the_total_is_exact() {
             crashes += 1;
         }
     }
-    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 3 - 1, "the archive is written twice, and more than one file removed");
+    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 2, "the archive is written twice, and three files are removed");
+}
+
+/// A limit on the size of files stands for a disk that is full.
+#[test]
+fn a_fold_that_finds_no_room_changes_nothing() {
+    let (_around, directory) = fresh();
+    for _ in 0..3 {
+        Process::begin(&directory).count_in(&jobs(), &["a"], 10, 0.25);
+    }
+    let (before, files) = (shown(&directory), names(&directory));
+    let command = child::command(FOLD, directory.path());
+    let status = child::in_shell("trap '' XFSZ; ulimit -f 0", &command).status().expect("there is a shell");
+    assert!(!status.success(), "there is no room");
+    assert_eq!((shown(&directory), names(&directory)), (before.clone(), files));
+    assert_eq!(fold_all(&directory).files, 3);
+    assert_eq!(shown(&directory), before);
 }
 
 /// False if the process did not come by there.

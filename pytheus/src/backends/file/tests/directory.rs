@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::super::directory::Directory;
 use super::super::error::{FileError, FileFault};
+use super::child;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
@@ -51,13 +52,9 @@ fn the_umask_does_not_matter() {
     for umask in ["000", "777"] {
         let (_around, path) = fresh();
         fs::create_dir(path.parent().expect("it has one")).expect("there is room");
-        let mut command = super::child::command("attach", &path);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]);
-        shell.arg(command.get_program()).args(command.get_args());
-        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command = shell;
-        assert!(command.output().expect("there is a shell").status.success(), "umask {umask}");
+        let command = child::command("attach", &path);
+        let status = child::in_shell(&format!("umask {umask}"), &command).status().expect("there is a shell");
+        assert!(status.success(), "umask {umask}");
         assert_eq!(mode(&path), 0o700, "umask {umask}");
         let files: Vec<_> =
             fs::read_dir(&path).expect("it is there").map(|entry| entry.expect("it is").path()).collect();
@@ -109,6 +106,8 @@ fn what_is_no_directory_is_refused() {
     fs::write(&file, "").expect("there is room");
     assert_eq!(fault(Directory::open(&file, false)), FileFault::NotADirectory);
     assert_eq!(fault(Directory::open(&file.join("in it"), false)), FileFault::NotADirectory);
+    let nowhere = fault(Directory::open(Path::new("/proc/no such thing/counts"), false));
+    assert!([FileFault::Other, FileFault::Denied, FileFault::ReadOnly].contains(&nowhere), "{nowhere:?}");
     // Above it, links are followed.
     open(&link.join("below"));
     assert!(path.join("below").is_dir());

@@ -11,6 +11,7 @@ pub(super) fn run(errand: &str, path: &Path) {
     let directory = Arc::new(Directory::open(path, false).expect("it is a good directory"));
     match errand {
         "attach" => drop(Process::begin(&directory)),
+        crash::FOLD => drop(fold_all(&directory)),
         crash::CYCLE => {
             let mut process = Process::begin(&directory);
             process.count_in(&jobs(), &["a"], 1000, 0.0);

@@ -135,7 +135,7 @@ fn one_declaration_of_a_name_stands() {
     Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.conflicts.len()), (1, 1));
-    assert!(folded.conflicts[0].stands.difference(&other_jobs()).is_none());
+    assert!(folded.conflicts[0].dropped.difference(&jobs()).is_none());
     assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 5.0)]));
 
     // Now the one that was archived is none of a living process, and that of the dead is.

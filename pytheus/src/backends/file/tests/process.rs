@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::amount::{Amount, FileId};
-use super::super::archive::Archive;
+use super::super::archive::{Archive, Removed};
 use super::super::common::CommonFile;
 use super::super::directory::Directory;
 use super::super::fold::{Folded, fold};
@@ -123,8 +123,11 @@ pub(super) fn shown(directory: &Directory) -> Shown {
                 }
                 let mut amounts = [Amount::default()];
                 peer.read(number, &mut amounts);
-                let baseline = archive.baseline(peer.id(), number);
-                baseline.iter().for_each(|baseline| amounts[0] -= baseline[0]);
+                let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series as usize == number;
+                let baseline = archive.removed.iter().find(is_it);
+                if let Some(baseline) = baseline {
+                    amounts[0] -= baseline.amounts[0];
+                }
                 if !amounts[0].is_zero() || (series.promised && baseline.is_none()) {
                     add(family, &series.key, amounts[0]);
                 }
