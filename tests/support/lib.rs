@@ -6,6 +6,8 @@ pub mod prometheus;
 pub mod promtool;
 pub mod python;
 pub mod scrapes;
+#[cfg(unix)]
+pub mod worker;
 
 use std::env;
 use std::net::TcpListener;
