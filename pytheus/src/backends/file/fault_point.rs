@@ -20,13 +20,13 @@ pub(super) const FAULT_POINTS: [&str; 11] = [
 /// assertions are off.
 #[inline]
 pub(super) fn fault_point(name: &'static str) {
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     tested::come_by(name);
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(any(test, debug_assertions)))]
     let _ = name;
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 mod tested {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -39,7 +39,7 @@ mod tested {
     });
 
     pub(super) fn come_by(name: &'static str) {
-        debug_assert!(super::FAULT_POINTS.contains(&name), "`{name}` is not in the list");
+        assert!(super::FAULT_POINTS.contains(&name), "`{name}` is not in the list");
         if let Some((wanted, before)) = &*WHERE
             && wanted == name
             && before.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()

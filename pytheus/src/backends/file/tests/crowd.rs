@@ -1,8 +1,11 @@
 //! Many processes at once, and very many one after the other.
 
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::super::directory::Directory;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, shown};
 use crate::number::Number;
@@ -13,7 +16,7 @@ pub(super) const COME_AND_GO: &str = "come and go";
 /// What a child does here: attaches, counts and dies, 500 times over, and folds once there are more than 32.
 pub(super) const SHORT_LIVES: &str = "short lives";
 
-fn total(directory: &super::super::directory::Directory) -> f64 {
+fn total(directory: &Directory) -> f64 {
     shown(directory).values().map(|number| number.as_f64()).sum()
 }
 
@@ -36,6 +39,48 @@ fn processes_that_fold_at_once_count_everything_once() {
     assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
     fold_all(&directory);
     assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
+    assert_eq!(names(&directory), ["archive", "common", "lock"]);
+}
+
+/// What a child does here: as above, for ever, and says `<` before it counts 5, and `>` afterwards.
+pub(super) const UNTIL_KILLED: &str = "until killed";
+
+#[test]
+fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
+    let (_around, directory) = fresh();
+    let (mut started, mut done) = (0, 0);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut last = 0.0;
+            while !is_over.load(Relaxed) {
+                let now = total(&directory);
+                assert!(now >= last, "{now} after {last}");
+                last = now;
+            }
+        });
+        for round in 0..20 {
+            let start = || {
+                let mut command = child::command(UNTIL_KILLED, directory.path());
+                command.stderr(Stdio::piped()).spawn().expect("a child can be started")
+            };
+            let children = [start(), start(), start()];
+            thread::sleep(Duration::from_millis(10 + round * 17 % 60));
+            for mut child in children {
+                child.kill().expect("it is there");
+                let output = child.wait_with_output().expect("it can be waited for").stderr;
+                started += output.iter().filter(|byte| **byte == b'<').count();
+                done += output.iter().filter(|byte| **byte == b'>').count();
+            }
+        }
+        is_over.store(true, Relaxed);
+    });
+    assert!(done > 0, "nothing was counted");
+    let total_before = total(&directory);
+    assert!((done as f64 * 5.0..=started as f64 * 5.0).contains(&total_before), "{done} to {started}: {total_before}");
+    directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
+    fold_all(&directory);
+    assert_eq!(total(&directory).to_string(), total_before.to_string());
     assert_eq!(names(&directory), ["archive", "common", "lock"]);
 }
 

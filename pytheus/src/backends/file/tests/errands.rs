@@ -24,6 +24,17 @@ pub(super) fn run(errand: &str, path: &Path) {
                 fold_all(&directory);
             }
         }
+        crowd::UNTIL_KILLED => loop {
+            let mut process = Process::begin(&directory);
+            let series = process.series(&jobs(), &["a"], false);
+            for _ in 0..20 {
+                eprint!("<");
+                process.count(series, 5, 0.0);
+                eprint!(">");
+            }
+            drop(process);
+            fold_all(&directory);
+        },
         crowd::SHORT_LIVES => {
             for _ in 0..500 {
                 let mut process = Process::begin(&directory);
