@@ -8,6 +8,8 @@ pub use inventory;
 pub use pytheus_macros::metric;
 
 pub use crate::backends::BackendClass;
+#[cfg(unix)]
+pub use crate::backends::read_any_file;
 pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::metrics;

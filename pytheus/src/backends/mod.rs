@@ -38,6 +38,9 @@ pub use error::{LoadError, LoadedBy};
 pub use family::{Combine, FamilyKey};
 pub(crate) use family::{cells, width};
 #[cfg(unix)]
+#[doc(hidden)]
+pub use file::read_any_file;
+#[cfg(unix)]
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
 pub use load::{Load, load_backend};
 #[doc(hidden)]

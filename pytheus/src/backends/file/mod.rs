@@ -10,11 +10,14 @@
 #![allow(dead_code, reason = "until all parts are in")]
 
 mod amount;
+mod any_file;
 mod archive;
 mod archive_bytes;
 mod backend;
 mod common;
 mod contents;
+#[cfg(test)]
+mod corpus;
 mod crc32;
 mod directory;
 mod error;
@@ -44,6 +47,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use any_file::read_any_file;
 pub use error::{FileError, FileFault};
 
 use std::path::Path;

@@ -1,0 +1,6 @@
+//! Reads any bytes as a file of the file backend. The test `file_fuzz` does the same for a while, from the same files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    pytheus::__private::read_any_file(bytes).expect("there is room for a file");
+});
