@@ -1,10 +1,11 @@
 //! The part of this process: its file, and the lock that says that it lives.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex};
 
 use super::amount::FileId;
 use super::common::CommonFile;
@@ -14,7 +15,7 @@ use super::header::Header;
 use super::life::LifeLock;
 use super::own::{OwnFile, WithDirectory};
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
-use crate::storage::Page;
+use crate::storage::{Page, lock};
 
 /// The file of this process, until it is closed.
 pub(super) struct Process {
@@ -24,6 +25,8 @@ pub(super) struct Process {
     /// one, though it has closed what its parent had open.
     life: LifeLock,
     directory: Arc<Directory>,
+    /// Series that all processes write, of which this one has work in progress in its own file.
+    extended: Mutex<HashSet<At>>,
     closed: AtomicBool,
 }
 
@@ -39,7 +42,8 @@ impl Process {
         let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         new.publish()?;
-        Ok(Self { id, file, life, directory: Arc::clone(directory), closed: AtomicBool::new(false) })
+        let (directory, extended) = (Arc::clone(directory), Mutex::default());
+        Ok(Self { id, file, life, directory, extended, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -81,15 +85,22 @@ impl Arena for Process {
     }
 
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
-        self.open_or_error()?.extend(series, also)
+        self.open_or_error()?.extend(series, also)?;
+        if series.page >= At::COMMON {
+            lock(&self.extended).insert(series);
+        }
+        Ok(())
     }
 
     fn end(&self, series: At) {
         let Some(file) = self.open() else { return };
-        file.end(series);
-        if series.page >= At::COMMON
-            && let Ok(_locked) = self.directory.locked()
-        {
+        if series.page < At::COMMON {
+            return file.end(series);
+        }
+        if lock(&self.extended).remove(&series) {
+            file.end(series);
+        }
+        if let Ok(_locked) = self.directory.locked() {
             // Should it fail, the series shows what it was.
             let _ = file.common_file().remove(series);
         }

@@ -1,0 +1,149 @@
+//! A child of a process is a process of its own: it counts in its own file, and keeps nothing of its parent alive.
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "`fork` has no safe form")]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use pytheus::exposition::generate_metrics;
+use pytheus::metric;
+use support::worker::{Worker, serve};
+
+metric! {
+    /// Requests.
+    static REQUESTS: Counter = "requests_total";
+    /// How long it took.
+    static TOOK: Histogram = "took_seconds" { buckets: [1.0] };
+    /// The sum of the living.
+    static SUM: Gauge = "sum" { mode: live_sum };
+    /// Work in progress.
+    static BUSY: Gauge = "busy" { mode: live_sum };
+    /// One for all.
+    static SHARED: Gauge = "shared";
+}
+
+fn count() {
+    REQUESTS.inc_by(10);
+    TOOK.observe(0.5);
+    SUM.inc_by(3.0);
+    SHARED.inc();
+}
+
+fn act(words: &[&str]) -> String {
+    match *words {
+        ["count"] => count(),
+        ["work"] => std::mem::forget(BUSY.track_inprogress()),
+        ["fork", what] => return fork(what),
+        _ => return format!("what is {words:?}?"),
+    }
+    "ok".to_owned()
+}
+
+/// Forks a child that counts, or scrapes, or does neither; gives its number, and what it says.
+fn fork(what: &str) -> String {
+    let (mut reader, mut writer) = std::io::pipe().expect("the system has pipes");
+    // SAFETY: as in any program that forks with threads; see `engine_fork`.
+    match unsafe { libc::fork() } {
+        -1 => format!("error: {}", std::io::Error::last_os_error()),
+        0 => {
+            let answer = match what {
+                "counts" => {
+                    count();
+                    "ok".to_owned()
+                }
+                "scrapes" => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),
+                _ => "ok".to_owned(),
+            };
+            let sent = writer.write_all(answer.as_bytes());
+            drop(writer);
+            // Until it is killed; not for ever, should the test fail.
+            std::thread::sleep(Duration::from_secs(60));
+            // SAFETY: ends the process, and nothing else.
+            unsafe { libc::_exit(i32::from(sent.is_err())) }
+        }
+        child => {
+            drop(writer);
+            let mut answer = String::new();
+            reader.read_to_string(&mut answer).expect("the child says something");
+            format!("{child}\n{answer}")
+        }
+    }
+}
+
+#[test]
+fn worker() {
+    serve(act);
+}
+
+/// Has a worker fork, and gives the number of the child and what it says.
+fn child_of(worker: &mut Worker, what: &str) -> (i32, String) {
+    let answer = worker.ask(&format!("fork {what}"));
+    let (child, said) = answer.split_once('\n').expect("two parts");
+    (child.parse().expect("the number of a process"), said.to_owned())
+}
+
+fn kill(child: i32) {
+    // SAFETY: a process that this test has made, and that nobody has waited for.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn processes(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it can be read").file_name());
+    entries.filter(|name| name.to_string_lossy().starts_with("process-")).count()
+}
+
+fn values(worker: &mut Worker) -> [f64; 5] {
+    let samples = worker.scrape();
+    ["requests_total", "took_seconds_count", "sum", "busy", "shared"].map(|name| samples[name])
+}
+
+#[test]
+fn a_child_counts_for_itself_and_nothing_is_counted_twice() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
+    assert_eq!(parent.ask("count"), "ok");
+    assert_eq!(parent.ask("work"), "ok");
+    let (child, said) = child_of(&mut parent, "counts");
+    assert_eq!(said, "ok");
+    assert_eq!(processes(directory.path()), 3);
+    let expected = [20.0, 2.0, 6.0, 1.0, 2.0];
+    assert_eq!(values(&mut parent), expected);
+    assert_eq!(values(&mut other), expected);
+    // The parent counts on in its own.
+    assert_eq!(parent.ask("count"), "ok");
+    assert_eq!(values(&mut other), [30.0, 3.0, 9.0, 1.0, 3.0]);
+    parent.kill();
+    assert_eq!(values(&mut other), [30.0, 3.0, 3.0, 0.0, 3.0], "the child lives, its parent does not");
+    assert_eq!(processes(directory.path()), 2);
+    kill(child);
+    // Whoever inherits it waits for it; its lock is free before that.
+    support::wait_for("fold", || match processes(directory.path()) {
+        1 => Ok(()),
+        files => Err(format!("{files} files; {:?}", values(&mut other))),
+    });
+    assert_eq!(values(&mut other), [30.0, 3.0, 0.0, 0.0, 3.0]);
+}
+
+#[test]
+fn a_child_that_does_nothing_keeps_nothing_alive() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
+    assert_eq!(parent.ask("count"), "ok");
+    let (child, _) = child_of(&mut parent, "sleeps");
+    parent.kill();
+    assert_eq!(values(&mut other), [10.0, 1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(processes(directory.path()), 1);
+    kill(child);
+}
+
+#[test]
+fn a_child_may_answer_a_scrape() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut parent = Worker::start(directory.path());
+    assert_eq!(parent.ask("count"), "ok");
+    let (child, said) = child_of(&mut parent, "scrapes");
+    assert!(said.contains("requests_total 10\n"), "{said}");
+    kill(child);
+}

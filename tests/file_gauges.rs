@@ -1,0 +1,112 @@
+//! A gauge says how the values of several processes become one, and what of it ends with a process.
+#![cfg(unix)]
+
+use std::path::Path;
+
+use pytheus::metric;
+use support::worker::{Worker, serve};
+
+metric! {
+    /// One for all.
+    static SHARED: Gauge = "shared";
+    /// The sum of the living.
+    static SUM: Gauge = "sum" { mode: live_sum };
+    /// The least.
+    static LEAST: Gauge = "least" { mode: live_min };
+    /// The greatest.
+    static GREATEST: Gauge = "greatest" { mode: live_max };
+    /// The last that was set.
+    static RECENT: Gauge = "recent" { mode: most_recent };
+    /// Each for itself.
+    static EACH: Gauge = "each" { labels: { queue }, mode: per_process };
+    /// Work in progress.
+    static BUSY: Gauge = "busy" { mode: live_sum };
+}
+
+fn act(words: &[&str]) -> String {
+    let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+    match *words {
+        ["shared", "set", value] => SHARED.set(number(value)),
+        ["shared", "add", amount] => SHARED.inc_by(number(amount)),
+        ["work", "shared"] => std::mem::forget(SHARED.track_inprogress()),
+        ["work", "busy"] => std::mem::forget(BUSY.track_inprogress()),
+        ["set", value] => {
+            SUM.set(number(value));
+            LEAST.set(number(value));
+            GREATEST.set(number(value));
+            RECENT.set(number(value));
+            EACH.queue("a").set(number(value));
+        }
+        _ => return format!("what is {words:?}?"),
+    }
+    "ok".to_owned()
+}
+
+#[test]
+fn worker() {
+    serve(act);
+}
+
+fn two(directory: &Path) -> (Worker, Worker) {
+    (Worker::start(directory), Worker::start(directory))
+}
+
+fn tell(worker: &mut Worker, what: &str) {
+    assert_eq!(worker.ask(what), "ok");
+}
+
+#[test]
+fn each_mode_combines_the_living() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut one, mut other) = two(directory.path());
+    for gauge in ["shared", "sum", "least", "greatest", "recent"] {
+        assert_eq!(one.scrape().get(gauge), Some(&0.0), "{gauge} shows from the start");
+    }
+    tell(&mut other, "set 5");
+    tell(&mut one, "set -2");
+    let of = |worker: &Worker| format!("each{{pid=\"{}\",queue=\"a\"}}", worker.id());
+    let (of_one, of_other) = (of(&one), of(&other));
+    let values = |worker: &mut Worker| {
+        let samples = worker.scrape();
+        ["sum", "least", "greatest", "recent", &of_one, &of_other].map(|name| samples.get(name).copied())
+    };
+    let expected = [Some(3.0), Some(-2.0), Some(5.0), Some(-2.0), Some(-2.0), Some(5.0)];
+    assert_eq!(values(&mut one), expected);
+    assert_eq!(values(&mut other), expected);
+    tell(&mut other, "set 0");
+    assert_eq!(values(&mut one), [Some(-2.0), Some(-2.0), Some(0.0), Some(0.0), Some(-2.0), Some(0.0)]);
+    one.kill();
+    assert_eq!(values(&mut other), [Some(0.0), Some(0.0), Some(0.0), Some(0.0), None, Some(0.0)]);
+}
+
+#[test]
+fn a_shared_gauge_is_one_value_for_all_that_outlives_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut one, mut other) = two(directory.path());
+    let value = |worker: &mut Worker| worker.scrape().get("shared").copied();
+    tell(&mut one, "shared add 2");
+    tell(&mut other, "shared add 3");
+    assert_eq!(value(&mut one), Some(5.0));
+    tell(&mut other, "shared set 10");
+    tell(&mut one, "shared add -1");
+    assert_eq!(value(&mut other), Some(9.0));
+    tell(&mut one, "work shared");
+    assert_eq!(value(&mut other), Some(10.0));
+    one.kill();
+    assert_eq!(value(&mut other), Some(9.0), "its work ends with it, what it has set does not");
+    other.kill();
+    assert_eq!(value(&mut Worker::start(directory.path())), Some(9.0));
+}
+
+#[test]
+fn the_work_of_a_process_that_is_killed_is_not_in_progress() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut one, mut other) = two(directory.path());
+    for worker in [&mut one, &mut other] {
+        tell(worker, "work busy");
+        tell(worker, "work busy");
+    }
+    assert_eq!(other.scrape().get("busy"), Some(&4.0));
+    one.kill();
+    assert_eq!(other.scrape().get("busy"), Some(&2.0));
+}
