@@ -8,6 +8,7 @@ use super::MultiProcessFileBackend;
 use super::common::CommonFile;
 use super::directory::Directory;
 use super::error::FileError;
+use super::fault::Reason;
 use super::merge::Merger;
 use super::process::Process;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, Removal, Totals};
@@ -50,8 +51,10 @@ impl Parts {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         let common = {
             let _locked = directory.locked()?;
-            let opened = CommonFile::open(&directory.common());
-            Arc::new(opened.map_err(|skip| format!("{skip}; remove it once no process uses the directory"))?)
+            Arc::new(CommonFile::open(&directory.common()).map_err(|skip| match skip.reason {
+                Reason::Unreadable => format!("`{}` can't be used: {}", skip.path.display(), skip.what),
+                _ => format!("{skip}; remove it once no process uses the directory"),
+            })?)
         };
         let process = Process::attach(&directory, &common)?;
         let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));

@@ -64,7 +64,7 @@ impl Notes {
         let metric = family.name().to_owned();
         if self.conflicts.insert((metric.clone(), who, file)) {
             let message = format!(
-                "`{metric}` as {who} declared it has other {difference} than that of {stands}, which stands; \
+                "`{metric}` is declared with other {difference} by {who} than by {stands}, whose declaration stands; \
                  what {who} counted in it is left out"
             );
             self.new.push(Note::Conflict { metric, message });

@@ -14,6 +14,7 @@ use super::error::FileError;
 use super::header::Header;
 use super::life::LifeLock;
 use super::own::{OwnFile, WithDirectory};
+use super::settle::full_name;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::{Page, lock};
 
@@ -25,9 +26,17 @@ pub(super) struct Process {
     /// one, though it has closed what its parent had open.
     life: LifeLock,
     directory: Arc<Directory>,
-    /// Series that all processes write, of which this one has work in progress in its own file.
-    extended: Mutex<HashSet<At>>,
+    shared: Mutex<Shared>,
     closed: AtomicBool,
+}
+
+/// What is in the file of this process of series that all processes write.
+#[derive(Default)]
+struct Shared {
+    /// Families of which the file has a series, so that others see that a living process has declared them.
+    families: HashSet<String>,
+    /// Series that the file names: there, or with work in progress.
+    series: HashSet<At>,
 }
 
 impl Process {
@@ -42,8 +51,8 @@ impl Process {
         let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         new.publish()?;
-        let (directory, extended) = (Arc::clone(directory), Mutex::default());
-        Ok(Self { id, file, life, directory, extended, closed: AtomicBool::new(false) })
+        let (directory, shared) = (Arc::clone(directory), Mutex::default());
+        Ok(Self { id, file, life, directory, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -87,7 +96,7 @@ impl Arena for Process {
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
         self.open_or_error()?.extend(series, also)?;
         if series.page >= At::COMMON {
-            lock(&self.extended).insert(series);
+            lock(&self.shared).series.insert(series);
         }
         Ok(())
     }
@@ -97,7 +106,7 @@ impl Arena for Process {
         if series.page < At::COMMON {
             return file.end(series);
         }
-        if lock(&self.extended).remove(&series) {
+        if lock(&self.shared).series.remove(&series) {
             file.end(series);
         }
         if let Ok(_locked) = self.directory.locked() {
@@ -111,6 +120,13 @@ impl Arena for Process {
     }
 
     fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
-        self.open_or_error()?.common(family, series, promised)
+        let file = self.open_or_error()?;
+        let at = file.common(family, series, promised)?;
+        let shared = &mut *lock(&self.shared);
+        if shared.families.insert(full_name(family)) {
+            file.begin(&Begun { family, series, at, promised })?;
+            shared.series.insert(at);
+        }
+        Ok(at)
     }
 }

@@ -71,7 +71,10 @@ impl Merger {
         match family.difference(stands) {
             None => Some(number),
             Some(difference) => {
-                self.notes.conflict(family, (who, file), *whose, difference);
+                // Those who share one have it in their own files, too.
+                if who != Who::All {
+                    self.notes.conflict(family, (who, file), *whose, difference);
+                }
                 None
             }
         }
