@@ -45,6 +45,15 @@ fn processes_that_fold_at_once_count_everything_once() {
 /// What a child does here: as above, for ever, and says `<` before it counts 5, and `>` afterwards.
 pub(super) const UNTIL_KILLED: &str = "until killed";
 
+/// Says so when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[test]
 fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
     let (_around, directory) = fresh();
@@ -59,6 +68,7 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
                 last = now;
             }
         });
+        let _over = Over(&is_over);
         for round in 0..20 {
             let start = || {
                 let mut command = child::command(UNTIL_KILLED, directory.path());
@@ -69,11 +79,11 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
             for mut child in children {
                 child.kill().expect("it is there");
                 let output = child.wait_with_output().expect("it can be waited for").stderr;
-                started += output.iter().filter(|byte| **byte == b'<').count();
-                done += output.iter().filter(|byte| **byte == b'>').count();
+                let output = String::from_utf8_lossy(&output);
+                started += output.matches('<').count();
+                done += output.matches('>').count();
             }
         }
-        is_over.store(true, Relaxed);
     });
     assert!(done > 0, "nothing was counted");
     let total_before = total(&directory);
