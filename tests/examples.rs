@@ -43,7 +43,9 @@ fn masked(line: &str, said: &str) -> String {
 
 #[test]
 fn there_is_an_example_for_each_feature() {
-    for name in ["quickstart", "labels", "attributes", "custom_collector", "several_registries", "threads"] {
+    for name in
+        ["quickstart", "labels", "attributes", "custom_collector", "several_registries", "threads", "own_backend"]
+    {
         assert!(example::names().iter().any(|found| found == name), "{name}");
     }
 }

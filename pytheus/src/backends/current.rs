@@ -187,6 +187,12 @@ pub(crate) fn load<'a>(
     Ok(totals)
 }
 
+/// How far the backend in use reaches, and whether it is sent what is counted.
+#[cfg(all(unix, feature = "conformance"))]
+pub(super) fn about() -> (super::Reach, bool) {
+    loaded().map_or((super::Reach::Process, false), |loaded| (loaded.backend.reach(), loaded.shipper.is_some()))
+}
+
 /// What the backend has to say about itself.
 pub(crate) fn health() -> Vec<FamilySnapshot> {
     loaded().map_or_else(Vec::new, |loaded| loaded.backend.health())

@@ -11,6 +11,8 @@ mod batch;
 mod class;
 mod config;
 mod config_error;
+#[cfg(all(unix, feature = "conformance"))]
+pub mod conformance;
 mod current;
 mod error;
 mod family;
@@ -20,6 +22,7 @@ mod load;
 mod loading;
 mod members;
 mod nearest;
+mod reach;
 mod series_key;
 mod ship;
 mod single;
@@ -46,6 +49,7 @@ pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;
 pub(crate) use members::join;
+pub use reach::Reach;
 pub use serde_json::{Value, json};
 pub use series_key::SeriesKey;
 pub use single::SingleProcessBackend;
@@ -78,6 +82,11 @@ pub trait Backend: Send + Sync + 'static {
     /// How often [`apply`](Self::apply) is called, when there is something to send; never by default.
     fn interval(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whose numbers it adds up: of more than one process, unless it does nothing.
+    fn reach(&self) -> Reach {
+        Reach::Process
     }
 
     /// Takes what this process has counted since the batch before.

@@ -33,13 +33,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often a backend that fails is reported.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
+/// Gives the families that there are.
+type Members = Box<dyn Fn() -> Vec<Arc<dyn Counted>> + Send + Sync>;
+
 /// Sends what was counted to a backend.
 pub(super) struct Shipper(Arc<Shared>);
 
 struct Shared {
     backend: Arc<dyn Backend>,
     interval: Duration,
-    members: Box<dyn Fn() -> Vec<Arc<dyn Counted>> + Send + Sync>,
+    members: Members,
     removals: Removals,
     state: Mutex<State>,
 }
@@ -105,11 +108,7 @@ impl Shipper {
         Self::start_with(backend, interval, Box::new(members::counted))
     }
 
-    fn start_with(
-        backend: Arc<dyn Backend>,
-        interval: Duration,
-        members: Box<dyn Fn() -> Vec<Arc<dyn Counted>> + Send + Sync>,
-    ) -> Result<Self, BackendError> {
+    fn start_with(backend: Arc<dyn Backend>, interval: Duration, members: Members) -> Result<Self, BackendError> {
         let state = Mutex::new(State::new(Pass::new()));
         let shipper = Self(Arc::new(Shared { backend, interval, members, removals: Removals::default(), state }));
         shipper.spawn()?;
@@ -169,7 +168,7 @@ impl Shipper {
         }
     }
 
-    /// In a child process, before anything is counted there: another writer, that has nothing to send yet, with a thread
+    /// In a child process, where all numbers have begun at zero: another writer, that has nothing to send yet, with a thread
     /// of its own. Without one, as the system may have no more, what is counted is sent by scrapes alone.
     pub(super) fn after_fork(&self) {
         let pass = Pass::inherited(&(self.0.members)());
@@ -192,6 +191,7 @@ impl Shipper {
     }
 
     /// How it goes.
+    #[allow(dead_code, reason = "of backends to come")]
     pub(super) fn health(&self) -> Health {
         lock(&self.0.state).health
     }

@@ -159,6 +159,15 @@ impl Counted for FamilyCore {
         FamilyTotals::new(self.descriptor(), series, parts, missing)
     }
 
+    fn stamps(&self, totals: &FamilyTotals<'_>) -> Vec<u64> {
+        let (Kind::Gauge, Some(series)) = (self.descriptor().kind(), totals.own_series()) else { return Vec::new() };
+        let stamp = |series| match self.sources.get(series) {
+            Some(_) => u64::MAX,
+            None => shared_cells(series.slot()).map_or(0, storage::Cells::mark),
+        };
+        series.iter().map(stamp).collect()
+    }
+
     fn overlay(&self, totals: &mut FamilyTotals<'_>) {
         if self.sources.is_empty() {
             return;

@@ -49,3 +49,18 @@ extern "C" fn child() {
     thread::cut_off_others();
     child::close();
 }
+
+/// Forks; true in the child. For the suite of backends, which has one thread when it does.
+///
+/// # Errors
+///
+/// When there can be no process more.
+#[cfg(feature = "conformance")]
+pub(crate) fn fork_here() -> std::io::Result<bool> {
+    // SAFETY: the child goes on as the parent would. Where other threads are, it relies on what the system's allocator
+    // and the gate see to.
+    match unsafe { libc::fork() } {
+        -1 => Err(std::io::Error::last_os_error()),
+        child => Ok(child == 0),
+    }
+}

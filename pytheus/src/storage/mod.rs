@@ -43,6 +43,8 @@ mod thread;
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 pub use child::ChildClosed;
+#[cfg(all(unix, feature = "conformance"))]
+pub(crate) use fork::fork_here;
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;

@@ -11,7 +11,7 @@ use super::error::FileError;
 use super::fault::Reason;
 use super::merge::Merger;
 use super::process::Process;
-use crate::backends::{Arena, Backend, BackendError, Config, Configure, Removal, Totals};
+use crate::backends::{Arena, Backend, BackendError, Config, Configure, Reach, Removal, Totals};
 use crate::storage::{lock, read, write};
 
 /// What the backend consists of.
@@ -89,6 +89,10 @@ impl Parts {
 }
 
 impl Backend for MultiProcessFileBackend {
+    fn reach(&self) -> Reach {
+        Reach::Machine
+    }
+
     fn arena(&self) -> Option<Arc<dyn Arena>> {
         match &*read(&self.0.own) {
             Own::Open(process) => Some(Arc::clone(process) as Arc<dyn Arena>),

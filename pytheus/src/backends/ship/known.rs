@@ -61,8 +61,6 @@ pub(super) struct Known {
     width: usize,
     series: Arc<Sorted>,
     words: Vec<u64>,
-    /// The parts that a parent process had counted, which it tells itself; empty where there is no parent.
-    inherited: Vec<Number>,
 }
 
 impl Known {
@@ -75,26 +73,16 @@ impl Known {
             width: family.width(),
             series: Arc::default(),
             words: Vec::new(),
-            inherited: Vec::new(),
         }
     }
 
-    /// In a child process: what was counted until now is the parent's to tell.
+    /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
     pub(super) fn inherited(member: &Arc<dyn Counted>, reading: &Reading) -> Self {
         let mut known = Self::new(member, &reading.family);
         known.follow(reading);
-        // A child is what its parent is, and says so itself.
-        if known.kind == Kind::Info {
-            return known;
-        }
         for place in 0..reading.series.len() {
-            let words = known.words_of(place);
-            words[0] = reading.stamp(place).wrapping_add(1);
-            if matches!(known.combine, Combine::Shared) && known.kind == Kind::StateSet {
-                known.words_of(place)[1] = flags(reading.parts(place));
-            }
+            known.words_of(place)[0] = 1;
         }
-        known.inherited.clone_from(&reading.parts);
         known
     }
 
@@ -127,7 +115,6 @@ impl Known {
             self.follow(reading);
         }
         let mut deltas = Vec::with_capacity(self.width);
-        let mut own = Vec::new();
         while reading.place < reading.series.len() {
             if out.len() == super::pass::MOST_CHANGES || *room < self.width && !out.is_empty() {
                 return false;
@@ -137,14 +124,7 @@ impl Known {
             if stamp == Self::NOT_SENT {
                 continue;
             }
-            let mut totals = reading.parts(place);
-            if !self.inherited.is_empty() {
-                self.disinherit(place, stamp);
-                let inherited = &self.inherited[place * self.width..][..self.width];
-                own.clear();
-                own.extend(totals.iter().zip(inherited).map(|(part, inherited)| minus(*part, *inherited)));
-                totals = &own;
-            }
+            let totals = reading.parts(place);
             deltas.clear();
             let (kind, combine) = (self.kind, self.combine);
             if let Some(set) = advance(kind, combine, self.words_of(place), totals, stamp, &mut deltas) {
@@ -180,40 +160,23 @@ impl Known {
         &mut self.words[place * row..][..row]
     }
 
-    /// A value that was set is this process' own, whatever it was before.
-    fn disinherit(&mut self, place: usize, stamp: u64) {
-        let told = self.words_of(place)[0];
-        if self.kind == Kind::Gauge && told != 0 && told != stamp.wrapping_add(1) {
-            self.inherited[place] = Number::Float(0.0);
-        }
-    }
-
     /// Brings what is known into the order of the reading, without what is gone, and with what is new.
     fn follow(&mut self, reading: &Reading) {
         if Arc::ptr_eq(&self.series, &reading.series) {
             return;
         }
-        let (row, width) = (self.row(), self.width);
+        let row = self.row();
         let former: HashMap<usize, usize> =
             self.series.iter().enumerate().map(|(place, series)| (series.address(), place)).collect();
         let mut words = Vec::with_capacity(reading.series.len() * row);
-        let mut inherited = Vec::new();
         for series in reading.series.iter() {
             // What is known keeps a reference: an address is not used again meanwhile.
-            let place = former.get(&series.address());
-            match place {
+            match former.get(&series.address()) {
                 Some(place) => words.extend_from_slice(&self.words[place * row..][..row]),
                 None => words.resize(words.len() + row, 0),
             }
-            if !self.inherited.is_empty() {
-                match place {
-                    Some(place) => inherited.extend_from_slice(&self.inherited[place * width..][..width]),
-                    None => inherited.resize(inherited.len() + width, Number::Int(0)),
-                }
-            }
         }
-        self.series = Arc::clone(&reading.series);
-        (self.words, self.inherited) = (words, inherited);
+        (self.series, self.words) = (Arc::clone(&reading.series), words);
     }
 }
 
@@ -261,9 +224,7 @@ fn advance(
             was_set || total.to_bits() != before.to_bits() && !is_zero(deltas)
         }
         (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
-            let Some((known, [high, low])) = words.split_last_chunk_mut::<2>().map(|(known, sum)| (known, sum)) else {
-                return None;
-            };
+            let (known, [high, low]) = words.split_last_chunk_mut::<2>()?;
             for (known, count) in known.iter_mut().zip(counts) {
                 let count = count.as_count();
                 deltas.push(Number::Int(count.wrapping_sub(*known)));
@@ -313,21 +274,6 @@ fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
     let (new_high, new_low) = known.parts();
     (*high, *low) = (new_high.to_bits(), new_low.to_bits());
     delta
-}
-
-fn minus(total: Number, inherited: Number) -> Number {
-    match (total, inherited) {
-        (Number::Int(total), Number::Int(inherited)) => Number::Int(total.wrapping_sub(inherited)),
-        (total, inherited) => {
-            let mut sum = Sum::ZERO;
-            sum += total.as_f64();
-            #[allow(clippy::float_cmp, reason = "nothing is taken away from what may be infinite")]
-            if inherited.as_f64() != 0.0 {
-                sum += -inherited.as_f64();
-            }
-            Number::Float(sum.value())
-        }
-    }
 }
 
 fn flags(parts: &[Number]) -> u64 {

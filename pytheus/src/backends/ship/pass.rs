@@ -42,7 +42,7 @@ impl Pass {
         Self { writer: WriterId::random(), sequence: 0, pending: None, known: HashMap::new(), sent: 0 }
     }
 
-    /// A writer in a child process: what was counted until now is its parent's to tell.
+    /// A writer in a child process, where all numbers have begun at zero: the parent has told of the series.
     pub(super) fn inherited(members: &[Arc<dyn Counted>]) -> Self {
         let mut pass = Self::new();
         for member in members {

@@ -1,0 +1,148 @@
+//! What is counted comes back as it was, whatever it is.
+
+use serde_json::json;
+
+use super::Named;
+use crate::backends::conformance::Fault;
+use crate::backends::conformance::samples::ensure;
+use crate::backends::conformance::wire::Bench;
+
+pub(super) const CHECKS: &[Named] = &[
+    ("a counter of whole numbers stays exact", whole_numbers),
+    ("a counter of fractions adds up", fractions),
+    ("histograms and summaries show what was observed", observations),
+    ("a histogram may have five hundred buckets", wide),
+    ("label values may be any text", labels),
+    ("a gauge may be infinite or not a number", odd_gauges),
+    ("what is at zero shows at zero", zeros),
+    ("infos and state sets show in every process", facts),
+];
+
+fn whole_numbers(bench: &Bench) -> Result<(), Fault> {
+    let mut process = bench.process()?;
+    // The first whole number that is no `f64`.
+    let odd = (1_u64 << 53) + 1;
+    process.ask(json!(["counter", "exact_total", "x", odd]))?;
+    process.scrape()?.is("exact_total{l=\"x\"}", odd)?;
+    process.ask(json!(["counter", "exact_total", "x", 2]))?;
+    process.scrape()?.is("exact_total{l=\"x\"}", odd + 2)
+}
+
+fn fractions(bench: &Bench) -> Result<(), Fault> {
+    let mut process = bench.process()?;
+    process.ask(json!(["counter", "exact_total", "x", 3]))?;
+    process.scrape()?.is("exact_total{l=\"x\"}", 3)?;
+    for total in [3.25, 3.5, 3.75] {
+        process.ask(json!(["counter", "exact_total", "x", 0.25]))?;
+        process.scrape()?.is("exact_total{l=\"x\"}", total)?;
+    }
+    Ok(())
+}
+
+fn observations(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    for (process, values) in [(&mut one, [0.5, 2.0]), (&mut other, [3.0, 100.0])] {
+        for value in values {
+            process.ask(json!(["histogram", "seconds", "x", value]))?;
+            process.ask(json!(["summary", "x", value]))?;
+        }
+        process.flush()?;
+    }
+    let shared = bench.is_shared()?;
+    let samples = one.scrape()?;
+    let expected = if shared { [1, 2, 3, 4] } else { [1, 2, 2, 2] };
+    for (bound, count) in ["1", "2", "4", "+Inf"].iter().zip(expected) {
+        samples.is(&format!("seconds_bucket{{l=\"x\",le=\"{bound}\"}}"), count)?;
+    }
+    let (count, sum) = if shared { (4, 105.5) } else { (2, 2.5) };
+    for family in ["seconds", "sizes"] {
+        samples.is(&format!("{family}_count{{l=\"x\"}}"), count)?;
+        samples.is(&format!("{family}_sum{{l=\"x\"}}"), sum)?;
+    }
+    Ok(())
+}
+
+fn wide(bench: &Bench) -> Result<(), Fault> {
+    let mut process = bench.process()?;
+    for value in [1.0, 250.0, 500.0, 501.0] {
+        process.ask(json!(["histogram", "wide", "x", value]))?;
+    }
+    let samples = process.scrape()?;
+    let buckets = samples.of_family("wide_bucket").count();
+    ensure(buckets == 501, || format!("there are {buckets} buckets where there should be 501"))?;
+    for (bound, count) in [("1", 1), ("249", 1), ("250", 2), ("499", 2), ("500", 3), ("+Inf", 4)] {
+        samples.is(&format!("wide_bucket{{l=\"x\",le=\"{bound}\"}}"), count)?;
+    }
+    Ok(())
+}
+
+fn labels(bench: &Bench) -> Result<(), Fault> {
+    let long = "l".repeat(5_000);
+    // As it is, and as it is exposed.
+    let values = [
+        ("plain", "plain"),
+        ("", ""),
+        (" ", " "),
+        ("a\"b", "a\\\"b"),
+        ("a\\b", "a\\\\b"),
+        ("a\nb", "a\\nb"),
+        ("a\0b", "a\0b"),
+        ("{x=\"y\"}", "{x=\\\"y\\\"}"),
+        ("a:b,c;d|e/f", "a:b,c;d|e/f"),
+        ("Zürich 東京 🦀", "Zürich 東京 🦀"),
+        (&long, &long),
+    ];
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    for (value, _) in values {
+        one.count("odd_total", value, 1.0)?;
+        other.count("odd_total", value, 2.0)?;
+    }
+    other.flush()?;
+    let (samples, total) = (one.scrape()?, bench.total(1.0, 2.0)?);
+    for (_, exposed) in values {
+        let name = if exposed.is_empty() { "odd_total".to_owned() } else { format!("odd_total{{l=\"{exposed}\"}}") };
+        samples.is(&name, total)?;
+    }
+    let series = samples.of_family("odd_total").count();
+    ensure(series == values.len(), || format!("there are {series} series where there should be {}", values.len()))
+}
+
+fn odd_gauges(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    let shared = bench.is_shared()?;
+    for (value, exposed) in [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25")] {
+        one.ask(json!(["gauge", "shared", "set", value]))?;
+        one.scrape()?.is("gauge_shared{l=\"x\"}", exposed)?;
+        if shared {
+            other.scrape()?.is("gauge_shared{l=\"x\"}", exposed)?;
+        }
+    }
+    Ok(())
+}
+
+fn zeros(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.ask(json!(["counter", "exact_total", "x", 0]))?;
+    one.scrape()?.is("exact_total{l=\"x\"}", 0)?;
+    if bench.is_shared()? {
+        other.scrape()?.is("exact_total{l=\"x\"}", 0)?;
+    }
+    Ok(())
+}
+
+fn facts(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.ask(json!(["info", "1.2.3"]))?;
+    one.ask(json!(["state", "running"]))?;
+    one.flush()?;
+    let mut all = vec![one.scrape()?];
+    if bench.is_shared()? {
+        all.push(other.scrape()?);
+    }
+    for samples in all {
+        samples.is("build_info{l=\"1.2.3\"}", 1)?;
+        samples.is("phase{phase=\"running\"}", 1)?;
+        samples.is("phase{phase=\"starting\"}", 0)?;
+    }
+    Ok(())
+}

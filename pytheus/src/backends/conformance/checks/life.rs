@@ -1,0 +1,207 @@
+//! How processes come to a backend, and how they go.
+
+use serde_json::json;
+
+use super::Named;
+use super::processes::wait_for;
+use crate::backends::conformance::Fault;
+use crate::backends::conformance::samples::ensure;
+use crate::backends::conformance::wire::Bench;
+
+pub(super) const CHECKS: &[Named] = &[
+    ("what was counted before the backend was loaded is carried over", late),
+    ("nothing is lost or counted twice when it is loaded while threads count", late_and_busy),
+    ("loading again changes nothing and loading another is refused", twice),
+    ("what a process has counted stays when it has ended", exit),
+    ("a killed process loses no more than the backend says", kill),
+    ("a process that is killed while it counts doubles nothing", kill_busy),
+    ("a child counts on by itself from zero", fork),
+    ("a child lives on when its parent is killed", orphan),
+];
+
+fn late(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.unloaded()?, bench.process()?);
+    one.count("jobs_total", "x", 5.0)?;
+    one.ask(json!(["counter", "fractions_total", "x", 0.5]))?;
+    one.ask(json!(["histogram", "seconds", "x", 3.0]))?;
+    one.gauge("shared", "set", 2.5)?;
+    one.gauge("live_sum", "inc", 1.0)?;
+    one.ask(json!(["load"]))?;
+    one.count("jobs_total", "x", 1.0)?;
+    one.flush()?;
+    other.count("jobs_total", "x", 10.0)?;
+    other.flush()?;
+    let samples = one.scrape()?;
+    samples.is("jobs_total{l=\"x\"}", bench.total(6.0, 10.0)?)?;
+    samples.is("fractions_total{l=\"x\"}", 0.5)?;
+    samples.is("seconds_sum{l=\"x\"}", 3)?;
+    samples.is("seconds_bucket{l=\"x\",le=\"4\"}", 1)?;
+    samples.is("seconds_bucket{l=\"x\",le=\"2\"}", 0)?;
+    samples.is("gauge_shared{l=\"x\"}", 2.5)?;
+    samples.is("gauge_live_sum{l=\"x\"}", 1)?;
+    if bench.is_shared()? {
+        other.scrape()?.is("jobs_total{l=\"x\"}", 16)?;
+    }
+    Ok(())
+}
+
+fn late_and_busy(bench: &Bench) -> Result<(), Fault> {
+    for round in 0..5_u64 {
+        let mut process = bench.unloaded()?;
+        let before = if bench.is_shared()? { process_total(bench)? } else { 0.0 };
+        process.ask(json!(["threads", 4]))?;
+        wait_for(&mut process, 1_000 * round)?;
+        process.ask(json!(["load"]))?;
+        wait_for(&mut process, 1_000 * round + 5_000)?;
+        let counted = process.ask(json!(["stop"]))?.as_f64().unwrap_or_default();
+        let samples = process.scrape()?;
+        samples.is("busy_total{l=\"x\"}", before + counted)?;
+        samples.is("busy_seconds_count{l=\"x\"}", before + counted)?;
+        samples.is("busy_seconds_sum{l=\"x\"}", (before + counted) * 2.0)?;
+        process.exit()?;
+    }
+    Ok(())
+}
+
+/// What others have counted before.
+fn process_total(bench: &Bench) -> Result<f64, Fault> {
+    Ok(bench.process()?.scrape()?.number("busy_total{l=\"x\"}"))
+}
+
+fn twice(bench: &Bench) -> Result<(), Fault> {
+    let mut process = bench.process()?;
+    process.count("jobs_total", "x", 5.0)?;
+    process.ask(json!(["load"]))?;
+    let other = process.ask(json!(["load other"]));
+    ensure(other.is_err(), || "another backend was loaded over the first".to_owned())?;
+    process.count("jobs_total", "x", 1.0)?;
+    process.scrape()?.is("jobs_total{l=\"x\"}", 6)
+}
+
+fn exit(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.count("jobs_total", "x", 1.0)?;
+    for _ in 0..5 {
+        let mut short = bench.process()?;
+        short.count("jobs_total", "x", 10.0)?;
+        short.ask(json!(["histogram", "seconds", "x", 3.0]))?;
+        short.gauge("live_sum", "set", 4.0)?;
+        short.gauge("shared", "set", 8.0)?;
+        short.exit()?;
+    }
+    let samples = one.scrape()?;
+    samples.is("jobs_total{l=\"x\"}", bench.total(1.0, 50.0)?)?;
+    if bench.is_shared()? {
+        samples.is("seconds_count{l=\"x\"}", 5)?;
+        samples.is("seconds_sum{l=\"x\"}", 15)?;
+        samples.is("gauge_shared{l=\"x\"}", 8)?;
+        let living = samples.number("gauge_live_sum{l=\"x\"}");
+        ensure(living.abs() < f64::EPSILON, || format!("nobody lives, and their sum is {living}"))?;
+        other.scrape()?.is("jobs_total{l=\"x\"}", 51)?;
+        // And for those that come later.
+        bench.process()?.scrape()?.is("jobs_total{l=\"x\"}", 51)?;
+    }
+    Ok(())
+}
+
+fn kill(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    other.count("jobs_total", "x", 10.0)?;
+    other.flush()?;
+    other.count("jobs_total", "x", 5.0)?;
+    other.kill()?;
+    let shown = one.scrape()?.number("jobs_total{l=\"x\"}");
+    let about = bench.about()?;
+    let expected: &[f64] = match (bench.is_shared()?, about.is_sent) {
+        (false, _) => &[0.0],
+        // What was counted last may have been sent by then.
+        (true, true) => &[10.0, 15.0],
+        (true, false) => &[15.0],
+    };
+    ensure(expected.contains(&shown), || format!("{shown} shows where {expected:?} was counted"))
+}
+
+fn kill_busy(bench: &Bench) -> Result<(), Fault> {
+    let mut watcher = bench.process()?;
+    let (mut least, mut most) = (0.0, 0.0);
+    for round in 1..=5 {
+        let mut process = bench.process()?;
+        process.ask(json!(["threads", 2]))?;
+        wait_for(&mut process, 2_000 * round)?;
+        process.flush()?;
+        // What was flushed, at the least: an update is acknowledged after it was made.
+        let known = process.ask(json!(["tally"]))?.as_f64().unwrap_or_default();
+        process.flush()?;
+        least += known;
+        // Stopped first, so that it is known what has begun; killed with all of that under way.
+        let begun = process.ask(json!(["stop"]))?.as_f64().unwrap_or_default();
+        most += begun;
+        process.kill()?;
+        if !bench.is_shared()? {
+            continue;
+        }
+        let samples = watcher.scrape()?;
+        let shown = samples.number("busy_total{l=\"x\"}");
+        if !bench.about()?.is_sent {
+            least = most;
+        }
+        ensure((least..=most).contains(&shown), || format!("{shown} shows where from {least} to {most} was counted"))?;
+        // What was not sent by then is gone.
+        (least, most) = (shown, shown);
+        let (count, sum) = (samples.number("busy_seconds_count{l=\"x\"}"), samples.number("busy_seconds_sum{l=\"x\"}"));
+        #[allow(clippy::float_cmp, reason = "each observation was of 2")]
+        ensure(sum == count * 2.0, || format!("{count} observations of 2 have the sum {sum}"))?;
+    }
+    Ok(())
+}
+
+fn fork(bench: &Bench) -> Result<(), Fault> {
+    let mut parent = bench.process()?;
+    parent.count("jobs_total", "x", 5.0)?;
+    parent.gauge("live_sum", "set", 2.0)?;
+    let mut child = parent.fork()?;
+    child.count("jobs_total", "x", 1.0)?;
+    child.count("jobs_total", "y", 1.0)?;
+    child.gauge("live_sum", "set", 3.0)?;
+    child.flush()?;
+    parent.count("jobs_total", "x", 10.0)?;
+    parent.flush()?;
+    if !bench.is_shared()? {
+        // The child counts on from what was there, alone.
+        child.scrape()?.is("jobs_total{l=\"x\"}", 6)?;
+        return parent.scrape()?.is("jobs_total{l=\"x\"}", 15);
+    }
+    for process in [&mut parent, &mut child] {
+        let samples = process.scrape()?;
+        samples.is("jobs_total{l=\"x\"}", 16)?;
+        samples.is("jobs_total{l=\"y\"}", 1)?;
+        samples.is("gauge_live_sum{l=\"x\"}", 5)?;
+    }
+    child.exit()?;
+    let samples = parent.scrape()?;
+    samples.is("jobs_total{l=\"x\"}", 16)?;
+    samples.is("gauge_live_sum{l=\"x\"}", 2)
+}
+
+fn orphan(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut parent) = (bench.process()?, bench.process()?);
+    parent.count("jobs_total", "x", 5.0)?;
+    parent.gauge("live_sum", "set", 2.0)?;
+    parent.flush()?;
+    let mut child = parent.fork()?;
+    child.count("jobs_total", "x", 1.0)?;
+    child.gauge("live_sum", "set", 3.0)?;
+    parent.kill()?;
+    child.flush()?;
+    if !bench.is_shared()? {
+        return child.scrape()?.is("jobs_total{l=\"x\"}", 6);
+    }
+    for process in [&mut one, &mut child] {
+        let samples = process.scrape()?;
+        samples.is("jobs_total{l=\"x\"}", 6)?;
+        samples.is("gauge_live_sum{l=\"x\"}", 3)?;
+    }
+    child.count("jobs_total", "x", 1.0)?;
+    child.flush()?;
+    one.scrape()?.is("jobs_total{l=\"x\"}", 7)
+}

@@ -1,0 +1,207 @@
+//! Several processes, and what each of them shows.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::Named;
+use crate::backends::conformance::Fault;
+use crate::backends::conformance::samples::ensure;
+use crate::backends::conformance::wire::{Bench, Process};
+
+pub(super) const CHECKS: &[Named] = &[
+    ("the totals of several processes add up", totals),
+    ("a process sees at once what it has counted itself", own_writes),
+    ("each mode of gauges combines processes as it says", gauges),
+    ("the last set of a shared gauge holds and what is added adds up", shared_gauge),
+    ("work in progress adds up over the living", in_progress),
+    ("of two declarations that differ the first stays and the other is reported", clash),
+    ("no total goes down and no observation is torn while processes count", monotone),
+    ("processes may scrape at the same time", at_once),
+];
+
+fn totals(bench: &Bench) -> Result<(), Fault> {
+    let mut processes = [bench.process()?, bench.process()?, bench.process()?];
+    for (process, amount) in processes.iter_mut().zip([1.0, 20.0, 300.0]) {
+        process.count("jobs_total", "x", amount)?;
+        process.count("jobs_total", "y", amount * 2.0)?;
+        process.flush()?;
+    }
+    for (process, own) in processes.iter_mut().zip([1.0, 20.0, 300.0]) {
+        let samples = process.scrape()?;
+        let total = bench.total(own, 321.0 - own)?;
+        samples.is("jobs_total{l=\"x\"}", total)?;
+        samples.is("jobs_total{l=\"y\"}", total * 2.0)?;
+    }
+    Ok(())
+}
+
+fn own_writes(bench: &Bench) -> Result<(), Fault> {
+    let mut process = bench.process()?;
+    for total in 1..50 {
+        process.count("jobs_total", "x", 1.0)?;
+        process.scrape()?.is("jobs_total{l=\"x\"}", total)?;
+    }
+    Ok(())
+}
+
+fn gauges(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other, mut third) = (bench.process()?, bench.process()?, bench.process()?);
+    for mode in ["live_sum", "live_min", "live_max", "most_recent", "per_process"] {
+        one.gauge(mode, "set", 5.0)?;
+        other.gauge(mode, "set", -2.0)?;
+        // One that has not touched it has no part in it.
+        third.scrape()?;
+    }
+    other.flush()?;
+    let samples = one.scrape()?;
+    if !bench.is_shared()? {
+        for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
+            samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
+        }
+        let own: Vec<_> = samples.of_family("gauge_per_process").collect();
+        return ensure(own.len() == 1 && own[0].1 == "5", || format!("one process shows {own:?}"));
+    }
+    for (mode, value) in [("live_sum", 3), ("live_min", -2), ("live_max", 5), ("most_recent", -2)] {
+        samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), value)?;
+    }
+    let mut own: Vec<_> = samples.of_family("gauge_per_process{").map(|(_, value)| value).collect();
+    own.sort_unstable();
+    ensure(own == ["-2", "5"], || format!("two processes have these values of their own: {own:?}"))?;
+    // It goes with who has set it; what is left is that of the living.
+    other.kill()?;
+    let samples = one.scrape()?;
+    for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
+        samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
+    }
+    let own = samples.of_family("gauge_per_process{").count();
+    ensure(own == 1, || format!("one living process shows {own} series"))
+}
+
+fn shared_gauge(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    if !bench.is_shared()? {
+        one.gauge("shared", "set", 5.0)?;
+        one.gauge("shared", "inc", -1.5)?;
+        other.gauge("shared", "set", 9.0)?;
+        return one.scrape()?.is("gauge_shared{l=\"x\"}", 3.5);
+    }
+    let steps = [(0, "inc", 2.0, 2.0), (1, "inc", 3.0, 5.0), (0, "set", 10.0, 10.0), (1, "inc", -4.0, 6.0)];
+    let more = [(1, "set", 1.0, 1.0), (0, "inc", 0.5, 1.5), (0, "set", 1.5, 1.5), (1, "inc", 1.0, 2.5)];
+    for (who, how, amount, total) in steps.into_iter().chain(more) {
+        let process = if who == 0 { &mut one } else { &mut other };
+        process.gauge("shared", how, amount)?;
+        process.flush()?;
+        one.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
+        other.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
+    }
+    // It stays when who has set it is gone.
+    other.kill()?;
+    one.scrape()?.is("gauge_shared{l=\"x\"}", 2.5)
+}
+
+fn in_progress(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.ask(json!(["hold"]))?;
+    for _ in 0..2 {
+        other.ask(json!(["hold"]))?;
+    }
+    other.flush()?;
+    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 2.0)?)?;
+    other.ask(json!(["release"]))?;
+    other.flush()?;
+    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 1.0)?)?;
+    other.kill()?;
+    one.scrape()?.is("gauge_live_sum{l=\"x\"}", 1)
+}
+
+fn clash(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.count("clash", "x", 3.0)?;
+    one.flush()?;
+    other.ask(json!(["clash", "x"]))?;
+    other.flush()?;
+    one.scrape()?.is("clash{l=\"x\"}", 3)?;
+    if !bench.is_shared()? {
+        return other.scrape()?.is("clash{l=\"x\"}", 7);
+    }
+    other.scrape()?.is("clash{l=\"x\"}", 3)?;
+    // What else it counts goes on.
+    other.count("jobs_total", "x", 1.0)?;
+    other.flush()?;
+    one.scrape()?.is("jobs_total{l=\"x\"}", 1)?;
+    one.scrape()?.is("clash{l=\"x\"}", 3)?;
+    one.exit()?;
+    other.exit()?;
+    ensure(bench.said().contains("clash"), || format!("no report names the metric: {}", bench.said()))
+}
+
+fn monotone(bench: &Bench) -> Result<(), Fault> {
+    let mut watcher = bench.process()?;
+    let mut busy = [bench.process()?, bench.process()?];
+    for process in &mut busy {
+        process.ask(json!(["threads", 2]))?;
+    }
+    let mut before = [0.0; 3];
+    let (deadline, mut rounds) = (Instant::now() + Duration::from_secs(2), 0);
+    while Instant::now() < deadline || rounds < 20 {
+        rounds += 1;
+        let process = if rounds % 3 == 0 { &mut busy[0] } else { &mut watcher };
+        let samples = process.scrape()?;
+        let (count, sum) = (samples.number("busy_seconds_count{l=\"x\"}"), samples.number("busy_seconds_sum{l=\"x\"}"));
+        let bucket = samples.number("busy_seconds_bucket{l=\"x\",le=\"2\"}");
+        #[allow(clippy::float_cmp, reason = "each observation was of 2")]
+        ensure(sum == count * 2.0 && bucket == count, || format!("{count} observations of 2: {sum}, {bucket} in one"))?;
+        if rounds % 3 == 0 && !bench.is_shared()? {
+            continue;
+        }
+        let now = [samples.number("busy_total{l=\"x\"}"), count, sum];
+        let falls = now.iter().zip(before).any(|(now, before)| *now < before);
+        ensure(!falls, || format!("{before:?} became {now:?}"))?;
+        before = now;
+    }
+    let (mut expected, mut own) = (0.0, 0.0);
+    for (place, process) in busy.iter_mut().enumerate() {
+        let counted = process.ask(json!(["stop"]))?.as_f64().unwrap_or_default();
+        process.flush()?;
+        expected += counted;
+        if place == 0 {
+            own = counted;
+        }
+    }
+    let total = bench.total(own, expected - own)?;
+    let samples = busy[0].scrape()?;
+    samples.is("busy_total{l=\"x\"}", total)?;
+    samples.is("busy_seconds_count{l=\"x\"}", total)
+}
+
+fn at_once(bench: &Bench) -> Result<(), Fault> {
+    let mut processes = [bench.process()?, bench.process()?, bench.process()?, bench.process()?];
+    for process in &mut processes {
+        process.count("jobs_total", "x", 1.0)?;
+        process.flush()?;
+    }
+    let (scrape, total) = (json!(["scrape"]), bench.total(1.0, 3.0)?);
+    for _ in 0..10 {
+        for process in &mut processes {
+            process.send(&scrape)?;
+        }
+        for process in &mut processes {
+            let text = process.answer(&scrape)?;
+            let line = format!("jobs_total{{l=\"x\"}} {total}\n");
+            ensure(text.as_str().is_some_and(|text| text.contains(&line)), || format!("{text} lacks {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a process has counted so much by itself.
+pub(super) fn wait_for(process: &mut Process<'_>, least: u64) -> Result<(), Fault> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while process.ask(json!(["tally"]))?.as_u64().unwrap_or_default() < least {
+        ensure(Instant::now() < deadline, || "the threads of a process do not count".to_owned())?;
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}

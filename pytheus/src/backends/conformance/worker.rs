@@ -1,0 +1,202 @@
+//! A process of a check: does what it is told.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::pytheus::backends::{self, Load, Reach, load_backend};
+use super::pytheus::descriptor::GaugeMode;
+use super::pytheus::exposition::generate_metrics;
+use super::pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use super::wire::directory_beside;
+
+type Outcome = Result<Value, Box<dyn Error + Send + Sync>>;
+
+/// What the process has under way.
+#[derive(Default)]
+struct Worker {
+    threads: Vec<JoinHandle<()>>,
+    tally: Arc<Tally>,
+    held: Vec<InProgress>,
+}
+
+/// What its threads have counted.
+#[derive(Default)]
+struct Tally {
+    begun: AtomicU64,
+    done: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// Does what comes over the socket, until it is closed.
+pub(super) fn serve(socket: &Path, load: &dyn Fn(&Path) -> Load) -> ExitCode {
+    match Worker::default().serve(socket, load) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Worker {
+    fn serve(&mut self, socket: &Path, load: &dyn Fn(&Path) -> Load) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut stream = UnixStream::connect(socket)?;
+        let mut lines = BufReader::new(stream.try_clone()?).lines();
+        while let Some(line) = lines.next() {
+            let ask: Value = line?.parse()?;
+            let answer = |outcome: Outcome| match outcome {
+                Ok(value) => json!({"ok": value}),
+                Err(error) => json!({"error": error.to_string()}),
+            };
+            match ask[0].as_str() {
+                Some("abort") => std::process::abort(),
+                Some("exit") => {
+                    let outcome = backends::shutdown(Duration::from_secs(10)).map(|()| Value::Null);
+                    stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
+                    return Ok(());
+                }
+                Some("fork") if crate::storage::fork_here()? => {
+                    // The child: with a connection of its own, and none of the threads.
+                    stream = UnixStream::connect(socket)?;
+                    lines = BufReader::new(stream.try_clone()?).lines();
+                    std::mem::take(self).threads.clear();
+                    continue;
+                }
+                _ => {}
+            }
+            let directory = directory_beside(socket);
+            let outcome = self.act(&ask, &|| load(&directory));
+            stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, ask: &Value, load: &dyn Fn() -> Load) -> Outcome {
+        let text = |place: usize| ask[place].as_str().unwrap_or_default();
+        let labels = |place: usize| [("l", text(place))];
+        match text(0) {
+            "load" => load_backend(load())?,
+            "load other" => load_backend(Load::backend(Arc::new(Other)))?,
+            "about" => return Ok(about()),
+            "scrape" => return Ok(json!(generate_metrics()?)),
+            "flush" => backends::flush()?,
+            "counter" => {
+                let counter = counter(text(1))?.labels(labels(2))?;
+                match ask[3].as_u64() {
+                    Some(whole) => counter.inc_by(whole),
+                    None => counter.inc_by(ask[3].as_f64().unwrap_or_default()),
+                }
+            }
+            "limited" => Counter::new("limited_total", "L.").labels(["l"]).limit(2).build()?.labels(labels(1))?.inc(),
+            "histogram" => histogram(text(1))?.labels(labels(2))?.observe(ask[3].as_f64().unwrap_or_default()),
+            "summary" => {
+                let summary = Summary::new("sizes", "S.").labels(["l"]).build()?.labels(labels(1))?;
+                summary.observe(ask[2].as_f64().unwrap_or_default());
+            }
+            "gauge" => {
+                let gauge = gauge(text(1))?.labels([("l", "x")])?;
+                let value: f64 = text(3).parse()?;
+                if text(2) == "set" { gauge.set(value) } else { gauge.inc_by(value) }
+            }
+            "hold" => self.held.push(gauge("live_sum")?.labels([("l", "x")])?.track_inprogress()),
+            "release" => drop(self.held.pop()),
+            "info" => Info::new("build_info", "B.").labels(["l"]).build()?.labels(labels(1))?.set(),
+            "state" => StateSet::new("phase", "P.").states(["starting", "running"]).build()?.set(state(text(1))),
+            "clash" => Gauge::new("clash", "C.").labels(["l"]).build()?.labels(labels(1))?.set(7.0),
+            "remove" => return Ok(json!(counter(text(1))?.remove(labels(2))?)),
+            "retain" => counter(text(1))?.retain(|own| own.get("l") == Some(text(2))),
+            "clear" => counter(text(1))?.clear(),
+            "threads" => {
+                for _ in 0..ask[1].as_u64().unwrap_or(1) {
+                    self.threads.push(busy(Arc::clone(&self.tally))?);
+                }
+            }
+            "tally" => return Ok(json!(self.tally.done.load(Relaxed))),
+            "stop" => {
+                self.tally.stop.store(true, Relaxed);
+                self.threads.drain(..).for_each(|thread| drop(thread.join()));
+                return Ok(json!(self.tally.begun.load(Relaxed)));
+            }
+            "fork" => {}
+            other => return Err(format!("what is {other}?").into()),
+        }
+        Ok(Value::Null)
+    }
+}
+
+/// A backend that is not the one of the check.
+struct Other;
+
+impl backends::Backend for Other {}
+
+fn about() -> Value {
+    let (reach, sent) = crate::backends::current::about();
+    let reach = match reach {
+        Reach::Process => "process",
+        Reach::Machine => "machine",
+        Reach::Everywhere => "everywhere",
+    };
+    json!({"reach": reach, "sent": sent})
+}
+
+type Built<M> = Result<Family<M>, super::pytheus::error::RegisterError>;
+
+fn counter(name: &str) -> Built<Counter> {
+    Counter::new(name, "C.").labels(["l"]).build()
+}
+
+/// One with `wide` in its name has many buckets.
+fn histogram(name: &str) -> Built<Histogram> {
+    let histogram = Histogram::new(name, "H.").labels(["l"]);
+    let histogram = if name.contains("wide") {
+        histogram.buckets((1..=500_u16).map(f64::from))
+    } else {
+        histogram.buckets([1.0, 2.0, 4.0])
+    };
+    histogram.build()
+}
+
+/// Named by its mode.
+fn gauge(mode: &str) -> Built<Gauge> {
+    let gauge = Gauge::new(format!("gauge_{mode}"), "G.").labels(["l"]);
+    let gauge = gauge.mode(match mode {
+        "live_sum" => GaugeMode::LiveSum,
+        "live_min" => GaugeMode::LiveMin,
+        "live_max" => GaugeMode::LiveMax,
+        "most_recent" => GaugeMode::MostRecent,
+        "per_process" => GaugeMode::PerProcess,
+        _ => GaugeMode::Shared,
+    });
+    gauge.build()
+}
+
+fn state(name: &str) -> &'static str {
+    if name == "running" { "running" } else { "starting" }
+}
+
+/// Counts until it is told to stop.
+fn busy(tally: Arc<Tally>) -> Result<JoinHandle<()>, Box<dyn Error + Send + Sync>> {
+    let counts = counter("busy_total")?.labels([("l", "x")])?;
+    let times = histogram("busy_seconds")?.labels([("l", "x")])?;
+    let count = move || {
+        while !tally.stop.load(Relaxed) {
+            for _ in 0..100 {
+                tally.begun.fetch_add(1, Relaxed);
+                counts.inc();
+                times.observe(2.0);
+                tally.done.fetch_add(1, Relaxed);
+            }
+            thread::yield_now();
+        }
+    };
+    Ok(thread::Builder::new().spawn(count)?)
+}

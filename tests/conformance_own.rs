@@ -1,0 +1,13 @@
+//! The example of a backend of one's own does what a backend has to do.
+
+use std::process::ExitCode;
+
+use pytheus::backends::{Load, conformance, json};
+
+#[allow(dead_code, reason = "its `main` is that of an example")]
+#[path = "../examples/own_backend.rs"]
+mod own_backend;
+
+fn main() -> ExitCode {
+    conformance::main(|directory| Load::class::<own_backend::Ledger>().config(json!({"directory": directory})))
+}
