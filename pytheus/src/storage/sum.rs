@@ -17,8 +17,9 @@ impl Sum {
 
     /// A sum of its two parts, as [`parts`](Self::parts) gives them.
     pub(crate) fn new(high: f64, low: f64) -> Self {
-        let (high, low) = two_sum(high, low);
-        Self { high, low }
+        let mut sum = Self { high, low: 0.0 };
+        sum += low;
+        sum
     }
 
     /// The sum, rounded once.
@@ -55,10 +56,15 @@ impl std::ops::AddAssign for Sum {
 }
 
 impl std::ops::SubAssign for Sum {
+    /// Of the same nothing is left, be it infinite.
     #[inline]
     fn sub_assign(&mut self, other: Self) {
-        *self += -other.high;
-        *self += -other.low;
+        if *self == other {
+            *self = Self::ZERO;
+        } else {
+            *self += -other.high;
+            *self += -other.low;
+        }
     }
 }
 
@@ -93,6 +99,15 @@ mod tests {
             one.value()
         };
         assert_eq!(forwards.to_bits(), halves.to_bits());
+    }
+
+    #[test]
+    fn an_infinite_sum_stays_one_until_it_is_taken_away() {
+        let mut sum = Sum::new(f64::INFINITY, 0.0);
+        sum += 1.0;
+        assert_eq!(sum.parts(), (f64::INFINITY, 0.0));
+        sum -= sum;
+        assert_eq!(sum, Sum::ZERO);
     }
 
     #[test]
