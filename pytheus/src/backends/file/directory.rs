@@ -6,7 +6,10 @@
 //! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
 //! | `common` | all processes | appended to under the lock |
 //! | `archive` | all processes | replaced under the lock |
-//! | `new-<id>`, `archive-new` | who holds the lock | not there yet, for others; whoever finds it under the lock removes it |
+//! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
+//! | `archive-new`, `new-common` | who holds the lock | not there yet, for others |
+//!
+//! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
 //!
 //! The lock is an `flock`, too: a process that dies while it holds it frees it.
 
@@ -285,11 +288,17 @@ impl<'a> Locked<'a> {
         Ok(next)
     }
 
-    /// Removes what processes have left that died while they held the lock.
+    /// Removes what processes have left that died before it was there for others.
     pub(super) fn clean(&self) -> Result<(), FileError> {
         let names = self.directory.names()?;
         for name in names.iter().filter(|name| name.starts_with(NEW) || *name == NEW_ARCHIVE) {
-            remove_file(&self.directory.path.join(name))?;
+            let path = self.directory.path.join(name);
+            // Locked since it was made, which was under the lock of the directory.
+            let lives = open(OpenOptions::new().read(true), &path)
+                .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
+            if !lives {
+                remove_file(&path)?;
+            }
         }
         Ok(())
     }
@@ -331,6 +340,22 @@ impl NewFile<'_> {
         fault_point("file published");
         Ok(path)
     }
+}
+
+impl NewFile<'_> {
+    /// To be shown to others later, when the directory is not locked any more.
+    pub(super) fn later(mut self) -> (PathBuf, PathBuf) {
+        fault_point("file written");
+        self.published = true;
+        (self.path.clone(), self.locked.directory.process(self.id))
+    }
+}
+
+/// Shows a file to others that was made before; see [`NewFile::later`].
+pub(super) fn publish((hidden, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
+    fs::rename(hidden, path).map_err(|error| FileError::io(path, error))?;
+    fault_point("file published");
+    Ok(())
 }
 
 impl Drop for NewFile<'_> {

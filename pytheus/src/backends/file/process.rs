@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use super::amount::FileId;
 use super::common::CommonFile;
-use super::directory::{Directory, open};
+use super::directory::{Directory, open, publish};
 use super::error::FileError;
 use super::header::Header;
 use super::life::LifeLock;
@@ -26,6 +27,8 @@ pub(super) struct Process {
     /// one, though it has closed what its parent had open.
     life: LifeLock,
     directory: Arc<Directory>,
+    /// Where the file is until others may see it, and where it goes.
+    hidden: Mutex<Option<(PathBuf, PathBuf)>>,
     shared: Mutex<Shared>,
     closed: AtomicBool,
 }
@@ -40,7 +43,7 @@ struct Shared {
 }
 
 impl Process {
-    /// Makes the file of this process, which others then see.
+    /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
     pub(super) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
         let locked = directory.locked()?;
         locked.clean()?;
@@ -50,9 +53,9 @@ impl Process {
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
         let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
-        new.publish()?;
+        let hidden = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
-        Ok(Self { id, file, life, directory, shared, closed: AtomicBool::new(false) })
+        Ok(Self { id, file, life, directory, hidden, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -116,7 +119,13 @@ impl Arena for Process {
     }
 
     fn ready(&self) -> Result<(), BackendError> {
-        self.open_or_error()?.ready()
+        self.open_or_error()?;
+        let mut hidden = lock(&self.hidden);
+        if let Some(paths) = &*hidden {
+            publish(paths)?;
+        }
+        *hidden = None;
+        Ok(())
     }
 
     fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {

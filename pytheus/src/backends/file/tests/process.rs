@@ -41,6 +41,7 @@ impl Process {
             Arc::new(CommonFile::open(&directory.common()).expect("it is one"))
         };
         let file = file_of::Process::attach(directory, &common).expect("there is room");
+        file.ready().expect("nothing is in the way");
         Self { file, next: 0 }
     }
 
