@@ -249,7 +249,7 @@ mod tests {
         let peer = Peer::open(&sample.path).unwrap();
         assert!(!peer.is_alive().unwrap());
         let file = File::open(&sample.path).unwrap();
-        file.lock().unwrap();
+        File::lock(&file).unwrap();
         assert!(peer.is_alive().unwrap());
         drop(file);
         assert!(!peer.is_alive().unwrap());

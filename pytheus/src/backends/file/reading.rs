@@ -60,12 +60,12 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let read = self.read();
+        let read = self.read_log();
         self.fault = read.as_ref().err().cloned();
         read
     }
 
-    fn read(&mut self) -> Result<bool, Fault> {
+    fn read_log(&mut self) -> Result<bool, Fault> {
         let committed = self.committed()?;
         let len = self.len()?;
         let before = self.cursor.passed();
