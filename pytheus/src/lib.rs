@@ -8,6 +8,7 @@
 //! - [The registry](#the-registry)
 //! - [Exposition](#exposition)
 //! - [Custom collectors](#custom-collectors)
+//! - [Many processes](#many-processes)
 //! - [What can go wrong](#what-can-go-wrong)
 //! - [In your tests](#in-your-tests)
 //! - [Features](#features)
@@ -74,8 +75,7 @@
 //! A metric without labels that was never touched is exposed at zero. Amounts are [numbers of any
 //! type](metrics::Amount); whole amounts added to a counter are exact to 2^64.
 //!
-//! A gauge may say how the values of several processes combine ([`mode`](descriptor::GaugeMode)). For now there is one
-//! process, where every mode reads the same.
+//! A gauge may say how the values of [several processes](#many-processes) become one: `mode`.
 //!
 //! # Labels
 //!
@@ -185,14 +185,85 @@
 //! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
 //! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
 //!
+//! # Many processes
+//!
+//! A [backend](backends) says where the totals live; there is one for the life of a process. By itself it is
+//! [`SingleProcessBackend`](backends::SingleProcessBackend): what this process has counted is the total. With
+//! [`MultiProcessFileBackend`](backends::MultiProcessFileBackend) the processes of a machine share a directory, and
+//! whichever of them is scraped shows the totals of all, those that have ended included. It needs no server, and
+//! counting goes the same way. Two variables load it, and nothing in the program changes:
+//!
+//! ```text
+//! PYTHEUS_BACKEND_CLASS=file
+//! PYTHEUS_BACKEND_CONFIG=pytheus.json
+//!
+//! pytheus.json: {"directory": "/dev/shm/shop"}
+//! ```
+//!
+//! So does [`load_backend`](backends::load_backend), where each of class and configuration comes before that of the
+//! environment. Called at the start of `main`, it says so when they are wrong; without it the first use of a
+//! metric loads what they say, and a mistake fails every scrape. What was counted before is carried over.
+//!
+//! ```
+//! # #[cfg(unix)] {
+//! use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+//!
+//! # let directory = std::env::temp_dir().join(format!("pytheus-guide-{}", std::process::id()));
+//! load_backend(Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory })))?;
+//! # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
+//! # std::fs::remove_dir_all(directory)?;
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
+//! Counters, histograms and summaries add up, and no total goes down when a process ends, however it ends. A gauge says
+//! what it means by its `mode`:
+//!
+//! | `mode:` | a scrape shows | for |
+//! |---|---|---|
+//! | `shared`, the default | one value for all: what was set last, plus what was added since; it stays when they end | settings, queue lengths |
+//! | `live_sum` | the sum over the living | connections; `track_inprogress` of an attribute has it by itself |
+//! | `live_min`, `live_max` | the least, the greatest of the living | the oldest data, the longest queue |
+//! | `most_recent` | that of the living which was set last | the time of the last backup |
+//! | `per_process` | a series for each of the living, with its number as the label `pid` | memory, threads |
+//!
+//! State sets are `shared`; an info metric shows what the living state. The [backend's
+//! page](backends::MultiProcessFileBackend) says what holds when a process is killed, a file is damaged, a disk is
+//! full, or two programs differ. And:
+//!
+//! - **A fork** makes a process of its own: the child begins at zero, beside its parent.
+//! - **Removing** a series takes it out of the totals of all, at once in this process and soon after in the others. A
+//!   process can remove those that it has itself.
+//! - **A registry** is the same one in several processes, and in several programs, when its
+//!   [scope](registry::CollectorRegistry::with_scope) is: by itself, the prefix and the labels that it puts on. Of
+//!   several registries in a program give all but one a scope, lest each shows what the others have.
+//! - **What only the process that answers can know** is of that process alone: custom collectors, gauges that are read
+//!   by a closure, and the library's [own metrics](diagnostics). A `limit` bounds the series of each process, not of
+//!   all together.
+//! - **Before a process ends** nothing has to be called with this backend. One that is sent what has changed may lose
+//!   the last moments without [`flush`](backends::flush) or [`shutdown`](backends::shutdown).
+//!
+//! A backend of your own is a type that implements [`Backend`](backends::Backend), and
+//! [`Configure`](backends::Configure) to have a name: [`backends`] and the example `own_backend` say how.
+//!
 //! # What can go wrong
 //!
-//! Declaring, labelling by name, registering and scraping return typed [errors](error). Counting does not: a value that
-//! can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a request; an expression
-//! for a label is your code, and may. All series of a process share 16 million cells, of which a counter takes one or
-//! two and a histogram as many as it has buckets and four more: a series that finds none stays at zero, and each update
-//! of it is counted as `no_room`. After a fork all of this works in the child, which counts on by itself; of what
-//! threads of the parent were doing then, at most the update that each was in the middle of is missing there.
+//! Declaring, labelling by name, registering, loading a backend and scraping return typed [errors](error). Counting
+//! does not: a value that can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a
+//! request; an expression for a label is your code, and may.
+//!
+//! A scrape fails when the totals can't be had: when what the environment says of a backend is wrong, or the backend
+//! can't reach them. No smaller number stands in for them: to Prometheus that would be a counter which was reset. What
+//! a person has to see to is [reported](diagnostics::set_reporter) once, too.
+//!
+//! All series of a process share 8 million cells, of which a counter takes one or two, a gauge three to five and a
+//! histogram as many as it has buckets and four more; gauges that processes share have 8 million of their own. A series
+//! that finds none stays at zero, and each update of it is counted as `no_room`; so it is with one that begins when the
+//! disk of a backend is full.
+//!
+//! After a fork all of this works in the child. Where the totals are those of one process it counts on from what its
+//! parent had; of what threads of the parent were doing then, at most the update that each was in the middle of is
+//! missing there.
 //!
 //! # In your tests
 //!
@@ -213,8 +284,10 @@
 //!
 //! `fast-clock`, on by default: [timers](metrics::Timer#the-clock) read the CPU's own counter where it can be trusted.
 //!
-//! `tracing`, `log`: what the library has to [report](diagnostics) goes there, under the target `pytheus`, once the program
-//! has a subscriber or a logger; with both, to `tracing`. Else to standard error.
+//! `tracing`, `log`: what the library has to [report](diagnostics) goes there, under the target `pytheus`, once the
+//! program has a subscriber or a logger; with both, to `tracing`. Else to standard error.
+//!
+//! `conformance`: what each backend has to do, as a suite that a test runs against one of your own.
 //!
 //! # How a number travels
 //!
@@ -229,22 +302,26 @@
 //!       | a call: labels -> series (a table that readers don't write)  metrics::core, storage::table
 //!       v
 //! its slot -> this thread's shard -> page -> cell += ..                storage
+//!       |              pages lie on the heap, or in the arena of a backend: in a file that others map
 //! ===== a scrape ==============================================================
-//! the sum over the shards, series in their order: numbered parts       metrics::reading
-//! backend.load(totals)    where the totals live: here, in this process backends
+//! backend.apply(batch)    what has changed, if it is to be sent        backends
+//! backend.load(totals)    where the totals live, of all processes      backends
+//! what it has not put in: the sum over the shards of this process      metrics::reading
 //!       v
 //! name, labels rendered when the series was made, numbers              exposition
 //! ```
 //!
-//! **Cells count here; a backend says where the totals live.** A static holds its own identity, not a registry: which
-//! family it counts in is settled at its first use.
+//! **Cells count here; a backend says where the totals live.** It offers an arena for the cells to lie in, or is sent
+//! batches of what has changed, numbered and repeated until each is taken. It sees families by scope and descriptor,
+//! series by their labels, and numbered parts. A static holds its own identity, not a registry: which family it counts
+//! in is settled at its first use.
 //!
-//! Counting is a load and a store in a page that no other thread writes: no lock, no waiting, and a scrape stops nobody.
-//! A thread takes a shard of such pages at its first use and hands it on when it ends, with all that it counted; nothing
-//! is folded or lost. Threads without one ([beyond the limit](metrics::set_thread_limit), or in the last of their
-//! destructors) borrow one for each update. What is out of the ordinary, a series that was removed among it, leads to a
-//! page that is missing, so that there is one branch on the way. A counter is never seen to go down, and an observation
-//! is seen whole: its bucket and its sum, or neither.
+//! Counting is a load and a store in a page that no other thread writes: no lock, no waiting, and a scrape stops
+//! nobody. A thread takes a shard of such pages at its first use and hands it on when it ends, with all that it
+//! counted; nothing is folded or lost. Threads without one ([beyond the limit](metrics::set_thread_limit), or in the
+//! last of their destructors) borrow one for each update. What is out of the ordinary, a series that was removed among
+//! it, leads to a page that is missing, so that there is one branch on the way. A counter is never seen to go down, and
+//! an observation is seen whole: its bucket and its sum, or neither.
 //!
 //! The modules from the ground up; each imports only from those before it:
 //!
@@ -255,7 +332,7 @@
 //! | `storage` | shards, pages, cells, the table of series; knows no metric; the one place with `unsafe` |
 //! | `report` | faults: told once, counted each time |
 //! | [`snapshot`] | plain data between collecting and encoding |
-//! | `backends` | where totals live; sees keys and numbers, never a metric type |
+//! | [`backends`] | where totals live; sees keys and numbers, never a metric type |
 //! | [`collector`], [`diagnostics`] | whatever can give families; the library's own counts |
 //! | [`registry`] | what a scrape shows; does not know `metrics` |
 //! | [`metrics`] | families, the types, guards, outcomes |
@@ -284,7 +361,10 @@
 //! | `CustomCollector` | [`Collector`](collector::Collector), [`collector_fn`](collector::collector_fn) | prefix applies; names are known up front |
 //! | `generate_metrics()`, `PROMETHEUS_CONTENT_TYPE` | [`generate_metrics()?`](exposition::generate_metrics), the same | a `Result`: answer 503 |
 //! | `make_wsgi_app()` | a handler of your web framework | see the example `quickstart` |
-//! | `load_backend()` | not yet | one process for now |
+//! | `load_backend(cls, config)` | [`load_backend(Load::class::<B>().config(json!({..})))?`](backends::load_backend) | a `Result`; called late, it carries over what was counted |
+//! | `PYTHEUS_BACKEND_CLASS`, `PYTHEUS_BACKEND_CONFIG` | the same | short names, `single` and `file`, beside Python's paths; a key that is not known is an error |
+//! | `MultiProcessRedisBackend` | not yet; [`MultiProcessFileBackend`](backends::MultiProcessFileBackend) for the processes of one machine | gauges have a mode |
+//! | a subclass of `Backend` | [`Backend`](backends::Backend), [`register_backend!`] | one for the process, not one for each series |
 
 pub mod backends;
 pub mod collector;

@@ -5,6 +5,25 @@
 //!
 //! - it offers an [`Arena`], in whose pages the threads of this process count, so that nothing needs to be sent;
 //! - it is [sent](Backend::apply) what has changed, in numbered batches, by a thread that belongs to this crate.
+//!
+//! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
+//! processes.
+//!
+//! # One of your own
+//!
+//! Everything in [`Backend`] has a default. One that keeps totals elsewhere, and is sent what has changed, has five
+//! methods:
+//!
+//! - [`interval`](Backend::interval) says how often;
+//! - [`apply`](Backend::apply) adds a [`Batch`] to what is kept, each one once;
+//! - [`load`](Backend::load) puts what is kept into [`Totals`], family by family;
+//! - [`remove`](Backend::remove) drops series;
+//! - [`reach`](Backend::reach) says whose numbers are added up there.
+//!
+//! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
+//! a [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
+//! backend a name and a configuration. The example `own_backend` is the whole program, and the feature `conformance`
+//! has a suite of what each backend has to do, which runs against yours, too.
 
 mod arena;
 mod batch;
