@@ -16,6 +16,7 @@
 //! the checks to run; `--list` lists them.
 
 mod checks;
+mod repeating;
 mod samples;
 mod wire;
 mod worker;

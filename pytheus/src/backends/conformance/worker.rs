@@ -16,6 +16,7 @@ use super::pytheus::backends::{self, Load, Reach, load_backend};
 use super::pytheus::descriptor::GaugeMode;
 use super::pytheus::exposition::generate_metrics;
 use super::pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use super::repeating::Repeating;
 use super::wire::directory_beside;
 
 type Outcome = Result<Value, Box<dyn Error + Send + Sync>>;
@@ -85,6 +86,7 @@ impl Worker {
         let labels = |place: usize| [("l", text(place))];
         match text(0) {
             "load" => load_backend(load())?,
+            "load repeating" => load_backend(Load::backend(Arc::new(Repeating::of(load())?)))?,
             "load other" => load_backend(Load::backend(Arc::new(Other)))?,
             "about" => return Ok(about()),
             "scrape" => return Ok(json!(generate_metrics()?)),

@@ -12,6 +12,7 @@ pub(super) const CHECKS: &[Named] = &[
     ("what was counted before the backend was loaded is carried over", late),
     ("nothing is lost or counted twice when it is loaded while threads count", late_and_busy),
     ("loading again changes nothing and loading another is refused", twice),
+    ("what is sent twice counts once", repeated),
     ("what a process has counted stays when it has ended", exit),
     ("a killed process loses no more than the backend says", kill),
     ("a process that is killed while it counts doubles nothing", kill_busy),
@@ -76,6 +77,27 @@ fn twice(bench: &Bench) -> Result<(), Fault> {
     ensure(other.is_err(), || "another backend was loaded over the first".to_owned())?;
     process.count("jobs_total", "x", 1.0)?;
     process.scrape()?.is("jobs_total{l=\"x\"}", 6)
+}
+
+fn repeated(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.unloaded()?, bench.process()?);
+    one.ask(json!(["load repeating"]))?;
+    for total in 1..=5 {
+        one.count("jobs_total", "x", 1.0)?;
+        one.ask(json!(["histogram", "seconds", "x", 3.0]))?;
+        one.gauge("shared", "inc", 2.0)?;
+        let samples = one.scrape()?;
+        samples.is("jobs_total{l=\"x\"}", total)?;
+        samples.is("seconds_sum{l=\"x\"}", total * 3)?;
+        samples.is("gauge_shared{l=\"x\"}", total * 2)?;
+    }
+    one.ask(json!(["remove", "jobs_total", "x"]))?;
+    one.scrape()?.is_absent("jobs_total{l=\"x\"}")?;
+    one.count("jobs_total", "x", 1.0)?;
+    one.scrape()?.is("jobs_total{l=\"x\"}", 1)?;
+    other.count("jobs_total", "x", 10.0)?;
+    other.flush()?;
+    one.scrape()?.is("jobs_total{l=\"x\"}", bench.total(1.0, 10.0)?)
 }
 
 fn exit(bench: &Bench) -> Result<(), Fault> {

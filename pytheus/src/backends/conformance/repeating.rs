@@ -1,0 +1,58 @@
+//! A connection that loses answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Fault;
+use super::pytheus::backends::{Arena, Backend, BackendError, Batch, Load, Reach, Removal, Totals};
+use crate::backends::load::Plan;
+
+/// Has a backend do everything twice, as where it is not known that it was done.
+pub(super) struct Repeating(Arc<dyn Backend>);
+
+impl Repeating {
+    /// The backend that would be loaded.
+    pub(super) fn of(load: Load) -> Result<Self, Fault> {
+        Ok(Self(Plan::of(load)?.make()?))
+    }
+}
+
+impl Backend for Repeating {
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        self.0.arena()
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        self.0.interval()
+    }
+
+    fn reach(&self) -> Reach {
+        self.0.reach()
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+        self.0.apply(batch)?;
+        self.0.apply(batch)
+    }
+
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        self.0.load(totals)
+    }
+
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        self.0.remove(removal)?;
+        self.0.remove(removal)
+    }
+
+    fn flush(&self) -> Result<(), BackendError> {
+        self.0.flush()
+    }
+
+    fn close(&self) -> Result<(), BackendError> {
+        self.0.close()
+    }
+
+    fn forked(&self) -> Result<(), BackendError> {
+        self.0.forked()
+    }
+}
