@@ -43,9 +43,16 @@ fn masked(line: &str, said: &str) -> String {
 
 #[test]
 fn there_is_an_example_for_each_feature() {
-    for name in
-        ["quickstart", "labels", "attributes", "custom_collector", "several_registries", "threads", "own_backend"]
-    {
+    for name in [
+        "quickstart",
+        "labels",
+        "attributes",
+        "custom_collector",
+        "several_registries",
+        "threads",
+        "own_backend",
+        "multi_process",
+    ] {
         assert!(example::names().iter().any(|found| found == name), "{name}");
     }
 }

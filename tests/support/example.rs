@@ -1,6 +1,7 @@
 //! The programs of `examples/`, run as a user would.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,8 +76,18 @@ impl Serving {
     ///
     /// When it ends before that.
     pub fn start_on(name: &str, port: u16) -> Self {
+        Self::start_with(name, port, &[])
+    }
+
+    /// The same, with more variables in its environment.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before that.
+    pub fn start_with(name: &str, port: u16, variables: &[(&str, OsString)]) -> Self {
         let mut process = Command::new(program(name))
             .envs([("HOST", "127.0.0.1"), ("PORT", &*port.to_string())])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -92,6 +103,11 @@ impl Serving {
             }
         };
         Self { process, address, _output: output }
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The port that it listens on.

@@ -2,10 +2,12 @@
 
 pub mod every_kind;
 pub mod example;
+pub mod multi;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
 pub mod scrapes;
+pub mod visitor;
 #[cfg(unix)]
 pub mod worker;
 
