@@ -56,7 +56,10 @@ impl WriterId {
     /// One that no other process has.
     pub(crate) fn random() -> Self {
         use std::hash::BuildHasher as _;
-        let half = || u128::from(std::hash::RandomState::new().hash_one(std::process::id()));
+        use std::time::{Instant, SystemTime};
+        // A child has the random keys of its parent.
+        let here_and_now = (std::process::id(), SystemTime::now(), Instant::now());
+        let half = || u128::from(std::hash::RandomState::new().hash_one(here_and_now));
         // The keys of the two differ by one, their hashes by all.
         Self(half() << 64 | half())
     }
