@@ -23,7 +23,7 @@ pub(super) const CELLS: usize = 8;
 #[cfg(loom)]
 const PAGES: usize = 1;
 #[cfg(loom)]
-const DIRECTORIES: usize = 2;
+const DIRECTORIES: usize = 4;
 #[cfg(loom)]
 const NEAR: usize = 4;
 

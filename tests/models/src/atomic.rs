@@ -87,6 +87,7 @@ macro_rules! integer {
     ($name:ident: $value:ty) => {
         atomic! {
             $name: $value;
+            swap(value: $value) -> $value;
             fetch_add(amount: $value) -> $value;
             fetch_sub(amount: $value) -> $value;
             fetch_or(bits: $value) -> $value;
@@ -95,7 +96,7 @@ macro_rules! integer {
     };
 }
 
-atomic! { AtomicBool: bool; }
+atomic! { AtomicBool: bool; swap(value: bool) -> bool; }
 atomic! { AtomicPtr<T>: *mut T; swap(value: *mut T) -> *mut T; }
 integer! { AtomicU8: u8 }
 integer! { AtomicU32: u32 }

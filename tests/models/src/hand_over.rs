@@ -1,7 +1,7 @@
 //! A shard goes to another thread when its own ends.
 
 use crate::storage;
-use crate::support::{count, join, model, series, spawn};
+use crate::support::{count, join, model, series, series_of, spawn};
 
 /// Could go wrong: the next thread takes the shard and does not see the last count in it, and so loses it; or both
 /// have it at once. A reader that adds up meanwhile could miss a shard, or a page, that it has seen before.
@@ -27,7 +27,7 @@ fn a_thread_goes_on_where_the_one_before_it_ended() {
 #[test]
 fn a_thread_goes_on_with_the_sum_of_the_one_before_it() {
     model(3, || {
-        let series = storage::Series::new(b"", "", u16::try_from(storage::observation_cells(1)).expect("four"));
+        let series = series_of("", storage::observation_cells(1));
         let threads = [1.0, 2.0].map(|value| {
             let series = series.clone();
             spawn(move || series.update(storage::Part::Own, &mut |cells| cells.observe(0, value)).is_ok())

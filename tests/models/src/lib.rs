@@ -12,6 +12,8 @@
 //! | `extra` | the extra cell of a series is made by two threads at once, or while the series is removed |
 //! | `observe` | observations are read whole while a thread observes |
 //! | `progress` | work in progress goes from thread to thread while others look |
+//! | `moving` | pages move to where a backend wants them while their thread counts |
+//! | `late` | what all threads write goes to other cells while they write it |
 //!
 //! Each says what could go wrong, and was seen to fail when the code is broken in that way: with a weaker order of an
 //! atomic, a fence left out, an exchange that becomes a store, or two steps the other way round.
@@ -25,6 +27,8 @@
 //! - Directories, pages and shards are never dropped; that each is made once is seen from what is counted in it.
 //! - The destructors of threads: what they do to a shard is called at the end of each thread instead, where `join` waits
 //!   for it, for loom runs them when the model is over.
+//! - The lock that keeps readers and makers of pages away from a move (`moving::still`), and so a reader in the middle
+//!   of one.
 //! - The families (`metrics::core`): `family` does as they do. And the swap of the global registry, which is an
 //!   `RwLock` of std's and no atomic of ours: there is nothing for loom to try but std, so that the test with threads
 //!   (`registry_threads`) is the honest one.
@@ -34,8 +38,9 @@
 
 #[path = "../../../pytheus/src/storage/mod.rs"]
 #[allow(unsafe_code, reason = "the storage; each block says why it is sound")]
-#[allow(dead_code, unused_imports, reason = "what no model looks at")]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "what no model looks at")]
 #[allow(clippy::modulo_one, reason = "the tables are small: one page in a directory")]
+#[allow(unexpected_cfgs, reason = "a feature of the crate itself")]
 mod storage;
 
 #[allow(dead_code, reason = "each has all that one of them needs")]
@@ -45,7 +50,9 @@ mod support;
 
 mod extra;
 mod hand_over;
+mod late;
 mod look_up;
+mod moving;
 mod observe;
 mod pages;
 mod pool;

@@ -1,7 +1,7 @@
 //! Observations are read while a thread observes.
 
 use crate::storage::{self, Part, Room, Series};
-use crate::support::{Case, join, model, spawn};
+use crate::support::{Case, join, model, series_of, spawn};
 
 /// What is observed: buckets and values, so that each sum tells which.
 const OBSERVED: [(usize, f64); 3] = [(0, 1.0), (1, 2.0), (0, 4.0)];
@@ -39,7 +39,7 @@ fn observe(series: &Series, n: usize) {
 fn an_observation_is_seen_whole() {
     let between = Case::new("a reader between two observations");
     model(3, move || {
-        let series = Series::new(b"", "", u16::try_from(storage::observation_cells(2)).expect("five"));
+        let series = series_of("", storage::observation_cells(2));
         let writing = series.clone();
         let writer = spawn(move || (0..OBSERVED.len()).for_each(|n| observe(&writing, n)));
         let first = seen(&series);

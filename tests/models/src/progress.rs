@@ -1,7 +1,7 @@
 //! Work in progress goes from thread to thread while others look.
 
 use crate::storage::{self, Cells, Part, Series};
-use crate::support::{Case, join, model, spawn};
+use crate::support::{Case, join, model, series_of, spawn};
 
 fn with_cells(series: &Series, act: impl Fn(Cells)) {
     match series.place().cells(Part::Own) {
@@ -11,7 +11,7 @@ fn with_cells(series: &Series, act: impl Fn(Cells)) {
 }
 
 fn gauge() -> Series {
-    Series::new(b"", "", u16::try_from(storage::GAUGE_CELLS).expect("two"))
+    series_of("", storage::GAUGE_CELLS)
 }
 
 /// Begins some work here that ends in a thread of its own, twice, one after the other.

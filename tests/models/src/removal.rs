@@ -84,16 +84,17 @@ fn a_place_is_led_nowhere_while_cells_are_made() {
     let (counted, missed) = (Case::new("a count before the removal"), Case::new("a count after the removal"));
     model(3, move || {
         let series = series("");
+        series.extra_or_make();
         let place = Arc::new(Place::none());
         place.lead_to(series.place());
         let leaving = Arc::clone(&place);
         let other = spawn(move || {
-            leaving.with_own_cells(|cells| cells.add(1));
-            assert!(Place::none().cells(Part::Own).is_none(), "a place that leads nowhere has cells");
+            leaving.with_extra_cells(|cells| cells.add(1));
+            assert!(Place::none().cells(Part::Extra).is_none(), "a place that leads nowhere has cells");
         });
         place.look_up();
         join(other);
-        let sum = storage::sum(series.slot());
+        let sum = storage::sum(series.extra());
         counted.reached(sum == 1);
         missed.reached(sum == 0);
     });

@@ -35,7 +35,13 @@ pub(crate) fn join<R>(thread: JoinHandle<R>) -> R {
 
 /// A series of one cell.
 pub(crate) fn series(name: &str) -> Series {
-    Series::new(b"", name, 1)
+    series_of(name, 1)
+}
+
+/// A series of so many cells.
+pub(crate) fn series_of(name: &str, cells: usize) -> Series {
+    let run = u16::try_from(cells).expect("less than a page");
+    Series::new(b"", name, run, storage::take_slot(run))
 }
 
 /// Adds one, as a handle does; false when the series was removed.
