@@ -32,6 +32,9 @@ pub trait Counted: Send + Sync {
     /// Puts in what this process alone can know: gauges that are read by a closure.
     fn overlay(&self, totals: &mut FamilyTotals<'_>);
 
+    /// In a child process, where all cells have begun at zero: states again what holds for the child, too.
+    fn restate(&self) {}
+
     /// Tells the arena of all series, those that come later included, and moves those whose cells all threads write to
     /// where it wants them.
     fn begin(&self, arena: &Arc<dyn Arena>);

@@ -147,6 +147,18 @@ pub trait Backend: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Shows that this process lives, for as long as it has the backend, to whoever counts what it holds alive.
+    ///
+    /// Called once in an [interval](Self::interval), after [`apply`](Self::apply) if there was anything to send.
+    ///
+    /// # Errors
+    ///
+    /// When that could not be shown.
+    fn beat(&self, writer: WriterId) -> Result<(), BackendError> {
+        let _ = writer;
+        Ok(())
+    }
+
     /// Has all that was applied last, whatever that means here.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use super::{Backend, BackendError, Counted, FamilyKey, SeriesKey, members};
 use crate::report::{self, Level, Own};
 use crate::storage::lock;
+use crate::unwind::guarded;
 use pass::Pass;
 use removals::Removals;
 
@@ -247,7 +248,7 @@ impl Shared {
             if lock(&self.state).life == Life::Closed {
                 return;
             }
-            failures = if self.ship_now().is_ok() { 0 } else { failures + 1 };
+            failures = if self.ship_now().is_ok() && self.beat() { 0 } else { failures + 1 };
             let life = lock(&self.state).life;
             let Life::Closing(deadline) = life else { continue };
             if failures == 0 || Instant::now() >= deadline {
@@ -259,6 +260,15 @@ impl Shared {
         let mut state = lock(&self.state);
         state.life = Life::Closed;
         state.waiting.drain(..).for_each(|thread| thread.unpark());
+    }
+
+    /// Has the backend know that this process lives; false when that failed.
+    fn beat(&self) -> bool {
+        let writer = lock(&self.state).pass.as_ref().map(|pass| pass.writer());
+        // While a scrape runs a pass, the backend hears of the process anyway.
+        let Some(writer) = writer else { return true };
+        let beaten = guarded(|| self.backend.beat(writer)).unwrap_or_else(|message| Err(message.into()));
+        beaten.inspect_err(|error| self.failed(&error.to_string())).is_ok()
     }
 
     /// How long to wait after so many failures: ever longer, and not all processes equally long.

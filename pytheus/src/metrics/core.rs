@@ -56,6 +56,8 @@ pub(super) struct Members {
     pub(super) promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
     pub(super) declared: Vec<(&'static Place, Series)>,
+    /// The series that was made the only one last: the facts of an info metric.
+    pub(super) stated: Option<Series>,
     /// What is told of series.
     pub(super) arena: Option<Arc<dyn Arena>>,
 }
@@ -80,6 +82,7 @@ impl FamilyCore {
                 limit,
                 promised: Vec::new(),
                 declared: Vec::new(),
+                stated: None,
                 arena: None,
             }),
             bounds,
@@ -256,6 +259,7 @@ impl FamilyCore {
         let values = with.values();
         let series = self.make(&members, &values, false);
         act(&series);
+        members.stated = Some(series.clone());
         self.removed(members, &removed, false, &mut |members| {
             self.put(members, &values, &series);
             self.steps.fetch_add(1, AcqRel);

@@ -22,6 +22,11 @@ impl FamilyCore {
         Series::new(&head, &text, self.cells(), slot)
     }
 
+    /// The facts that were stated, of an info metric.
+    pub(super) fn stated(&self) -> Option<Series> {
+        self.members().stated.clone().filter(|series| !series.is_removed())
+    }
+
     /// Tells the arena of all series, those that come later included.
     pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) {
         let Some(key) = self.key.get() else { return };

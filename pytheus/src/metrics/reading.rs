@@ -1,9 +1,9 @@
 //! What the cells of a family hold, as numbered parts, and the samples that these make.
 
-use super::core::FamilyCore;
-use super::handle::Target;
 use std::sync::Arc;
 
+use super::core::FamilyCore;
+use super::handle::{Target, noted};
 use crate::backends::{self, Arena, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
@@ -11,7 +11,7 @@ use crate::diagnostics;
 use crate::error::CollectError;
 use crate::number::Number;
 use crate::snapshot::FamilySnapshot;
-use crate::storage::{self, Cells, Series, Sorted, shared_cells};
+use crate::storage::{self, Cells, Part, Series, Sorted, shared_cells};
 use crate::unwind::guarded;
 
 /// The value of a counter.
@@ -181,6 +181,14 @@ impl Counted for FamilyCore {
                     totals.leave_out(&labels);
                 }
             }
+        }
+    }
+
+    fn restate(&self) {
+        if let Some(facts) = self.stated() {
+            let _ = noted(facts.update(Part::Shared, &mut |cells| {
+                cells.raise_only(0);
+            }));
         }
     }
 
