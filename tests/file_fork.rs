@@ -1,6 +1,7 @@
 //! A child of a process is a process of its own: it counts in its own file, and keeps nothing of its parent alive.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "`fork` has no safe form")]
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use pytheus::metrics::{Counter, Histogram, Info, StateSet, Summary};
+use pytheus::metrics::Counter;
 use pytheus::{LabelValue, metric};
 use support::scrapes::Samples;
 use support::worker::{Worker, serve};
@@ -44,6 +44,7 @@ fn act(words: &[&str]) -> String {
             SIZE.path("/").observe(seconds.parse::<f64>().unwrap_or(0.0));
         }
         ["version", version] => BUILD.version(version).set(),
+        ["start"] => PHASE.set(Phase::Starting),
         ["run"] => PHASE.set(Phase::Running),
         // What no other program has.
         ["own", name] => match Counter::new(name, "Of one program.").build() {
@@ -103,7 +104,9 @@ fn whichever_process_is_scraped_shows_the_totals_of_all() {
     assert_eq!(workers[1].ask("own extra_total"), "ok");
     let scrapes: Vec<_> = workers.iter_mut().map(Worker::scrape).collect();
     let (first, others) = scrapes.split_first().expect("there are three");
-    others.iter().for_each(|other| assert_eq!(first, other));
+    for other in others {
+        assert_eq!(first, other);
+    }
     assert_eq!(
         *first,
         expected([

@@ -82,7 +82,7 @@ impl Parts {
         let to_tell = {
             let mut merger = lock(&self.merger);
             let _ = merger.look_and_fold();
-            merger.to_tell()
+            merger.take_notes()
         };
         to_tell.tell();
     }
@@ -107,7 +107,7 @@ impl Backend for MultiProcessFileBackend {
         let (found, to_tell) = {
             let mut merger = lock(&self.0.merger);
             let found = merger.load(&|family| totals.wants(family));
-            (found, merger.to_tell())
+            (found, merger.take_notes())
         };
         // Both may run the user's own code: reporters, and closures that gauges are read with.
         to_tell.tell();
@@ -125,7 +125,7 @@ impl Backend for MultiProcessFileBackend {
         let (removed, to_tell) = {
             let mut merger = lock(&self.0.merger);
             let removed = merger.remove(own, &removal.series);
-            (removed, merger.to_tell())
+            (removed, merger.take_notes())
         };
         to_tell.tell();
         removed

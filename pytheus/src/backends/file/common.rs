@@ -78,6 +78,7 @@ impl CommonFile {
     }
 
     /// Where a series lies, if it is there.
+    #[cfg(test)]
     pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey) -> Result<Option<At>, Skip> {
         self.find_promised(family, series, false)
     }

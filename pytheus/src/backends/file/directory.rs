@@ -332,6 +332,7 @@ impl NewFile<'_> {
     }
 
     /// Shows the file to others, now that its header is written; gives its path.
+    #[cfg(test)]
     pub(super) fn publish(mut self) -> Result<PathBuf, FileError> {
         fault_point("file written");
         let path = self.locked.directory.process(self.id);
@@ -340,9 +341,7 @@ impl NewFile<'_> {
         fault_point("file published");
         Ok(path)
     }
-}
 
-impl NewFile<'_> {
     /// To be shown to others later, when the directory is not locked any more.
     pub(super) fn later(mut self) -> (PathBuf, PathBuf) {
         fault_point("file written");

@@ -20,10 +20,6 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    /// All of them.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Corrupt, Self::Truncated, Self::Foreign, Self::NewerVersion, Self::Unreadable];
-
     /// As the value of a label.
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -174,7 +174,7 @@ impl Known {
             } else if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);
-                less(amounts, baseline)
+                less(amounts, baseline.map(|amounts| &**amounts))
             } else {
                 let value = match kind {
                     Kind::Info => (self.peer.flags(*series) & 1 != 0).then_some(1.0),
@@ -195,7 +195,7 @@ impl Known {
 }
 
 /// Takes away what was there when the series was removed.
-fn less(amounts: &mut [Amount], baseline: Option<&Box<[Amount]>>) -> Read {
+fn less(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> Read {
     let Some(baseline) = baseline else { return Read::Amounts };
     for (amount, before) in amounts.iter_mut().zip(baseline) {
         *amount -= *before;

@@ -122,9 +122,4 @@ impl Cursor {
         *self = next;
         Ok(next.passed)
     }
-
-    /// Is there room for a record that leaves room for `reserve` bytes?
-    pub(super) fn has_room(&self, len: u64, reserve: u64) -> bool {
-        self.at + len + reserve + JUMP_LEN <= self.end
-    }
 }

@@ -81,7 +81,7 @@ impl Merger {
     }
 
     /// What is to be told once no lock is held.
-    pub(super) fn to_tell(&mut self) -> ToTell {
+    pub(super) fn take_notes(&mut self) -> ToTell {
         self.notes.take()
     }
 

@@ -68,7 +68,9 @@ impl Process {
     }
 
     /// As a kill: nobody tells anyone.
-    fn kill(self) {}
+    fn kill(self) {
+        drop(self);
+    }
 }
 
 impl Series {

@@ -7,8 +7,6 @@
 //! a file that nobody has locked any more -> archive, file gone          fold
 //! ```
 
-#![allow(dead_code, reason = "until all parts are in")]
-
 mod amount;
 mod any_file;
 mod archive;

@@ -77,11 +77,6 @@ impl OwnFile {
         Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), common, with_directory })
     }
 
-    /// What its first page says.
-    pub(super) fn header(&self) -> &Header {
-        &self.header
-    }
-
     /// The file that all processes write.
     pub(super) fn common_file(&self) -> &Arc<CommonFile> {
         &self.common

@@ -44,11 +44,6 @@ impl Peer {
         self.reading.refresh().map_err(|fault| fault.at(&self.path))
     }
 
-    /// Where the file was found.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Tells it from all others.
     pub(super) fn id(&self) -> FileId {
         self.reading.header.id

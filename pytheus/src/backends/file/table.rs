@@ -216,8 +216,8 @@ impl Table {
 /// The parts of a series as a scrape shows them.
 fn numbers(kind: Kind, amounts: &[Amount], parts: &mut Vec<Number>) {
     match (kind, amounts) {
-        (Kind::Counter, _) => parts.extend(amounts.iter().map(|amount| amount.number())),
-        (Kind::Gauge, _) => parts.extend(amounts.iter().map(|amount| amount.number_float())),
+        (Kind::Counter, _) => parts.extend(amounts.iter().map(Amount::number)),
+        (Kind::Gauge, _) => parts.extend(amounts.iter().map(Amount::number_float)),
         (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
             parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
             parts.push(sum.number_float());
@@ -257,7 +257,9 @@ mod tests {
     fn combined(mode: GaugeMode, values: &[(f64, u64)]) -> f64 {
         let mut table = gauge(mode);
         let row = table.row(&series(&table, "a"));
-        values.iter().for_each(|(value, stamp)| table.combine_value(row, *value, *stamp));
+        for (value, stamp) in values {
+            table.combine_value(row, *value, *stamp);
+        }
         let (_, parts) = table.shown();
         assert_eq!(parts.len(), 1);
         parts[0].as_f64()
