@@ -40,6 +40,8 @@ pub(super) struct Merger {
     pub(super) archive: Archive,
     /// There is an archive that can't be used.
     is_damaged: bool,
+    /// Are files there that the archive has, of who was killed before they were removed?
+    is_left: bool,
     /// By age.
     pub(super) processes: Vec<Known>,
     pub(super) tables: Vec<Table>,
@@ -71,6 +73,7 @@ impl Merger {
             common,
             archive: Archive::default(),
             is_damaged: true,
+            is_left: false,
             processes: Vec::new(),
             tables: Vec::new(),
             sources: Vec::new(),
@@ -137,11 +140,7 @@ impl Merger {
                     Archive::default()
                 }
             };
-            for process in &mut self.processes {
-                process.take_away(&self.archive);
-            }
-            self.sources.iter_mut().for_each(|sources| sources.archived = None);
-            self.changed = true;
+            self.take_up_archive();
         }
         self.look_at_files()?;
         match self.common.refresh() {
@@ -155,10 +154,21 @@ impl Merger {
         Ok(())
     }
 
+    /// Takes note of what is in an archive that is new.
+    fn take_up_archive(&mut self) {
+        for process in &mut self.processes {
+            process.take_away(&self.archive);
+        }
+        self.sources.iter_mut().for_each(|sources| sources.archived = None);
+        self.changed = true;
+    }
+
     fn look_at_files(&mut self) -> Result<(), BackendError> {
         let mut listed = self.directory.list()?;
+        let all = listed.len();
         // What is in the archive does not count twice.
         listed.retain(|(id, _)| !self.archive.folded.contains(id));
+        self.is_left = listed.len() < all;
         let ids: HashSet<_, RandomState> = listed.iter().map(|(id, _)| *id).collect();
         let before = self.processes.len();
         // What is gone is in an archive that is newer than the one that was read, which is noticed in the end.
@@ -294,8 +304,7 @@ impl Merger {
 
     /// Folds the dead into the archive, unless somebody else is about to.
     fn fold_dead(&mut self) {
-        let is_left = |id: &FileId| self.directory.process(*id).exists();
-        if self.processes.iter().all(|process| process.is_alive) && !self.archive.folded.iter().any(is_left) {
+        if !self.is_left && self.processes.iter().all(|process| process.is_alive) {
             return;
         }
         if let Err(error) = self.try_fold() {
@@ -316,8 +325,8 @@ impl Merger {
         let dead = dead.into_iter().map(|process| process.peer);
         let folded =
             fold(&locked, &mut self.archive, dead, &|family| standing.get(&full_name(family)).map(Arc::clone))?;
-        // What has changed is taken up again when the archive is seen to be another.
-        self.is_damaged = true;
+        self.is_damaged = false;
+        self.take_up_archive();
         for conflict in folded.conflicts {
             self.notes.dropped(&conflict.dropped, conflict.difference);
         }
