@@ -40,6 +40,11 @@ global! {
     static LEFT_LEN: AtomicUsize = AtomicUsize::new(0);
 }
 
+global! {
+    /// The pages that the source has given for what all threads write: it is asked for each once.
+    static SHARED: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
+}
+
 /// A page that was moved, and to which its writer may not have come yet.
 struct Left {
     shard: &'static Shard,
@@ -71,7 +76,19 @@ pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
     let source = SOURCE.load(Acquire);
     // SAFETY: null, or a box that `move_to` leaked.
     let source = unsafe { source.as_ref() }.ok_or(Heap)?;
-    Ok(u32::try_from(page).ok().and_then(|page| source.page(shard, page)))
+    let Ok(page) = u32::try_from(page) else { return Ok(None) };
+    if shard != 0 {
+        // Its one writer asks.
+        return Ok(source.page(shard, page));
+    }
+    // Several threads may ask at once.
+    let mut shared = lock(&SHARED);
+    if let Some((_, given)) = shared.iter().find(|(known, _)| *known == page) {
+        return Ok(Some(given));
+    }
+    let given = source.page(shard, page);
+    shared.extend(given.map(|given| (page, given)));
+    Ok(given)
 }
 
 /// The page is to come from the heap.
@@ -123,6 +140,7 @@ pub(super) fn move_to<I: Iterator<Item = &'static Shard>>(
     // Those of a move before, in the parent of this process, are none of ours.
     *known = moved;
     LEFT_LEN.store(known.len(), Release);
+    lock(&SHARED).clear();
     SOURCE.store(Box::into_raw(Box::new(source)), Release);
     for left in &*known {
         left.shard.replace(left.page, left.to);
