@@ -26,6 +26,10 @@ fn main() -> ExitCode {
         println!("{answer}");
         return ExitCode::SUCCESS;
     }
+    #[cfg(unix)]
+    if arguments.next_if(|argument| argument == rows::backend::ARGUMENT).is_some() {
+        return rows::backend::serve();
+    }
     let options = match Options::read(arguments) {
         Ok(options) => options,
         Err(message) => {
@@ -57,7 +61,7 @@ fn measure(options: &Options) -> io::Result<()> {
     let started = Instant::now();
     let run = options.run();
     let mut groups = Vec::new();
-    for rows in rows::ALL {
+    for rows in run.rows() {
         rows(&run, &mut |group| {
             println!("{}", report::table(&group));
             groups.push(group);

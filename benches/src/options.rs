@@ -7,21 +7,24 @@ use crate::race::{Crew, Pace};
 use crate::rows::{KEYS, Run};
 
 const HELP: &str = "\
-Usage: cargo run --release -- [--quick] [--only GROUP[,GROUP]] [--out FILE] [--plot FILE] | --compile
+Usage: cargo run --release -- [--quick] [--only GROUP[,GROUP]] [--out FILE] [--plot FILE]
+                              [--processes | --compile]
 
   --quick      short rounds, and at most 10,000 series: under a minute
   --only LIST  these groups alone, separated by commas
   --out FILE   the figures as CSV, or as JSON when the name ends so
   --plot FILE  the plot
+  --processes  instead: what it costs that several processes count in files, against one, and against Python's
   --compile    instead: crates and clean release build of a program with one counter, per library; with
                --quick once instead of the least of three
 
-A run that is neither quick nor of some groups alone is kept as results.csv and results.svg beside this package,
-unless other files are named.";
+A run that is neither quick nor of some groups alone is kept as results.csv and results.svg beside this package, or as
+processes.csv and processes.svg, unless other files are named.";
 
 #[derive(Debug)]
 pub struct Options {
     pub quick: bool,
+    pub processes: bool,
     pub compile: bool,
     pub here: PathBuf,
     pub only: Vec<String>,
@@ -33,11 +36,13 @@ impl Options {
     /// The options, or what to tell the user.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-        let mut options = Self { quick: false, compile: false, here, only: Vec::new(), out: None, plot: None };
+        let only = Vec::new();
+        let mut options = Self { quick: false, processes: false, compile: false, here, only, out: None, plot: None };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n\n{HELP}"));
             match argument.as_str() {
                 "--quick" => options.quick = true,
+                "--processes" => options.processes = true,
                 "--compile" => options.compile = true,
                 "--only" => options.only = groups(&value()?)?,
                 "--out" => options.out = Some(value()?.into()),
@@ -48,8 +53,13 @@ impl Options {
         }
         // What the project shows comes from a whole run.
         if !options.quick && options.only.is_empty() {
-            options.out.get_or_insert(options.here.join(if options.compile { "compile.csv" } else { "results.csv" }));
-            options.plot.get_or_insert(options.here.join("results.svg"));
+            let [figures, plot] = match (options.compile, options.processes) {
+                (true, _) => ["compile.csv", "results.svg"],
+                (_, true) => ["processes.csv", "processes.svg"],
+                _ => ["results.csv", "results.svg"],
+            };
+            options.out.get_or_insert(options.here.join(figures));
+            options.plot.get_or_insert(options.here.join(plot));
         }
         Ok(options)
     }
@@ -61,6 +71,7 @@ impl Options {
             pace: Pace { rounds, round: Duration::from_millis(round) },
             most,
             only: self.only.clone(),
+            processes: self.processes,
         }
     }
 }

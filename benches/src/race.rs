@@ -162,7 +162,7 @@ impl Crew {
     }
 
     /// How many operations make a round.
-    fn times(&self, work: &Arc<Work>, threads: usize, round: Duration) -> u64 {
+    pub fn times(&self, work: &Arc<Work>, threads: usize, round: Duration) -> u64 {
         let turns = threads as f64 / self.at_a_time(threads) as f64;
         let goal = round.as_secs_f64() * turns;
         let mut times = 1;
@@ -176,23 +176,45 @@ impl Crew {
         }
     }
 
+    /// Nanoseconds of a core that an operation takes, when so many threads do it so many times.
+    pub fn round(&self, work: &Arc<Work>, threads: usize, times: u64) -> Round {
+        let (took, disturbed) = self.run(work, threads, times);
+        let operations = times as f64 * threads as f64 / self.at_a_time(threads) as f64;
+        Round { cost: took.as_secs_f64() * 1e9 / operations, disturbed }
+    }
+
     /// Nanoseconds of a core that each contestant takes for one operation.
     pub fn race(&self, pace: Pace, threads: usize, contestants: &[Contestant]) -> Vec<Figure> {
         let times: Vec<_> = contestants.iter().map(|c| self.times(&c.work, threads, pace.round)).collect();
-        let mut all: Vec<_> = contestants.iter().map(|_| Rounds::default()).collect();
-        for round in 0..pace.rounds * PATIENCE {
-            if round >= pace.rounds && all.iter().all(|rounds| rounds.calm.len() >= pace.rounds) {
-                break;
-            }
-            for ((contestant, times), rounds) in contestants.iter().zip(&times).zip(&mut all) {
-                let (took, disturbed) = self.run(&contestant.work, threads, *times);
-                let operations = *times as f64 * contestant.per * threads as f64 / self.at_a_time(threads) as f64;
-                let taken = if disturbed { &mut rounds.disturbed } else { &mut rounds.calm };
-                taken.push(took.as_secs_f64() * 1e9 / operations);
-            }
-        }
-        all.into_iter().map(Rounds::figure).collect()
+        in_turn(pace.rounds, contestants.len(), |contestant| {
+            let Contestant { work, per, .. } = &contestants[contestant];
+            let round = self.round(work, threads, times[contestant]);
+            Round { cost: round.cost / per, ..round }
+        })
     }
+}
+
+/// What an operation cost in one round.
+#[derive(Debug, Clone, Copy)]
+pub struct Round {
+    pub cost: f64,
+    /// Did someone else take a core meanwhile?
+    pub disturbed: bool,
+}
+
+/// So many undisturbed rounds of each contestant, or as many as patience gives; all of them in turn.
+pub fn in_turn(rounds: usize, contestants: usize, mut round_of: impl FnMut(usize) -> Round) -> Vec<Figure> {
+    let mut all: Vec<_> = (0..contestants).map(|_| Rounds::default()).collect();
+    for round in 0..rounds * PATIENCE {
+        if round >= rounds && all.iter().all(|taken| taken.calm.len() >= rounds) {
+            break;
+        }
+        for (contestant, taken) in all.iter_mut().enumerate() {
+            let Round { cost, disturbed } = round_of(contestant);
+            if disturbed { &mut taken.disturbed } else { &mut taken.calm }.push(cost);
+        }
+    }
+    all.into_iter().map(Rounds::figure).collect()
 }
 
 impl Drop for Crew {

@@ -18,7 +18,7 @@ pub fn table(group: &Group) -> String {
             names.push(cell.name);
         }
     }
-    let axis = if group.axis == Axis::Threads { "threads" } else { "series" };
+    let axis = group.axis.name();
     let mut out = format!("{} ({}, median; min in brackets)\n", group.title, group.unit);
     let _ = write!(out, "  {axis:<30}");
     for at in &across {
@@ -49,6 +49,11 @@ pub fn number(value: f64) -> String {
     let value = if value.abs() < 0.005 { 0.0 } else { value };
     let digits = if value.abs() < 9.995 { 2 } else { usize::from(value.abs() < 99.95) };
     format!("{value:.digits$}")
+}
+
+/// Two digits at least, however small.
+fn ratio(value: f64) -> String {
+    if value < 0.1 { format!("{value:.4}") } else { format!("{value:.2}") }
 }
 
 /// This library's figure for a target, beside the best peer and the limit.
@@ -88,6 +93,7 @@ fn title(group: &Group, at: usize) -> String {
     match (group.axis, at) {
         (Axis::Threads, 1) => title,
         (Axis::Threads, threads) => format!("{title}, {threads} threads"),
+        (Axis::Processes, processes) => format!("{title}, {processes} processes"),
         (Axis::Series, 1_000..) => format!("{title}, {},000 series", at / 1_000),
         (Axis::Series, series) => format!("{title}, {series} series"),
     }
@@ -122,8 +128,8 @@ pub fn ratios(groups: &[Group]) -> String {
                 let _ = write!(out, "{:>9} {:<20}", number(other.figure.median), other.name);
             }
             let _ = match (line.to(other), most) {
-                (Some(ratio), Some(most)) => write!(out, "{ratio:>7.2}{most:>7.2}{:>8}", judge(ratio, most)),
-                (Some(ratio), None) => write!(out, "{ratio:>7.2}{:>15}", ""),
+                (Some(of), Some(most)) => write!(out, "{:>7}{most:>7.2}{:>8}", ratio(of), judge(of, most)),
+                (Some(of), None) => write!(out, "{:>7}{:>15}", ratio(of), ""),
                 (None, _) => write!(out, "{:>22}", ""),
             };
         }
@@ -140,10 +146,10 @@ pub fn ratios(groups: &[Group]) -> String {
 pub fn markdown(groups: &[Group]) -> String {
     let mut out = "| work | pytheus | best peer | ratio | limit |\n|---|---:|---:|---:|---:|\n".to_owned();
     for line in lines(groups) {
-        let unit = if line.unit == "ns" { " ns" } else { "" };
+        let unit = if line.unit == "bytes" { String::new() } else { format!(" {}", line.unit) };
         let figure = |cell: &Cell| format!("{}{unit}", number(cell.figure.median));
         let peer = line.peer.map_or(String::new(), |cell| format!("{} ({})", figure(cell), cell.name));
-        let ratio = line.peer.and_then(|cell| line.to(cell)).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let ratio = line.peer.and_then(|cell| line.to(cell)).map_or(String::new(), ratio);
         let limit = line.limit.map(figure).unwrap_or_default();
         let _ = writeln!(out, "| {} | {}{unit} | {peer} | {ratio} | {limit} |", line.title, number(line.ours));
     }
@@ -156,7 +162,7 @@ pub fn write(groups: &[Group], path: &Path) -> io::Result<()> {
     let lines = groups.iter().flat_map(|group| group.cells.iter().map(move |cell| (group, cell)));
     let lines = lines.map(|(group, cell)| {
         let (key, unit, name, kind) = (group.key, group.unit, cell.name, cell.kind);
-        let axis = if group.axis == Axis::Threads { "threads" } else { "series" };
+        let axis = group.axis.name();
         let Figure { median, min, disturbed } = cell.figure;
         let at = cell.at;
         if json {

@@ -18,11 +18,16 @@ const fn ratio(group: &'static str, at: usize, of_peer: f64) -> Target {
     Target { group, at, of_peer: Some(of_peer), of_limit: Some(1.3), most: None }
 }
 
+/// In files, against one process by itself.
+const fn same(group: &'static str, at: usize) -> Target {
+    Target { group, at, of_peer: None, of_limit: Some(1.1), most: None }
+}
+
 const fn bytes(group: &'static str, at: usize, most: f64) -> Target {
     Target { group, at, of_peer: None, of_limit: None, most: Some(most) }
 }
 
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: &[Target] = &[
     ratio("inc", 1, 0.5),
     ratio("inc", 2, 0.4),
     ratio("inc_by", 1, 0.9),
@@ -42,4 +47,16 @@ pub const TARGETS: [Target; 19] = [
     bytes("memory", 10_000, 100.0),
     bytes("memory_thread", 10_000, 8.0),
     bytes("memory_histogram", 1_000, 250.0),
+    same("backend_inc", 1),
+    same("backend_inc", 2),
+    same("backend_inc_by", 1),
+    same("backend_observe", 1),
+    same("backend_observe", 2),
+    same("backend_guard", 1),
+    same("backend_gauge_inc", 1),
+    same("backend_gauge_set", 1),
+    same("backend_lookup", 1),
+    same("backend_lookup", 2),
+    Target { group: "backend_scrape", at: 8, of_peer: Some(0.02), of_limit: None, most: Some(20.0) },
+    Target { group: "backend_scrape_histograms", at: 8, of_peer: Some(0.02), of_limit: None, most: None },
 ];

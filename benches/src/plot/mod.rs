@@ -10,12 +10,22 @@ use crate::rows::{Cell, Group};
 
 /// Shown as wide as this in the project's README.
 const WIDTH: f64 = 900.0;
-const PANELS: [&str; 6] = ["inc", "observe", "lookup_20", "growth_lookup", "growth_scrape", "memory"];
+const PANELS: [&str; 9] = [
+    "inc",
+    "observe",
+    "lookup_20",
+    "growth_lookup",
+    "growth_scrape",
+    "memory",
+    "backend_inc",
+    "backend_observe",
+    "backend_scrape",
+];
 const COLUMNS: usize = 3;
 const LEGEND: f64 = 62.0;
 
 /// Colours that stand out on white and on black.
-const COLOURS: [(&str, &str); 9] = [
+const COLOURS: [(&str, &str); 10] = [
     ("pytheus", "#e5322d"),
     ("prometheus", "#3b82c4"),
     ("prometheus-client", "#17a2b8"),
@@ -25,6 +35,7 @@ const COLOURS: [(&str, &str); 9] = [
     ("foundations-metrics", "#e377c2"),
     ("opentelemetry", "#f0a030"),
     ("autometrics", "#7f9a2e"),
+    ("prometheus_client (Python)", "#3b82c4"),
 ];
 
 const STYLE: &str = "\
@@ -55,7 +66,7 @@ pub fn svg(groups: &[Group]) -> String {
         body.push_str("</g>\n");
     }
     height += panel::HEIGHT * panels.len().div_ceil(COLUMNS) as f64;
-    legend(&mut body, height);
+    legend(&mut body, groups, height);
     height += LEGEND;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
@@ -65,10 +76,13 @@ pub fn svg(groups: &[Group]) -> String {
 }
 
 /// In rows, so that no name touches the next.
-fn legend(out: &mut String, top: f64) {
+fn legend(out: &mut String, groups: &[Group], top: f64) {
     const PLACES: usize = 6;
     let place = |place: usize| (20.0 + 147.0 * (place % PLACES) as f64, top + 20.0 + 22.0 * (place / PLACES) as f64);
-    for (i, (name, colour)) in COLOURS.iter().enumerate() {
+    let has = |name: &str| groups.iter().flat_map(|group| &group.cells).any(|cell| cell.name == name);
+    let shown: Vec<_> = COLOURS.iter().filter(|(name, _)| has(name)).collect();
+    let limit = if has("limit: one process") { "one process" } else { "the least the hardware asks" };
+    for (i, (name, colour)) in shown.iter().enumerate() {
         let (x, y) = place(i);
         let _ = writeln!(
             out,
@@ -77,7 +91,7 @@ fn legend(out: &mut String, top: f64) {
             x + 9.0
         );
     }
-    let (x, y) = place(COLOURS.len());
+    let (x, y) = place(shown.len());
     let _ = writeln!(
         out,
         "<circle cx=\"{x}\" cy=\"{}\" r=\"4\" fill=\"none\" class=\"base\"/>\
@@ -85,12 +99,12 @@ fn legend(out: &mut String, top: f64) {
         y - 4.0,
         x + 9.0
     );
-    let (x, y) = place(COLOURS.len() + 1);
+    let (x, y) = place(shown.len() + 1);
     let _ = writeln!(
         out,
         "<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\" class=\"limit\" stroke-width=\"2\"/>\
          <line x1=\"{3}\" x2=\"{4}\" y1=\"{5}\" y2=\"{5}\" class=\"limit dashed\" stroke-width=\"1.5\"/>\
-         <text x=\"{6}\" y=\"{y}\">limit: the least the hardware asks</text>",
+         <text x=\"{6}\" y=\"{y}\">limit: {limit}</text>",
         x - 4.0,
         y - 10.0,
         y + 2.0,

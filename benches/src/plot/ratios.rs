@@ -7,12 +7,13 @@ use crate::race::Kind;
 use crate::report::{Line, lines, number};
 use crate::rows::Group;
 
-const SECTIONS: [(&str, &[&str]); 5] = [
+const SECTIONS: [(&str, &[&str]); 6] = [
     ("Counting", &["inc", "inc_by", "observe", "guard"]),
     ("Timing", &["timing", "attribute", "attribute_async"]),
     ("Finding a series", &["lookup_20", "lookup_20000"]),
     ("Scraping", &["scrape_counters", "scrape_histograms"]),
     ("Memory", &["memory", "memory_histogram"]),
+    ("Scraping several processes", &["backend_scrape", "backend_scrape_histograms"]),
 ];
 const LEFT: f64 = 348.0;
 const RIGHT: f64 = 606.0;

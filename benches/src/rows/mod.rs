@@ -1,5 +1,7 @@
 //! The rows, by what they measure.
 
+#[cfg(unix)]
+pub mod backend;
 pub mod compile;
 mod counting;
 mod growth;
@@ -17,6 +19,17 @@ use crate::race::{Contestant, Crew, Figure, Kind, Pace};
 pub enum Axis {
     Threads,
     Series,
+    Processes,
+}
+
+impl Axis {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Threads => "threads",
+            Self::Series => "series",
+            Self::Processes => "processes",
+        }
+    }
 }
 
 /// Rows that belong together.
@@ -33,7 +46,7 @@ pub struct Group {
 pub struct Cell {
     pub name: &'static str,
     pub kind: Kind,
-    /// Threads or series.
+    /// Threads, series or processes.
     pub at: usize,
     pub figure: Figure,
 }
@@ -62,9 +75,18 @@ pub struct Run {
     pub most: usize,
     /// The groups to measure; all of them if empty.
     pub only: Vec<String>,
+    /// Those of several processes, unless some are named.
+    pub processes: bool,
 }
 
 impl Run {
+    /// What there is to measure.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Rows> {
+        let [one, several] = [!self.processes, self.processes].map(|wanted| wanted || !self.only.is_empty());
+        let all = [(ALL, one), (PROCESSES, several)];
+        all.into_iter().filter(|(_, wanted)| *wanted).flat_map(|(rows, _)| rows)
+    }
+
     fn wants(&self, key: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|wanted| wanted == key)
     }
@@ -97,10 +119,10 @@ impl Run {
     }
 }
 
-type Rows = fn(&Run, &mut dyn FnMut(Group));
+pub type Rows = fn(&Run, &mut dyn FnMut(Group));
 
 /// The keys of all groups.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: &[&str] = &[
     "inc",
     "inc_by",
     "observe",
@@ -118,10 +140,34 @@ pub const KEYS: [&str; 17] = [
     "memory_histogram",
     "growth_lookup",
     "growth_scrape",
+    "backend_inc",
+    "backend_inc_by",
+    "backend_observe",
+    "backend_guard",
+    "backend_gauge_inc",
+    "backend_gauge_set",
+    "backend_lookup",
+    "backend_begin",
+    "backend_scrape",
+    "backend_scrape_histograms",
+    "backend_first_scrape",
+    "backend_load",
+    "backend_load_late",
+    "backend_fork",
+    "backend_remove",
+    "backend_fold",
+    "backend_heap",
+    "backend_disk",
 ];
 
-/// All groups, in the order they are measured.
-pub const ALL: [Rows; 5] = [counting::rows, lookup::rows, scrape::rows, memory::rows, growth::rows];
+/// All groups of one process, in the order they are measured.
+const ALL: &[Rows] = &[counting::rows, lookup::rows, scrape::rows, memory::rows, growth::rows];
+
+/// Those of several processes.
+const PROCESSES: &[Rows] = &[
+    #[cfg(unix)]
+    backend::rows,
+];
 
 /// Work that goes through label sets in a given order; each thread and each round starts elsewhere.
 pub fn in_order<const N: usize>(order: Vec<Values<N>>, update: impl Fn(&[Values<N>]) + Send + Sync + 'static) -> Work {
