@@ -69,6 +69,8 @@ impl Deref for ChildClosed {
 
 impl Drop for ChildClosed {
     fn drop(&mut self) {
+        // No fork in between: the child would have it open, and no longer know of it.
+        let _inside = gate::enter();
         if OPEN[self.place].compare_exchange(self.entry, 0, AcqRel, Relaxed).is_ok() {
             // SAFETY: nobody uses it from here on, and it is dropped once.
             unsafe { ManuallyDrop::drop(&mut self.file) };
