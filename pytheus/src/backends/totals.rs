@@ -58,8 +58,11 @@ impl<'a> Totals<'a> {
         let own = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(&family)));
         match own {
             Some(own) if own.put.is_none() => {
+                let kind = own.family.descriptor().kind();
                 let mut totals = FamilyTotals::put(family, series.into(), parts);
-                own.family.overlay(&mut totals);
+                if kind == totals.descriptor().kind() {
+                    own.family.overlay(&mut totals);
+                }
                 own.put = Some(totals);
             }
             None if family.scope() == self.scope
@@ -136,12 +139,12 @@ impl<'a> FamilyTotals<'a> {
     /// Puts in a series that this process alone knows, in place of what is there.
     pub(crate) fn set(&mut self, labels: &Labels<'_>, part: Number) {
         let (Keys::Put(series), Described::Put(family)) = (&mut self.series, &self.descriptor) else { return };
-        match series.binary_search_by(|known| known.labels(family).compare(labels)) {
+        let Some(key) = adapted(family, labels) else { return };
+        match series.binary_search_by(|known| known.compare(&key, family)) {
             Ok(place) => self.parts[place] = part,
             Err(place) => {
-                let values: Vec<_> = labels.values().collect();
                 let mut all = series.to_vec();
-                all.insert(place, SeriesKey::new(family, &values));
+                all.insert(place, key);
                 *series = all.into();
                 self.parts.insert(place, part);
             }
@@ -150,12 +153,11 @@ impl<'a> FamilyTotals<'a> {
 
     /// Takes note that a series could not be read.
     pub(crate) fn leave_out(&mut self, labels: &Labels<'_>) {
-        let specs = &self.descriptor().labels;
-        let place = match &self.series {
-            Keys::Put(series) => series.binary_search_by(|known| known.labels_of(specs).compare(labels)),
-            Keys::Own(_) => return,
-        };
-        self.missing.extend(place);
+        if let (Keys::Put(series), Described::Put(family)) = (&self.series, &self.descriptor)
+            && let Some(key) = adapted(family, labels)
+        {
+            self.missing.extend(series.binary_search_by(|known| known.compare(&key, family)));
+        }
     }
 
     /// Labels and parts of each series, but for those that could not be read.
@@ -257,6 +259,22 @@ impl<'a> FamilyTotals<'a> {
             _ => {}
         }
     }
+}
+
+/// The labels of a series of this process, as a family that was put in has them: with the number of the process where that
+/// tells series apart. `None` when they are not its labels.
+fn adapted(family: &FamilyKey, labels: &Labels<'_>) -> Option<SeriesKey> {
+    let pid = std::process::id().to_string();
+    let mut left = labels.iter().count();
+    let values = family.descriptor().label_names().map(|name| match labels.get(name) {
+        Some(value) => {
+            left -= 1;
+            Some(value)
+        }
+        None => (name == "pid").then_some(&*pid),
+    });
+    let values: Option<Vec<_>> = values.collect();
+    values.filter(|_| left == 0).map(|values| SeriesKey::new(family, &values))
 }
 
 /// The series in order, each with its parts; of several alike, the first.

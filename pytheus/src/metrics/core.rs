@@ -222,6 +222,9 @@ impl FamilyCore {
         let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
         let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
         self.removed(members, removed.as_slice(), true, &mut |_| {});
+        if removed.is_none() {
+            self.end_elsewhere(key);
+        }
         removed.is_some()
     }
 

@@ -97,7 +97,8 @@ impl<M: Metric> Family<M> {
         self.none().partial(labels)
     }
 
-    /// Takes out the series of these labels; false when there is none.
+    /// Takes out the series of these labels; false when there is none. Where a [backend](crate::backends) adds up several
+    /// processes, it is taken out in all of them, also when it is not in this one.
     ///
     /// An update through a handle that still refers to it brings it back, from zero.
     ///
@@ -112,12 +113,12 @@ impl<M: Metric> Family<M> {
         Ok(self.core.remove(&values[..]))
     }
 
-    /// Takes out the series that `keep` refuses.
+    /// Takes out the series that `keep` refuses, of those that this process has.
     pub fn retain(&self, keep: impl FnMut(Labels<'_>) -> bool) {
         self.core.retain(keep);
     }
 
-    /// Takes out all series. Those that are there from the start begin again at zero.
+    /// Takes out all series that this process has. Those that are there from the start begin again at zero.
     pub fn clear(&self) {
         self.core.clear(|_| true);
     }

@@ -7,7 +7,7 @@ use super::core::{FamilyCore, Members};
 use super::zeros;
 use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
-use crate::key;
+use crate::key::{self, Key};
 use crate::report;
 use crate::storage::{self, Series, Slot};
 
@@ -58,7 +58,7 @@ impl FamilyCore {
         let (head, text) = series.key();
         let labels = SeriesKey::from_parts(head, text);
         if key.combine() == Combine::Shared {
-            let at = arena.common(key, &labels, promised)?;
+            let at = arena.common(key, &labels, promised || self.is_always_shown())?;
             series.go_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info) {
@@ -77,7 +77,7 @@ impl FamilyCore {
     pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::take_slot(self.cells()) };
         let begun = if key.combine() == Combine::Shared {
-            arena.common(key, series, promised).and_then(slot)
+            arena.common(key, series, promised || self.is_always_shown()).and_then(slot)
         } else {
             let new = storage::take_slot(self.cells());
             let begun = match new {
@@ -93,6 +93,11 @@ impl FamilyCore {
             unknown(key, &error);
             Slot::NONE
         })
+    }
+
+    /// Do series show whatever they hold? A state set of which no state holds is as good as any.
+    fn is_always_shown(&self) -> bool {
+        self.descriptor().kind() == Kind::StateSet
     }
 
     /// Gives a series its extra cells, unless it has some.
@@ -117,6 +122,16 @@ impl FamilyCore {
         }
     }
 
+    /// Has a series removed that other processes may have.
+    pub(super) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
+        if let Some(key) = self.key.get()
+            && backends::is_shared()
+        {
+            let (head, text) = key::encode(&self.descriptor().labels, &series.values());
+            backends::removed(Arc::clone(key), SeriesKey::from_parts(&head, &text));
+        }
+    }
+
     /// Takes note that a series was removed, here or everywhere.
     pub(super) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
         if let Some(arena) = &members.arena
@@ -127,6 +142,8 @@ impl FamilyCore {
         if let Some(key) = self.key.get()
             && everywhere
             && backends::is_shared()
+            // What all processes write has ended for all of them.
+            && (members.arena.is_none() || key.combine() != Combine::Shared)
         {
             let (head, text) = series.key();
             backends::removed(Arc::clone(key), SeriesKey::from_parts(head, text));

@@ -48,7 +48,7 @@ pub(crate) use fork::fork_here;
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
-pub(crate) use moving::{NoRoom, Source};
+pub(crate) use moving::Source;
 pub use page::Page;
 pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};

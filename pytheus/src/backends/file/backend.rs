@@ -11,7 +11,9 @@ use super::error::FileError;
 use super::fault::Reason;
 use super::merge::Merger;
 use super::process::Process;
-use crate::backends::{Arena, Backend, BackendError, Config, Configure, Reach, Removal, Totals};
+use crate::backends::{
+    Arena, Backend, BackendError, Combine, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals,
+};
 use crate::storage::{lock, read, write};
 
 /// What the backend consists of.
@@ -77,6 +79,17 @@ impl Parts {
         Ok(())
     }
 
+    /// Removes the series that all processes write.
+    fn remove_common(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
+        for (family, series) in series.iter().filter(|(family, _)| family.combine() == Combine::Shared) {
+            if let Some(at) = self.common.find(family, series)? {
+                let _locked = self.directory.locked()?;
+                self.common.remove(at)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Folds the dead. If that can't be done now, scrapes try it again.
     fn fold(&self) {
         let to_tell = {
@@ -124,7 +137,7 @@ impl Backend for MultiProcessFileBackend {
         };
         let (removed, to_tell) = {
             let mut merger = lock(&self.0.merger);
-            let removed = merger.remove(own, &removal.series);
+            let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
             (removed, merger.take_notes())
         };
         to_tell.tell();

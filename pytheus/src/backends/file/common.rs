@@ -78,7 +78,6 @@ impl CommonFile {
     }
 
     /// Where a series lies, if it is there.
-    #[cfg(test)]
     pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey) -> Result<Option<At>, Skip> {
         self.find_promised(family, series, false)
     }
@@ -116,6 +115,19 @@ impl CommonFile {
         Ok(at)
     }
 
+    /// Sets a series to nothing.
+    pub(super) fn unset(&self, at: At) {
+        Self::clear(&storage::lock(&self.log), at);
+    }
+
+    fn clear(log: &Log, at: At) {
+        let contents = &log.reading.contents;
+        let series = contents.at(at).and_then(|number| contents.series.get(number));
+        let family = series.and_then(|series| contents.families.get(series.family as usize));
+        let cells = log.reading.shared_cells(at).unwrap_or_default().iter();
+        cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
+    }
+
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
     pub(super) fn remove(&self, at: At) -> io::Result<()> {
         let log = &mut *storage::lock(&self.log);
@@ -124,16 +136,13 @@ impl CommonFile {
         let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
             return Ok(());
         };
-        let cells = contents.families.get(series.family as usize).map_or(0, |family| family.cells());
         if series.promised {
             let mut records = Vec::new();
             Record::Promise { series: at, promised: false }.encode(&mut records)?;
             log.append(&mut log.space()?, &records)?;
             self.read(log)?;
         }
-        for cell in log.reading.shared_cells(at).unwrap_or_default().iter().take(cells) {
-            cell.store(0, Release);
-        }
+        Self::clear(log, at);
         Ok(())
     }
 

@@ -27,7 +27,7 @@ use super::life::LifeLock;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for. It is held for milliseconds; for longer by a process that is stopped.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const PROCESS: &str = "process-";
 const NEW: &str = "new-";

@@ -112,8 +112,10 @@ impl Arena for Process {
         if lock(&self.shared).series.remove(&series) {
             file.end(series);
         }
-        if let Ok(_locked) = self.directory.locked() {
-            // Should it fail, the series shows what it was.
+        // At once, whoever has the directory: this may be somebody's request.
+        file.common_file().unset(series);
+        if let Ok(Some(_locked)) = self.directory.try_locked() {
+            // Should it fail, a series that shows from the start shows as zero.
             let _ = file.common_file().remove(series);
         }
     }
