@@ -217,9 +217,12 @@ fn dec_by(gauge: &impl Target, amount: impl Amount) {
 fn set(gauge: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     let stamp = stamp(gauge);
-    gauge.update(Part::Shared, |cells| {
-        // What is in progress is counted apart, and shows on top.
-        cells.set(if cells.is_tracked() { value - reading::in_progress_at_once(gauge) } else { value }, stamp);
+    until_done(|done| {
+        gauge.update(Part::Shared, |cells| {
+            // What is in progress is counted apart, and shows on top.
+            let value = if cells.is_tracked() { value - reading::in_progress_at_once(gauge) } else { value };
+            done.set(cells.set(value, stamp));
+        });
     });
 }
 

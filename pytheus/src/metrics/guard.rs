@@ -120,7 +120,13 @@ impl InProgress {
         loop {
             let series = gauge.now();
             // Before it begins, for those who set the gauge from then on.
-            let marked = series.update(Part::Shared, &mut Cells::mark_tracked);
+            let mut is_here = true;
+            let marked = series.update(Part::Shared, &mut |cells| is_here = cells.mark_tracked());
+            if !is_here {
+                // Its value goes to another slot at this moment.
+                std::hint::spin_loop();
+                continue;
+            }
             let begun = marked.and_then(|_| gauge.core().touch(&series, Part::Extra, &mut Cells::begin));
             gauge.refresh();
             if noted(begun).is_ok() {

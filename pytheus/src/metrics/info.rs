@@ -45,7 +45,8 @@ impl Info {
         let mut done = Ok(Room::Found);
         self.0.replace_all(|series| {
             done = series.update(Part::Shared, &mut |cell| {
-                cell.raise_only(0);
+                // Nobody lets it go elsewhere before it is in the family.
+                let _ = cell.raise_only(0);
             });
         });
         // It was not in the family yet, so it was not removed either.

@@ -40,10 +40,11 @@ impl FamilyCore {
             if let Err(error) = self.begin_known(key, &**arena, series, promised.contains(&values)) {
                 unknown(key, &error);
             }
+            // At once: who counts there meanwhile finds its value gone, and tries again.
             self.combinations.moved(&self.descriptor().labels, &values, series);
-        }
-        for (place, series) in &members.declared {
-            place.lead_to(series.place());
+            for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
+                place.lead_to(series.place());
+            }
         }
     }
 

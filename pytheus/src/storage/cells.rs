@@ -1,7 +1,7 @@
 //! What is done to cells: by the one thread that writes them, or by all.
 
 use super::page::{Cells, Page};
-use super::sync::{AcqRel, Acquire, Relaxed, Release, hint};
+use super::sync::{AcqRel, Acquire, Relaxed, Release, SeqCst, fence, hint};
 
 /// Of a thread's own cells. Plain loads and stores: nobody else writes there.
 impl Cells {
@@ -115,9 +115,13 @@ impl Cells {
         self.at(TRACKED).load(Acquire) != 0
     }
 
-    /// Takes note that there is, or was, work in progress.
-    pub(crate) fn mark_tracked(self) {
+    /// Takes note that there is, or was, work in progress; false when the value has gone to another slot.
+    #[must_use]
+    pub(crate) fn mark_tracked(self) -> bool {
         self.at(TRACKED).store(1, Release);
+        // Either this sees that the value has gone, or what lets it go sees the note.
+        fence(SeqCst);
+        self.value().is_some()
     }
 
     /// The value, as others may have added to it; `None` when it has gone to another slot.
@@ -133,14 +137,25 @@ impl Cells {
         self.at(MARK).load(Acquire)
     }
 
-    /// Sets the value, and the mark to `at`; to another one than before when there is none.
+    /// Sets the value, and the mark to `at`; to another one than before when there is none. False when the value has gone
+    /// to another slot.
     #[inline]
-    pub(crate) fn set(self, value: f64, at: Option<u64>) {
-        self.at(VALUE).store(bits_of(value), Release);
+    #[must_use]
+    pub(crate) fn set(self, value: f64, at: Option<u64>) -> bool {
+        let mark = self.at(MARK);
+        if mark.load(Relaxed) == 0 {
+            // Before the value, too: who lets that go sees that it was set.
+            mark.store(at.unwrap_or(1), Relaxed);
+        }
+        // No plain store, which would go over what stands for a value that has gone: what the same thread sets later
+        // elsewhere is to win.
+        if !self.change(|_| bits_of(value)) {
+            return false;
+        }
         // Later than the value: who sees the mark sees that or a later one. Of two at a time one may be missed, but not
         // that there was one.
-        let mark = self.at(MARK);
         mark.store(at.unwrap_or_else(|| mark.load(Relaxed).wrapping_add(1)), Release);
+        true
     }
 
     /// Sets the mark alone.
@@ -152,30 +167,23 @@ impl Cells {
     #[inline]
     #[must_use]
     pub(crate) fn add_to_value(self, amount: f64) -> bool {
-        let cell = self.at(VALUE);
-        let mut seen = cell.load(Relaxed);
-        while seen != MOVED {
-            match cell.compare_exchange_weak(seen, bits_of(value_of(seen) + amount), AcqRel, Relaxed) {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-        }
-        false
+        self.change(|bits| bits_of(value_of(bits) + amount))
     }
 
-    /// Lets the value, or the flags, go to other cells, which other threads may write already; those of a gauge if
-    /// `is_gauge`. Also those that come late: false when there was nothing new.
-    pub(super) fn go_to(self, other: Self, is_gauge: bool, again: bool) -> bool {
-        let mark = if is_gauge { self.mark() } else { 0 };
+    /// Lets the value, or the flags, go to other cells, which other processes may write already; those of a gauge if
+    /// `is_gauge`.
+    pub(super) fn go_to(self, other: Self, is_gauge: bool) {
         let value = self.at(VALUE).swap(MOVED, AcqRel);
+        // See `mark_tracked`.
+        fence(SeqCst);
         if is_gauge && self.is_tracked() {
-            other.mark_tracked();
+            let _ = other.mark_tracked();
         }
+        let mark = if is_gauge { self.mark() } else { 0 };
         match value {
-            MOVED => return false,
             0 => {}
             // Set by this process, which is the last to do so.
-            bits if !is_gauge || again || mark != 0 => {
+            bits if !is_gauge || mark != 0 => {
                 other.at(VALUE).store(bits, Release);
                 if is_gauge {
                     other.set_mark(mark);
@@ -185,7 +193,6 @@ impl Cells {
                 let _ = other.add_to_value(value_of(bits));
             }
         }
-        true
     }
 }
 
@@ -255,7 +262,7 @@ fn sum_after(count: u64) -> usize {
     SUMS + usize::from(count % 2 == 1)
 }
 
-/// Of flags, which all threads write. Those that change some of them say false when they have gone to another slot.
+/// Of flags, which all threads write. Those that change them say false when they have gone to another slot.
 impl Cells {
     /// The flags; `None` when they have gone to another slot.
     pub(crate) fn flags(self) -> Option<u64> {
@@ -264,8 +271,7 @@ impl Cells {
 
     /// Raises this flag and lowers all others, in one step.
     pub(crate) fn raise_only(self, flag: u32) -> bool {
-        self.at(VALUE).store(1 << flag, Release);
-        true
+        self.change(|_| 1 << flag)
     }
 
     pub(crate) fn raise(self, flag: u32) -> bool {
@@ -276,6 +282,7 @@ impl Cells {
         self.change(|flags| flags & !(1 << flag))
     }
 
+    #[inline]
     fn change(self, change: impl Fn(u64) -> u64) -> bool {
         let cell = self.at(VALUE);
         let mut seen = cell.load(Relaxed);

@@ -26,7 +26,6 @@ mod fork {
     pub(super) fn watch() {}
 }
 mod gate;
-mod late;
 #[cfg(all(unix, not(loom)))]
 mod map;
 mod moving;
@@ -48,7 +47,7 @@ pub(crate) use fork::fork_here;
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
-pub(crate) use moving::Source;
+pub(crate) use moving::{Source, catch_up};
 pub use page::Page;
 pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
@@ -71,10 +70,4 @@ pub(crate) enum Part {
     Extra,
     /// Those that all threads write.
     Shared,
-}
-
-/// Has what was written late, when pages or values were moved, go where it belongs: before a reading that is to be exact.
-pub(crate) fn catch_up() {
-    moving::catch_up();
-    late::catch_up();
 }

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 use super::page::{Cells, Slot};
 use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, Watch, constant};
-use super::{Part, cells, late, thread};
+use super::{Part, cells, thread};
 
 /// Where the cells of a series are. What counts holds one, or a copy of one.
 #[derive(Debug)]
@@ -255,8 +255,7 @@ impl Series {
     }
 
     /// Leads to a new slot, or to one of cells that all processes write; what all threads have written so far goes
-    /// there, and what is being written at this moment once there is a [catching up](super::catch_up). False when there
-    /// is no room, and it leads where it did.
+    /// there, and who writes at this moment does so again. False when there is no room, and it leads where it did.
     ///
     /// One thread at a time does this, and removes none meanwhile.
     pub(crate) fn go_to(&self, to: Option<Slot>) -> bool {
@@ -267,7 +266,7 @@ impl Series {
         }
         let make = |slot: Slot| slot.is_live().then(|| thread::shared_cells_or_make(slot)).flatten();
         let (Some(from), Some(to)) = (make(old), make(new)) else { return false };
-        late::go(from, to, usize::from(*run) == cells::GAUGE_CELLS);
+        from.go_to(to, usize::from(*run) == cells::GAUGE_CELLS);
         place.slot.store(new.0, Release);
         true
     }

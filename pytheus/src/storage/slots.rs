@@ -11,6 +11,8 @@ pub(super) struct Slots(Mutex<Free>);
 struct Free {
     /// From this place on, none was ever given out.
     next: u32,
+    /// Slots before this place are not used again.
+    first: u32,
     /// Those that were given back, by the length of the run, of which there are few.
     runs: Vec<(u16, Vec<Slot>)>,
     /// All runs of observations that were ever given out: a run is used again as it was.
@@ -28,7 +30,7 @@ struct Observed {
 impl Slots {
     constant! {
         pub(super) fn new() -> Self {
-            Self(Mutex::new(Free { next: Slot::PLACES.start, runs: Vec::new(), observed: Vec::new() }))
+            Self(Mutex::new(Free { next: Slot::PLACES.start, first: 0, runs: Vec::new(), observed: Vec::new() }))
         }
     }
 
@@ -38,11 +40,12 @@ impl Slots {
         lock(&self.0).take(run)
     }
 
-    /// From now on, gives out slots in pages that do not exist yet.
+    /// From now on, gives out slots in pages that do not exist yet; others not even when they are given back.
     pub(super) fn begin_page(&self) {
         let mut free = lock(&self.0);
         free.runs.clear();
         free.next = free.next.next_multiple_of(CELLS as u32);
+        free.first = free.next;
     }
 
     /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.
@@ -96,6 +99,11 @@ impl Free {
     }
 
     fn give_back(&mut self, slot: Slot, run: u16) {
+        // Of the cells that all threads write, those of former pages may lie where no backend looks; of the others, some
+        // may have been copied before they were cleared.
+        if slot.page_and_cell() < Slot::at(self.first).page_and_cell() {
+            return;
+        }
         match self.runs_of(run) {
             Some(slots) => slots.push(slot),
             None => self.runs.push((run, vec![slot])),

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 
 use super::epoch::{Epoch, Pinned, Retired};
-use super::late;
 use super::moving::{self, NoRoom, Source};
 use super::page::{Cells, Slot};
 use super::series::Room;
@@ -157,10 +156,11 @@ pub(super) fn next_id() -> u32 {
 ///
 /// When it has no room for them.
 pub(crate) fn move_to(source: Box<dyn Source>) -> Result<(), NoRoom> {
-    // What all threads write is moved one series at a time, to slots in pages that do not exist yet.
+    moving::move_to(source, all)?;
+    // What all threads write is moved one series at a time, to slots in pages that do not exist yet. From here on they
+    // come from the source, whoever makes them.
     SLOTS.begin_page();
-    late::forget();
-    moving::move_to(source, all)
+    Ok(())
 }
 
 /// Looks at tables: what is found there is not dropped until this is over.

@@ -21,6 +21,10 @@ fn inc(series: &Series, amount: f64) {
     until_done(series, |cells| cells.add_to_value(amount));
 }
 
+fn set(series: &Series, value: f64) {
+    until_done(series, |cells| cells.set(value, None));
+}
+
 /// Lets the series go to cells elsewhere.
 fn go(series: &Series) {
     assert!(series.go_to(Slot::of(2, 0)), "there is room");
@@ -59,6 +63,41 @@ fn nothing_that_is_added_is_lost_when_a_gauge_goes_elsewhere() {
     });
 }
 
+/// Could go wrong: the value that is set last is not the one that shows, for one that was set before comes late.
+#[test]
+fn what_a_thread_sets_last_shows_when_a_gauge_goes_elsewhere() {
+    model(3, || {
+        let gauge = gauge();
+        let setting = gauge.clone();
+        let thread = spawn(move || {
+            set(&setting, 5.0);
+            inc(&setting, 2.0);
+            set(&setting, 9.0);
+            inc(&setting, 2.0);
+        });
+        go(&gauge);
+        join(thread);
+        assert_eq!(value(&gauge).to_bits(), 11.0_f64.to_bits());
+        assert_ne!(cells(&gauge).mark(), 0, "it was set");
+    });
+}
+
+/// Could go wrong: the flag that a thread raises last is not up, or another one is, too.
+#[test]
+fn the_flag_that_is_raised_last_is_up_when_flags_go_elsewhere() {
+    model(3, || {
+        move_all();
+        let flags = series_of("", 1);
+        until_done(&flags, |cells| cells.raise(0));
+        let raising = flags.clone();
+        let thread = spawn(move || (1..=2).for_each(|flag| until_done(&raising, |cells| cells.raise_only(flag))));
+        go(&flags);
+        join(thread);
+        storage::catch_up();
+        assert_eq!(cells(&flags).flags(), Some(1 << 2));
+    });
+}
+
 /// Could go wrong: of flags that are raised and lowered at the same time, one is lost.
 #[test]
 fn no_change_of_a_flag_is_lost_when_flags_go_elsewhere() {
@@ -76,4 +115,23 @@ fn no_change_of_a_flag_is_lost_when_flags_go_elsewhere() {
         storage::catch_up();
         assert_eq!(cells(&flags).flags(), Some(1 << 1));
     });
+}
+
+/// Could go wrong: who sets the gauge later does not know of the work in progress, and the value is wrong for good.
+#[test]
+fn work_that_was_marked_is_known_when_a_gauge_goes_elsewhere() {
+    let early = Case::new("one that marks before");
+    model(3, move || {
+        let gauge = gauge();
+        let marking = gauge.clone();
+        let thread = spawn(move || mark(&marking));
+        go(&gauge);
+        early.reached(cells(&gauge).is_tracked());
+        join(thread);
+        assert!(cells(&gauge).is_tracked(), "no reader has caught up yet");
+    });
+}
+
+fn mark(series: &Series) {
+    until_done(series, Cells::mark_tracked);
 }
