@@ -47,6 +47,8 @@ pub(crate) use fork::fork_here;
 pub(crate) use gate::{Held, enter, lock, read, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
+#[cfg(loom)]
+pub(crate) use moving::NoRoom;
 pub(crate) use moving::{Source, catch_up};
 pub use page::Page;
 pub(crate) use page::{COMMON_PAGE, Cells, Slot};
