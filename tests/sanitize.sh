@@ -77,8 +77,10 @@ grep -q '^WARNING: ThreadSanitizer: data race' "$check.log" || not_run "it does 
     not_run "it reports what std orders, so tests/sanitize/edges.rs lacks something of this nightly: $check.log"
 
 # Tests that start the compiler or a program of the examples, which are other processes, those that fork, after which the
-# sanitizer allows no thread, and those that measure the memory, of which it takes much. The models are loom's.
-left_out='trybuild|example::|"--release"|fork\(|/proc/self/'
+# sanitizer allows no thread, those that measure the memory, of which it takes much, and those that start hundreds of
+# processes, which takes minutes. Some that start a few are in: what is said of threads there is said of files, too. The
+# models are loom's.
+left_out='trybuild|example::|"--release"|fork\(|conformance::|support::multi|/proc/self/'
 if [ $# -eq 0 ]; then
     # The others have no threads but those of the harness.
     chosen=$(grep --files-with-matches -E 'thread::|tokio::' tests/*.rs)

@@ -232,8 +232,8 @@
 //! full, or two programs differ. And:
 //!
 //! - **A fork** makes a process of its own: the child begins at zero, beside its parent.
-//! - **Removing** a series takes it out of the totals of all, at once in this process and soon after in the others. A
-//!   process can remove those that it has itself.
+//! - **Removing** a series takes it out of the totals of all, at once in this process and soon after in the others,
+//!   also when this one does not have it. `retain` and `clear` see those that this process has.
 //! - **A registry** is the same one in several processes, and in several programs, when its
 //!   [scope](registry::CollectorRegistry::with_scope) is: by itself, the prefix and the labels that it puts on. Of
 //!   several registries in a program give all but one a scope, lest each shows what the others have.
