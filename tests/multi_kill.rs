@@ -128,16 +128,22 @@ fn child() {
 /// The life of a worker, with threads that are done after these many batches; never, if there are none.
 fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
-    // Loads the backend, as a service does first of all: what others count meanwhile is carried over, but not if the
-    // process is killed before that.
-    count(worker, 1, &pipe);
+    thread::scope(|scope| {
+        scope.spawn(|| count_on_threads(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));
+        if forks {
+            // While it loads the backend, or later.
+            let most = [20, 300][usize::from(random.below(2) == 0)];
+            thread::sleep(Duration::from_millis(random.below(most)));
+            fork(|| live_on(worker, &pipe, &mut random));
+        }
+    });
+}
+
+/// Counts on several threads at once, from the first one on.
+fn count_on_threads(worker: &str, batches: u64, pipe: &Pipe) {
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            scope.spawn(|| count(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));
-        }
-        if forks {
-            thread::sleep(Duration::from_millis(random.below(300)));
-            fork(|| live_on(worker, &pipe, &mut random));
+            scope.spawn(|| count(worker, batches, pipe));
         }
     });
 }
@@ -166,10 +172,10 @@ fn live_on(worker: &str, pipe: &Pipe, random: &mut Random) {
             unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         };
         thread::spawn(kill);
-        count(worker, u64::MAX, pipe);
+        count_on_threads(worker, u64::MAX, pipe);
     }
     for _ in 0..random.below(10) {
-        count(worker, 1 + random.below(10), pipe);
+        count_on_threads(worker, 1 + random.below(10), pipe);
         generate_metrics().expect("the totals can be had");
     }
 }

@@ -1,11 +1,12 @@
 //! The backend in use: how it comes in, what it is asked, and what a fork does to it.
 
 use std::borrow::Cow;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::cell::Cell;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, RwLock};
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use super::loading;
 use super::members::{self, Counted};
@@ -51,10 +52,14 @@ inventory::collect!(BeforeLoad);
 /// When its arena can't be had.
 pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
     inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
-    move_in(&*backend).inspect_err(|_| *write(&ARENA) = None)?;
+    // In a child that came of a process while that did the same: what that has begun is not the child's.
+    storage::now_settled();
+    *write(&ARENA) = None;
+    // First: a child may come at any moment from here on, and is not to count where its parent does.
     if backend.arena().is_some() || backend.interval().is_some() {
         storage::begin_anew_in_children();
     }
+    move_in(&*backend).inspect_err(|_| *write(&ARENA) = None)?;
     let shipper = match backend.interval() {
         Some(interval) => Some(Shipper::start(Arc::clone(&backend), interval)?),
         None => None,
@@ -176,8 +181,8 @@ pub(crate) fn load<'a>(
     let mut totals = Totals::new(scope.into(), families);
     let Some(loaded) = loaded() else { return Ok(totals) };
     // Another thread is at it.
-    while REVIVING.load(Acquire) {
-        thread::sleep(Duration::from_millis(1));
+    while is_reviving() && !REVIVES.with(Cell::get) {
+        loading::wait();
     }
     if let Some(error) = &*lock(&NOT_REVIVED) {
         return Err(ScrapeError::new(error.clone()));
@@ -247,8 +252,22 @@ fn begun() -> Result<Option<Arc<Loaded>>, BackendError> {
     }
 }
 
-/// One thread revives the backend of a child process, while others count on.
-static REVIVING: AtomicBool = AtomicBool::new(false);
+/// The process in which one thread revives the backend, while others wait; 0 when none does. In a child that comes of it
+/// meanwhile nobody does.
+static REVIVING: AtomicU32 = AtomicU32::new(0);
+
+std::thread_local! {
+    /// Whether it is this thread. Without a destructor, so that it is there in those of others.
+    static REVIVES: Cell<bool> = const { Cell::new(false) };
+}
+
+fn is_reviving() -> bool {
+    match REVIVING.load(Acquire) {
+        0 => false,
+        process => process == process::id(),
+    }
+}
+
 /// Why that failed.
 static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
 
@@ -257,7 +276,7 @@ static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
 #[inline]
 pub(crate) fn begin() {
     loading::begin();
-    if storage::was_forked() {
+    if storage::was_forked() || REVIVING.load(Relaxed) != 0 {
         revive();
     }
 }
@@ -265,9 +284,25 @@ pub(crate) fn begin() {
 /// In a child, makes the backend one of its own.
 #[cold]
 fn revive() {
-    if REVIVING.swap(true, AcqRel) {
+    if REVIVES.with(Cell::get) {
         return;
     }
+    // Nothing is to be counted that is lost if the process is killed, nor begun where the parent counts. But not for
+    // ever: the backend's code may wait for this thread.
+    for _ in 0..loading::PATIENCE {
+        if !is_reviving() {
+            break;
+        }
+        loading::wait();
+    }
+    let process = REVIVING.load(Acquire);
+    if !storage::was_forked()
+        || process == process::id()
+        || REVIVING.compare_exchange(process, process::id(), AcqRel, Relaxed).is_err()
+    {
+        return;
+    }
+    REVIVES.with(|revives| revives.set(true));
     if storage::now_settled()
         && let Some(loaded) = loaded()
     {
@@ -290,5 +325,6 @@ fn revive() {
         }
         *lock(&NOT_REVIVED) = revived.err().map(|error| error.to_string());
     }
-    REVIVING.store(false, Release);
+    REVIVES.with(|revives| revives.set(false));
+    REVIVING.store(0, Release);
 }

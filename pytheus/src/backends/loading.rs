@@ -96,7 +96,7 @@ fn turn(state: &mut State) -> Turn {
 }
 
 /// Waits for a thread that loads. Not under the lock, and without a condition variable, for a fork waits for neither.
-fn wait() {
+pub(super) fn wait() {
     thread::sleep(Duration::from_millis(1));
 }
 
@@ -128,8 +128,11 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
     Err(LoadError::Loaded { class: plan.class.clone(), loaded: loaded.class.clone(), by, differing })
 }
 
-/// Loads what the environment says, at the first use of a metric. Other threads do not wait for it: they count on, and
-/// the load carries that over. Must not be called under a lock, for it runs the backend's code.
+/// Loads what the environment says, at the first use of a metric. Must not be called under a lock, for it runs the
+/// backend's code.
+///
+/// Other threads wait for it: what they counted meanwhile would be lost if the process were killed before that was
+/// carried over. They don't wait for ever, as the backend's code may wait for one of them.
 #[cold]
 pub(crate) fn begin() {
     if BEGUN.load(Relaxed) {
@@ -140,11 +143,20 @@ pub(crate) fn begin() {
         BEGUN.store(true, Relaxed);
         return;
     }
-    let turn = turn(&mut lock(&STATE));
-    if let Turn::Mine(mine) = turn {
-        from_environment(mine);
+    for _ in 0..PATIENCE {
+        // The lock is given back before anything is done about it.
+        let turn = turn(&mut lock(&STATE));
+        match turn {
+            Turn::Mine(mine) if !BEGUN.load(Relaxed) => return drop(from_environment(mine)),
+            Turn::Others => wait(),
+            _ => return,
+        }
     }
+    BEGUN.store(true, Relaxed);
 }
+
+/// How often a thread [waits](wait) for another at a first use.
+pub(super) const PATIENCE: u32 = 1_000;
 
 /// Loads what the environment says, unless that was done; and says why it is not loaded. For each scrape, before
 /// anything else, and not under a lock.
@@ -168,9 +180,10 @@ pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
 }
 
 fn from_environment(mine: Mine) -> Option<Arc<LoadError>> {
+    let loaded = Plan::of(Load::new()).and_then(|plan| load_now(&mine, plan, LoadedBy::FirstUse));
     // Tried once, whatever comes of it.
     BEGUN.store(true, Relaxed);
-    let failed = Plan::of(Load::new()).and_then(|plan| load_now(&mine, plan, LoadedBy::FirstUse)).err()?;
+    let failed = loaded.err()?;
     let error = Arc::new(failed);
     let previous = lock(&STATE).error.replace(Arc::clone(&error));
     drop(previous);

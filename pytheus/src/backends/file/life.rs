@@ -35,6 +35,11 @@ impl LifeLock {
             Err(TryLockError::Error(error)) => Err(FileError::lock(path, error)),
         }
     }
+
+    /// Is this a child, in which it says nothing?
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl Deref for LifeLock {

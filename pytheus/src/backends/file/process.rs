@@ -69,9 +69,9 @@ impl Process {
         self.life.unlock()
     }
 
-    /// The file, unless it belongs to others now.
+    /// The file, unless it belongs to others now: in a child it is the parent's.
     fn open(&self) -> Option<&OwnFile> {
-        (!self.closed.load(Acquire)).then_some(&self.file)
+        (!self.closed.load(Acquire) && !self.life.is_closed()).then_some(&self.file)
     }
 
     fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
