@@ -28,6 +28,11 @@ test_all() {
     cargo test --workspace --no-fail-fast || status=$?
     # Without `fast-clock`: timers read the system's clock.
     cargo test -p pytheus --no-default-features --no-fail-fast || status=$?
+    # What the library reports goes to the program's own log.
+    cargo test -p pytheus-tests --features log,tracing --test report_log --test report_tracing --no-fail-fast || status=$?
+    # Each by itself: one hides what the other lacks.
+    cargo check -p pytheus --no-default-features --features log || status=$?
+    cargo check -p pytheus --no-default-features --features tracing || status=$?
     sanitize || status=$?
     return "$status"
 }
