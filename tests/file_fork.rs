@@ -23,6 +23,8 @@ metric! {
     static BUSY: Gauge = "busy" { mode: live_sum };
     /// One for all.
     static SHARED: Gauge = "shared";
+    /// What runs.
+    static BUILD: Info = "build_info" { labels: { version } };
 }
 
 fn count() {
@@ -36,6 +38,7 @@ fn act(words: &[&str]) -> String {
     match *words {
         ["count"] => count(),
         ["work"] => std::mem::forget(BUSY.track_inprogress()),
+        ["version", version] => BUILD.version(version).set(),
         ["fork", what] => return fork(what),
         _ => return format!("what is {words:?}?"),
     }
@@ -147,4 +150,28 @@ fn a_child_may_answer_a_scrape() {
     let (child, said) = child_of(&mut parent, "scrapes");
     assert!(said.contains("requests_total 10\n"), "{said}");
     kill(child);
+}
+
+#[test]
+fn a_child_goes_on_stating_the_facts_of_its_parent() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
+    let facts = |worker: &mut Worker| -> Vec<String> {
+        worker.scrape().into_keys().filter(|name| name.starts_with("build_info")).collect()
+    };
+    let [old, new] = ["1", "2"].map(|version| format!("build_info{{version=\"{version}\"}}"));
+    assert_eq!(parent.ask("version 1"), "ok");
+    let (child, said) = child_of(&mut parent, "counts");
+    assert_eq!(said, "ok");
+    assert_eq!(facts(&mut other), [old.clone()]);
+    // The parent states others; the child is what it was.
+    assert_eq!(parent.ask("version 2"), "ok");
+    assert_eq!(facts(&mut other), [old.clone(), new]);
+    parent.kill();
+    assert_eq!(facts(&mut other), [old]);
+    kill(child);
+    support::wait_for("end of the child's facts", || match facts(&mut other) {
+        facts if facts.is_empty() => Ok(()),
+        facts => Err(format!("{facts:?}")),
+    });
 }

@@ -28,6 +28,19 @@ fn act(words: &[&str]) -> String {
     match *words {
         ["shared", "set", value] => SHARED.set(number(value)),
         ["shared", "add", amount] => SHARED.inc_by(number(amount)),
+        ["read", "panics"] => {
+            for gauge in [&SHARED, &SUM, &LEAST, &GREATEST, &RECENT] {
+                gauge.read_with(|| panic!("it can't be read"));
+            }
+            EACH.queue("a").read_with(|| panic!("it can't be read"));
+        }
+        ["read", value] => {
+            let value = number(value);
+            for gauge in [&SHARED, &SUM, &LEAST, &GREATEST, &RECENT] {
+                gauge.read_with(move || value);
+            }
+            EACH.queue("a").read_with(move || value);
+        }
         ["work", "shared"] => std::mem::forget(SHARED.track_inprogress()),
         ["work", "busy"] => std::mem::forget(BUSY.track_inprogress()),
         ["set", value] => {
@@ -109,4 +122,34 @@ fn the_work_of_a_process_that_is_killed_is_not_in_progress() {
     assert_eq!(other.scrape().get("busy"), Some(&4.0));
     one.kill();
     assert_eq!(other.scrape().get("busy"), Some(&2.0));
+}
+
+#[test]
+fn what_a_closure_says_shows_in_scrapes_of_its_own_process_in_place_of_what_was_set() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut one, mut other) = two(directory.path());
+    tell(&mut other, "set 5");
+    tell(&mut other, "shared set 5");
+    tell(&mut one, "read 7");
+    let of = |worker: &Worker| format!("each{{pid=\"{}\",queue=\"a\"}}", worker.id());
+    let (of_one, of_other) = (of(&one), of(&other));
+    let values = |worker: &mut Worker| {
+        let samples = worker.scrape();
+        ["shared", "sum", "least", "greatest", "recent", &of_one, &of_other].map(|name| samples.get(name).copied())
+    };
+    let [all, own] = [Some(7.0), Some(5.0)];
+    assert_eq!(values(&mut one), [all, all, all, all, all, all, own]);
+    assert_eq!(values(&mut other), [own, own, own, own, own, None, own], "nobody else can ask the closure");
+    // Whatever is set meanwhile, here or there.
+    tell(&mut one, "set 9");
+    tell(&mut other, "set 6");
+    assert_eq!(values(&mut one), [all, all, all, all, all, all, Some(6.0)]);
+    // One that panics leaves its series out; others stay.
+    tell(&mut one, "read panics");
+    assert_eq!(values(&mut one), [None, None, None, None, None, None, Some(6.0)]);
+    assert_eq!(one.scrape()["busy"], 0.0);
+    other.kill();
+    tell(&mut one, "read 8");
+    let all = Some(8.0);
+    assert_eq!(values(&mut one), [all, all, all, all, all, all, None]);
 }

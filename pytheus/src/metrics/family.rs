@@ -100,7 +100,8 @@ impl<M: Metric> Family<M> {
     /// Takes out the series of these labels; false when there is none. Where a [backend](crate::backends) adds up several
     /// processes, it is taken out in all of them, also when it is not in this one.
     ///
-    /// An update through a handle that still refers to it brings it back, from zero.
+    /// An update through a handle that still refers to it brings it back, from zero. So does one by another process; but
+    /// a gauge of one process comes back with what that process has made of it.
     ///
     /// # Errors
     ///
