@@ -15,6 +15,8 @@ use support::worker::{Worker, serve};
 metric! {
     /// Requests.
     static REQUESTS: Counter = "requests_total";
+    /// Requests by path.
+    static PATHS: Counter = "paths_total" { labels: { path } };
     /// How long it took.
     static TOOK: Histogram = "took_seconds" { buckets: [1.0] };
     /// The sum of the living.
@@ -37,6 +39,7 @@ fn count() {
 fn act(words: &[&str]) -> String {
     match *words {
         ["count"] => count(),
+        ["path", path] => PATHS.path(path).inc(),
         ["work"] => std::mem::forget(BUSY.track_inprogress()),
         ["version", version] => BUILD.version(version).set(),
         ["fork", what] => return fork(what),
@@ -57,6 +60,11 @@ fn fork(what: &str) -> String {
                     count();
                     "ok".to_owned()
                 }
+                "begins" => {
+                    PATHS.path("/child").inc();
+                    "ok".to_owned()
+                }
+                "removes" => PATHS.path("/a").remove().to_string(),
                 "scrapes" => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),
                 _ => "ok".to_owned(),
             };
@@ -140,6 +148,36 @@ fn a_child_that_does_nothing_keeps_nothing_alive() {
     assert_eq!(values(&mut other), [10.0, 1.0, 0.0, 0.0, 1.0]);
     assert_eq!(processes(directory.path()), 1);
     kill(child);
+}
+
+#[test]
+fn a_child_begins_series_in_its_own_file_whatever_it_does_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
+    for path in ["/a", "/b"] {
+        assert_eq!(parent.ask(&format!("path {path}")), "ok");
+    }
+    let paths = |worker: &mut Worker| {
+        let samples = worker.scrape();
+        ["/a", "/b", "/child", "/parent"].map(|path| samples.get(&format!("paths_total{{path=\"{path}\"}}")).copied())
+    };
+    let (first, said) = child_of(&mut parent, "begins");
+    assert_eq!(said, "ok");
+    assert_eq!(paths(&mut other), [Some(1.0), Some(1.0), Some(1.0), None]);
+    // What it writes begins where that of the child would have stood in its file.
+    assert_eq!(parent.ask("path /parent"), "ok");
+    let (second, said) = child_of(&mut parent, "removes");
+    assert_eq!(said, "true");
+    for worker in [&mut parent, &mut other] {
+        support::wait_for("removal", || match paths(worker) {
+            [None, Some(1.0), Some(1.0), Some(1.0)] => Ok(()),
+            paths => Err(format!("{paths:?}")),
+        });
+    }
+    assert_eq!(parent.ask("path /a"), "ok");
+    assert_eq!(paths(&mut other), [Some(1.0), Some(1.0), Some(1.0), Some(1.0)]);
+    kill(first);
+    kill(second);
 }
 
 #[test]

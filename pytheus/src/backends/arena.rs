@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{BackendError, FamilyKey, SeriesKey};
+use crate::storage;
 pub use crate::storage::Page;
 
 /// Where the cells of this process lie, in place of the heap: in a file that others map, say.
@@ -67,6 +68,24 @@ pub struct Begun<'a> {
     pub at: At,
     /// Whether it shows before anyone has counted in it.
     pub promised: bool,
+}
+
+/// An arena that was offered to this process: none to a child of it.
+#[derive(Clone)]
+pub(crate) struct Offered {
+    arena: Arc<dyn Arena>,
+    forks: usize,
+}
+
+impl Offered {
+    pub(crate) fn new(arena: &Arc<dyn Arena>) -> Self {
+        Self { arena: Arc::clone(arena), forks: storage::forks() }
+    }
+
+    /// The arena, unless it is that of the parent of this process.
+    pub(crate) fn get(&self) -> Option<&Arc<dyn Arena>> {
+        (self.forks == storage::forks()).then_some(&self.arena)
+    }
 }
 
 /// Where cells begin, in each shard.

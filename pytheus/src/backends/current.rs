@@ -11,7 +11,7 @@ use std::{process, thread};
 use super::loading;
 use super::members::{self, Counted};
 use super::ship::Shipper;
-use super::{Arena, Backend, BackendError, FamilyKey, Removal, SeriesKey, Totals, WriterId};
+use super::{Arena, Backend, BackendError, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId};
 use crate::error::ScrapeError;
 use crate::report;
 use crate::snapshot::FamilySnapshot;
@@ -19,7 +19,7 @@ use crate::storage::{self, Page, lock, read, write};
 
 static CURRENT: RwLock<Option<Arc<Loaded>>> = RwLock::new(None);
 /// Where series are to be begun: known before the backend is in use.
-static ARENA: RwLock<Option<Arc<dyn Arena>>> = RwLock::new(None);
+static ARENA: RwLock<Option<Offered>> = RwLock::new(None);
 
 struct Loaded {
     backend: Arc<dyn Backend>,
@@ -56,10 +56,8 @@ pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
     storage::now_settled();
     *write(&ARENA) = None;
     // First: a child may come at any moment from here on, and is not to count where its parent does.
-    if backend.arena().is_some() || backend.interval().is_some() {
-        storage::begin_anew_in_children();
-    }
-    move_in(&*backend).inspect_err(|_| *write(&ARENA) = None)?;
+    storage::begin_anew_in_children(backend.arena().is_some() || backend.interval().is_some());
+    move_in(&*backend).inspect_err(|_| storage::begin_anew_in_children(false))?;
     let shipper = match backend.interval() {
         Some(interval) => Some(Shipper::start(Arc::clone(&backend), interval)?),
         None => None,
@@ -78,12 +76,20 @@ fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
         storage::move_to(pages).map_err(|_| "there is no room for what was counted so far")?;
     }
     // From here on, who comes in begins there by itself.
-    write(&ARENA).clone_from(&arena);
-    for (key, family) in members::all() {
-        members::settle(&family, key, arena.as_ref());
-    }
+    *write(&ARENA) = arena.as_ref().map(Offered::new);
+    let settled = members::all().into_iter().try_for_each(|(key, family)| {
+        let name = key.to_string();
+        let settled = members::settle(&family, key, arena.as_ref());
+        settled.map_err(|error| format!("what was counted in `{name}` so far finds no place there: {error}").into())
+    });
     storage::catch_up();
-    arena.map_or(Ok(()), |arena| arena.ready())
+    let settled = settled.and_then(|()| arena.map_or(Ok(()), |arena| arena.ready()));
+    if settled.is_err() {
+        // All is counted on in the pages that there are, of which nobody else knows.
+        *write(&ARENA) = None;
+        storage::take_back();
+    }
+    settled
 }
 
 /// Pages of an arena, as the storage asks for them.
@@ -101,9 +107,14 @@ fn loaded() -> Option<Arc<Loaded>> {
 
 /// A family has come into a registry.
 pub(super) fn joined(family: &Arc<dyn Counted>, key: Arc<FamilyKey>) {
-    let arena = read(&ARENA).clone();
+    forked();
+    let arena = read(&ARENA).as_ref().and_then(|offered| offered.get().cloned());
     if arena.is_some() || read(&CURRENT).is_some() {
-        members::settle(family, key, arena.as_ref());
+        let name = key.name().to_owned();
+        if let Err(error) = members::settle(family, key, arena.as_ref()) {
+            let message = format!("a series of `{name}` can't be shared with other processes: {error}");
+            report::report(("series", &name), &message);
+        }
     }
 }
 
@@ -276,6 +287,12 @@ static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
 #[inline]
 pub(crate) fn begin() {
     loading::begin();
+    forked();
+}
+
+/// To be called before a series is made or removed: sees to a backend that the parent of this process has loaded.
+#[inline]
+pub(crate) fn forked() {
     if storage::was_forked() || REVIVING.load(Relaxed) != 0 {
         revive();
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Arena, FamilyKey, FamilyTotals, current};
+use super::{Arena, BackendError, FamilyKey, FamilyTotals, current};
 use crate::descriptor::Descriptor;
 use crate::report;
 use crate::storage::lock;
@@ -37,7 +37,11 @@ pub trait Counted: Send + Sync {
 
     /// Tells the arena of all series, those that come later included, and moves those whose cells all threads write to
     /// where it wants them.
-    fn begin(&self, arena: &Arc<dyn Arena>);
+    ///
+    /// # Errors
+    ///
+    /// When the arena could not take note of all of them. What was counted is still here.
+    fn begin(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError>;
 }
 
 /// Every family that is in a registry, and the key that it has, or would have if no other one had it.
@@ -67,8 +71,17 @@ fn is_first(key: &FamilyKey, family: &Arc<dyn Counted>) -> bool {
     alike.next().is_some_and(|(_, first)| Weak::ptr_eq(first, &Arc::downgrade(family)))
 }
 
+/// Is it a family of this process, in whichever registry?
+pub(super) fn has(key: &FamilyKey) -> bool {
+    lock(&MEMBERS).iter().any(|(known, member)| known.is(key) && member.strong_count() != 0)
+}
+
 /// Tells a family its key, and what it is to count in; reports it if another one has the key.
-pub(super) fn settle(family: &Arc<dyn Counted>, key: Arc<FamilyKey>, arena: Option<&Arc<dyn Arena>>) {
+pub(super) fn settle(
+    family: &Arc<dyn Counted>,
+    key: Arc<FamilyKey>,
+    arena: Option<&Arc<dyn Arena>>,
+) -> Result<(), BackendError> {
     if !is_first(&key, family) {
         let message = format!(
             "two registries of one scope have a metric `{key}` each: the second, declared at {}, counts for this process \
@@ -76,12 +89,10 @@ pub(super) fn settle(family: &Arc<dyn Counted>, key: Arc<FamilyKey>, arena: Opti
             family.descriptor().location()
         );
         report::report(("scope", key.name()), &message);
-        return;
+        return Ok(());
     }
     family.adopt(key);
-    if let Some(arena) = arena {
-        family.begin(arena);
-    }
+    arena.map_or(Ok(()), |arena| family.begin(arena))
 }
 
 /// All families that are in a registry, with the keys that they have or would have.

@@ -42,11 +42,14 @@ mod loading;
 mod members;
 mod nearest;
 mod reach;
+#[cfg(feature = "redis")]
+mod redis;
 mod series_key;
 mod ship;
 mod single;
 mod totals;
 
+pub(crate) use arena::Offered;
 pub use arena::{Arena, At, Begun, Page};
 pub use batch::{Batch, Change, Removal, WriterId};
 pub use class::{BackendClass, Configure};
@@ -54,7 +57,7 @@ pub use config::{Config, Secret};
 pub use config_error::ConfigError;
 #[doc(hidden)]
 pub use current::BeforeLoad;
-pub(crate) use current::{begin, health, is_shared, load, removed};
+pub(crate) use current::{begin, forked, health, is_shared, load, removed};
 pub use current::{flush, shutdown};
 pub use error::{LoadError, LoadedBy};
 pub use family::{Combine, FamilyKey};
@@ -69,6 +72,8 @@ pub use load::{Load, load_backend};
 pub use members::Counted;
 pub(crate) use members::join;
 pub use reach::Reach;
+#[cfg(feature = "redis")]
+pub use redis::{MultiProcessRedisBackend, RedisFault};
 pub use serde_json::{Value, json};
 pub use series_key::SeriesKey;
 pub use single::SingleProcessBackend;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::family;
-use super::members::Counted;
+use super::members::{self, Counted};
 use super::{FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
@@ -65,7 +65,9 @@ impl<'a> Totals<'a> {
                 }
                 own.put = Some(totals);
             }
+            // One that is here belongs to another registry, or to none any more.
             None if family.scope() == self.scope
+                && !members::has(&family)
                 && !self.others.iter().any(|other| other.descriptor().name() == family.name()) =>
             {
                 self.others.push(FamilyTotals::put(family, series.into(), parts));

@@ -17,7 +17,7 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::backends::{self, Arena, FamilyKey};
+use crate::backends::{self, FamilyKey, Offered};
 use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::key::{Key, Labels};
@@ -59,7 +59,7 @@ pub(super) struct Members {
     /// The series that was made the only one last: the facts of an info metric.
     pub(super) stated: Option<Series>,
     /// What is told of series.
-    pub(super) arena: Option<Arc<dyn Arena>>,
+    pub(super) arena: Option<Offered>,
 }
 
 impl FamilyCore {
@@ -208,14 +208,6 @@ impl FamilyCore {
         series
     }
 
-    /// Tells a declared metric of the extra cell that its series has got.
-    pub(super) fn refresh(&self, place: &'static Place) {
-        let members = self.members();
-        if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
-            place.lead_to(series.place());
-        }
-    }
-
     pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
         let (hash, mut members) = (self.hash(key), self.members());
@@ -273,6 +265,7 @@ impl FamilyCore {
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
     pub(super) fn start(&self) {
+        backends::forked();
         if self.started.load(Acquire) {
             return;
         }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use super::core::{FamilyCore, Members};
 use super::zeros;
-use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, SeriesKey};
+use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey};
 use crate::descriptor::Kind;
 use crate::key::{self, Key};
 use crate::report;
-use crate::storage::{self, Series, Slot};
+use crate::storage::{self, Place, Series, Slot};
 
 impl FamilyCore {
     /// A series of these values, with cells, that is not in the family yet.
     pub(super) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor().labels, values);
-        let slot = match &members.arena {
+        let slot = match members.arena() {
             Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
             None => storage::take_slot(self.cells()),
         };
@@ -28,24 +28,28 @@ impl FamilyCore {
     }
 
     /// Tells the arena of all series, those that come later included.
-    pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) {
-        let Some(key) = self.key.get() else { return };
+    ///
+    /// # Errors
+    ///
+    /// When it could not take note of all of them.
+    pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+        let Some(key) = self.key.get() else { return Ok(()) };
         self.start();
         let mut promised: HashSet<_> = zeros::series(self.descriptor()).into_iter().collect();
         let mut members = self.members();
         promised.extend(members.promised.iter().cloned());
-        members.arena = Some(Arc::clone(arena));
+        members.arena = Some(Offered::new(arena));
         for series in self.in_order().iter() {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
-            if let Err(error) = self.begin_known(key, &**arena, series, promised.contains(&values)) {
-                unknown(key, &error);
-            }
+            let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
             // At once: who counts there meanwhile finds its value gone, and tries again.
             self.combinations.moved(&self.descriptor().labels, &values, series);
             for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
                 place.lead_to(series.place());
             }
+            begun?;
         }
+        Ok(())
     }
 
     /// Begins a series that may have counted elsewhere.
@@ -115,7 +119,7 @@ impl FamilyCore {
             return Ok(());
         }
         let extra = series.extra_or_make();
-        match (&members.arena, self.key.get()) {
+        match (members.arena(), self.key.get()) {
             (Some(arena), Some(key)) if extra.is_live() => {
                 arena.extend(at(series.slot()), at(extra)).inspect_err(|error| unknown(key, error))
             }
@@ -133,9 +137,17 @@ impl FamilyCore {
         }
     }
 
+    /// Tells a declared metric of the extra cell that its series has got.
+    pub(super) fn refresh(&self, place: &'static Place) {
+        let members = self.members();
+        if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
+            place.lead_to(series.place());
+        }
+    }
+
     /// Takes note that a series was removed, here or everywhere.
     pub(super) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
-        if let Some(arena) = &members.arena
+        if let Some(arena) = members.arena()
             && series.slot().is_live()
         {
             arena.end(at(series.slot()));
@@ -154,6 +166,31 @@ impl FamilyCore {
     /// How many cells a series has.
     fn cells(&self) -> u16 {
         u16::try_from(backends::cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
+    }
+}
+
+impl Members {
+    /// What is told of series, unless it is the parent's, of which nothing is known here yet.
+    fn arena(&self) -> Option<&Arc<dyn Arena>> {
+        self.arena.as_ref().and_then(Offered::get)
+    }
+}
+
+impl Drop for FamilyCore {
+    /// Ends its series, before others count in their cells.
+    fn drop(&mut self) {
+        let members = self.members();
+        if members.arena().is_none() {
+            return;
+        }
+        for series in self.in_order().iter() {
+            if !series.slot().is_live() || at(series.slot()).page < At::COMMON {
+                self.end(&members, series, false);
+            } else if series.extra().is_live() {
+                // It is there for other processes still, and goes on in these cells.
+                std::mem::forget(series.clone());
+            }
+        }
     }
 }
 

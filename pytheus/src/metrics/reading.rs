@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::FamilyCore;
 use super::handle::{Target, noted};
-use crate::backends::{self, Arena, Counted, FamilyKey, FamilyTotals};
+use crate::backends::{self, Arena, BackendError, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
@@ -192,7 +192,7 @@ impl Counted for FamilyCore {
         }
     }
 
-    fn begin(&self, arena: &Arc<dyn Arena>) {
-        self.begin_in(arena);
+    fn begin(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+        self.begin_in(arena)
     }
 }

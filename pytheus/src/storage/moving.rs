@@ -94,6 +94,11 @@ pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
 /// The page is to come from the heap.
 pub(super) struct Heap;
 
+/// Has pages come from the heap again.
+pub(super) fn take_back() {
+    SOURCE.store(std::ptr::null_mut(), Release);
+}
+
 /// Has pages come from the heap again, in a child process, and forgets what is left in pages of the parent.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
 pub(super) fn cut_off() {

@@ -57,6 +57,11 @@ global! {
 }
 
 global! {
+    /// How often this process, its parents included, was made by a fork, or what it was offered was taken back.
+    static FORKS: AtomicUsize = AtomicUsize::new(0);
+}
+
+global! {
     static MOST: AtomicUsize = AtomicUsize::new(1024);
 }
 
@@ -163,6 +168,12 @@ pub(crate) fn move_to(source: Box<dyn Source>) -> Result<(), NoRoom> {
     Ok(())
 }
 
+/// Has pages come from the heap again; those that have moved stay where they are. What was [offered](forks) is no more.
+pub(crate) fn take_back() {
+    moving::take_back();
+    FORKS.fetch_add(1, Relaxed);
+}
+
 /// Looks at tables: what is found there is not dropped until this is over.
 ///
 /// `act` runs no code of the user's, and waits for nobody who is pinned.
@@ -207,6 +218,7 @@ pub(super) fn cut_off_others() {
     let own = CURRENT.with(Cell::get);
     OWN.cut_off_others(own);
     POOL.cut_off_others(own);
+    FORKS.fetch_add(1, Relaxed);
     if ANEW.load(Relaxed) {
         // The pages, or what was counted in them, are the parent's.
         moving::cut_off();
@@ -240,9 +252,15 @@ impl Lease {
     }
 }
 
-/// Has child processes begin at zero from now on: what their parent has counted is seen to by others.
-pub(crate) fn begin_anew_in_children() {
-    ANEW.store(true, Relaxed);
+/// Has child processes begin at zero from now on, or not any more: what their parent has counted is seen to by others.
+pub(crate) fn begin_anew_in_children(anew: bool) {
+    ANEW.store(anew, Relaxed);
+}
+
+/// Differs from what it was in the parent, where this is a child, and from what it was before something was [taken
+/// back](take_back).
+pub(crate) fn forks() -> usize {
+    FORKS.load(Relaxed)
 }
 
 /// Is this a child that has begun at zero, and for which nothing [was settled](now_settled) yet?

@@ -1,6 +1,6 @@
 //! The part of this process: its file, and the lock that says that it lives.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ struct Shared {
     families: HashSet<String>,
     /// Series that the file names: there, or with work in progress.
     series: HashSet<At>,
+    /// Where those go on that have work in progress.
+    extended: HashMap<At, At>,
 }
 
 impl Process {
@@ -97,10 +99,17 @@ impl Arena for Process {
     }
 
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
-        self.open_or_error()?.extend(series, also)?;
-        if series.page >= At::COMMON {
-            lock(&self.shared).series.insert(series);
+        let file = self.open_or_error()?;
+        if series.page < At::COMMON {
+            return file.extend(series, also);
         }
+        let shared = &mut *lock(&self.shared);
+        // Of a family that was made anew: the one before it is gone, and its work with it.
+        if shared.extended.insert(series, also).is_some_and(|before| before != also) {
+            file.end(series);
+        }
+        file.extend(series, also)?;
+        shared.series.insert(series);
         Ok(())
     }
 
@@ -109,8 +118,12 @@ impl Arena for Process {
         if series.page < At::COMMON {
             return file.end(series);
         }
-        if lock(&self.shared).series.remove(&series) {
-            file.end(series);
+        {
+            let shared = &mut *lock(&self.shared);
+            shared.extended.remove(&series);
+            if shared.series.remove(&series) {
+                file.end(series);
+            }
         }
         // At once, whoever has the directory: this may be somebody's request.
         file.common_file().unset(series);

@@ -66,7 +66,9 @@ impl Counted for Family {
 
     fn overlay(&self, _: &mut FamilyTotals<'_>) {}
 
-    fn begin(&self, _: &Arc<dyn Arena>) {}
+    fn begin(&self, _: &Arc<dyn Arena>) -> Result<(), BackendError> {
+        Ok(())
+    }
 }
 
 /// What a backend was asked for: the label, the delta, whether it was set and to what; or what was removed.

@@ -1,0 +1,73 @@
+//! A load that finds no room is an error, and loses nothing: what was counted before is there, and goes along with the next.
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "limits of a process have no safe form")]
+
+use std::io;
+
+use pytheus::metric;
+use support::worker::{Worker, serve};
+
+const SERIES: usize = 3_000;
+
+metric! {
+    /// Requests.
+    static REQUESTS: Counter = "requests_total" { labels: { path } };
+    /// One for all.
+    static SHARED: Gauge = "shared" { labels: { path } };
+}
+
+fn act(words: &[&str]) -> String {
+    match *words {
+        ["count"] => {
+            for path in 0..SERIES {
+                REQUESTS.path(format!("/{path}")).inc();
+            }
+            SHARED.path("/").inc();
+        }
+        ["limit", bytes] => return limit(bytes.parse().unwrap_or(libc::RLIM_INFINITY)),
+        _ => return format!("what is {words:?}?"),
+    }
+    "ok".to_owned()
+}
+
+/// No file of this process is to be longer than this.
+fn limit(bytes: libc::rlim_t) -> String {
+    let limits = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the signal is ignored, so that what is too long is an error; the limits are there to be read.
+    let set = unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limits)
+    };
+    if set == 0 { "ok".to_owned() } else { io::Error::last_os_error().to_string() }
+}
+
+#[test]
+fn worker() {
+    serve(act);
+}
+
+#[test]
+fn a_load_that_finds_no_room_loses_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut other = Worker::start(directory.path());
+    let mut late = Worker::idle();
+    let counted = |worker: &mut Worker| {
+        let samples = worker.scrape();
+        let requests: Vec<_> = samples.iter().filter(|(name, _)| name.starts_with("requests_total{")).collect();
+        assert!(requests.iter().all(|(_, value)| **value == requests[0].1.round()), "{requests:?}");
+        (requests.len(), requests.first().map_or(0.0, |(_, value)| **value), samples.get("shared{path=\"/\"}").copied())
+    };
+    assert_eq!(late.ask("count"), "ok");
+    assert_eq!(late.ask("limit 131072"), "ok");
+    let refused = late.load(directory.path());
+    assert!(refused.starts_with("error: ") && refused.contains("requests_total"), "{refused}");
+    assert_eq!(counted(&mut late), (SERIES, 1.0, Some(1.0)));
+    assert_eq!(counted(&mut other).0, 0, "nothing half");
+    assert_eq!(late.ask("count"), "ok");
+    assert_eq!(late.ask("limit none"), "ok");
+    assert_eq!(late.load(directory.path()), "ok");
+    assert_eq!(late.ask("count"), "ok");
+    for worker in [&mut late, &mut other] {
+        assert_eq!(counted(worker), (SERIES, 3.0, Some(3.0)));
+    }
+}
