@@ -1,0 +1,131 @@
+//! The backend, put together.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::MultiProcessRedisBackend;
+use super::berth::Berth;
+use super::fault::RedisFault;
+use super::keeper;
+use super::scrape::{self, Memory};
+use super::sender::{Common, Sender};
+use super::settings::Settings;
+use crate::backends::{Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
+use crate::snapshot::FamilySnapshot;
+use crate::storage::lock;
+
+/// What the backend consists of.
+pub(super) struct Inner {
+    pub(super) common: Common,
+    pub(super) sender: Berth<Sender>,
+    /// This process is not to tell anything more.
+    closed: AtomicBool,
+    /// For the next scrape.
+    memory: Mutex<Memory>,
+}
+
+impl Inner {
+    fn new(settings: Settings) -> Self {
+        let sender = Berth::new(Sender::new(&settings));
+        Self { common: Common::new(settings), sender, closed: AtomicBool::new(false), memory: Mutex::default() }
+    }
+
+    /// Sends something, unless this process has closed the backend.
+    fn send(&self, send: impl FnOnce(&mut Sender, &Common) -> Result<(), RedisFault>) -> Result<(), BackendError> {
+        let mut aboard = self.sender.board();
+        match aboard.get() {
+            Some(sender) if !self.is_closed() => Ok(send(sender, &self.common)?),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+}
+
+impl Backend for MultiProcessRedisBackend {
+    fn interval(&self) -> Option<Duration> {
+        Some(self.0.common.settings.interval)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Everywhere
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+        self.0.send(|sender, common| sender.apply(common, batch))
+    }
+
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        self.0.send(|sender, common| sender.remove(common, removal))
+    }
+
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        // Scrapes at the same time do without what another one knows.
+        let mut memory = std::mem::take(&mut *lock(&self.0.memory));
+        scrape::load(&self.0.common, &mut memory, totals)?;
+        *lock(&self.0.memory) = memory;
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), BackendError> {
+        // All was sent; that nobody hears of the farewell loses nothing.
+        let _ = self.0.send(|sender, common| {
+            self.0.closed.store(true, Relaxed);
+            sender.close(common)
+        });
+        Ok(())
+    }
+
+    fn forked(&self) -> Result<(), BackendError> {
+        let Inner { common, sender, memory, .. } = &*self.0;
+        // Closed here; in the parent they stay open.
+        common.pool.clear();
+        *lock(memory) = Memory::default();
+        sender.replace(Sender::new(&common.settings));
+        if !self.0.is_closed() {
+            keeper::start(&self.0)?;
+        }
+        Ok(())
+    }
+
+    fn health(&self) -> Vec<FamilySnapshot> {
+        self.0.common.stats.families()
+    }
+}
+
+impl Configure for MultiProcessRedisBackend {
+    const NAME: &'static str = "redis";
+    const ALIASES: &'static [&'static str] = &[
+        "MultiProcessRedisBackend",
+        "pytheus.backends.redis.MultiProcessRedisBackend",
+        "pytheus.backends.MultiProcessRedisBackend",
+    ];
+
+    fn configure(config: &mut Config) -> Result<Self, BackendError> {
+        let settings = Settings::read(config)?;
+        let wait = settings.wait;
+        let inner = Arc::new(Inner::new(settings));
+        if wait {
+            inner.common.pool.with(inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
+        }
+        keeper::start(&inner)?;
+        Ok(Self(inner))
+    }
+}
+
+crate::register_backend!(MultiProcessRedisBackend);
+
+impl fmt::Debug for MultiProcessRedisBackend {
+    /// Without anything secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.0.common.settings;
+        f.debug_struct("MultiProcessRedisBackend")
+            .field("server", &settings.place)
+            .field("key_prefix", &settings.namespace)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Fields become series.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::layout;
+use super::scrape::{Fields, Found};
+use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::number::Number;
+
+/// The series in the hash of a family. What is no field of it is left out.
+pub(super) fn hash(family: &FamilyKey, fields: &Fields) -> (Vec<SeriesKey>, Vec<Number>) {
+    let width = family.width();
+    let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(fields.len() / width.max(1));
+    let (mut series, mut parts) = (Vec::new(), Vec::new());
+    for (field, value) in fields {
+        let Some(field) = layout::parse_field(family, field) else { continue };
+        let Some(number) = layout::parse_number(value, field.is_fraction) else { continue };
+        let place = if let Some(place) = places.get(field.series) {
+            *place
+        } else {
+            let Some(key) = series_key(family, field.series) else { continue };
+            places.insert(field.series, series.len());
+            series.push(key);
+            parts.resize(parts.len() + width, Number::Int(0));
+            series.len() - 1
+        };
+        let part = &mut parts[place * width + field.part];
+        *part = if *part == Number::Int(0) { number } else { *part + number };
+    }
+    (series, parts)
+}
+
+fn series_key(family: &FamilyKey, text: &[u8]) -> Option<SeriesKey> {
+    let values = values(text)?;
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    (values.len() == family.descriptor().label_names().len()).then(|| SeriesKey::new(family, &values))
+}
+
+/// The texts of a JSON array.
+fn values(text: &[u8]) -> Option<Vec<String>> {
+    let serde_json::Value::Array(values) = serde_json::from_slice(text).ok()? else { return None };
+    let text = |value| match value {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    };
+    values.into_iter().map(text).collect()
+}
+
+/// A family of which each living process has numbers of its own.
+pub(super) struct Live {
+    family: Arc<FamilyKey>,
+    /// The number, and when it was set; of each process where it is to be told.
+    series: HashMap<Vec<String>, (Number, u64)>,
+}
+
+impl Live {
+    pub(super) fn new(family: Arc<FamilyKey>) -> Self {
+        let per_process = family.combine() == Combine::PerProcess;
+        let with_pid = || family.descriptor().clone().with_labels(["pid"]).ok();
+        let family = match per_process.then(with_pid).flatten() {
+            Some(descriptor) => Arc::new(FamilyKey::new(family.scope(), descriptor)),
+            None => family,
+        };
+        Self { family, series: HashMap::new() }
+    }
+
+    fn add(&mut self, mut values: Vec<String>, pid: &str, number: Number, stamp: u64) {
+        let mut names = self.family.descriptor().label_names();
+        if self.family.combine() == Combine::PerProcess {
+            let place = names.position(|name| name == "pid").unwrap_or_default();
+            values.insert(place.min(values.len()), pid.to_owned());
+        }
+        if values.len() != self.family.descriptor().label_names().len() {
+            return;
+        }
+        let known = self.series.entry(values).or_insert((number, u64::MAX));
+        if known.1 == u64::MAX {
+            known.1 = stamp;
+            return;
+        }
+        let (one, other) = (known.0.as_f64(), number.as_f64());
+        let takes = match self.family.combine() {
+            Combine::LiveSum => {
+                known.0 = known.0 + number;
+                return;
+            }
+            Combine::LiveMin => other < one || one.is_nan(),
+            Combine::LiveMax => other > one || one.is_nan(),
+            _ => stamp > known.1,
+        };
+        if takes {
+            *known = (number, stamp);
+        }
+    }
+
+    pub(super) fn finish(self) -> Found {
+        let (mut series, mut parts) = (Vec::new(), Vec::new());
+        for (values, (number, _)) in self.series {
+            let values: Vec<_> = values.iter().map(String::as_str).collect();
+            series.push(SeriesKey::new(&self.family, &values));
+            parts.push(number);
+        }
+        (self.family, series, parts)
+    }
+}
+
+/// Takes what is one writer's own.
+pub(super) fn writer(fields: &Fields, live: &mut HashMap<String, Live>) {
+    let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
+    let pid = pid.map(|(_, pid)| String::from_utf8_lossy(pid).into_owned()).unwrap_or_default();
+    for (field, value) in fields {
+        let Some(values) = values(field) else { continue };
+        let mut values = values.into_iter();
+        let Some(live) = values.next().and_then(|id| live.get_mut(&id)) else { continue };
+        let Some((number, stamp)) = str::from_utf8(value).ok().and_then(|value| value.split_once(' ')) else {
+            continue;
+        };
+        let number = match number.parse() {
+            Ok(whole) => Some(Number::Int(whole)),
+            Err(_) => number.parse().ok().map(Number::Float),
+        };
+        if let (Some(number), Ok(stamp)) = (number, stamp.parse()) {
+            live.add(values.collect(), &pid, number, stamp);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What is sent to a shard: steps, grouped by family, under a number.
+
+use std::sync::Arc;
+
+use redis::{FromRedisValue as _, Value};
+
+use super::layout;
+use crate::backends::{Change, Combine, FamilyKey};
+use crate::descriptor::Kind;
+use crate::number::Number;
+
+/// What is to be done to a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Add a whole number.
+    Add,
+    /// Add any number.
+    AddFloat,
+    Set,
+    /// Set, unless there is something.
+    SetNew,
+    Remove,
+}
+
+impl Act {
+    fn code(self) -> &'static [u8] {
+        match self {
+            Self::Add => b"i",
+            Self::AddFloat => b"f",
+            Self::Set => b"s",
+            Self::SetNew => b"x",
+            Self::Remove => b"d",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) act: Act,
+    pub(super) field: String,
+    pub(super) amount: String,
+}
+
+/// The steps in one family.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) family: Arc<str>,
+    pub(super) removes: bool,
+    pub(super) steps: Vec<Step>,
+}
+
+/// What is sent at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Errand {
+    pub(super) number: u64,
+    /// Was it sent, and nothing heard of it?
+    pub(super) in_doubt: bool,
+    pub(super) groups: Vec<Group>,
+}
+
+impl Errand {
+    pub(super) fn steps(&self) -> usize {
+        self.groups.iter().map(|group| group.steps.len()).sum()
+    }
+
+    /// The steps of this family.
+    pub(super) fn group(&mut self, family: &Arc<str>, removes: bool) -> &mut Vec<Step> {
+        // Changes come family by family.
+        let is_last = self.groups.last().is_some_and(|last| last.family == *family && last.removes == removes);
+        if !is_last {
+            self.groups.push(Group { family: Arc::clone(family), removes, steps: Vec::new() });
+        }
+        let last = self.groups.len() - 1;
+        &mut self.groups[last].steps
+    }
+}
+
+/// What a change comes to, where all write to the same.
+pub(super) fn steps_of(change: &Change, out: &mut Vec<Step>) {
+    let series = layout::series_text(&change.family, &change.series);
+    if change.set {
+        set(&change.family, &series, &change.totals, Act::Set, out);
+    } else {
+        add(&change.family, &series, &change.deltas, out);
+    }
+}
+
+pub(super) fn set(family: &FamilyKey, series: &str, totals: &[Number], act: Act, out: &mut Vec<Step>) {
+    for (part, total) in totals.iter().enumerate() {
+        let field = layout::part_name(family, part) + series;
+        out.push(Step { act, field, amount: layout::number_text(*total) });
+    }
+}
+
+pub(super) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<Step>) {
+    let before = out.len();
+    let kind = family.descriptor().kind();
+    for (part, amount) in amounts.iter().enumerate() {
+        if *amount == Number::Int(0) {
+            continue;
+        }
+        let name = layout::part_name(family, part);
+        let (act, name, amount) = match *amount {
+            // As Redis has it: it begins anew after the greatest.
+            Number::Int(whole) if kind != Kind::Gauge && name != "s" => {
+                (Act::Add, name, whole.cast_signed().to_string())
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "a flag goes up or down by one")]
+            Number::Float(flag) if matches!(kind, Kind::Info | Kind::StateSet) => {
+                (Act::Add, name, (flag as i64).to_string())
+            }
+            other if kind == Kind::Counter => (Act::AddFloat, "f".to_owned(), layout::number_text(other)),
+            other => (Act::AddFloat, name, layout::number_text(other)),
+        };
+        out.push(Step { act, field: name + series, amount });
+    }
+    if out.len() == before {
+        // It shows at zero.
+        let act = if kind == Kind::Gauge { Act::SetNew } else { Act::Add };
+        out.push(Step { act, field: layout::part_name(family, 0) + series, amount: "0".to_owned() });
+    }
+}
+
+/// What is known of a family, for the script.
+pub(super) struct Header<'a> {
+    pub(super) family: &'a str,
+    /// Where it is not known to be there.
+    pub(super) schema: &'a str,
+    /// The one that was added to before.
+    pub(super) incarnation: &'a str,
+    /// Counted from 1.
+    pub(super) key: usize,
+    pub(super) mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Hash,
+    Own,
+    Removal,
+}
+
+/// Keys and arguments of the script.
+#[derive(Default)]
+pub(super) struct Request {
+    keys: Vec<Vec<u8>>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Request {
+    pub(super) fn new<'a>(
+        keys: impl IntoIterator<Item = &'a str>,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            keys: keys.into_iter().map(|key| key.as_bytes().to_vec()).collect(),
+            arguments: arguments.into_iter().map(String::into_bytes).collect(),
+        }
+    }
+
+    /// Another key, and its place.
+    pub(super) fn key(&mut self, key: String) -> usize {
+        self.keys.push(key.into_bytes());
+        self.keys.len()
+    }
+
+    pub(super) fn group(&mut self, header: &Header<'_>, steps: &[Step]) {
+        let mode = match header.mode {
+            Mode::Hash => "h",
+            Mode::Own => "o",
+            Mode::Removal => "r",
+        };
+        let head = [header.family, header.schema, header.incarnation, &header.key.to_string(), mode];
+        self.arguments.extend(head.map(|text| text.as_bytes().to_vec()));
+        self.arguments.push(steps.len().to_string().into_bytes());
+        for step in steps {
+            self.arguments.push(step.act.code().to_vec());
+            self.arguments.push(step.field.as_bytes().to_vec());
+            self.arguments.push(step.amount.as_bytes().to_vec());
+        }
+    }
+
+    /// Everything, and how much of it are keys.
+    pub(super) fn finish(mut self) -> (Vec<Vec<u8>>, usize) {
+        let keys = self.keys.len();
+        self.keys.append(&mut self.arguments);
+        (self.keys, keys)
+    }
+}
+
+/// What the script says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Applied, now or before; the incarnations of families that had none known.
+    Done(Vec<(String, String)>),
+    /// Something is gone that was there.
+    Lost,
+    /// Families, and what others say that they are.
+    Differ(Vec<(String, String)>),
+    /// The namespace was laid out in another way.
+    Layout(String),
+    /// A key is of another type.
+    Type(String, String),
+}
+
+impl Reply {
+    /// The reply and the time at the server, in ms since 1970.
+    pub(super) fn parse(value: Value) -> Option<(Self, u64)> {
+        let Value::Array(parts) = value else { return None };
+        let mut parts = parts.into_iter();
+        let mut text = || String::from_redis_value(parts.next()?).ok();
+        let (word, now) = (text()?, text()?.parse().ok()?);
+        let reply = match word.as_str() {
+            "lost" => Self::Lost,
+            "layout" => Self::Layout(text()?),
+            "type" => Self::Type(text()?, text()?),
+            "done" | "again" | "schema" => {
+                let flat: Vec<String> = Vec::from_redis_value(parts.next()?).ok()?;
+                let pairs = flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+                if word == "schema" { Self::Differ(pairs) } else { Self::Done(pairs) }
+            }
+            _ => return None,
+        };
+        Some((reply, now))
+    }
+}
+
+/// Does the last that was set hold, as far as this writer knows?
+pub(super) fn is_shared(family: &FamilyKey) -> bool {
+    family.combine() == Combine::Shared
+}

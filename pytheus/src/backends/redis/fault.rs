@@ -1,0 +1,114 @@
+//! What can be wrong with a server, and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+
+use redis::{ErrorKind, RedisError};
+
+/// Why Redis did not do what it was asked to: where it is, what it said, what to do. Never shows a secret.
+#[derive(Debug, Clone)]
+pub struct RedisFault {
+    place: String,
+    sort: Sort,
+    what: String,
+}
+
+/// What sort of fault it is: the label `kind` of the errors that are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sort {
+    /// No connection, or one that broke.
+    Connection,
+    /// No answer in time.
+    Timeout,
+    /// For a moment: it loads its data, runs a long script, or moves slots.
+    Busy,
+    /// No memory, or no room for one more client.
+    Full,
+    /// It takes no writes.
+    ReadOnly,
+    /// Wrong or missing user, password or permission.
+    Denied,
+    /// A key holds something else.
+    Keys,
+    /// It does not speak as Redis does.
+    Protocol,
+    Other,
+}
+
+impl Sort {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::ReadOnly => "read_only",
+            Self::Denied => "denied",
+            Self::Keys => "keys",
+            Self::Protocol => "protocol",
+            Self::Other => "other",
+        }
+    }
+
+    /// What to do, where waiting is not enough.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Connection => "is it running there, and reachable?",
+            Self::Timeout => "is it overloaded, or stopped?",
+            Self::Full => "raise its `maxmemory` or `maxclients`, or make room; nothing is lost meanwhile",
+            Self::ReadOnly => "it takes no writes: is it a replica, or its disk full? Nothing is lost meanwhile",
+            Self::Denied => "check `username` and `password`, and what the user may do (see the docs for the commands)",
+            Self::Keys => "remove that key, or choose another `key_prefix`",
+            Self::Protocol => "is there a Redis on that port, and does it want TLS?",
+            Self::Busy | Self::Other => "it is tried again",
+        }
+    }
+}
+
+impl RedisFault {
+    pub(super) fn new(place: &str, sort: Sort, what: impl Into<String>) -> Self {
+        Self { place: place.to_owned(), sort, what: what.into() }
+    }
+
+    pub(super) fn of(place: &str, error: &RedisError) -> Self {
+        Self::new(place, sort_of(error), error.to_string())
+    }
+
+    /// May it have been done all the same?
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Protocol)
+    }
+
+    pub(super) fn sort(&self) -> Sort {
+        self.sort
+    }
+}
+
+fn sort_of(error: &RedisError) -> Sort {
+    if error.is_timeout() {
+        return Sort::Timeout;
+    }
+    let code = error.code().unwrap_or_default();
+    match (error.kind(), code) {
+        (_, "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "MOVED" | "ASK") => Sort::Busy,
+        (_, "OOM") => Sort::Full,
+        (_, "READONLY" | "MISCONF" | "NOREPLICAS") => Sort::ReadOnly,
+        (_, "NOAUTH" | "WRONGPASS" | "NOPERM") | (ErrorKind::AuthenticationFailed, _) => Sort::Denied,
+        (_, "WRONGTYPE" | "CROSSSLOT") => Sort::Keys,
+        // Within a script.
+        _ if error.to_string().contains("can't run this command") => Sort::Denied,
+        (_, "ERR") if error.to_string().contains("max number of clients") => Sort::Full,
+        (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => Sort::Protocol,
+        (ErrorKind::Io | ErrorKind::ClusterConnectionNotFound, _) => Sort::Connection,
+        _ if error.is_connection_dropped() || error.is_connection_refusal() => Sort::Connection,
+        _ => Sort::Other,
+    }
+}
+
+impl fmt::Display for RedisFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis at {}: {}: {}", self.place, self.what, self.sort.advice())
+    }
+}
+
+impl Error for RedisFault {}

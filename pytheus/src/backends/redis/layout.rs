@@ -1,0 +1,192 @@
+//! Where everything is in Redis: keys and fields.
+//!
+//! A namespace is spread over shards; the keys of one have a hash tag in common, and so one slot of a cluster:
+//!
+//! | key | type | what is in it |
+//! |---|---|---|
+//! | `{<namespace>:<shard>}:families` | hash | family: what it is, as JSON |
+//! | `{<namespace>:<shard>}:f:<family>` | hash | `<part>[<label values>]`: number; `#`: its incarnation |
+//! | `{<namespace>:<shard>}:w:<writer>` | hash, for as long as its lease | `[<family>,<label values>]`: number, space, stamp; `#`: process |
+//! | `{<namespace>:<shard>}:writers` | hash | writer: its last number; `layout` |
+//! | `{<namespace>:<shard>}:alive` | sorted set | writer: until when it lives, in ms |
+//!
+//! A family is its name; where its registry has a scope, `<name>|<scope>`. Label values are a JSON array, in the order of
+//! the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
+//! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
+//! sum; of state sets `0`, `1`.. are the flags.
+
+use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
+use crate::number::{self, Number};
+
+/// The field for what a hash is, in place of a series.
+pub(super) const SELF: &str = "#";
+
+/// The keys of one shard.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    tag: String,
+    pub(super) writers: String,
+    pub(super) alive: String,
+    pub(super) families: String,
+}
+
+impl Keys {
+    pub(super) fn new(namespace: &str, shard: u64) -> Self {
+        let tag = format!("{{{namespace}:{shard}}}");
+        Self {
+            writers: format!("{tag}:writers"),
+            alive: format!("{tag}:alive"),
+            families: format!("{tag}:families"),
+            tag,
+        }
+    }
+
+    pub(super) fn family(&self, family: &str) -> String {
+        format!("{}:f:{family}", self.tag)
+    }
+
+    pub(super) fn own(&self, writer: &str) -> String {
+        format!("{}:w:{writer}", self.tag)
+    }
+}
+
+/// What a family is called.
+pub(super) fn id(family: &FamilyKey) -> String {
+    match family.scope() {
+        "" => family.name().to_owned(),
+        scope => format!("{}|{scope}", family.name()),
+    }
+}
+
+/// Where a family lies: the same in each process and version.
+pub(super) fn shard_of(id: &str, shards: u64) -> u64 {
+    // FNV-1a.
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    hash % shards.max(1)
+}
+
+/// Does each living process have a number of its own, which goes with it?
+pub(super) fn is_live(family: &FamilyKey) -> bool {
+    !matches!(family.combine(), Combine::Add | Combine::Shared)
+}
+
+/// The label values of a series, as JSON.
+pub(super) fn series_text(family: &FamilyKey, series: &SeriesKey) -> String {
+    let values: Vec<_> = series.labels(family).values().collect();
+    serde_json::to_string(&values).unwrap_or_default()
+}
+
+/// The field of a series in the key of a writer.
+pub(super) fn live_field(id: &str, family: &FamilyKey, series: &SeriesKey) -> String {
+    let all: Vec<_> = std::iter::once(id).chain(series.labels(family).values()).collect();
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
+/// The name of a part that is counted in whole numbers; of a sum, `s`.
+pub(super) fn part_name(family: &FamilyKey, part: usize) -> String {
+    match family.descriptor().kind() {
+        Kind::Counter => "n".to_owned(),
+        Kind::Gauge => "f".to_owned(),
+        Kind::Histogram | Kind::Summary if part + 1 == family.width() => "s".to_owned(),
+        _ => part.to_string(),
+    }
+}
+
+/// Every field that a series may have.
+pub(super) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
+    let mut fields: Vec<_> = (0..family.width()).map(|part| part_name(family, part) + series).collect();
+    if family.descriptor().kind() == Kind::Counter {
+        fields.push(format!("f{series}"));
+    }
+    fields
+}
+
+/// A number as Redis and its scripts read it.
+pub(super) fn number_text(number: Number) -> String {
+    match number {
+        Number::Int(whole) => whole.to_string(),
+        Number::Float(float) if float.is_finite() => number::to_text(float),
+        Number::Float(float) => if float.is_nan() {
+            "nan"
+        } else if float > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .to_owned(),
+    }
+}
+
+/// What a field adds to a series of this family.
+pub(super) struct Field<'a> {
+    pub(super) part: usize,
+    /// Fractions, to be added to what is whole.
+    pub(super) is_fraction: bool,
+    pub(super) series: &'a [u8],
+}
+
+/// The part and the series that a field is of; `None` where it is no field of such a family.
+pub(super) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Field<'a>> {
+    let at = field.iter().position(|byte| *byte == b'[')?;
+    let (name, series) = field.split_at(at);
+    let (part, is_fraction) = match (family.descriptor().kind(), name) {
+        (Kind::Counter, b"n") => (0, false),
+        (Kind::Counter | Kind::Gauge, b"f") => (0, true),
+        (Kind::Histogram | Kind::Summary, b"s") => (family.width() - 1, true),
+        (_, digits) => (str::from_utf8(digits).ok()?.parse().ok()?, false),
+    };
+    (part < family.width()).then_some(Field { part, is_fraction, series })
+}
+
+/// The number that a field holds.
+pub(super) fn parse_number(text: &[u8], is_fraction: bool) -> Option<Number> {
+    let text = str::from_utf8(text).ok()?;
+    if is_fraction {
+        text.parse().ok().map(Number::Float)
+    } else {
+        text.parse().ok().map(|n: i64| Number::Int(n.cast_unsigned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descriptor::Descriptor;
+
+    #[test]
+    fn each_field_reads_back_as_what_it_is() {
+        for kind in [Kind::Counter, Kind::Gauge, Kind::Histogram, Kind::Summary] {
+            let descriptor = Descriptor::new(kind, "a_total", "A.").unwrap().with_labels(["l", "m"]).unwrap();
+            let descriptor =
+                if kind == Kind::Histogram { descriptor.with_buckets([1.0, 2.0]).unwrap() } else { descriptor };
+            let family = FamilyKey::new("", descriptor);
+            let series = series_text(&family, &SeriesKey::new(&family, &["x\n\"[", ""]));
+            assert_eq!(series, r#"["x\n\"[",""]"#);
+            for (place, field) in fields(&family, &series).iter().enumerate() {
+                let parsed = parse_field(&family, field.as_bytes()).unwrap();
+                assert_eq!(parsed.series, series.as_bytes());
+                assert_eq!(parsed.part, place.min(family.width() - 1), "{field}");
+            }
+            assert!(parse_field(&family, SELF.as_bytes()).is_none());
+        }
+    }
+
+    #[test]
+    fn numbers_read_back_as_they_were() {
+        for number in [0.1, -0.0, 1e300, 1e-300, f64::INFINITY, f64::NEG_INFINITY] {
+            let text = number_text(Number::Float(number));
+            assert_eq!(parse_number(text.as_bytes(), true), Some(Number::Float(number)), "{text}");
+        }
+        assert!(parse_number(b"-nan", true).is_some_and(|number| number.as_f64().is_nan()));
+        assert_eq!(parse_number(b"7", false), Some(Number::Int(7)));
+    }
+
+    #[test]
+    fn a_family_lies_in_the_same_shard_everywhere() {
+        assert_eq!(shard_of("http_requests_total", 1), 0);
+        assert_eq!(shard_of("a", 16), 0xaf63_dc4c_8601_ec8c % 16);
+    }
+}

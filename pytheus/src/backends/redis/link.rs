@@ -1,0 +1,158 @@
+//! Connections: made when they are needed, given back when all went well, else closed.
+//!
+//! An answer that comes late would be taken for that of the next question. So a connection on which anything has failed is
+//! never used again.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use redis::{Client, Cmd, Connection, ConnectionLike as _, ErrorKind, Pipeline, RedisError, Script, Value};
+
+use super::fault::{RedisFault, Sort};
+use super::settings::Settings;
+use super::stats::Stats;
+use crate::storage::lock;
+
+/// How many connections are kept for the next time: one that ships, one that scrapes.
+const MOST_IDLE: usize = 2;
+
+/// Where connections come from.
+pub(super) struct Pool {
+    settings: Arc<Settings>,
+    stats: Arc<Stats>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Pool {
+    pub(super) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
+        Self { settings, stats, idle: Mutex::default() }
+    }
+
+    /// Does something with a connection, by a deadline. What it does may be done twice: a connection that has lain idle may
+    /// have been closed by the server, which shows at its first use.
+    pub(super) fn with<T>(
+        &self,
+        deadline: Instant,
+        mut act: impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, RedisFault> {
+        let idle = lock(&self.idle).pop();
+        let was_idle = idle.is_some();
+        let outcome = match idle {
+            Some(connection) => self.run(connection, deadline, &mut act),
+            None => self.connect(deadline).and_then(|connection| self.run(connection, deadline, &mut act)),
+        };
+        let outcome = match outcome {
+            Err(error) if was_idle && !error.is_timeout() && (error.is_io_error() || error.is_connection_dropped()) => {
+                // The others are as old.
+                self.clear();
+                self.connect(deadline).and_then(|connection| self.run(connection, deadline, &mut act))
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(|error| {
+            let fault = RedisFault::of(&self.settings.place, &error);
+            self.stats.failed(fault.sort());
+            fault
+        })
+    }
+
+    /// A fault that no command has met.
+    pub(super) fn fault(&self, sort: Sort, what: impl Into<String>) -> RedisFault {
+        self.stats.failed(sort);
+        RedisFault::new(&self.settings.place, sort, what)
+    }
+
+    /// Closes what is kept; in a child, those of the parent, for whom they stay open.
+    pub(super) fn clear(&self) {
+        drop(std::mem::take(&mut *lock(&self.idle)));
+    }
+
+    fn connect(&self, deadline: Instant) -> Result<Connection, RedisError> {
+        let most = left(deadline)?.min(self.settings.connect_timeout);
+        Client::open(self.settings.server.clone())?.get_connection_with_timeout(most)
+    }
+
+    fn run<T>(
+        &self,
+        mut connection: Connection,
+        deadline: Instant,
+        act: &mut impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, RedisError> {
+        let done = act(&mut Link { connection: &mut connection, deadline, stats: &self.stats })?;
+        let mut idle = lock(&self.idle);
+        if connection.is_open() && idle.len() < MOST_IDLE {
+            idle.push(connection);
+        }
+        Ok(done)
+    }
+}
+
+/// The time that is left.
+fn left(deadline: Instant) -> Result<Duration, RedisError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
+}
+
+/// A connection in use.
+pub(super) struct Link<'a> {
+    connection: &'a mut Connection,
+    deadline: Instant,
+    stats: &'a Stats,
+}
+
+impl Link<'_> {
+    /// Sends several commands, and gives the answer of each: one round trip.
+    pub(super) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipeline.add_command(command.clone());
+        }
+        self.timed(|connection| {
+            let packed = pipeline.get_packed_pipeline();
+            let answers = connection.req_packed_commands(&packed, 0, commands.len())?;
+            answers.into_iter().map(Value::extract_error).collect()
+        })
+    }
+
+    /// Runs a script, which the server may not know yet.
+    pub(super) fn script(
+        &mut self,
+        script: &Script,
+        code: &str,
+        rest: &[Vec<u8>],
+        keys: usize,
+    ) -> Result<Value, RedisError> {
+        let command = |name: &str, script: &str| {
+            let mut command = redis::cmd(name);
+            command.arg(script).arg(keys);
+            for argument in rest {
+                command.arg(argument.as_slice());
+            }
+            command
+        };
+        let outcome = self.timed(|connection| {
+            connection.req_command(&command("EVALSHA", script.get_hash())).and_then(Value::extract_error)
+        });
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
+                self.timed(|connection| connection.req_command(&command("EVAL", code)).and_then(Value::extract_error))
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn timed<T>(&mut self, act: impl FnOnce(&mut Connection) -> Result<T, RedisError>) -> Result<T, RedisError> {
+        let left = left(self.deadline)?;
+        self.connection.set_read_timeout(Some(left))?;
+        self.connection.set_write_timeout(Some(left))?;
+        let begun = Instant::now();
+        let outcome = act(self.connection);
+        if outcome.is_ok() {
+            self.stats.answered(begun.elapsed());
+        }
+        outcome
+    }
+}

@@ -1,0 +1,99 @@
+//! Totals of processes anywhere, in a Redis.
+//!
+//! ```text
+//! a call -> cell of this process                                         (no server is asked)
+//! ===== the shipping thread, ten times a second ============================
+//! batch -> errand (steps under a number) -> script, applied once          shard, errand, sender, apply.lua
+//! ===== a thread of its own, now and then ==================================
+//! the lease, the expiry; what is gone is told again                       keeper, sender, shard
+//! ===== a scrape ===========================================================
+//! index, then all hashes -> series -> totals                              scrape, combine
+//! ```
+//!
+//! What is where in Redis: `layout`.
+
+mod backend;
+mod berth;
+mod combine;
+mod errand;
+mod fault;
+mod keeper;
+mod layout;
+mod link;
+mod scrape;
+mod sender;
+mod settings;
+mod shard;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use fault::RedisFault;
+
+use std::sync::Arc;
+
+/// Processes on any machines, with their totals in a Redis or Valkey: whichever of them answers a scrape shows the totals
+/// of all. With the feature `redis`.
+///
+/// Counting is what it is in one process: nobody who counts waits for Redis, whatever happens to it. A thread sends what
+/// has changed ten times a second; while Redis can't be reached, the numbers wait where they are counted, and need no
+/// more room however long it takes. Redis need not be there when this is loaded.
+///
+/// Its names in `PYTHEUS_BACKEND_CLASS` are `redis` and `MultiProcessRedisBackend`. Its configuration, times in seconds:
+///
+/// | key | what it is | if left out |
+/// |---|---|---|
+/// | `host`, `port` | where Redis is | `127.0.0.1`, `6379` |
+/// | `db` | the number of the database | `0` |
+/// | `username`, `password` | who we are there | nobody |
+/// | `url` | all of these, as `redis://user:password@host:6379/0` or `unix:///path`, in place of `host` and `port` | |
+/// | `key_prefix` | the namespace: who has the same one counts together | `pytheus` |
+/// | `expire_key_time` | how long a namespace is kept after its last process has ended | `3600` |
+/// | `flush_interval` | how often what has changed is sent | `0.1` |
+/// | `timeout` | how long a scrape may wait for Redis before it fails, and any request before it is repeated | `2` |
+/// | `connect_timeout` | how much of it a connection may take | as `timeout` |
+/// | `lease` | how long a process lives that can't be heard of: gauges of the living show it for so long after a kill | `10` |
+/// | `shards` | over how many slots of a cluster the families are spread; the same for all processes | `1` |
+/// | `wait` | whether loading fails when Redis can't be reached | `false` |
+/// | `layout` | how it is laid out: `pytheus` | `pytheus` |
+///
+/// ```no_run
+/// use pytheus::backends::{Load, MultiProcessRedisBackend, json, load_backend};
+///
+/// load_backend(Load::class::<MultiProcessRedisBackend>().config(json!({"host": "127.0.0.1", "port": 6379})))?;
+/// # Ok::<(), pytheus::backends::LoadError>(())
+/// ```
+///
+/// # What holds
+///
+/// - **Once.** What was counted is in the totals once, however often connections break and answers get lost: each batch
+///   has a number, which is kept beside the totals, and both change together or not at all. (Who can't be heard of for more
+///   than a day loses a batch of at most 1,000 series that was under way.)
+/// - **A kill** loses what was counted since the last batch: at most `flush_interval`, while Redis answers.
+///   [`shutdown`](super::shutdown) loses nothing.
+/// - **Counters, histograms and summaries** of processes that have ended stay, until the namespace has had no process for
+///   `expire_key_time`. A scrape extends no life.
+/// - **Gauges** become one number as their mode says. A shared gauge is what was set last, in the order of arrival. Those of
+///   the living go with their process: at once when it ends orderly, else with its lease.
+/// - **A scrape** shows the process' own last counts, takes two round trips, and fails where it can't have all numbers. (A
+///   hash of more than 100,000 fields is read in pages.)
+/// - **Removed series** are removed for all processes; what they count later begins at zero.
+///
+/// # When Redis loses data
+///
+/// Redis should keep what it is told: `appendonly yes`, and `maxmemory-policy noeviction`. Where it does not, this is seen
+/// within three seconds, reported, and counted in `pytheus_redis_losses_total`:
+///
+/// - All is gone, or some keys (a restart without persistence, `FLUSHALL`, an eviction): each living process tells again
+///   all that it has counted itself in what is gone. What ended processes have counted there is lost. A shared gauge is what
+///   the first of those says who had set it. Series that another process had removed may come back.
+/// - The last moments are gone (another server took over, which lags behind): the last 200 batches, up to 50,000 numbers, are
+///   told again, each once. Those before, which should never be needed, are counted in `pytheus_redis_missed_batches_total`.
+///
+/// # What it needs
+///
+/// Redis 5 or later, or Valkey. In a list of access rights: the commands `EVALSHA`, `EVAL`, `TIME`, `TYPE`, `EXISTS`, `DEL`,
+/// `EXPIRE`, `PEXPIRE`, `HGET`, `HSET`, `HSETNX`, `HDEL`, `HINCRBY`, `HKEYS`, `HGETALL`, `HSCAN`, `ZADD`, `ZREM`,
+/// `ZRANGEBYSCORE` and `PING`, on the keys `{<key_prefix>:*`.
+#[derive(Clone)]
+pub struct MultiProcessRedisBackend(Arc<backend::Inner>);

@@ -1,0 +1,249 @@
+//! What this process has told one shard, and is about to.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::errand::{self, Act, Errand, Step};
+use super::layout::{self, Keys};
+use crate::backends::{Change, FamilyKey, SeriesKey};
+use crate::number::Number;
+
+/// How many steps of errands that were done are kept, in case the server forgets some of the last.
+const MOST_KEPT: usize = 50_000;
+
+/// How many errands that were done are kept at most.
+const MOST_ERRANDS: usize = 200;
+
+/// The most steps in one errand of what is told again.
+const MOST_STEPS: usize = 20_000;
+
+pub(super) struct Shard {
+    pub(super) keys: Keys,
+    /// The key of this writer alone.
+    pub(super) own: String,
+    /// The last number that is known to be applied.
+    pub(super) acked: u64,
+    /// The last number that was given away.
+    numbered: u64,
+    /// Was the writer's own key there?
+    pub(super) had_own: bool,
+    pub(super) pending: VecDeque<Errand>,
+    /// The last that were done.
+    done: VecDeque<Errand>,
+    pub(super) families: HashMap<Arc<str>, Known>,
+}
+
+/// A family that was told of.
+pub(super) struct Known {
+    pub(super) family: Arc<FamilyKey>,
+    /// As it stands, or is to stand, in the index.
+    pub(super) schema: String,
+    /// Is it known to stand there?
+    pub(super) declared: bool,
+    /// Which life of its hash was added to.
+    pub(super) incarnation: Option<String>,
+    /// Declared in another way by others, it is not sent.
+    pub(super) conflicts: bool,
+    /// What this writer has counted.
+    told: HashMap<SeriesKey, Told>,
+}
+
+struct Told {
+    totals: Box<[Number]>,
+    was_set: bool,
+    stamp: u64,
+}
+
+impl Shard {
+    pub(super) fn new(namespace: &str, shard: u64, writer: &str) -> Self {
+        let keys = Keys::new(namespace, shard);
+        Self {
+            own: keys.own(writer),
+            keys,
+            acked: 0,
+            numbered: 0,
+            had_own: false,
+            pending: VecDeque::new(),
+            done: VecDeque::new(),
+            families: HashMap::new(),
+        }
+    }
+
+    fn known(&mut self, id: &str, family: &Arc<FamilyKey>) -> (&mut Known, Arc<str>) {
+        let id = match self.families.get_key_value(id) {
+            Some((id, _)) => Arc::clone(id),
+            None => Arc::from(id),
+        };
+        let new = || Known {
+            family: Arc::clone(family),
+            schema: family.to_json().to_string(),
+            declared: false,
+            incarnation: None,
+            conflicts: false,
+            told: HashMap::new(),
+        };
+        (self.families.entry(Arc::clone(&id)).or_insert_with(new), id)
+    }
+
+    /// Takes a change into an errand.
+    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
+        let (known, id) = self.known(id, &change.family);
+        if known.conflicts {
+            return;
+        }
+        let told = known.told.entry(change.series.clone());
+        let told = told.or_insert_with(|| Told { totals: Box::default(), was_set: false, stamp: 0 });
+        told.totals = change.totals.as_slice().into();
+        told.was_set |= change.set;
+        told.stamp = change.stamp;
+        let steps = errand.group(&id, false);
+        if layout::is_live(&change.family) {
+            steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
+        } else {
+            errand::steps_of(change, steps);
+        }
+    }
+
+    /// Takes the removal of a series into an errand.
+    pub(super) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, errand: &mut Errand) {
+        let (known, id) = self.known(id, family);
+        if known.conflicts {
+            return;
+        }
+        known.told.remove(series);
+        let fields = if layout::is_live(family) {
+            vec![layout::live_field(&id, family, series)]
+        } else {
+            layout::fields(family, &layout::series_text(family, series))
+        };
+        let steps = errand.group(&id, true);
+        steps.extend(fields.into_iter().map(|field| Step { act: Act::Remove, field, amount: String::new() }));
+    }
+
+    /// Numbers an errand, to be sent after those that wait.
+    pub(super) fn push(&mut self, mut errand: Errand) {
+        self.numbered += 1;
+        errand.number = self.numbered;
+        self.pending.push_back(errand);
+    }
+
+    /// The first that waits was applied, and these hashes were made or found.
+    pub(super) fn finished(&mut self, incarnations: Vec<(String, String)>) {
+        self.had_own = true;
+        if let Some(errand) = self.pending.pop_front() {
+            self.acked = errand.number;
+            for group in errand.groups.iter().filter(|group| !group.removes) {
+                if let Some(known) = self.families.get_mut(&group.family) {
+                    known.declared = true;
+                }
+            }
+            self.done.push_back(errand);
+        }
+        for (id, incarnation) in incarnations {
+            if let Some(known) = self.families.get_mut(id.as_str()) {
+                known.incarnation = Some(incarnation);
+            }
+        }
+        let mut steps: usize = self.done.iter().map(Errand::steps).sum();
+        while steps > MOST_KEPT || self.done.len() > MOST_ERRANDS {
+            steps -= self.done.pop_front().map_or(steps, |errand| errand.steps());
+        }
+    }
+
+    /// Others have declared the family in another way: it is not sent any more.
+    pub(super) fn conflict(&mut self, id: &str) {
+        if let Some(known) = self.families.get_mut(id) {
+            known.conflicts = true;
+            known.told = HashMap::new();
+        }
+        self.leave_out(|family| family == id);
+    }
+
+    /// Leaves families out of all that may be sent yet.
+    fn leave_out(&mut self, is_meant: impl Fn(&str) -> bool) {
+        for errand in self.pending.iter_mut().chain(&mut self.done) {
+            errand.groups.retain(|group| group.removes || !is_meant(&group.family));
+        }
+    }
+
+    /// Brings what waits up to what the server is found to have: the last number of this writer, whether its own key is
+    /// there, and the families that are gone. Gives how many errands can't be told again.
+    pub(super) fn recover(&mut self, last: Option<u64>, has_own: bool, gone: &[Arc<str>]) -> u64 {
+        let mut missed = 0;
+        let lives = self.had_own && !has_own;
+        let families = &self.families;
+        let again: Vec<Arc<str>> = families
+            .iter()
+            .filter(|(id, known)| gone.contains(id) || lives && layout::is_live(&known.family))
+            .map(|(id, _)| Arc::clone(id))
+            .collect();
+        self.leave_out(|family| again.iter().any(|again| **again == *family));
+        match last {
+            None => {
+                // Forgotten, or all is gone; what is not told again below may have been applied before that, or not.
+                if let Some(first) = self.pending.front_mut()
+                    && first.in_doubt
+                    && self.acked > 0
+                {
+                    missed += u64::from(!first.groups.is_empty());
+                    first.groups.clear();
+                }
+                self.acked = 0;
+                self.done.clear();
+            }
+            Some(last) if last < self.acked => {
+                let kept = self.done.iter().filter(|errand| errand.number > last).count() as u64;
+                missed += (self.acked - last).saturating_sub(kept);
+                while self.done.back().is_some_and(|errand| errand.number > last) {
+                    self.pending.extend(self.done.pop_back());
+                    self.pending.rotate_right(1);
+                }
+                self.acked = last;
+            }
+            Some(_) => {}
+        }
+        self.had_own = has_own;
+        for id in again {
+            self.tell_again(&id);
+        }
+        missed
+    }
+
+    /// Sends all that this writer has counted in a family.
+    fn tell_again(&mut self, id: &Arc<str>) {
+        let Some(known) = self.families.get_mut(id) else { return };
+        (known.declared, known.incarnation) = (false, None);
+        let (family, mut errands) = (&known.family, vec![Errand::default()]);
+        for (series, told) in &known.told {
+            let last = errands.len() - 1;
+            let steps = errands[last].group(id, false);
+            let text = layout::series_text(family, series);
+            if layout::is_live(family) {
+                steps.extend(live_step(id, family, series, &told.totals, told.stamp));
+            } else if told.was_set && errand::is_shared(family) {
+                errand::set(family, &text, &told.totals, Act::SetNew, steps);
+            } else {
+                errand::add(family, &text, &told.totals, steps);
+            }
+            if steps.len() >= MOST_STEPS {
+                errands.push(Errand::default());
+            }
+        }
+        for errand in errands {
+            if errand.steps() > 0 {
+                self.push(errand);
+            }
+        }
+    }
+
+    /// The families whose hashes are known to have been there.
+    pub(super) fn incarnations(&self) -> Vec<(Arc<str>, String)> {
+        let known = self.families.iter();
+        known.filter_map(|(id, known)| Some((Arc::clone(id), known.incarnation.clone()?))).collect()
+    }
+}
+
+fn live_step(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<Step> {
+    let amount = format!("{} {stamp}", layout::number_text(*totals.first()?));
+    Some(Step { act: Act::Set, field: layout::live_field(id, family, series), amount })
+}

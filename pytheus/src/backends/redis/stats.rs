@@ -1,0 +1,121 @@
+//! How it goes between this process and the server.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::fault::Sort;
+use crate::descriptor::{Descriptor, Kind};
+use crate::snapshot::FamilySnapshot;
+use crate::storage::lock;
+
+#[derive(Default)]
+pub(super) struct Stats(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    errors: BTreeMap<Sort, u64>,
+    round_trips: u64,
+    last_round_trip: Duration,
+    batches: u64,
+    losses: u64,
+    missed: u64,
+    /// Since when something waits that could not be sent.
+    waits_since: Option<Instant>,
+    /// The longest that anything has waited since the last scrape.
+    waited: Duration,
+}
+
+impl Stats {
+    pub(super) fn failed(&self, sort: Sort) {
+        *lock(&self.0).errors.entry(sort).or_default() += 1;
+    }
+
+    pub(super) fn answered(&self, after: Duration) {
+        let mut counts = lock(&self.0);
+        counts.round_trips += 1;
+        counts.last_round_trip = after;
+    }
+
+    /// Something is to be sent.
+    pub(super) fn begun(&self) {
+        let mut counts = lock(&self.0);
+        counts.waits_since.get_or_insert_with(Instant::now);
+    }
+
+    /// All was sent.
+    pub(super) fn sent(&self) {
+        let mut counts = lock(&self.0);
+        counts.batches += 1;
+        let waited = counts.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        counts.waited = counts.waited.max(waited);
+    }
+
+    /// The server has lost what it had said that it has.
+    pub(super) fn lost(&self) {
+        lock(&self.0).losses += 1;
+    }
+
+    /// So many batches can't be told again.
+    pub(super) fn missed(&self, batches: u64) {
+        lock(&self.0).missed += batches;
+    }
+
+    /// As families, for a scrape.
+    pub(super) fn families(&self) -> Vec<FamilySnapshot> {
+        let mut counts = lock(&self.0);
+        let errors: Vec<_> = counts.errors.iter().map(|(sort, times)| (sort.name(), *times)).collect();
+        let waited = std::mem::take(&mut counts.waited);
+        let waits = counts.waits_since.map_or(waited, |since| waited.max(since.elapsed()));
+        let (trips, trip, batches) = (counts.round_trips, counts.last_round_trip, counts.batches);
+        let (losses, missed) = (counts.losses, counts.missed);
+        drop(counts);
+        let one = |kind, name: &'static str, help: &'static str, value: f64| {
+            let mut family = FamilySnapshot::new(&Descriptor::new(kind, name, help).ok()?);
+            family.push(&[], value);
+            Some(family)
+        };
+        let by_kind = || {
+            let descriptor = Descriptor::new(
+                Kind::Counter,
+                "pytheus_redis_errors_total",
+                "Requests to Redis that failed, all of which are repeated but those of scrapes.",
+            );
+            let mut family = FamilySnapshot::new(&descriptor.and_then(|new| new.with_labels(["kind"])).ok()?);
+            for (sort, times) in errors {
+                family.push(&[("kind", sort)], times);
+            }
+            Some(family)
+        };
+        let all = [
+            one(Kind::Counter, "pytheus_redis_batches_total", "Batches that Redis has taken.", batches as f64),
+            by_kind(),
+            one(
+                Kind::Counter,
+                "pytheus_redis_losses_total",
+                "How often Redis had lost what it had said that it has.",
+                losses as f64,
+            ),
+            one(
+                Kind::Counter,
+                "pytheus_redis_missed_batches_total",
+                "Batches that Redis has lost, or may not have, and that could not be told again.",
+                missed as f64,
+            ),
+            one(Kind::Counter, "pytheus_redis_round_trips_total", "Answers of Redis.", trips as f64),
+            one(
+                Kind::Gauge,
+                "pytheus_redis_round_trip_seconds",
+                "Time that Redis took for its last answer.",
+                trip.as_secs_f64(),
+            ),
+            one(
+                Kind::Gauge,
+                "pytheus_redis_unflushed_seconds",
+                "The longest that numbers of this process have waited for Redis since the scrape before.",
+                waits.as_secs_f64(),
+            ),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,318 @@
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::backends::{Backend as _, BackendError, Batch, Change, Config, Configure as _, FamilyKey, Removal};
+use crate::backends::{SeriesKey, Totals, Value, WriterId, json};
+use crate::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::number::Number;
+
+/// A server of the test's own.
+struct Server {
+    child: Child,
+    port: u16,
+    _directory: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.arg("--dir").arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().expect("Debian's package `redis-server` is installed");
+        let server = Self { child, port, _directory: directory };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "it does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
+    /// Has a command done, the words of which have no spaces.
+    fn say(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        let words: Vec<_> = command.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        stream.write_all(format!("*{}\r\n{}", words.len(), words.concat()).as_bytes()).expect("it reads");
+        let mut answer = [0; 4096];
+        let len = stream.read(&mut answer).expect("it answers");
+        String::from_utf8_lossy(&answer[..len]).trim().to_owned()
+    }
+
+    fn process(&self) -> Process {
+        self.process_with(&json!({}))
+    }
+
+    fn process_with(&self, more: &Value) -> Process {
+        let mut config = json!({"port": self.port, "timeout": 0.5, "key_prefix": "ns"});
+        let all = config.as_object_mut().expect("an object");
+        all.extend(more.as_object().expect("an object").clone());
+        let mut config = Config::new(config).expect("an object");
+        let backend = MultiProcessRedisBackend::configure(&mut config).expect("a good config");
+        Process { backend, writer: WriterId::random(), sequence: 0, totals: Vec::new() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that counts, as the shipping thread shows it.
+struct Process {
+    backend: MultiProcessRedisBackend,
+    writer: WriterId,
+    sequence: u64,
+    totals: Vec<(String, f64)>,
+}
+
+fn counter(name: &'static str) -> Arc<FamilyKey> {
+    let descriptor = Descriptor::new(Kind::Counter, name, "Help.").and_then(|new| new.with_labels(["l"]));
+    Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
+}
+
+fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
+    let descriptor = Descriptor::new(Kind::Gauge, name, "Help.").and_then(|new| new.with_mode(mode));
+    Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
+}
+
+impl Process {
+    /// The next batch: so much more in a series of a counter.
+    fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
+        let family = counter(name);
+        let known = format!("{name} {label}");
+        let place = self.totals.iter().position(|(name, _)| *name == known).unwrap_or_else(|| {
+            self.totals.push((known, 0.0));
+            self.totals.len() - 1
+        });
+        self.totals[place].1 += amount as f64;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and whole")]
+        let total = self.totals[place].1 as u64;
+        self.sequence += 1;
+        let change = Change {
+            series: SeriesKey::new(&family, &[label]),
+            family,
+            deltas: vec![Number::Int(amount)],
+            totals: vec![Number::Int(total)],
+            set: false,
+            stamp: 0,
+        };
+        Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] }
+    }
+
+    fn count(&mut self, name: &'static str, label: &str, amount: u64) {
+        let batch = self.batch(name, label, amount);
+        self.backend.apply(&batch).expect("Redis takes it");
+    }
+
+    fn set(&mut self, family: &Arc<FamilyKey>, value: f64) {
+        self.sequence += 1;
+        let change = Change {
+            family: Arc::clone(family),
+            series: SeriesKey::new(family, &[]),
+            deltas: vec![Number::Float(value)],
+            totals: vec![Number::Float(value)],
+            set: family.descriptor().mode() == GaugeMode::Shared,
+            stamp: 0,
+        };
+        let batch = Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] };
+        self.backend.apply(&batch).expect("Redis takes it");
+    }
+
+    fn remove(&mut self, name: &'static str, label: &str) {
+        let family = counter(name);
+        self.sequence += 1;
+        let series = SeriesKey::new(&family, &[label]);
+        let removal = Removal { writer: self.writer, sequence: self.sequence, series: vec![(family, series)] };
+        self.totals.retain(|(known, _)| *known != format!("{name} {label}"));
+        self.backend.remove(&removal).expect("Redis takes it");
+    }
+
+    /// What the thread does that says that the process lives.
+    fn live(&self) {
+        let inner = &self.backend.0;
+        inner.sender.board().get().expect("nobody else has it").live(&inner.common).expect("Redis answers");
+    }
+
+    fn scrape(&self) -> Result<Vec<(String, f64)>, BackendError> {
+        let mut totals = Totals::new("".into(), []);
+        self.backend.load(&mut totals)?;
+        let mut shown = Vec::new();
+        for family in totals.finish().1 {
+            for (labels, parts) in family.iter() {
+                let values: Vec<_> = labels.values().collect();
+                shown.push((format!("{} {}", family.descriptor().name(), values.join(" ")), parts[0].as_f64()));
+            }
+        }
+        shown.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(shown)
+    }
+
+    #[track_caller]
+    fn shows(&self, expected: &[(&str, f64)]) {
+        let shown = self.scrape().expect("Redis answers");
+        let shown: Vec<_> = shown.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!(shown, expected);
+    }
+}
+
+fn fault(error: &BackendError) -> String {
+    error.downcast_ref::<RedisFault>().expect("a fault of Redis").to_string()
+}
+
+#[test]
+fn a_batch_of_which_nobody_hears_counts_once() {
+    let server = Server::start();
+    let (mut one, other) = (server.process(), server.process());
+    one.count("a_total", "x", 1);
+    for round in 0..2 {
+        let batch = one.batch("a_total", "x", 1);
+        server.say("CLIENT PAUSE 1500 ALL");
+        // Sent, and done when the pause is over, where nobody waits any more.
+        let error = fault(&one.backend.apply(&batch).expect_err(&format!("no answer {round}")));
+        assert!(error.contains("is it overloaded"), "{round}: {error}");
+        thread::sleep(Duration::from_millis(1_100));
+        one.backend.apply(&batch).expect("it was applied");
+    }
+    other.shows(&[("a_total x", 3.0)]);
+}
+
+#[test]
+fn what_living_processes_have_counted_comes_back_when_all_is_gone() {
+    let server = Server::start();
+    let (mut one, mut other, mut dead) = (server.process(), server.process(), server.process());
+    let (live, shared) = (gauge("live", GaugeMode::LiveSum), gauge("shared", GaugeMode::Shared));
+    one.count("a_total", "x", 5);
+    one.set(&live, 2.0);
+    one.set(&shared, 8.0);
+    other.count("a_total", "x", 7);
+    other.count("b_total", "x", 1);
+    dead.count("a_total", "x", 100);
+    dead.backend.close().expect("it ends");
+    one.shows(&[("a_total x", 112.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
+    server.say("FLUSHALL");
+    other.count("a_total", "x", 1);
+    one.live();
+    one.shows(&[("a_total x", 13.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
+    for process in [&one, &other] {
+        process.live();
+    }
+    one.count("a_total", "x", 1);
+    other.shows(&[("a_total x", 14.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
+}
+
+#[test]
+fn one_family_that_was_evicted_comes_back() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.count("a_total", "x", 5);
+    other.count("a_total", "x", 7);
+    one.count("b_total", "x", 3);
+    server.say("DEL {ns:0}:f:a_total");
+    one.count("a_total", "x", 1);
+    one.shows(&[("a_total x", 6.0), ("b_total x", 3.0)]);
+    other.count("a_total", "y", 1);
+    one.shows(&[("a_total x", 13.0), ("a_total y", 1.0), ("b_total x", 3.0)]);
+}
+
+#[test]
+fn a_server_that_is_behind_is_told_again_what_it_lacks() {
+    let server = Server::start();
+    let (mut one, other) = (server.process(), server.process());
+    for _ in 0..5 {
+        one.count("a_total", "x", 2);
+    }
+    let before = server.say("HGETALL {ns:0}:writers");
+    let writer = before.lines().find(|line| line.len() == 32).expect("the writer").to_owned();
+    // As it was two batches ago.
+    server.say(&format!("HSET {{ns:0}}:writers {writer} 3"));
+    server.say("HINCRBY {ns:0}:f:a_total n[\"x\"] -4");
+    one.count("a_total", "x", 1);
+    other.shows(&[("a_total x", 11.0)]);
+    // It has forgotten who writes, and nothing else.
+    server.say("DEL {ns:0}:writers");
+    one.count("a_total", "x", 1);
+    other.shows(&[("a_total x", 12.0)]);
+}
+
+#[test]
+fn a_removed_series_counts_from_zero_for_everybody() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.count("a_total", "x", 5);
+    other.count("a_total", "x", 7);
+    one.remove("a_total", "x");
+    other.shows(&[]);
+    other.count("a_total", "x", 1);
+    one.count("a_total", "x", 1);
+    one.shows(&[("a_total x", 2.0)]);
+}
+
+#[test]
+fn a_server_that_takes_nothing_loses_nothing() {
+    let server = Server::start();
+    let mut one = server.process();
+    one.count("a_total", "x", 1);
+    for (begin, end, says) in [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "maxmemory"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "takes no writes"),
+        ("SCRIPT FLUSH", "PING", ""),
+        ("SET {ns:0}:f:b_total 1", "DEL {ns:0}:f:b_total", "the key `{ns:0}:f:b_total` is a string"),
+        ("ACL SETUSER default -hset", "ACL SETUSER default +hset", "what the user may do"),
+    ] {
+        let name = if says.contains("b_total") { "b_total" } else { "a_total" };
+        let batch = one.batch(name, "x", 1);
+        server.say(begin);
+        match one.backend.apply(&batch) {
+            Ok(()) => assert!(says.is_empty(), "{begin}: it is taken"),
+            Err(error) => assert!(!says.is_empty() && fault(&error).contains(says), "{begin}: {error}"),
+        }
+        server.say(end);
+        one.backend.apply(&batch).unwrap_or_else(|error| panic!("{end}: {error}"));
+    }
+    one.shows(&[("a_total x", 5.0), ("b_total x", 1.0)]);
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    let server = Server::start();
+    server.say("CONFIG SET requirepass right-secret");
+    for config in [
+        json!({"password": "wrong-secret"}),
+        json!({"port": null, "url": format!("redis://:wrong-secret@127.0.0.1:{}/", server.port)}),
+        json!({}),
+    ] {
+        let process = server.process_with(&config);
+        let error = fault(&process.scrape().expect_err("it may not"));
+        assert!(error.contains("check `username` and `password`") && !error.contains("secret"), "{error}");
+        let debug = format!("{:?}", process.backend);
+        assert!(debug.contains(&server.port.to_string()) && !debug.contains("secret"), "{debug}");
+    }
+    server.process_with(&json!({"password": "right-secret"})).shows(&[]);
+}
+
+#[test]
+fn a_scrape_takes_two_round_trips() {
+    let server = Server::start();
+    let mut process = server.process_with(&json!({"shards": 3}));
+    for name in ["a_total", "b_total", "c_total", "d_total"] {
+        process.count(name, "x", 1);
+    }
+    process.set(&gauge("live", GaugeMode::LiveMax), 1.0);
+    process.shows(&[("a_total x", 1.0), ("b_total x", 1.0), ("c_total x", 1.0), ("d_total x", 1.0), ("live ", 1.0)]);
+    let told = server.say("INFO commandstats").matches("cmdstat_hgetall").count();
+    assert_eq!(told, 1);
+    // Laid out otherwise, it is refused.
+    let mut other = server.process_with(&json!({"shards": 2}));
+    let batch = other.batch("a_total", "x", 1);
+    let error = fault(&other.backend.apply(&batch).expect_err("another layout"));
+    assert!(error.contains("laid out as 1/3, where this program has 1/2"), "{error}");
+}
