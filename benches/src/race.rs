@@ -66,6 +66,9 @@ pub struct Pace {
 /// How many times the rounds may be for enough of them to be undisturbed.
 const PATIENCE: usize = 3;
 
+/// So many undisturbed rounds say what they cost, however many others there were.
+const ENOUGH: usize = 9;
+
 /// Threads that wait for work.
 pub struct Crew {
     hands: Vec<(Sender<Job>, JoinHandle<()>)>,
@@ -239,7 +242,7 @@ impl Rounds {
     /// machine makes contention look cheap.
     fn figure(self) -> Figure {
         let Self { calm: mut taken, disturbed } = self;
-        let busy = taken.len() < disturbed.len() / 4;
+        let busy = taken.len() < ENOUGH.min(disturbed.len() / 4);
         if busy {
             taken.extend(disturbed);
         }

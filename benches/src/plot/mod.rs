@@ -35,7 +35,7 @@ const COLOURS: [(&str, &str); 10] = [
     ("foundations-metrics", "#e377c2"),
     ("opentelemetry", "#f0a030"),
     ("autometrics", "#7f9a2e"),
-    ("prometheus_client (Python)", "#3b82c4"),
+    ("Python's client", "#3b82c4"),
 ];
 
 const STYLE: &str = "\

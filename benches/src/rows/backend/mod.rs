@@ -21,7 +21,7 @@ pub const ARGUMENT: &str = "--answer";
 
 const OURS: &str = "pytheus";
 const LIMIT: &str = "limit: one process";
-const PYTHON: &str = "prometheus_client (Python)";
+const PYTHON: &str = "Python's client";
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
     for rows in [counting::rows, scrape::rows, life::rows] {
