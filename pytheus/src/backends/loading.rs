@@ -163,8 +163,9 @@ pub(super) const PATIENCE: u32 = 1_000;
 pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
     loop {
         let mut state = lock(&STATE);
-        let asked = state.error.is_some() || state.scraped;
-        if asked && matches!(state.stage, Stage::Unloaded) {
+        // What failed at a first use is tried again, once: that may have been before the backends of the program were known,
+        // which is when `main` begins.
+        if state.scraped && matches!(state.stage, Stage::Unloaded) {
             return state.error.clone();
         }
         let turn = turn(&mut state);
@@ -186,9 +187,11 @@ fn from_environment(mine: Mine) -> Option<Arc<LoadError>> {
     let failed = loaded.err()?;
     let error = Arc::new(failed);
     let previous = lock(&STATE).error.replace(Arc::clone(&error));
-    drop(previous);
+    let is_known = previous.is_some_and(|previous| previous.to_string() == error.to_string());
     // Who waits finds the error there.
     drop(mine);
-    report::backend_failed("load", &format_args!("{error}; each scrape fails until load_backend() succeeds"));
+    if !is_known {
+        report::backend_failed("load", &format_args!("{error}; each scrape fails until load_backend() succeeds"));
+    }
     Some(error)
 }
