@@ -73,7 +73,7 @@ impl fmt::Display for Kind {
 
 /// How the values of a gauge combine when several processes report it.
 ///
-/// With one process every mode reads the same.
+/// Where no [backend](crate::backends) adds up several processes, every mode reads the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum GaugeMode {

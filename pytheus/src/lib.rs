@@ -338,33 +338,7 @@
 //! | [`metrics`] | families, the types, guards, outcomes |
 //! | [`exposition`], [`testing`] | numbers into bytes; help for tests |
 //!
-//! # Coming from Python
-//!
-//! | pytheus (Python) | here | the difference, and why |
-//! |---|---|---|
-//! | `Counter(name, description)` | [`metric!`], or `Counter::new(name, help).build()?` | a static needs no constructor call and is exposed from the first scrape |
-//! | `required_labels=[..]` | `labels: { a, b }`, or `.labels([..])` | a missing label is a compile error, or an `Err` that names it |
-//! | `default_labels={..}` | `a = "x"`, or `.default_labels([..])` | an explicit value equal to the default is the same series |
-//! | `metric.labels({..})`, partial labels | `METRIC.a("x").b("y")`, or `.labels([..])?`; kept in a variable, or `.partial([..])?` | names are methods |
-//! | `UnobservableMetricException` | does not compile, or [`LabelError`](error::LabelError) | found before it runs |
-//! | `LabelValidationException`, `BucketException` | compile errors, or [`DescriptorError`](error::DescriptorError) | |
-//! | `inc(-1)` raises `ValueError` | refused, counted in `pytheus_dropped_updates_total` | counting never fails in a request |
-//! | `with histogram.time():`, `@histogram` | `let _timer = HISTOGRAM.time();`, `#[histogram(HISTOGRAM)]` | also `stop` and `discard` |
-//! | `with counter.count_exceptions():`, `@counter` | [`count_errors`](metrics::Counter::count_errors), `#[counter(COUNTER, on = error)]` | errors are values |
-//! | `count_exceptions(ValueError)` | [`count_errors_if`](metrics::Counter::count_errors_if), `on = Err(MyError::Value)` | a predicate or a pattern |
-//! | `gauge.track_inprogress()`, `@gauge(track_inprogress=True)` | the same, `#[gauge(GAUGE, track_inprogress)]` | also right on a panic and a dropped future |
-//! | `@gauge` | `#[gauge(GAUGE, time)]` | said aloud |
-//! | `registry=None` | `.unregistered()`, `registry: none` | |
-//! | duplicate name: a warning, the first stays | the same metric is shared, a different one is an error | nothing is lost silently |
-//! | `REGISTRY.set_registry(r)` | the same | declared metrics follow |
-//! | `CollectorRegistry(prefix=..)` | `CollectorRegistry::new().with_prefix(..)?` | also constant labels |
-//! | `CustomCollector` | [`Collector`](collector::Collector), [`collector_fn`](collector::collector_fn) | prefix applies; names are known up front |
-//! | `generate_metrics()`, `PROMETHEUS_CONTENT_TYPE` | [`generate_metrics()?`](exposition::generate_metrics), the same | a `Result`: answer 503 |
-//! | `make_wsgi_app()` | a handler of your web framework | see the example `quickstart` |
-//! | `load_backend(cls, config)` | [`load_backend(Load::class::<B>().config(json!({..})))?`](backends::load_backend) | a `Result`; called late, it carries over what was counted |
-//! | `PYTHEUS_BACKEND_CLASS`, `PYTHEUS_BACKEND_CONFIG` | the same | short names, `single` and `file`, beside Python's paths; a key that is not known is an error |
-//! | `MultiProcessRedisBackend` | not yet; [`MultiProcessFileBackend`](backends::MultiProcessFileBackend) for the processes of one machine | gauges have a mode |
-//! | a subclass of `Backend` | [`Backend`](backends::Backend), [`register_backend!`] | one for the process, not one for each series |
+#![doc = include_str!("python.md")]
 
 pub mod backends;
 pub mod collector;

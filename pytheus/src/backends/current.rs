@@ -325,7 +325,9 @@ fn revive() {
     {
         *write(&ARENA) = None;
         let revived = loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
-        members::counted().iter().for_each(|family| family.restate());
+        for family in members::counted() {
+            family.restate();
+        }
         if let Some(shipper) = &loaded.shipper {
             shipper.after_fork();
         }

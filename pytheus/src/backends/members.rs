@@ -45,7 +45,9 @@ pub trait Counted: Send + Sync {
 }
 
 /// Every family that is in a registry, and the key that it has, or would have if no other one had it.
-static MEMBERS: Mutex<Vec<(Arc<FamilyKey>, Weak<dyn Counted>)>> = Mutex::new(Vec::new());
+static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());
+
+type Member = (Arc<FamilyKey>, Weak<dyn Counted>);
 
 /// Makes a family known to all processes, by the scope of the registry that it has come into, unless it has come into
 /// one before.

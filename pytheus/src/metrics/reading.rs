@@ -174,12 +174,11 @@ impl Counted for FamilyCore {
         }
         for series in self.sorted().iter().filter(|series| self.sources.get(series).is_some()) {
             let labels = self.labels(series);
-            match gauge(self, series) {
-                Some(value) => totals.set(&labels, Number::Float(value)),
-                None => {
-                    diagnostics::reading_failed(self.descriptor().name(), &labels);
-                    totals.leave_out(&labels);
-                }
+            if let Some(value) = gauge(self, series) {
+                totals.set(&labels, Number::Float(value));
+            } else {
+                diagnostics::reading_failed(self.descriptor().name(), &labels);
+                totals.leave_out(&labels);
             }
         }
     }

@@ -76,7 +76,8 @@ impl CollectorRegistry {
     ///
     /// Metrics of one name are the same in two processes when they are in registries of the same scope. By itself, that
     /// is what the registry puts on its metrics, so that the same series is exposed as one: two registries of a program
-    /// that put on the same, and have metrics of the same name, need a scope each.
+    /// that put on the same, and have metrics of the same name, need a scope each. What only other programs have shows in
+    /// a registry that has a scope, and in the one behind [`REGISTRY`](super::REGISTRY).
     ///
     /// ```
     /// use pytheus::registry::CollectorRegistry;
@@ -84,6 +85,7 @@ impl CollectorRegistry {
     /// let internal = CollectorRegistry::new().with_scope("internal");
     /// assert_eq!(internal.scope(), "internal");
     /// ```
+    #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Scope::Named(scope.into());
         self
@@ -184,6 +186,7 @@ impl fmt::Debug for CollectorRegistry {
         f.debug_struct("CollectorRegistry")
             .field("prefix", prefix)
             .field("labels", labels)
+            .field("scope", &self.scope)
             .field("names", &names)
             .finish()
     }
@@ -350,10 +353,13 @@ impl Registry for CollectorRegistry {
         catalogue::resolve_all_elsewhere();
         let entries = self.entries();
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
+        // As has the one that stands behind `REGISTRY`.
+        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
         let (own, others) = backends::load(self.scope(), counted)?.finish();
         let labels = self.dress.exposed_labels();
-        // Of other programs; what has a name of ours is ours.
-        let others = others.iter().filter(|other| self.has_room_for(other.descriptor()));
+        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
+        let is_theirs = !self.scope().is_empty() || has_own;
+        let others = others.iter().filter(|other| is_theirs && self.has_room_for(other.descriptor()));
         let mut families: Vec<_> =
             own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
 
@@ -362,7 +368,7 @@ impl Registry for CollectorRegistry {
             families.push(family.into());
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
-        if entries.iter().any(|entry| diagnostics::is_own(&entry.collector)) {
+        if has_own {
             let own = diagnostics::families().into_iter().chain(backends::health());
             let mut free: Vec<_> =
                 own.filter(|own| !families.iter().any(|family| family.name() == own.name)).map(Exposed::from).collect();

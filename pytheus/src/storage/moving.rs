@@ -82,12 +82,12 @@ pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
         return Ok(source.page(shard, page));
     }
     // Several threads may ask at once.
-    let mut shared = lock(&SHARED);
-    if let Some((_, given)) = shared.iter().find(|(known, _)| *known == page) {
+    let mut known = lock(&SHARED);
+    if let Some((_, given)) = known.iter().find(|(number, _)| *number == page) {
         return Ok(Some(given));
     }
     let given = source.page(shard, page);
-    shared.extend(given.map(|given| (page, given)));
+    known.extend(given.map(|given| (page, given)));
     Ok(given)
 }
 
@@ -131,6 +131,8 @@ pub(super) fn move_to<I: Iterator<Item = &'static Shard>>(
 ) -> Result<(), NoRoom> {
     #[cfg(not(loom))]
     let _nobody_else = gate::write(&STILL);
+    // What is left of a move before, if there was one.
+    catch_up();
     let source: &'static dyn Source = Box::leak(source);
     let mut moved = Vec::new();
     for shard in shards() {
