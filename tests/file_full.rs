@@ -12,6 +12,8 @@ const SERIES: usize = 3_000;
 metric! {
     /// Requests.
     static REQUESTS: Counter = "requests_total" { labels: { path } };
+    /// Reports, by whom.
+    static REPORTS: Counter = "reports_total" { labels: { by } };
     /// One for all.
     static SHARED: Gauge = "shared" { labels: { path } };
 }
@@ -23,6 +25,12 @@ fn act(words: &[&str]) -> String {
                 REQUESTS.path(format!("/{path}")).inc();
             }
             SHARED.path("/").inc();
+        }
+        ["report"] => pytheus::diagnostics::set_reporter(|_| REPORTS.by("reporter").inc()),
+        ["reports"] => {
+            for by in 0..SERIES {
+                REPORTS.by(by.to_string()).inc();
+            }
         }
         ["limit", bytes] => return limit(bytes.parse().unwrap_or(libc::RLIM_INFINITY)),
         _ => return format!("what is {words:?}?"),
@@ -70,4 +78,16 @@ fn a_load_that_finds_no_room_loses_nothing() {
     for worker in [&mut late, &mut other] {
         assert_eq!(counted(worker), (SERIES, 3.0, Some(3.0)));
     }
+}
+
+#[test]
+fn a_reporter_may_count_in_the_family_that_finds_no_room() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut worker = Worker::start(directory.path());
+    for what in ["report", "limit 131072", "reports"] {
+        assert_eq!(worker.ask(what), "ok");
+    }
+    let shown = worker.scrape();
+    assert_eq!(shown.get("reports_total{by=\"0\"}"), Some(&1.0));
+    assert!(shown.get("pytheus_dropped_updates_total{reason=\"no_room\"}") > Some(&0.0), "{shown:?}");
 }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::storage::{lock, read, write};
@@ -55,6 +57,27 @@ pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message
     known.push((sort, who.to_owned()));
     drop(known);
     tell(level, message);
+}
+
+/// What is to be reported once no lock is held: the reporter is the user's own code.
+static WAITING: Mutex<Vec<(&'static str, String, String)>> = Mutex::new(Vec::new());
+/// Is there any?
+static WAITS: AtomicBool = AtomicBool::new(false);
+
+/// As [`report`], but under a lock: to be [told](tell_waiting) soon.
+pub(crate) fn report_later((sort, who): (&'static str, &str), message: String) {
+    lock(&WAITING).push((sort, who.to_owned(), message));
+    WAITS.store(true, Release);
+}
+
+/// Reports what could not be reported under a lock.
+pub(crate) fn tell_waiting() {
+    if WAITS.swap(false, AcqRel) {
+        let waiting = std::mem::take(&mut *lock(&WAITING));
+        for (sort, who, message) in waiting {
+            report((sort, &who), &message);
+        }
+    }
 }
 
 /// Reports it, whether or not that was done before.

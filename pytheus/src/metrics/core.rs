@@ -22,6 +22,7 @@ use crate::descriptor::Descriptor;
 use crate::diagnostics;
 use crate::key::{Key, Labels};
 use crate::labels::LabelSpec;
+use crate::report;
 use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, pinned};
 
 /// The part of a family that all its handles share.
@@ -183,6 +184,7 @@ impl FamilyCore {
         for label in route.gave_way {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
+        report::tell_waiting();
         series
     }
 

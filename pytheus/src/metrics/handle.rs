@@ -9,6 +9,7 @@ use super::declared::Declared;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics::{self, Dropped};
+use crate::report;
 use crate::storage::{Cells, Part, Place, Removed, Room, Series};
 
 /// What can be counted in: one series, or the labels of one.
@@ -33,6 +34,7 @@ pub(super) trait Target {
 pub(super) fn noted(done: Result<Room, Removed>) -> Result<(), Removed> {
     if done? == Room::None {
         diagnostics::dropped(Dropped::NoRoom);
+        report::tell_waiting();
     }
     Ok(())
 }

@@ -203,8 +203,8 @@ fn slot(at: At) -> Result<Slot, BackendError> {
     Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
 }
 
-/// Reports a series that a backend could not take note of.
+/// Has a series reported that a backend could not take note of: not at once, for the family is locked.
 fn unknown(key: &FamilyKey, error: &BackendError) {
     let message = format!("a series of `{key}` can't be shared with other processes, and counts nothing: {error}");
-    report::report(("series", key.name()), &message);
+    report::report_later(("series", key.name()), message);
 }
