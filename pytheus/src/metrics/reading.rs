@@ -27,6 +27,8 @@ pub(super) fn counter(series: &Series) -> Number {
 pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Option<f64> {
     match core.sources.get(series) {
         Some(source) => guarded(|| source()).ok(),
+        // Without a place for it there never was any.
+        None if !series.extra().is_live() => Some(value(series)),
         None => Some(value(series) + float(storage::in_progress(series.extra()))),
     }
 }

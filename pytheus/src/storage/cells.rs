@@ -99,7 +99,14 @@ const MOVED: u64 = 0xfff9_6d6f_7665_6421;
 #[inline]
 fn bits_of(value: f64) -> u64 {
     let bits = value.to_bits();
-    if bits == 0 { (-0.0_f64).to_bits() } else { bits }
+    if bits == 0 { signed_zero() } else { bits }
+}
+
+/// Out of line, so that the processor guesses that it is not needed, and nobody waits for a choice.
+#[cold]
+#[inline(never)]
+fn signed_zero() -> u64 {
+    (-0.0_f64).to_bits()
 }
 
 #[inline]
@@ -167,7 +174,8 @@ impl Cells {
     #[inline]
     #[must_use]
     pub(crate) fn add_to_value(self, amount: f64) -> bool {
-        self.change(|bits| bits_of(value_of(bits) + amount))
+        // A zero with a sign adds as one without.
+        self.change(|bits| bits_of(f64::from_bits(bits) + amount))
     }
 
     /// Lets the value, or the flags, go to other cells, which other processes may write already; those of a gauge if
