@@ -9,10 +9,11 @@ use super::amount::{Amount, FileId};
 use super::archive_bytes;
 use super::crc32::crc32;
 use super::fault::{Fault, Skip};
-use super::header::{Header, LOG};
+use super::header::{Header, LOG, PAGE};
 use super::maps::Maps;
 use super::peer::Peer;
 use super::reading::{self, Reading};
+use super::root::ROOT;
 
 /// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
 /// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
@@ -42,7 +43,13 @@ fn as_process(path: &Path) -> Result<(), Skip> {
         black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
         let labels = series.key.labels(family);
         black_box((labels.exposed(), labels.iter().collect::<Vec<_>>(), series.key.compare(&series.key, family)));
-        black_box((peer.series_at(series.at), family.combine(), family.to_json()));
+        black_box((
+            peer.series_at(series.at),
+            peer.counts(series.number),
+            peer.root(),
+            family.combine(),
+            family.to_json(),
+        ));
     }
     assert!(!peer.refresh()?, "nobody has written to it");
     Ok(())
@@ -78,8 +85,9 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
     if let Some(sum) = bytes.get(..64).map(|checked| crc32(&[checked])) {
         put(&mut bytes, 64, sum);
     }
-    let log = usize::try_from(LOG).unwrap_or_default();
-    let mut at = log;
+    // What says which log counts: the low half is the page that it begins with.
+    let start = number(&bytes, ROOT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
+    let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;
     while let Some(next) = seal(&mut bytes, at, false) {

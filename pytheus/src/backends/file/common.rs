@@ -48,9 +48,18 @@ impl CommonFile {
 
     fn open_or_make(path: &Path) -> Result<Self, Fault> {
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            make(path)?;
+            let new = make(path)?;
+            fs::rename(&new, path)?;
+        } else if let Some(renewed) = renew::renew(path)? {
+            return Ok(renewed);
         }
+        Self::open_as_it_is(path)
+    }
+
+    fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
         let reading = Reading::new(reading::open(path)?, Maps::for_ever(), true)?;
+        // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
+        reading.file.try_lock_shared().map_err(io::Error::from)?;
         let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut storage::lock(&opened.log))?;
@@ -239,7 +248,7 @@ impl Log {
             Record::Family { number, json: json.as_bytes() }.encode(records)?;
             number
         };
-        let number = u32::try_from(contents.series.len()).map_err(|_| full())?;
+        let number = contents.next_number().ok_or_else(full)?;
         let (head, text) = series.parts();
         Record::Series { number, family, promised, at, head, text }.encode(records)?;
         Ok(at)
@@ -255,15 +264,13 @@ impl Log {
     fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
         let mut cursor = self.reading.cursor;
         let len = cursor.append(&self.reading.file, space, records, 0)?;
-        let length = self.reading.length().ok_or(io::ErrorKind::UnexpectedEof)?;
-        // Release: who sees the length sees the records.
-        length.store(len, Release);
+        self.reading.root.commit(self.reading.first()?, len);
         Ok(())
     }
 }
 
-/// Makes a file that has no series, unless it is killed meanwhile.
-fn make(path: &Path) -> Result<(), Fault> {
+/// Makes a file that has no series, beside where it is to be.
+fn make(path: &Path) -> Result<PathBuf, Fault> {
     let new = path.with_file_name("new-common");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -273,7 +280,7 @@ fn make(path: &Path) -> Result<(), Fault> {
     options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
     let file = options.open(&new)?;
     own::begin(&file, &Header::new(FileId::random(), 0))?;
-    Ok(fs::rename(&new, path)?)
+    Ok(new)
 }
 
 impl fmt::Debug for CommonFile {
@@ -282,5 +289,6 @@ impl fmt::Debug for CommonFile {
     }
 }
 
+mod renew;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,8 @@ use crate::descriptor::Kind;
 /// A series, as the log of a file knows it.
 #[derive(Debug, Clone)]
 pub(super) struct PeerSeries {
+    /// Its own number in the file, which no other one of the file ever has.
+    pub(super) number: u32,
     /// The number of its family in the file.
     pub(super) family: u32,
     pub(super) key: SeriesKey,
@@ -32,6 +34,7 @@ pub(super) struct Contents {
     /// Whether its pages are those that all processes write.
     common: bool,
     pub(super) families: Vec<Arc<FamilyKey>>,
+    /// By number. Those that ended long ago may be missing.
     pub(super) series: Vec<PeerSeries>,
     /// Those that have not ended, by where they begin.
     by_at: HashMap<At, usize>,
@@ -75,6 +78,11 @@ impl Contents {
         }
     }
 
+    /// Of another log of the same file.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.common)
+    }
+
     /// Takes in the next record. `place` finds the page of the file that begins there.
     pub(super) fn take_in(
         &mut self,
@@ -90,7 +98,7 @@ impl Contents {
                     .ok_or_else(|| Fault::corrupt(format!("the labels of a series of {known} are not its labels")))?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
-                self.series(number, cells, PeerSeries { family, key, at, also: None, promised, ended: false })
+                self.series(cells, PeerSeries { number, family, key, at, also: None, promised, ended: false })
             }
             Record::Extend { series, also } => self.extend(series, also),
             Record::End { series } => self.end_series(series),
@@ -106,7 +114,9 @@ impl Contents {
     }
 
     fn family(&mut self, number: u32, json: &[u8]) -> Result<(), Fault> {
-        check_number(number, self.families.len())?;
+        if usize::try_from(number).ok() != Some(self.families.len()) {
+            return Err(out_of_order());
+        }
         let wrong = |what: String| Fault::corrupt(format!("a family can't be read: {what}"));
         let json = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
         let family = FamilyKey::from_json(&json).map_err(|error| wrong(error.to_string()))?;
@@ -114,8 +124,10 @@ impl Contents {
         Ok(())
     }
 
-    fn series(&mut self, number: u32, cells: u32, series: PeerSeries) -> Result<(), Fault> {
-        check_number(number, self.series.len())?;
+    fn series(&mut self, cells: u32, series: PeerSeries) -> Result<(), Fault> {
+        if series.number < self.next_number().ok_or_else(out_of_order)? {
+            return Err(out_of_order());
+        }
         match self.by_at.entry(series.at) {
             Entry::Occupied(_) => return Err(Fault::corrupt("two series begin in the same cell")),
             Entry::Vacant(place) => place.insert(self.series.len()),
@@ -186,7 +198,17 @@ impl Contents {
         self.columns.keys().copied()
     }
 
-    /// The number of the series that begins there, if it has not ended.
+    /// The number of the next series, if there can be one more.
+    pub(super) fn next_number(&self) -> Option<u32> {
+        self.series.last().map_or(Some(0), |last| last.number.checked_add(1))
+    }
+
+    /// The place of the series of this number, if it is there.
+    pub(super) fn numbered(&self, number: u32) -> Option<usize> {
+        self.series.binary_search_by_key(&number, |series| series.number).ok()
+    }
+
+    /// The place of the series that begins there, if it has not ended.
     pub(super) fn at(&self, at: At) -> Option<usize> {
         self.by_at.get(&at).copied()
     }
@@ -214,11 +236,8 @@ fn unknown() -> Fault {
     Fault::corrupt("a record is of a series that is not there")
 }
 
-fn check_number(number: u32, expected: usize) -> Result<(), Fault> {
-    if usize::try_from(number).is_ok_and(|number| number == expected) {
-        return Ok(());
-    }
-    Err(Fault::corrupt("its records are not in order"))
+fn out_of_order() -> Fault {
+    Fault::corrupt("its records are not in order")
 }
 
 /// Do so many cells lie in a page that there can be?

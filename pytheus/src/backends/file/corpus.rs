@@ -9,8 +9,9 @@ use super::amount::{Amount, FileId};
 use super::any_file::read_any_file;
 use super::archive::{Archive, ArchivedFamily, Removed};
 use super::archive_bytes;
-use super::header::{COMMITTED, LOG};
+use super::header::LOG;
 use super::record::Record;
+use super::root::COMMITTED;
 use super::samples::{self, Sample, at, family, gauge, header};
 use crate::backends::{Arena as _, FamilyKey, SeriesKey};
 use crate::descriptor::{GaugeMode, Kind};
@@ -36,6 +37,25 @@ fn churned() -> Vec<u8> {
         sample.add(1, at(1, round % 3), 0, u64::from(round));
         if round >= 2 {
             sample.own.end(at(1, (round + 1) % 3));
+        }
+    }
+    pages(&sample.path)
+}
+
+/// With a log that has taken the place of another one.
+fn compacted() -> Vec<u8> {
+    let sample = Sample::new();
+    sample.own.look_often();
+    let counter = family(Kind::Counter, "c_total");
+    let shared = gauge("g", GaugeMode::Shared);
+    let other = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    sample.own.extend(other, at(1, 60)).expect("there is room");
+    for round in 0..40_u32 {
+        sample.begin(&counter, &[&round.to_string()], at(1, round % 3 * 2), round % 2 == 0);
+        sample.own.extend(at(1, round % 3 * 2), at(1, round % 3 * 2 + 1)).expect("there is room");
+        sample.add(1, at(1, round % 3 * 2), 0, u64::from(round));
+        if round >= 2 {
+            sample.own.end(at(1, (round + 1) % 3 * 2));
         }
     }
     pages(&sample.path)
@@ -133,6 +153,7 @@ fn files_are_laid_out_as_they_always_were() {
     let mut files = vec![
         ("empty", empty),
         ("churned", churned()),
+        ("compacted", compacted()),
         ("all_modes", all_modes()),
         ("common", common()),
         ("two_extents", two_extents()),
@@ -155,8 +176,8 @@ fn files_are_laid_out_as_they_always_were() {
         let first = stored.iter().zip(bytes).position(|(stored, now)| stored != now);
         assert!(stored == *bytes, "{name} is written otherwise, first at byte {first:?}");
         let sorts = read_any_file(bytes).expect("there is room");
-        let is_good =
-            ["empty", "churned", "all_modes", "common", "two_extents", "archive", "everything"].contains(name);
+        let is_good = ["empty", "churned", "compacted", "all_modes", "common", "two_extents", "archive", "everything"]
+            .contains(name);
         assert_eq!(sorts >= 2, is_good, "{name}: {sorts}");
     }
 }

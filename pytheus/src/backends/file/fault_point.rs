@@ -16,6 +16,14 @@ pub(super) const FAULT_POINTS: [&str; 11] = [
     "series removed",
 ];
 
+/// The same, of a process whose log has become long.
+#[cfg(any(test, debug_assertions))]
+pub(super) const COMPACTION_POINTS: [&str; 3] = ["log copied", "log measured", "log replaced"];
+
+/// The same, of one that attaches where nobody else is, and much was removed.
+#[cfg(any(test, debug_assertions))]
+pub(super) const RENEWAL_POINTS: [&str; 2] = ["common copied", "common renamed"];
+
 /// Aborts the process when `PYTHEUS_TEST_CRASH_AT` is this name, or `name:3` the third time. Nothing where debug
 /// assertions are off.
 #[inline]
@@ -39,7 +47,8 @@ mod tested {
     });
 
     pub(super) fn come_by(name: &'static str) {
-        assert!(super::FAULT_POINTS.contains(&name), "`{name}` is not in the list");
+        let known = [&super::FAULT_POINTS[..], &super::COMPACTION_POINTS, &super::RENEWAL_POINTS];
+        assert!(known.iter().any(|known| known.contains(&name)), "`{name}` is not in a list");
         if let Some((wanted, before)) = &*WHERE
             && wanted == name
             && before.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()

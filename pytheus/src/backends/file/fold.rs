@@ -137,16 +137,16 @@ impl Sums<'_> {
     fn add(&mut self, peer: &Peer) {
         // Of the families of the file: not looked up, left out, or where they are in the archive.
         let mut families: Vec<Option<Option<usize>>> = vec![None; peer.families().len()];
-        let baselines: HashMap<usize, Box<[Amount]>> = {
+        let baselines: HashMap<u32, Box<[Amount]>> = {
             let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
-            of_peer.map(|removed| (removed.series as usize, removed.amounts.clone())).collect()
+            of_peer.map(|removed| (removed.series, removed.amounts.clone())).collect()
         };
-        for (number, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
+        for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let place = series.family as usize;
             let Some(key) = peer.families().get(place).filter(|key| key.combine() == Combine::Add) else { continue };
             let mut amounts = vec![Amount::default(); key.width()];
-            peer.read(number, &mut amounts);
-            let baseline = baselines.get(&number);
+            peer.read(in_file, &mut amounts);
+            let baseline = baselines.get(&series.number);
             for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
                 *amount -= *removed;
             }

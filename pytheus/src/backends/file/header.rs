@@ -1,4 +1,4 @@
-//! The first page of a file: what it is, whose, and how long its log is.
+//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `root`.
 //!
 //! Numbers are little endian, but for cells, which are as the machine has them. Whoever changes the layout raises
 //! [`VERSION`].
@@ -24,9 +24,7 @@ pub(super) const CELLS: u32 = {
     assert!(size_of::<Page>() == 4096, "the layout of files is made of pages of so many bytes");
     512
 };
-/// The cell of the first page that says how long the log is, in bytes. It has a line of its own.
-pub(super) const COMMITTED: usize = 64;
-/// Where the log begins.
+/// Where the log begins that a file is made with; see `root` for what follows.
 pub(super) const LOG: u64 = PAGE;
 
 /// Whose file it is.
@@ -39,7 +37,7 @@ pub(super) struct Header {
     pub(super) pid: u32,
     /// When the file was made, in nanoseconds since 1970.
     pub(super) started: u64,
-    /// How long the first extent of the log is.
+    /// How long the first extent of each log is.
     pub(super) first_extent: u32,
 }
 

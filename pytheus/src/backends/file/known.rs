@@ -10,6 +10,7 @@ use super::fault::Skip;
 use super::merge::ROUNDS;
 use super::peer::Peer;
 use super::remove::counted;
+use super::root::Root;
 use super::table::Table;
 use crate::backends::{At, Combine};
 use crate::descriptor::Kind;
@@ -20,12 +21,14 @@ pub(super) struct Known {
     pub(super) is_alive: bool,
     /// By the number of the family in the file: its table; `None` when it can't be added up.
     tables: Vec<Option<usize>>,
-    /// By table: the numbers of the series in the file, and their rows.
+    /// The log that the places are of.
+    root: Root,
+    /// By table: the places of the series in the file, and their rows.
     places: HashMap<usize, Vec<(usize, u32)>, RandomState>,
     /// How many series of the file have their place.
     placed: usize,
-    /// What they held when they were removed.
-    baselines: HashMap<usize, Box<[Amount]>, RandomState>,
+    /// By the number of a series: what it held when it was removed.
+    baselines: HashMap<u32, Box<[Amount]>, RandomState>,
     /// What was read last.
     read: Vec<Read>,
     amounts: Vec<Amount>,
@@ -47,6 +50,7 @@ enum Read {
 impl Known {
     pub(super) fn new(peer: Peer, archive: &Archive) -> Self {
         let mut known = Self {
+            root: peer.root(),
             peer,
             is_alive: true,
             tables: Vec::new(),
@@ -80,7 +84,7 @@ impl Known {
     /// Takes note of what was removed.
     pub(super) fn take_away(&mut self, archive: &Archive) {
         let of_this = archive.removed.iter().filter(|removed| removed.file == self.peer.id());
-        self.baselines = of_this.map(|removed| (removed.series as usize, removed.amounts.clone())).collect();
+        self.baselines = of_this.map(|removed| (removed.series, removed.amounts.clone())).collect();
     }
 
     /// Has it families whose tables are not known yet?
@@ -102,6 +106,12 @@ impl Known {
 
     /// Gives the series their rows that have come since, and takes those away that have ended.
     pub(super) fn place(&mut self, tables: &mut [Table]) {
+        if self.root != self.peer.root() {
+            // Its families are what they were.
+            self.root = self.peer.root();
+            self.places.clear();
+            self.placed = 0;
+        }
         let Self { peer, places, .. } = self;
         for places in places.values_mut() {
             places.retain(|(series, _)| peer.series().get(*series).is_some_and(|series| !series.ended));
@@ -146,7 +156,8 @@ impl Known {
             match read {
                 Read::Ended => {}
                 Read::Nothing => {
-                    let promised = self.peer.series()[*series].promised && !self.baselines.contains_key(series);
+                    let series = &self.peer.series()[*series];
+                    let promised = series.promised && !self.baselines.contains_key(&series.number);
                     table.have(*row, promised);
                 }
                 Read::Amounts => table.add(*row, &self.amounts[place * width..(place + 1) * width]),
@@ -168,8 +179,9 @@ impl Known {
             self.amounts.resize(places.len() * width, Amount::default());
         }
         for (place, (series, _)) in places.iter().enumerate() {
-            let baseline = self.baselines.get(series);
-            self.read.push(if self.peer.series()[*series].ended {
+            let of_file = &self.peer.series()[*series];
+            let baseline = self.baselines.get(&of_file.number);
+            self.read.push(if of_file.ended {
                 Read::Ended
             } else if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];

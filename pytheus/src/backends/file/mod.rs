@@ -5,6 +5,7 @@
 //! ===== a scrape =======================================================
 //! archive + files of all processes -> peer -> table -> totals           merge, known, table
 //! a file that nobody has locked any more -> archive, file gone          fold
+//! a log that says mostly what is over -> a short one in its place       compact, root
 //! ```
 
 mod amount;
@@ -13,6 +14,7 @@ mod archive;
 mod archive_bytes;
 mod backend;
 mod common;
+mod compact;
 mod contents;
 #[cfg(test)]
 mod corpus;
@@ -37,6 +39,7 @@ mod process;
 mod reading;
 mod record;
 mod remove;
+mod root;
 #[cfg(test)]
 mod samples;
 mod settle;
@@ -97,6 +100,8 @@ use super::BackendError;
 /// - **A fork** makes a process of its own: the child begins a file of its own when it first counts or scrapes, at zero, and
 ///   keeps nothing of its parent alive.
 /// - **A series that is removed** is removed in all processes. One that still counts in it begins at zero.
+/// - **Series that come and go** leave nothing behind for long: a file is as long as what its process has at a time needs,
+///   times a small number, and so is what a scrape remembers of it.
 /// - **A full disk** is an error when the backend is loaded. Later, series that find no room are dropped and counted
 ///   (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken before it is used.
 /// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:

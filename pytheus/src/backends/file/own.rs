@@ -11,11 +11,11 @@ use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
 use super::common::CommonFile;
+use super::compact::Written;
 use super::fault::Fault;
-use super::header::{COMMITTED, Header, LOG, PAGE};
-use super::log::Cursor;
+use super::header::{Header, LOG, PAGE};
 use super::maps::Maps;
-use super::record::{END_LEN, Record};
+use super::record::Record;
 use super::space::Space;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::{self, Page};
@@ -38,8 +38,7 @@ pub(super) struct OwnFile {
 
 /// What is written to the file, and what is in it.
 struct Log {
-    cursor: Cursor,
-    space: Space,
+    written: Written,
     maps: Maps<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
     /// By the family as it stands in the log.
@@ -47,8 +46,6 @@ struct Log {
     /// The same, by where it lies in memory.
     known: HashMap<usize, (u32, Arc<FamilyKey>)>,
     series: u32,
-    /// Series that may end, for each of which there is room to say so.
-    live: u64,
 }
 
 impl OwnFile {
@@ -65,16 +62,20 @@ impl OwnFile {
         let first = maps.place(&file, space.end(), 0)?;
         let first = maps.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
         let log = Log {
-            cursor: Cursor::new(&header),
-            space,
+            written: Written::new(&header, space),
             maps,
             pages: HashMap::new(),
             families: HashMap::new(),
             known: HashMap::new(),
             series: 0,
-            live: 0,
         };
         Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), common, with_directory })
+    }
+
+    /// As if short logs were long ones.
+    #[cfg(test)]
+    pub(super) fn look_often(&self) {
+        storage::lock(&self.log).written.look_often();
     }
 
     /// The file that all processes write.
@@ -84,20 +85,16 @@ impl OwnFile {
 
     /// Writes records, which then count. Room for the ends of so many series is left.
     fn append(&self, log: &mut Log, records: &[u8], live: u64) -> io::Result<()> {
-        let len = log.cursor.append(&self.file, &mut log.space, records, live.saturating_mul(END_LEN))?;
-        log.live = live;
-        // Release: who sees the length sees the records.
-        self.first.cells()[COMMITTED].store(len, Release);
-        Ok(())
+        log.written.append(&self.file, self.first, records, live)
     }
 
     fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
-        let offset = log.space.take(&self.file, PAGE)?;
-        let spot = log.maps.place(&self.file, log.space.end(), offset)?;
+        let offset = log.written.space.take(&self.file, PAGE)?;
+        let spot = log.maps.place(&self.file, log.written.space.end(), offset)?;
         let cells = log.maps.kept(spot).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut records = Vec::new();
         Record::Page { shard, page, offset }.encode(&mut records)?;
-        self.append(log, &records, log.live)?;
+        self.append(log, &records, log.written.live)?;
         log.pages.insert((shard, page), cells);
         Ok(cells)
     }
@@ -118,13 +115,14 @@ impl OwnFile {
 
     fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
         let log = &mut *storage::lock(&self.log);
+        log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
         let (number, promised, at) = (log.series, begun.promised, begun.at);
         Record::Series { number, family, promised, at, head, text }.encode(&mut records)?;
         let next = number.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.append(log, &records, log.live + 1)?;
+        self.append(log, &records, log.written.live + 1)?;
         log.series = next;
         if let Some(json) = json {
             log.families.insert(json, family);
@@ -172,10 +170,11 @@ impl Arena for OwnFile {
 
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
         let log = &mut *storage::lock(&self.log);
+        log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
-        let live = log.live + u64::from(series.page >= At::COMMON);
+        let live = log.written.live + u64::from(series.page >= At::COMMON);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
@@ -184,7 +183,7 @@ impl Arena for OwnFile {
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
         let _ = Record::End { series }.encode(&mut records);
-        let _ = self.append(log, &records, log.live.saturating_sub(1));
+        let _ = self.append(log, &records, log.written.live.saturating_sub(1));
         // Who sees what is written to the cells from now on sees that the series has ended.
         fence(Release);
     }

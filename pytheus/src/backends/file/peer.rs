@@ -14,6 +14,7 @@ pub(super) use super::contents::PeerSeries;
 use super::fault::{Fault, Skip};
 use super::maps::Maps;
 use super::reading::{self, Reading};
+use super::root::Root;
 use crate::backends::{At, FamilyKey};
 use crate::descriptor::Kind;
 use crate::storage::Mapped;
@@ -78,12 +79,24 @@ impl Peer {
         &self.reading.contents.families
     }
 
-    /// Its series, by their number in the file; also those that have ended.
+    /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
+    /// places are the same for as long as its [log](Self::root).
     pub(super) fn series(&self) -> &[PeerSeries] {
         &self.reading.contents.series
     }
 
-    /// The number of the series that begins there, if it has not ended.
+    /// The log that was read. Another one leaves out what had ended; families and numbers stay.
+    pub(super) fn root(&self) -> Root {
+        self.reading.root
+    }
+
+    /// Is there a series of this number that has not ended?
+    pub(super) fn counts(&self, number: u32) -> bool {
+        let place = self.reading.contents.numbered(number);
+        place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
+    }
+
+    /// The place of the series that begins there, if it has not ended.
     pub(super) fn series_at(&self, at: At) -> Option<usize> {
         self.reading.contents.at(at)
     }

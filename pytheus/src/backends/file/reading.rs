@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering::Acquire;
 
 use super::contents::Contents;
 use super::fault::{Fault, Reason};
-use super::header::{COMMITTED, Header};
+use super::header::Header;
 use super::log::Cursor;
 use super::maps::{Maps, Spot};
 use super::record::Record;
+use super::root::Root;
 use crate::backends::At;
 use crate::storage::Page;
 
@@ -23,6 +24,8 @@ pub(super) struct Reading<M> {
     pub(super) header: Header,
     pub(super) contents: Contents,
     pub(super) cursor: Cursor,
+    /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
+    pub(super) root: Root,
     maps: Maps<M>,
     first: Spot,
     /// What was wrong: nothing is read any more.
@@ -51,8 +54,9 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes)?;
         let first = maps.place(&file, len, 0)?;
-        let cursor = Cursor::new(&header);
-        Ok(Self { file, header, contents: Contents::new(common), cursor, maps, first, fault: None })
+        let root = Root::FIRST;
+        let (contents, cursor) = (Contents::new(common), Cursor::new(&header, root));
+        Ok(Self { file, header, contents, cursor, root, maps, first, fault: None })
     }
 
     /// Takes in what is new in the log; says whether anything is.
@@ -66,13 +70,36 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 
     fn read_log(&mut self) -> Result<bool, Fault> {
-        let committed = self.committed()?;
+        let (before, passed) = (self.root, self.cursor.passed());
+        // Another log takes the place of one that has grown: so often in a row that is no program's business.
+        for _ in 0..1000 {
+            let (root, committed) = Root::committed(self.first()?);
+            if root != self.root {
+                self.root = root;
+                self.cursor = Cursor::new(&self.header, root);
+                self.contents = self.contents.anew();
+            }
+            if self.read_to(committed)? {
+                return Ok(root != before || self.cursor.passed() != passed);
+            }
+        }
+        Err(Fault::corrupt("its log is another one all the time"))
+    }
+
+    /// Takes in the log up to there; false when another log counts meanwhile.
+    fn read_to(&mut self, committed: u64) -> Result<bool, Fault> {
         let len = self.len()?;
-        let before = self.cursor.passed();
-        let Self { file, contents, cursor, maps, .. } = self;
-        let mut place = |offset| maps.place(file, len, offset);
-        cursor.read(file, len, committed, &mut |record| contents.take_in(record, &mut place))?;
-        Ok(cursor.passed() != before)
+        let mut bytes = Vec::new();
+        while self.cursor.passed() != committed {
+            self.cursor.fetch(&self.file, len, committed, &mut bytes)?;
+            if Root::now(self.first()?) != self.root {
+                return Ok(false);
+            }
+            let Self { file, contents, cursor, maps, .. } = self;
+            let mut place = |offset| maps.place(file, len, offset);
+            cursor.follow(&bytes, len, &mut |record| contents.take_in(record, &mut place))?;
+        }
+        Ok(true)
     }
 
     /// How long the file is, which is never less than what is mapped.
@@ -81,25 +108,28 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         if len < self.maps.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
     }
 
-    fn committed(&self) -> Result<u64, Fault> {
-        Ok(self.length().ok_or_else(|| Fault::truncated("it has no first page"))?.load(Acquire))
-    }
-
-    /// The cell that says how long the log is.
-    pub(super) fn length(&self) -> Option<&AtomicU64> {
-        Some(&self.maps.page(self.first)?.cells()[COMMITTED])
+    /// Its first page.
+    pub(super) fn first(&self) -> Result<&Page, Fault> {
+        self.maps.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
     }
 
     /// Does the log say since it was read that a series has ended, or can that not be told?
     pub(super) fn has_series_ended(&self) -> bool {
         let has_ended = || {
-            let committed = self.committed()?;
-            let mut cursor = self.cursor;
-            let mut ended = false;
-            cursor.read(&self.file, self.len()?, committed, &mut |record| {
-                ended |= matches!(record, Record::End { .. });
-                Ok(())
-            })?;
+            let first = self.first()?;
+            let (root, committed) = Root::committed(first);
+            let (mut cursor, mut bytes, mut ended) = (self.cursor, Vec::new(), root != self.root);
+            while !ended && cursor.passed() != committed {
+                let len = self.len()?;
+                cursor.fetch(&self.file, len, committed, &mut bytes)?;
+                if Root::now(first) != root {
+                    return Ok(true);
+                }
+                cursor.follow(&bytes, len, &mut |record| {
+                    ended |= matches!(record, Record::End { .. });
+                    Ok(())
+                })?;
+            }
             Ok::<_, Fault>(ended)
         };
         has_ended().unwrap_or(true)

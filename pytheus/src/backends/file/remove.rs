@@ -49,23 +49,22 @@ pub(super) fn remove(
     let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
     for peer in readable.filter(|peer| peer.id() != own && !next.folded.contains(&peer.id())) {
         let file = peer.id();
-        // A series that has ended needs no baseline, and this one is to have a new one.
-        let counts = |number: usize| peer.series().get(number).is_some_and(|series| !series.ended);
         let of_peer = next.removed.iter_mut().filter(|removed| removed.file == file);
         let mut known: HashMap<u32, &mut Removed> = of_peer.map(|removed| (removed.series, removed)).collect();
         let mut new = Vec::new();
-        for (number, of_file) in (0_u32..).zip(peer.series()) {
+        for (place, of_file) in peer.series().iter().enumerate() {
             let Some(family) = peer.families().get(of_file.family as usize) else { continue };
             if of_file.ended || of_file.at.page >= At::COMMON || !is_wanted(family, &of_file.key) {
                 continue;
             }
-            let amounts = counted(peer, number as usize, family);
-            match known.get_mut(&number) {
+            let amounts = counted(peer, place, family);
+            match known.get_mut(&of_file.number) {
                 Some(removed) => removed.amounts = amounts,
-                None => new.push(Removed { file, series: number, amounts }),
+                None => new.push(Removed { file, series: of_file.number, amounts }),
             }
         }
-        next.removed.retain(|removed| removed.file != file || counts(removed.series as usize));
+        // A series that has ended needs none.
+        next.removed.retain(|removed| removed.file != file || peer.counts(removed.series));
         next.removed.append(&mut new);
     }
     next.forget(&present);

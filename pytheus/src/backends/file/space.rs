@@ -14,18 +14,20 @@ static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const MOST: u64 = 4 * 1024 * 1024;
 
 /// The room in a file of which one process alone takes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Space {
     /// From here on nothing was taken.
     free: u64,
     /// What the file has grown to.
     end: u64,
+    /// Where there is room before that, and how much, in order. There may be anything in it.
+    given: Vec<(u64, u64)>,
 }
 
 impl Space {
     /// Of a file of this length, of which all is taken before `free`.
     pub(super) fn new(free: u64, len: u64) -> Self {
-        Self { free, end: len / UNIT * UNIT }
+        Self { free, end: len / UNIT * UNIT, given: Vec::new() }
     }
 
     /// What the file has grown to.
@@ -33,7 +35,31 @@ impl Space {
         self.end
     }
 
-    /// Takes so many bytes, in whole pages, and says where they begin.
+    /// Takes so many bytes, in whole pages, and says where they begin. They may have been used before.
+    pub(super) fn take_used(&mut self, file: &File, len: u64) -> io::Result<u64> {
+        let whole = len.checked_next_multiple_of(PAGE).unwrap_or(len);
+        // Where least is left over.
+        let fits = self.given.iter_mut().filter(|(_, room)| *room >= whole).min_by_key(|(_, room)| *room);
+        let Some((start, room)) = fits else { return self.take(file, len) };
+        let taken = *start;
+        (*start, *room) = (taken + whole, *room - whole);
+        self.given.retain(|(_, room)| *room != 0);
+        Ok(taken)
+    }
+
+    /// Gives back what was taken, for what needs no zeros.
+    pub(super) fn give(&mut self, start: u64, len: u64) {
+        let place = self.given.partition_point(|(other, _)| *other < start);
+        self.given.insert(place, (start, len.next_multiple_of(PAGE)));
+        // What lies side by side becomes one.
+        self.given.dedup_by(|after, before| {
+            let joins = before.0 + before.1 == after.0;
+            before.1 += if joins { after.1 } else { 0 };
+            joins
+        });
+    }
+
+    /// Takes so many bytes of zeros, in whole pages, and says where they begin.
     pub(super) fn take(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let len = len.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
@@ -56,5 +82,30 @@ impl Space {
         }
         self.end = end;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_taken_again() {
+        let file = tempfile::tempfile().unwrap();
+        let mut space = Space::new(0, 0);
+        let starts: Vec<_> = (1..=4).map(|pages| space.take_used(&file, pages * PAGE).unwrap() / PAGE).collect();
+        assert_eq!(starts, [0, 1, 3, 6]);
+        space.give(0, PAGE);
+        space.give(3 * PAGE, 3 * PAGE);
+        assert_eq!(space.take(&file, PAGE).unwrap() / PAGE, 10, "these have to be zeros");
+        assert_eq!(space.take_used(&file, 1).unwrap(), 0, "where least is left over");
+        assert_eq!(space.take_used(&file, 1).unwrap() / PAGE, 3);
+        space.give(3 * PAGE, PAGE);
+        space.give(PAGE, 2 * PAGE);
+        space.give(0, PAGE);
+        assert_eq!(space.given, [(0, 6 * PAGE)]);
+        assert_eq!(space.take_used(&file, 6 * PAGE).unwrap(), 0);
+        assert_eq!(space.take_used(&file, PAGE).unwrap() / PAGE, 11);
+        assert_eq!((space.given, file.metadata().unwrap().len()), (Vec::new(), UNIT));
     }
 }

@@ -119,3 +119,59 @@ fn a_file_that_is_wrong_is_left_alone() {
     std::os::unix::fs::symlink("elsewhere", &path).unwrap();
     assert_eq!(CommonFile::open(&path).unwrap_err().reason, Reason::Foreign);
 }
+
+/// A file with the lock that this process has on it taken away: as if it had ended.
+fn abandoned(path: &Path, act: impl FnOnce(&CommonFile)) {
+    let common = CommonFile::open(path).unwrap();
+    act(&common);
+    storage::lock(&common.log).reading.file.unlock().unwrap();
+}
+
+#[test]
+fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("common");
+    let (family, other) = (gauge("g", GaugeMode::Shared), gauge("other", GaugeMode::Shared));
+    let key = |number: u32| SeriesKey::new(&family, &[&format!("{number:0>100}")]);
+    abandoned(&path, |common| {
+        for number in 0..1000 {
+            let at = common.find_or_add(&family, &key(number), number == 500).unwrap();
+            set(common, at, f64::from(number));
+            if number % 100 != 7 {
+                common.remove(at).unwrap();
+            }
+        }
+        common.find_or_add(&family, &key(500), true).unwrap();
+        let tracked = common.find_or_add(&other, &SeriesKey::new(&other, &["t"]), false).unwrap();
+        common.page(tracked.page).unwrap().cells()[tracked.cell as usize + 1].store(1, Relaxed);
+    });
+    let series = |common: &CommonFile| {
+        let mut shown: Vec<_> =
+            shown(common).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
+        shown.retain(|(_, value, promised)| value.is_some() || *promised);
+        shown
+    };
+    let before = fs::metadata(&path).unwrap().len();
+    let held = CommonFile::open(&path).unwrap();
+    let expected = series(&held);
+    assert_eq!((expected.len(), shown(&held).len()), (12, 12), "the others are left out");
+    assert!(fs::metadata(&path).unwrap().len() < before / 2);
+    // Who has it open keeps it.
+    for number in 1000..2000 {
+        let at = held.find_or_add(&family, &key(number), false).unwrap();
+        set(&held, at, 1.0);
+        held.remove(at).unwrap();
+    }
+    let next = CommonFile::open(&path).unwrap();
+    assert_eq!((series(&next), shown(&next).len()), (expected.clone(), 1012));
+    let at = held.find(&family, &key(7)).unwrap().unwrap();
+    set(&held, at, 70.0);
+    assert_eq!(next.value(at), Some(70.0));
+    for common in [held, next] {
+        storage::lock(&common.log).reading.file.unlock().unwrap();
+    }
+    let last = CommonFile::open(&path).unwrap();
+    assert_eq!((series(&last).len(), shown(&last).len()), (12, 12));
+    let at = last.find(&family, &key(7)).unwrap().unwrap();
+    assert_eq!(last.value(at), Some(70.0));
+}

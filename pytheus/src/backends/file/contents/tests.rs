@@ -4,10 +4,11 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::Ordering::Release;
 
 use super::super::fault::Reason;
-use super::super::header::{COMMITTED, Header, LOG};
+use super::super::header::{Header, LOG};
 use super::super::own;
 use super::super::peer::Peer;
 use super::super::record::Record;
+use super::super::root::COMMITTED;
 use super::super::samples::{at, family, header, new_file};
 use super::*;
 
@@ -94,7 +95,6 @@ fn families_that_can_not_be_are_refused() {
 fn series_that_can_not_be_are_refused() {
     families(|[one, two, _]| {
         let wrong = [
-            series(1, 0, at(1, 0)),
             series(0, 2, at(1, 0)),
             series(0, u32::MAX, at(1, 0)),
             series(0, 0, at(1, 512)),
@@ -107,6 +107,12 @@ fn series_that_can_not_be_are_refused() {
             assert_eq!(read(&[one, two, wrong]), CORRUPT, "{wrong:?}");
         }
         assert_eq!(read(&[one, series(0, 0, at(1, 0)), series(1, 0, at(1, 0))]), CORRUPT);
+        // Those between have ended, and are left out.
+        assert_eq!(read(&[one, series(3, 0, at(1, 0)), series(u32::MAX, 0, at(1, 1))]), Ok(()));
+        for number in [0, 2, 3] {
+            assert_eq!(read(&[one, series(3, 0, at(1, 0)), series(number, 0, at(1, 1))]), CORRUPT, "{number}");
+        }
+        assert_eq!(read(&[one, series(u32::MAX, 0, at(1, 0)), series(u32::MAX, 0, at(1, 1))]), CORRUPT);
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod archive;
 mod child;
+mod compact;
 mod crash;
 mod crowd;
 mod directory;

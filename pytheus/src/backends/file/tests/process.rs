@@ -117,14 +117,14 @@ pub(super) fn shown(directory: &Directory) -> Shown {
             family.series.iter().for_each(|(key, amounts)| add(&family.key, key, amounts[0]));
         }
         for peer in peers(directory).iter().filter(|peer| !archive.folded.contains(&peer.id())) {
-            for (number, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
+            for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
                 let family = &peer.families()[series.family as usize];
                 if family.combine() != Combine::Add {
                     continue;
                 }
                 let mut amounts = [Amount::default()];
-                peer.read(number, &mut amounts);
-                let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series as usize == number;
+                peer.read(place, &mut amounts);
+                let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series == series.number;
                 let baseline = archive.removed.iter().find(is_it);
                 if let Some(baseline) = baseline {
                     amounts[0] -= baseline.amounts[0];
