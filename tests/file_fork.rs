@@ -5,9 +5,14 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 use std::time::Duration;
 
+use pytheus::backends::{Load, MultiProcessFileBackend, SingleProcessBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use support::worker::{Worker, serve};
@@ -43,6 +48,7 @@ fn act(words: &[&str]) -> String {
         ["work"] => std::mem::forget(BUSY.track_inprogress()),
         ["version", version] => BUILD.version(version).set(),
         ["fork", what] => return fork(what),
+        ["storm", directory] => return storm(directory),
         _ => return format!("what is {words:?}?"),
     }
     "ok".to_owned()
@@ -51,6 +57,7 @@ fn act(words: &[&str]) -> String {
 /// Forks a child that counts, or scrapes, or does neither; gives its number, and what it says.
 fn fork(what: &str) -> String {
     let (mut reader, mut writer) = std::io::pipe().expect("the system has pipes");
+    let work = (what == "ends-work").then(|| BUSY.track_inprogress());
     // SAFETY: as in any program that forks with threads; see `engine_fork`.
     match unsafe { libc::fork() } {
         -1 => format!("error: {}", std::io::Error::last_os_error()),
@@ -58,6 +65,10 @@ fn fork(what: &str) -> String {
             let answer = match what {
                 "counts" => {
                     count();
+                    "ok".to_owned()
+                }
+                "ends-work" => {
+                    drop(work);
                     "ok".to_owned()
                 }
                 "begins" => {
@@ -77,11 +88,91 @@ fn fork(what: &str) -> String {
         }
         child => {
             drop(writer);
+            std::mem::forget(work);
             let mut answer = String::new();
             reader.read_to_string(&mut answer).expect("the child says something");
             format!("{child}\n{answer}")
         }
     }
+}
+
+/// How often a process forks that is busy, before, while and after it loads the backend.
+const FORKS: u32 = 24;
+
+/// Does this in a child, and says whether that went well.
+fn in_child(work: impl FnOnce() -> bool) -> bool {
+    // SAFETY: as above.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: sends a signal that ends this process, should it hang.
+            unsafe { libc::alarm(60) };
+            let went_well = catch_unwind(AssertUnwindSafe(work)).unwrap_or(false);
+            // SAFETY: ends the process, and nothing else.
+            unsafe { libc::_exit(if went_well { 0 } else { 7 }) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: a child of this process; the status is a number of ours.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert!(libc::WIFEXITED(status), "a child hangs, or was killed: {status}");
+            libc::WEXITSTATUS(status) == 0
+        }
+    }
+}
+
+/// Forks again and again while threads count, and one loads the backend; gives how much was counted where that shows.
+fn storm(directory: &str) -> String {
+    let (done, load) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut counted = 0;
+    thread::scope(|scope| {
+        let counters: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut times = 0;
+                    while !done.load(Relaxed) {
+                        REQUESTS.inc();
+                        TOOK.observe(0.5);
+                        times += 1;
+                    }
+                    times
+                })
+            })
+            .collect();
+        let loader = scope.spawn(|| {
+            while !load.load(Relaxed) {
+                thread::yield_now();
+            }
+            let config = json!({ "directory": directory });
+            load_backend(Load::class::<MultiProcessFileBackend>().config(config)).expect("there is room");
+        });
+        for round in 0..FORKS {
+            load.store(round >= FORKS / 4, Relaxed);
+            let count = |times: u64| {
+                (0..times).for_each(|_| {
+                    REQUESTS.inc();
+                    TOOK.observe(0.5);
+                });
+            };
+            let is_loaded = in_child(|| {
+                count(10);
+                let child_went_well = in_child(|| {
+                    // On a thread of its own, too.
+                    thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
+                    count(2);
+                    true
+                });
+                generate_metrics().expect("a child can be scraped");
+                assert!(child_went_well);
+                // There is none yet: what it counts shows nowhere.
+                load_backend(Load::class::<SingleProcessBackend>()).is_err()
+            });
+            counted += u64::from(is_loaded) * 17;
+        }
+        loader.join().expect("it loads");
+        done.store(true, Relaxed);
+        counted += counters.into_iter().map(|counter| counter.join().expect("it counts")).sum::<u64>();
+    });
+    counted.to_string()
 }
 
 #[test]
@@ -212,4 +303,35 @@ fn a_child_goes_on_stating_the_facts_of_its_parent() {
         facts if facts.is_empty() => Ok(()),
         facts => Err(format!("{facts:?}")),
     });
+}
+
+#[test]
+fn work_that_a_child_has_from_its_parent_is_in_progress_until_the_parent_ends_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
+    let (child, said) = child_of(&mut parent, "ends-work");
+    assert_eq!(said, "ok");
+    for worker in [&mut parent, &mut other] {
+        assert_eq!(values(worker)[3], 1.0, "the parent is still at it");
+    }
+    parent.kill();
+    assert_eq!(values(&mut other)[3], 0.0);
+    kill(child);
+}
+
+#[test]
+fn nothing_is_lost_or_counted_twice_whenever_a_busy_process_forks() {
+    for round in 0..2 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut other = Worker::start(directory.path());
+        let mut parent = Worker::idle();
+        let counted = parent.ask(&format!("storm {}", directory.path().display()));
+        let counted: f64 = counted.parse().expect("how much was counted");
+        let samples = other.scrape();
+        let shown = ["requests_total", "took_seconds_count", "took_seconds_sum"].map(|name| samples[name]);
+        assert_eq!(shown, [counted, counted, counted / 2.0], "round {round}");
+        parent.end();
+        assert_eq!(other.scrape()["requests_total"], counted);
+        assert_eq!(processes(directory.path()), 1);
+    }
 }

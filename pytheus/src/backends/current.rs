@@ -27,6 +27,10 @@ struct Loaded {
     removals: Mutex<Removals>,
 }
 
+/// When removed series are seen to, and at the latest when that has failed.
+const SOON: Duration = Duration::from_millis(20);
+const LATER: Duration = Duration::from_secs(5);
+
 /// Series that were removed here, and are to be removed everywhere.
 struct Removals {
     writer: WriterId,
@@ -36,6 +40,8 @@ struct Removals {
     sent: Option<Removal>,
     /// Is a thread there that sees to it?
     seen_to: bool,
+    /// Has that thread failed the last time? It tries again, and no scrape waits for it.
+    failing: bool,
 }
 
 /// What is to be done before a backend is loaded: whatever has families that are in no registry yet.
@@ -62,8 +68,14 @@ pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
         Some(interval) => Some(Shipper::start(Arc::clone(&backend), interval)?),
         None => None,
     };
-    let removals =
-        Removals { writer: WriterId::random(), sequence: 0, waiting: Vec::new(), sent: None, seen_to: false };
+    let removals = Removals {
+        writer: WriterId::random(),
+        sequence: 0,
+        waiting: Vec::new(),
+        sent: None,
+        seen_to: false,
+        failing: false,
+    };
     *write(&CURRENT) = Some(Arc::new(Loaded { backend, shipper, removals: Mutex::new(removals) }));
     Ok(())
 }
@@ -133,14 +145,29 @@ pub(crate) fn removed(family: Arc<FamilyKey>, series: SeriesKey) {
     drop(removals);
     // Once for many: who removes one series often removes others. Not where it was removed: it may take a while.
     let see_to_it = move || {
-        thread::sleep(Duration::from_millis(20));
-        lock(&loaded.removals).seen_to = false;
-        if let Err(error) = loaded.remove() {
-            report::report(("removal", ""), &format!("removed series still show in other processes: {error}"));
+        let mut pause = SOON;
+        loop {
+            thread::sleep(pause);
+            let removed = loaded.remove();
+            let mut removals = lock(&loaded.removals);
+            removals.failing = removed.is_err();
+            match removed {
+                Ok(()) if removals.waiting.is_empty() => return removals.seen_to = false,
+                Ok(()) => pause = SOON,
+                Err(error) => {
+                    drop(removals);
+                    still_shown(&error);
+                    pause = (pause * 10).min(LATER);
+                }
+            }
         }
     };
     // Without a thread, the next scrape does it.
     let _ = thread::Builder::new().name("pytheus-remove".to_owned()).spawn(see_to_it);
+}
+
+fn still_shown(error: &BackendError) {
+    report::report(("removal", ""), &format!("removed series still show in other processes: {error}"));
 }
 
 impl Loaded {
@@ -163,6 +190,15 @@ impl Loaded {
             if removals.sent.as_ref().is_some_and(|sent| sent.sequence == removal.sequence) {
                 removals.sent = None;
             }
+        }
+    }
+
+    /// As [`remove`](Self::remove), for a scrape: series that others still show are no reason to show none.
+    fn remove_if_possible(&self) {
+        if !lock(&self.removals).failing
+            && let Err(error) = self.remove()
+        {
+            still_shown(&error);
         }
     }
 
@@ -198,7 +234,11 @@ pub(crate) fn load<'a>(
     if let Some(error) = &*lock(&NOT_REVIVED) {
         return Err(ScrapeError::new(error.clone()));
     }
-    loaded.hand_over().map_err(ScrapeError::new)?;
+    storage::catch_up();
+    match &loaded.shipper {
+        Some(shipper) => shipper.ship_now().map_err(ScrapeError::new)?,
+        None => loaded.remove_if_possible(),
+    }
     loaded.backend.load(&mut totals).map_err(ScrapeError::new)?;
     Ok(totals)
 }
@@ -337,6 +377,7 @@ fn revive() {
             removals.waiting.clear();
             removals.sent = None;
             removals.seen_to = false;
+            removals.failing = false;
         }
         if let Err(error) = &revived {
             let message = format!("the backend can't be had in a child process: {error}");

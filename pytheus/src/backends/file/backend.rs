@@ -135,6 +135,8 @@ impl Backend for MultiProcessFileBackend {
             Own::Open(process) => Some(process.id()),
             Own::Closed | Own::Failed(_) => None,
         };
+        // Waited for without what scrapes need: whoever has it may be stopped.
+        drop(self.0.directory.locked()?);
         let (removed, to_tell) = {
             let mut merger = lock(&self.0.merger);
             let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
