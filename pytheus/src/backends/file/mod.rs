@@ -99,11 +99,14 @@ use super::BackendError;
 ///   goes down, whichever process answers.
 /// - **A fork** makes a process of its own: the child begins a file of its own when it first counts or scrapes, at zero, and
 ///   keeps nothing of its parent alive.
-/// - **A series that is removed** is removed in all processes. One that still counts in it begins at zero.
+/// - **A series that is removed** is removed in all processes, a moment later, or by [`flush`](crate::backends::flush).
+///   One that still counts in it begins at zero.
 /// - **Series that come and go** leave nothing behind for long: a file is as long as what its process has at a time needs,
 ///   times a small number, and so is what a scrape remembers of it.
-/// - **A full disk** is an error when the backend is loaded. Later, series that find no room are dropped and counted
+/// - **A full disk** is an error when the backend is loaded; what was counted before counts on, in this process alone.
+///   Later, series that find no room when they begin are dropped and counted, until they are removed
 ///   (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken before it is used.
+///   (With a limit on the length of files, `ulimit -f`, the program should ignore `SIGXFSZ`, which else ends it.)
 /// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:
 ///   reported once, and counted in `pytheus_backend_files_skipped_total{reason}`.
 /// - **Two programs that declare a name differently**: the declaration of the process that began first stands for as long
@@ -138,11 +141,17 @@ use super::BackendError;
 ///   have more series than that, of different processes.
 /// - `pytheus_dropped_updates_total` and its like: they say what happened to the process that answers.
 ///
+/// - `clear` and `retain` of a family: they remove the series that this process has, in all processes; others stay.
+/// - What a family has counted that is made at run time and dropped again, with all that refers to it: its series end.
+///
 /// # Where it works
 ///
 /// On Linux, and other Unix systems with `flock` and `mmap`. The directory has to be on a local file system, such as that of
 /// `/dev/shm`, or `/tmp`: `flock` and mapped files don't work between machines. Containers may share a directory if they
 /// share a kernel; a `pid` may then stand for two processes, of which the younger shows.
+///
+/// All processes that share a directory run as one user: files are for theirs alone. One that is to become another user
+/// loads the backend afterwards.
 ///
 /// Files are in the directory as long as somebody uses it, then the archive alone; remove the directory to begin at zero.
 /// Not while a process uses it: its scrapes fail from then on, and say so.

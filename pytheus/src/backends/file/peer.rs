@@ -276,12 +276,15 @@ mod tests {
 
     #[test]
     fn a_file_that_becomes_shorter_is_not_touched_any_more() {
-        let sample = samples::everything();
-        let mut peer = Peer::open(&sample.path).unwrap();
-        new_len(&sample.path, 4096);
-        assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
-        new_len(&sample.path, 64 * 1024);
-        assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+        for len in [4096, 1, 0] {
+            let sample = samples::everything();
+            let mut peer = Peer::open(&sample.path).unwrap();
+            new_len(&sample.path, len);
+            assert!(!peer.unchanged_since_parse());
+            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            new_len(&sample.path, 64 * 1024);
+            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+        }
     }
 
     fn new_len(path: &Path, len: u64) {

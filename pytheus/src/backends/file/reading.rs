@@ -70,6 +70,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 
     fn read_log(&mut self) -> Result<bool, Fault> {
+        // Before anything that is mapped is read: there is nothing behind what was cut off.
+        self.len()?;
         let (before, passed) = (self.root, self.cursor.passed());
         // Another log takes the place of one that has grown: so often in a row that is no program's business.
         for _ in 0..1000 {
@@ -116,6 +118,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Does the log say since it was read that a series has ended, or can that not be told?
     pub(super) fn has_series_ended(&self) -> bool {
         let has_ended = || {
+            self.len()?;
             let first = self.first()?;
             let (root, committed) = Root::committed(first);
             let (mut cursor, mut bytes, mut ended) = (self.cursor, Vec::new(), root != self.root);
