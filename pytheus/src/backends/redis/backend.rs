@@ -110,7 +110,10 @@ impl Configure for MultiProcessRedisBackend {
         let wait = settings.wait;
         let inner = Arc::new(Inner::new(settings));
         if wait {
-            inner.common.pool.with(inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
+            inner
+                .common
+                .pool
+                .with(&[0], inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
         }
         keeper::start(&inner)?;
         Ok(Self(inner))

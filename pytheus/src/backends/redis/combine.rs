@@ -8,27 +8,58 @@ use super::scrape::{Fields, Found};
 use crate::backends::{Combine, FamilyKey, SeriesKey};
 use crate::number::Number;
 
-/// The series in the hash of a family. What is no field of it is left out.
-pub(super) fn hash(family: &FamilyKey, fields: &Fields) -> (Vec<SeriesKey>, Vec<Number>) {
-    let width = family.width();
-    let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(fields.len() / width.max(1));
-    let (mut series, mut parts) = (Vec::new(), Vec::new());
-    for (field, value) in fields {
-        let Some(field) = layout::parse_field(family, field) else { continue };
-        let Some(number) = layout::parse_number(value, field.is_fraction) else { continue };
-        let place = if let Some(place) = places.get(field.series) {
-            *place
-        } else {
-            let Some(key) = series_key(family, field.series) else { continue };
-            places.insert(field.series, series.len());
-            series.push(key);
-            parts.resize(parts.len() + width, Number::Int(0));
-            series.len() - 1
-        };
-        let part = &mut parts[place * width + field.part];
-        *part = if *part == Number::Int(0) { number } else { *part + number };
+/// The series of a family, as they were when it was read last: most of the time they are the same.
+#[derive(Default)]
+pub(super) struct Series {
+    /// By their texts.
+    places: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// In order.
+    keys: Arc<[SeriesKey]>,
+}
+
+impl Series {
+    /// The series in the hash of a family, and the parts of each. What is no field of it is left out.
+    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> (Arc<[SeriesKey]>, Vec<Number>) {
+        let parts = self.parts(family, fields).or_else(|| {
+            self.learn(family, fields);
+            self.parts(family, fields)
+        });
+        (Arc::clone(&self.keys), parts.unwrap_or_else(|| vec![Number::Int(0); self.keys.len() * family.width()]))
     }
-    (series, parts)
+
+    /// The parts, when the series are those that are known.
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Option<Vec<Number>> {
+        let width = family.width();
+        let mut parts = vec![Number::Int(0); self.keys.len() * width];
+        let mut seen = vec![false; self.keys.len()];
+        for (field, number) in fields.iter().filter_map(|(field, value)| parsed(family, field, value)) {
+            let place = *self.places.get(field.series)?;
+            // Its labels can't be read.
+            let Some(seen) = seen.get_mut(place) else { continue };
+            *seen = true;
+            let part = &mut parts[place * width + field.part];
+            *part = if *part == Number::Int(0) { number } else { *part + number };
+        }
+        seen.iter().all(|seen| *seen).then_some(parts)
+    }
+
+    fn learn(&mut self, family: &FamilyKey, fields: &Fields) {
+        let fields = fields.iter().filter_map(|(field, value)| parsed(family, field, value));
+        self.places = fields.map(|(field, _)| (field.series.into(), usize::MAX)).collect();
+        let keys = self.places.iter_mut().filter_map(|(text, place)| Some((series_key(family, text)?, place)));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by(|(one, _), (other, _)| one.compare(other, family));
+        for (number, (_, place)) in keys.iter_mut().enumerate() {
+            **place = number;
+        }
+        self.keys = keys.into_iter().map(|(key, _)| key).collect();
+    }
+}
+
+fn parsed<'a>(family: &FamilyKey, field: &'a [u8], value: &[u8]) -> Option<(layout::Field<'a>, Number)> {
+    let field = layout::parse_field(family, field)?;
+    let number = layout::parse_number(value, field.is_fraction)?;
+    Some((field, number))
 }
 
 fn series_key(family: &FamilyKey, text: &[u8]) -> Option<SeriesKey> {
@@ -101,7 +132,7 @@ impl Live {
             series.push(SeriesKey::new(&self.family, &values));
             parts.push(number);
         }
-        (self.family, series, parts)
+        (self.family, series.into(), parts)
     }
 }
 

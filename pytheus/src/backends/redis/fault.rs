@@ -11,6 +11,7 @@ pub struct RedisFault {
     place: String,
     sort: Sort,
     what: String,
+    is_moved: bool,
 }
 
 /// What sort of fault it is: the label `kind` of the errors that are counted.
@@ -67,11 +68,17 @@ impl Sort {
 
 impl RedisFault {
     pub(super) fn new(place: &str, sort: Sort, what: impl Into<String>) -> Self {
-        Self { place: place.to_owned(), sort, what: what.into() }
+        Self { place: place.to_owned(), sort, what: what.into(), is_moved: false }
     }
 
     pub(super) fn of(place: &str, error: &RedisError) -> Self {
-        Self::new(place, sort_of(error), error.to_string())
+        let is_moved = error.redirect_node().is_some();
+        Self { is_moved, ..Self::new(place, sort_of(error), error.to_string()) }
+    }
+
+    /// Has another node of a cluster what was asked for?
+    pub(super) fn is_moved(&self) -> bool {
+        self.is_moved
     }
 
     /// May it have been done all the same?

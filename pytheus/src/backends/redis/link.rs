@@ -6,54 +6,71 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redis::{Client, Cmd, Connection, ConnectionLike as _, ErrorKind, Pipeline, RedisError, Script, Value};
+use redis::{Client, Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, IntoConnectionInfo as _};
+use redis::{Pipeline, RedisError, Script, Value};
 
 use super::fault::{RedisFault, Sort};
+use super::servers::Router;
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::storage::lock;
 
-/// How many connections are kept for the next time: one that ships, one that scrapes.
+/// How many connections are kept to each server for the next time: one that ships, one that scrapes.
 const MOST_IDLE: usize = 2;
+
+/// How often nodes of a cluster may point to each other.
+const MOST_MOVES: usize = 4;
 
 /// Where connections come from.
 pub(super) struct Pool {
     settings: Arc<Settings>,
     stats: Arc<Stats>,
-    idle: Mutex<Vec<Connection>>,
+    router: Router,
+    idle: Mutex<Vec<(ConnectionAddr, Connection)>>,
 }
 
 impl Pool {
     pub(super) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
-        Self { settings, stats, idle: Mutex::default() }
+        let router = Router::new(settings.servers.clone());
+        Self { settings, stats, router, idle: Mutex::default() }
     }
 
-    /// Does something with a connection, by a deadline. What it does may be done twice: a connection that has lain idle may
-    /// have been closed by the server, which shows at its first use.
+    /// Does something with shards of one server, by a deadline. What it does may be done twice: a connection that has lain
+    /// idle may have been closed by the server, which shows at its first use.
     pub(super) fn with<T>(
         &self,
+        shards: &[usize],
         deadline: Instant,
         mut act: impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
     ) -> Result<T, RedisFault> {
-        let idle = lock(&self.idle).pop();
-        let was_idle = idle.is_some();
-        let outcome = match idle {
-            Some(connection) => self.run(connection, deadline, &mut act),
-            None => self.connect(deadline).and_then(|connection| self.run(connection, deadline, &mut act)),
+        let mut moves = 0;
+        let error = loop {
+            let shard = shards.first().copied().unwrap_or_default();
+            let error = match self.router.find(shard, deadline) {
+                Ok(address) => match self.at(&address, deadline, &mut act) {
+                    Ok(done) => return Ok(done),
+                    Err(error) => {
+                        moves += 1;
+                        if moves <= MOST_MOVES && self.router.moved(shard, &address, &error) && shards.len() == 1 {
+                            continue;
+                        }
+                        error
+                    }
+                },
+                Err(error) => error,
+            };
+            break error;
         };
-        let outcome = match outcome {
-            Err(error) if was_idle && !error.is_timeout() && (error.is_io_error() || error.is_connection_dropped()) => {
-                // The others are as old.
-                self.clear();
-                self.connect(deadline).and_then(|connection| self.run(connection, deadline, &mut act))
-            }
-            outcome => outcome,
-        };
-        outcome.map_err(|error| {
-            let fault = RedisFault::of(&self.settings.place, &error);
-            self.stats.failed(fault.sort());
-            fault
-        })
+        // Another server may have taken over.
+        self.router.forget();
+        let fault = RedisFault::of(&self.settings.place, &error);
+        self.stats.failed(fault.sort());
+        Err(fault)
+    }
+
+    /// Shards that may be asked after at once.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        self.router.groups(usize::try_from(self.settings.shards).unwrap_or(1))
     }
 
     /// A fault that no command has met.
@@ -67,28 +84,58 @@ impl Pool {
         drop(std::mem::take(&mut *lock(&self.idle)));
     }
 
-    fn connect(&self, deadline: Instant) -> Result<Connection, RedisError> {
+    fn at<T>(
+        &self,
+        address: &ConnectionAddr,
+        deadline: Instant,
+        act: &mut impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, RedisError> {
+        let idle = {
+            let mut idle = lock(&self.idle);
+            idle.iter().position(|(known, _)| known == address).map(|place| idle.swap_remove(place).1)
+        };
+        if let Some(connection) = idle {
+            match self.run(address, connection, deadline, act) {
+                // The others are as old.
+                Err(error) if !error.is_timeout() && (error.is_io_error() || error.is_connection_dropped()) => {
+                    self.clear();
+                }
+                outcome => return outcome,
+            }
+        }
+        let connection = self.connect(address, deadline)?;
+        self.run(address, connection, deadline, act)
+    }
+
+    fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
         let most = left(deadline)?.min(self.settings.connect_timeout);
-        Client::open(self.settings.server.clone())?.get_connection_with_timeout(most)
+        let info = address.clone().into_connection_info()?.set_redis_settings(self.settings.who.clone());
+        #[cfg(feature = "redis-tls")]
+        if let Some(certificates) = &self.settings.certificates {
+            return Client::build_with_tls(info, certificates.clone())?.get_connection_with_timeout(most);
+        }
+        Client::open(info)?.get_connection_with_timeout(most)
     }
 
     fn run<T>(
         &self,
+        address: &ConnectionAddr,
         mut connection: Connection,
         deadline: Instant,
         act: &mut impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
     ) -> Result<T, RedisError> {
         let done = act(&mut Link { connection: &mut connection, deadline, stats: &self.stats })?;
         let mut idle = lock(&self.idle);
-        if connection.is_open() && idle.len() < MOST_IDLE {
-            idle.push(connection);
+        let kept = idle.iter().filter(|(known, _)| known == address).count();
+        if connection.is_open() && kept < MOST_IDLE {
+            idle.push((address.clone(), connection));
         }
         Ok(done)
     }
 }
 
 /// The time that is left.
-fn left(deadline: Instant) -> Result<Duration, RedisError> {
+pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
 }

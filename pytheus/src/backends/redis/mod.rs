@@ -22,6 +22,7 @@ mod layout;
 mod link;
 mod scrape;
 mod sender;
+mod servers;
 mod settings;
 mod shard;
 mod stats;
@@ -47,13 +48,17 @@ use std::sync::Arc;
 /// | `db` | the number of the database | `0` |
 /// | `username`, `password` | who we are there | nobody |
 /// | `url` | all of these, as `redis://user:password@host:6379/0` or `unix:///path`, in place of `host` and `port` | |
+/// | `sentinels`, `service_name` | sentinels, as `["host:26379"]`, and the master to ask them for | none, `mymaster` |
+/// | `cluster` | some nodes of a cluster, as `["host:6379"]` | none |
+/// | `tls` | whether to use TLS, as `rediss://` does; with the feature `redis-tls` | `false` |
+/// | `tls_ca`, `tls_cert`, `tls_key` | files in PEM format: who is trusted, and who we are | the system's, nobody |
 /// | `key_prefix` | the namespace: who has the same one counts together | `pytheus` |
 /// | `expire_key_time` | how long a namespace is kept after its last process has ended | `3600` |
 /// | `flush_interval` | how often what has changed is sent | `0.1` |
 /// | `timeout` | how long a scrape may wait for Redis before it fails, and any request before it is repeated | `2` |
 /// | `connect_timeout` | how much of it a connection may take | as `timeout` |
 /// | `lease` | how long a process lives that can't be heard of: gauges of the living show it for so long after a kill | `10` |
-/// | `shards` | over how many slots of a cluster the families are spread; the same for all processes | `1` |
+/// | `shards` | over how many slots, and so nodes, of a cluster the families are spread; the same for all processes | `1` |
 /// | `wait` | whether loading fails when Redis can't be reached | `false` |
 /// | `layout` | how it is laid out: `pytheus` | `pytheus` |
 ///
@@ -75,8 +80,8 @@ use std::sync::Arc;
 ///   `expire_key_time`. A scrape extends no life.
 /// - **Gauges** become one number as their mode says. A shared gauge is what was set last, in the order of arrival. Those of
 ///   the living go with their process: at once when it ends orderly, else with its lease.
-/// - **A scrape** shows the process' own last counts, takes two round trips, and fails where it can't have all numbers. (A
-///   hash of more than 100,000 fields is read in pages.)
+/// - **A scrape** shows the process' own last counts, takes two round trips (to each node of a cluster), and fails where it
+///   can't have all numbers. (A hash of more than 100,000 fields is read in pages.)
 /// - **Removed series** are removed for all processes; what they count later begins at zero.
 ///
 /// # When Redis loses data

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
-use super::combine::{self, Live};
+use super::combine::{self, Live, Series};
 use super::fault::RedisFault;
 use super::layout::{self, Keys};
 use super::link::Link;
@@ -17,14 +17,16 @@ use crate::number::Number;
 const PAGE: usize = 100_000;
 
 /// A family, its series, and the parts of each, one after the other.
-pub(super) type Found = (Arc<FamilyKey>, Vec<SeriesKey>, Vec<Number>);
+pub(super) type Found = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
 
 /// What was read before.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Families, as the index has them.
     families: HashMap<String, Arc<FamilyKey>>,
-    /// How many fields a key had.
+    /// Their series, by key.
+    series: HashMap<String, Series>,
+    /// How many fields a huge key had.
     sizes: HashMap<String, usize>,
 }
 
@@ -32,7 +34,19 @@ pub(super) struct Memory {
 pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
         let wants = |family: &FamilyKey| totals.wants(family);
-        common.pool.with(common.deadline(), |link| read(common, memory, &wants, link))?
+        let deadline = common.deadline();
+        let (mut groups, mut found) = (common.pool.groups(), Vec::new());
+        while let Some(group) = groups.pop() {
+            match common.pool.with(&group, deadline, |link| read(common, memory, &group, &wants, link)) {
+                Ok(some) => found.extend(some),
+                // They are not together any more.
+                Err(fault) if fault.is_moved() && group.len() > 1 => {
+                    groups.extend(group.into_iter().map(|one| vec![one]));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        found
     };
     for (family, series, parts) in found {
         totals.put(family, series, parts);
@@ -49,11 +63,12 @@ fn command(name: &str, key: &str) -> Cmd {
 fn read(
     common: &Common,
     memory: &mut Memory,
+    group: &[usize],
     wants: &dyn Fn(&FamilyKey) -> bool,
     link: &mut Link<'_>,
 ) -> Result<Vec<Found>, RedisError> {
     let settings = &common.settings;
-    let shards: Vec<_> = (0..settings.shards).map(|shard| Keys::new(&settings.namespace, shard)).collect();
+    let shards: Vec<_> = group.iter().map(|shard| Keys::new(&settings.namespace, *shard as u64)).collect();
     let mut commands = Vec::new();
     for keys in &shards {
         commands.push(command("HGETALL", &keys.families));
@@ -84,8 +99,9 @@ fn read(
     let mut found = Vec::new();
     let mut live: HashMap<String, Live> = HashMap::new();
     for (id, family, key) in families {
-        if key.is_some() {
-            let (series, parts) = combine::hash(&family, &contents.next().unwrap_or_default());
+        if let Some(key) = key {
+            let known = memory.series.entry(key).or_default();
+            let (series, parts) = known.read(&family, &contents.next().unwrap_or_default());
             found.push((family, series, parts));
         } else {
             live.insert(id, Live::new(family));
@@ -145,7 +161,7 @@ impl Memory {
             let fields = if is_huge(key) { in_pages(link, key)? } else { pairs(whole.next().unwrap_or_default()) };
             all.push(fields);
         }
-        self.sizes = keys.iter().cloned().zip(all.iter().map(Vec::len)).collect();
+        self.sizes.extend(keys.iter().cloned().zip(all.iter().map(Vec::len)).filter(|(_, size)| *size > PAGE / 2));
         Ok(all)
     }
 }

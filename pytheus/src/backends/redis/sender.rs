@@ -145,7 +145,7 @@ impl Sender {
         for place in 0..self.shards.len() {
             let shard = &self.shards[place];
             let expiry = common.settings.expiry.as_secs().max(1);
-            common.pool.with(common.deadline(), |link| {
+            common.pool.with(&[place], common.deadline(), |link| {
                 let mut list = redis::cmd("HKEYS");
                 list.arg(&shard.keys.families);
                 let families = link.pipeline(&[list])?.pop().unwrap_or_default();
@@ -167,8 +167,8 @@ impl Sender {
 
     /// Says farewell. What has died meanwhile is seen by the lease alone.
     pub(super) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
-        let mut commands = Vec::new();
-        for shard in &self.shards {
+        for (place, shard) in self.shards.iter().enumerate() {
+            let mut commands = Vec::new();
             for (name, key) in [("DEL", &shard.own), ("ZREM", &shard.keys.alive), ("HDEL", &shard.keys.writers)] {
                 let mut command = redis::cmd(name);
                 command.arg(key);
@@ -177,15 +177,16 @@ impl Sender {
                 }
                 commands.push(command);
             }
+            common.pool.with(&[place], common.deadline(), |link| link.pipeline(&commands).map(drop))?;
         }
-        common.pool.with(common.deadline(), |link| link.pipeline(&commands).map(drop))
+        Ok(())
     }
 
     /// One request: the first errand that waits, or none.
     fn step(&mut self, common: &Common, place: usize, only_live: bool, losses: &mut usize) -> Result<(), RedisFault> {
         let (shard, writer) = (&self.shards[place], &self.writer);
         let errand = if only_live { None } else { shard.pending.front() };
-        let outcome = common.pool.with(common.deadline(), |link| {
+        let outcome = common.pool.with(&[place], common.deadline(), |link| {
             let request = request(common, shard, writer, errand, link)?;
             let (rest, keys) = request.finish();
             link.script(&common.script, CODE, &rest, keys)
@@ -235,7 +236,7 @@ impl Sender {
     fn look(&mut self, common: &Common, place: usize) -> Result<(), RedisFault> {
         let (shard, writer) = (&self.shards[place], &self.writer);
         let hashes = shard.incarnations();
-        let (last, has_own, found) = common.pool.with(common.deadline(), |link| {
+        let (last, has_own, found) = common.pool.with(&[place], common.deadline(), |link| {
             let mut last = redis::cmd("HGET");
             last.arg(&shard.keys.writers).arg(writer);
             let mut own = redis::cmd("EXISTS");

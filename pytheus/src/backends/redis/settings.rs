@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+#[cfg(feature = "redis-tls")]
+use redis::{ClientTlsConfig, TlsCertificates};
+use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
+use super::servers::{self, Servers};
 use crate::backends::{Config, ConfigError};
 
 /// The port that Redis has.
@@ -11,9 +14,12 @@ const PORT: u64 = 6379;
 
 /// The configuration, checked.
 pub(super) struct Settings {
-    /// With the secrets: never shown.
-    pub(super) server: ConnectionInfo,
-    /// Where that is, for people.
+    pub(super) servers: Servers,
+    /// Who we are there, with the secrets: never shown.
+    pub(super) who: RedisConnectionInfo,
+    #[cfg(feature = "redis-tls")]
+    pub(super) certificates: Option<TlsCertificates>,
+    /// Where the servers are, for people.
     pub(super) place: String,
     pub(super) namespace: String,
     pub(super) shards: u64,
@@ -32,8 +38,10 @@ impl Settings {
     /// Reads all keys, and refuses others.
     pub(super) fn read(config: &mut Config) -> Result<Self, ConfigError> {
         let seconds = |least: f64| Duration::from_secs_f64(least)..=Duration::from_secs(7 * 24 * 3_600);
-        let server = server(config)?;
-        let place = server.addr().to_string();
+        let (servers, who) = servers(config)?;
+        #[cfg(feature = "redis-tls")]
+        let certificates = certificates(config)?;
+        let place = servers.place();
         let namespace = config.string("key_prefix")?.unwrap_or_else(|| "pytheus".to_owned());
         // What stands between braces is what a cluster places a key by.
         if namespace.is_empty() || namespace.len() > 200 || namespace.contains(['{', '}']) {
@@ -42,7 +50,10 @@ impl Settings {
         config.get("layout", "\"pytheus\"", |value| (value == "pytheus").then_some(()))?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
         let settings = Self {
-            server,
+            servers,
+            who,
+            #[cfg(feature = "redis-tls")]
+            certificates,
             place,
             namespace,
             shards: config.integer("shards", 1..=1024)?.unwrap_or(1),
@@ -58,27 +69,39 @@ impl Settings {
     }
 }
 
-/// The address and who we are there: of `url`, and of keys of their own, which go before.
-fn server(config: &mut Config) -> Result<ConnectionInfo, ConfigError> {
+/// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
+fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), ConfigError> {
     let url = config.secret("url")?;
     let (host, port) = (config.string("host")?, config.integer("port", 1..=65_535)?);
     let db = config.integer("db", 0..=i64::MAX.cast_unsigned())?;
     let (username, password) = (config.string("username")?, config.secret("password")?);
-    let info = if let Some(url) = url {
-        if let Some(key) = host.as_ref().map(|_| "host").or(port.map(|_| "port")) {
-            return Err(config.invalid(key, "left out where there is a `url`"));
+    let (cluster, sentinels) = (config.strings("cluster")?, config.strings("sentinels")?);
+    let service = config.string("service_name")?;
+    let tls = config.bool("tls")?;
+    let lists = [("cluster", cluster.is_some()), ("sentinels", sentinels.is_some())];
+    for (key, instead) in [("host", host.is_some()), ("port", port.is_some())] {
+        if let Some((other, _)) = lists.iter().chain(&[("url", url.is_some())]).find(|(_, given)| instead && *given) {
+            return Err(config.invalid(key, &format!("left out where there is `{other}`")));
         }
+    }
+    if cluster.is_some() && sentinels.is_some() {
+        return Err(config.invalid("sentinels", "left out where there is `cluster`"));
+    }
+    if tls == Some(true) && !cfg!(feature = "redis-tls") {
+        return Err(config.invalid("tls", "left out: this program has pytheus without its feature `redis-tls`"));
+    }
+    let info = if let Some(url) = url {
         // What is wrong with it is not shown: it may have a password in it.
         let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
-        parsed.ok_or_else(|| {
-            config.invalid("url", "a URL such as \"redis://user:password@host:6379/0\"; `rediss` needs TLS")
-        })?
+        let right =
+            "a URL such as \"redis://user:password@host:6379/0\"; `rediss` needs the feature `redis-tls` of pytheus";
+        parsed.ok_or_else(|| config.invalid("url", right))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let address = ConnectionAddr::Tcp(host.unwrap_or_else(|| "127.0.0.1".to_owned()), port);
+        let address = address(host.unwrap_or_else(|| "127.0.0.1".to_owned()), port, tls == Some(true));
         address.into_connection_info().map_err(|_| config.invalid("host", "the name or address of a server"))?
     };
-    let mut who: RedisConnectionInfo = info.redis_settings().clone();
+    let mut who = info.redis_settings().clone();
     if let Some(db) = db {
         who = who.set_db(db.cast_signed());
     }
@@ -88,5 +111,53 @@ fn server(config: &mut Config) -> Result<ConnectionInfo, ConfigError> {
     if let Some(password) = password {
         who = who.set_password(password.reveal());
     }
-    Ok(info.set_redis_settings(who.set_lib_name("pytheus", env!("CARGO_PKG_VERSION"))))
+    who = who.set_lib_name("pytheus", env!("CARGO_PKG_VERSION"));
+    let nodes = |key: &str, list: Vec<String>| -> Result<Vec<ConnectionAddr>, ConfigError> {
+        let nodes: Option<Vec<_>> = list
+            .iter()
+            .map(|node| servers::split(node).map(|(host, port)| servers::beside(info.addr(), host, port)))
+            .collect();
+        nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| config.invalid(key, "a list such as [\"host:6379\"]"))
+    };
+    let servers = match (cluster, sentinels) {
+        (Some(_), _) if who.db() != 0 => return Err(config.invalid("db", "0, as a cluster has no other")),
+        (Some(cluster), _) => Servers::Cluster(nodes("cluster", cluster)?),
+        (None, Some(sentinels)) => Servers::Sentinels {
+            nodes: nodes("sentinels", sentinels)?,
+            service: service.unwrap_or_else(|| "mymaster".to_owned()),
+        },
+        (None, None) => Servers::One(info.addr().clone()),
+    };
+    Ok((servers, who))
+}
+
+#[cfg(feature = "redis-tls")]
+fn address(host: String, port: u16, tls: bool) -> ConnectionAddr {
+    if tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    }
+}
+
+#[cfg(not(feature = "redis-tls"))]
+fn address(host: String, port: u16, _: bool) -> ConnectionAddr {
+    ConnectionAddr::Tcp(host, port)
+}
+
+/// The certificates of files, where there are any.
+#[cfg(feature = "redis-tls")]
+fn certificates(config: &mut Config) -> Result<Option<TlsCertificates>, ConfigError> {
+    let mut read = |key: &str| -> Result<Option<Vec<u8>>, ConfigError> {
+        let Some(path) = config.path(key)? else { return Ok(None) };
+        std::fs::read(path).map(Some).map_err(|error| config.invalid(key, &format!("a file in PEM format ({error})")))
+    };
+    let (root_cert, client_cert, client_key) = (read("tls_ca")?, read("tls_cert")?, read("tls_key")?);
+    let client_tls = match (client_cert, client_key) {
+        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
+        (None, None) => None,
+        (Some(_), None) => return Err(config.missing("tls_key")),
+        (None, Some(_)) => return Err(config.missing("tls_cert")),
+    };
+    Ok((root_cert.is_some() || client_tls.is_some()).then_some(TlsCertificates { client_tls, root_cert }))
 }

@@ -20,10 +20,18 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        Self::start_with(&["--save", ""])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        // The port that the nodes of a cluster have among themselves is 10000 above.
+        let port = std::iter::repeat_with(free).find(|port| *port < 50_000).expect("some are free");
         let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("redis.conf");
+        std::fs::write(&file, "").expect("there is room");
         let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.arg(file).args(options).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
         command.arg("--dir").arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("Debian's package `redis-server` is installed");
         let server = Self { child, port, _directory: directory };
@@ -315,4 +323,54 @@ fn a_scrape_takes_two_round_trips() {
     let batch = other.batch("a_total", "x", 1);
     let error = fault(&other.backend.apply(&batch).expect_err("another layout"));
     assert!(error.contains("laid out as 1/3, where this program has 1/2"), "{error}");
+}
+
+#[test]
+fn families_are_spread_over_the_nodes_of_a_cluster() {
+    let cluster: Vec<_> = (0..3).map(|_| Server::start_with(&["--save", "", "--cluster-enabled", "yes"])).collect();
+    for (node, slots) in cluster.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+        assert_eq!(node.say(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK");
+        node.say(&format!("CLUSTER MEET 127.0.0.1 {}", cluster[0].port));
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !cluster.iter().all(|node| {
+        let info = node.say("CLUSTER INFO");
+        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+    }) {
+        assert!(Instant::now() < deadline, "the nodes do not find each other");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let config = json!({"port": null, "cluster": [format!("127.0.0.1:{}", cluster[2].port)], "shards": 16});
+    let (mut one, mut other) = (cluster[0].process_with(&config), cluster[0].process_with(&config));
+    let names = ["a_total", "b_total", "c_total", "d_total", "e_total", "f_total", "g_total", "h_total"];
+    for name in names {
+        one.count(name, "x", 1);
+        other.count(name, "x", 2);
+    }
+    let expected: Vec<_> = names.iter().map(|name| (format!("{name} x"), 3.0)).collect();
+    for _ in 0..2 {
+        assert_eq!(one.scrape().expect("the nodes answer"), expected);
+    }
+    let sizes: Vec<_> = cluster.iter().map(|node| node.say("DBSIZE")).collect();
+    assert!(sizes.iter().filter(|size| *size != ":0").count() > 1, "{sizes:?}");
+}
+
+#[test]
+fn sentinels_name_the_master() {
+    let (master, next) = (Server::start(), Server::start());
+    let sentinel = Server::start_with(&["--sentinel"]);
+    assert_eq!(sentinel.say(&format!("SENTINEL MONITOR shop 127.0.0.1 {} 1", master.port)), "+OK");
+    let node = format!("127.0.0.1:{}", sentinel.port);
+    let mut one = sentinel.process_with(&json!({"port": null, "sentinels": [node], "service_name": "shop"}));
+    one.count("a_total", "x", 1);
+    master.process().shows(&[("a_total x", 1.0)]);
+    drop(master);
+    sentinel.say("SENTINEL REMOVE shop");
+    let batch = one.batch("a_total", "x", 1);
+    let error = fault(&one.backend.apply(&batch).expect_err("nobody is there"));
+    assert!(error.contains("the master `shop` of the sentinels"), "{error}");
+    // One that knows nothing of what was there before.
+    sentinel.say(&format!("SENTINEL MONITOR shop 127.0.0.1 {} 1", next.port));
+    one.backend.apply(&batch).expect("another one is there");
+    next.process().shows(&[("a_total x", 2.0)]);
 }

@@ -1,0 +1,157 @@
+//! Which server has what: one, the master that sentinels name, or the nodes of a cluster.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use redis::{Client, ConnectionAddr, ErrorKind, FromRedisValue as _, IntoConnectionInfo as _, RedisError};
+
+use super::link::left;
+use crate::storage::lock;
+
+/// Where servers are.
+#[derive(Debug, Clone)]
+pub(super) enum Servers {
+    One(ConnectionAddr),
+    Sentinels { nodes: Vec<ConnectionAddr>, service: String },
+    Cluster(Vec<ConnectionAddr>),
+}
+
+impl Servers {
+    /// For people.
+    pub(super) fn place(&self) -> String {
+        let list = |nodes: &[ConnectionAddr]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::One(address) => address.to_string(),
+            Self::Sentinels { nodes, service } => format!("the master `{service}` of the sentinels {}", list(nodes)),
+            Self::Cluster(nodes) => format!("the cluster of {}", list(nodes)),
+        }
+    }
+
+    fn nodes(&self) -> &[ConnectionAddr] {
+        match self {
+            Self::One(address) => std::slice::from_ref(address),
+            Self::Sentinels { nodes, .. } | Self::Cluster(nodes) => nodes,
+        }
+    }
+}
+
+/// The address of another server, which is spoken to as this one is.
+pub(super) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
+    match address {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: *insecure, tls_params: tls_params.clone() }
+        }
+        _ => ConnectionAddr::Tcp(host.to_owned(), port),
+    }
+}
+
+/// Host and port, as in `host:6379`.
+pub(super) fn split(node: &str) -> Option<(&str, u16)> {
+    let (host, port) = node.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
+}
+
+/// Knows where to go.
+pub(super) struct Router {
+    servers: Servers,
+    /// By shard; the master is that of all.
+    known: Mutex<HashMap<usize, ConnectionAddr>>,
+    /// Which of the nodes is asked next.
+    turn: AtomicUsize,
+}
+
+impl Router {
+    pub(super) fn new(servers: Servers) -> Self {
+        Self { servers, known: Mutex::default(), turn: AtomicUsize::new(0) }
+    }
+
+    /// Where a shard is, as far as is known.
+    pub(super) fn find(&self, shard: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
+        match &self.servers {
+            Servers::One(address) => return Ok(address.clone()),
+            Servers::Sentinels { .. } | Servers::Cluster(_) => {}
+        }
+        if let Some(address) = lock(&self.known).get(&self.place(shard)) {
+            return Ok(address.clone());
+        }
+        let address = match &self.servers {
+            Servers::Sentinels { nodes, service } => self.master(nodes, service, deadline)?,
+            // Any: it says which one has it.
+            servers => servers.nodes()[self.turn.load(Relaxed) % servers.nodes().len()].clone(),
+        };
+        lock(&self.known).insert(self.place(shard), address.clone());
+        Ok(address)
+    }
+
+    fn place(&self, shard: usize) -> usize {
+        if matches!(self.servers, Servers::Cluster(_)) { shard } else { 0 }
+    }
+
+    /// Asks one sentinel after the other.
+    fn master(&self, nodes: &[ConnectionAddr], service: &str, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
+        let mut outcome = Err((ErrorKind::EmptySentinelList, "there is no sentinel").into());
+        for turn in 0..nodes.len() {
+            let sentinel = &nodes[(self.turn.load(Relaxed) + turn) % nodes.len()];
+            let asked = (|| {
+                // Each has its part of the time.
+                let most = left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
+                let info = sentinel.clone().into_connection_info()?;
+                let mut connection = Client::open(info)?.get_connection_with_timeout(most)?;
+                connection.set_read_timeout(Some(most))?;
+                let mut question = redis::cmd("SENTINEL");
+                question.arg("get-master-addr-by-name").arg(service);
+                let answer: redis::Value = question.query(&mut connection)?;
+                let master = Option::<(String, u16)>::from_redis_value(answer)?;
+                master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())
+            })();
+            match asked {
+                Ok((host, port)) => return Ok(beside(sentinel, &host, port)),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+
+    /// A node has said where the shard is.
+    pub(super) fn moved(&self, shard: usize, from: &ConnectionAddr, error: &RedisError) -> bool {
+        let is_moved = error.kind() == ErrorKind::Server(redis::ServerErrorKind::Moved);
+        let Some((host, port)) = error.redirect_node().filter(|_| is_moved).and_then(|(node, _)| {
+            // Without a host it is the same one.
+            split(node).or_else(|| Some(("", node.strip_prefix(':')?.parse().ok()?)))
+        }) else {
+            return false;
+        };
+        let (ConnectionAddr::Tcp(own, _) | ConnectionAddr::TcpTls { host: own, .. }) = from else { return false };
+        let address = beside(from, if host.is_empty() { own } else { host }, port);
+        lock(&self.known).insert(shard, address);
+        true
+    }
+
+    /// Nothing is known any more: another one is asked.
+    pub(super) fn forget(&self) {
+        self.turn.fetch_add(1, Relaxed);
+        lock(&self.known).clear();
+    }
+
+    /// Shards that may be asked after at once.
+    pub(super) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
+        if !matches!(self.servers, Servers::Cluster(_)) {
+            return vec![(0..shards).collect()];
+        }
+        let known = lock(&self.known);
+        let mut groups: Vec<(Option<&ConnectionAddr>, Vec<usize>)> = Vec::new();
+        for shard in 0..shards {
+            let address = known.get(&shard);
+            let together = groups.iter_mut().find(|(known, _)| known.is_some() && *known == address);
+            if let Some((_, group)) = together {
+                group.push(shard);
+            } else {
+                groups.push((address, vec![shard]));
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+}
