@@ -147,7 +147,7 @@ fn what_a_closure_says_shows_in_scrapes_of_its_own_process_in_place_of_what_was_
     // One that panics leaves its series out; others stay.
     tell(&mut one, "read panics");
     assert_eq!(values(&mut one), [None, None, None, None, None, None, Some(6.0)]);
-    assert_eq!(one.scrape()["busy"], 0.0);
+    assert_eq!(one.scrape().get("busy"), Some(&0.0));
     other.kill();
     tell(&mut one, "read 8");
     let all = Some(8.0);
