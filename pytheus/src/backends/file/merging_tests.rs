@@ -304,6 +304,6 @@ fn ten_thousand_series_of_eight_processes_add_up() {
         let (_, families) = totals.finish();
         assert_eq!(families[0].len(), 10_000);
         assert!(families[0].parts().iter().all(|part| *part == Number::Int(8)));
-        println!("scrape {round}: {took:?}");
+        eprintln!("scrape {round}: {took:?}");
     }
 }

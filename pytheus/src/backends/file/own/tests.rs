@@ -135,7 +135,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
 fn what_is_written_is_read() {
     for seed in 1..=20_u64 {
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         assert_eq!(write_and_read(seed, false), 1);
         assert!(write_and_read(seed, true) > 1);
     }
