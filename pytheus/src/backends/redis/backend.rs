@@ -16,6 +16,9 @@ use crate::backends::{Backend, BackendError, Batch, Config, Configure, Reach, Re
 use crate::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
+/// For how long a server that gave no answer in time is not asked again.
+const GIVEN_UP: Duration = Duration::from_millis(100);
+
 /// What the backend consists of.
 pub(super) struct Inner {
     pub(super) common: Common,
@@ -35,10 +38,16 @@ impl Inner {
     /// Sends something, unless this process has closed the backend.
     fn send(&self, send: impl FnOnce(&mut Sender, &Common) -> Result<(), RedisFault>) -> Result<(), BackendError> {
         let mut aboard = self.sender.board();
-        match aboard.get() {
-            Some(sender) if !self.is_closed() => Ok(send(sender, &self.common)?),
-            _ => Ok(()),
+        let Some(sender) = aboard.get().filter(|_| !self.is_closed()) else { return Ok(()) };
+        // Whoever has waited for another to give up, waits no second time.
+        if let Some((when, fault)) = &sender.gave_up
+            && when.elapsed() < GIVEN_UP
+        {
+            return Err(fault.clone().into());
         }
+        let outcome = send(sender, &self.common);
+        sender.note(outcome.clone().err());
+        Ok(outcome?)
     }
 
     pub(super) fn is_closed(&self) -> bool {

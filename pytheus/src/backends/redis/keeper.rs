@@ -25,7 +25,9 @@ fn work(inner: &Weak<Inner>) {
                 return;
             }
             // A failure is counted; who ships or scrapes reports it.
-            let lives = sender.live(&inner.common).is_ok();
+            let outcome = sender.live(&inner.common);
+            let lives = outcome.is_ok();
+            sender.note(outcome.err());
             let every = (settings.expiry / 4).min(Duration::from_secs(30));
             if lives && kept.is_none_or(|kept| kept.elapsed() >= every) && sender.keep(&inner.common).is_ok() {
                 kept = Some(Instant::now());

@@ -57,13 +57,15 @@ pub(super) struct Sender {
     taken: Option<(WriterId, u64)>,
     shards: Vec<Shard>,
     reported: HashSet<String>,
+    /// When the server gave no answer in time last.
+    pub(super) gave_up: Option<(Instant, RedisFault)>,
 }
 
 impl Sender {
     pub(super) fn new(settings: &Settings) -> Self {
         let writer = WriterId::random().to_string();
         let shards = (0..settings.shards).map(|shard| Shard::new(&settings.namespace, shard, &writer)).collect();
-        Self { writer, taken: None, shards, reported: HashSet::new() }
+        Self { writer, taken: None, shards, reported: HashSet::new(), gave_up: None }
     }
 
     pub(super) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
@@ -97,6 +99,11 @@ impl Sender {
             self.push(errands);
         }
         self.send(common)
+    }
+
+    /// Takes note of how it went.
+    pub(super) fn note(&mut self, fault: Option<RedisFault>) {
+        self.gave_up = fault.filter(|fault| fault.sort() == Sort::Timeout).map(|fault| (Instant::now(), fault));
     }
 
     /// Is it new? What comes again waits already, or is done.
