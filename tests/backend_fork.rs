@@ -1,6 +1,7 @@
 //! A child sends what it has counted itself, as a writer of its own, whatever other threads were doing when it was forked.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "`fork` has no safe form")]
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
