@@ -23,7 +23,7 @@ use crate::diagnostics;
 use crate::key::{Key, Labels};
 use crate::labels::LabelSpec;
 use crate::report;
-use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Sorted, Table, Writer, pinned};
+use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
 
 /// The part of a family that all its handles share.
 ///
@@ -137,6 +137,9 @@ impl FamilyCore {
     #[cold]
     pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
         backends::begin();
+        if series.slot() == Slot::NONE {
+            self.begin_again(series);
+        }
         if part == Part::Extra {
             // Before anyone can find that cell.
             self.order.expect_fractions();

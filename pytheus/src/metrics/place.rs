@@ -1,7 +1,8 @@
 //! Where the series of a family lie, when a backend has a say in it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::core::{FamilyCore, Members};
 use super::zeros;
@@ -98,6 +99,23 @@ impl FamilyCore {
             unknown(key, &error);
             Slot::NONE
         })
+    }
+
+    /// Tries once more to begin a series that could not be begun. Once in a second at most, as it may take a while.
+    #[cold]
+    pub(super) fn begin_again(&self, series: &Series) {
+        static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+        let members = self.members();
+        let Some(arena) = members.arena() else { return };
+        let is_due = |last: &mut Option<Instant>| {
+            let due = last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
+            *last = if due { Some(Instant::now()) } else { *last };
+            due
+        };
+        if series.slot() == Slot::NONE && is_due(&mut storage::lock(&LAST)) {
+            let (head, text) = series.key();
+            series.settle(self.begin_new(arena, &SeriesKey::from_parts(head, text), false));
+        }
     }
 
     /// Do series show whatever they hold? A state set of which no state holds is as good as any.

@@ -254,6 +254,11 @@ impl Series {
         }
     }
 
+    /// Leads to this slot, if it never led anywhere.
+    pub(crate) fn settle(&self, slot: Slot) {
+        let _ = self.place().slot.compare_exchange(Slot::NONE.0, slot.0, AcqRel, Relaxed);
+    }
+
     /// Leads to a new slot, or to one of cells that all processes write; what all threads have written so far goes
     /// there, and who writes at this moment does so again. False when there is no room, and it leads where it did.
     ///

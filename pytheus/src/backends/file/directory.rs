@@ -27,7 +27,7 @@ use super::life::LifeLock;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for. It is held for milliseconds; for longer by a process that is stopped.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const PROCESS: &str = "process-";
 const NEW: &str = "new-";
@@ -225,8 +225,13 @@ fn make(path: &Path) -> Result<(), FileError> {
 pub(super) fn open(options: &mut OpenOptions, path: &Path) -> Result<File, FileError> {
     let fail = |error| FileError::io(path, error);
     let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(fail)?;
-    if !file.metadata().map_err(fail)?.is_file() {
+    let metadata = file.metadata().map_err(fail)?;
+    if !metadata.is_file() {
         return Err(FileError::new(path, FileFault::NotAFile));
+    }
+    if metadata.mode() & 0o600 != 0o600 {
+        // Made just now, under a umask that takes away what this user needs. Somebody else's stays as it is.
+        let _ = file.set_permissions(Permissions::from_mode(0o600));
     }
     Ok(file)
 }

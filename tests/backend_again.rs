@@ -1,0 +1,64 @@
+//! A series of which a backend could not take note counts as soon as it can.
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
+use pytheus::metric;
+
+metric! {
+    /// Requests.
+    static REQUESTS: Counter = "requests_total" { labels: { path } };
+}
+
+static IS_FULL: AtomicBool = AtomicBool::new(false);
+
+/// Has pages in memory, and room for series as long as it is not full.
+struct Memory;
+
+impl Arena for Memory {
+    fn page(&self, _: u32, _: u32) -> Option<&'static Page> {
+        Some(Box::leak(Box::default()))
+    }
+
+    fn begin(&self, _: &Begun<'_>) -> Result<(), BackendError> {
+        if IS_FULL.load(SeqCst) { Err("full".into()) } else { Ok(()) }
+    }
+
+    fn extend(&self, _: At, _: At) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn end(&self, _: At) {}
+
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+        Err("there are no gauges".into())
+    }
+}
+
+impl Backend for Memory {
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        Some(Arc::new(Self))
+    }
+}
+
+#[test]
+fn a_series_that_found_no_room_counts_once_there_is_some() {
+    load_backend(Load::backend(Arc::new(Memory))).expect("there is room");
+    IS_FULL.store(true, SeqCst);
+    let early = REQUESTS.path("/early");
+    early.inc();
+    assert_eq!(early.get(), 0.0, "refused, and counted as `no_room`");
+    IS_FULL.store(false, SeqCst);
+    // It is tried once in a second.
+    support::wait_for("a count", || {
+        early.inc();
+        std::thread::sleep(Duration::from_millis(10));
+        if early.get() < 1.0 { Err("none yet".to_owned()) } else { Ok(()) }
+    });
+    let counted = early.get();
+    early.inc();
+    assert_eq!(early.get(), counted + 1.0);
+}
