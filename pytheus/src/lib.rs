@@ -236,7 +236,8 @@
 //!   also when this one does not have it. `retain` and `clear` see those that this process has.
 //! - **A registry** is the same one in several processes, and in several programs, when its
 //!   [scope](registry::CollectorRegistry::with_scope) is: by itself, the prefix and the labels that it puts on. Of
-//!   several registries in a program give all but one a scope, lest each shows what the others have.
+//!   several in a program that put on the same, only one can have a metric of a name: give the others a scope. What
+//!   only other programs have shows in a registry of their scope; where that is empty, in the one behind [`REGISTRY`].
 //! - **What only the process that answers can know** is of that process alone: custom collectors, gauges that are read
 //!   by a closure, and the library's [own metrics](diagnostics). A `limit` bounds the series of each process, not of
 //!   all together.
