@@ -374,3 +374,21 @@ fn sentinels_name_the_master() {
     one.backend.apply(&batch).expect("another one is there");
     next.process().shows(&[("a_total x", 2.0)]);
 }
+
+#[test]
+fn a_namespace_is_kept_while_a_process_lives_and_no_scrape_keeps_it() {
+    let server = Server::start();
+    let mut one = server.process_with(&json!({"expire_key_time": 3}));
+    let other = server.process_with(&json!({"expire_key_time": 3}));
+    one.count("a_total", "x", 1);
+    one.backend.close().expect("it ends");
+    // Neither changes anything.
+    thread::sleep(Duration::from_secs(5));
+    other.shows(&[("a_total x", 1.0)]);
+    other.backend.close().expect("it ends");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !other.scrape().expect("Redis answers").is_empty() || server.say("DBSIZE") != ":0" {
+        assert!(Instant::now() < deadline, "it stays");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
