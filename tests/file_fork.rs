@@ -54,6 +54,17 @@ fn act(words: &[&str]) -> String {
     "ok".to_owned()
 }
 
+/// Counts and scrapes while the directory is not where it was, and once it is there again.
+fn without(directory: &Path) -> String {
+    let away = directory.with_extension("away");
+    fs::rename(directory, &away).expect("it can be moved");
+    count();
+    let failed = generate_metrics().is_err();
+    fs::rename(&away, directory).expect("it can be moved back");
+    count();
+    format!("{failed}\n{}", generate_metrics().unwrap_or_else(|error| format!("error: {error}")))
+}
+
 /// Forks a child that counts, or scrapes, or does neither; gives its number, and what it says.
 fn fork(what: &str) -> String {
     let (mut reader, mut writer) = std::io::pipe().expect("the system has pipes");
@@ -77,6 +88,7 @@ fn fork(what: &str) -> String {
                 }
                 "removes" => PATHS.path("/a").remove().to_string(),
                 "scrapes" => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),
+                _ if what.starts_with('/') => without(Path::new(what)),
                 _ => "ok".to_owned(),
             };
             let sent = writer.write_all(answer.as_bytes());
@@ -278,6 +290,18 @@ fn a_child_may_answer_a_scrape() {
     assert_eq!(parent.ask("count"), "ok");
     let (child, said) = child_of(&mut parent, "scrapes");
     assert!(said.contains("requests_total 10\n"), "{said}");
+    kill(child);
+}
+
+#[test]
+fn a_child_that_could_not_begin_begins_later_with_all_that_it_has_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut parent = Worker::start(directory.path());
+    assert_eq!(parent.ask("count"), "ok");
+    let (child, said) = child_of(&mut parent, &directory.path().display().to_string());
+    assert!(said.starts_with("true\n"), "a scrape without the directory fails: {said}");
+    assert!(said.contains("requests_total 30\n"), "{said}");
+    assert_eq!(values(&mut parent)[0], 30.0);
     kill(child);
 }
 

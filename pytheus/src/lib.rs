@@ -231,7 +231,8 @@
 //! page](backends::MultiProcessFileBackend) says what holds when a process is killed, a file is damaged, a disk is
 //! full, or two programs differ. And:
 //!
-//! - **A fork** makes a process of its own: the child begins at zero, beside its parent.
+//! - **A fork** makes a process of its own: the child begins at zero, beside its parent. Load before you fork: a child
+//!   that loads by itself brings along what its parent had counted until then.
 //! - **Removing** a series takes it out of the totals of all, at once in this process and soon after in the others,
 //!   also when this one does not have it. `retain` and `clear` see those that this process has.
 //! - **A registry** is the same one in several processes, and in several programs, when its

@@ -231,6 +231,11 @@ pub(crate) fn load<'a>(
     while is_reviving() && !REVIVES.with(Cell::get) {
         loading::wait();
     }
+    if lock(&NOT_REVIVED).is_some() {
+        // Whatever stood in the way may be over.
+        storage::not_settled();
+        revive();
+    }
     if let Some(error) = &*lock(&NOT_REVIVED) {
         return Err(ScrapeError::new(error.clone()));
     }
@@ -368,10 +373,11 @@ fn revive() {
         for family in members::counted() {
             family.restate();
         }
-        if let Some(shipper) = &loaded.shipper {
+        let is_first = lock(&NOT_REVIVED).is_none();
+        if let Some(shipper) = loaded.shipper.as_ref().filter(|_| is_first) {
             shipper.after_fork();
         }
-        {
+        if is_first {
             let mut removals = lock(&loaded.removals);
             removals.writer = WriterId::random();
             removals.waiting.clear();

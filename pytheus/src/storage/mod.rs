@@ -59,8 +59,8 @@ pub(crate) use table::{Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
 pub(crate) use thread::{
-    begin_anew_in_children, forks, give_back_slot, move_to, now_settled, pinned, set_most_shards, shared_cells,
-    take_back, take_slot, was_forked,
+    begin_anew_in_children, forks, give_back_slot, move_to, not_settled, now_settled, pinned, set_most_shards,
+    shared_cells, take_back, take_slot, was_forked,
 };
 
 /// Which cells of a series.

@@ -274,6 +274,11 @@ pub(crate) fn now_settled() -> bool {
     FORKED.swap(false, Relaxed)
 }
 
+/// Takes note that this child is yet to be settled.
+pub(crate) fn not_settled() {
+    FORKED.store(true, Relaxed);
+}
+
 /// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
 pub(crate) fn take_slot(run: u16) -> Slot {
     SLOTS.take(run)
