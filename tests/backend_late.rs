@@ -264,7 +264,7 @@ fn count(thread: usize, random: &mut Random, loaded: &AtomicBool) -> Samples {
         BY_SIZE.size(size).inc();
         add(format!("by_size_total{{kind=\"plain\",size=\"{text}\"}}"), 1.0);
         random.pause();
-        let time = [0.5, 1.5, 4.0][random.below(3) as usize];
+        let time = [0.5, 1.5, 4.0][usize::try_from(random.below(3)).unwrap_or_default()];
         TIMES.observe(time);
         for bound in [1.0, 2.0].into_iter().filter(|bound| time <= *bound) {
             add(format!("times_bucket{{le=\"{bound}\"}}"), 1.0);
@@ -336,7 +336,7 @@ fn never_down(before: &Samples, now: &Samples) {
 fn round(number: u64) {
     let seed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     // In every third round most threads borrow what they count in.
-    set_thread_limit(if number % 3 == 0 { 4 } else { 1024 });
+    set_thread_limit(if number.is_multiple_of(3) { 4 } else { 1024 });
     let memory = Arc::new(Memory::default());
     let (loaded, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let mut expected = Samples::new();

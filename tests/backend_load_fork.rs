@@ -37,11 +37,11 @@ impl Configure for Waits {
 #[test]
 fn a_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     let (tell, told) = mpsc::channel();
-    let (begin, begun) = mpsc::channel();
+    let (starts, started) = mpsc::channel();
     *TOLD.lock().expect("no other holder panics") = Some(told);
-    *BEGUN.lock().expect("no other holder panics") = Some(begin);
+    *BEGUN.lock().expect("no other holder panics") = Some(starts);
     let loads = thread::spawn(|| load_backend(Load::class::<Waits>()));
-    begun.recv().expect("it is being made");
+    started.recv().expect("it is being made");
     COUNTED.inc();
 
     // SAFETY: the child allocates, which the allocators that tests run with bear, as for any program that forks.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use pytheus::backends::{Load, conformance, json};
 
-#[allow(dead_code, reason = "its `main` is that of an example")]
+#[allow(dead_code, unreachable_pub, reason = "its `main` is that of an example, and it is public where users copy it")]
 #[path = "../examples/own_backend.rs"]
 mod own_backend;
 

@@ -107,7 +107,8 @@ fn a_metric_without_help_has_a_type_line_only() {
 fn numbers_take_their_shortest_form_that_reads_back() {
     for (value, form) in [
         (0.0, "0"),
-        (-0.0, "-0"),
+        // As a gauge shows it: the sign tells a zero that was set from none.
+        (-0.0, "0"),
         (1.0, "1"),
         (-1.0, "-1"),
         (100.0, "100"),

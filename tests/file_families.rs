@@ -10,7 +10,9 @@ use support::scrapes::samples_of_text;
 use support::worker::{Worker, serve};
 
 /// What is kept from one question to the next.
-static KEPT: Mutex<Vec<(Counter, Histogram, Gauge, Option<InProgress>)>> = Mutex::new(Vec::new());
+static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+
+type Kept = (Counter, Histogram, Gauge, Option<InProgress>);
 
 static OPERATORS: CollectorRegistry = CollectorRegistry::new();
 

@@ -24,6 +24,10 @@ impl Redis {
     }
 
     /// One with these options.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
     pub fn start_with(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
         let options = options.iter().map(|&option| option.to_owned()).collect();
@@ -33,6 +37,10 @@ impl Redis {
     }
 
     /// Starts it again where it was killed, on the same port, with the files that are there.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
     pub fn restart(&mut self) {
         let mut command = Command::new(crate::program("redis-server", "redis-server"));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
@@ -48,6 +56,10 @@ impl Redis {
     }
 
     /// Kills it.
+    ///
+    /// # Panics
+    ///
+    /// When that can't be done.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it can be killed");

@@ -1,0 +1,32 @@
+//! A Redis that all processes write to does what a backend has to do.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use pytheus::backends::{Load, MultiProcessRedisBackend, conformance, json};
+use support::redis::Redis;
+
+/// Where the processes find the port of the server.
+const PORT: &str = "PYTHEUS_TEST_REDIS_PORT";
+
+fn main() -> ExitCode {
+    if env::var_os(PORT).is_some() {
+        return conformance::main(load);
+    }
+    // With a server around it, which ends whatever happens.
+    let redis = Redis::start();
+    let mut suite = Command::new(env::current_exe().expect("the test has a path"));
+    let status = suite.args(env::args_os().skip(1)).env(PORT, redis.port().to_string()).status();
+    match status.expect("the test runs itself").code() {
+        Some(0) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn load(directory: &Path) -> Load {
+    let port: u16 = env::var(PORT).ok().and_then(|port| port.parse().ok()).expect("the test says the port");
+    // Who is killed is gone after half a second.
+    let config = json!({"port": port, "key_prefix": directory.to_string_lossy(), "lease": 0.5});
+    Load::class::<MultiProcessRedisBackend>().config(config)
+}
