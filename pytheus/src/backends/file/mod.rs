@@ -130,6 +130,9 @@ use super::BackendError;
 /// | `most_recent` | what was set last, by the clock of the machine | its value goes |
 /// | `per_process` | a series each, with its number as the label `pid` | its series goes |
 ///
+/// Work in progress ([`track_inprogress`](crate::metrics::Gauge::track_inprogress)) is counted by each process, whatever the
+/// mode, and ends with it. A `set` of a shared gauge knows that of its own process alone: work of others stands on top.
+///
 /// A clock that is set back makes an older value the most recent one, until the clock has caught up. State sets are
 /// shared; an info metric shows what any living process states.
 ///
@@ -140,7 +143,6 @@ use super::BackendError;
 /// - Limits on the number of series: each process has the limit for itself, for it decides while it counts. The totals may
 ///   have more series than that, of different processes.
 /// - `pytheus_dropped_updates_total` and its like: they say what happened to the process that answers.
-///
 /// - `clear` and `retain` of a family: they remove the series that this process has, in all processes; others stay.
 /// - What a family has counted that is made at run time and dropped again, with all that refers to it: its series end.
 ///
