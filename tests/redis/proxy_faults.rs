@@ -1,0 +1,113 @@
+//! The network of the other tests fails as it is told, and no other way: what they prove rests on this.
+
+use std::time::Duration;
+
+use servers::proxy::{Counts, Proxy, Way};
+use servers::resp::{Client, Value};
+use servers::server::Server;
+
+/// Adds one, over and over, on new connections where one breaks; gives how often an answer came.
+fn add(proxy: &Proxy, times: u32) -> u64 {
+    let (mut client, mut answered) = (None, 0);
+    for _ in 0..times {
+        let mut connection = client.take().unwrap_or_else(|| {
+            Client::connect(proxy.port())
+                .and_then(|new| new.patience(Duration::from_millis(50)).map(|()| new))
+                .expect("it listens")
+        });
+        if let Ok(Value::Int(_)) = connection.try_ask(&["INCR", "n"]) {
+            answered += 1;
+            client = Some(connection);
+        }
+    }
+    answered
+}
+
+fn total(server: &Server) -> u64 {
+    server.ask(&["GET", "n"]).text().parse().expect("a number")
+}
+
+#[test]
+fn commands_and_answers_are_lost_and_counted() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    proxy.watch("INCR");
+    proxy.lose(1, 100);
+    let answered = add(&proxy, 400);
+    let Counts { lost_requests, lost_replies, .. } = proxy.counts();
+    assert!(lost_requests >= 10 && lost_replies >= 10, "{:?}", proxy.counts());
+    assert_eq!(answered + lost_requests + lost_replies, 400);
+    assert_eq!(total(&server), 400 - lost_requests);
+    proxy.heal();
+    assert_eq!(add(&proxy, 10), 10);
+}
+
+#[test]
+fn a_connection_breaks_after_as_many_bytes_as_was_said() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    // As many bytes as the command has.
+    let command = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".len() as u64;
+    for (bytes, arrived) in [(0, 0), (command - 1, 0), (command, 1), (2 * command - 1, 2)] {
+        proxy.reset_after(Way::ToServer, bytes);
+        let answered = add(&proxy, 1 + u32::from(bytes > command));
+        assert_eq!(answered, u64::from(bytes > command), "{bytes}");
+        servers::within(Duration::from_secs(5), || match server.client().ask(&["INCRBY", "n", "0"]).text() {
+            text if text == arrived.to_string() => Ok(()),
+            other => Err(other),
+        })
+        .unwrap_or_else(|found| panic!("{found}, not {arrived}, after {bytes} bytes"));
+    }
+    // `:3\r\n` is the answer.
+    for bytes in 0..4 {
+        proxy.reset_after(Way::ToClient, bytes);
+        assert_eq!(add(&proxy, 1), 0, "{bytes}");
+    }
+    assert_eq!(proxy.counts().resets, 8);
+    assert_eq!(total(&server), 6);
+}
+
+#[test]
+fn what_is_held_back_comes_later_and_what_is_half_open_never() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let mut client = Client::connect(proxy.port()).expect("it listens");
+    client.patience(Duration::from_millis(50)).expect("a time");
+    assert_eq!(client.ask(&["INCR", "n"]), Value::Int(1));
+    proxy.hang();
+    client.try_ask(&["INCR", "n"]).expect_err("it hangs");
+    proxy.heal();
+    client.patience(Duration::from_secs(30)).expect("a time");
+    assert_eq!(client.receive().expect("it comes at last"), Value::Int(2));
+    client.patience(Duration::from_millis(50)).expect("a time");
+    proxy.half_open();
+    let error = client.try_ask(&["INCR", "n"]).expect_err("nobody is there");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(total(&server), 2);
+}
+
+#[test]
+fn a_round_trip_is_what_is_sent_before_an_answer_comes() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let mut client = Client::connect(proxy.port()).expect("it listens");
+    proxy.delay(Way::ToServer, Duration::from_millis(1));
+    client.send(&["SET", "a", "1"]).expect("it goes");
+    client.send(&["GET", "a"]).expect("it goes");
+    assert_eq!(client.receive().expect("an answer").text(), "OK");
+    assert_eq!(client.receive().expect("an answer").text(), "1");
+    client.ask(&["DEL", "a"]);
+    let trips = proxy.take_trips();
+    // The first may have been answered before the second was passed on.
+    assert_eq!(trips.iter().flatten().collect::<Vec<_>>(), ["SET", "GET", "DEL"]);
+    assert!((2..=3).contains(&trips.len()), "{trips:?}");
+}
+
+#[test]
+fn a_server_that_was_killed_comes_back_with_what_it_has_kept() {
+    let mut server = Server::with(&["appendonly yes", "appendfsync always"]);
+    server.ask(&["SET", "n", "7"]);
+    server.kill();
+    server.restart();
+    assert_eq!(total(&server), 7);
+}

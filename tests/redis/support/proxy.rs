@@ -1,0 +1,403 @@
+//! A network that fails as it is told: it stands between clients and a server, and passes on whole commands and answers,
+//! or loses them, breaks in the midst of one, waits, or goes silent.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind::WouldBlock, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::Random;
+use crate::resp::{self, Value};
+
+/// How long it takes at most until a connection that is to end with a reset does.
+const LOOKS_UP: Duration = Duration::from_millis(5);
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From a client.
+    ToServer,
+    /// To a client.
+    ToClient,
+}
+
+/// What has happened to batches: those commands that were [watched](Proxy::watch).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Batches that a client has sent, and that never came to the server.
+    pub lost_requests: u64,
+    /// Batches that the server has answered, and whose answer never came to the client.
+    pub lost_replies: u64,
+    /// Batches that have come to the server, on connections that ended without an answer.
+    pub unanswered: u64,
+    /// Batches that have come to the server, and have no answer yet.
+    pub under_way: u64,
+    /// Batches whose answer has come to the client.
+    pub answered: u64,
+    /// Connections that ended after as many bytes as was said.
+    pub resets: u64,
+}
+
+/// Between clients and a server, until it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: u16,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: bool,
+    silent: bool,
+    random: Random,
+    /// Of a thousand commands and answers, how many are lost.
+    losing: [u64; 2],
+    delay: [Duration; 2],
+    /// How many bytes pass before the connection breaks.
+    left: [Option<u64>; 2],
+    watched: String,
+    counts: Counts,
+    trips: Vec<Vec<String>>,
+    links: Vec<Weak<Link>>,
+}
+
+/// A connection of a client, and that to the server for it.
+#[derive(Debug)]
+struct Link {
+    client: TcpStream,
+    server: TcpStream,
+    ended: AtomicBool,
+    /// Nothing comes through any more, and nobody is told.
+    muted: AtomicBool,
+    /// What has come to the server, and was not answered: is it a batch?
+    sent: Mutex<VecDeque<bool>>,
+}
+
+/// What to do with a command or an answer.
+enum Fate {
+    Pass,
+    /// Some bytes pass, then the connection breaks.
+    Break(usize),
+    Lose {
+        hang: bool,
+    },
+}
+
+impl Proxy {
+    /// Stands before the server on this port of this machine.
+    ///
+    /// # Panics
+    ///
+    /// When there is no free port.
+    pub fn to(server: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("a bound address").port();
+        let state = State {
+            closed: false,
+            silent: false,
+            random: Random(0),
+            losing: [0; 2],
+            delay: [Duration::ZERO; 2],
+            left: [None; 2],
+            watched: "EVAL".to_owned(),
+            counts: Counts::default(),
+            trips: Vec::new(),
+            links: Vec::new(),
+        };
+        let shared = Arc::new(Shared { server, state: Mutex::new(state) });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if accepting.state().closed {
+                    return;
+                }
+                if let Ok(client) = client {
+                    let shared = Arc::clone(&accepting);
+                    thread::spawn(move || shared.link(client));
+                }
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// Where clients connect.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Batches are the commands in which this text occurs.
+    pub fn watch(&self, text: &str) {
+        text.clone_into(&mut self.shared.state().watched);
+    }
+
+    /// Loses so many of a thousand commands, and of a thousand answers: each with its connection, which closes or hangs.
+    pub fn lose(&self, seed: u64, of_thousand: u64) {
+        let mut state = self.shared.state();
+        (state.random, state.losing) = (Random(seed), [of_thousand; 2]);
+    }
+
+    /// Takes so long for each command or answer.
+    pub fn delay(&self, way: Way, time: Duration) {
+        self.shared.state().delay[way as usize] = time;
+    }
+
+    /// Resets a connection once exactly so many bytes have passed from now on.
+    pub fn reset_after(&self, way: Way, bytes: u64) {
+        self.shared.state().left[way as usize] = Some(bytes);
+    }
+
+    /// Holds everything back, also on new connections, until [`heal`](Self::heal).
+    pub fn hang(&self) {
+        self.shared.state().silent = true;
+    }
+
+    /// Closes the way to the server of each connection, without telling its client.
+    pub fn half_open(&self) {
+        for link in self.links() {
+            link.muted.store(true, Relaxed);
+            let _ = link.server.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Resets each connection.
+    pub fn cut(&self) {
+        for link in self.links() {
+            self.shared.end(&link, true);
+        }
+    }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        self.shared.state().links.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Loses, delays and holds back no more. What went half open stays so.
+    pub fn heal(&self) {
+        let mut state = self.shared.state();
+        (state.silent, state.losing, state.delay, state.left) = (false, [0; 2], [Duration::ZERO; 2], [None; 2]);
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.state().counts
+    }
+
+    /// The commands of each round trip since this was asked last: those that were sent while none waited for an answer,
+    /// and all that came before that answer.
+    pub fn take_trips(&self) -> Vec<Vec<String>> {
+        std::mem::take(&mut self.shared.state().trips)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.state().closed = true;
+        self.cut();
+        // Wakes who accepts.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics here")
+    }
+
+    fn link(self: &Arc<Self>, client: TcpStream) {
+        while self.state().silent {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.server)) else {
+            reset(&client);
+            return;
+        };
+        for stream in [&client, &server] {
+            let _ = (stream.set_nodelay(true), stream.set_read_timeout(Some(LOOKS_UP)));
+        }
+        let (ended, muted) = (AtomicBool::new(false), AtomicBool::new(false));
+        let link = Arc::new(Link { client, server, ended, muted, sent: Mutex::default() });
+        {
+            let mut state = self.state();
+            state.links.retain(|link| link.strong_count() > 0);
+            state.links.push(Arc::downgrade(&link));
+        }
+        let (shared, other) = (Arc::clone(self), Arc::clone(&link));
+        thread::spawn(move || shared.pump(&other, Way::ToClient));
+        self.pump(&link, Way::ToServer);
+    }
+
+    /// Passes on what goes one way, until the connection ends.
+    fn pump(&self, link: &Link, way: Way) {
+        let (mut from, mut to) = match way {
+            Way::ToServer => (&link.client, &link.server),
+            Way::ToClient => (&link.server, &link.client),
+        };
+        let (mut held, mut some) = (Vec::new(), vec![0; 64 * 1024]);
+        let mut trip = None;
+        loop {
+            match from.read(&mut some) {
+                Ok(length @ 1..) => held.extend_from_slice(&some[..length]),
+                Err(error) if error.kind() == WouldBlock && !link.ended.load(Relaxed) => continue,
+                _ => break,
+            }
+            // What was sent together is one round trip, however soon the first of it is answered.
+            let mut together = false;
+            while let Some((value, taken)) = resp::parse(&held) {
+                let frame: Vec<_> = held.drain(..taken).collect();
+                if way == Way::ToServer {
+                    let waits = together || !link.sent.lock().expect("nobody panics here").is_empty();
+                    self.state().note(&value, &mut trip, waits);
+                    together = true;
+                }
+                if !self.pass(link, way, &frame, &mut to) {
+                    self.end(link, true);
+                    return;
+                }
+            }
+        }
+        // Who hears nothing is not told that the other is gone, either.
+        if way == Way::ToClient && link.muted.load(Relaxed) {
+            return;
+        }
+        self.end(link, false);
+    }
+
+    /// Passes on one command or answer; false where the connection is to end.
+    fn pass(&self, link: &Link, way: Way, frame: &[u8], to: &mut &TcpStream) -> bool {
+        if link.muted.load(Relaxed) {
+            return true;
+        }
+        let (delay, is_batch) = {
+            let state = self.state();
+            let is_batch = match way {
+                Way::ToServer => {
+                    let watched = state.watched.as_bytes();
+                    frame.windows(watched.len()).any(|part| part == watched)
+                }
+                Way::ToClient => link.sent.lock().expect("nobody panics here").front().copied().unwrap_or_default(),
+            };
+            (state.delay[way as usize], is_batch)
+        };
+        thread::sleep(delay);
+        while self.state().silent && !link.ended.load(Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if link.ended.load(Relaxed) {
+            return false;
+        }
+        let fate = self.state().fate(way, frame.len(), is_batch);
+        match fate {
+            Fate::Pass => {}
+            Fate::Break(bytes) => {
+                let _ = to.write_all(&frame[..bytes]);
+                return false;
+            }
+            Fate::Lose { hang } => {
+                // Answers that are lost are counted as such.
+                if way == Way::ToClient {
+                    self.settle(link, false);
+                }
+                link.muted.store(hang, Relaxed);
+                return hang;
+            }
+        }
+        if way == Way::ToServer {
+            link.sent.lock().expect("nobody panics here").push_back(is_batch);
+            self.state().counts.under_way += u64::from(is_batch);
+        }
+        // Before the client has it, and may ask anew.
+        if way == Way::ToClient {
+            self.settle(link, true);
+        }
+        let written = to.write_all(frame).is_ok();
+        if way == Way::ToClient && is_batch && !written {
+            let mut state = self.state();
+            state.counts.answered -= 1;
+            state.counts.unanswered += 1;
+        }
+        written
+    }
+
+    /// The first command that waits has its answer.
+    fn settle(&self, link: &Link, answered: bool) {
+        if link.sent.lock().expect("nobody panics here").pop_front() == Some(true) {
+            let mut state = self.state();
+            state.counts.under_way -= 1;
+            state.counts.answered += u64::from(answered);
+        }
+    }
+
+    /// Ends both connections.
+    fn end(&self, link: &Link, with_reset: bool) {
+        if link.ended.swap(true, Relaxed) {
+            return;
+        }
+        let batches = std::mem::take(&mut *link.sent.lock().expect("nobody panics here"));
+        let batches = batches.into_iter().filter(|is_batch| *is_batch).count() as u64;
+        {
+            let mut state = self.state();
+            state.counts.under_way -= batches;
+            state.counts.unanswered += batches;
+        }
+        // The server has all that was sent to it.
+        let _ = link.server.shutdown(Shutdown::Both);
+        if with_reset {
+            // Once nobody reads there any more.
+            reset(&link.client);
+        } else {
+            let _ = link.client.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl State {
+    /// Takes a command into its round trip.
+    fn note(&mut self, command: &Value, trip: &mut Option<usize>, waits: bool) {
+        let name = match command {
+            Value::List(words) => words.first().map(Value::text).unwrap_or_default().to_uppercase(),
+            other => other.text(),
+        };
+        match *trip {
+            Some(at) if waits && at < self.trips.len() => self.trips[at].push(name),
+            _ => {
+                *trip = Some(self.trips.len());
+                self.trips.push(vec![name]);
+            }
+        }
+    }
+
+    fn fate(&mut self, way: Way, length: usize, is_batch: bool) -> Fate {
+        if let Some(left) = self.left[way as usize] {
+            let length = length as u64;
+            if length >= left {
+                self.left[way as usize] = None;
+                self.counts.resets += 1;
+                return Fate::Break(usize::try_from(left).unwrap_or_default());
+            }
+            self.left[way as usize] = Some(left - length);
+        }
+        if self.random.below(1_000) < self.losing[way as usize] {
+            match way {
+                Way::ToServer => self.counts.lost_requests += u64::from(is_batch),
+                Way::ToClient => self.counts.lost_replies += u64::from(is_batch),
+            }
+            return Fate::Lose { hang: self.random.below(2) == 0 };
+        }
+        Fate::Pass
+    }
+}
+
+/// Has the connection end with a reset when it is closed.
+fn reset(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
