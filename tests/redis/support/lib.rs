@@ -7,6 +7,7 @@
 //! ```
 #![cfg(unix)]
 
+pub mod cluster;
 pub mod counting;
 pub mod proxy;
 pub mod resp;

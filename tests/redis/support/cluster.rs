@@ -1,0 +1,53 @@
+//! A cluster of three servers.
+
+use pytheus::backends::{Value, json};
+use support::{free_port, wait_for};
+
+use crate::server::Server;
+
+const SLOTS: u32 = 16_384;
+
+/// Three servers that share the keys, until it is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Starts them, and waits until each knows all slots.
+    ///
+    /// # Panics
+    ///
+    /// When they do not find together.
+    pub fn start() -> Self {
+        let node = |_| Server::with(&["cluster-enabled yes", &format!("cluster-port {}", free_port())]);
+        let cluster = Self { nodes: (0..3).map(node).collect() };
+        let first = &cluster.nodes[0];
+        let bus = first.ask(&["CONFIG", "GET", "cluster-port"]).texts()[1].clone();
+        for (node, at) in cluster.nodes.iter().zip(0..) {
+            let (from, to) = (SLOTS * at / 3, SLOTS * (at + 1) / 3 - 1);
+            node.ask(&["CLUSTER", "ADDSLOTSRANGE", &from.to_string(), &to.to_string()]);
+            node.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]);
+        }
+        for node in &cluster.nodes[1..] {
+            node.ask(&["CLUSTER", "MEET", "127.0.0.1", &first.port().to_string(), &bus]);
+        }
+        wait_for("cluster", || {
+            let infos: Vec<_> = cluster.nodes.iter().map(|node| node.ask(&["CLUSTER", "INFO"]).text()).collect();
+            let ready = |info: &String| info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3");
+            if infos.iter().all(ready) { Ok(()) } else { Err(format!("{infos:?}")) }
+        });
+        cluster
+    }
+
+    /// Its servers.
+    pub fn nodes(&self) -> &[Server] {
+        &self.nodes
+    }
+
+    /// The configuration of a backend that is here, spread over slots of each server.
+    pub fn config(&self) -> Value {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        json!({"cluster": nodes, "shards": 16, "timeout": 1, "flush_interval": 0.02})
+    }
+}
