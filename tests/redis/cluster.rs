@@ -55,3 +55,31 @@ fn each_process_shows_what_all_have_counted() {
     let keys = |node: &servers::server::Server| node.ask(&["DBSIZE"]).text();
     assert!(cluster.nodes().iter().all(|node| keys(node) != "0"), "each has some");
 }
+
+/// Every key of a shard moves to another server while it is counted in.
+#[test]
+fn slots_that_move_lose_nothing() {
+    let cluster = Cluster::start();
+    let mut worker = start(&cluster.config());
+    let mut counted = 0.0;
+    let mut count = |worker: &mut support::worker::Worker| {
+        assert_eq!(worker.ask("count"), "ok");
+        counted += 1_000.0;
+        counted
+    };
+    count(&mut worker);
+    assert_eq!(worker.ask("flushed"), "ok");
+    for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+        for slot in cluster.used_slots(from) {
+            cluster.begin_move(&slot, from, to);
+            count(&mut worker);
+            cluster.end_move(&slot, from, to);
+        }
+    }
+    assert_eq!(worker.ask("flushed"), "ok");
+    let shown = start(&cluster.config()).scrape();
+    let counted = count(&mut worker) - 1_000.0;
+    for name in ["one_total", "two_total{name=\"a\"}", "sizes_count"] {
+        assert_eq!(shown.get(name), Some(&counted), "{name}");
+    }
+}

@@ -50,4 +50,41 @@ impl Cluster {
         let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
         json!({"cluster": nodes, "shards": 16, "timeout": 1, "flush_interval": 0.02})
     }
+
+    /// The slots of a server in which there are keys.
+    pub fn used_slots(&self, at: usize) -> Vec<String> {
+        let keys = self.nodes[at].ask(&["KEYS", "*"]).texts();
+        let slots: std::collections::BTreeSet<_> =
+            keys.iter().map(|key| self.nodes[at].ask(&["CLUSTER", "KEYSLOT", key]).text()).collect();
+        slots.into_iter().collect()
+    }
+
+    fn id(&self, at: usize) -> String {
+        self.nodes[at].ask(&["CLUSTER", "MYID"]).text()
+    }
+
+    /// Begins to move a slot to another server: some of its keys are there, some here.
+    pub fn begin_move(&self, slot: &str, from: usize, to: usize) {
+        self.nodes[to].ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &self.id(from)]);
+        self.nodes[from].ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &self.id(to)]);
+        self.migrate(slot, from, to, "1");
+    }
+
+    /// Moves the rest, and says so to all.
+    pub fn end_move(&self, slot: &str, from: usize, to: usize) {
+        while self.migrate(slot, from, to, "100") {}
+        for at in [to, from, 3 - to - from] {
+            self.nodes[at].ask(&["CLUSTER", "SETSLOT", slot, "NODE", &self.id(to)]);
+        }
+    }
+
+    /// False where there was no key any more.
+    fn migrate(&self, slot: &str, from: usize, to: usize, most: &str) -> bool {
+        let keys = self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", slot, most]).texts();
+        let port = self.nodes[to].port().to_string();
+        for key in &keys {
+            self.nodes[from].ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        }
+        !keys.is_empty()
+    }
 }
