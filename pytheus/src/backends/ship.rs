@@ -245,11 +245,12 @@ impl Shared {
             while Instant::now() < due && lock(&self.state).life == Life::Open {
                 thread::park_timeout(due.saturating_duration_since(Instant::now()));
             }
-            if lock(&self.state).life == Life::Closed {
+            // Before the pass: one that had begun by then may have looked at families before they were counted in last.
+            let life = lock(&self.state).life;
+            if life == Life::Closed {
                 return;
             }
             failures = if self.ship_now().is_ok() && self.beat() { 0 } else { failures + 1 };
-            let life = lock(&self.state).life;
             let Life::Closing(deadline) = life else { continue };
             if failures == 0 || Instant::now() >= deadline {
                 break;
