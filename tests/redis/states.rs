@@ -160,6 +160,19 @@ fn a_server_that_has_forgotten_the_scripts() {
 }
 
 #[test]
+fn a_password_that_is_wanted() {
+    let server = Server::start();
+    let mut case = Case::flushed(server.port());
+    let mut admin = server.client();
+    admin.ask(&["CONFIG", "SET", "requirepass", "secret"]);
+    admin.ask(&["AUTH", "secret"]);
+    admin.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    case.fails_with(&["password"]);
+    admin.ask(&["CONFIG", "SET", "requirepass", ""]);
+    case.goes_on();
+}
+
+#[test]
 fn a_user_who_may_not_do_it() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());

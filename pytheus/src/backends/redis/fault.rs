@@ -102,6 +102,8 @@ fn sort_of(error: &RedisError) -> Sort {
         (_, "READONLY" | "MISCONF" | "NOREPLICAS") => Sort::ReadOnly,
         (_, "NOAUTH" | "WRONGPASS" | "NOPERM") | (ErrorKind::AuthenticationFailed, _) => Sort::Denied,
         (_, "WRONGTYPE" | "CROSSSLOT") => Sort::Keys,
+        // Of a server that wants a password since it was asked last.
+        (_, "ERR") if error.to_string().contains("unauthenticated") => Sort::Denied,
         // Within a script.
         _ if error.to_string().contains("can't run this command") => Sort::Denied,
         (_, "ERR") if error.to_string().contains("max number of clients") => Sort::Full,
