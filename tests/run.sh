@@ -25,12 +25,15 @@ add_up() {
 
 test_all() {
     local status=0
-    cargo test --workspace --no-fail-fast || status=$?
+    # By itself below: it switches on a feature that the other packages are to be without.
+    cargo test --workspace --exclude pytheus-tests-redis --no-fail-fast || status=$?
     # Without `fast-clock`: timers read the system's clock.
     cargo test -p pytheus --no-default-features --no-fail-fast || status=$?
     # What the library reports goes to the program's own log; the totals of processes anywhere, to a real Redis.
     cargo test -p pytheus-tests --features log,tracing,redis --test report_log --test report_tracing \
         --test conformance_redis --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis --lib redis --no-fail-fast || status=$?
+    cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     cargo check -p pytheus --no-default-features --features log || status=$?
     cargo check -p pytheus --no-default-features --features tracing || status=$?
