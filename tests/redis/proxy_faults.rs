@@ -51,7 +51,9 @@ fn a_connection_breaks_after_as_many_bytes_as_was_said() {
     for (bytes, arrived) in [(0, 0), (command - 1, 0), (command, 1), (2 * command - 1, 2)] {
         proxy.reset_after(Way::ToServer, bytes);
         let answered = add(&proxy, 1 + u32::from(bytes > command));
-        assert_eq!(answered, u64::from(bytes > command), "{bytes}");
+        // The answer to a whole command may come before the reset does.
+        let least = u64::from(bytes > command);
+        assert!((least..=u64::from(bytes >= command)).contains(&answered), "{answered} after {bytes}");
         servers::within(Duration::from_secs(5), || match server.client().ask(&["INCRBY", "n", "0"]).text() {
             text if text == arrived.to_string() => Ok(()),
             other => Err(other),
