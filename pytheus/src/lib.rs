@@ -202,7 +202,8 @@
 //!
 //! So does [`load_backend`](backends::load_backend), where each of class and configuration comes before that of the
 //! environment. Called at the start of `main`, it says so when they are wrong; without it the first use of a
-//! metric loads what they say, and a mistake fails every scrape. What was counted before is carried over.
+//! metric loads what they say, for which it and other first uses wait, and a mistake fails every scrape. What was
+//! counted before is carried over.
 //!
 //! ```
 //! # #[cfg(unix)] {

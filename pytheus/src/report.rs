@@ -122,9 +122,8 @@ pub(crate) enum Own {
     LabelOverflow,
     CollectorErrors,
     RegistrationConflicts,
-    #[allow(dead_code, reason = "of backends to come")]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
     FilesSkipped,
-    #[allow(dead_code, reason = "of backends to come")]
     BackendConflicts,
     BackendErrors,
 }

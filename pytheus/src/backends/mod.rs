@@ -97,6 +97,56 @@ pub type BackendError = Box<dyn Error + Send + Sync>;
 ///
 /// Everything has a default, which is what a single process needs: nothing. All methods are called from ordinary code,
 /// never from where a metric is counted in.
+///
+/// One that keeps what it is sent, here in memory:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Arc, Mutex};
+/// use std::time::Duration;
+///
+/// use pytheus::backends::{Backend, BackendError, Batch, FamilyKey, Load, SeriesKey, Totals, load_backend};
+/// use pytheus::snapshot::Number;
+///
+/// #[derive(Default)]
+/// struct Memory(Mutex<HashMap<String, (Arc<FamilyKey>, HashMap<SeriesKey, Vec<Number>>)>>);
+///
+/// impl Backend for Memory {
+///     fn interval(&self) -> Option<Duration> {
+///         Some(Duration::from_millis(100))
+///     }
+///
+///     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+///         let mut kept = self.0.lock().map_err(|_| "a thread panicked with it")?;
+///         for change in &batch.changes {
+///             let family = kept.entry(change.family.to_string());
+///             let (_, series) = family.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
+///             // Of one writer these are the totals of all.
+///             series.insert(change.series.clone(), change.totals.clone());
+///         }
+///         Ok(())
+///     }
+///
+///     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+///         let kept = self.0.lock().map_err(|_| "a thread panicked with it")?;
+///         for (family, series) in kept.values() {
+///             let (keys, parts): (Vec<_>, Vec<_>) = series.iter().map(|(key, parts)| (key.clone(), parts.clone())).unzip();
+///             totals.put(Arc::clone(family), keys, parts.concat());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// pytheus::metric! {
+///     /// Jobs that are done.
+///     static DONE: Counter = "jobs_done_total";
+/// }
+///
+/// load_backend(Load::backend(Arc::new(Memory::default())))?;
+/// DONE.inc();
+/// assert!(pytheus::generate_metrics()?.contains("jobs_done_total 1\n"));
+/// # Ok::<(), BackendError>(())
+/// ```
 pub trait Backend: Send + Sync + 'static {
     /// Where the cells of this process lie; on the heap unless a backend offers a place.
     fn arena(&self) -> Option<Arc<dyn Arena>> {

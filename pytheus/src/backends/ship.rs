@@ -192,7 +192,7 @@ impl Shipper {
     }
 
     /// How it goes.
-    #[allow(dead_code, reason = "of backends to come")]
+    #[allow(dead_code, reason = "for tests")]
     pub(super) fn health(&self) -> Health {
         lock(&self.0.state).health
     }
