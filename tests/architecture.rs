@@ -129,6 +129,19 @@ fn every_lock_is_taken_through_the_gate() {
     assert!(outside.is_empty(), "use `storage::lock`, `read` or `write`: {outside:?}");
 }
 
+/// A test that no manifest names is never run.
+#[test]
+fn every_test_is_named_in_its_manifest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for package in [root.to_owned(), root.join("redis")] {
+        let manifest = fs::read_to_string(package.join("Cargo.toml")).expect("a manifest");
+        let entries = fs::read_dir(&package).expect("a package").map(|entry| entry.expect("an entry").file_name());
+        let tests = entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".rs"));
+        let unnamed: Vec<_> = tests.filter(|name| !manifest.contains(&format!("path = \"{name}\""))).collect();
+        assert!(unnamed.is_empty(), "{}: these are never run: {unnamed:?}", package.display());
+    }
+}
+
 /// A label named like a method of the handle would hide it: the macros must know them all.
 #[test]
 fn the_macros_know_every_method_of_a_labelled_handle() {

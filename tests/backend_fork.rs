@@ -1,13 +1,11 @@
 //! A child sends what it has counted itself, as a writer of its own, whatever other threads were doing when it was forked.
 #![cfg(unix)]
-#![allow(unsafe_code, reason = "`fork` has no safe form")]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +15,7 @@ use std::time::Duration;
 
 use pytheus::backends::{Backend, BackendError, Batch, Load, flush, load_backend};
 use pytheus::metric;
+use support::fork::fork;
 use support::scrapes::Raise;
 
 const FORKS: u32 = 30;
@@ -47,22 +46,6 @@ impl Backend for Notes {
         }
         Ok((&self.0).write_all(text.as_bytes())?)
     }
-}
-
-fn in_child(work: impl FnOnce()) {
-    // SAFETY: the child allocates, which the allocators that tests run with bear, as for any program that forks.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        // SAFETY: sends a signal that ends this process, should it hang.
-        unsafe { libc::alarm(60) };
-        let worked = catch_unwind(AssertUnwindSafe(work));
-        // SAFETY: ends the process, and nothing else.
-        unsafe { libc::_exit(i32::from(worked.is_err())) }
-    }
-    let mut status = 0;
-    // SAFETY: a child of this process; the status is a number of ours.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    assert_eq!(status, 0, "a child failed, or hung");
 }
 
 fn count(times: u32) {
@@ -115,9 +98,9 @@ fn what_is_counted_in_a_process_and_its_children_is_sent_once() {
             .collect();
         let end = Raise(&done);
         for _ in 0..FORKS {
-            in_child(|| {
+            fork(|| {
                 count(10);
-                in_child(|| {
+                fork(|| {
                     thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
                     flush().expect("it is written");
                 });

@@ -1,8 +1,6 @@
 //! A child counts in an arena of its own, from zero, and in none of its parent's cells.
 #![cfg(unix)]
-#![allow(unsafe_code, reason = "`fork` has no safe form")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +9,7 @@ use std::thread;
 use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::fork::fork;
 use support::scrapes::{Raise, samples_of_text};
 
 const FORKS: u32 = 30;
@@ -89,22 +88,6 @@ impl Backend for InMemory {
     }
 }
 
-fn in_child(work: impl FnOnce()) {
-    // SAFETY: the child allocates, which the allocators that tests run with bear, as for any program that forks.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        // SAFETY: sends a signal that ends this process, should it hang.
-        unsafe { libc::alarm(60) };
-        let worked = catch_unwind(AssertUnwindSafe(work));
-        // SAFETY: ends the process, and nothing else.
-        unsafe { libc::_exit(i32::from(worked.is_err())) }
-    }
-    let mut status = 0;
-    // SAFETY: a child of this process; the status is a number of ours.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    assert_eq!(status, 0, "a child failed, or hung");
-}
-
 fn count(times: u32) {
     for n in 0..times {
         COUNTED.inc();
@@ -143,11 +126,11 @@ fn each_generation_counts_in_an_arena_of_its_own() {
         let end = Raise(&done);
         for _ in 0..FORKS {
             let work = BUSY.track_inprogress();
-            in_child(|| {
+            fork(|| {
                 count(10);
                 drop(work);
                 assert_counted(&backend, 10);
-                in_child(|| {
+                fork(|| {
                     thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
                     assert_counted(&backend, 5);
                 });

@@ -2,6 +2,8 @@
 
 pub mod every_kind;
 pub mod example;
+#[cfg(unix)]
+pub mod fork;
 pub mod multi;
 pub mod prometheus;
 pub mod promtool;
