@@ -136,7 +136,8 @@ fn every_test_is_named_in_its_manifest() {
     for package in [root.to_owned(), root.join("redis")] {
         let manifest = fs::read_to_string(package.join("Cargo.toml")).expect("a manifest");
         let entries = fs::read_dir(&package).expect("a package").map(|entry| entry.expect("an entry").file_name());
-        let tests = entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".rs"));
+        let is_test = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "rs");
+        let tests = entries.map(|name| name.to_string_lossy().into_owned()).filter(is_test);
         let unnamed: Vec<_> = tests.filter(|name| !manifest.contains(&format!("path = \"{name}\""))).collect();
         assert!(unnamed.is_empty(), "{}: these are never run: {unnamed:?}", package.display());
     }

@@ -223,6 +223,7 @@ fn slot(at: At) -> Result<Slot, BackendError> {
 
 /// Has a series reported that a backend could not take note of: not at once, for the family is locked.
 fn unknown(key: &FamilyKey, error: &BackendError) {
-    let message = format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");
+    let message =
+        format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");
     report::report_later(("series", key.name()), message);
 }
