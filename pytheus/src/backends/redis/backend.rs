@@ -9,20 +9,23 @@ use super::MultiProcessRedisBackend;
 use super::berth::Berth;
 use super::fault::RedisFault;
 use super::keeper;
+use super::python::Python;
 use super::scrape::{self, Memory};
 use super::sender::{Common, Sender};
-use super::settings::Settings;
+use super::settings::{Layout, Settings};
 use crate::backends::{Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.
-const GIVEN_UP: Duration = Duration::from_millis(100);
+pub(super) const GIVEN_UP: Duration = Duration::from_millis(100);
 
 /// What the backend consists of.
 pub(super) struct Inner {
     pub(super) common: Common,
     pub(super) sender: Berth<Sender>,
+    /// What does it all, where that is the layout.
+    python: Option<Python>,
     /// This process is not to tell anything more.
     closed: AtomicBool,
     /// For the next scrape.
@@ -32,7 +35,8 @@ pub(super) struct Inner {
 impl Inner {
     fn new(settings: Settings) -> Self {
         let sender = Berth::new(Sender::new(&settings));
-        Self { common: Common::new(settings), sender, closed: AtomicBool::new(false), memory: Mutex::default() }
+        let python = (settings.layout == Layout::Python).then(Python::new);
+        Self { common: Common::new(settings), sender, python, closed: AtomicBool::new(false), memory: Mutex::default() }
     }
 
     /// Sends something, unless this process has closed the backend.
@@ -50,6 +54,16 @@ impl Inner {
         Ok(outcome?)
     }
 
+    /// What talks as Python does, unless this process has closed the backend.
+    fn python(&self) -> Option<&Python> {
+        self.python.as_ref().filter(|_| !self.is_closed())
+    }
+
+    /// Starts the thread that says that this process lives, where somebody wants to know.
+    fn keep(self: &Arc<Self>) -> Result<(), std::io::Error> {
+        if self.python.is_some() { Ok(()) } else { keeper::start(self) }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Relaxed)
     }
@@ -65,14 +79,23 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
-        self.0.send(|sender, common| sender.apply(common, batch))
+        match self.0.python() {
+            Some(python) => python.apply(&self.0.common, batch),
+            None => self.0.send(|sender, common| sender.apply(common, batch)),
+        }
     }
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
-        self.0.send(|sender, common| sender.remove(common, removal))
+        match self.0.python() {
+            Some(python) => python.remove(&self.0.common, removal),
+            None => self.0.send(|sender, common| sender.remove(common, removal)),
+        }
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        if let Some(python) = &self.0.python {
+            return python.load(&self.0.common, totals);
+        }
         // Scrapes at the same time do without what another one knows.
         let mut memory = std::mem::take(&mut *lock(&self.0.memory));
         scrape::load(&self.0.common, &mut memory, totals)?;
@@ -81,6 +104,12 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn close(&self) -> Result<(), BackendError> {
+        if let Some(python) = self.0.python() {
+            self.0.closed.store(true, Relaxed);
+            // A farewell, too.
+            let _ = python.close(&self.0.common);
+            return Ok(());
+        }
         // All was sent; that nobody hears of the farewell loses nothing.
         let _ = self.0.send(|sender, common| {
             self.0.closed.store(true, Relaxed);
@@ -95,8 +124,11 @@ impl Backend for MultiProcessRedisBackend {
         common.pool.clear();
         *lock(memory) = Memory::default();
         sender.replace(Sender::new(&common.settings));
+        if let Some(python) = &self.0.python {
+            python.forked();
+        }
         if !self.0.is_closed() {
-            keeper::start(&self.0)?;
+            self.0.keep()?;
         }
         Ok(())
     }
@@ -124,7 +156,7 @@ impl Configure for MultiProcessRedisBackend {
                 .pool
                 .with(&[0], inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
         }
-        keeper::start(&inner)?;
+        inner.keep()?;
         Ok(Self(inner))
     }
 }

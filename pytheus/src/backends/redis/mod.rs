@@ -10,7 +10,7 @@
 //! index, then all hashes -> series -> totals                              scrape, combine
 //! ```
 //!
-//! What is where in Redis: `layout`.
+//! What is where in Redis: `layout`; beside Python, `python`.
 
 mod backend;
 mod berth;
@@ -20,6 +20,7 @@ mod fault;
 mod keeper;
 mod layout;
 mod link;
+mod python;
 mod scrape;
 mod sender;
 mod servers;
@@ -60,7 +61,7 @@ use std::sync::Arc;
 /// | `lease` | how long a process lives that can't be heard of: gauges of the living show it for so long after a kill | `10` |
 /// | `shards` | over how many slots, and so nodes, of a cluster the families are spread; the same for all processes | `1` |
 /// | `wait` | whether loading fails when Redis can't be reached | `false` |
-/// | `layout` | how it is laid out: `pytheus` | `pytheus` |
+/// | `layout` | how it is laid out: `pytheus`, or `pytheus-python` [beside Python](#beside-python) | `pytheus` |
 ///
 /// ```no_run
 /// use pytheus::backends::{Load, MultiProcessRedisBackend, json, load_backend};
@@ -94,6 +95,34 @@ use std::sync::Arc;
 ///   the first of those says who had set it. Series that another process had removed may come back.
 /// - The last moments are gone (another server took over, which lags behind): the last 200 batches, up to 50,000 numbers, are
 ///   told again, each once. Those before, which should never be needed, are counted in `pytheus_redis_missed_batches_total`.
+///
+/// # Beside Python
+///
+/// With `"layout": "pytheus-python"`, processes count in the keys of Python's `pytheus` 0.6.1 from `PyPI`, so that both
+/// share one Redis and one scrape while services move from one to the other. Names, labels, defaults and buckets have to be
+/// the same on both sides. What is different then:
+///
+/// - **A scrape** shows the families that the program itself declares, as Redis knows of no others; in Python, too.
+/// - **Once** holds for what is counted here, while Redis keeps its data. What it has lost is not told again; a batch of
+///   which nobody has heard before that is left out, and counted in `pytheus_redis_missed_batches_total`. What Python counts
+///   is counted as Python does it.
+/// - **Expiry** is that of Python: each key lives for `expire_key_time` after it was last written or scraped.
+/// - **Gauges** are shared, as Python's are. Those that are added up over the living go with a process that ends orderly,
+///   and stay when it is killed. Other modes, info metrics and state sets are of each process alone: Python has none.
+/// - **Numbers** are Redis' own: those of counters, gauges and sums are rounded to 17 digits after the point, and what would
+///   make one infinite or NaN is left out and reported. (A gauge can be set to these.)
+/// - **Labels** stand in Python's keys in the order in which the program names them, those with a default first. Where that
+///   is not the order of the alphabet, Python should have counted in a family first: else its own scrapes show some series
+///   twice. Here they show once, with the sum of both.
+/// - **Scopes**: registries without one share their names with all of Python's, whatever stands before those in a scrape.
+///   Those of registries with a scope are not Python's.
+/// - A metric whose name has a `:` may have the key of another one's part, as `a:count` and a summary `a` do: Python mixes
+///   them up, and so does this layout.
+/// - It has no `key_prefix` (Python's own scrapes do not read what it writes there), no `cluster` and no `shards`. Python
+///   refuses `layout` in its configuration: each has a file of its own.
+///
+/// It writes to no other keys but `pytheus/writer/*`, and needs the commands `EVALSHA`, `EVAL`, `TYPE`, `GET`, `SET`, `DEL`,
+/// `EXPIRE`, `INCRBYFLOAT`, `HINCRBYFLOAT`, `HGETALL`, `HSET`, `HDEL`, `HEXISTS`, `HSCAN` and `PING`.
 ///
 /// # What it needs
 ///

@@ -118,7 +118,7 @@ fn read(
 pub(super) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Fields and values of a hash, whatever protocol it comes in.
-fn pairs(value: Value) -> Fields {
+pub(super) fn pairs(value: Value) -> Fields {
     let text = |value| match value {
         Value::BulkString(text) => Some(text),
         Value::SimpleString(text) => Some(text.into_bytes()),

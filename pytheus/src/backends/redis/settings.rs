@@ -12,6 +12,14 @@ use crate::backends::{Config, ConfigError};
 /// The port that Redis has.
 const PORT: u64 = 6379;
 
+/// How everything is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    Own,
+    /// As Python does it.
+    Python,
+}
+
 /// The configuration, checked.
 pub(super) struct Settings {
     pub(super) servers: Servers,
@@ -21,6 +29,7 @@ pub(super) struct Settings {
     pub(super) certificates: Option<TlsCertificates>,
     /// Where the servers are, for people.
     pub(super) place: String,
+    pub(super) layout: Layout,
     pub(super) namespace: String,
     pub(super) shards: u64,
     /// How long a namespace is kept when none of its processes lives.
@@ -47,7 +56,8 @@ impl Settings {
         if namespace.is_empty() || namespace.len() > 200 || namespace.contains(['{', '}']) {
             return Err(config.invalid("key_prefix", "a text of 1 to 200 bytes, without `{` and `}`"));
         }
-        config.get("layout", "\"pytheus\"", |value| (value == "pytheus").then_some(()))?;
+        let shards = config.integer("shards", 1..=1024)?;
+        let layout = layout(config)?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
         let settings = Self {
             servers,
@@ -55,8 +65,9 @@ impl Settings {
             #[cfg(feature = "redis-tls")]
             certificates,
             place,
+            layout,
             namespace,
-            shards: config.integer("shards", 1..=1024)?.unwrap_or(1),
+            shards: shards.unwrap_or(1),
             expiry: config.duration("expire_key_time", seconds(1.0))?.unwrap_or(Duration::from_secs(3_600)),
             lease: config.duration("lease", seconds(0.5))?.unwrap_or(Duration::from_secs(10)),
             interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
@@ -67,6 +78,27 @@ impl Settings {
         config.finish()?;
         Ok(settings)
     }
+}
+
+/// The layout; that of Python has no need of some keys.
+fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
+    let layout = config.get("layout", "\"pytheus\" or \"pytheus-python\"", |value| match value.as_str()? {
+        "pytheus" => Some(Layout::Own),
+        "pytheus-python" => Some(Layout::Python),
+        _ => None,
+    })?;
+    if layout == Some(Layout::Python) {
+        for (key, why) in [
+            ("key_prefix", "what Python writes under a prefix, its own scrapes do not read"),
+            ("cluster", "Python knows of none"),
+            ("shards", "Python's keys are not spread"),
+        ] {
+            if config.values().get(key).is_some_and(|value| !value.is_null()) {
+                return Err(config.invalid(key, &format!("left out with the layout `pytheus-python`: {why}")));
+            }
+        }
+    }
+    Ok(layout.unwrap_or(Layout::Own))
 }
 
 /// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
