@@ -4,11 +4,25 @@
 -- ARGV: the number, the last that is known to be applied, whether this one was sent before, the expiry in s, that of the
 --   writer's number; then the steps: what ('i'ncrease, 's'et, 'd'elete), the place of its key, the field, or '' where the
 --   key has no labels, the amount.
+-- Gives the keys that hold something else, and those that did not take a number, each with what Redis says.
 local writer, number, acked = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local last = redis.call('GET', writer)
 if last and tonumber(last) >= number then return {'again'} end
 -- The first command that writes is refused as a whole where the server takes no writes.
 redis.call('SET', writer, ARGV[1], 'EX', ARGV[5])
+local function refuse(answer)
+  if last then redis.call('SET', writer, last, 'EX', ARGV[5]) else redis.call('DEL', writer) end
+  return answer
+end
+-- A user who may not do what comes below is told here, before anything counts; who may, that this is no hash.
+for _, command in ipairs({{'HINCRBYFLOAT', writer, 'x', '0'}, {'HSET', writer, 'x', '0'}, {'HDEL', writer, 'x'}}) do
+  local answer = redis.pcall(unpack(command))
+  if type(answer) == 'table' and answer.err and not string.find(answer.err, 'WRONGTYPE') then return refuse(answer) end
+end
+for _, command in ipairs({{'INCRBYFLOAT', writer, '0'}, {'EXPIRE', writer, ARGV[5]}}) do
+  local answer = redis.pcall(unpack(command))
+  if type(answer) == 'table' and answer.err then return refuse(answer) end
+end
 -- It may be in the numbers or not: rather not at all than twice.
 if not last and acked > 0 and ARGV[3] == '1' then return {'lost'} end
 
@@ -31,12 +45,9 @@ for at = 6, #ARGV, 4 do
     end
     if type(answer) == 'table' and answer.err then
       local is_number = string.find(answer.err, 'float') or string.find(answer.err, 'Infinity')
-      if not is_number and not is_begun then
-        -- A user who may not do that: nothing has changed.
-        if last then redis.call('SET', writer, last, 'EX', ARGV[5]) else redis.call('DEL', writer) end
-        return answer
-      end
+      if not is_number and not is_begun then return refuse(answer) end
       failed[#failed + 1] = key
+      failed[#failed + 1] = answer.err
     else
       is_begun = true
       kinds[place] = what ~= 'd' and right or nil

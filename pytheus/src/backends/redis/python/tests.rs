@@ -54,6 +54,8 @@ fn a_batch_that_a_user_may_not_send_counts_once_he_may() {
     let batch = one.batch("a_total", "x", 1);
     for (begin, end) in [
         ("ACL SETUSER default -hincrbyfloat", "ACL SETUSER default +hincrbyfloat"),
+        ("ACL SETUSER default -hset", "ACL SETUSER default +hset"),
+        ("ACL SETUSER default -expire", "ACL SETUSER default +expire"),
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
         ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
     ] {

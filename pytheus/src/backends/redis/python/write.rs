@@ -68,7 +68,7 @@ impl Request {
         if by.as_f64().is_finite() {
             self.step("i", key, field, &layout::number_text(by));
         } else {
-            endless(&key.name);
+            refused(&key.name, "it would not be finite any more");
         }
     }
 }
@@ -225,8 +225,8 @@ impl Writer {
         for key in wrong {
             mistaken(&key);
         }
-        for key in failed {
-            endless(&key);
+        for pair in failed.chunks_exact(2) {
+            refused(&pair[0], &pair[1]);
         }
         (self.acked, self.in_doubt) = (number, None);
         common.stats.sent();
@@ -242,7 +242,7 @@ pub(super) fn run(code: &Code, common: &Common, rest: &[Vec<u8>], keys: usize) -
     common.pool.with(&[0], common.deadline(), |link| link.script(&code.0, code.1, rest, keys))
 }
 
-/// What was done, the keys that hold something else, and those that took no such number.
+/// What was done, the keys that hold something else, and those that did not take a number, each with the reason.
 fn parse(answer: Value) -> Option<(String, Vec<String>, Vec<String>)> {
     let Value::Array(parts) = answer else { return None };
     let mut parts = parts.into_iter();
@@ -280,10 +280,10 @@ fn steps(change: &Change, keys: &[names::Key], field: &str, request: &mut Reques
     }
 }
 
-fn endless(key: &str) {
+fn refused(key: &str, why: &str) {
     let message = format!(
-        "the key `{key}` in Redis was not increased: it holds no finite number, or would not any more, and in the layout \
-         `pytheus-python` Redis adds up finite numbers alone"
+        "the key `{key}` in Redis did not take what was counted, which is left out: {why} (in the layout `pytheus-python`, \
+         Redis adds up finite numbers alone)"
     );
     report::report(("redis number", key), &message);
 }
