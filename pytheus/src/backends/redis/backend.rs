@@ -3,22 +3,28 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
 use super::berth::Berth;
-use super::fault::RedisFault;
+use super::fault::{RedisFault, Sort};
+use super::heir::Heir;
 use super::keeper;
+use super::link::Link;
 use super::python::Python;
 use super::scrape::{self, Memory};
 use super::sender::{Common, Sender};
 use super::settings::{Layout, Settings};
-use crate::backends::{Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
+use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.
 pub(super) const GIVEN_UP: Duration = Duration::from_millis(100);
+
+/// How long to wait before a server is asked again that is not there yet.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What the backend consists of.
 pub(super) struct Inner {
@@ -26,6 +32,7 @@ pub(super) struct Inner {
     pub(super) sender: Berth<Sender>,
     /// What does it all, where that is the layout.
     python: Option<Python>,
+    pub(super) heir: Heir,
     /// This process is not to tell anything more.
     closed: AtomicBool,
     /// For the next scrape.
@@ -33,10 +40,12 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    fn new(settings: Settings) -> Self {
-        let sender = Berth::new(Sender::new(&settings));
+    fn new(settings: Settings) -> Result<Self, BackendError> {
+        let heir = Heir::new(settings.spool.as_ref())?;
+        let sender = Berth::new(Sender::new(&settings, heir.own()));
         let python = (settings.layout == Layout::Python).then(Python::new);
-        Self { common: Common::new(settings), sender, python, closed: AtomicBool::new(false), memory: Mutex::default() }
+        let common = Common::new(settings);
+        Ok(Self { common, sender, python, heir, closed: AtomicBool::new(false), memory: Mutex::default() })
     }
 
     /// Sends something, unless this process has closed the backend.
@@ -64,14 +73,38 @@ impl Inner {
         if self.python.is_some() { Ok(()) } else { keeper::start(self) }
     }
 
+    /// Waits until the server answers: it may be about to start, or load its data.
+    fn wait(&self) -> Result<(), RedisFault> {
+        let deadline = self.common.deadline();
+        loop {
+            let ping = |link: &mut Link<'_>| link.pipeline(&[redis::cmd("PING")]).map(drop);
+            match self.common.pool.with(&[0], deadline, ping) {
+                Err(fault)
+                    if matches!(fault.sort(), Sort::Busy | Sort::Connection) && Instant::now() + AGAIN < deadline =>
+                {
+                    thread::sleep(AGAIN);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Relaxed)
     }
 }
 
 impl Backend for MultiProcessRedisBackend {
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        self.0.heir.arena()
+    }
+
     fn interval(&self) -> Option<Duration> {
         Some(self.0.common.settings.interval)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.0.common.settings.timeout)
     }
 
     fn reach(&self) -> Reach {
@@ -115,18 +148,21 @@ impl Backend for MultiProcessRedisBackend {
             self.0.closed.store(true, Relaxed);
             sender.close(common)
         });
+        self.0.heir.close(&self.0.common);
         Ok(())
     }
 
     fn forked(&self) -> Result<(), BackendError> {
-        let Inner { common, sender, memory, .. } = &*self.0;
+        let Inner { common, sender, heir, memory, .. } = &*self.0;
         // Closed here; in the parent they stay open.
         common.pool.clear();
         *lock(memory) = Memory::default();
-        sender.replace(Sender::new(&common.settings));
+        let begun = heir.forked();
+        sender.replace(Sender::new(&common.settings, heir.own()));
         if let Some(python) = &self.0.python {
             python.forked();
         }
+        begun?;
         if !self.0.is_closed() {
             self.0.keep()?;
         }
@@ -149,12 +185,9 @@ impl Configure for MultiProcessRedisBackend {
     fn configure(config: &mut Config) -> Result<Self, BackendError> {
         let settings = Settings::read(config)?;
         let wait = settings.wait;
-        let inner = Arc::new(Inner::new(settings));
+        let inner = Arc::new(Inner::new(settings)?);
         if wait {
-            inner
-                .common
-                .pool
-                .with(&[0], inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
+            inner.wait()?;
         }
         inner.keep()?;
         Ok(Self(inner))

@@ -1,4 +1,4 @@
-//! Totals of processes anywhere, in a Redis.
+//! Totals of processes anywhere, in a Redis: [`MultiProcessRedisBackend`]. With the feature `redis`.
 //!
 //! ```text
 //! a call -> cell of this process                                         (no server is asked)
@@ -6,6 +6,7 @@
 //! batch -> errand (steps under a number) -> script, applied once          shard, errand, sender, apply.lua
 //! ===== a thread of its own, now and then ==================================
 //! the lease, the expiry; what is gone is told again                       keeper, sender, shard
+//! what those have left that were killed, where there is a spool           notes, heir
 //! ===== a scrape ===========================================================
 //! index, then all hashes -> series -> totals                              scrape, combine
 //! ```
@@ -17,10 +18,18 @@ mod berth;
 mod combine;
 mod errand;
 mod fault;
+#[cfg(unix)]
+mod heir;
+#[cfg(not(unix))]
+#[path = "no_heir.rs"]
+mod heir;
 mod keeper;
 mod layout;
 mod link;
+mod notes;
+mod noting;
 mod python;
+mod request;
 mod scrape;
 mod sender;
 mod servers;
@@ -56,15 +65,17 @@ use std::sync::Arc;
 /// | `key_prefix` | the namespace: who has the same one counts together | `pytheus` |
 /// | `expire_key_time` | how long a namespace is kept after its last process has ended | `3600` |
 /// | `flush_interval` | how often what has changed is sent | `0.1` |
-/// | `timeout` | how long a scrape may wait for Redis before it fails, and any request before it is repeated | `2` |
+/// | `timeout` | how long a scrape may take until it fails, whatever it waits for, and any request until it is repeated | `2` |
 /// | `connect_timeout` | how much of it a connection may take | as `timeout` |
 /// | `lease` | how long a process lives that can't be heard of: gauges of the living show it for so long after a kill | `10` |
 /// | `shards` | over how many slots, and so nodes, of a cluster the families are spread; the same for all processes | `1` |
-/// | `wait` | whether loading fails when Redis can't be reached | `false` |
+/// | `wait` | whether loading waits for Redis to answer, for `timeout` at most, and fails if it doesn't | `false` |
+/// | `spool_directory` | a directory of this machine: see [below](#with-a-spool) | none |
 /// | `layout` | how it is laid out: `pytheus`, or `pytheus-python` [beside Python](#beside-python) | `pytheus` |
 ///
 /// ```no_run
-/// use pytheus::backends::{Load, MultiProcessRedisBackend, json, load_backend};
+/// use pytheus::backends::redis::MultiProcessRedisBackend;
+/// use pytheus::backends::{Load, json, load_backend};
 ///
 /// load_backend(Load::class::<MultiProcessRedisBackend>().config(json!({"host": "127.0.0.1", "port": 6379})))?;
 /// # Ok::<(), pytheus::backends::LoadError>(())
@@ -75,8 +86,8 @@ use std::sync::Arc;
 /// - **Once.** What was counted is in the totals once, however often connections break and answers get lost: each batch
 ///   has a number, which is kept beside the totals, and both change together or not at all. (Who can't be heard of for more
 ///   than a day loses a batch of at most 1,000 series that was under way.)
-/// - **A kill** loses what was counted since the last batch: at most `flush_interval`, while Redis answers.
-///   [`shutdown`](super::shutdown) loses nothing.
+/// - **A kill** loses what was counted since the last batch: at most `flush_interval`, while Redis answers; with a
+///   [spool](#with-a-spool), nothing. [`shutdown`](super::shutdown) loses nothing.
 /// - **Counters, histograms and summaries** of processes that have ended stay, until the namespace has had no process for
 ///   `expire_key_time`. A scrape extends no life.
 /// - **Gauges** become one number as their mode says. A shared gauge is what was set last, in the order of arrival. Those of
@@ -95,6 +106,28 @@ use std::sync::Arc;
 ///   the first of those says who had set it. Series that another process had removed may come back.
 /// - The last moments are gone (another server took over, which lags behind): the last 200 batches, up to 50,000 numbers, are
 ///   told again, each once. Those before, which should never be needed, are counted in `pytheus_redis_missed_batches_total`.
+///
+/// # With a spool
+///
+/// With `spool_directory`, a process counts in a file that it maps, as with
+/// [`MultiProcessFileBackend`](super::MultiProcessFileBackend). When it is killed, also while Redis is away, what it had not
+/// told yet is there: another process of the machine with the same configuration tells it, three seconds later at most, or the
+/// next one that begins; once, whoever is killed meanwhile. `pytheus_redis_taken_over_total` counts them.
+///
+/// - That holds for counters, histograms and summaries. Gauges and removals that were not told go with their process, as they
+///   do without a spool.
+/// - Each namespace, server and number of `shards` has a directory of its own in there, for this user alone. What was left for
+///   a server that is no longer configured stays, until somebody has that configuration again, or removes it.
+/// - What is left should be told within 31 days: later, the batch that was under way might count twice. When Redis has lost
+///   its data meanwhile, what the process had told before is lost with it, as that of all that have ended.
+/// - A family that is made at run time, dropped and made again within a flush interval may lose what it has counted then, if
+///   the process is killed in that moment.
+/// - The directory has to be on a local file system that outlives the process: not that of a container which goes with it. It
+///   should be emptied when the machine is started anew after a crash.
+///
+/// It costs nothing where something is counted, 64 KiB of disk or more for each process, and a line in a file for each batch
+/// that is sent, of about as many bytes as the batch: the file is a megabyte long, or four times what all series need. When
+/// the disk is full, nothing is sent until there is room, and series that begin then are dropped; what was begun counts on.
 ///
 /// # Beside Python
 ///

@@ -34,7 +34,7 @@ pub(super) struct Memory {
 pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
         let wants = |family: &FamilyKey| totals.wants(family);
-        let deadline = common.deadline();
+        let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
         let (mut groups, mut found) = (common.pool.groups(), Vec::new());
         while let Some(group) = groups.pop() {
             match common.pool.with(&group, deadline, |link| read(common, memory, &group, &wants, link)) {

@@ -1,11 +1,13 @@
 //! What is configured.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
+use super::layout;
 use super::servers::{self, Servers};
 use crate::backends::{Config, ConfigError};
 
@@ -41,6 +43,8 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     /// Must the server be there from the beginning?
     pub(super) wait: bool,
+    /// Where the cells of processes are that count for this namespace.
+    pub(super) spool: Option<PathBuf>,
 }
 
 impl Settings {
@@ -56,9 +60,11 @@ impl Settings {
         if namespace.is_empty() || namespace.len() > 200 || namespace.contains(['{', '}']) {
             return Err(config.invalid("key_prefix", "a text of 1 to 200 bytes, without `{` and `}`"));
         }
-        let shards = config.integer("shards", 1..=1024)?;
         let layout = layout(config)?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
+        let shards = config.integer("shards", 1..=1024)?.unwrap_or(1);
+        let spool = config.path("spool_directory")?;
+        let spool = spool.map(|directory| directory.join(spool_name(&place, who.db(), &namespace, shards)));
         let settings = Self {
             servers,
             who,
@@ -67,13 +73,14 @@ impl Settings {
             place,
             layout,
             namespace,
-            shards: shards.unwrap_or(1),
+            shards,
             expiry: config.duration("expire_key_time", seconds(1.0))?.unwrap_or(Duration::from_secs(3_600)),
             lease: config.duration("lease", seconds(0.5))?.unwrap_or(Duration::from_secs(10)),
             interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
             connect_timeout: config.duration("connect_timeout", seconds(0.01))?.unwrap_or(timeout).min(timeout),
             timeout,
             wait: config.bool("wait")?.unwrap_or(false),
+            spool,
         };
         config.finish()?;
         Ok(settings)
@@ -92,6 +99,7 @@ fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
             ("key_prefix", "what Python writes under a prefix, its own scrapes do not read"),
             ("cluster", "Python knows of none"),
             ("shards", "Python's keys are not spread"),
+            ("spool_directory", "what a killed process has told can't be known there"),
         ] {
             if config.values().get(key).is_some_and(|value| !value.is_null()) {
                 return Err(config.invalid(key, &format!("left out with the layout `pytheus-python`: {why}")));
@@ -99,6 +107,14 @@ fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
         }
     }
     Ok(layout.unwrap_or(Layout::Own))
+}
+
+/// A directory of its own for each namespace and server: what was counted for one is not told to another.
+fn spool_name(place: &str, db: i64, namespace: &str, shards: u64) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = namespace.chars().take(40).map(plain).collect();
+    let all = format!("{place}\n{db}\n{namespace}\n{shards}");
+    format!("{name}-{:016x}", layout::hash(&all))
 }
 
 /// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
