@@ -5,8 +5,12 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use pytheus::backends::redis::MultiProcessRedisBackend;
 use pytheus::backends::{Load, flush, json, load_backend, shutdown};
 use pytheus::metric;
 use support::redis::Redis;
-use support::scrapes::Samples;
+use support::scrapes::{Raise, Samples};
 use support::wait_for;
 use support::worker::{Worker, serve};
 
@@ -96,6 +100,18 @@ fn start(redis: &Redis, spool: &Path) -> Worker {
     worker
 }
 
+/// Has the server look at nothing for moments.
+fn stall(redis: &Redis, done: &AtomicBool) {
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).expect("it listens");
+    while !done.load(Relaxed) {
+        stream.write_all(b"DEBUG SLEEP 0.03\r\n").expect("it reads");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("it answers");
+        assert_eq!(&answer, b"+OK\r\n");
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
 /// How many files of this kind there are in the spool.
 fn files(spool: &Path, kind: &str) -> usize {
     let directories = fs::read_dir(spool).expect("it is there").map(|entry| entry.expect("an entry").path());
@@ -129,23 +145,30 @@ fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
 
 #[test]
 fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice() {
-    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let redis = Redis::start_with(&["--save", "", "--enable-debug-command", "yes"]);
+    let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
     let kills = std::env::var("PYTHEUS_SPOOL_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
     let notes = |number: usize| folder.path().join(format!("w{number}"));
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Each takes over what the others leave, and is killed meanwhile.
-        for lane in 0..4 {
-            let (redis, spool) = (&redis, &spool);
-            scope.spawn(move || {
-                for number in (lane..kills).step_by(4) {
-                    let mut worker = start(redis, spool);
-                    worker.tell(&format!("count w{number} {}", notes(number).display()));
-                    thread::sleep(Duration::from_micros(RandomState::new().hash_one(number) % 60_000));
-                    worker.kill();
-                }
-            });
-        }
+        // What a process has sent is done after its end, before or after what others do as that process.
+        scope.spawn(|| stall(&redis, &done));
+        let _done = Raise(&done);
+        thread::scope(|scope| {
+            // Each takes over what the others leave, and is killed meanwhile.
+            for lane in 0..4 {
+                let (redis, spool) = (&redis, &spool);
+                scope.spawn(move || {
+                    for number in (lane..kills).step_by(4) {
+                        let mut worker = start(redis, spool);
+                        worker.tell(&format!("count w{number} {}", notes(number).display()));
+                        thread::sleep(Duration::from_micros(RandomState::new().hash_one(number) % 60_000));
+                        worker.kill();
+                    }
+                });
+            }
+        });
     });
     let mut last = start(&redis, &spool);
     let mut another = start(&redis, &spool);

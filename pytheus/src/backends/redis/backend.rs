@@ -40,7 +40,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    fn new(settings: Settings) -> Result<Self, BackendError> {
+    pub(super) fn new(settings: Settings) -> Result<Self, BackendError> {
         let heir = Heir::new(settings.spool.as_ref())?;
         let sender = Berth::new(Sender::new(&settings, heir.own()));
         let python = (settings.layout == Layout::Python).then(Python::new);

@@ -64,6 +64,14 @@ impl Heir {
         self.0.as_ref().map_or(Ok(()), Spool::forked)
     }
 
+    /// As if it were killed; but what it was about to send it sends later.
+    #[cfg(test)]
+    pub(super) fn die(&self) {
+        if let Some(spool) = &self.0 {
+            spool.close().expect("it can be unlocked");
+        }
+    }
+
     /// All was told; what was counted since is told by somebody.
     pub(super) fn close(&self, common: &Common) {
         let Some(spool) = &self.0 else { return };
@@ -98,6 +106,12 @@ impl Heir {
             report::report(("redis spool", ""), &failure(&error));
         }
     }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// What happens between the two requests of a step, once.
+    pub(super) static BETWEEN: std::cell::Cell<Option<Box<dyn FnOnce()>>> = const { std::cell::Cell::new(None) };
 }
 
 fn failure(error: &BackendError) -> String {
@@ -194,6 +208,10 @@ fn step(
     notes
         .add(&[Note { sort: notes::Sort::Heir, shard, number: errand.number, before, entries }])
         .map_err(unreadable)?;
+    #[cfg(test)]
+    if let Some(act) = BETWEEN.take() {
+        act();
+    }
     match send(common, writer, shard, before, &errand, all)? {
         // Both are seen by the next step: it has more, or less, than was expected.
         Reply::Done(_) | Reply::Lost => {}

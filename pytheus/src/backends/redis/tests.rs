@@ -1,3 +1,5 @@
+#[cfg(unix)]
+mod spool;
 mod waiting;
 
 use std::io::{Read as _, Write as _};
