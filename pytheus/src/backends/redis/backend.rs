@@ -76,15 +76,20 @@ impl Inner {
     /// Waits until the server answers: it may be about to start, or load its data.
     fn wait(&self) -> Result<(), RedisFault> {
         let deadline = self.common.deadline();
+        let mut known = None;
         loop {
             let ping = |link: &mut Link<'_>| link.pipeline(&[redis::cmd("PING")]).map(drop);
             match self.common.pool.with(&[0], deadline, ping) {
+                Ok(()) => return Ok(()),
                 Err(fault)
                     if matches!(fault.sort(), Sort::Busy | Sort::Connection) && Instant::now() + AGAIN < deadline =>
                 {
+                    known = Some(fault);
                     thread::sleep(AGAIN);
                 }
-                outcome => return outcome,
+                // What was wrong until then says more than that the time is over.
+                Err(fault) if fault.sort() == Sort::Timeout => return Err(known.unwrap_or(fault)),
+                Err(fault) => return Err(fault),
             }
         }
     }

@@ -1,3 +1,5 @@
+#[cfg(feature = "redis-tls")]
+mod secure;
 #[cfg(unix)]
 mod spool;
 mod waiting;

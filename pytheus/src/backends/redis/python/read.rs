@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
-use super::write::run;
-use super::{Python, mistaken, names};
+use super::{Code, Python, mistaken, names};
 use crate::backends::redis::fault::{RedisFault, Sort};
 use crate::backends::redis::layout;
 use crate::backends::redis::scrape::pairs;
@@ -23,7 +22,8 @@ pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
     let mut rest: Vec<_> = names.collect();
     let keys = rest.len();
     rest.push(common.settings.expiry.as_secs().max(1).to_string().into_bytes());
-    let answer = run(&python.read, common, &rest, keys)?;
+    let (deadline, Code(script, text)) = (totals.deadline().unwrap_or_else(|| common.deadline()), &python.read);
+    let answer = common.pool.with(&[0], deadline, |link| link.script(script, text, &rest, keys))?;
     let answers: Vec<(String, Value)> =
         Vec::from_redis_value(answer).map_err(|error| common.pool.fault(Sort::Protocol, error.to_string()))?;
     let mut answers = answers.into_iter();

@@ -238,7 +238,7 @@ fn number_key(writer: WriterId) -> String {
     format!("pytheus/writer/{writer}")
 }
 
-pub(super) fn run(code: &Code, common: &Common, rest: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
+fn run(code: &Code, common: &Common, rest: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
     common.pool.with(&[0], common.deadline(), |link| link.script(&code.0, code.1, rest, keys))
 }
 

@@ -71,6 +71,9 @@ impl Killed {
     }
 }
 
+/// A file, and what was in it.
+type Copied = (PathBuf, Vec<u8>);
+
 fn inherit(heir: &Inner) {
     heir.heir.inherit(&heir.common, None);
 }
@@ -113,7 +116,7 @@ fn an_heir_that_is_killed_before_it_tells_anything_is_as_none() {
 #[test]
 fn an_heir_that_is_killed_when_it_has_told_all_leaves_nothing_to_tell() {
     let killed = Rc::new(Killed::new());
-    let kept: Rc<Cell<Vec<(PathBuf, Vec<u8>)>>> = Rc::default();
+    let kept: Rc<Cell<Vec<Copied>>> = Rc::default();
     let (before, heir, keep) = (killed.files(), killed.heir(), Rc::clone(&kept));
     BETWEEN.set(Some(Box::new(move || {
         keep.set(before.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("it is there"))).collect());
