@@ -15,7 +15,7 @@ use super::layout;
 use crate::number::Number;
 
 /// From this length on notes are shortened, when they have grown to a multiple of what they have to say.
-const LONG: u64 = 1 << 20;
+const LONG: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 const MULTIPLE: u64 = 4;
 
 /// What sort of note it is.

@@ -130,3 +130,24 @@ fn an_heir_that_is_killed_when_it_has_told_all_leaves_nothing_to_tell() {
     inherit(&killed.heir());
     killed.assert_total();
 }
+
+#[test]
+fn notes_stay_short_and_say_as_much() {
+    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let mut process = server.process_with(&json!({"spool_directory": spool.path()}));
+    let (family, at) = (counter("c_total"), At { page: 0, cell: 0 });
+    let arena = process.backend.arena().expect("there is a spool");
+    let series = SeriesKey::new(&family, &["x"]);
+    arena.begin(&Begun { family: &family, series: &series, at, promised: false }).expect("there is room");
+    arena.ready().expect("it can be shown");
+    (0..500).for_each(|_| process.count("c_total", "x", 1));
+    (0..50).for_each(|_| process.count("d_total", "y", 1));
+    let (_, notes) = process.backend.0.heir.own().expect("there is a spool");
+    let len = std::fs::metadata(notes).expect("they are there").len();
+    assert!((1..8_192).contains(&len), "{len} bytes");
+    arena.page(1, 0).expect("there is room").cells()[0].store(507, Relaxed);
+    process.backend.0.heir.die();
+    let killed = Killed { late: process.batch("c_total", "x", 0), server, spool, process };
+    inherit(&killed.heir());
+    assert_eq!(killed.server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$3\r\n507");
+}
