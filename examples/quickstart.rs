@@ -7,7 +7,12 @@
 //! ```
 //!
 //! It listens on port 8080 of all interfaces; the variables `PORT` and `HOST` change that. What `/metrics` shows
-//! stands at the end of this file.
+//! stands at the end of this file. Asked to end, by Ctrl-C or SIGTERM, it answers the requests that it has, and what it has
+//! counted is kept where totals are kept.
+//!
+//! With the feature `redis`, two variables make it one of several processes, on any machines, that count together:
+//! `PYTHEUS_BACKEND_CLASS=redis`, and in `PYTHEUS_BACKEND_CONFIG` the path of a file that says where Redis is, as
+//! `{"host": "127.0.0.1", "port": 6379}`.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
@@ -91,8 +96,43 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     }
     println!("Open http://{address}/ and http://{address}/slow, then http://{address}/metrics");
 
-    axum::serve(listener, router()).await?;
+    let served = axum::serve(listener, router()).with_graceful_shutdown(asked_to_end());
+    tokio::select! {
+        served = served => served?,
+        // Whoever is slower than that is not waited for.
+        () = async {
+            asked_to_end().await;
+            tokio::time::sleep(PATIENCE).await;
+        } => {}
+    }
+    // Where totals live elsewhere, they get what was counted last.
+    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(PATIENCE)).await?.map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// How long the end may take, once for requests and once for totals.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for Ctrl-C, or what service managers send.
+async fn asked_to_end() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
 }
 
 /// Serves until it is stopped.

@@ -20,6 +20,7 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 # Brings promtool, too.
 { command -v prometheus && command -v promtool; } >/dev/null || missing+=(prometheus)
 command -v redis-server >/dev/null || missing+=(redis-server)
+command -v openssl >/dev/null || missing+=(openssl)
 find_python >/dev/null || missing+=(python3 python3-venv)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 

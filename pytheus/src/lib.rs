@@ -200,7 +200,11 @@
 //! pytheus.json: {"directory": "/dev/shm/shop"}
 //! ```
 //!
-//! So does [`load_backend`](backends::load_backend), where each of class and configuration comes before that of the
+//! With `redis` and the feature `redis`, they may be on any machines: `{"host": "127.0.0.1", "port": 6379}`. Nobody who
+//! counts waits for Redis: a thread sends what has changed. The page of `backends::redis::MultiProcessRedisBackend` says
+//! what can be configured, and what holds when connections break, Redis loses data, or a process is killed.
+//!
+//! [`load_backend`](backends::load_backend) does the same, where each of class and configuration comes before that of the
 //! environment. Called at the start of `main`, it says so when they are wrong; without it the first use of a
 //! metric loads what they say, for which it and other first uses wait, and a mistake fails every scrape. What was
 //! counted before is carried over.
@@ -243,8 +247,9 @@
 //! - **What only the process that answers can know** is of that process alone: custom collectors, gauges that are read
 //!   by a closure, and the library's [own metrics](diagnostics). A `limit` bounds the series of each process, not of
 //!   all together.
-//! - **Before a process ends** nothing has to be called with this backend. One that is sent what has changed may lose
-//!   the last moments without [`flush`](backends::flush) or [`shutdown`](backends::shutdown).
+//! - **Before a process ends** nothing has to be called with the backend of files. One that is sent what has changed, as
+//!   that of Redis, may lose the last moments without [`flush`](backends::flush) or
+//!   [`shutdown`](backends::shutdown): the example `quickstart` calls it when it is asked to end.
 //!
 //! A backend of your own is a type that implements [`Backend`](backends::Backend), and
 //! [`Configure`](backends::Configure) to have a name: [`backends`] and the example `own_backend` say how.
@@ -289,6 +294,8 @@
 //!
 //! `tracing`, `log`: what the library has to [report](diagnostics) goes there, under the target `pytheus`, once the
 //! program has a subscriber or a logger; with both, to `tracing`. Else to standard error.
+//!
+//! `redis`: totals of processes on any machines, in a Redis or Valkey; `redis-tls`: through TLS, too.
 //!
 //! `conformance`: what each backend has to do, as a suite that a test runs against one of your own.
 //!

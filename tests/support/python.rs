@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
@@ -46,11 +46,7 @@ impl Parser {
     ///
     /// When the virtual environment that `tests/run.sh` makes is not there.
     pub fn start() -> Self {
-        let profile = crate::profile_dir();
-        let python = profile.ancestors().map(|folder| folder.join("python/bin/python3")).find(|file| file.exists());
-        let python =
-            python.expect("PyPI's `prometheus_client` is missing: tests/run.sh (or tests/setup.sh alone) installs it");
-        let mut process = Command::new(python)
+        let mut process = Command::new(interpreter("prometheus_client"))
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/parse.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -82,6 +78,18 @@ impl Parser {
         let families = answer["families"].as_array().expect("families");
         Ok(families.iter().map(family).collect())
     }
+}
+
+/// Python, with the packages that the tests need, of which this is one.
+///
+/// # Panics
+///
+/// When the virtual environment that `tests/run.sh` makes is not there.
+pub fn interpreter(package: &str) -> PathBuf {
+    let profile = crate::profile_dir();
+    let mut places = profile.ancestors().map(|folder| folder.join("python/bin/python3"));
+    let found = places.find(|file| file.exists());
+    found.unwrap_or_else(|| panic!("PyPI's `{package}` is missing: tests/run.sh (or tests/setup.sh alone) installs it"))
 }
 
 impl Drop for Parser {

@@ -46,6 +46,12 @@ pub trait Arena: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether all processes write to the cells of gauges that they share: they lie where [`common`](Self::common) says.
+    /// Else they are as those of others, for a backend that is [sent](super::Backend::apply) what changes.
+    fn has_common(&self) -> bool {
+        true
+    }
+
     /// The cells of a series that all processes write, in pages from [`At::COMMON`] on: of a gauge that they share.
     /// The same for the same series, in every process.
     ///
@@ -80,6 +86,11 @@ pub(crate) struct Offered {
 impl Offered {
     pub(crate) fn new(arena: &Arc<dyn Arena>) -> Self {
         Self { arena: Arc::clone(arena), forks: storage::forks() }
+    }
+
+    /// The arena, which may be that of the parent of this process: nothing is to be begun there.
+    pub(crate) fn of_anyone(&self) -> &dyn Arena {
+        &*self.arena
     }
 
     /// The arena, unless it is that of the parent of this process.

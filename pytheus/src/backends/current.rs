@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{process, thread};
 
 use super::loading;
@@ -206,7 +206,7 @@ impl Loaded {
     fn hand_over(&self) -> Result<(), BackendError> {
         storage::catch_up();
         match &self.shipper {
-            Some(shipper) => shipper.ship_now(),
+            Some(shipper) => shipper.ship_by(None),
             None => self.remove(),
         }
     }
@@ -225,8 +225,10 @@ pub(crate) fn load<'a>(
     if let Some(error) = loading::environment_error() {
         return Err(ScrapeError::new(error));
     }
-    let mut totals = Totals::new(scope.into(), families);
+    let totals = Totals::new(scope.into(), families);
     let Some(loaded) = loaded() else { return Ok(totals) };
+    let deadline = loaded.backend.patience().map(|patience| Instant::now() + patience);
+    let mut totals = totals.until(deadline);
     // Another thread is at it.
     while is_reviving() && !REVIVES.with(Cell::get) {
         loading::wait();
@@ -241,7 +243,7 @@ pub(crate) fn load<'a>(
     }
     storage::catch_up();
     match &loaded.shipper {
-        Some(shipper) => shipper.ship_now().map_err(ScrapeError::new)?,
+        Some(shipper) => shipper.ship_by(deadline).map_err(ScrapeError::new)?,
         None => loaded.remove_if_possible(),
     }
     loaded.backend.load(&mut totals).map_err(ScrapeError::new)?;

@@ -43,7 +43,7 @@ mod members;
 mod nearest;
 mod reach;
 #[cfg(feature = "redis")]
-mod redis;
+pub mod redis;
 mod series_key;
 mod ship;
 mod single;
@@ -155,6 +155,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How often [`apply`](Self::apply) is called, when there is something to send; never by default.
     fn interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How long a scrape may wait for what this process has counted to be [taken](Self::apply), and for the totals, before
+    /// it fails; for ever by default.
+    fn patience(&self) -> Option<Duration> {
         None
     }
 

@@ -58,6 +58,8 @@ struct State {
     outcome: Result<(), String>,
     /// Who waits for a pass to end, or for the thread to.
     waiting: Vec<Thread>,
+    /// Is the thread to begin one now?
+    asked: bool,
     thread: Option<Thread>,
     life: Life,
     health: Health,
@@ -91,6 +93,7 @@ impl State {
             ended: 0,
             outcome: Ok(()),
             waiting: Vec::new(),
+            asked: false,
             thread: None,
             life: Life::Open,
             health: Health { sent: 0, errors: 0, up_to_date: Instant::now() },
@@ -124,13 +127,19 @@ impl Shipper {
         Ok(())
     }
 
-    /// Sends all that was counted until now. Who comes meanwhile shares the next pass.
+    /// Sends all that was counted until now. Who comes meanwhile shares the next pass. Where there is a deadline, the thread
+    /// does it, which may be at something that takes longer.
     ///
     /// # Errors
     ///
     /// When it is not known that all of it was applied.
-    pub(super) fn ship_now(&self) -> Result<(), BackendError> {
-        self.0.ship_now()
+    pub(super) fn ship_by(&self, deadline: Option<Instant>) -> Result<(), BackendError> {
+        self.0.ship_by(deadline)
+    }
+
+    #[cfg(test)]
+    fn ship_now(&self) -> Result<(), BackendError> {
+        self.ship_by(None)
     }
 
     /// Has a series removed at the backend. To be called once the series is gone here.
@@ -210,7 +219,7 @@ impl Drop for Shipper {
 }
 
 impl Shared {
-    fn ship_now(&self) -> Result<(), BackendError> {
+    fn ship_by(&self, deadline: Option<Instant>) -> Result<(), BackendError> {
         // One that begins from now on: that which is under way may have looked at some families before.
         let wanted = lock(&self.state).begun + 1;
         loop {
@@ -222,17 +231,29 @@ impl Shared {
                 if state.life == Life::Closed {
                     return Ok(());
                 }
-                if let Some(pass) = state.pass.take() {
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                if left.is_some_and(|left| left.is_zero()) {
+                    let why = state.outcome.clone().err().unwrap_or_else(|| "the backend does not answer".into());
+                    return Err(format!("what this process has counted was not sent in time: {why}").into());
+                }
+                let left = left.unwrap_or(LONGEST_WAIT);
+                let thread = state.thread.clone().filter(|_| deadline.is_some());
+                let pass = if thread.is_none() { state.pass.take() } else { None };
+                if let Some(pass) = pass {
                     state.begun += 1;
-                    Some(Turn { shared: self, pass: Some(pass), outcome: Err("a pass was broken off".into()) })
+                    Ok(Turn { shared: self, pass: Some(pass), outcome: Err("a pass was broken off".into()) })
                 } else {
                     state.waiting.push(thread::current());
-                    None
+                    if let Some(thread) = thread {
+                        state.asked |= state.begun < wanted;
+                        thread.unpark();
+                    }
+                    Err(left)
                 }
             };
             match turn {
-                Some(turn) => return turn.run(),
-                None => thread::park_timeout(LONGEST_WAIT),
+                Ok(turn) => return turn.run(),
+                Err(left) => thread::park_timeout(left),
             }
         }
     }
@@ -242,15 +263,19 @@ impl Shared {
         let mut failures = 0;
         loop {
             let due = Instant::now() + self.wait(failures);
-            while Instant::now() < due && lock(&self.state).life == Life::Open {
+            while Instant::now() < due && self.has_time() {
                 thread::park_timeout(due.saturating_duration_since(Instant::now()));
             }
             // Before the pass: one that had begun by then may have looked at families before they were counted in last.
-            let life = lock(&self.state).life;
+            let life = {
+                let mut state = lock(&self.state);
+                state.asked = false;
+                state.life
+            };
             if life == Life::Closed {
                 return;
             }
-            failures = if self.ship_now().is_ok() && self.beat() { 0 } else { failures + 1 };
+            failures = if self.ship_by(None).is_ok() && self.beat() { 0 } else { failures + 1 };
             let Life::Closing(deadline) = life else { continue };
             if failures == 0 || Instant::now() >= deadline {
                 break;
@@ -261,6 +286,12 @@ impl Shared {
         let mut state = lock(&self.state);
         state.life = Life::Closed;
         state.waiting.drain(..).for_each(|thread| thread.unpark());
+    }
+
+    /// Does nobody want a pass yet?
+    fn has_time(&self) -> bool {
+        let state = lock(&self.state);
+        state.life == Life::Open && !state.asked
     }
 
     /// Has the backend know that this process lives; false when that failed.

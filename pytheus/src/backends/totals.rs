@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::family;
 use super::members::{self, Counted};
@@ -19,6 +20,7 @@ pub struct Totals<'a> {
     own: Vec<Own<'a>>,
     /// Of families that this process does not have.
     others: Vec<FamilyTotals<'a>>,
+    deadline: Option<Instant>,
 }
 
 /// A family of this process.
@@ -31,7 +33,17 @@ struct Own<'a> {
 impl<'a> Totals<'a> {
     pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
         let own = families.into_iter().map(|family| Own { family, key: family.key(), put: None });
-        Self { scope, own: own.collect(), others: Vec::new() }
+        Self { scope, own: own.collect(), others: Vec::new(), deadline: None }
+    }
+
+    /// The scrape is to have them by then.
+    pub(crate) fn until(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// When the [patience](super::Backend::patience) of the scrape ends.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// The scope of the registry: what belongs to another one is not asked for.

@@ -63,11 +63,11 @@ impl FamilyCore {
     ) -> Result<(), BackendError> {
         let (head, text) = series.key();
         let labels = SeriesKey::from_parts(head, text);
-        if key.combine() == Combine::Shared {
+        if is_common(key, arena) {
             let at = arena.common(key, &labels, promised || self.is_always_shown())?;
             series.go_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
-            if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info) {
+            if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
                 // All threads write there: the cells are moved one series at a time.
                 series.go_to(None).then_some(()).ok_or("there is no room for it")?;
             }
@@ -82,7 +82,7 @@ impl FamilyCore {
     /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
     pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::take_slot(self.cells()) };
-        let begun = if key.combine() == Combine::Shared {
+        let begun = if is_common(key, &**arena) {
             arena.common(key, series, promised || self.is_always_shown()).and_then(slot)
         } else {
             let new = storage::take_slot(self.cells());
@@ -174,7 +174,7 @@ impl FamilyCore {
             && everywhere
             && backends::is_shared()
             // What all processes write has ended for all of them.
-            && (members.arena.is_none() || key.combine() != Combine::Shared)
+            && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.of_anyone()))
         {
             let (head, text) = series.key();
             backends::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
@@ -210,6 +210,11 @@ impl Drop for FamilyCore {
             }
         }
     }
+}
+
+/// Do all processes write to the cells of the series of this family?
+fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
+    family.combine() == Combine::Shared && arena.has_common()
 }
 
 fn at(slot: Slot) -> At {

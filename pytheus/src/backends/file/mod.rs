@@ -44,6 +44,8 @@ mod root;
 mod samples;
 mod settle;
 mod space;
+#[cfg(feature = "redis")]
+mod spool;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,8 @@ mod tests;
 #[doc(hidden)]
 pub use any_file::read_any_file;
 pub use error::{FileError, FileFault};
+#[cfg(feature = "redis")]
+pub(super) use spool::{Dead, Spool};
 
 use std::path::Path;
 

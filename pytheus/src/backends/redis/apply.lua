@@ -2,7 +2,8 @@
 --
 -- KEYS: the writers, who is alive, the families, what is the writer's own; then a hash for each group that has one.
 -- ARGV: the writer, the number it knows to be applied, the number of this one (the same where it only says that it lives),
---   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had a key of its own;
+--   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had a key of its own, or
+--   'heir': another one goes on as that writer, unless it has gone on itself;
 --   then the groups: family, its schema or '', the incarnation that is known or '', the place of its key, its mode
 --   ('h'ash, 'o'wn, 'r'emoval), the number of steps, and those: what, field, amount.
 local writers, alive, families, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -31,6 +32,7 @@ local last = redis.call('HGET', writers, writer)
 local applied = last and number > expected and tonumber(last) >= number
 if not applied then
   if not last and expected > 0 or last and tonumber(last) < expected then return {'lost', now} end
+  if ARGV[9] == 'heir' and tonumber(last or 0) ~= expected then return {'lost', now} end
   if ARGV[9] == '1' and redis.call('EXISTS', own) == 0 then return {'lost', now} end
   local differ = {}
   for _, at in ipairs(groups) do
@@ -95,11 +97,16 @@ for _, at in ipairs(groups) do
     end
   end
 end
--- A writer that has been silent for a day is not expected to repeat anything.
+-- A writer that has been silent for a day is not expected to repeat anything; nor is one that has a spool after a month.
 if number == expected then
-  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', clock - 86400000, 'LIMIT', 0, 100)) do
-    redis.call('HDEL', writers, dead)
-    redis.call('ZREM', alive, dead)
+  local day = 86400000
+  local silent = redis.call('ZRANGEBYSCORE', alive, '-inf', clock - day, 'WITHSCORES', 'LIMIT', 0, 500)
+  for i = 1, #silent, 2 do
+    local dead, spooled = silent[i], string.sub(silent[i], 1, 1) == 's'
+    if not spooled or tonumber(silent[i + 1]) < clock - 31 * day then
+      redis.call('HDEL', writers, dead)
+      redis.call('ZREM', alive, dead)
+    end
   end
 end
 return {applied and 'again' or 'done', now, incarnations}

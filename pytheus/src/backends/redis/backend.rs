@@ -3,26 +3,36 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
 use super::berth::Berth;
-use super::fault::RedisFault;
+use super::fault::{RedisFault, Sort};
+use super::heir::Heir;
 use super::keeper;
+use super::link::Link;
+use super::python::Python;
 use super::scrape::{self, Memory};
 use super::sender::{Common, Sender};
-use super::settings::Settings;
-use crate::backends::{Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
+use super::settings::{Layout, Settings};
+use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.
-const GIVEN_UP: Duration = Duration::from_millis(100);
+pub(super) const GIVEN_UP: Duration = Duration::from_millis(100);
+
+/// How long to wait before a server is asked again that is not there yet.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What the backend consists of.
 pub(super) struct Inner {
     pub(super) common: Common,
     pub(super) sender: Berth<Sender>,
+    /// What does it all, where that is the layout.
+    python: Option<Python>,
+    pub(super) heir: Heir,
     /// This process is not to tell anything more.
     closed: AtomicBool,
     /// For the next scrape.
@@ -30,9 +40,12 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    fn new(settings: Settings) -> Self {
-        let sender = Berth::new(Sender::new(&settings));
-        Self { common: Common::new(settings), sender, closed: AtomicBool::new(false), memory: Mutex::default() }
+    pub(super) fn new(settings: Settings) -> Result<Self, BackendError> {
+        let heir = Heir::new(settings.spool.as_ref())?;
+        let sender = Berth::new(Sender::new(&settings, heir.own()));
+        let python = (settings.layout == Layout::Python).then(Python::new);
+        let common = Common::new(settings);
+        Ok(Self { common, sender, python, heir, closed: AtomicBool::new(false), memory: Mutex::default() })
     }
 
     /// Sends something, unless this process has closed the backend.
@@ -50,14 +63,53 @@ impl Inner {
         Ok(outcome?)
     }
 
+    /// What talks as Python does, unless this process has closed the backend.
+    fn python(&self) -> Option<&Python> {
+        self.python.as_ref().filter(|_| !self.is_closed())
+    }
+
+    /// Starts the thread that says that this process lives, where somebody wants to know.
+    fn keep(self: &Arc<Self>) -> Result<(), std::io::Error> {
+        if self.python.is_some() { Ok(()) } else { keeper::start(self) }
+    }
+
+    /// Waits until the server answers: it may be about to start, or load its data.
+    fn wait(&self) -> Result<(), RedisFault> {
+        let deadline = self.common.deadline();
+        let mut known = None;
+        loop {
+            let ping = |link: &mut Link<'_>| link.pipeline(&[redis::cmd("PING")]).map(drop);
+            match self.common.pool.with(&[0], deadline, ping) {
+                Ok(()) => return Ok(()),
+                Err(fault)
+                    if matches!(fault.sort(), Sort::Busy | Sort::Connection) && Instant::now() + AGAIN < deadline =>
+                {
+                    known = Some(fault);
+                    thread::sleep(AGAIN);
+                }
+                // What was wrong until then says more than that the time is over.
+                Err(fault) if fault.sort() == Sort::Timeout => return Err(known.unwrap_or(fault)),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Relaxed)
     }
 }
 
 impl Backend for MultiProcessRedisBackend {
+    fn arena(&self) -> Option<Arc<dyn Arena>> {
+        self.0.heir.arena()
+    }
+
     fn interval(&self) -> Option<Duration> {
         Some(self.0.common.settings.interval)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.0.common.settings.timeout)
     }
 
     fn reach(&self) -> Reach {
@@ -65,14 +117,23 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
-        self.0.send(|sender, common| sender.apply(common, batch))
+        match self.0.python() {
+            Some(python) => python.apply(&self.0.common, batch),
+            None => self.0.send(|sender, common| sender.apply(common, batch)),
+        }
     }
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
-        self.0.send(|sender, common| sender.remove(common, removal))
+        match self.0.python() {
+            Some(python) => python.remove(&self.0.common, removal),
+            None => self.0.send(|sender, common| sender.remove(common, removal)),
+        }
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        if let Some(python) = &self.0.python {
+            return python.load(&self.0.common, totals);
+        }
         // Scrapes at the same time do without what another one knows.
         let mut memory = std::mem::take(&mut *lock(&self.0.memory));
         scrape::load(&self.0.common, &mut memory, totals)?;
@@ -81,22 +142,34 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn close(&self) -> Result<(), BackendError> {
+        if let Some(python) = self.0.python() {
+            self.0.closed.store(true, Relaxed);
+            // A farewell, too.
+            let _ = python.close(&self.0.common);
+            return Ok(());
+        }
         // All was sent; that nobody hears of the farewell loses nothing.
         let _ = self.0.send(|sender, common| {
             self.0.closed.store(true, Relaxed);
             sender.close(common)
         });
+        self.0.heir.close(&self.0.common);
         Ok(())
     }
 
     fn forked(&self) -> Result<(), BackendError> {
-        let Inner { common, sender, memory, .. } = &*self.0;
+        let Inner { common, sender, heir, memory, .. } = &*self.0;
         // Closed here; in the parent they stay open.
         common.pool.clear();
         *lock(memory) = Memory::default();
-        sender.replace(Sender::new(&common.settings));
+        let begun = heir.forked();
+        sender.replace(Sender::new(&common.settings, heir.own()));
+        if let Some(python) = &self.0.python {
+            python.forked();
+        }
+        begun?;
         if !self.0.is_closed() {
-            keeper::start(&self.0)?;
+            self.0.keep()?;
         }
         Ok(())
     }
@@ -117,14 +190,11 @@ impl Configure for MultiProcessRedisBackend {
     fn configure(config: &mut Config) -> Result<Self, BackendError> {
         let settings = Settings::read(config)?;
         let wait = settings.wait;
-        let inner = Arc::new(Inner::new(settings));
+        let inner = Arc::new(Inner::new(settings)?);
         if wait {
-            inner
-                .common
-                .pool
-                .with(&[0], inner.common.deadline(), |link| link.pipeline(&[redis::cmd("PING")]).map(drop))?;
+            inner.wait()?;
         }
-        keeper::start(&inner)?;
+        inner.keep()?;
         Ok(Self(inner))
     }
 }

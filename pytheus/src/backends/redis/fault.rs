@@ -86,6 +86,10 @@ impl RedisFault {
         matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Protocol)
     }
 
+    pub(super) fn is_timeout(&self) -> bool {
+        self.sort == Sort::Timeout
+    }
+
     pub(super) fn sort(&self) -> Sort {
         self.sort
     }

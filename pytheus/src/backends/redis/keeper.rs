@@ -32,6 +32,10 @@ fn work(inner: &Weak<Inner>) {
             if lives && kept.is_none_or(|kept| kept.elapsed() >= every) && sender.keep(&inner.common).is_ok() {
                 kept = Some(Instant::now());
             }
+            drop(aboard);
+            if lives {
+                inner.heir.inherit(&inner.common, None);
+            }
             (settings.lease / 3).min(every).min(Duration::from_secs(3))
         };
         thread::sleep(wait);

@@ -61,11 +61,13 @@ pub(super) fn id(family: &FamilyKey) -> String {
 
 /// Where a family lies: the same in each process and version.
 pub(super) fn shard_of(id: &str, shards: u64) -> u64 {
-    // FNV-1a.
-    let hash = id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    hash % shards.max(1)
+    hash(id) % shards.max(1)
+}
+
+/// FNV-1a: the same in each process and version.
+pub(super) fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Does each living process have a number of its own, which goes with it?

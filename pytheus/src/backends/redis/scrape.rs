@@ -34,7 +34,7 @@ pub(super) struct Memory {
 pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
         let wants = |family: &FamilyKey| totals.wants(family);
-        let deadline = common.deadline();
+        let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
         let (mut groups, mut found) = (common.pool.groups(), Vec::new());
         while let Some(group) = groups.pop() {
             match common.pool.with(&group, deadline, |link| read(common, memory, &group, &wants, link)) {
@@ -118,7 +118,7 @@ fn read(
 pub(super) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Fields and values of a hash, whatever protocol it comes in.
-fn pairs(value: Value) -> Fields {
+pub(super) fn pairs(value: Value) -> Fields {
     let text = |value| match value {
         Value::BulkString(text) => Some(text),
         Value::SimpleString(text) => Some(text.into_bytes()),

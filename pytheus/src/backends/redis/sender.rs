@@ -1,24 +1,27 @@
 //! Sends what waits, shard by shard, until the server is known to have it.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::{FromRedisValue as _, RedisError, Script, Value};
 
-use super::errand::{Errand, Header, Mode, Reply, Request};
+use super::errand::{Errand, Reply};
 use super::fault::{RedisFault, Sort};
 use super::layout;
-use super::link::{Link, Pool};
+use super::link::Pool;
+use super::notes::Notes;
+use super::request::request;
 use super::settings::Settings;
 use super::shard::Shard;
 use super::stats::Stats;
-use crate::backends::{Batch, FamilyKey, Removal, WriterId};
+use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
 use crate::report::{self, Own};
 
 /// The script that applies an errand.
-const CODE: &str = include_str!("apply.lua");
+pub(super) const CODE: &str = include_str!("apply.lua");
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
 const MOST_LOSSES: usize = 8;
@@ -28,7 +31,7 @@ pub(super) struct Common {
     pub(super) settings: Arc<Settings>,
     pub(super) stats: Arc<Stats>,
     pub(super) pool: Pool,
-    script: Script,
+    pub(super) script: Script,
     /// The server's clock, when it was heard of last, in ms since 1970.
     clock: AtomicU64,
 }
@@ -45,6 +48,10 @@ impl Common {
         self.clock.load(Relaxed).saturating_sub(60_000)
     }
 
+    pub(super) fn shards(&self) -> usize {
+        usize::try_from(self.settings.shards).unwrap_or(1)
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.settings.timeout
     }
@@ -55,21 +62,29 @@ pub(super) struct Sender {
     writer: String,
     /// What was taken last, of whom: it comes again until it is known to be done.
     taken: Option<(WriterId, u64)>,
-    shards: Vec<Shard>,
+    pub(super) shards: Vec<Shard>,
+    /// Where there is a spool.
+    pub(super) notes: Option<Notes>,
     reported: HashSet<String>,
     /// When the server gave no answer in time last.
     pub(super) gave_up: Option<(Instant, RedisFault)>,
 }
 
 impl Sender {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let writer = WriterId::random().to_string();
+    /// A writer that has told nothing; of this name, with notes there, where there is a spool.
+    pub(super) fn new(settings: &Settings, spooled: Option<(String, PathBuf)>) -> Self {
+        let (writer, notes) = match spooled {
+            Some((writer, path)) => (writer, Some(Notes::new(path))),
+            None => (WriterId::random().to_string(), None),
+        };
         let shards = (0..settings.shards).map(|shard| Shard::new(&settings.namespace, shard, &writer)).collect();
-        Self { writer, taken: None, shards, reported: HashSet::new(), gave_up: None }
+        Self { writer, taken: None, shards, notes, reported: HashSet::new(), gave_up: None }
     }
 
     pub(super) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
         if self.takes(batch.writer, batch.sequence) {
+            self.shorten_notes(common)?;
+            let mut entries = vec![Vec::new(); self.shards.len()];
             let mut errands = vec![Errand::default(); self.shards.len()];
             let mut at: Option<(*const FamilyKey, String, usize)> = None;
             for change in &batch.changes {
@@ -79,10 +94,17 @@ impl Sender {
                     let shard = self.place(&id);
                     at = Some((address, id, shard));
                 }
-                if let Some((_, id, shard)) = &at {
-                    self.shards[*shard].change(id, change, &mut errands[*shard]);
+                if let Some((_, id, shard)) = &at
+                    && self.shards[*shard].change(id, change, &mut errands[*shard])
+                    && self.notes.is_some()
+                    && change.family.combine() == Combine::Add
+                {
+                    let series = layout::series_text(&change.family, &change.series);
+                    entries[*shard].push((id.clone(), series, change.totals.clone()));
                 }
             }
+            self.note_errands(common, &errands, entries)?;
+            self.taken = Some((batch.writer, batch.sequence));
             self.push(errands);
         }
         self.send(common)
@@ -90,12 +112,19 @@ impl Sender {
 
     pub(super) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         if self.takes(removal.writer, removal.sequence) {
+            self.shorten_notes(common)?;
+            let mut entries = vec![Vec::new(); self.shards.len()];
             let mut errands = vec![Errand::default(); self.shards.len()];
             for (family, series) in &removal.series {
                 let id = layout::id(family);
                 let shard = self.place(&id);
                 self.shards[shard].removal(&id, family, series, &mut errands[shard]);
+                if self.notes.is_some() {
+                    entries[shard].push((id, layout::series_text(family, series), Vec::new()));
+                }
             }
+            self.note_errands(common, &errands, entries)?;
+            self.taken = Some((removal.writer, removal.sequence));
             self.push(errands);
         }
         self.send(common)
@@ -107,8 +136,8 @@ impl Sender {
     }
 
     /// Is it new? What comes again waits already, or is done.
-    fn takes(&mut self, writer: WriterId, sequence: u64) -> bool {
-        self.taken.replace((writer, sequence)) != Some((writer, sequence))
+    fn takes(&self, writer: WriterId, sequence: u64) -> bool {
+        self.taken != Some((writer, sequence))
     }
 
     fn place(&self, id: &str) -> usize {
@@ -179,6 +208,10 @@ impl Sender {
             for (name, key) in [("DEL", &shard.own), ("ZREM", &shard.keys.alive), ("HDEL", &shard.keys.writers)] {
                 let mut command = redis::cmd(name);
                 command.arg(key);
+                // As long as there are notes, its last number is asked for.
+                if name == "HDEL" && self.notes.is_some() {
+                    continue;
+                }
                 if name != "DEL" {
                     command.arg(&self.writer);
                 }
@@ -310,75 +343,6 @@ impl Sender {
 }
 
 /// How a namespace is laid out.
-fn layout_of(settings: &Settings) -> String {
+pub(super) fn layout_of(settings: &Settings) -> String {
     format!("1/{}", settings.shards)
-}
-
-fn milliseconds(time: Duration) -> String {
-    time.as_millis().max(1).to_string()
-}
-
-/// The request for an errand; without one, that says only that the writer lives.
-fn request(
-    common: &Common,
-    shard: &Shard,
-    writer: &str,
-    errand: Option<&Errand>,
-    link: &mut Link<'_>,
-) -> Result<Request, RedisError> {
-    let Settings { lease, expiry, .. } = &*common.settings;
-    let keys = &shard.keys;
-    let mut request = Request::new(
-        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own],
-        [
-            writer.to_owned(),
-            shard.acked.to_string(),
-            errand.map_or(shard.acked, |errand| errand.number).to_string(),
-            milliseconds(*lease),
-            expiry.as_secs().max(1).to_string(),
-            layout_of(&common.settings),
-            WriterId::random().to_string(),
-            std::process::id().to_string(),
-            u8::from(shard.had_own).to_string(),
-        ],
-    );
-    let mut others: Option<Vec<usize>> = None;
-    for group in errand.iter().flat_map(|errand| &errand.groups) {
-        let Some(known) = shard.families.get(&group.family) else { continue };
-        let family = &*group.family;
-        let is_live = layout::is_live(&known.family);
-        if is_live && group.removes {
-            let places = match &mut others {
-                Some(places) => places,
-                none => {
-                    let writers = living(common, shard, link)?;
-                    let keys = writers.iter().map(|writer| request.key(shard.keys.own(writer))).collect();
-                    none.insert(keys)
-                }
-            };
-            for &key in places.iter() {
-                let header = Header { family, schema: "", incarnation: "", key, mode: Mode::Removal };
-                request.group(&header, &group.steps);
-            }
-            continue;
-        }
-        let key = if is_live { 4 } else { request.key(shard.keys.family(family)) };
-        let mode = match (group.removes, is_live) {
-            (true, _) => Mode::Removal,
-            (false, true) => Mode::Own,
-            (false, false) => Mode::Hash,
-        };
-        let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
-        let schema = if known.declared || group.removes { "" } else { &known.schema };
-        request.group(&Header { family, schema, incarnation, key, mode }, &group.steps);
-    }
-    Ok(request)
-}
-
-/// Those who have been alive of late.
-pub(super) fn living(common: &Common, shard: &Shard, link: &mut Link<'_>) -> Result<Vec<String>, RedisError> {
-    let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&shard.keys.alive).arg(common.long_ago()).arg("+inf");
-    let answer = link.pipeline(&[command])?.pop().unwrap_or_default();
-    Ok(Vec::from_redis_value(answer)?)
 }

@@ -1,16 +1,26 @@
 //! What is configured.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
+use super::layout;
 use super::servers::{self, Servers};
 use crate::backends::{Config, ConfigError};
 
 /// The port that Redis has.
 const PORT: u64 = 6379;
+
+/// How everything is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    Own,
+    /// As Python does it.
+    Python,
+}
 
 /// The configuration, checked.
 pub(super) struct Settings {
@@ -21,6 +31,7 @@ pub(super) struct Settings {
     pub(super) certificates: Option<TlsCertificates>,
     /// Where the servers are, for people.
     pub(super) place: String,
+    pub(super) layout: Layout,
     pub(super) namespace: String,
     pub(super) shards: u64,
     /// How long a namespace is kept when none of its processes lives.
@@ -32,6 +43,8 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     /// Must the server be there from the beginning?
     pub(super) wait: bool,
+    /// Where the cells of processes are that count for this namespace.
+    pub(super) spool: Option<PathBuf>,
 }
 
 impl Settings {
@@ -47,26 +60,61 @@ impl Settings {
         if namespace.is_empty() || namespace.len() > 200 || namespace.contains(['{', '}']) {
             return Err(config.invalid("key_prefix", "a text of 1 to 200 bytes, without `{` and `}`"));
         }
-        config.get("layout", "\"pytheus\"", |value| (value == "pytheus").then_some(()))?;
+        let layout = layout(config)?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
+        let shards = config.integer("shards", 1..=1024)?.unwrap_or(1);
+        let spool = config.path("spool_directory")?;
+        let spool = spool.map(|directory| directory.join(spool_name(&place, who.db(), &namespace, shards)));
         let settings = Self {
             servers,
             who,
             #[cfg(feature = "redis-tls")]
             certificates,
             place,
+            layout,
             namespace,
-            shards: config.integer("shards", 1..=1024)?.unwrap_or(1),
+            shards,
             expiry: config.duration("expire_key_time", seconds(1.0))?.unwrap_or(Duration::from_secs(3_600)),
             lease: config.duration("lease", seconds(0.5))?.unwrap_or(Duration::from_secs(10)),
             interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
             connect_timeout: config.duration("connect_timeout", seconds(0.01))?.unwrap_or(timeout).min(timeout),
             timeout,
             wait: config.bool("wait")?.unwrap_or(false),
+            spool,
         };
         config.finish()?;
         Ok(settings)
     }
+}
+
+/// The layout; that of Python has no need of some keys.
+fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
+    let layout = config.get("layout", "\"pytheus\" or \"pytheus-python\"", |value| match value.as_str()? {
+        "pytheus" => Some(Layout::Own),
+        "pytheus-python" => Some(Layout::Python),
+        _ => None,
+    })?;
+    if layout == Some(Layout::Python) {
+        for (key, why) in [
+            ("key_prefix", "what Python writes under a prefix, its own scrapes do not read"),
+            ("cluster", "Python knows of none"),
+            ("shards", "Python's keys are not spread"),
+            ("spool_directory", "what a killed process has told can't be known there"),
+        ] {
+            if config.values().get(key).is_some_and(|value| !value.is_null()) {
+                return Err(config.invalid(key, &format!("left out with the layout `pytheus-python`: {why}")));
+            }
+        }
+    }
+    Ok(layout.unwrap_or(Layout::Own))
+}
+
+/// A directory of its own for each namespace and server: what was counted for one is not told to another.
+fn spool_name(place: &str, db: i64, namespace: &str, shards: u64) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = namespace.chars().take(40).map(plain).collect();
+    let all = format!("{place}\n{db}\n{namespace}\n{shards}");
+    format!("{name}-{:016x}", layout::hash(&all))
 }
 
 /// Where servers are and who we are there: of `url`, and of keys of their own, which go before.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::errand::{self, Act, Errand, Step};
 use super::layout::{self, Keys};
-use crate::backends::{Change, FamilyKey, SeriesKey};
+use super::notes::Entry;
+use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
 use crate::number::Number;
 
 /// How many steps of errands that were done are kept, in case the server forgets some of the last.
@@ -85,11 +86,11 @@ impl Shard {
         (self.families.entry(Arc::clone(&id)).or_insert_with(new), id)
     }
 
-    /// Takes a change into an errand.
-    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
+    /// Takes a change into an errand; false where it is not to be told.
+    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) -> bool {
         let (known, id) = self.known(id, &change.family);
         if known.conflicts {
-            return;
+            return false;
         }
         let told = known.told.entry(change.series.clone());
         let told = told.or_insert_with(|| Told { totals: Box::default(), was_set: false, stamp: 0 });
@@ -102,6 +103,22 @@ impl Shard {
         } else {
             errand::steps_of(change, steps);
         }
+        true
+    }
+
+    /// The number that the next errand gets.
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbered + 1
+    }
+
+    /// All that was told of what adds up, when nothing waits.
+    pub(super) fn noted(&self) -> Vec<Entry> {
+        let families = self.families.iter().filter(|(_, known)| known.family.combine() == Combine::Add);
+        let of_family = |(id, known): (&Arc<str>, &Known)| -> Vec<Entry> {
+            let text = |series| layout::series_text(&known.family, series);
+            known.told.iter().map(|(series, told)| (id.to_string(), text(series), told.totals.to_vec())).collect()
+        };
+        families.flat_map(of_family).collect()
     }
 
     /// Takes the removal of a series into an errand.

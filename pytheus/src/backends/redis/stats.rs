@@ -20,6 +20,7 @@ struct Counts {
     batches: u64,
     losses: u64,
     missed: u64,
+    taken_over: u64,
     /// Since when something waits that could not be sent.
     waits_since: Option<Instant>,
     /// The longest that anything has waited since the last scrape.
@@ -61,6 +62,12 @@ impl Stats {
         lock(&self.0).missed += batches;
     }
 
+    /// What another process had left when it was killed was told.
+    #[cfg(unix)]
+    pub(super) fn taken_over(&self) {
+        lock(&self.0).taken_over += 1;
+    }
+
     /// As families, for a scrape.
     pub(super) fn families(&self) -> Vec<FamilySnapshot> {
         let mut counts = lock(&self.0);
@@ -68,7 +75,7 @@ impl Stats {
         let waited = std::mem::take(&mut counts.waited);
         let waits = counts.waits_since.map_or(waited, |since| waited.max(since.elapsed()));
         let (trips, trip, batches) = (counts.round_trips, counts.last_round_trip, counts.batches);
-        let (losses, missed) = (counts.losses, counts.missed);
+        let (losses, missed, taken_over) = (counts.losses, counts.missed, counts.taken_over);
         drop(counts);
         let one = |kind, name: &'static str, help: &'static str, value: f64| {
             let mut family = FamilySnapshot::new(&Descriptor::new(kind, name, help).ok()?);
@@ -114,6 +121,12 @@ impl Stats {
                 "pytheus_redis_unflushed_seconds",
                 "The longest that numbers of this process have waited for Redis since the scrape before.",
                 waits.as_secs_f64(),
+            ),
+            one(
+                Kind::Counter,
+                "pytheus_redis_taken_over_total",
+                "Processes that were killed, and whose counts this one has told: see `spool_directory`.",
+                taken_over as f64,
             ),
         ];
         all.into_iter().flatten().collect()

@@ -1,3 +1,9 @@
+#[cfg(feature = "redis-tls")]
+mod secure;
+#[cfg(unix)]
+mod spool;
+mod waiting;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -12,14 +18,14 @@ use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::number::Number;
 
 /// A server of the test's own.
-struct Server {
+pub(super) struct Server {
     child: Child,
     port: u16,
     _directory: tempfile::TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self::start_with(&["--save", ""])
     }
 
@@ -44,7 +50,7 @@ impl Server {
     }
 
     /// Has a command done, the words of which have no spaces.
-    fn say(&self, command: &str) -> String {
+    pub(super) fn say(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         let words: Vec<_> = command.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
         stream.write_all(format!("*{}\r\n{}", words.len(), words.concat()).as_bytes()).expect("it reads");
@@ -57,7 +63,7 @@ impl Server {
         self.process_with(&json!({}))
     }
 
-    fn process_with(&self, more: &Value) -> Process {
+    pub(super) fn process_with(&self, more: &Value) -> Process {
         let mut config = json!({"port": self.port, "timeout": 0.5, "key_prefix": "ns"});
         let all = config.as_object_mut().expect("an object");
         all.extend(more.as_object().expect("an object").clone());
@@ -75,8 +81,8 @@ impl Drop for Server {
 }
 
 /// A process that counts, as the shipping thread shows it.
-struct Process {
-    backend: MultiProcessRedisBackend,
+pub(super) struct Process {
+    pub(super) backend: MultiProcessRedisBackend,
     writer: WriterId,
     sequence: u64,
     totals: Vec<(String, f64)>,
@@ -87,14 +93,14 @@ fn counter(name: &'static str) -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
 }
 
-fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
+pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
     let descriptor = Descriptor::new(Kind::Gauge, name, "Help.").and_then(|new| new.with_mode(mode));
     Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
 }
 
 impl Process {
     /// The next batch: so much more in a series of a counter.
-    fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
+    pub(super) fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
         let family = counter(name);
         let known = format!("{name} {label}");
         let place = self.totals.iter().position(|(name, _)| *name == known).unwrap_or_else(|| {
@@ -116,12 +122,12 @@ impl Process {
         Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] }
     }
 
-    fn count(&mut self, name: &'static str, label: &str, amount: u64) {
+    pub(super) fn count(&mut self, name: &'static str, label: &str, amount: u64) {
         let batch = self.batch(name, label, amount);
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
-    fn set(&mut self, family: &Arc<FamilyKey>, value: f64) {
+    pub(super) fn set(&mut self, family: &Arc<FamilyKey>, value: f64) {
         self.sequence += 1;
         let change = Change {
             family: Arc::clone(family),

@@ -1,3 +1,5 @@
+mod patience;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use super::*;

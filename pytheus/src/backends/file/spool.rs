@@ -1,0 +1,209 @@
+//! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
+//!
+//! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
+//! is not added up there, but [taken](Spool::dead) by whoever sends it on. Beside `process-<id>` lies `told-<id>`, which says
+//! what of it was sent.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, RwLock};
+
+use super::amount::{Amount, FileId};
+use super::common::CommonFile;
+use super::directory::{Directory, Identity, open, remove_file};
+use super::error::{FileError, FileFault};
+use super::life::LifeLock;
+use super::peer::Peer;
+use super::process::Process;
+use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
+use crate::descriptor::Kind;
+use crate::number::Number;
+use crate::storage::{read, write};
+
+const TOLD: &str = "told-";
+
+/// A directory with the cells of processes, and the file of this one.
+pub(in crate::backends) struct Spool {
+    directory: Arc<Directory>,
+    common: Arc<CommonFile>,
+    /// Not there once it is closed, or in a child that could not begin.
+    own: RwLock<Option<Arc<Process>>>,
+    closed: AtomicBool,
+}
+
+impl Spool {
+    /// Joins the processes that use this directory, which is made if there is none.
+    pub(in crate::backends) fn open(path: &Path) -> Result<Self, BackendError> {
+        let directory = Arc::new(Directory::open(path, false)?);
+        let common = {
+            let _locked = directory.locked()?;
+            Arc::new(CommonFile::open(&directory.common()).map_err(|skip| skip.to_string())?)
+        };
+        let own = Process::attach(&directory, &common)?;
+        Ok(Self { directory, common, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
+    }
+
+    /// What tells this process from all others, and where it takes note of what it has told.
+    pub(in crate::backends) fn own(&self) -> Option<(String, PathBuf)> {
+        let id = read(&self.own).as_ref()?.id();
+        Some((id.to_string(), self.told(id)))
+    }
+
+    /// Where this process counts.
+    pub(in crate::backends) fn arena(&self) -> Option<Arc<dyn Arena>> {
+        let own = Arc::clone(read(&self.own).as_ref()?);
+        Some(Arc::new(OwnArena(own)))
+    }
+
+    /// This process counts no more there: it is one of the dead.
+    pub(in crate::backends) fn close(&self) -> Result<(), BackendError> {
+        self.closed.store(true, Relaxed);
+        let own = write(&self.own).take();
+        Ok(own.map_or(Ok(()), |own| own.close())?)
+    }
+
+    /// In a child: begins a file of its own, unless this was closed.
+    pub(in crate::backends) fn forked(&self) -> Result<(), BackendError> {
+        if self.closed.load(Relaxed) {
+            return Ok(());
+        }
+        let own = Process::attach(&self.directory, &self.common);
+        let (own, outcome) = match own {
+            Ok(own) => (Some(Arc::new(own)), Ok(())),
+            Err(error) => (None, Err(error.into())),
+        };
+        drop(std::mem::replace(&mut *write(&self.own), own));
+        outcome
+    }
+
+    fn told(&self, id: FileId) -> PathBuf {
+        self.directory.path().join(format!("{TOLD}{id}"))
+    }
+
+    /// Takes what the dead have left, at most so many of them, so that nobody else does meanwhile.
+    pub(in crate::backends) fn dead(&self, most: usize) -> Result<Vec<Dead>, BackendError> {
+        let own = read(&self.own).as_ref().map(|own| own.id());
+        let mut dead = Vec::new();
+        for (id, path) in self.directory.list()? {
+            if Some(id) == own || dead.len() == most {
+                continue;
+            }
+            // For the process that takes it, not for a child of it; and gone with the process.
+            let life = match LifeLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
+                Ok(life) => life,
+                Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // Somebody else may have taken it until just now.
+            let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
+            if same.map_err(|error| FileError::io(&path, error))? {
+                dead.push(Dead { id, path, told: self.told(id), life });
+            }
+        }
+        Ok(dead)
+    }
+
+    /// Removes notes whose process is gone.
+    pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
+        let locked = self.directory.locked()?;
+        locked.clean()?;
+        for entry in fs::read_dir(self.directory.path())? {
+            let Ok(name) = entry?.file_name().into_string() else { continue };
+            let Some(id) = name.strip_prefix(TOLD).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
+            let is_there = |name: &str| self.directory.path().join(format!("{name}-{id}")).exists();
+            // A process that begins shows its file later; it does so under this lock, but for the last step.
+            if !is_there("new") && !is_there("process") {
+                remove_file(&self.directory.path().join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a process has left that has ended. Nobody else takes it until it is dropped.
+pub(in crate::backends) struct Dead {
+    id: FileId,
+    path: PathBuf,
+    pub(in crate::backends) told: PathBuf,
+    life: LifeLock,
+}
+
+/// A series that a process has counted in, and the numbers that it has there.
+pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
+
+impl Dead {
+    pub(in crate::backends) fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// What it has counted, of what adds up.
+    pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
+        let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
+        let mut counted = Vec::new();
+        for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
+            let family = peer.families().get(series.family as usize);
+            let Some(family) = family.filter(|family| family.combine() == Combine::Add) else { continue };
+            let mut amounts = vec![Amount::default(); family.width()];
+            peer.read(place, &mut amounts);
+            let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
+            let part = |(part, amount): (usize, &Amount)| {
+                if part == sum { amount.number_float() } else { amount.number() }
+            };
+            let parts = amounts.iter().enumerate().map(part).collect();
+            counted.push((Arc::clone(family), series.key.clone(), parts));
+        }
+        Ok(counted)
+    }
+
+    /// Removes it, now that all of it was told.
+    pub(in crate::backends) fn remove(self) -> Result<(), BackendError> {
+        // First: without notes, all that it has counted would seem not to be told.
+        remove_file(&self.path)?;
+        remove_file(&self.told)?;
+        Ok(())
+    }
+}
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that has it open for a moment.
+        if !self.life.is_closed() {
+            let _ = self.life.unlock();
+        }
+    }
+}
+
+/// As the file of a process, with nothing that all processes write.
+struct OwnArena(Arc<Process>);
+
+impl Arena for OwnArena {
+    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
+        self.0.page(shard, page)
+    }
+
+    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+        self.0.begin(series)
+    }
+
+    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+        self.0.extend(series, also)
+    }
+
+    fn end(&self, series: At) {
+        self.0.end(series);
+    }
+
+    fn ready(&self) -> Result<(), BackendError> {
+        self.0.ready()
+    }
+
+    fn has_common(&self) -> bool {
+        false
+    }
+
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+        Err("there is nothing there that all processes write".into())
+    }
+}

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::backends::redis::MultiProcessRedisBackend;
+use crate::backends::redis::tests::{Process, Server, gauge};
+use crate::backends::{Backend as _, Config, Configure as _, FamilyKey, Value, json};
+use crate::descriptor::GaugeMode;
+
+fn process(server: &Server) -> Process {
+    server.process_with(&json!({"key_prefix": null, "layout": "pytheus-python"}))
+}
+
+/// What stands in a hash of one field.
+#[track_caller]
+fn holds(server: &Server, key: &str, value: &str) {
+    let answer = server.say(&format!("HVALS {key}"));
+    assert_eq!(answer.lines().last(), Some(value), "{answer}");
+}
+
+#[test]
+fn a_batch_of_which_nobody_hears_counts_once_whatever_redis_forgets() {
+    let server = Server::start();
+    let (mut one, other) = (process(&server), process(&server));
+    one.count("a_total", "x", 1);
+    for (forgets, expected) in [(false, "2"), (true, "3"), (false, "4")] {
+        let batch = one.batch("a_total", "x", 1);
+        server.say("CLIENT PAUSE 1500 ALL");
+        one.backend.apply(&batch).expect_err("no answer");
+        thread::sleep(Duration::from_millis(1_100));
+        // Redis does not do what it has put off for somebody who has hung up: as if it had.
+        other.backend.apply(&batch).expect("the pause is over");
+        holds(&server, "a_total", expected);
+        if forgets {
+            let answer = server.say("KEYS pytheus/writer/*");
+            server.say(&format!("DEL {}", answer.lines().last().expect("the writer")));
+        }
+        one.backend.apply(&batch).expect("it is known, or left out");
+        holds(&server, "a_total", expected);
+    }
+    // What was not sent before is no such case.
+    server.say("FLUSHALL");
+    one.count("a_total", "x", 1);
+    holds(&server, "a_total", "1");
+    one.backend.close().expect("it ends");
+    assert_eq!(server.say("KEYS *").lines().last(), Some("a_total"));
+}
+
+#[test]
+fn a_batch_that_a_user_may_not_send_counts_once_he_may() {
+    let server = Server::start();
+    let mut one = process(&server);
+    one.count("a_total", "x", 1);
+    let batch = one.batch("a_total", "x", 1);
+    for (begin, end) in [
+        ("ACL SETUSER default -hincrbyfloat", "ACL SETUSER default +hincrbyfloat"),
+        ("ACL SETUSER default -hset", "ACL SETUSER default +hset"),
+        ("ACL SETUSER default -expire", "ACL SETUSER default +expire"),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ] {
+        server.say(begin);
+        one.backend.apply(&batch).expect_err(begin);
+        server.say(end);
+    }
+    server.say("SCRIPT FLUSH");
+    one.backend.apply(&batch).expect("it may again");
+    holds(&server, "a_total", "2");
+}
+
+#[test]
+fn a_family_of_a_scope_has_a_key_of_its_own() {
+    let server = Server::start();
+    let mut one = process(&server);
+    let plain = gauge("a", GaugeMode::Shared);
+    let scoped = Arc::new(FamilyKey::new("s", plain.descriptor().clone()));
+    one.set(&plain, 1.5);
+    one.set(&scoped, f64::INFINITY);
+    assert_eq!(server.say("GET a").lines().last(), Some("1.5"));
+    assert_eq!(server.say("GET a|s").lines().last(), Some("inf"));
+    // Python has no such mode.
+    one.set(&gauge("b", GaugeMode::LiveMax), 1.0);
+    assert_eq!(server.say("EXISTS b"), ":0");
+}
+
+#[test]
+fn what_python_does_not_have_is_refused() {
+    for (key, value) in [("key_prefix", json!("app")), ("cluster", json!(["a:1"])), ("shards", json!(2))] {
+        let mut config = json!({"layout": "pytheus-python"});
+        config.as_object_mut().map(|config| config.insert(key.to_owned(), value));
+        let refused = |config: Value| {
+            let outcome = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+            outcome.expect_err("it is refused").to_string()
+        };
+        let error = refused(config);
+        assert!(error.contains(key) && error.contains("left out with the layout `pytheus-python`"), "{error}");
+        assert!(refused(json!({"layout": "python"})).contains("\"pytheus\" or \"pytheus-python\""));
+    }
+}

@@ -1,0 +1,332 @@
+//! Processes of Python's pytheus and of this one share a Redis: both count in the same families, and whoever is scraped
+//! shows the sum.
+#![cfg(unix)]
+#![allow(clippy::float_cmp, reason = "what is counted here is exact")]
+
+use std::time::Duration;
+
+use pytheus::backends::{BackendError, Load, MultiProcessRedisBackend, Value, flush, json, load_backend, shutdown};
+use support::python_redis::{Metrics, ODD, Python, Samples, call, samples, value};
+use support::redis::Redis;
+use support::worker::{Worker, serve};
+
+/// Not a test by itself: a process that counts.
+#[test]
+fn worker() {
+    let mut metrics = None;
+    serve(|words| {
+        let outcome = match words {
+            ["redis", port] => (|| {
+                let port: u16 = port.parse()?;
+                let config = json!({"port": port, "layout": "pytheus-python"});
+                load_backend(Load::class::<MultiProcessRedisBackend>().config(config))?;
+                metrics = Some(Metrics::new()?);
+                Ok(())
+            })(),
+            ["remove", name] => match &metrics {
+                Some(metrics) if *name == metrics.by_label.descriptor().name() => {
+                    metrics.by_label.clear();
+                    Ok(())
+                }
+                _ => Err("no such thing".into()),
+            },
+            ["flush"] => flush(),
+            ["shutdown"] => shutdown(Duration::from_secs(30)),
+            _ => match (&metrics, words.join(" ").parse()) {
+                (Some(metrics), Ok(list)) => metrics.act(&list),
+                _ => Err("no such thing".into()),
+            },
+        };
+        outcome.map_or_else(|error: BackendError| format!("error: {error}"), |()| "ok".to_owned())
+    });
+}
+
+fn rust(redis: &Redis) -> Worker {
+    let mut worker = Worker::idle();
+    assert_eq!(worker.ask(&format!("redis {}", redis.port())), "ok");
+    worker
+}
+
+/// Calls that both make.
+fn calls() -> Vec<Value> {
+    let mut calls = vec![
+        call("inc", "plain_total", &[], 1.0),
+        call("inc", "plain_total", &[], 0.5),
+        call("inc", "by_default_total", &[("path", "/")], 2.0),
+        call("inc", "by_default_total", &[("path", "/"), ("region", "us")], 3.0),
+        call("inc", "all_default_total", &[("region", "us")], 4.0),
+        call("inc", "level", &[], 7.25),
+        call("dec", "level", &[], 0.25),
+        call("inc", "level_by_label", &[("room", "kitchen")], 1.5),
+        call("inc", "busy", &[], 3.0),
+    ];
+    for value in [0.25, 0.5, 1.0, 2.0, 7.0, 1024.0] {
+        calls.push(call("observe", "times", &[], value));
+        calls.push(call("observe", "sizes", &[], value));
+        calls.push(call("observe", "sizes_by_label", &[("method", "GET")], value));
+        calls.push(call("observe", "times_by_label", &[("method", "GET"), ("path", ODD[1])], value));
+    }
+    for odd in ODD {
+        calls.push(call("inc", "by_label_total", &[("method", "GET"), ("path", odd)], 1.0));
+        calls.push(call("set", "level_by_label", &[("room", odd)], 3.0));
+    }
+    calls
+}
+
+/// Both show the same, which is given.
+#[track_caller]
+fn alike(python: &mut Python, rust: &mut Worker) -> Samples {
+    let text = rust.ask("scrape");
+    assert!(!text.starts_with("error: "), "{text}");
+    let rust = samples(&text);
+    let python = samples(&python.ask(&json!(["scrape"])));
+    for key in rust.keys().chain(python.keys()) {
+        assert_eq!(rust.get(key), python.get(key), "{key:?}, in Rust and in Python");
+    }
+    rust
+}
+
+#[track_caller]
+fn shows_twice_the_calls(shown: &Samples) {
+    let get: &[_] = &[("method", "GET")];
+    let of = |labels: &[(&'static str, &'static str)], le| [labels, &[("le", le)]].concat();
+    let odd: &[_] = &[("method", "GET"), ("path", ODD[1])];
+    for (name, labels, expected) in [
+        ("plain_total", vec![], 3.0),
+        ("by_default_total", vec![("path", "/"), ("region", "eu")], 4.0),
+        ("by_default_total", vec![("path", "/"), ("region", "us")], 6.0),
+        ("all_default_total", vec![("region", "eu")], 0.0),
+        ("all_default_total", vec![("region", "us")], 8.0),
+        ("level", vec![], 14.0),
+        ("level_by_label", vec![("room", "kitchen")], 3.0),
+        ("busy", vec![], 6.0),
+        ("times_bucket", of(&[], "0.5"), 4.0),
+        ("times_bucket", of(&[], "1"), 6.0),
+        ("times_bucket", of(&[], "10"), 10.0),
+        ("times_bucket", of(&[], "inf"), 12.0),
+        ("times_count", vec![], 12.0),
+        ("times_sum", vec![], 2.0 * 1034.75),
+        ("times_by_label_bucket", of(odd, "0.00001"), 0.0),
+        ("times_by_label_bucket", of(odd, "1"), 6.0),
+        ("times_by_label_bucket", of(odd, "2.5"), 8.0),
+        ("times_by_label_count", odd.to_vec(), 12.0),
+        ("sizes_count", vec![], 12.0),
+        ("sizes_by_label_sum", get.to_vec(), 2.0 * 1034.75),
+    ] {
+        assert_eq!(value(shown, name, &labels), Some(expected), "{name} {labels:?}: {shown:#?}");
+    }
+    for odd in ODD {
+        assert_eq!(value(shown, "by_label_total", &[("method", "GET"), ("path", odd)]), Some(2.0), "{odd:?}");
+        assert_eq!(value(shown, "level_by_label", &[("room", odd)]), Some(3.0), "{odd:?}");
+    }
+}
+
+#[test]
+fn both_count_in_the_same_series_where_python_was_first() {
+    let redis = Redis::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    for call in calls() {
+        assert_eq!(python.ask(&call), "ok");
+        assert_eq!(rust.ask(&call.to_string()), "ok");
+    }
+    shows_twice_the_calls(&alike(&mut python, &mut rust));
+}
+
+#[test]
+fn both_count_in_the_same_series_where_rust_was_first() {
+    let redis = Redis::start();
+    let mut rust = rust(&redis);
+    for call in calls() {
+        assert_eq!(rust.ask(&call.to_string()), "ok");
+    }
+    assert_eq!(rust.ask("flush"), "ok");
+    let mut python = Python::start(&redis);
+    for call in calls() {
+        assert_eq!(python.ask(&call), "ok");
+    }
+    shows_twice_the_calls(&alike(&mut python, &mut rust));
+}
+
+#[test]
+fn what_one_sets_the_other_shows_and_changes() {
+    let redis = Redis::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    for (value, more) in [(4.0, 0.5), (-0.25, -3.0), (1e100, 0.0)] {
+        python.ask(&call("set", "level", &[], value));
+        assert_eq!(value_of(&alike(&mut python, &mut rust), "level"), value);
+        rust.ask(&call("inc", "level", &[], more).to_string());
+        assert_eq!(value_of(&alike(&mut python, &mut rust), "level"), value + more);
+        rust.ask(&call("set", "level", &[], value).to_string());
+        assert_eq!(value_of(&alike(&mut python, &mut rust), "level"), value);
+        python.ask(&call("inc", "level", &[], more));
+        assert_eq!(value_of(&alike(&mut python, &mut rust), "level"), value + more);
+    }
+    // What a process has in a gauge of the living goes with it.
+    python.ask(&call("inc", "busy", &[], 2.0));
+    rust.ask(&call("inc", "busy", &[], 5.0).to_string());
+    assert_eq!(value_of(&alike(&mut python, &mut rust), "busy"), 7.0);
+    assert_eq!(rust.ask("shutdown"), "ok");
+    let shown = samples(&python.ask(&json!(["scrape"])));
+    assert_eq!(value_of(&shown, "busy"), 2.0);
+}
+
+#[track_caller]
+fn value_of(samples: &Samples, name: &str) -> f64 {
+    value(samples, name, &[]).expect("it is there")
+}
+
+#[test]
+fn labels_that_python_has_in_another_order_are_one_series() {
+    let redis = Redis::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
+    python.ask(&call("inc", "by_label_total", &there, 1.0));
+    python.ask(&call("observe", "times_by_label", &there, 1.0));
+    rust.ask(&call("inc", "by_label_total", &here, 1.0).to_string());
+    rust.ask(&call("observe", "times_by_label", &here, 2.0).to_string());
+    // One that only Rust has so far stands as the others do.
+    rust.ask(&call("inc", "by_label_total", &[("method", "GET"), ("path", "/new")], 1.0).to_string());
+    rust.ask("flush");
+    python.ask(&call("inc", "by_label_total", &[("path", "/new"), ("method", "GET")], 1.0));
+    let shown = alike(&mut python, &mut rust);
+    assert_eq!(value(&shown, "by_label_total", &here), Some(2.0));
+    assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", "/new")]), Some(2.0));
+    assert_eq!(value(&shown, "times_by_label_count", &here), Some(2.0));
+    // Two processes of Python's have it in both: it shows once here.
+    Python::start(&redis).ask(&call("inc", "by_label_total", &here, 5.0));
+    let shown = samples(&rust.ask("scrape"));
+    assert_eq!(value(&shown, "by_label_total", &here), Some(7.0));
+}
+
+fn connect(redis: &Redis) -> redis::Connection {
+    let client = redis::Client::open(redis.url()).expect("an address");
+    client.get_connection().expect("it listens")
+}
+
+/// The answer to a command, the words of which have no spaces.
+fn say<T: redis::FromRedisValue>(connection: &mut redis::Connection, command: &str) -> T {
+    let mut words = command.split(' ');
+    let mut command = redis::cmd(words.next().expect("a word"));
+    for word in words {
+        command.arg(word);
+    }
+    command.query(connection).expect("Redis answers")
+}
+
+#[test]
+fn series_that_are_removed_are_gone_for_both() {
+    let redis = Redis::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
+    rust.ask(&call("inc", "by_label_total", &here, 1.0).to_string());
+    rust.ask("flush");
+    python.ask(&call("inc", "by_label_total", &there, 1.0));
+    assert_eq!(rust.ask("remove by_label_total"), "ok");
+    let shown = samples(&rust.ask("scrape"));
+    assert_eq!(value(&shown, "by_label_total", &here), None);
+    assert_eq!(say::<u64>(&mut connect(&redis), "EXISTS by_label_total"), 0);
+    python.ask(&call("inc", "by_label_total", &here, 1.0));
+    rust.ask(&call("inc", "by_label_total", &here, 3.0).to_string());
+    let shown = samples(&rust.ask("scrape"));
+    assert_eq!(value(&shown, "by_label_total", &here), Some(4.0));
+}
+
+#[test]
+fn keys_expire_as_those_of_python_do() {
+    let redis = Redis::start();
+    let mut rust = rust(&redis);
+    let mut connection = connect(&redis);
+    for call in calls() {
+        rust.ask(&call.to_string());
+    }
+    rust.ask("flush");
+    for keeps in ["flush", "scrape"] {
+        rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
+        rust.ask(keeps);
+        for key in
+            ["plain_total", "by_label_total", "times:0.5", "times:1", "times:+Inf", "times_by_label:1e-05", "sizes:sum"]
+        {
+            assert!(
+                (3_590..=3_600).contains(&say::<i64>(&mut connection, &format!("TTL {key}"))),
+                "{key} after {keeps}"
+            );
+        }
+        // As if time had passed.
+        say::<()>(&mut connection, "EXPIRE plain_total 100");
+        say::<()>(&mut connection, "EXPIRE by_label_total 100");
+    }
+    // It begins anew, as it does for Python.
+    say::<()>(&mut connection, "DEL plain_total");
+    assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 0.0);
+    rust.ask(&call("inc", "plain_total", &[], 2.0).to_string());
+    assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 2.0);
+}
+
+#[test]
+fn a_key_that_holds_something_else_harms_no_other_metric() {
+    let redis = Redis::start();
+    let mut connection = connect(&redis);
+    // Of a version in which this metric had labels, and of one in which that had none.
+    say::<()>(&mut connection, "HSET plain_total {} 7");
+    say::<()>(&mut connection, "SET by_default_total 7");
+    say::<()>(&mut connection, "SET level words");
+    let mut rust = rust(&redis);
+    rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
+    rust.ask(&call("inc", "by_default_total", &[("path", "/")], 1.0).to_string());
+    rust.ask(&call("inc", "level", &[], 1.0).to_string());
+    rust.ask(&call("inc", "by_label_total", &[("method", "GET"), ("path", "/")], 1.0).to_string());
+    let shown = samples(&rust.ask("scrape"));
+    assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", "/")]), Some(1.0));
+    assert_eq!(value_of(&shown, "plain_total"), 0.0);
+    assert_eq!(value(&shown, "by_default_total", &[("path", "/"), ("region", "eu")]), None);
+    assert_eq!(say::<u64>(&mut connection, "GET by_default_total"), 7);
+    say::<()>(&mut connection, "DEL plain_total");
+    rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
+    assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 1.0);
+}
+
+#[test]
+fn what_is_counted_while_redis_does_not_answer_shows_once() {
+    let redis = Redis::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    let mut connection = connect(&redis);
+    rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
+    say::<()>(&mut connection, "CLIENT PAUSE 3000 ALL");
+    let error = rust.ask("flush");
+    assert!(error.starts_with("error: "), "{error}");
+    let error = rust.ask("scrape");
+    assert!(error.starts_with("error: "), "{error}");
+    rust.ask(&call("inc", "plain_total", &[], 2.0).to_string());
+    // Answered when the pause is over.
+    say::<String>(&mut connection, "PING");
+    support::wait_for("answer", || match rust.ask("flush").as_str() {
+        "ok" => Ok(()),
+        error => Err(error.to_owned()),
+    });
+    assert_eq!(value_of(&alike(&mut python, &mut rust), "plain_total"), 3.0);
+}
+
+#[test]
+fn many_of_both_count_at_once() {
+    let redis = Redis::start();
+    let (mut pythons, mut rusts) = ([(); 2].map(|()| Python::start(&redis)), [(); 2].map(|()| rust(&redis)));
+    let calls = calls();
+    std::thread::scope(|scope| {
+        for python in &mut pythons {
+            let ask = |python: &mut Python| calls.iter().for_each(|call| assert_eq!(python.ask(call), "ok"));
+            scope.spawn(move || (0..5).for_each(|_| ask(python)));
+        }
+        for rust in &mut rusts {
+            let ask = |rust: &mut Worker| calls.iter().for_each(|call| assert_eq!(rust.ask(&call.to_string()), "ok"));
+            scope.spawn(move || (0..5).for_each(|_| ask(rust)));
+        }
+    });
+    assert_eq!(rusts[1].ask("flush"), "ok");
+    for python in &mut pythons {
+        let shown = alike(python, &mut rusts[0]);
+        assert_eq!(value_of(&shown, "plain_total"), 30.0);
+        assert_eq!(value_of(&shown, "times_sum"), 20.0 * 1034.75);
+        assert_eq!(value(&shown, "times_bucket", &[("le", "1")]), Some(60.0));
+        assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", ODD[3])]), Some(20.0));
+    }
+}

@@ -1,0 +1,268 @@
+//! With a spool, processes that are killed lose nothing of what they have counted in a Redis, and nothing counts twice:
+//! whoever lives, or comes next, tells what they had not told.
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "`fork` and signals have no safe form")]
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use pytheus::backends::redis::MultiProcessRedisBackend;
+use pytheus::backends::{Load, flush, json, load_backend, shutdown};
+use pytheus::metric;
+use support::redis::Redis;
+use support::scrapes::{Raise, Samples};
+use support::wait_for;
+use support::worker::{Worker, serve};
+
+metric! {
+    /// C.
+    static JOBS: Counter = "jobs_total" { labels: { worker } };
+    /// C.
+    static HALVES: Counter = "halves_total" { labels: { worker } };
+    /// H.
+    static SIZES: Histogram = "sizes" { labels: { worker }, buckets: [0.5, 5.0] };
+    /// G.
+    static LEVEL: Gauge = "level";
+    /// G.
+    static BUSY: Gauge = "busy" { mode: live_sum };
+}
+
+#[test]
+fn worker() {
+    serve(|words| match words {
+        ["redis", port, spool] => {
+            let config = json!({
+                "port": port.parse::<u16>().expect("a number"),
+                "spool_directory": spool,
+                "flush_interval": 0.001,
+                "lease": 0.5,
+            });
+            let loaded = load_backend(Load::class::<MultiProcessRedisBackend>().config(config));
+            loaded.map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
+        }
+        // Until it is killed; the file says how often it was begun.
+        ["count", name, notes] => {
+            let notes = File::create(notes).expect("a file");
+            for number in 1_u64.. {
+                notes.write_all_at(&number.to_ne_bytes(), 0).expect("it can be written to");
+                count(name);
+            }
+            unreachable!("it is killed")
+        }
+        ["count", name, "times", times] => {
+            (0..times.parse().expect("a number")).for_each(|_: u64| count(name));
+            LEVEL.set(7.0);
+            BUSY.set(3.0);
+            "ok".to_owned()
+        }
+        ["fork", name] => {
+            // SAFETY: what the child does is what pytheus promises to work there.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                (0..5).for_each(|_| count(name));
+                // SAFETY: it ends this process.
+                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            }
+            // SAFETY: a child of this process.
+            assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+            (0..7).for_each(|_| count(name));
+            "ok".to_owned()
+        }
+        ["remove", name] => {
+            assert!(JOBS.worker(name).remove(), "it was there");
+            "ok".to_owned()
+        }
+        ["flush"] => flush().map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned()),
+        ["end"] => {
+            shutdown(Duration::from_secs(10)).map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
+        }
+        other => panic!("{other:?}"),
+    });
+}
+
+fn count(name: &str) {
+    JOBS.worker(name).inc();
+    HALVES.worker(name).inc_by(0.5);
+    SIZES.worker(name).observe(1.0);
+}
+
+fn start(redis: &Redis, spool: &Path) -> Worker {
+    let mut worker = Worker::idle();
+    assert_eq!(worker.ask(&format!("redis {} {}", redis.port(), spool.display())), "ok");
+    worker
+}
+
+/// Has the server look at nothing for moments.
+fn stall(redis: &Redis, done: &AtomicBool) {
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).expect("it listens");
+    while !done.load(Relaxed) {
+        stream.write_all(b"DEBUG SLEEP 0.03\r\n").expect("it reads");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("it answers");
+        assert_eq!(&answer, b"+OK\r\n");
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// How many files of this kind there are in the spool.
+fn files(spool: &Path, kind: &str) -> usize {
+    let directories = fs::read_dir(spool).expect("it is there").map(|entry| entry.expect("an entry").path());
+    let names = directories.flat_map(|directory| fs::read_dir(directory).expect("it is there"));
+    names
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(kind)))
+        .count()
+}
+
+/// Waits until nothing is left but of so many that live.
+fn wait_for_heirs(spool: &Path, living: usize) {
+    wait_for("heir", || match files(spool, "process-") {
+        left if left == living => Ok(()),
+        left => Err(format!("{left} files")),
+    });
+}
+
+/// The series of a worker are as often there as it has counted.
+#[track_caller]
+fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
+    let of = |family: &str, more: &str| samples.get(&format!("{family}{{worker=\"{name}\"{more}}}")).copied();
+    let jobs = of("jobs_total", "").unwrap_or(0.0);
+    assert!(counts.contains(&jobs), "{name}: {jobs}, not {counts:?}");
+    // In the order in which they are counted.
+    let halves = of("halves_total", "").unwrap_or(0.0) * 2.0;
+    let sizes = of("sizes_count", "").unwrap_or(0.0);
+    for (what, counted) in [("halves", halves), ("sizes", sizes), ("sum", of("sizes_sum", "").unwrap_or(0.0))] {
+        assert!(counts.contains(&counted) && counted <= jobs, "{what} of {name}: {counted}, not {counts:?}");
+    }
+}
+
+#[test]
+fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice() {
+    let redis = Redis::start_with(&["--save", "", "--enable-debug-command", "yes"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("spool");
+    let kills = std::env::var("PYTHEUS_SPOOL_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
+    let notes = |number: usize| folder.path().join(format!("w{number}"));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // What a process has sent is done after its end, before or after what others do as that process.
+        scope.spawn(|| stall(&redis, &done));
+        let _done = Raise(&done);
+        thread::scope(|scope| {
+            // Each takes over what the others leave, and is killed meanwhile.
+            for lane in 0..4 {
+                let (redis, spool) = (&redis, &spool);
+                scope.spawn(move || {
+                    for number in (lane..kills).step_by(4) {
+                        let mut worker = start(redis, spool);
+                        worker.tell(&format!("count w{number} {}", notes(number).display()));
+                        thread::sleep(Duration::from_micros(RandomState::new().hash_one(number) % 60_000));
+                        worker.kill();
+                    }
+                });
+            }
+        });
+    });
+    let mut last = start(&redis, &spool);
+    let mut another = start(&redis, &spool);
+    wait_for_heirs(&spool, 2);
+    let samples = last.scrape();
+    let mut counted = 0;
+    for number in 0..kills {
+        let begun = fs::read(notes(number)).ok().and_then(|bytes| Some(u64::from_ne_bytes(bytes.try_into().ok()?)));
+        let begun = begun.unwrap_or(0) as f64;
+        assert_counted(&samples, &format!("w{number}"), &[begun, (begun - 1.0).max(0.0)]);
+        counted += usize::from(begun > 100.0);
+    }
+    assert!(counted > kills / 2, "{counted} of {kills} have counted anything to speak of");
+    assert_eq!(another.scrape()["jobs_total{worker=\"w0\"}"].to_bits(), samples["jobs_total{worker=\"w0\"}"].to_bits());
+    let taken: f64 = [last.scrape(), another.scrape()].iter().map(|s| s["pytheus_redis_taken_over_total"]).sum();
+    assert!(taken >= 1.0, "the last ones were left to these");
+}
+
+#[test]
+fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
+    let (mut redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    redis.kill();
+    for name in ["a", "b"] {
+        let mut worker = start(&redis, folder.path());
+        assert_eq!(worker.ask(&format!("count {name} times 1000")), "ok");
+        worker.kill();
+    }
+    assert_eq!(files(folder.path(), "process-"), 2);
+    // One that ends as it should can't tell what it has counted, either.
+    let mut worker = start(&redis, folder.path());
+    assert_eq!(worker.ask("count c times 10"), "ok");
+    drop(worker);
+    redis.restart();
+    let mut next = start(&redis, folder.path());
+    wait_for_heirs(folder.path(), 1);
+    let samples = next.scrape();
+    for (name, times) in [("a", 1000.0), ("b", 1000.0), ("c", 10.0)] {
+        assert_counted(&samples, name, &[times]);
+    }
+    // Gauges go with their process, as without a spool.
+    assert!(samples.get("level").is_none_or(|level| level.to_bits() != 7.0_f64.to_bits()), "{samples:?}");
+}
+
+#[test]
+fn one_that_ends_as_it_should_leaves_nothing_behind() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let mut worker = start(&redis, folder.path());
+    assert_eq!(worker.ask("count a times 100"), "ok");
+    assert_eq!(worker.ask("end"), "ok");
+    assert_eq!((files(folder.path(), "process-"), files(folder.path(), "told-")), (0, 0));
+    let mut next = start(&redis, folder.path());
+    assert_eq!(next.ask("count a times 11"), "ok");
+    assert_counted(&next.scrape(), "a", &[111.0]);
+    assert_eq!(next.scrape()["level"].to_bits(), 7.0_f64.to_bits());
+    assert_eq!(next.scrape()["busy"].to_bits(), 3.0_f64.to_bits());
+    drop(worker);
+}
+
+#[test]
+fn gauges_and_removed_series_are_as_without_a_spool() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let mut workers = [(); 2].map(|()| start(&redis, folder.path()));
+    for worker in &mut workers {
+        assert_eq!(worker.ask("count a times 10"), "ok");
+        assert_eq!(worker.ask("flush"), "ok");
+    }
+    assert_counted(&workers[0].scrape(), "a", &[20.0]);
+    for worker in &mut workers {
+        let samples = worker.scrape();
+        assert_eq!((samples["level"].to_bits(), samples["busy"].to_bits()), (7.0_f64.to_bits(), 6.0_f64.to_bits()));
+    }
+    assert_eq!(workers[0].ask("remove a"), "ok");
+    assert_eq!(workers[0].ask("flush"), "ok");
+    assert!(!workers[1].scrape().contains_key("jobs_total{worker=\"a\"}"));
+    assert_eq!(workers[0].ask("count a times 3"), "ok");
+    assert_eq!(
+        workers[1].scrape().get("jobs_total{worker=\"a\"}").copied().unwrap_or(3.0).to_bits(),
+        3.0_f64.to_bits()
+    );
+    let [first, mut second] = workers;
+    first.kill();
+    wait_for_heirs(folder.path(), 1);
+    assert_eq!(second.scrape()["jobs_total{worker=\"a\"}"].to_bits(), 3.0_f64.to_bits());
+    assert_eq!(second.scrape()["sizes_count{worker=\"a\"}"].to_bits(), 23.0_f64.to_bits());
+}
+
+#[test]
+fn a_child_that_is_killed_has_counted_for_itself() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let mut worker = start(&redis, folder.path());
+    assert_eq!(worker.ask("count a times 2"), "ok");
+    assert_eq!(worker.ask("fork a"), "ok");
+    worker.kill();
+    let mut next = start(&redis, folder.path());
+    wait_for_heirs(folder.path(), 1);
+    assert_counted(&next.scrape(), "a", &[14.0]);
+}

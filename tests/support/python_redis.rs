@@ -1,0 +1,181 @@
+//! Metrics that Python's pytheus and this one count in, and a process of Python's.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use pytheus::backends::{BackendError, Value, json};
+use pytheus::descriptor::GaugeMode;
+use pytheus::metrics::{Counter, Family, Gauge, Histogram, Summary};
+
+use crate::python::{Parser, interpreter};
+use crate::redis::Redis;
+
+/// Values, by name and labels.
+pub type Samples = BTreeMap<(String, BTreeMap<String, String>), f64>;
+
+/// Label values that JSON writes in more than one way.
+pub const ODD: [&str; 7] =
+    ["/", "a \"quoted\" \\ path", "line\nbreak\ttab", "é€😀", "\u{7f}\u{1}", "{\"path\": \"x\"}", "<&>'"];
+
+/// The metrics, as this program has them.
+#[derive(Debug)]
+pub struct Metrics {
+    plain: Counter,
+    /// The one that may be cleared.
+    pub by_label: Family<Counter>,
+    by_default: Family<Counter>,
+    all_default: Family<Counter>,
+    level: Gauge,
+    level_by_label: Family<Gauge>,
+    busy: Gauge,
+    times: Histogram,
+    times_by_label: Family<Histogram>,
+    sizes: Summary,
+    sizes_by_label: Family<Summary>,
+}
+
+impl Metrics {
+    /// Declares them.
+    ///
+    /// # Errors
+    ///
+    /// When they are there already.
+    pub fn new() -> Result<Self, BackendError> {
+        let eu = [("region", "eu")];
+        Ok(Self {
+            plain: Counter::new("plain_total", "C.").build()?,
+            by_label: Counter::new("by_label_total", "C.").labels(["method", "path"]).build()?,
+            by_default: Counter::new("by_default_total", "C.").labels(["path", "region"]).default_labels(eu).build()?,
+            all_default: Counter::new("all_default_total", "C.").labels(["region"]).default_labels(eu).build()?,
+            level: Gauge::new("level", "G.").build()?,
+            level_by_label: Gauge::new("level_by_label", "G.").labels(["room"]).build()?,
+            busy: Gauge::new("busy", "G.").mode(GaugeMode::LiveSum).build()?,
+            times: Histogram::new("times", "H.").buckets([0.5, 1.0, 2.5, 10.0]).build()?,
+            times_by_label: Histogram::new("times_by_label", "H.")
+                .labels(["method", "path"])
+                .buckets([0.000_01, 1.0, 2.5])
+                .build()?,
+            sizes: Summary::new("sizes", "S.").build()?,
+            sizes_by_label: Summary::new("sizes_by_label", "S.").labels(["method"]).build()?,
+        })
+    }
+
+    /// Does what Python does with the same [call].
+    ///
+    /// # Errors
+    ///
+    /// When there are no such labels.
+    pub fn act(&self, list: &Value) -> Result<(), BackendError> {
+        let text = |place: usize| list[place].as_str().unwrap_or_default();
+        let amount = list[3].as_f64().unwrap_or_default();
+        let pairs: Vec<(&str, &str)> = list[2]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|pair| (pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default()))
+            .collect();
+        let gauge = |gauge: &Gauge| match text(0) {
+            "set" => gauge.set(amount),
+            "inc" => gauge.inc_by(amount),
+            _ => gauge.dec_by(amount),
+        };
+        match text(1) {
+            "plain_total" => self.plain.inc_by(amount),
+            "by_label_total" => self.by_label.labels(pairs)?.inc_by(amount),
+            "by_default_total" => self.by_default.labels(pairs)?.inc_by(amount),
+            "all_default_total" => self.all_default.labels(pairs)?.inc_by(amount),
+            "level" => gauge(&self.level),
+            "level_by_label" => gauge(&self.level_by_label.labels(pairs)?),
+            "busy" => gauge(&self.busy),
+            "times" => self.times.observe(amount),
+            "times_by_label" => self.times_by_label.labels(pairs)?.observe(amount),
+            "sizes" => self.sizes.observe(amount),
+            _ => self.sizes_by_label.labels(pairs)?.observe(amount),
+        }
+        Ok(())
+    }
+}
+
+/// A process of Python's.
+#[derive(Debug)]
+pub struct Python {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// One that has declared the metrics.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start(redis: &Redis) -> Self {
+        let mut command = Command::new(interpreter("pytheus"));
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/pytheus_redis.py"))
+            .arg(redis.port().to_string());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut python = Self { input: child.stdin.take(), child, output };
+        assert_eq!(python.answer(), "ready");
+        python
+    }
+
+    /// Has it make a [call], or `["scrape"]`.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead.
+    pub fn ask(&mut self, list: &Value) -> String {
+        writeln!(self.input.as_mut().expect("it is open"), "{list}").expect("Python reads");
+        self.answer()
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("Python writes");
+        let answer: Value = line.parse().expect("Python is well");
+        answer.as_str().expect("a text").to_owned()
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// The samples of metrics that both have.
+///
+/// # Panics
+///
+/// When one is there twice, or the text is none.
+pub fn samples(text: &str) -> Samples {
+    let mut samples = Samples::new();
+    for family in Parser::start().parse(text).expect("it is right") {
+        for sample in family.samples.into_iter().filter(|sample| !sample.name.starts_with("pytheus_")) {
+            let mut labels = sample.labels;
+            // As numbers: Python writes them as the program has.
+            labels.entry("le".to_owned()).and_modify(|le| *le = le.parse::<f64>().expect("a number").to_string());
+            let is_new = samples.insert((sample.name.clone(), labels), sample.value).is_none();
+            assert!(is_new, "`{}` is there twice:\n{text}", sample.name);
+        }
+    }
+    samples
+}
+
+/// The value of one of them.
+pub fn value(samples: &Samples, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    samples.get(&(name.to_owned(), labels)).copied()
+}
+
+/// What a call of either language is.
+pub fn call(what: &str, name: &str, labels: &[(&str, &str)], value: f64) -> Value {
+    json!([what, name, labels, value])
+}
