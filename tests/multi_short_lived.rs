@@ -17,8 +17,11 @@ use support::scrapes::{Samples, Watcher, difference, samples_of_text};
 const LIVES: usize = 300;
 /// At a time.
 const ALIVE: usize = 4;
-/// How many files there may be: a process that attaches tidies up when there are more than 32 of processes.
-const FILES: usize = 32 + 2 * ALIVE + 4;
+/// How many files there may be: a process that attaches tidies up when there are 32 of processes, unless another one is
+/// about to; and whoever finds 64 waits for that other one.
+const FILES: usize = 2 * 32 + 2 * ALIVE + 4;
+/// How many there are when a scrape has just tidied up: those of the living, and of who died since.
+const TIDY: usize = 4 + 2 * ALIVE;
 /// How much they may take, as processes that do this little share what they have in common; more than enough.
 const BYTES: u64 = FILES as u64 * 1024 * 1024;
 
@@ -138,16 +141,18 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
 
     // Someone does.
     let mut watcher = Watcher::new(&NONE).whole("times", &VALUES);
+    let (mut scrapes, mut untidy) = (0, 0);
     let_live(&shared, LIVES, &mut |life| {
         assert_bounded(&shared, life);
         if life.is_multiple_of(3) {
             let text = of_all(&scraper.text());
             watcher.read(&text).unwrap_or_else(|wrong| panic!("after {life} lives: {wrong}"));
-            // The living are there, and nobody else.
-            let files = shared.files();
-            assert!(files.len() <= 4 + 2 * ALIVE, "{} files after {life} lives: {files:?}", files.len());
+            scrapes += 1;
+            // A scrape leaves it to the next one when somebody else has the directory locked just then.
+            untidy += usize::from(shared.files().len() > TIDY);
         }
     });
+    assert!(untidy * 2 < scrapes, "{untidy} of {scrapes} scrapes left more than {TIDY} files");
     let wrong = difference(&shown_after(2 * LIVES), &samples_of_text(&of_all(&scraper.text())));
     assert!(wrong.is_empty(), "{wrong}");
     drop(scraper);

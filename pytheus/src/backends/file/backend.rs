@@ -73,7 +73,12 @@ impl Parts {
 
     /// Folds the dead when there are many files.
     fn tidy(&self) -> Result<(), FileError> {
-        if self.directory.list()?.len() >= self.fold_at {
+        let files = self.directory.list()?.len();
+        if files >= self.fold_at {
+            if files >= self.fold_at.saturating_mul(2) {
+                // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
+                drop(self.directory.locked());
+            }
             self.fold();
         }
         Ok(())
