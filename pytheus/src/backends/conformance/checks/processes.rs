@@ -72,28 +72,27 @@ fn gauges(bench: &Bench) -> Result<(), Fault> {
     ensure(own == ["-2", "5"], || format!("two processes have these values of their own: {own:?}"))?;
     // It goes with who has set it; what is left is that of the living.
     other.kill()?;
-    let samples = once_the_dead_are_known(bench, &mut one, "gauge_live_sum{l=\"x\"}", "5")?;
-    for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
-        samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
-    }
-    let own = samples.of_family("gauge_per_process{").count();
-    ensure(own == 1, || format!("one living process shows {own} series"))
+    once_the_dead_are_known(bench, &mut one, |samples| {
+        for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
+            samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
+        }
+        let own = samples.of_family("gauge_per_process{").count();
+        ensure(own == 1, || format!("one living process shows {own} series"))
+    })
 }
 
-/// What a process shows after another was killed. On one machine that is known at once; elsewhere who has not been heard
-/// of for some time is dead, and until then this sample may have another value.
-fn once_the_dead_are_known(
+/// What a process shows after another was killed is right. On one machine that is known at once; elsewhere who has not been
+/// heard of for some time is dead, and until then it may be wrong.
+pub(super) fn once_the_dead_are_known(
     bench: &Bench,
     process: &mut Process<'_>,
-    name: &str,
-    value: &str,
-) -> Result<Samples, Fault> {
+    is_right: impl Fn(&Samples) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let samples = process.scrape()?;
-        let is_known = bench.about()?.reach != Reach::Everywhere || samples.get(name) == Some(value);
-        if is_known || Instant::now() > deadline {
-            return Ok(samples);
+        let outcome = is_right(&process.scrape()?);
+        if outcome.is_ok() || bench.about()?.reach != Reach::Everywhere || Instant::now() > deadline {
+            return outcome;
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -133,7 +132,7 @@ fn in_progress(bench: &Bench) -> Result<(), Fault> {
     other.flush()?;
     one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 1.0)?)?;
     other.kill()?;
-    once_the_dead_are_known(bench, &mut one, "gauge_live_sum{l=\"x\"}", "1")?.is("gauge_live_sum{l=\"x\"}", 1)
+    once_the_dead_are_known(bench, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
 }
 
 fn clash(bench: &Bench) -> Result<(), Fault> {
