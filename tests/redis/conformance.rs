@@ -1,37 +1,51 @@
-//! A Redis that all processes write to does what a backend has to do.
+//! A Redis that all processes write to does what a backend has to do: one server, and a cluster of three; each as it is, and
+//! with a spool.
+#![cfg(unix)]
 
 use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use pytheus::backends::{Load, MultiProcessRedisBackend, conformance, json};
-use support::redis::Redis;
+use pytheus::backends::{Load, MultiProcessRedisBackend, Value, conformance, json};
+use servers::cluster::Cluster;
+use servers::server::Server;
 
-/// Where the processes find the port of the server.
-const PORT: &str = "PYTHEUS_TEST_REDIS_PORT";
+/// What the processes are told of the servers.
+const CONFIG: &str = "PYTHEUS_TEST_REDIS_CONFIG";
 /// The spool of the processes, within the directory of a check.
-const SPOOL: &str = "PYTHEUS_TEST_REDIS_SPOOL";
+const SPOOL: &str = "spool_directory";
 
 fn main() -> ExitCode {
-    if env::var_os(PORT).is_some() {
-        return conformance::main(load);
+    if let Ok(config) = env::var(CONFIG) {
+        let config = config.parse().expect("the test writes it");
+        return conformance::main(|directory| load(directory, &config));
     }
-    // With a server around it, which ends whatever happens: once as it is, once with a spool.
-    let redis = Redis::start();
-    let succeeds = |spool: &str| {
+    // With the servers around it, which end whatever happens.
+    let (server, cluster) = (Server::start(), Cluster::start());
+    let succeeds = |name: &str, mut config: Value, spool: Option<&str>| {
+        println!("\n{name}, {}:", if spool.is_some() { "with a spool" } else { "without a spool" });
+        config[SPOOL] = spool.into();
         let mut suite = Command::new(env::current_exe().expect("the test has a path"));
-        suite.args(env::args_os().skip(1)).env(PORT, redis.port().to_string()).env(SPOOL, spool);
+        suite.args(env::args_os().skip(1)).env(CONFIG, config.to_string());
         suite.status().expect("the test runs itself").success()
     };
-    if succeeds("") && succeeds("spool") { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut failed = 0;
+    for spool in [None, Some("spool")] {
+        failed += u32::from(!succeeds("one server", json!({"port": server.port()}), spool));
+        failed += u32::from(!succeeds("a cluster", cluster.config(), spool));
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn load(directory: &Path) -> Load {
-    let port: u16 = env::var(PORT).ok().and_then(|port| port.parse().ok()).expect("the test says the port");
-    // Who is killed is gone after half a second.
-    let mut config = json!({"port": port, "key_prefix": directory.to_string_lossy(), "lease": 0.5});
-    if let Some(spool) = env::var_os(SPOOL).filter(|spool| !spool.is_empty()) {
-        config["spool_directory"] = directory.join(spool).to_string_lossy().into();
+fn load(directory: &Path, config: &Value) -> Load {
+    let mut config = config.clone();
+    config["key_prefix"] = directory.to_string_lossy().into();
+    // Who is killed is gone after two seconds; a scrape may take its time.
+    (config["lease"], config["timeout"]) = (2.into(), 10.into());
+    if let Some(spool) = config[SPOOL].as_str().map(|spool| directory.join(spool)) {
+        config[SPOOL] = spool.to_string_lossy().into();
+    } else if let Some(config) = config.as_object_mut() {
+        config.remove(SPOOL);
     }
     Load::class::<MultiProcessRedisBackend>().config(config)
 }

@@ -3,47 +3,33 @@
 #![cfg(unix)]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
-use std::time::Duration;
-
-use pytheus::backends::{BackendError, Load, MultiProcessRedisBackend, Value, flush, json, load_backend, shutdown};
-use support::python_redis::{Metrics, ODD, Python, Samples, call, samples, value};
-use support::redis::Redis;
-use support::worker::{Worker, serve};
+use pytheus::backends::{Value, json};
+use servers::counting::{serve, start};
+use servers::python::{Metrics, ODD, Python, Samples, call, samples, value};
+use servers::server::Server;
+use support::worker::Worker;
 
 /// Not a test by itself: a process that counts.
 #[test]
 fn worker() {
     let mut metrics = None;
     serve(|words| {
-        let outcome = match words {
-            ["redis", port] => (|| {
-                let port: u16 = port.parse()?;
-                let config = json!({"port": port, "layout": "pytheus-python"});
-                load_backend(Load::class::<MultiProcessRedisBackend>().config(config))?;
-                metrics = Some(Metrics::new()?);
+        let outcome = match (words, &metrics) {
+            (["declare"], _) => Metrics::new().map(|new| metrics = Some(new)),
+            (["remove", name], Some(Metrics { by_label, .. })) if *name == by_label.descriptor().name() => {
+                by_label.clear();
                 Ok(())
-            })(),
-            ["remove", name] => match &metrics {
-                Some(metrics) if *name == metrics.by_label.descriptor().name() => {
-                    metrics.by_label.clear();
-                    Ok(())
-                }
-                _ => Err("no such thing".into()),
-            },
-            ["flush"] => flush(),
-            ["shutdown"] => shutdown(Duration::from_secs(30)),
-            _ => match (&metrics, words.join(" ").parse()) {
-                (Some(metrics), Ok(list)) => metrics.act(&list),
-                _ => Err("no such thing".into()),
-            },
+            }
+            (call, Some(metrics)) => metrics.act(&call.join(" ").parse().expect("a call")),
+            other => panic!("{other:?}"),
         };
-        outcome.map_or_else(|error: BackendError| format!("error: {error}"), |()| "ok".to_owned())
+        outcome.map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
     });
 }
 
-fn rust(redis: &Redis) -> Worker {
-    let mut worker = Worker::idle();
-    assert_eq!(worker.ask(&format!("redis {}", redis.port())), "ok");
+fn rust(redis: &Server) -> Worker {
+    let mut worker = start(&json!({"port": redis.port(), "layout": "pytheus-python"}));
+    assert_eq!(worker.ask("declare"), "ok");
     worker
 }
 
@@ -123,7 +109,7 @@ fn shows_twice_the_calls(shown: &Samples) {
 
 #[test]
 fn both_count_in_the_same_series_where_python_was_first() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     for call in calls() {
         assert_eq!(python.ask(&call), "ok");
@@ -134,7 +120,7 @@ fn both_count_in_the_same_series_where_python_was_first() {
 
 #[test]
 fn both_count_in_the_same_series_where_rust_was_first() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let mut rust = rust(&redis);
     for call in calls() {
         assert_eq!(rust.ask(&call.to_string()), "ok");
@@ -149,7 +135,7 @@ fn both_count_in_the_same_series_where_rust_was_first() {
 
 #[test]
 fn what_one_sets_the_other_shows_and_changes() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     for (value, more) in [(4.0, 0.5), (-0.25, -3.0), (1e100, 0.0)] {
         python.ask(&call("set", "level", &[], value));
@@ -177,7 +163,7 @@ fn value_of(samples: &Samples, name: &str) -> f64 {
 
 #[test]
 fn labels_that_python_has_in_another_order_are_one_series() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
     python.ask(&call("inc", "by_label_total", &there, 1.0));
@@ -198,24 +184,15 @@ fn labels_that_python_has_in_another_order_are_one_series() {
     assert_eq!(value(&shown, "by_label_total", &here), Some(7.0));
 }
 
-fn connect(redis: &Redis) -> redis::Connection {
-    let client = redis::Client::open(redis.url()).expect("an address");
-    client.get_connection().expect("it listens")
-}
-
 /// The answer to a command, the words of which have no spaces.
-fn say<T: redis::FromRedisValue>(connection: &mut redis::Connection, command: &str) -> T {
-    let mut words = command.split(' ');
-    let mut command = redis::cmd(words.next().expect("a word"));
-    for word in words {
-        command.arg(word);
-    }
-    command.query(connection).expect("Redis answers")
+#[track_caller]
+fn say(redis: &Server, command: &str) -> String {
+    redis.ask(&command.split(' ').collect::<Vec<_>>()).text()
 }
 
 #[test]
 fn series_that_are_removed_are_gone_for_both() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
     rust.ask(&call("inc", "by_label_total", &here, 1.0).to_string());
@@ -224,7 +201,7 @@ fn series_that_are_removed_are_gone_for_both() {
     assert_eq!(rust.ask("remove by_label_total"), "ok");
     let shown = samples(&rust.ask("scrape"));
     assert_eq!(value(&shown, "by_label_total", &here), None);
-    assert_eq!(say::<u64>(&mut connect(&redis), "EXISTS by_label_total"), 0);
+    assert_eq!(say(&redis, "EXISTS by_label_total"), "0");
     python.ask(&call("inc", "by_label_total", &here, 1.0));
     rust.ask(&call("inc", "by_label_total", &here, 3.0).to_string());
     let shown = samples(&rust.ask("scrape"));
@@ -233,9 +210,8 @@ fn series_that_are_removed_are_gone_for_both() {
 
 #[test]
 fn keys_expire_as_those_of_python_do() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let mut rust = rust(&redis);
-    let mut connection = connect(&redis);
     for call in calls() {
         rust.ask(&call.to_string());
     }
@@ -246,17 +222,15 @@ fn keys_expire_as_those_of_python_do() {
         for key in
             ["plain_total", "by_label_total", "times:0.5", "times:1", "times:+Inf", "times_by_label:1e-05", "sizes:sum"]
         {
-            assert!(
-                (3_590..=3_600).contains(&say::<i64>(&mut connection, &format!("TTL {key}"))),
-                "{key} after {keeps}"
-            );
+            let left: u32 = say(&redis, &format!("TTL {key}")).parse().expect("a number");
+            assert!((3_000..=3_600).contains(&left), "{key} after {keeps}: {left}");
         }
         // As if time had passed.
-        say::<()>(&mut connection, "EXPIRE plain_total 100");
-        say::<()>(&mut connection, "EXPIRE by_label_total 100");
+        say(&redis, "EXPIRE plain_total 100");
+        say(&redis, "EXPIRE by_label_total 100");
     }
     // It begins anew, as it does for Python.
-    say::<()>(&mut connection, "DEL plain_total");
+    say(&redis, "DEL plain_total");
     assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 0.0);
     rust.ask(&call("inc", "plain_total", &[], 2.0).to_string());
     assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 2.0);
@@ -264,12 +238,11 @@ fn keys_expire_as_those_of_python_do() {
 
 #[test]
 fn a_key_that_holds_something_else_harms_no_other_metric() {
-    let redis = Redis::start();
-    let mut connection = connect(&redis);
+    let redis = Server::start();
     // Of a version in which this metric had labels, and of one in which that had none.
-    say::<()>(&mut connection, "HSET plain_total {} 7");
-    say::<()>(&mut connection, "SET by_default_total 7");
-    say::<()>(&mut connection, "SET level words");
+    say(&redis, "HSET plain_total {} 7");
+    say(&redis, "SET by_default_total 7");
+    say(&redis, "SET level words");
     let mut rust = rust(&redis);
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
     rust.ask(&call("inc", "by_default_total", &[("path", "/")], 1.0).to_string());
@@ -279,36 +252,31 @@ fn a_key_that_holds_something_else_harms_no_other_metric() {
     assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", "/")]), Some(1.0));
     assert_eq!(value_of(&shown, "plain_total"), 0.0);
     assert_eq!(value(&shown, "by_default_total", &[("path", "/"), ("region", "eu")]), None);
-    assert_eq!(say::<u64>(&mut connection, "GET by_default_total"), 7);
-    say::<()>(&mut connection, "DEL plain_total");
+    assert_eq!(say(&redis, "GET by_default_total"), "7");
+    say(&redis, "DEL plain_total");
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
     assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 1.0);
 }
 
 #[test]
 fn what_is_counted_while_redis_does_not_answer_shows_once() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
-    let mut connection = connect(&redis);
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
-    say::<()>(&mut connection, "CLIENT PAUSE 3000 ALL");
+    let hanging = redis.hang();
     let error = rust.ask("flush");
     assert!(error.starts_with("error: "), "{error}");
     let error = rust.ask("scrape");
     assert!(error.starts_with("error: "), "{error}");
     rust.ask(&call("inc", "plain_total", &[], 2.0).to_string());
-    // Answered when the pause is over.
-    say::<String>(&mut connection, "PING");
-    support::wait_for("answer", || match rust.ask("flush").as_str() {
-        "ok" => Ok(()),
-        error => Err(error.to_owned()),
-    });
+    drop(hanging);
+    assert_eq!(rust.ask("flushed"), "ok");
     assert_eq!(value_of(&alike(&mut python, &mut rust), "plain_total"), 3.0);
 }
 
 #[test]
 fn many_of_both_count_at_once() {
-    let redis = Redis::start();
+    let redis = Server::start();
     let (mut pythons, mut rusts) = ([(); 2].map(|()| Python::start(&redis)), [(); 2].map(|()| rust(&redis)));
     let calls = calls();
     std::thread::scope(|scope| {

@@ -1,25 +1,67 @@
-//! The quickstart as two processes that share a Redis: unchanged, with two variables of its environment set. A real
-//! Prometheus that scrapes either sees what both have served.
+//! The quickstart, built with the feature `redis`: two variables make its processes count together, and a real Prometheus
+//! sees at either what both have served; one that is asked to end leaves what it has counted. What `docker-compose.yml`
+//! starts beside it is configured well.
 #![cfg(unix)]
 
-use servers::server::Server;
-use support::example::Serving;
-use support::prometheus;
-use support::wait_for;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use servers::server::{Server, signal};
+use support::example::{self, Serving};
+use support::{prometheus, wait_for};
+use tempfile::TempDir;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const COMPOSE: &str = include_str!("../../docker-compose.yml");
+
+/// A configuration, and the processes that are told of it, by two variables alone.
+struct Quickstarts {
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl Quickstarts {
+    fn of(config: &serde_json::Value) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("pytheus.json"), config.to_string()).expect("it can be written to");
+        Self { program: example::program_with("quickstart", "redis"), folder }
+    }
+
+    fn start(&self) -> Serving {
+        let config: OsString = self.folder.path().join("pytheus.json").into();
+        let variables = [("PYTHEUS_BACKEND_CLASS", "redis".into()), ("PYTHEUS_BACKEND_CONFIG", config)];
+        Serving::start_program(&self.program, 0, &variables)
+    }
+}
+
+fn visit(service: &Serving, times: u32) {
+    (0..times).for_each(|_| assert_eq!(service.get("/").body, "hello world!"));
+}
+
+#[track_caller]
+fn assert_shows(service: &Serving, visits: u32) {
+    let reply = service.get("/metrics");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let line = format!("\nhttp_request_duration_seconds_count {visits}\n");
+    assert!(reply.body.contains(&line), "{visits} are expected: {}", reply.body);
+}
+
+/// Asks it to end, as service managers do.
+fn end(service: Serving) {
+    signal(service.id(), libc::SIGTERM);
+    service.wait();
+}
 
 #[test]
 fn prometheus_sees_the_visits_to_both_at_either() {
     let redis = Server::start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("config.json");
-    let config = serde_json::json!({"host": "127.0.0.1", "port": redis.port()});
-    std::fs::write(&file, config.to_string()).expect("it can be written");
-    let variables = [("PYTHEUS_BACKEND_CLASS", "redis".into()), ("PYTHEUS_BACKEND_CONFIG", file.into_os_string())];
-    let services = [(); 2].map(|()| Serving::start_with("quickstart", 0, &variables));
+    let quickstarts = Quickstarts::of(&serde_json::json!({"host": "127.0.0.1", "port": redis.port()}));
+    let services = [(); 2].map(|()| quickstarts.start());
     let watching = [0, 1].map(|at| prometheus::Server::scraping(services[at].port()));
-    for (visits, service) in [(7, &services[0]), (5, &services[1])] {
-        (0..visits).for_each(|_| assert_eq!(service.get("/").status, 200));
-    }
+    visit(&services[0], 7);
+    visit(&services[1], 5);
     for prometheus in &watching {
         for series in ["count", "bucket{le='+Inf'}", "bucket{le='2.5'}"] {
             wait_for(series, || {
@@ -31,4 +73,51 @@ fn prometheus_sees_the_visits_to_both_at_either() {
             });
         }
     }
+}
+
+#[test]
+fn one_that_is_asked_to_end_loses_nothing_and_neither_does_a_redis_that_keeps_what_it_is_told() {
+    // With the options of the file that starts it for users.
+    let command = COMPOSE.lines().find_map(|line| line.trim().strip_prefix("command: redis-server --"));
+    let options: Vec<_> = command.expect("the file says how Redis is started").split(" --").collect();
+    let mut redis = Server::with(&options);
+    // Nothing is sent by itself.
+    let config = serde_json::json!({"host": "127.0.0.1", "port": redis.port(), "flush_interval": 3600});
+    let quickstarts = Quickstarts::of(&config);
+
+    let (one, other) = (quickstarts.start(), quickstarts.start());
+    visit(&one, 3);
+    visit(&other, 2);
+    assert_shows(&one, 3);
+    assert_shows(&other, 5);
+    assert_shows(&one, 5);
+
+    visit(&one, 4);
+    end(one);
+    assert_shows(&other, 9);
+    visit(&other, 1);
+    end(other);
+    redis.kill();
+    redis.restart();
+    let next = quickstarts.start();
+    assert_shows(&next, 10);
+
+    // Without Redis there are no numbers, rather than wrong ones; requests are answered.
+    redis.kill();
+    assert_eq!(next.get("/metrics").status, 503);
+    visit(&next, 1);
+}
+
+#[test]
+fn prometheus_takes_the_configuration_that_comes_with_it() {
+    let promtool = support::program("promtool", "prometheus");
+    let output = Command::new(promtool).args(["check", "config", "prometheus.yml"]).current_dir(ROOT).output();
+    let output = output.expect("promtool starts");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(COMPOSE.contains("./prometheus.yml:/etc/prometheus/prometheus.yml"));
 }

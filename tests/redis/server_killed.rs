@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use pytheus::metric;
-use servers::Random;
 use servers::counting::{serve, start, until_flushed};
 use servers::proxy::{Proxy, Way};
 use servers::server::{Server, config};
+use support::multi::Random;
 use support::wait_for;
 
 const WORKERS: usize = 2;

@@ -5,8 +5,6 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -14,13 +12,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::redis::MultiProcessRedisBackend;
-use pytheus::backends::{Load, flush, json, load_backend, shutdown};
+use pytheus::backends::json;
 use pytheus::metric;
-use support::redis::Redis;
+use servers::counting;
+use servers::server::Server;
 use support::scrapes::{Raise, Samples};
 use support::wait_for;
-use support::worker::{Worker, serve};
+use support::worker::Worker;
 
 metric! {
     /// C.
@@ -37,17 +35,7 @@ metric! {
 
 #[test]
 fn worker() {
-    serve(|words| match words {
-        ["redis", port, spool] => {
-            let config = json!({
-                "port": port.parse::<u16>().expect("a number"),
-                "spool_directory": spool,
-                "flush_interval": 0.001,
-                "lease": 0.5,
-            });
-            let loaded = load_backend(Load::class::<MultiProcessRedisBackend>().config(config));
-            loaded.map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
-        }
+    counting::serve(|words| match words {
         // Until it is killed; the file says how often it was begun.
         ["count", name, notes] => {
             let notes = File::create(notes).expect("a file");
@@ -80,10 +68,6 @@ fn worker() {
             assert!(JOBS.worker(name).remove(), "it was there");
             "ok".to_owned()
         }
-        ["flush"] => flush().map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned()),
-        ["end"] => {
-            shutdown(Duration::from_secs(10)).map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
-        }
         other => panic!("{other:?}"),
     });
 }
@@ -94,20 +78,16 @@ fn count(name: &str) {
     SIZES.worker(name).observe(1.0);
 }
 
-fn start(redis: &Redis, spool: &Path) -> Worker {
-    let mut worker = Worker::idle();
-    assert_eq!(worker.ask(&format!("redis {} {}", redis.port(), spool.display())), "ok");
-    worker
+fn start(redis: &Server, spool: &Path) -> Worker {
+    let config = json!({"port": redis.port(), "spool_directory": spool, "flush_interval": 0.001, "lease": 2});
+    counting::start(&config)
 }
 
 /// Has the server look at nothing for moments.
-fn stall(redis: &Redis, done: &AtomicBool) {
-    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).expect("it listens");
+fn stall(redis: &Server, done: &AtomicBool) {
+    let mut client = redis.client();
     while !done.load(Relaxed) {
-        stream.write_all(b"DEBUG SLEEP 0.03\r\n").expect("it reads");
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).expect("it answers");
-        assert_eq!(&answer, b"+OK\r\n");
+        client.ask(&["DEBUG", "SLEEP", "0.03"]);
         thread::sleep(Duration::from_millis(3));
     }
 }
@@ -145,7 +125,7 @@ fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
 
 #[test]
 fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice() {
-    let redis = Redis::start_with(&["--save", "", "--enable-debug-command", "yes"]);
+    let redis = Server::start();
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
     let kills = std::env::var("PYTHEUS_SPOOL_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
@@ -189,7 +169,7 @@ fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice(
 
 #[test]
 fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
-    let (mut redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let (mut redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     redis.kill();
     for name in ["a", "b"] {
         let mut worker = start(&redis, folder.path());
@@ -214,10 +194,10 @@ fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
 
 #[test]
 fn one_that_ends_as_it_should_leaves_nothing_behind() {
-    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count a times 100"), "ok");
-    assert_eq!(worker.ask("end"), "ok");
+    assert_eq!(worker.ask("shutdown"), "ok");
     assert_eq!((files(folder.path(), "process-"), files(folder.path(), "told-")), (0, 0));
     let mut next = start(&redis, folder.path());
     assert_eq!(next.ask("count a times 11"), "ok");
@@ -229,7 +209,7 @@ fn one_that_ends_as_it_should_leaves_nothing_behind() {
 
 #[test]
 fn gauges_and_removed_series_are_as_without_a_spool() {
-    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut workers = [(); 2].map(|()| start(&redis, folder.path()));
     for worker in &mut workers {
         assert_eq!(worker.ask("count a times 10"), "ok");
@@ -257,7 +237,7 @@ fn gauges_and_removed_series_are_as_without_a_spool() {
 
 #[test]
 fn a_child_that_is_killed_has_counted_for_itself() {
-    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count a times 2"), "ok");
     assert_eq!(worker.ask("fork a"), "ok");

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use pytheus::backends::flush;
 use pytheus::metric;
-use servers::Random;
 use servers::counting::{serve, start};
 use servers::proxy::{Proxy, Way};
 use servers::server::{Server, config, signal};
+use support::multi::Random;
 use support::wait_for;
 
 const MILLION: u64 = 1_000_000;

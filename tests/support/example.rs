@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -15,18 +15,31 @@ use std::sync::OnceLock;
 /// When it does not build.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(build);
+    // The workspace, so that the dependencies have the features that they have already; but for what has another one.
+    let folder = BUILT.get_or_init(|| build(&["--workspace", "--exclude", "pytheus-tests-redis", "--examples"]));
+    in_folder(folder, name)
+}
+
+/// The same with a feature, built as the README has it. The program without it is gone then.
+///
+/// # Panics
+///
+/// When it does not build.
+pub fn program_with(name: &str, feature: &str) -> PathBuf {
+    in_folder(&build(&["-p", "pytheus-examples", "--features", feature, "--example", name]), name)
+}
+
+fn in_folder(folder: &Path, name: &str) -> PathBuf {
     let program = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(program.is_file(), "there is no example `{name}`");
     program
 }
 
-/// Asks cargo, which has nothing to do under `cargo test --workspace`; a single test would find none, or old ones.
-fn build() -> PathBuf {
+/// Asks cargo, which has nothing to do under `tests/run.sh`; a single test would find none, or old ones.
+fn build(what: &[&str]) -> PathBuf {
     let profile = crate::profile_dir();
     let mut cargo = Command::new(env!("CARGO"));
-    // The whole workspace, so that the dependencies have the features that they have already.
-    cargo.args(["build", "--quiet", "--workspace", "--examples"]).stdin(Stdio::null());
+    cargo.args(["build", "--quiet"]).args(what).stdin(Stdio::null());
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo.arg("--target-dir").arg(crate::target_dir());
     if profile.ends_with("release") {
@@ -85,7 +98,16 @@ impl Serving {
     ///
     /// When it ends before that.
     pub fn start_with(name: &str, port: u16, variables: &[(&str, OsString)]) -> Self {
-        let mut process = Command::new(program(name))
+        Self::start_program(&program(name), port, variables)
+    }
+
+    /// The same of this program.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before that.
+    pub fn start_program(program: &Path, port: u16, variables: &[(&str, OsString)]) -> Self {
+        let mut process = Command::new(program)
             .envs([("HOST", "127.0.0.1"), ("PORT", &*port.to_string())])
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -97,12 +119,22 @@ impl Serving {
         let address = loop {
             let before = said.len();
             let read = output.read_line(&mut said).expect("the example prints");
-            assert!(read > 0, "`{name}` ended before it listened: {said}");
+            assert!(read > 0, "`{}` ended before it listened: {said}", program.display());
             if let Some(address) = address_in(&said[before..]) {
                 break address;
             }
         };
         Self { process, address, _output: output }
+    }
+
+    /// Waits until it has ended, as it was asked to.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn wait(mut self) {
+        let status = self.process.wait().expect("it is a child of this process");
+        assert!(status.success(), "{status}");
     }
 
     /// The number of the process.

@@ -8,8 +8,6 @@ pub mod multi;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
-pub mod python_redis;
-pub mod redis;
 pub mod scrapes;
 pub mod visitor;
 #[cfg(unix)]

@@ -56,7 +56,7 @@ pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
             until_flushed();
             "ok".to_owned()
         }
-        ["shutdown"] => outcome(shutdown(Duration::from_secs(10))),
+        ["shutdown"] => outcome(shutdown(Duration::from_secs(30))),
         ["scrape"] => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),
         _ => act(words),
     });

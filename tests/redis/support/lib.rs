@@ -10,6 +10,7 @@
 pub mod cluster;
 pub mod counting;
 pub mod proxy;
+pub mod python;
 pub mod resp;
 pub mod server;
 
@@ -33,19 +34,5 @@ pub fn within<T>(most: Duration, mut ask: impl FnMut() -> Result<T, String>) -> 
             Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
             outcome => return outcome,
         }
-    }
-}
-
-/// Numbers that look like chance and come again: `SplitMix64`.
-#[derive(Debug, Clone)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// A number less than `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
     }
 }

@@ -1,6 +1,8 @@
 //! A network that fails as it is told: it stands between clients and a server, and passes on whole commands and answers,
 //! or loses them, breaks in the midst of one, waits, or goes silent.
 
+mod state;
+
 use std::collections::VecDeque;
 use std::io::{ErrorKind::WouldBlock, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,9 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
+use support::multi::Random;
 
-use crate::Random;
-use crate::resp::{self, Value};
+use self::state::{Fate, State};
+use crate::resp;
 
 /// How long it takes at most until a connection that is to end with a reset does.
 const LOOKS_UP: Duration = Duration::from_millis(5);
@@ -56,22 +59,6 @@ struct Shared {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-struct State {
-    closed: bool,
-    silent: bool,
-    random: Random,
-    /// Of a thousand commands and answers, how many are lost.
-    losing: [u64; 2],
-    delay: [Duration; 2],
-    /// How many bytes pass before the connection breaks.
-    left: [Option<u64>; 2],
-    watched: String,
-    counts: Counts,
-    trips: Vec<Vec<String>>,
-    links: Vec<Weak<Link>>,
-}
-
 /// A connection of a client, and that to the server for it.
 #[derive(Debug)]
 struct Link {
@@ -84,16 +71,6 @@ struct Link {
     sent: Mutex<VecDeque<bool>>,
 }
 
-/// What to do with a command or an answer.
-enum Fate {
-    Pass,
-    /// Some bytes pass, then the connection breaks.
-    Break(usize),
-    Lose {
-        hang: bool,
-    },
-}
-
 impl Proxy {
     /// Stands before the server on this port of this machine.
     ///
@@ -103,19 +80,7 @@ impl Proxy {
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("a bound address").port();
-        let state = State {
-            closed: false,
-            silent: false,
-            random: Random(0),
-            losing: [0; 2],
-            delay: [Duration::ZERO; 2],
-            left: [None; 2],
-            watched: "EVAL".to_owned(),
-            counts: Counts::default(),
-            trips: Vec::new(),
-            links: Vec::new(),
-        };
-        let shared = Arc::new(Shared { server, state: Mutex::new(state) });
+        let shared = Arc::new(Shared { server, state: Mutex::new(State::new()) });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -357,43 +322,6 @@ impl Shared {
         } else {
             let _ = link.client.shutdown(Shutdown::Both);
         }
-    }
-}
-
-impl State {
-    /// Takes a command into its round trip.
-    fn note(&mut self, command: &Value, trip: &mut Option<usize>, waits: bool) {
-        let name = match command {
-            Value::List(words) => words.first().map(Value::text).unwrap_or_default().to_uppercase(),
-            other => other.text(),
-        };
-        match *trip {
-            Some(at) if waits && at < self.trips.len() => self.trips[at].push(name),
-            _ => {
-                *trip = Some(self.trips.len());
-                self.trips.push(vec![name]);
-            }
-        }
-    }
-
-    fn fate(&mut self, way: Way, length: usize, is_batch: bool) -> Fate {
-        if let Some(left) = self.left[way as usize] {
-            let length = length as u64;
-            if length >= left {
-                self.left[way as usize] = None;
-                self.counts.resets += 1;
-                return Fate::Break(usize::try_from(left).unwrap_or_default());
-            }
-            self.left[way as usize] = Some(left - length);
-        }
-        if self.random.below(1_000) < self.losing[way as usize] {
-            match way {
-                Way::ToServer => self.counts.lost_requests += u64::from(is_batch),
-                Way::ToClient => self.counts.lost_replies += u64::from(is_batch),
-            }
-            return Fate::Lose { hang: self.random.below(2) == 0 };
-        }
-        Fate::Pass
     }
 }
 

@@ -8,9 +8,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use pytheus::backends::{BackendError, Value, json};
 use pytheus::descriptor::GaugeMode;
 use pytheus::metrics::{Counter, Family, Gauge, Histogram, Summary};
+use support::python::{Parser, interpreter};
 
-use crate::python::{Parser, interpreter};
-use crate::redis::Redis;
+use crate::server::Server;
 
 /// Values, by name and labels.
 pub type Samples = BTreeMap<(String, BTreeMap<String, String>), f64>;
@@ -112,10 +112,10 @@ impl Python {
     /// # Panics
     ///
     /// When it does not start.
-    pub fn start(redis: &Redis) -> Self {
+    pub fn start(redis: &Server) -> Self {
         let mut command = Command::new(interpreter("pytheus"));
         command
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/pytheus_redis.py"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/pytheus_redis.py"))
             .arg(redis.port().to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
