@@ -1,6 +1,4 @@
 //! A Redis that keeps each command on its disk may be killed at any moment: nothing is lost, and nothing counts twice.
-//!
-//! A long run: `PYTHEUS_REDIS_LONG=1`.
 #![cfg(unix)]
 
 use std::thread;
@@ -14,6 +12,8 @@ use support::multi::Random;
 use support::wait_for;
 
 const WORKERS: usize = 2;
+/// So many, in a few seconds.
+const KILLS: u64 = 10;
 
 metric! {
     /// Each increment.
@@ -66,7 +66,7 @@ fn the_total_is_exact_after_kills_with_batches_in_flight() {
     proxy.watch("hits_total");
     let mut workers: Vec<_> = (0..WORKERS).map(|_| start(&config(proxy.port()))).collect();
     let (mut counted, mut random, mut kills) = (0, Random(1), 0);
-    while kills < servers::rounds(3, 10) {
+    while kills < KILLS {
         counted += 1_000 * WORKERS;
         thread::scope(|scope| {
             for worker in &mut workers {

@@ -16,9 +16,12 @@ use pytheus::backends::json;
 use pytheus::metric;
 use servers::counting;
 use servers::server::Server;
+use servers::spool::{files, wait_for_heirs};
 use support::scrapes::{Raise, Samples};
-use support::wait_for;
 use support::worker::Worker;
+
+/// So many die at any moment.
+const KILLS: usize = 50;
 
 metric! {
     /// C.
@@ -92,23 +95,6 @@ fn stall(redis: &Server, done: &AtomicBool) {
     }
 }
 
-/// How many files of this kind there are in the spool.
-fn files(spool: &Path, kind: &str) -> usize {
-    let directories = fs::read_dir(spool).expect("it is there").map(|entry| entry.expect("an entry").path());
-    let names = directories.flat_map(|directory| fs::read_dir(directory).expect("it is there"));
-    names
-        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(kind)))
-        .count()
-}
-
-/// Waits until nothing is left but of so many that live.
-fn wait_for_heirs(spool: &Path, living: usize) {
-    wait_for("heir", || match files(spool, "process-") {
-        left if left == living => Ok(()),
-        left => Err(format!("{left} files")),
-    });
-}
-
 /// The series of a worker are as often there as it has counted.
 #[track_caller]
 fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
@@ -128,7 +114,6 @@ fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice(
     let redis = Server::start();
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
-    let kills = std::env::var("PYTHEUS_SPOOL_KILLS").map_or(40, |kills| kills.parse().expect("a number"));
     let notes = |number: usize| folder.path().join(format!("w{number}"));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -140,7 +125,7 @@ fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice(
             for lane in 0..4 {
                 let (redis, spool) = (&redis, &spool);
                 scope.spawn(move || {
-                    for number in (lane..kills).step_by(4) {
+                    for number in (lane..KILLS).step_by(4) {
                         let mut worker = start(redis, spool);
                         worker.tell(&format!("count w{number} {}", notes(number).display()));
                         thread::sleep(Duration::from_micros(RandomState::new().hash_one(number) % 60_000));
@@ -155,13 +140,13 @@ fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice(
     wait_for_heirs(&spool, 2);
     let samples = last.scrape();
     let mut counted = 0;
-    for number in 0..kills {
+    for number in 0..KILLS {
         let begun = fs::read(notes(number)).ok().and_then(|bytes| Some(u64::from_ne_bytes(bytes.try_into().ok()?)));
         let begun = begun.unwrap_or(0) as f64;
         assert_counted(&samples, &format!("w{number}"), &[begun, (begun - 1.0).max(0.0)]);
         counted += usize::from(begun > 100.0);
     }
-    assert!(counted > kills / 2, "{counted} of {kills} have counted anything to speak of");
+    assert!(counted > KILLS / 2, "{counted} of {KILLS} have counted anything to speak of");
     assert_eq!(another.scrape()["jobs_total{worker=\"w0\"}"].to_bits(), samples["jobs_total{worker=\"w0\"}"].to_bits());
     let taken: f64 = [last.scrape(), another.scrape()].iter().map(|s| s["pytheus_redis_taken_over_total"]).sum();
     assert!(taken >= 1.0, "the last ones were left to these");

@@ -1,22 +1,25 @@
-//! A process that is killed loses no more than what it has counted since the last flush, and one that is asked to end loses
-//! nothing; neither counts anything twice. Each ends with a batch in flight.
-//!
-//! A long run: `PYTHEUS_REDIS_LONG=1`.
+//! A process that is killed loses no more than what it has counted since the last flush, and nothing where there is a spool;
+//! one that is asked to end loses nothing; none counts anything twice. Each ends with a batch in flight.
 #![cfg(unix)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pytheus::backends::flush;
+use pytheus::backends::{Value, flush, json};
 use pytheus::metric;
 use servers::counting::{serve, start};
 use servers::proxy::{Proxy, Way};
 use servers::server::{Server, config, signal};
+use servers::spool::wait_for_heirs;
 use support::multi::Random;
+use support::scrapes::Samples;
 use support::wait_for;
 
 const MILLION: u64 = 1_000_000;
+/// So many of each, in a few seconds.
+const KILLS: u64 = 50;
+const ENDS: u64 = 20;
 
 metric! {
     /// Of a process that is killed.
@@ -33,7 +36,7 @@ extern "C" fn end(_: libc::c_int) {
     ASKED_TO_END.store(true, Relaxed);
 }
 
-/// A file that says how much was begun, and how much was flushed: who is killed can say nothing.
+/// A file that says how much was begun, and how much was counted or flushed: who is killed can say nothing.
 struct Notes(std::fs::File);
 
 impl Notes {
@@ -47,13 +50,13 @@ impl Notes {
 fn worker() {
     serve(|words| match words {
         // Until it is killed.
-        ["count", name, notes] => {
+        [how @ ("count" | "flush"), name, notes] => {
             let notes = Notes(std::fs::File::create(notes).expect("a file"));
             let series = KILLED.worker(*name);
             for number in 1.. {
                 notes.write(0, number);
                 series.inc();
-                if number % 50 == 0 && flush().is_ok() {
+                if *how == "count" || number % 50 == 0 && flush().is_ok() {
                     notes.write(8, number);
                 }
             }
@@ -74,14 +77,15 @@ fn worker() {
                             ENDED.inc();
                             HALVES.observe(if number % 2 == 0 { 0.0 } else { 1.0 });
                             counted.fetch_add(1, Relaxed);
-                            if number % 500 == 0 {
-                                thread::sleep(Duration::from_millis(1));
+                            // Four seconds for all.
+                            if number % 250 == 0 {
+                                thread::sleep(Duration::from_millis(2));
                             }
                         }
                     });
                 }
             });
-            match pytheus::backends::shutdown(Duration::from_secs(20)) {
+            match pytheus::backends::shutdown(Duration::from_secs(30)) {
                 Ok(()) => counted.into_inner().to_string(),
                 Err(error) => format!("error: {error}"),
             }
@@ -91,29 +95,46 @@ fn worker() {
 }
 
 /// A network in which a batch is under way for a while.
-fn slow(server: &Server, watched: &str) -> Proxy {
+fn slow(server: &Server) -> Proxy {
     let proxy = Proxy::to(server.port());
-    proxy.watch(watched);
     proxy.delay(Way::ToClient, Duration::from_millis(3));
     proxy
 }
 
-#[test]
-fn a_kill_loses_what_was_counted_since_the_last_flush_and_nothing_counts_twice() {
-    let server = Server::start();
-    let (mut random, mut workers, mut in_flight) = (Random(1), Vec::new(), 0);
+/// Waits for some batches, then for so many microseconds, then for another one.
+fn wait_for_batch(proxy: &Proxy, micros: u64) {
+    let before = proxy.counts().answered;
+    wait_for("batch", || match proxy.counts() {
+        counts if counts.answered > before + 2 => Ok(()),
+        counts => Err(format!("{counts:?}")),
+    });
+    thread::sleep(Duration::from_micros(micros));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while proxy.counts().under_way == 0 {
+        assert!(Instant::now() < deadline, "no batch after a minute");
+        std::hint::spin_loop();
+    }
+}
+
+/// A process that was killed: by its own notes, what it has surely counted, and what it had begun to count.
+struct Killed {
+    name: String,
+    surely: u64,
+    begun: u64,
+}
+
+/// Kills processes, one after the other, until so many were killed while a batch was on its way.
+fn kill_with_batches_in_flight(proxy: &Proxy, config: &Value, verb: &str) -> Vec<Killed> {
     let folder = tempfile::tempdir().expect("a folder");
-    while in_flight < servers::rounds(10, 50) {
-        let name = format!("w{}", workers.len());
+    let (mut random, mut all, mut in_flight) = (Random(1), Vec::new(), 0);
+    while in_flight < KILLS {
+        let name = format!("w{:04}", all.len());
+        // Of this one alone: another one may tell what those before it have left.
+        proxy.watch(&name);
         let notes = folder.path().join(&name);
-        let proxy = slow(&server, "killed_total");
-        let mut worker = start(&config(proxy.port()));
-        worker.tell(&format!("count {name} {}", notes.display()));
-        wait_for("batch", || if proxy.counts().answered > 2 { Ok(()) } else { Err(format!("{:?}", proxy.counts())) });
-        thread::sleep(Duration::from_micros(random.below(20_000)));
-        while proxy.counts().under_way == 0 {
-            std::hint::spin_loop();
-        }
+        let mut worker = start(config);
+        worker.tell(&format!("{verb} {name} {}", notes.display()));
+        wait_for_batch(proxy, random.below(20_000));
         let before = proxy.counts();
         worker.kill();
         wait_for("end of the connection", || match proxy.counts() {
@@ -124,41 +145,64 @@ fn a_kill_loses_what_was_counted_since_the_last_flush_and_nothing_counts_twice()
         in_flight += u64::from(proxy.counts().unanswered > before.unanswered);
         let bytes = std::fs::read(&notes).expect("it was written");
         let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        workers.push((name, number(8), number(0)));
+        all.push(Killed { name, surely: number(8), begun: number(0) });
     }
-    let shown = start(&config(server.port())).scrape();
-    for (name, flushed, begun) in workers {
+    all
+}
+
+/// What is shown of each is at least what it has surely counted, and no more than it has begun to.
+#[track_caller]
+fn assert_shown(all: &[Killed], shown: &Samples) {
+    for Killed { name, surely, begun } in all {
         let found = shown[&format!("killed_total{{worker=\"{name}\"}}")];
-        let range = flushed as f64..=begun as f64;
-        assert!(flushed > 0 && range.contains(&found), "{name} flushed {flushed} of {begun}, and {found} are shown");
+        let range = *surely as f64..=*begun as f64;
+        assert!(*surely > 0 && range.contains(&found), "{name}: {surely} of {begun}, and {found} are shown");
     }
+}
+
+#[test]
+fn a_kill_loses_what_was_counted_since_the_last_flush_and_nothing_counts_twice() {
+    let server = Server::start();
+    let proxy = slow(&server);
+    let killed = kill_with_batches_in_flight(&proxy, &config(proxy.port()), "flush");
+    assert_shown(&killed, &start(&config(server.port())).scrape());
+}
+
+#[test]
+fn with_a_spool_a_kill_loses_nothing_and_nothing_counts_twice() {
+    let server = Server::start();
+    let (proxy, folder) = (slow(&server), tempfile::tempdir().expect("a folder"));
+    let mut config = config(proxy.port());
+    (config["spool_directory"], config["flush_interval"]) = (json!(folder.path()), json!(0.001));
+    let killed = kill_with_batches_in_flight(&proxy, &config, "count");
+    // At most what it was about to count when it was killed.
+    assert!(killed.iter().all(|killed| killed.begun - killed.surely <= 1));
+    proxy.heal();
+    let mut last = start(&config);
+    wait_for_heirs(folder.path(), 1);
+    assert_shown(&killed, &last.scrape());
 }
 
 #[test]
 fn a_process_that_is_asked_to_end_amid_a_million_increments_loses_none() {
     let server = Server::start();
     let (mut random, mut counted, mut in_flight) = (Random(2), 0, 0);
-    while in_flight < servers::rounds(4, 20) {
-        let proxy = slow(&server, "ended_total");
+    while in_flight < ENDS {
+        let proxy = slow(&server);
+        proxy.watch("ended_total");
         let mut worker = start(&config(proxy.port()));
-        let id = worker.id();
+        let (id, mut is_in_flight) = (worker.id(), false);
         let said = thread::scope(|scope| {
             let said = scope.spawn(|| worker.ask("million"));
-            wait_for(
-                "batch",
-                || if proxy.counts().answered > 2 { Ok(()) } else { Err(format!("{:?}", proxy.counts())) },
-            );
-            thread::sleep(Duration::from_micros(random.below(200_000)));
-            while proxy.counts().under_way == 0 {
-                std::hint::spin_loop();
-            }
+            wait_for_batch(&proxy, random.below(200_000));
             signal(id, libc::SIGTERM);
-            in_flight += u64::from(proxy.counts().under_way > 0);
+            is_in_flight = proxy.counts().under_way > 0;
             said.join().expect("it answers")
         });
         let number: u64 = said.parse().unwrap_or_else(|_| panic!("{said}"));
-        assert!(0 < number && number < MILLION, "{number}: that is not amid a million");
         counted += number;
+        // One that had counted all by then was asked too late.
+        in_flight += u64::from(is_in_flight && 0 < number && number < MILLION);
         worker.end();
     }
     let shown = start(&config(server.port())).scrape();
