@@ -18,6 +18,7 @@ use std::time::Instant;
 use std::{fs, io};
 
 use options::Options;
+use rows::Mode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = if options.compile { compile(&options) } else { measure(&options) };
+    let done = if options.mode == Mode::Compile { compile(&options) } else { measure(&options) };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,6 +61,7 @@ fn compile(options: &Options) -> io::Result<()> {
 fn measure(options: &Options) -> io::Result<()> {
     let started = Instant::now();
     let run = options.run();
+    run.check()?;
     let mut groups = Vec::new();
     for rows in run.rows() {
         rows(&run, &mut |group| {

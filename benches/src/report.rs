@@ -19,10 +19,13 @@ pub fn table(group: &Group) -> String {
         }
     }
     let axis = group.axis.name();
-    let mut out = format!("{} ({}, median; min in brackets)\n", group.title, group.unit);
+    // What was pooled, or counted, has no rounds.
+    let has_rounds = group.cells.iter().any(|cell| cell.figure.min < cell.figure.median);
+    let note = if has_rounds { ", median; min in brackets" } else { "" };
+    let mut out = format!("{} ({}{note})\n", group.title, group.unit);
     let _ = write!(out, "  {axis:<30}");
     for at in &across {
-        let _ = write!(out, "{at:>20}");
+        let _ = write!(out, "{:>20}", group.axis.label(*at));
     }
     out.push('\n');
     for name in names {
@@ -31,7 +34,12 @@ pub fn table(group: &Group) -> String {
             let cell = group.cells.iter().find(|cell| cell.name == name && cell.at == *at);
             let text = cell.map_or(String::new(), |cell| {
                 let mark = if cell.figure.disturbed { "*" } else { "" };
-                format!("{} ({}){mark}", number(cell.figure.median), number(cell.figure.min))
+                let Figure { median, min, .. } = cell.figure;
+                if has_rounds {
+                    format!("{} ({}){mark}", number(median), number(min))
+                } else {
+                    format!("{}{mark}", number(median))
+                }
             });
             let _ = write!(out, "{text:>20}");
         }
@@ -53,7 +61,11 @@ pub fn number(value: f64) -> String {
 
 /// Two digits at least, however small.
 fn ratio(value: f64) -> String {
-    if value < 0.1 { format!("{value:.4}") } else { format!("{value:.2}") }
+    match value {
+        ..0.000_95 => format!("{value:.1e}"),
+        ..0.1 => format!("{value:.4}"),
+        _ => format!("{value:.2}"),
+    }
 }
 
 /// This library's figure for a target, beside the best peer and the limit.
@@ -72,7 +84,13 @@ pub struct Line<'a> {
 pub fn lines(groups: &[Group]) -> Vec<Line<'_>> {
     let line = |target: &'static Target| {
         let group = groups.iter().find(|group| group.key == target.group)?;
-        let [ours, peer, limit] = [Kind::Ours, Kind::Peer, Kind::Limit].map(|kind| group.best(kind, target.at));
+        // Whatever state this library is in.
+        let ours = group.worst(Kind::Ours, target.at);
+        let peer = match target.peer {
+            Some(name) => Some(group.of(Kind::Peer, target.at).find(|cell| cell.name == name)?),
+            None => group.best(Kind::Peer, target.at),
+        };
+        let limit = group.best(Kind::Limit, target.at);
         let of_ratio = |cell: &&Cell| cell.at == target.at && cell.kind != Kind::Aside;
         Some(Line {
             title: title(group, target.at),
@@ -93,7 +111,9 @@ fn title(group: &Group, at: usize) -> String {
     match (group.axis, at) {
         (Axis::Threads, 1) => title,
         (Axis::Threads, threads) => format!("{title}, {threads} threads"),
+        (Axis::Processes, 1) => format!("{title}, 1 process"),
         (Axis::Processes, processes) => format!("{title}, {processes} processes"),
+        (Axis::Quantiles, _) => format!("{title}, {}", group.axis.label(at)),
         (Axis::Series, 1_000..) => format!("{title}, {},000 series", at / 1_000),
         (Axis::Series, series) => format!("{title}, {series} series"),
     }
@@ -123,12 +143,15 @@ pub fn ratios(groups: &[Group]) -> String {
         let Line { title, ours, target, .. } = line;
         let _ = write!(out, "{title:<76}{:>9}", number(*ours));
         for (other, most, named) in [(line.peer, target.of_peer, true), (line.limit, target.of_limit, false)] {
-            let Some(other) = other else { continue };
+            let Some(other) = other else {
+                let _ = write!(out, "{:1$}", "", if named { 52 } else { 22 });
+                continue;
+            };
             if named {
                 let _ = write!(out, "{:>9} {:<20}", number(other.figure.median), other.name);
             }
             let _ = match (line.to(other), most) {
-                (Some(of), Some(most)) => write!(out, "{:>7}{most:>7.2}{:>8}", ratio(of), judge(of, most)),
+                (Some(of), Some(most)) => write!(out, "{:>7}{:>7}{:>8}", ratio(of), ratio(most), judge(of, most)),
                 (Some(of), None) => write!(out, "{:>7}{:>15}", ratio(of), ""),
                 (None, _) => write!(out, "{:>22}", ""),
             };

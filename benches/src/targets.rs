@@ -6,7 +6,9 @@ pub struct Target {
     pub group: &'static str,
     /// Threads or series.
     pub at: usize,
-    /// Times the best peer.
+    /// The best peer, unless one is named.
+    pub peer: Option<&'static str>,
+    /// Times that peer.
     pub of_peer: Option<f64>,
     /// Times the limit row.
     pub of_limit: Option<f64>,
@@ -14,17 +16,24 @@ pub struct Target {
     pub most: Option<f64>,
 }
 
+const NOTHING: Target = Target { group: "", at: 0, peer: None, of_peer: None, of_limit: None, most: None };
+
 const fn ratio(group: &'static str, at: usize, of_peer: f64) -> Target {
-    Target { group, at, of_peer: Some(of_peer), of_limit: Some(1.3), most: None }
+    Target { group, at, of_peer: Some(of_peer), of_limit: Some(1.3), ..NOTHING }
 }
 
-/// In files, against one process by itself.
+/// Against Python, whatever it counts with.
+const fn thousandth(group: &'static str, peer: &'static str) -> Target {
+    Target { group, at: 1, peer: Some(peer), of_peer: Some(0.001), ..NOTHING }
+}
+
+/// In files or with a Redis, against one process by itself.
 const fn same(group: &'static str, at: usize) -> Target {
-    Target { group, at, of_peer: None, of_limit: Some(1.1), most: None }
+    Target { group, at, of_limit: Some(1.1), ..NOTHING }
 }
 
-const fn bytes(group: &'static str, at: usize, most: f64) -> Target {
-    Target { group, at, of_peer: None, of_limit: None, most: Some(most) }
+const fn most(group: &'static str, at: usize, most: f64) -> Target {
+    Target { group, at, most: Some(most), ..NOTHING }
 }
 
 pub const TARGETS: &[Target] = &[
@@ -44,9 +53,9 @@ pub const TARGETS: &[Target] = &[
     ratio("attribute_async", 1, 0.25),
     ratio("scrape_counters", 1, 0.3),
     ratio("scrape_histograms", 1, 0.25),
-    bytes("memory", 10_000, 100.0),
-    bytes("memory_thread", 10_000, 8.0),
-    bytes("memory_histogram", 1_000, 250.0),
+    most("memory", 10_000, 100.0),
+    most("memory_thread", 10_000, 8.0),
+    most("memory_histogram", 1_000, 250.0),
     same("backend_inc", 1),
     same("backend_inc", 2),
     same("backend_inc_by", 1),
@@ -57,6 +66,20 @@ pub const TARGETS: &[Target] = &[
     same("backend_gauge_set", 1),
     same("backend_lookup", 1),
     same("backend_lookup", 2),
-    Target { group: "backend_scrape", at: 8, of_peer: Some(0.02), of_limit: None, most: Some(20.0) },
-    Target { group: "backend_scrape_histograms", at: 8, of_peer: Some(0.02), of_limit: None, most: None },
+    Target { group: "backend_scrape", at: 8, of_peer: Some(0.02), most: Some(20.0), ..NOTHING },
+    Target { group: "backend_scrape_histograms", at: 8, of_peer: Some(0.02), ..NOTHING },
+    same("redis_inc", 1),
+    same("redis_observe", 1),
+    same("redis_lookup", 1),
+    same("redis_gauge_set", 1),
+    most("redis_calls_inc", 999, 10_000.0),
+    most("redis_calls_observe", 999, 10_000.0),
+    most("redis_calls_lookup", 999, 10_000.0),
+    most("redis_calls_gauge_set", 999, 10_000.0),
+    thousandth("redis_python_observe", "Python's pytheus"),
+    thousandth("redis_python_observe", "pytheus-backend-rs"),
+    thousandth("redis_python_delivered", "Python's pytheus"),
+    thousandth("redis_python_delivered", "pytheus-backend-rs"),
+    most("redis_scrape", 1, 30.0),
+    most("redis_scrape", 4, 30.0),
 ];

@@ -48,7 +48,7 @@ pub(super) fn draw(out: &mut String, group: &Group) {
     }
     let (axis, unit) = match group.axis {
         Axis::Threads => ("threads", "ns of a core"),
-        Axis::Series | Axis::Processes => (group.axis.name(), group.unit),
+        Axis::Series | Axis::Processes | Axis::Quantiles => (group.axis.name(), group.unit),
     };
     let (middle, under) = (LEFT + INNER.0 / 2.0, TOP + INNER.1 + 32.0);
     let _ = writeln!(out, "<text class=\"dim middle\" x=\"{middle}\" y=\"{under}\">{unit}, by {axis}</text>");

@@ -7,8 +7,12 @@ mod counting;
 mod growth;
 mod lookup;
 pub mod memory;
+#[cfg(all(unix, feature = "redis"))]
+mod redis;
 mod scrape;
 
+use std::borrow::Cow;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::peer::{Values, Work};
@@ -20,6 +24,8 @@ pub enum Axis {
     Threads,
     Series,
     Processes,
+    /// Of calls by how long they took, in thousandths.
+    Quantiles,
 }
 
 impl Axis {
@@ -28,6 +34,18 @@ impl Axis {
             Self::Threads => "threads",
             Self::Series => "series",
             Self::Processes => "processes",
+            Self::Quantiles => "quantile",
+        }
+    }
+
+    /// A place on it, for people.
+    pub fn label(self, at: usize) -> Cow<'static, str> {
+        match (self, at) {
+            (Self::Quantiles, 500) => "p50".into(),
+            (Self::Quantiles, 990) => "p99".into(),
+            (Self::Quantiles, 999) => "p99.9".into(),
+            (Self::Quantiles, 1_000) => "slowest".into(),
+            _ => at.to_string().into(),
         }
     }
 }
@@ -46,7 +64,7 @@ pub struct Group {
 pub struct Cell {
     pub name: &'static str,
     pub kind: Kind,
-    /// Threads, series or processes.
+    /// Threads, series, processes, or thousandths.
     pub at: usize,
     pub figure: Figure,
 }
@@ -62,9 +80,30 @@ impl Group {
 
     /// The least of a kind.
     pub fn best(&self, kind: Kind, at: usize) -> Option<&Cell> {
-        let cells = self.cells.iter().filter(|cell| cell.kind == kind && cell.at == at);
-        cells.min_by(|a, b| a.figure.median.total_cmp(&b.figure.median))
+        self.of(kind, at).min_by(|a, b| a.figure.median.total_cmp(&b.figure.median))
     }
+
+    /// The most of a kind.
+    pub fn worst(&self, kind: Kind, at: usize) -> Option<&Cell> {
+        self.of(kind, at).max_by(|a, b| a.figure.median.total_cmp(&b.figure.median))
+    }
+
+    pub fn of(&self, kind: Kind, at: usize) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(move |cell| cell.kind == kind && cell.at == at)
+    }
+}
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// This library beside others.
+    Libraries,
+    /// Several processes, with files.
+    Processes,
+    /// Several processes, with a Redis.
+    Redis,
+    /// Builds.
+    Compile,
 }
 
 /// How thorough a run is.
@@ -75,16 +114,24 @@ pub struct Run {
     pub most: usize,
     /// The groups to measure; all of them if empty.
     pub only: Vec<String>,
-    /// Those of several processes, unless some are named.
-    pub processes: bool,
+    /// What to measure, unless some groups are named.
+    pub mode: Mode,
 }
 
 impl Run {
     /// What there is to measure.
     pub fn rows(&self) -> impl Iterator<Item = &'static Rows> {
-        let [one, several] = [!self.processes, self.processes].map(|wanted| wanted || !self.only.is_empty());
-        let all = [(ALL, one), (PROCESSES, several)];
-        all.into_iter().filter(|(_, wanted)| *wanted).flat_map(|(rows, _)| rows)
+        let all = [(ALL, Mode::Libraries), (PROCESSES, Mode::Processes), (REDIS, Mode::Redis)];
+        all.into_iter().filter(|(_, mode)| *mode == self.mode || !self.only.is_empty()).flat_map(|(rows, _)| rows)
+    }
+
+    /// Is there all that these need?
+    pub fn check(&self) -> io::Result<()> {
+        #[cfg(all(unix, feature = "redis"))]
+        if self.mode == Mode::Redis || self.only.iter().any(|group| group.starts_with("redis_")) {
+            redis::check()?;
+        }
+        Ok(())
     }
 
     fn wants(&self, key: &str) -> bool {
@@ -158,6 +205,20 @@ pub const KEYS: &[&str] = &[
     "backend_fold",
     "backend_heap",
     "backend_disk",
+    "redis_inc",
+    "redis_observe",
+    "redis_lookup",
+    "redis_gauge_set",
+    "redis_calls_inc",
+    "redis_calls_observe",
+    "redis_calls_lookup",
+    "redis_calls_gauge_set",
+    "redis_python_inc",
+    "redis_python_observe",
+    "redis_python_delivered",
+    "redis_flush",
+    "redis_scrape",
+    "redis_scrape_python",
 ];
 
 /// All groups of one process, in the order they are measured.
@@ -167,6 +228,12 @@ const ALL: &[Rows] = &[counting::rows, lookup::rows, scrape::rows, memory::rows,
 const PROCESSES: &[Rows] = &[
     #[cfg(unix)]
     backend::rows,
+];
+
+/// Those with a Redis.
+const REDIS: &[Rows] = &[
+    #[cfg(all(unix, feature = "redis"))]
+    redis::rows,
 ];
 
 /// Work that goes through label sets in a given order; each thread and each round starts elsewhere.

@@ -5,11 +5,11 @@
 
 mod counting;
 mod life;
-mod metrics;
-mod process;
-mod python;
+pub(super) mod metrics;
+pub(super) mod process;
+pub(super) mod python;
 mod scrape;
-mod serve;
+pub(super) mod serve;
 
 pub use serve::serve;
 
@@ -20,7 +20,7 @@ use crate::race::{Figure, Kind};
 pub const ARGUMENT: &str = "--answer";
 
 const OURS: &str = "pytheus";
-const LIMIT: &str = "limit: one process";
+pub(super) const LIMIT: &str = "limit: one process";
 const PYTHON: &str = "Python's client";
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
@@ -31,17 +31,17 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
 
 impl Run {
     /// How often to measure what takes new processes each time.
-    fn few(&self) -> usize {
+    pub(super) fn few(&self) -> usize {
         (self.pace.rounds / 8).max(2)
     }
 }
 
-fn group(key: &'static str, title: &'static str, unit: &'static str, axis: Axis) -> Group {
+pub(super) fn group(key: &'static str, title: &'static str, unit: &'static str, axis: Axis) -> Group {
     Group { unit, ..Group::new(key, title, axis) }
 }
 
 impl Group {
-    fn put(&mut self, (name, kind): (&'static str, Kind), at: usize, figure: Figure) {
+    pub(super) fn put(&mut self, (name, kind): (&'static str, Kind), at: usize, figure: Figure) {
         self.cells.push(Cell { name, kind, at, figure });
     }
 }

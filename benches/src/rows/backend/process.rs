@@ -10,22 +10,22 @@ use super::ARGUMENT;
 use crate::race::Round;
 
 /// A folder that goes with the value.
-pub(super) struct Directory(PathBuf);
+pub(in crate::rows) struct Directory(PathBuf);
 
 impl Directory {
     /// Not yet there.
-    pub(super) fn new() -> Self {
+    pub(in crate::rows) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("pytheus-benches-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         Self(env::temp_dir().join(name))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::rows) fn path(&self) -> &Path {
         &self.0
     }
 
     /// The lengths of the files whose names begin so.
-    pub(super) fn lengths(&self, prefix: &str) -> Vec<u64> {
+    pub(in crate::rows) fn lengths(&self, prefix: &str) -> Vec<u64> {
         let files = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(prefix));
         files.filter_map(|file| Some(file.metadata().ok()?.len())).collect()
@@ -40,7 +40,7 @@ impl Drop for Directory {
 }
 
 /// A process that answers; killed when dropped.
-pub(super) struct Process {
+pub(in crate::rows) struct Process {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -48,26 +48,26 @@ pub(super) struct Process {
 
 impl Process {
     /// One of ours, by itself.
-    pub(super) fn alone() -> Self {
+    pub(in crate::rows) fn alone() -> Self {
         let this = env::current_exe().expect("this program is a file");
         Self::start(Command::new(this).arg(ARGUMENT))
     }
 
     /// One of ours, that counts in files there.
-    pub(super) fn within(directory: &Directory) -> Self {
+    pub(in crate::rows) fn within(directory: &Directory) -> Self {
         let mut process = Self::alone();
         process.load(directory);
         process
     }
 
-    pub(super) fn start(command: &mut Command) -> Self {
+    pub(in crate::rows) fn start(command: &mut Command) -> Self {
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else { unreachable!("both are piped") };
         Self { child, to, from: BufReader::new(from) }
     }
 
-    pub(super) fn ask(&mut self, command: &str) -> Vec<f64> {
+    pub(in crate::rows) fn ask(&mut self, command: &str) -> Vec<f64> {
         let mut answer = String::new();
         let asked = writeln!(self.to, "{command}").and_then(|()| self.from.read_line(&mut answer));
         // It has said why.
@@ -76,23 +76,23 @@ impl Process {
     }
 
     /// What took so many nanoseconds, whether it was disturbed, and whatever else was told.
-    pub(super) fn timed(&mut self, command: &str) -> (Round, Vec<f64>) {
+    pub(in crate::rows) fn timed(&mut self, command: &str) -> (Round, Vec<f64>) {
         let answer = self.ask(command);
         let [cost, disturbed, ref rest @ ..] = answer[..] else { panic!("{answer:?} is no answer to `{command}`") };
         (Round { cost, disturbed: disturbed != 0.0 }, rest.to_vec())
     }
 
-    pub(super) fn load(&mut self, directory: &Directory) -> Round {
+    pub(in crate::rows) fn load(&mut self, directory: &Directory) -> Round {
         self.timed(&format!("load {}", directory.path().display())).0
     }
 
     /// Counts once in each of so many series.
-    pub(super) fn count(&mut self, what: &str, series: usize) -> Round {
+    pub(in crate::rows) fn count(&mut self, what: &str, series: usize) -> Round {
         self.timed(&format!("count {what} {series}")).0
     }
 
     /// The time of a scrape that shows this total.
-    pub(super) fn scrape(&mut self, total: usize) -> Round {
+    pub(in crate::rows) fn scrape(&mut self, total: usize) -> Round {
         let (round, shown) = self.timed("scrape");
         assert_eq!(shown, [total as f64], "a scrape shows another total");
         round
@@ -108,16 +108,16 @@ impl Drop for Process {
 }
 
 /// In milliseconds.
-pub(super) fn milliseconds(round: Round) -> Round {
+pub(in crate::rows) fn milliseconds(round: Round) -> Round {
     Round { cost: round.cost / 1e6, ..round }
 }
 
 /// In microseconds.
-pub(super) fn microseconds(round: Round) -> Round {
+pub(in crate::rows) fn microseconds(round: Round) -> Round {
     Round { cost: round.cost / 1e3, ..round }
 }
 
 /// For each of so many.
-pub(super) fn each(round: Round, parts: usize) -> Round {
+pub(in crate::rows) fn each(round: Round, parts: usize) -> Round {
     Round { cost: round.cost / parts as f64, ..round }
 }

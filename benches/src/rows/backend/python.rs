@@ -1,4 +1,4 @@
-//! Python's `prometheus_client` in its multiprocess mode, where there is a Python.
+//! Python, with what it is measured against: `prometheus_client` in its multiprocess mode, and what counts in a Redis.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,9 +9,9 @@ use super::process::{Directory, Process};
 const REQUIREMENTS: &str = include_str!("../../../python/requirements.txt");
 const PROCESS: &str = include_str!("../../../python/process.py");
 
-/// A Python that has it; `None`, and a message, where there is none.
-pub(super) fn python() -> Option<PathBuf> {
-    installed().map_err(|reason| println!("prometheus_client (Python) is left out: {reason}\n")).ok()
+/// A Python that has it all; `None`, and a message, where there is none.
+pub(in crate::rows) fn python() -> Option<PathBuf> {
+    installed().map_err(|reason| println!("what is Python's is left out: {reason}\n")).ok()
 }
 
 /// In the target directory.

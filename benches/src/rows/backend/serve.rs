@@ -20,10 +20,10 @@ use crate::peer::Work;
 use crate::race::Crew;
 use crate::values::pairs;
 
-type Answer = Result<Vec<f64>, Box<dyn Error>>;
+pub(in crate::rows) type Answer = Result<Vec<f64>, Box<dyn Error>>;
 
 pub fn serve() -> ExitCode {
-    let mut server = Server { crew: None, works: HashMap::new() };
+    let mut server = Server::default();
     for line in io::stdin().lock().lines() {
         let answer = line.map_err(Into::into).and_then(|line| server.answer(&line));
         match answer {
@@ -37,10 +37,13 @@ pub fn serve() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-struct Server {
+#[derive(Default)]
+pub(in crate::rows) struct Server {
     /// Only where it is needed: who forks has one thread.
     crew: Option<Crew>,
     works: HashMap<String, Arc<Work>>,
+    #[cfg(feature = "redis")]
+    pub(in crate::rows) redis: crate::rows::redis::Known,
 }
 
 impl Server {
@@ -50,6 +53,10 @@ impl Server {
             let (took, loaded) = timed(|| load_backend(load));
             loaded?;
             return Ok(took.into());
+        }
+        #[cfg(feature = "redis")]
+        if let Some(command) = line.strip_prefix("redis ") {
+            return crate::rows::redis::answer(self, command);
         }
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["times", row, threads, nanoseconds] => {
@@ -93,7 +100,7 @@ impl Server {
         self.crew.get_or_insert_with(|| Crew::new(8))
     }
 
-    fn work(&mut self, row: &str) -> Result<Arc<Work>, String> {
+    pub(in crate::rows) fn work(&mut self, row: &str) -> Result<Arc<Work>, String> {
         if let Some(work) = self.works.get(row) {
             return Ok(Arc::clone(work));
         }
@@ -103,7 +110,7 @@ impl Server {
 }
 
 /// Nanoseconds, and whether someone else took the core meanwhile.
-fn timed<T>(work: impl FnOnce() -> T) -> ([f64; 2], T) {
+pub(in crate::rows) fn timed<T>(work: impl FnOnce() -> T) -> ([f64; 2], T) {
     let before = cores::preemptions();
     let started = Instant::now();
     let result = work();
