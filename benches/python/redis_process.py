@@ -59,7 +59,8 @@ def timed(work):
 def arrived():
     """When the server had all: it is asked for nothing more, but for what this asks."""
     known, since, quiet = 0, 0, 0
-    while quiet < 3:
+    # A thread may have to wait for a core.
+    while quiet < 10:
         time.sleep(0.002)
         processed = server.info("stats")["total_commands_processed"]
         if processed == known + 1:

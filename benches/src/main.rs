@@ -61,7 +61,6 @@ fn compile(options: &Options) -> io::Result<()> {
 fn measure(options: &Options) -> io::Result<()> {
     let started = Instant::now();
     let run = options.run();
-    run.check()?;
     let mut groups = Vec::new();
     for rows in run.rows() {
         rows(&run, &mut |group| {

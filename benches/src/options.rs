@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::race::{Crew, Pace};
@@ -65,8 +66,8 @@ impl Options {
             options.plot = options.plot.or(plot.map(|plot| options.here.join(plot)));
         }
         let redis = options.mode == Mode::Redis || options.only.iter().any(|group| group.starts_with("redis_"));
-        if redis && !cfg!(feature = "redis") {
-            return Err("what has to do with Redis needs: cargo run --release --features redis -- --redis".to_owned());
+        if redis {
+            needs_redis()?;
         }
         Ok(options)
     }
@@ -81,6 +82,15 @@ impl Options {
             mode: self.mode,
         }
     }
+}
+
+fn needs_redis() -> Result<(), String> {
+    if !cfg!(feature = "redis") {
+        return Err("what has to do with Redis needs: cargo run --release --features redis -- --redis".to_owned());
+    }
+    let asked = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    let missing = |error| format!("redis-server can't be run ({error}); on Debian: apt-get install redis-server");
+    asked.map(drop).map_err(missing)
 }
 
 fn groups(list: &str) -> Result<Vec<String>, String> {

@@ -11,7 +11,6 @@ mod shipping;
 mod state;
 
 pub use answer::{Known, answer};
-pub(super) use server::check;
 
 use super::{Group, Run};
 use crate::race::Kind;

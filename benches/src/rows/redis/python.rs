@@ -13,9 +13,17 @@ use crate::rows::{Axis, Group, Run};
 
 const PROCESS: &str = include_str!("../../../python/redis_process.py");
 
-/// Each with the module and the class of its backend.
-const PEERS: [(&str, &str, &str); 2] =
-    [(PYTHON, "pytheus.backends.redis", "MultiProcessRedisBackend"), (RUST, "pytheus_backend_rs", "RedisBackend")];
+/// The module and the class of its backend.
+type Class = (&'static str, Kind, [&'static str; 2]);
+
+/// Those that count in a Redis.
+const PEERS: [Class; 2] = [
+    (PYTHON, Kind::Peer, ["pytheus.backends.redis", "MultiProcessRedisBackend"]),
+    (RUST, Kind::Peer, ["pytheus_backend_rs", "RedisBackend"]),
+];
+
+/// What Python costs by itself.
+const ALONE: Class = ("Python's pytheus, no Redis", Kind::Aside, ["pytheus.backends.base", "SingleProcessBackend"]);
 
 pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
     for (key, title, row) in [
@@ -32,8 +40,13 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
     }
 }
 
-/// Python's processes, each with the server that is its.
-pub(super) fn peers<'a>(mut server_of: impl FnMut() -> &'a Server) -> Vec<Side<Process>> {
+/// Python's processes that scrape what is in this server.
+pub(super) fn scraping(server: &Server) -> Vec<Side<Process>> {
+    processes(PEERS.into_iter().zip([server; PEERS.len()]))
+}
+
+/// Python's processes, each with its server.
+fn processes<'a>(all: impl Iterator<Item = (Class, &'a Server)>) -> Vec<Side<Process>> {
     let Some(python) = python() else { return Vec::new() };
     let has = |module: &str| {
         let mut command = Command::new(&python);
@@ -44,25 +57,25 @@ pub(super) fn peers<'a>(mut server_of: impl FnMut() -> &'a Server) -> Vec<Side<P
         }
         has
     };
-    let there = PEERS.into_iter().filter(|(_, module, _)| has(module));
-    there.map(|(name, module, class)| (name, Kind::Peer, peer(&python, [module, class], server_of()))).collect()
+    let there = all.filter(|((.., [module, _]), _)| has(module));
+    there.map(|((name, kind, backend), server)| (name, kind, process(&python, backend, server))).collect()
 }
 
-fn peer(python: &Path, backend: [&str; 2], server: &Server) -> Process {
+fn process(python: &Path, backend: [&str; 2], server: &Server) -> Process {
     Process::start(Command::new(python).args(["-c", PROCESS]).args(backend).arg(server.port().to_string()))
 }
 
 /// A server and a process for each.
-fn contestants(servers: &[Server; 3]) -> Vec<Side<Process>> {
-    let mut theirs = servers[1..].iter();
-    let mut sides = vec![(OURS, Kind::Ours, Process::shipping(&servers[0].config()))];
-    sides.extend(peers(|| theirs.next().expect("one for each")));
+fn contestants(servers: &[Server; 4]) -> Vec<Side<Process>> {
+    let [ours, theirs @ ..] = servers;
+    let mut sides = vec![(OURS, Kind::Ours, Process::shipping(&ours.config()))];
+    sides.extend(processes(PEERS.into_iter().chain([ALONE]).zip(theirs)));
     sides
 }
 
 /// On the thread of the caller. What threads have to do yet, is done before the next one's turn.
 fn race(run: &Run, mut group: Group, row: &str) -> Group {
-    let servers = [(); 3].map(|()| Server::start());
+    let servers = [(); 4].map(|()| Server::start());
     let mut sides = contestants(&servers);
     let round = run.pace.round.as_nanos();
     let times: Vec<_> = sides.iter_mut().map(|(.., process)| process.ask(&format!("times {row} 1 {round}"))).collect();
@@ -76,7 +89,7 @@ fn race(run: &Run, mut group: Group, row: &str) -> Group {
 
 /// As many calls as fill some time, and then what it takes until the server has them all.
 fn deliveries(run: &Run, mut group: Group) -> Group {
-    let servers = [(); 3].map(|()| Server::start());
+    let servers = [(); 4].map(|()| Server::start());
     let mut sides = contestants(&servers);
     let turn = run.pace.round.as_nanos() * 50;
     let row = "lookup_observe";

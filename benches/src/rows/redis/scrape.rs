@@ -57,7 +57,7 @@ fn scrapes(run: &Run, mut group: Group, layout: &str) -> Group {
     let name = if is_own { OURS } else { AS_PYTHON };
     held.scraping.push((name, Kind::Ours, held.process()));
     if !is_own {
-        held.scraping.extend(python::peers(|| &server));
+        held.scraping.extend(python::scraping(&server));
     }
     let (mut alone, mut counted) = (Process::alone(), 0);
     for processes in COUNTS {

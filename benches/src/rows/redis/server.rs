@@ -12,18 +12,6 @@ use pytheus::backends::{Value, json};
 
 const PROGRAM: &str = "redis-server";
 
-/// Is there one?
-pub(in crate::rows) fn check() -> io::Result<()> {
-    let asked = Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).status();
-    match asked {
-        Ok(_) => Ok(()),
-        Err(error) => Err(io::Error::new(
-            error.kind(),
-            format!("{PROGRAM} can't be run ({error}); on Debian: apt-get install redis-server"),
-        )),
-    }
-}
-
 /// A server on a free port of the loopback, that keeps nothing on a disk. Killed when dropped, or with this process.
 pub(super) struct Server {
     child: Child,
