@@ -200,9 +200,10 @@
 //! pytheus.json: {"directory": "/dev/shm/shop"}
 //! ```
 //!
-//! With `redis` and the feature `redis`, they may be on any machines: `{"host": "127.0.0.1", "port": 6379}`. Nobody who
-//! counts waits for Redis: a thread sends what has changed. The page of `backends::redis::MultiProcessRedisBackend` says
-//! what can be configured, and what holds when connections break, Redis loses data, or a process is killed.
+//! With `redis` and the feature of that name, they may be on any machines: `{"host": "127.0.0.1", "port": 6379}`. Nobody
+//! who counts waits for Redis: a thread sends what has changed, in numbered batches that count once. The page of
+//! `backends::redis::MultiProcessRedisBackend` says what can be configured, and what holds when connections break, Redis
+//! loses data, or a process is killed; the example `redis` is a whole program.
 //!
 //! [`load_backend`](backends::load_backend) does the same, where each of class and configuration comes before that of the
 //! environment. Called at the start of `main`, it says so when they are wrong; without it the first use of a
@@ -232,9 +233,12 @@
 //! | `most_recent` | that of the living which was set last | the time of the last backup |
 //! | `per_process` | a series for each of the living, with its number as the label `pid` | memory, threads |
 //!
-//! State sets are `shared`; an info metric shows what the living state. The [backend's
-//! page](backends::MultiProcessFileBackend) says what holds when a process is killed, a file is damaged, a disk is
+//! State sets are `shared`; an info metric shows what the living state. The page of the
+//! [backend](backends::MultiProcessFileBackend) says what holds when a process is killed, a file is damaged, a disk is
 //! full, or two programs differ. And:
+//!
+//! - **One address** is what Prometheus should scrape, as each process shows the totals of all: a sum over several targets
+//!   would count them several times.
 //!
 //! - **A fork** makes a process of its own: the child begins at zero, beside its parent. Load before you fork: a child
 //!   that loads by itself brings along what its parent had counted until then.
@@ -248,8 +252,8 @@
 //!   by a closure, and the library's [own metrics](diagnostics). A `limit` bounds the series of each process, not of
 //!   all together.
 //! - **Before a process ends** nothing has to be called with the backend of files. One that is sent what has changed, as
-//!   that of Redis, may lose the last moments without [`flush`](backends::flush) or
-//!   [`shutdown`](backends::shutdown): the example `quickstart` calls it when it is asked to end.
+//!   that of Redis, loses the last moments without [`flush`](backends::flush) or [`shutdown`](backends::shutdown): the
+//!   example `quickstart` calls it when it is asked to end. For a kill, Redis has a spool.
 //!
 //! A backend of your own is a type that implements [`Backend`](backends::Backend), and
 //! [`Configure`](backends::Configure) to have a name: [`backends`] and the example `own_backend` say how.
@@ -295,58 +299,12 @@
 //! `tracing`, `log`: what the library has to [report](diagnostics) goes there, under the target `pytheus`, once the
 //! program has a subscriber or a logger; with both, to `tracing`. Else to standard error.
 //!
-//! `redis`: totals of processes on any machines, in a Redis or Valkey; `redis-tls`: through TLS, too.
+//! `redis`: totals of processes on any machines, in a Redis or Valkey, see [many processes](#many-processes). `redis-tls`:
+//! the same, and through TLS.
 //!
 //! `conformance`: what each backend has to do, as a suite that a test runs against one of your own.
 //!
-//! # How a number travels
-//!
-//! ```text
-//! #[histogram(name = "job_seconds", labels(queue = job.queue()))]   pytheus-macros: parse -> check -> expand
-//! fn run(job: &Job) -> Result<(), Error> { .. }
-//!       | writes, inside the function:
-//!       v
-//! static DESCRIPTOR: Descriptor  (const-built; each argument checked)  descriptor, name
-//! static DECLARED: Declared<Histogram>                                 metrics::declared
-//! inventory::submit!(Registration(&DECLARED))                          registry::catalogue
-//!       | a call: labels -> series (a table that readers don't write)  metrics::core, storage::table
-//!       v
-//! its slot -> this thread's shard -> page -> cell += ..                storage
-//!       |              pages lie on the heap, or in the arena of a backend: in a file that others map
-//! ===== a scrape ==============================================================
-//! backend.apply(batch)    what has changed, if it is to be sent        backends
-//! backend.load(totals)    where the totals live, of all processes      backends
-//! what it has not put in: the sum over the shards of this process      metrics::reading
-//!       v
-//! name, labels rendered when the series was made, numbers              exposition
-//! ```
-//!
-//! **Cells count here; a backend says where the totals live.** It offers an arena for the cells to lie in, or is sent
-//! batches of what has changed, numbered and repeated until each is taken. It sees families by scope and descriptor,
-//! series by their labels, and numbered parts. A static holds its own identity, not a registry: which family it counts
-//! in is settled at its first use.
-//!
-//! Counting is a load and a store in a page that no other thread writes: no lock, no waiting, and a scrape stops
-//! nobody. A thread takes a shard of such pages at its first use and hands it on when it ends, with all that it
-//! counted; nothing is folded or lost. Threads without one ([beyond the limit](metrics::set_thread_limit), or in the
-//! last of their destructors) borrow one for each update. What is out of the ordinary, a series that was removed among
-//! it, leads to a page that is missing, so that there is one branch on the way. A counter is never seen to go down, and
-//! an observation is seen whole: its bucket and its sum, or neither.
-//!
-//! The modules from the ground up; each imports only from those before it:
-//!
-//! | module | what lives there |
-//! |---|---|
-//! | `unwind`, `number`, `name`, `location`, `clock`, [`error`] | panics of others' code, numbers, the rules for names, places in the source, the time, what can go wrong |
-//! | `escape`, `labels`, `key`, [`descriptor`] | label values, the text and key of a series; what a metric is |
-//! | `storage` | shards, pages, cells, the table of series; knows no metric; the one place with `unsafe` |
-//! | `report` | faults: told once, counted each time |
-//! | [`snapshot`] | plain data between collecting and encoding |
-//! | [`backends`] | where totals live; sees keys and numbers, never a metric type |
-//! | [`collector`], [`diagnostics`] | whatever can give families; the library's own counts |
-//! | [`registry`] | what a scrape shows; does not know `metrics` |
-//! | [`metrics`] | families, the types, guards, outcomes |
-//! | [`exposition`], [`testing`] | numbers into bytes; help for tests |
+#![doc = include_str!("travels.md")]
 //!
 #![doc = include_str!("python.md")]
 

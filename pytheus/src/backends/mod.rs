@@ -6,6 +6,12 @@
 //! - it offers an [`Arena`], in whose pages the threads of this process count, so that nothing needs to be sent;
 //! - it is [sent](Backend::apply) what has changed, in numbered batches, by a thread that belongs to this crate.
 //!
+//! | backend | its name | totals of | how |
+//! |---|---|---|---|
+//! | [`SingleProcessBackend`] | `single` | this process | what the cells hold |
+//! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | an arena, in files that they map; no server |
+//! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | sent, to a Redis or Valkey |
+//!
 //! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
 //! processes.
 //!
