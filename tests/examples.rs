@@ -4,12 +4,12 @@ use std::process::{Command, Stdio};
 
 use support::{example, promtool};
 
-/// Serves until it is stopped, and has a test of its own.
-const SERVERS: [&str; 1] = ["quickstart"];
+/// One serves until it is stopped, one needs a server: each has a test of its own.
+const APART: [&str; 2] = ["quickstart", "redis"];
 
 /// Those that run to their end.
 fn names() -> Vec<String> {
-    example::names().into_iter().filter(|name| !SERVERS.contains(&&**name)).collect()
+    example::names().into_iter().filter(|name| !APART.contains(&&**name)).collect()
 }
 
 fn source(name: &str) -> String {
@@ -52,6 +52,7 @@ fn there_is_an_example_for_each_feature() {
         "threads",
         "own_backend",
         "multi_process",
+        "redis",
     ] {
         assert!(example::names().iter().any(|found| found == name), "{name}");
     }

@@ -1,0 +1,52 @@
+//! The example `redis` prints what its first lines say, beside a real server; without one it says so.
+#![cfg(unix)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Output, Stdio};
+
+use servers::server::Server;
+use socket2::{Domain, Socket, Type};
+use support::example;
+
+const SOURCE: &str = include_str!("../../examples/redis.rs");
+
+/// Runs it to its end.
+fn run(port: u16) -> Output {
+    let mut program = Command::new(example::program_with("redis", "redis"));
+    program.env("REDIS_URL", format!("redis://127.0.0.1:{port}")).stdin(Stdio::null());
+    program.output().expect("it starts")
+}
+
+/// The lines that its comment says it prints.
+fn said() -> Vec<&'static str> {
+    let comment = SOURCE.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    comment.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```").collect()
+}
+
+#[test]
+fn two_processes_show_as_one_as_the_first_lines_say() {
+    let server = Server::start();
+    let output = run(server.port());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).expect("it prints text");
+    let (printed, said): (Vec<_>, _) = (printed.lines().collect(), said());
+    assert_eq!(printed.len(), said.len(), "{printed:#?}");
+    for (line, said) in printed.into_iter().zip(said) {
+        // A time differs with each run.
+        let is_it = line == said || said.strip_suffix("..").is_some_and(|name| line.starts_with(name));
+        assert!(is_it, "`{line}`, where `{said}` was said");
+    }
+}
+
+#[test]
+fn without_a_server_it_says_where_there_is_none() {
+    // Taken, so that nobody else listens there; nor does this.
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    taken.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
+    let port = taken.local_addr().ok().and_then(|address| address.as_socket()).expect("an address").port();
+    let output = run(port);
+    assert!(!output.status.success());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(&format!("Redis at 127.0.0.1:{port}: ")), "{error}");
+    assert!(error.contains("is it running there"), "{error}");
+}
