@@ -82,7 +82,8 @@ fn count(name: &str) {
 }
 
 fn start(redis: &Server, spool: &Path) -> Worker {
-    let config = json!({"port": redis.port(), "spool_directory": spool, "flush_interval": 0.001, "lease": 2});
+    let config =
+        json!({"port": redis.port(), "spool_directory": spool, "flush_interval": 0.001, "lease": 2, "timeout": 30});
     counting::start(&config)
 }
 

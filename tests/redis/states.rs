@@ -11,7 +11,7 @@ use pytheus::metric;
 use servers::counting::{serve, start, try_scrape};
 use servers::proxy::{Proxy, Way};
 use servers::resp::Client;
-use servers::server::{Server, config};
+use servers::server::{Server, config, impatient};
 use support::worker::Worker;
 
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ struct Case {
 
 impl Case {
     fn new(port: u16) -> Self {
-        Self { worker: start(&config(port)), other: start(&config(port)), port, counted: 0 }
+        Self { worker: start(&impatient(port)), other: start(&impatient(port)), port, counted: 0 }
     }
 
     /// Some increments, before, during or after.
@@ -71,7 +71,7 @@ impl Case {
     /// Counting goes on; a scrape says what is wrong.
     #[track_caller]
     fn fails_with(&mut self, words: &[&str]) {
-        let outcome = servers::within(RECOVERS_WITHIN, || {
+        let outcome = servers::within(Duration::from_secs(30), || {
             self.count();
             match try_scrape(&mut self.worker) {
                 Err(error) if words.iter().all(|word| error.contains(word)) => Ok(()),
@@ -139,7 +139,7 @@ fn a_server_that_loads_its_data() {
     // Three seconds, in which it answers.
     server.configure("key-load-delay 1000");
     server.configure("loading-process-events-interval-bytes 1024");
-    server.restart();
+    server.begin_restart();
     case.fails_with(&["loading the dataset"]);
     servers::within(Duration::from_secs(30), || match server.client().try_ask(&["GET", "none"]) {
         Ok(servers::resp::Value::Nil) => Ok(()),

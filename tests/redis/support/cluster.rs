@@ -48,7 +48,7 @@ impl Cluster {
     /// The configuration of a backend that is here, spread over slots of each server.
     pub fn config(&self) -> Value {
         let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        json!({"cluster": nodes, "shards": 16, "timeout": 1, "flush_interval": 0.02})
+        json!({"cluster": nodes, "shards": 16, "timeout": 30, "flush_interval": 0.02})
     }
 
     /// The slots of a server in which there are keys.

