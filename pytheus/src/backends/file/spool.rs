@@ -82,27 +82,28 @@ impl Spool {
         self.directory.path().join(format!("{TOLD}{id}"))
     }
 
-    /// Takes what the dead have left, at most so many of them, so that nobody else does meanwhile.
-    pub(in crate::backends) fn dead(&self, most: usize) -> Result<Vec<Dead>, BackendError> {
+    /// Those who count there, or have, but for this process.
+    pub(in crate::backends) fn others(&self) -> Result<Vec<String>, BackendError> {
         let own = read(&self.own).as_ref().map(|own| own.id());
-        let mut dead = Vec::new();
-        for (id, path) in self.directory.list()? {
-            if Some(id) == own || dead.len() == most {
-                continue;
-            }
-            // For the process that takes it, not for a child of it; and gone with the process.
-            let life = match LifeLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
-                Ok(life) => life,
-                Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            // Somebody else may have taken it until just now.
-            let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
-            if same.map_err(|error| FileError::io(&path, error))? {
-                dead.push(Dead { id, path, told: self.told(id), life });
-            }
-        }
-        Ok(dead)
+        let all = self.directory.list()?.into_iter().filter(|(id, _)| Some(*id) != own);
+        Ok(all.map(|(id, _)| id.to_string()).collect())
+    }
+
+    /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
+    /// it is gone.
+    pub(in crate::backends) fn dead(&self, id: &str) -> Result<Option<Dead>, BackendError> {
+        let Some(id) = FileId::parse(id) else { return Ok(None) };
+        let path = self.directory.process(id);
+        // For the process that takes it, not for a child of it; and gone with the process.
+        let life = match LifeLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
+            Ok(life) => life,
+            Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // Somebody else may have taken it until just now.
+        let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
+        let same = same.map_err(|error| FileError::io(&path, error))?;
+        Ok(same.then(|| Dead { id, path, told: self.told(id), life }))
     }
 
     /// Removes notes whose process is gone.
@@ -115,7 +116,8 @@ impl Spool {
             let is_there = |name: &str| self.directory.path().join(format!("{name}-{id}")).exists();
             // A process that begins shows its file later; it does so under this lock, but for the last step.
             if !is_there("new") && !is_there("process") {
-                remove_file(&self.directory.path().join(name))?;
+                // What can't be removed keeps nobody from what others have left.
+                let _ = remove_file(&self.directory.path().join(name));
             }
         }
         Ok(())
@@ -134,13 +136,13 @@ pub(in crate::backends) struct Dead {
 pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
 impl Dead {
-    pub(in crate::backends) fn id(&self) -> String {
-        self.id.to_string()
-    }
-
     /// What it has counted, of what adds up.
     pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
+        if peer.id() != self.id {
+            // The notes of that one are not those of this file.
+            return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());
+        }
         let mut counted = Vec::new();
         for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let family = peer.families().get(series.family as usize);

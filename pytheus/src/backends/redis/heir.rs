@@ -7,28 +7,29 @@
 //! change nothing; who is refused asks again. Each errand is noted before it is sent, as the process itself would have done.
 //! One process at a time takes over, under the lock of the file, which is free again when it ends.
 
+mod rest;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
+use super::berth::Berth;
 use super::errand::{self, Errand, Header, Mode, Reply, Request};
 use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
-use super::notes::{self, Note, Notes};
+use super::notes::{self, Entry, Note, Notes, Told};
 use super::sender::{CODE, Common, layout_of};
 use crate::backends::file::{Dead, Spool};
 use crate::backends::{Arena, BackendError, FamilyKey, WriterId};
 use crate::number::Number;
 use crate::report::{self, Own};
-use crate::storage::Sum;
-
-/// How many are taken over at once.
-const MOST: usize = 16;
+use rest::rest;
 
 /// The most steps in one errand.
-const MOST_STEPS: usize = 20_000;
+const MOST_STEPS: usize = if cfg!(test) { 3 } else { 20_000 };
 
 /// How many tries there are for one shard, each of which brings it further unless others do so meanwhile.
 const MOST_TRIES: usize = 10_000;
@@ -36,8 +37,15 @@ const MOST_TRIES: usize = 10_000;
 /// Numbers to be left out, as the process may have given them away without a note.
 const APART: u64 = 1_000;
 
+/// So much earlier it seems to have ended once all of it is told: its number is then kept for a day, not for a month.
+const SETTLED: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// What is left in a directory by those that were killed, where there is one.
-pub(super) struct Heir(Option<Spool>);
+pub(super) struct Heir {
+    spool: Option<Spool>,
+    /// Those that can't be taken over. They come after all others, and are reported once. One thread at a time looks.
+    failed: Berth<HashSet<String>>,
+}
 
 /// A series, and what was counted in it.
 struct Counted {
@@ -45,73 +53,148 @@ struct Counted {
     totals: Vec<Number>,
 }
 
+/// How far it has come with one of the dead.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All is told.
+    Done,
+    /// The same, and before, too: nobody goes on as that process, or ever did.
+    Same,
+    /// The time is over.
+    More,
+}
+
 impl Heir {
     pub(super) fn new(directory: Option<&PathBuf>) -> Result<Self, BackendError> {
-        Ok(Self(directory.map(|directory| Spool::open(directory)).transpose()?))
+        let spool = directory.map(|directory| Spool::open(directory)).transpose()?;
+        Ok(Self { spool, failed: Berth::new(HashSet::new()) })
     }
 
     pub(super) fn arena(&self) -> Option<Arc<dyn Arena>> {
-        self.0.as_ref()?.arena()
+        self.spool.as_ref()?.arena()
     }
 
     /// The name of this writer, and where its notes go.
     pub(super) fn own(&self) -> Option<(String, PathBuf)> {
-        let (id, path) = self.0.as_ref()?.own()?;
+        let (id, path) = self.spool.as_ref()?.own()?;
         Some((writer(&id), path))
     }
 
     pub(super) fn forked(&self) -> Result<(), BackendError> {
-        self.0.as_ref().map_or(Ok(()), Spool::forked)
+        self.failed.replace(HashSet::new());
+        self.spool.as_ref().map_or(Ok(()), Spool::forked)
     }
 
     /// As if it were killed; but what it was about to send it sends later.
     #[cfg(test)]
     pub(super) fn die(&self) {
-        if let Some(spool) = &self.0 {
+        if let Some(spool) = &self.spool {
             spool.close().expect("it can be unlocked");
         }
     }
 
     /// All was told; what was counted since is told by somebody.
     pub(super) fn close(&self, common: &Common) {
-        let Some(spool) = &self.0 else { return };
-        let own = self.own();
-        if spool.close().is_ok() {
-            self.inherit(common, own.as_ref().map(|(writer, _)| writer.as_str()));
+        let Some(spool) = &self.spool else { return };
+        match spool.own() {
+            Some((id, _)) => self.inherit(common, Some(&id)),
+            // A child that could not begin has nothing to tell.
+            None => drop(spool.close()),
         }
     }
 
-    /// Takes over what the dead have left. What fails is tried again.
+    /// Takes over what the dead have left; with its own name, this process is the first of them. What fails is tried again.
     pub(super) fn inherit(&self, common: &Common, own: Option<&str>) {
-        let Some(spool) = &self.0 else { return };
-        let outcome = spool.clean().and_then(|()| spool.dead(MOST)).and_then(|dead| {
-            dead.into_iter().try_for_each(|dead| {
-                let writer = writer(&dead.id());
-                // One that can't be read does not keep the others back.
-                if let Err(error) = take_over(common, &writer, &dead) {
-                    let is_unreachable = error.is::<RedisFault>();
-                    report::report(("redis spool", &writer), &failure(&error));
-                    return if is_unreachable { Err(error) } else { Ok(()) };
-                }
-                dead.remove()?;
-                if own == Some(&writer) {
-                    forget(common, &writer);
-                } else {
-                    common.stats.taken_over();
-                }
-                Ok(())
-            })
-        });
-        if let Err(error) = outcome.or_else(|error| if error.is::<RedisFault>() { Ok(()) } else { Err(error) }) {
-            report::report(("redis spool", ""), &failure(&error));
+        let mut aboard = self.failed.board();
+        let (Some(spool), Some(failed)) = (&self.spool, aboard.get()) else { return };
+        if own.is_none() || spool.close().is_ok() {
+            take_all(common, spool, own, failed);
         }
     }
 }
 
+/// For some time, as this process has to say meanwhile that it lives, or is about to end.
+fn take_all(common: &Common, spool: &Spool, own: Option<&str>, failed: &mut HashSet<String>) {
+    let longest = if own.is_some() { Duration::from_secs(1) } else { Duration::MAX };
+    let deadline = Instant::now() + (common.settings.lease / 3).min(longest);
+    let mut others = match spool.clean().and_then(|()| spool.others()) {
+        Ok(others) => others,
+        Err(error) => return report::report(("redis spool", ""), &failure(&error)),
+    };
+    failed.retain(|id| others.contains(id));
+    others.sort_by_key(|id| (own != Some(id), failed.contains(id)));
+    for id in others {
+        match take_one(common, spool, &id, own == Some(&id), deadline) {
+            Ok(()) if Instant::now() < deadline => {}
+            Ok(()) => return,
+            Err(error) if is_of_all(&error) => return,
+            Err(error) => {
+                // It keeps nobody from the others.
+                if failed.insert(id.clone()) {
+                    report::count(Own::BackendErrors, &["spool"]);
+                    report::report(("redis spool", &id), &failure(&error));
+                }
+            }
+        }
+    }
+}
+
+/// Would it be the same with the next one? Whoever sends something reports it.
+fn is_of_all(error: &BackendError) -> bool {
+    let fault = error.downcast_ref::<RedisFault>();
+    fault.is_some_and(|fault| !matches!(fault.sort(), Sort::Keys | Sort::Other))
+}
+
+fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
+    let Some(dead) = spool.dead(id)? else { return Ok(()) };
+    come_by("taken");
+    let writer = writer(id);
+    let outcome = take_over(common, &writer, &dead, deadline)?;
+    if outcome == Outcome::More {
+        return Ok(());
+    }
+    dead.remove()?;
+    come_by("removed");
+    settle(common, &writer, own && outcome == Outcome::Same);
+    if !own {
+        common.stats.taken_over();
+    }
+    Ok(())
+}
+
+/// Where a test may have something happen, or the process end as if it were killed: between all that others can see.
+#[cfg(test)]
+pub(super) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "removed"];
+
+/// A moment, how often it comes by before, and what happens then.
+#[cfg(test)]
+type Act = (&'static str, usize, Box<dyn FnOnce()>);
+
 #[cfg(test)]
 std::thread_local! {
-    /// What happens between the two requests of a step, once.
-    pub(super) static BETWEEN: std::cell::Cell<Option<Box<dyn FnOnce()>>> = const { std::cell::Cell::new(None) };
+    /// What is to happen, once.
+    pub(super) static ACT: std::cell::RefCell<Option<Act>> = const { std::cell::RefCell::new(None) };
+}
+
+#[inline]
+fn come_by(moment: &'static str) {
+    #[cfg(test)]
+    {
+        assert!(MOMENTS.contains(&moment), "`{moment}` is not in the list");
+        let act = ACT.with_borrow_mut(|act| match act {
+            Some((known, 0, _)) if *known == moment => act.take(),
+            Some((known, left, _)) if *known == moment => {
+                *left -= 1;
+                None
+            }
+            _ => None,
+        });
+        if let Some((_, _, act)) = act {
+            act();
+        }
+    }
+    #[cfg(not(test))]
+    let _ = moment;
 }
 
 fn failure(error: &BackendError) -> String {
@@ -123,16 +206,18 @@ fn writer(id: &str) -> String {
     format!("s{id}")
 }
 
-/// Nobody asks after this writer any more.
-fn forget(common: &Common, writer: &str) {
+/// Nobody asks after this writer any more, unless something of it is still under way.
+fn settle(common: &Common, writer: &str, forget: bool) {
+    let settled = u64::try_from(SETTLED.as_millis()).ok().and_then(|settled| common.long_ago().checked_sub(settled));
     for shard in 0..common.shards() {
         let keys = Keys::new(&common.settings.namespace, shard as u64);
-        let mut commands = Vec::new();
-        for (name, key) in [("ZREM", &keys.alive), ("HDEL", &keys.writers)] {
-            let mut command = redis::cmd(name);
-            command.arg(key).arg(writer);
-            commands.push(command);
-        }
+        let command = |name: &str, key: &str| redis::cmd(name).arg(key).arg(writer).to_owned();
+        let commands = match settled {
+            _ if forget => vec![command("ZREM", &keys.alive), command("HDEL", &keys.writers)],
+            Some(time) => vec![redis::cmd("ZADD").arg(&keys.alive).arg("XX").arg(time).arg(writer).to_owned()],
+            // The server's time is not known.
+            None => return,
+        };
         // Else it is forgotten later.
         let _ = common.pool.with(&[shard], common.deadline(), |link| link.pipeline(&commands).map(drop));
     }
@@ -141,8 +226,8 @@ fn forget(common: &Common, writer: &str) {
 /// By shard, then family and labels.
 type All = BTreeMap<(usize, String, String), Counted>;
 
-/// Tells all that this process had not told.
-fn take_over(common: &Common, writer: &str, dead: &Dead) -> Result<(), BackendError> {
+/// Tells all that this process had not told, as far as there is time.
+fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> Result<Outcome, BackendError> {
     let mut all = All::new();
     for (family, series, totals) in dead.counted()? {
         let id = layout::id(&family);
@@ -156,20 +241,29 @@ fn take_over(common: &Common, writer: &str, dead: &Dead) -> Result<(), BackendEr
             counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
         };
     }
-    let mut conflicts = HashSet::new();
+    let (mut conflicts, mut outcome) = (HashSet::new(), Outcome::Same);
     for shard in 0..common.shards() {
         let mut tries = 0;
-        while !step(common, writer, dead, shard, &all, &mut conflicts)? {
+        loop {
+            let step = step(common, writer, dead, shard, &all, &mut conflicts)?;
+            if step != Outcome::More {
+                outcome = if step == Outcome::Same { outcome } else { step };
+                break;
+            }
+            outcome = Outcome::Done;
             tries += 1;
             if tries == MOST_TRIES {
                 return Err(common.pool.fault(Sort::Other, "somebody else goes on as a process that has ended").into());
             }
+            if Instant::now() >= deadline {
+                return Ok(Outcome::More);
+            }
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
-/// Tells a shard some of what it does not have yet. True when there is no more.
+/// Tells a shard some of what it does not have yet.
 fn step(
     common: &Common,
     writer: &str,
@@ -177,15 +271,20 @@ fn step(
     shard: usize,
     all: &All,
     conflicts: &mut HashSet<String>,
-) -> Result<bool, BackendError> {
+) -> Result<Outcome, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
     let last: Option<u64> = common.pool.with(&[shard], common.deadline(), |link| {
         let mut command = redis::cmd("HGET");
         command.arg(&keys.writers).arg(writer);
         Ok(Option::from_redis_value(link.pipeline(&[command])?.pop().unwrap_or_default())?)
     })?;
+    come_by("asked");
     let unreadable = |error| format!("`{}` can't be used: {error}", dead.told.display());
     let (mut notes, told) = Notes::read(&dead.told).map_err(unreadable)?;
+    if last.is_some_and(|last| last > 0) && told.last(shard) == 0 {
+        // As all that is sent is noted before.
+        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.told.display()).into());
+    }
     let had = told.had(shard, last);
     let (mut errand, mut entries) = (Errand::default(), Vec::new());
     for ((_, id, series), counted) in all.iter().filter(|((at, id, _), _)| *at == shard && !conflicts.contains(id)) {
@@ -201,18 +300,14 @@ fn step(
         }
     }
     if entries.is_empty() {
-        return Ok(true);
+        return Ok(if told.is_applied(shard, last) { Outcome::Same } else { Outcome::Done });
     }
     let before = last.unwrap_or(0);
-    errand.number = told.last(shard).max(before) + APART;
-    notes
-        .add(&[Note { sort: notes::Sort::Heir, shard, number: errand.number, before, entries }])
-        .map_err(unreadable)?;
-    #[cfg(test)]
-    if let Some(act) = BETWEEN.take() {
-        act();
-    }
-    match send(common, writer, shard, before, &errand, all)? {
+    errand.number = number(&mut notes, &told, shard, before, entries).map_err(unreadable)?;
+    come_by("noted");
+    let reply = send(common, writer, shard, before, &errand, all)?;
+    come_by("sent");
+    match reply {
         // Both are seen by the next step: it has more, or less, than was expected.
         Reply::Done(_) | Reply::Lost => {}
         Reply::Differ(families) => {
@@ -231,7 +326,24 @@ fn step(
             return Err(common.pool.fault(Sort::Keys, "what is there is not of this namespace").into());
         }
     }
-    Ok(false)
+    Ok(Outcome::More)
+}
+
+/// The number of an errand that is noted now; or that of the same one, which somebody has noted and may have sent. So notes
+/// don't grow while a server refuses it.
+fn number(
+    notes: &mut Notes,
+    told: &Told,
+    shard: usize,
+    before: u64,
+    entries: Vec<Entry>,
+) -> Result<u64, std::io::Error> {
+    if let Some(known) = told.same(shard, before, &entries) {
+        return Ok(known);
+    }
+    let number = told.last(shard).max(before).saturating_add(APART);
+    notes.add(&[Note { sort: notes::Sort::Heir, shard, number, before, entries }])?;
+    Ok(number)
 }
 
 fn send(
@@ -275,30 +387,4 @@ fn send(
         Some((reply, _)) => Ok(reply),
         None => Err(common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give").into()),
     }
-}
-
-/// What of these numbers is not there yet.
-fn rest(totals: &[Number], had: Option<&[Number]>) -> Vec<Number> {
-    let Some(had) = had.filter(|had| had.len() == totals.len()) else { return totals.to_vec() };
-    // The sum of observations may well be less.
-    let counts = if totals.len() == 1 { 1 } else { totals.len() - 1 };
-    let is_less = |(total, had): (&Number, &Number)| match (total, had) {
-        (Number::Int(total), Number::Int(had)) => total < had,
-        (total, had) => total.as_f64() < had.as_f64(),
-    };
-    if totals.iter().zip(had).take(counts).any(is_less) {
-        // Removed, and begun anew.
-        return totals.to_vec();
-    }
-    let part = |(total, had): (&Number, &Number)| match (*total, *had) {
-        (Number::Int(total), Number::Int(had)) => Number::Int(total.wrapping_sub(had)),
-        (total, had) => {
-            let mut rest = Sum::ZERO;
-            rest += total.as_f64();
-            rest += -had.as_f64();
-            let rest = rest.value();
-            if rest == 0.0 { Number::Int(0) } else { Number::Float(rest) }
-        }
-    };
-    totals.iter().zip(had).map(part).collect()
 }

@@ -4,6 +4,8 @@
 //! server keeps the number of the last one that it has applied, so both together say what it has. One line each, as JSON;
 //! one without an end was never sent.
 
+#![cfg_attr(not(unix), allow(dead_code, reason = "where there is no spool, nobody reads them"))]
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -17,6 +19,9 @@ use crate::number::Number;
 /// From this length on notes are shortened, when they have grown to a multiple of what they have to say.
 const LONG: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 const MULTIPLE: u64 = 4;
+
+/// No number is greater: scripts have them as floats.
+const GREATEST: u64 = 1 << 52;
 
 /// What sort of note it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +47,14 @@ impl Sort {
 /// A series: its family, its labels, what the server has of it; nothing where it was removed.
 pub(super) type Entry = (String, String, Vec<Number>);
 
+fn to_json(entries: &[Entry]) -> Value {
+    let entry = |(family, series, parts): &Entry| {
+        let parts = parts.iter().map(|part| layout::number_text(*part).into());
+        Value::Array([family.as_str().into(), series.as_str().into()].into_iter().chain(parts).collect())
+    };
+    entries.iter().map(entry).collect()
+}
+
 /// A note of an errand to a shard: its number, and the last that was known to be applied.
 #[derive(Debug)]
 pub(super) struct Note {
@@ -54,12 +67,9 @@ pub(super) struct Note {
 
 impl Note {
     fn to_line(&self) -> String {
-        let entry = |(family, series, parts): &Entry| {
-            let parts = parts.iter().map(|part| layout::number_text(*part).into());
-            Value::Array([family.as_str().into(), series.as_str().into()].into_iter().chain(parts).collect())
-        };
-        let entries = self.entries.iter().map(entry).collect::<Vec<Value>>();
-        let mut line = serde_json::json!([self.sort.word(), self.shard, self.number, self.before, entries]).to_string();
+        let mut line =
+            serde_json::json!([self.sort.word(), self.shard, self.number, self.before, to_json(&self.entries)])
+                .to_string();
         line.push('\n');
         line
     }
@@ -86,6 +96,9 @@ impl Note {
             Some((family, series, texts.map(number_of).collect::<Option<_>>()?))
         };
         let entries = entries.into_iter().map(entry).collect::<Option<_>>()?;
+        if before > number || number > GREATEST {
+            return None;
+        }
         Some(Self { sort, shard, number, before, entries })
     }
 }
@@ -146,12 +159,16 @@ impl Notes {
 
     /// What a process has noted, to be gone on with.
     pub(super) fn read(path: &Path) -> io::Result<(Self, Told)> {
-        let text = match fs::read(path) {
+        match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((Self::new(path.into()), Told::default()));
             }
-            text => text?,
-        };
+            // No link is followed, and who is at the other end of a pipe is not waited for.
+            Err(error) => return Err(error),
+            Ok(found) if !found.is_file() => return Err(io::Error::other("it is not a plain file")),
+            Ok(_) => {}
+        }
+        let text = fs::read(path)?;
         let len = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let lines = text[..len].split_inclusive(|byte| *byte == b'\n').map(Note::parse);
         let notes = lines.collect::<Option<Vec<_>>>().ok_or_else(|| io::Error::other("it is damaged"))?;
@@ -193,6 +210,18 @@ impl Told {
             }
         }
         had
+    }
+
+    /// Was all that was noted applied, when this is the number of the last errand that was? Else something may be under way.
+    pub(super) fn is_applied(&self, shard: usize, last: Option<u64>) -> bool {
+        self.last(shard) <= last.unwrap_or(0)
+    }
+
+    /// The number of an heir's note that says the same.
+    pub(super) fn same(&self, shard: usize, before: u64, entries: &[Entry]) -> Option<u64> {
+        let is_meant = |note: &&Note| (note.sort, note.shard, note.before) == (Sort::Heir, shard, before);
+        let entries = to_json(entries);
+        self.0.iter().rev().filter(is_meant).find(|note| to_json(&note.entries) == entries).map(|note| note.number)
     }
 
     /// The last number that was given away.
