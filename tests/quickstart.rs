@@ -15,15 +15,25 @@ fn shown_in_the_source() -> String {
     SOURCE[from..].lines().map(|line| line.strip_prefix("// ").expect("a comment").to_owned() + "\n").collect()
 }
 
-/// Replaces the value of a line that depends on the clock: the sum, and the buckets that a visit to `/` misses where
-/// the machine has other things to do. A visit to `/slow` is in none of these.
+/// The bound of a line that counts what took no longer.
+fn bound(line: &str) -> Option<f64> {
+    line.split_once("_bucket{le=\"")?.1.split_once('"')?.0.parse().ok()
+}
+
+/// Each bound, and how many visits took no longer.
+fn buckets(text: &str) -> Vec<(f64, u32)> {
+    let buckets = text.lines().filter_map(|line| Some((bound(line)?, line.rsplit_once(' ')?.1)));
+    buckets.map(|(bound, upto)| (bound, upto.parse().expect("a count"))).collect()
+}
+
+/// Replaces the value of a line that depends on the clock: the sum, and all buckets but the last, as a visit may take any
+/// time where the machine has other things to do.
 fn without_time(line: &str) -> String {
-    let Some((series, _)) = line.rsplit_once(' ') else { return line.to_owned() };
-    let bound = series.split_once("_bucket{le=\"").and_then(|(_, le)| le.strip_suffix("\"}")?.parse::<f64>().ok());
-    if series.ends_with("_sum") || bound.is_some_and(|bound| bound < 2.5) {
-        format!("{series} ..")
-    } else {
-        line.to_owned()
+    match line.rsplit_once(' ') {
+        Some((series, _)) if series.ends_with("_sum") || bound(line).is_some_and(f64::is_finite) => {
+            format!("{series} ..")
+        }
+        _ => line.to_owned(),
     }
 }
 
@@ -39,6 +49,12 @@ fn metrics_show_line_by_line_what_the_source_says() {
     let shown: Vec<_> = metrics.body.lines().map(without_time).collect();
     let said: Vec<_> = shown_in_the_source().lines().map(without_time).collect();
     assert_eq!(shown, said);
+    let within = buckets(&metrics.body);
+    assert!(within.is_sorted_by_key(|(_, upto)| *upto), "{within:?}");
+    assert!(within.iter().all(|(bound, upto)| *bound >= 3.0 || *upto <= 1), "a visit to /slow takes 3 s: {within:?}");
+    // The source shows a machine that has nothing else to do.
+    let shown: Vec<_> = within.into_iter().map(|(bound, _)| (bound, if bound < 3.0 { 1 } else { 2 })).collect();
+    assert_eq!(buckets(&shown_in_the_source()), shown);
     let sum = metrics.body.lines().find_map(|line| line.strip_prefix("http_request_duration_seconds_sum "));
     assert!(sum.unwrap().parse::<f64>().unwrap() >= 3.0, "{sum:?}");
 }
