@@ -95,6 +95,9 @@ fn pass(worker: &str) {
     }
 }
 
+/// The files that there are when all but one process are dead, and folded.
+const ALONE: [&str; 4] = ["archive", "common", "lock", "process"];
+
 /// What is shown after these many rounds of each worker, but for what has no exact sum.
 fn shown_after(rounds: &[f64]) -> Samples {
     let all: f64 = rounds.iter().sum();
@@ -390,9 +393,14 @@ fn nothing_that_was_completed_is_lost_whichever_processes_are_killed() {
     let besides: String = said.iter().map(|said| &*said.besides).collect();
     assert!(besides.is_empty(), "{besides}");
 
-    // All are dead but this one, which comes after them.
-    let mut after_all = Scraper::start(&shared);
-    let text = after_all.text();
+    // All are dead but this one, which comes after them. Of a child that nobody waits for it is known that it says nothing
+    // any more, a moment before its file is free.
+    let (mut after_all, text) = support::wait_for("end of all others", || {
+        let mut after_all = Scraper::start(&shared);
+        let text = after_all.text();
+        let files = shared.files();
+        if files == ALONE { Ok((after_all, text)) } else { Err(format!("{files:?}")) }
+    });
     let shown = samples_of_text(&of_all(&text));
     for scraper in scrapers {
         let (mut watcher, lives) = scraper.unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -416,5 +424,5 @@ fn nothing_that_was_completed_is_lost_whichever_processes_are_killed() {
     assert!(faults.is_empty(), "{faults:#?}");
 
     assert_eq!(of_all(&after_all.text()), of_all(&text), "nobody counts any more");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process"]);
+    assert_eq!(shared.files(), ALONE);
 }
