@@ -48,7 +48,7 @@ fn a_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: sends a signal that ends this process, should it hang.
-        unsafe { libc::alarm(30) };
+        unsafe { libc::alarm(300) };
         let worked = catch_unwind(|| {
             COUNTED.inc();
             generate_metrics().expect("nobody loads here");

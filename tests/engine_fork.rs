@@ -19,7 +19,7 @@ use support::every_kind;
 use support::scrapes::{Raise, difference, samples, samples_of_text};
 
 /// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often a test forks a process that is busy.
 const FORKS: u32 = 60;

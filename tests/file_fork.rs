@@ -15,6 +15,7 @@ use std::time::Duration;
 use pytheus::backends::{Load, MultiProcessFileBackend, SingleProcessBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::scrapes::Raise;
 use support::worker::{Worker, serve};
 
 metric! {
@@ -94,7 +95,7 @@ fn fork(what: &str) -> String {
             let sent = writer.write_all(answer.as_bytes());
             drop(writer);
             // Until it is killed; not for ever, should the test fail.
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_secs(300));
             // SAFETY: ends the process, and nothing else.
             unsafe { libc::_exit(i32::from(sent.is_err())) }
         }
@@ -117,7 +118,7 @@ fn in_child(work: impl FnOnce() -> bool) -> bool {
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: sends a signal that ends this process, should it hang.
-            unsafe { libc::alarm(60) };
+            unsafe { libc::alarm(300) };
             let went_well = catch_unwind(AssertUnwindSafe(work)).unwrap_or(false);
             // SAFETY: ends the process, and nothing else.
             unsafe { libc::_exit(if went_well { 0 } else { 7 }) }
@@ -157,6 +158,8 @@ fn storm(directory: &str) -> String {
             let config = json!({ "directory": directory });
             load_backend(Load::class::<MultiProcessFileBackend>().config(config)).expect("there is room");
         });
+        // Whatever fails: they all end.
+        let (end, _load) = (Raise(&done), Raise(&load));
         for round in 0..FORKS {
             load.store(round >= FORKS / 4, Relaxed);
             let count = |times: u64| {
@@ -181,7 +184,7 @@ fn storm(directory: &str) -> String {
             counted += u64::from(is_loaded) * 17;
         }
         loader.join().expect("it loads");
-        done.store(true, Relaxed);
+        drop(end);
         counted += counters.into_iter().map(|counter| counter.join().expect("it counts")).sum::<u64>();
     });
     counted.to_string()

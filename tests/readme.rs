@@ -14,7 +14,7 @@ use support::example;
 const README: &str = include_str!("../README.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Ends a build that hangs; it says nothing about how long one may take.
-const TEN_MINUTES: Duration = Duration::from_secs(600);
+const AN_HOUR: Duration = Duration::from_secs(3_600);
 
 /// The commands of the README: its blocks of `sh`.
 fn commands() -> Vec<&'static str> {
@@ -61,7 +61,7 @@ fn the_first_command_builds_and_serves_the_quickstart() {
     let mut shell = Shell::start(command);
     let lines = shell.lines();
     let address = loop {
-        let line = lines.recv_timeout(TEN_MINUTES).expect("the quickstart says where it listens");
+        let line = lines.recv_timeout(AN_HOUR).expect("the quickstart says where it listens");
         if let Some(address) = example::address_in(&line) {
             break address;
         }

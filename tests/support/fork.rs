@@ -13,7 +13,7 @@ pub fn fork(work: impl FnOnce()) {
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: sends a signal that ends this process, should it hang.
-        unsafe { libc::alarm(60) };
+        unsafe { libc::alarm(300) };
         let worked = catch_unwind(AssertUnwindSafe(work));
         // SAFETY: ends the process, and nothing else.
         unsafe { libc::_exit(i32::from(worked.is_err())) }
