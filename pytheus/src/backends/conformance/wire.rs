@@ -97,7 +97,7 @@ impl Bench {
         // Waits as long as it takes: but for what is wrong with the program, a process connects.
         let (stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Process { bench: self, answers: BufReader::new(stream.try_clone()?), stream, child })
+        Ok(Process { bench: self, answers: BufReader::new(stream.try_clone()?), stream, child, has_forked: false })
     }
 
     /// What the backend says of itself.
@@ -139,6 +139,8 @@ pub(super) struct Process<'b> {
     answers: BufReader<UnixStream>,
     /// Unless another process has forked it.
     child: Option<(Child, JoinHandle<String>)>,
+    /// A child of its own may live longer, and hold what it writes to.
+    has_forked: bool,
 }
 
 impl<'b> Process<'b> {
@@ -188,6 +190,7 @@ impl<'b> Process<'b> {
     /// A child of it.
     pub(super) fn fork(&mut self) -> Result<Process<'b>, Fault> {
         self.ask(json!(["fork"]))?;
+        self.has_forked = true;
         self.bench.connected(None)
     }
 
@@ -210,8 +213,8 @@ impl<'b> Process<'b> {
     fn end(&mut self) -> Result<(), Fault> {
         if let Some((mut child, said)) = self.child.take() {
             child.wait()?;
-            // A child that it has forked may hold the pipe for longer.
-            let deadline = Instant::now() + Duration::from_millis(500);
+            let patience = if self.has_forked { Duration::ZERO } else { PATIENCE };
+            let deadline = Instant::now() + patience;
             while !said.is_finished() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(1));
             }
