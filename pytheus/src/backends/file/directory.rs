@@ -18,7 +18,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::amount::FileId;
 use super::error::{FileError, FileFault};
@@ -26,7 +26,8 @@ use super::fault_point::fault_point;
 use super::life::LifeLock;
 use crate::storage::{self, ChildClosed};
 
-/// How long the lock is waited for. It is held for milliseconds; for longer by a process that is stopped.
+/// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
+/// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const PROCESS: &str = "process-";
@@ -140,17 +141,17 @@ impl Directory {
 
     /// Locks the directory, once whoever has locked it is done: another process, or another thread.
     pub(super) fn locked(&self) -> Result<Locked<'_>, FileError> {
-        let start = Instant::now();
-        let mut pause = Duration::from_micros(50);
+        let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         loop {
             if let Some(locked) = self.try_locked()? {
                 return Ok(locked);
             }
             // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
-            if start.elapsed() > self.patience {
+            if waited > self.patience {
                 return Err(FileError::new(&self.path.join("lock"), FileFault::Busy));
             }
             thread::sleep(pause);
+            waited += pause;
             pause = (pause * 2).min(Duration::from_millis(2));
         }
     }
