@@ -155,8 +155,9 @@ pub(crate) fn begin() {
     BEGUN.store(true, Relaxed);
 }
 
-/// How often a thread [waits](wait) for another at a first use.
-pub(super) const PATIENCE: u32 = 1_000;
+/// How often a thread [waits](wait) for another at a first use: for longer than a backend waits that finds what it needs
+/// taken, by a process that is stopped for one. What is counted before is lost if the process is killed.
+pub(super) const PATIENCE: u32 = 10_000;
 
 /// Loads what the environment says, unless that was done; and says why it is not loaded. For each scrape, before
 /// anything else, and not under a lock.
