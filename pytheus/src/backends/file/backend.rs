@@ -144,7 +144,12 @@ impl Backend for MultiProcessFileBackend {
         drop(self.0.directory.locked()?);
         let (removed, to_tell) = {
             let mut merger = lock(&self.0.merger);
-            let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
+            let removed = if merger.has_removed(removal) {
+                Ok(())
+            } else {
+                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
+                removed.inspect(|()| merger.note_removed(removal))
+            };
             (removed, merger.take_notes())
         };
         to_tell.tell();

@@ -23,7 +23,7 @@ use super::peer::Peer;
 use super::remove::remove;
 use super::settle::full_name;
 use super::table::Table;
-use crate::backends::{At, BackendError, Combine, FamilyKey, SeriesKey};
+use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::descriptor::Kind;
 use crate::snapshot::Number;
 
@@ -53,6 +53,8 @@ pub(super) struct Merger {
     pub(super) changed: bool,
     /// What is to be told once no lock is held.
     pub(super) notes: Notes,
+    /// The last removal that this process has made.
+    removed: Option<(WriterId, u64)>,
 }
 
 /// Where a table gets its numbers from, but for the processes.
@@ -80,6 +82,7 @@ impl Merger {
             index: HashMap::default(),
             changed: true,
             notes: Notes::default(),
+            removed: None,
         }
     }
 
@@ -340,6 +343,15 @@ impl Merger {
         self.look()?;
         self.fold_dead();
         Ok(())
+    }
+
+    /// Was this done already? Two threads may be told the same, and what is counted between them stays.
+    pub(super) fn has_removed(&self, removal: &Removal) -> bool {
+        self.removed.is_some_and(|(writer, last)| writer == removal.writer && removal.sequence <= last)
+    }
+
+    pub(super) fn note_removed(&mut self, removal: &Removal) {
+        self.removed = Some((removal.writer, removal.sequence));
     }
 
     /// Removes series, whichever process has counted in them. Those that all processes write are none any more, once the

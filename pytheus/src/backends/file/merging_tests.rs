@@ -62,15 +62,18 @@ impl Process {
     }
 
     fn remove(&self, family: &Arc<FamilyKey>, values: &[&str]) {
-        let series = vec![(Arc::clone(family), SeriesKey::new(family, values))];
-        let removal = Removal { writer: WriterId::random(), sequence: 1, series };
-        self.backend.remove(&removal).expect("nothing is in the way");
+        self.backend.remove(&removal(family, values)).expect("nothing is in the way");
     }
 
     /// As a kill: nobody tells anyone.
     fn kill(self) {
         drop(self);
     }
+}
+
+fn removal(family: &Arc<FamilyKey>, values: &[&str]) -> Removal {
+    let series = vec![(Arc::clone(family), SeriesKey::new(family, values))];
+    Removal { writer: WriterId::random(), sequence: 1, series }
 }
 
 impl Series {
@@ -200,6 +203,24 @@ fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
     other.kill();
     assert_eq!(one.scrape(), [r#"hits_total{a="x"} 3"#]);
     assert_eq!(one.scrape(), [r#"hits_total{a="x"} 3"#]);
+}
+
+#[test]
+fn who_removes_what_was_removed_just_now_takes_nothing_that_was_counted_since() {
+    let directory = directory();
+    let hits = family(Kind::Counter, "hits_total");
+    let (one, mut other) = (Process::start(&directory), Process::start(&directory));
+    let of_other = other.begin(&hits, &["x"]);
+    of_other.add(20);
+    // A scrape and a thread of their own may both see to it.
+    let told_twice = removal(&hits, &["x"]);
+    for counted in [3, 4] {
+        one.backend.remove(&told_twice).expect("nothing is in the way");
+        of_other.add(counted);
+    }
+    assert_eq!(one.scrape(), [r#"hits_total{a="x"} 7"#]);
+    one.remove(&hits, &["x"]);
+    assert_eq!(one.scrape(), [""; 0], "another removal");
 }
 
 #[test]
