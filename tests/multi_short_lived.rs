@@ -141,18 +141,18 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
 
     // Someone does.
     let mut watcher = Watcher::new(&NONE).whole("times", &VALUES);
-    let (mut scrapes, mut untidy) = (0, 0);
+    let (mut looks, mut untidy) = (0, 0);
     let_live(&shared, LIVES, &mut |life| {
         assert_bounded(&shared, life);
         if life.is_multiple_of(3) {
             let text = of_all(&scraper.text());
             watcher.read(&text).unwrap_or_else(|wrong| panic!("after {life} lives: {wrong}"));
-            scrapes += 1;
+            looks += 1;
             // A scrape leaves it to the next one when somebody else has the directory locked just then.
             untidy += usize::from(shared.files().len() > TIDY);
         }
     });
-    assert!(untidy * 2 < scrapes, "{untidy} of {scrapes} scrapes left more than {TIDY} files");
+    assert!(untidy * 2 < looks, "{untidy} of {looks} scrapes left more than {TIDY} files");
     let wrong = difference(&shown_after(2 * LIVES), &samples_of_text(&of_all(&scraper.text())));
     assert!(wrong.is_empty(), "{wrong}");
     drop(scraper);
