@@ -32,9 +32,10 @@ fn two_processes_show_as_one_as_the_first_lines_say() {
     let (printed, said): (Vec<_>, _) = (printed.lines().collect(), said());
     assert_eq!(printed.len(), said.len(), "{printed:#?}");
     for (line, said) in printed.into_iter().zip(said) {
-        // A time differs with each run.
-        let is_it = line == said || said.strip_suffix("..").is_some_and(|name| line.starts_with(name));
-        assert!(is_it, "`{line}`, where `{said}` was said");
+        // A time differs with each run, and may be long where the machine has other things to do.
+        let name = said.rsplit_once(' ').map_or(said, |(name, _)| name);
+        let is_time = said.ends_with(" ..") || name.contains("_bucket{") && !name.contains("+Inf");
+        assert!(line == said || is_time && line.starts_with(name), "`{line}`, where `{said}` was said");
     }
 }
 
