@@ -3,9 +3,15 @@
 use pytheus::backends::{Value, json};
 use support::{free_port, wait_for};
 
+use crate::proxy::Proxy;
 use crate::server::Server;
 
 const SLOTS: u32 = 16_384;
+
+fn config(ports: impl Iterator<Item = u16>) -> Value {
+    let nodes: Vec<_> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+    json!({"cluster": nodes, "shards": 16, "timeout": 30, "flush_interval": 0.02})
+}
 
 /// Three servers that share the keys, until it is dropped.
 #[derive(Debug)]
@@ -47,8 +53,27 @@ impl Cluster {
 
     /// The configuration of a backend that is here, spread over slots of each server.
     pub fn config(&self) -> Value {
-        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        json!({"cluster": nodes, "shards": 16, "timeout": 30, "flush_interval": 0.02})
+        config(self.nodes.iter().map(Server::port))
+    }
+
+    /// Stands before each server, and has them send clients there; with the configuration of such a client.
+    ///
+    /// # Panics
+    ///
+    /// When they do not hear of it from each other.
+    pub fn behind_proxies(&self) -> (Vec<Proxy>, Value) {
+        let proxies: Vec<_> = self.nodes.iter().map(|node| Proxy::to(node.port())).collect();
+        for (node, proxy) in self.nodes.iter().zip(&proxies) {
+            node.ask(&["CONFIG", "SET", "cluster-announce-port", &proxy.port().to_string()]);
+        }
+        wait_for("addresses of the proxies", || {
+            let tables: Vec<_> = self.nodes.iter().map(|node| node.ask(&["CLUSTER", "NODES"]).text()).collect();
+            let has_all =
+                |table: &String| proxies.iter().all(|proxy| table.contains(&format!("127.0.0.1:{}@", proxy.port())));
+            if tables.iter().all(has_all) { Ok(()) } else { Err(format!("{tables:?}")) }
+        });
+        let config = config(proxies.iter().map(Proxy::port));
+        (proxies, config)
     }
 
     /// The slots of a server in which there are keys.
