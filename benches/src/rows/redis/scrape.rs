@@ -60,12 +60,14 @@ fn scrapes(run: &Run, mut group: Group, layout: &str) -> Group {
         held.scraping.extend(python::scraping(&server));
     }
     let (mut alone, mut counted) = (Process::alone(), 0);
+    // Python takes long.
+    let rounds = if is_own { run.pace.rounds } else { run.few() * 2 };
     for processes in COUNTS {
         while held.counting.len() < processes {
             held.counting.push(held.process());
         }
         let sides = held.scraping.len();
-        let figures = in_turn(run.pace.rounds, sides + usize::from(is_own), |side| {
+        let figures = in_turn(rounds, sides + usize::from(is_own), |side| {
             if side == sides {
                 counted += SERIES;
                 alone.count("counters", SERIES);
