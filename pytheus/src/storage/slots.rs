@@ -5,6 +5,9 @@ use super::gate::lock;
 use super::page::{CELLS, Slot};
 use super::sync::{Mutex, constant};
 
+/// Cells in a line of the cache.
+const LINE: u16 = 8;
+
 /// Gives out runs of cells, the same in all shards.
 pub(super) struct Slots(Mutex<Free>);
 
@@ -69,9 +72,11 @@ impl Free {
         if let Some(slot) = self.runs_of(run).and_then(Vec::pop) {
             return slot;
         }
-        let left = CELLS as u32 - self.next % CELLS as u32;
+        // A gauge is in one line of the cache: threads that set it at a time would fetch two, where it is in two.
+        let within = if run > LINE || cells::is_observed(run) { CELLS as u32 } else { LINE.into() };
+        let left = within - self.next % within;
         if left < u32::from(run) {
-            // What is left of the page serves the counters to come.
+            // What is left serves the counters to come.
             for place in self.next..self.next + left {
                 self.give_back(Slot::at(place), 1);
             }
@@ -112,5 +117,28 @@ impl Free {
 
     fn runs_of(&mut self, run: u16) -> Option<&mut Vec<Slot>> {
         self.runs.iter_mut().find(|(len, _)| *len == run).map(|(_, slots)| slots)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "less than a page")]
+mod tests {
+    use super::{LINE, Slots};
+
+    #[test]
+    fn a_short_run_is_in_one_line_and_what_it_skips_is_used() {
+        let slots = Slots::new();
+        let lines = |run: u16| {
+            let (page, cell) = slots.take(run).page_and_cell();
+            (page, cell as u16 / LINE, (cell as u16 + run - 1) / LINE)
+        };
+        let counters_first = [0; 20].map(|_| lines(1));
+        for _ in 0..100 {
+            let (_, first, last) = lines(3);
+            assert_eq!(first, last);
+        }
+        // Two gauges in a line leave two cells of it.
+        let later = [0; 100].map(|_| lines(1));
+        assert!(later.iter().all(|(page, line, _)| *page == counters_first[0].0 && *line < 2 + 52), "{later:?}");
     }
 }
