@@ -31,6 +31,8 @@ pub(super) enum Sort {
     Denied,
     /// A key holds something else.
     Keys,
+    /// The namespace is laid out in another way.
+    Layout,
     /// It does not speak as Redis does.
     Protocol,
     Other,
@@ -46,6 +48,7 @@ impl Sort {
             Self::ReadOnly => "read_only",
             Self::Denied => "denied",
             Self::Keys => "keys",
+            Self::Layout => "layout",
             Self::Protocol => "protocol",
             Self::Other => "other",
         }
@@ -60,6 +63,7 @@ impl Sort {
             Self::ReadOnly => "it takes no writes: is it a replica, or its disk full? Nothing is lost meanwhile",
             Self::Denied => "check `username` and `password`, and what the user may do (see the docs for the commands)",
             Self::Keys => "remove that key, or choose another `key_prefix`",
+            Self::Layout => "give all its processes the same `shards`, or choose another `key_prefix`",
             Self::Protocol => "is there a Redis on that port, and does it want TLS?",
             Self::Busy | Self::Other => "it is tried again",
         }
@@ -73,7 +77,13 @@ impl RedisFault {
 
     pub(super) fn of(place: &str, error: &RedisError) -> Self {
         let is_moved = error.redirect_node().is_some();
-        Self { is_moved, ..Self::new(place, sort_of(error), error.to_string()) }
+        let mut what = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
+        // Of a command that it does not know: which may be the one with the password.
+        if let Some(end) = what.find("with args beginning with") {
+            what.truncate(end);
+            what.push_str("..");
+        }
+        Self { is_moved, ..Self::new(place, sort_of(error), what) }
     }
 
     /// Has another node of a cluster what was asked for?
@@ -84,6 +94,11 @@ impl RedisFault {
     /// May it have been done all the same?
     pub(super) fn is_open(&self) -> bool {
         matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Protocol)
+    }
+
+    /// Does it need somebody to do something about it, as far as is known?
+    pub(super) fn lasts(&self) -> bool {
+        !matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Busy)
     }
 
     pub(super) fn is_timeout(&self) -> bool {
@@ -106,6 +121,7 @@ fn sort_of(error: &RedisError) -> Sort {
         (_, "READONLY" | "MISCONF" | "NOREPLICAS") => Sort::ReadOnly,
         (_, "NOAUTH" | "WRONGPASS" | "NOPERM") | (ErrorKind::AuthenticationFailed, _) => Sort::Denied,
         (_, "WRONGTYPE" | "CROSSSLOT") => Sort::Keys,
+        (_, "ERR") if error.to_string().contains("unknown command") => Sort::Denied,
         // Of a server that wants a password since it was asked last.
         (_, "ERR") if error.to_string().contains("unauthenticated") => Sort::Denied,
         // Within a script.

@@ -6,8 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redis::{Client, Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, IntoConnectionInfo as _};
-use redis::{Pipeline, RedisError, Script, Value};
+use redis::{Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, Pipeline, RedisError, Script, Value};
 
 use super::fault::{RedisFault, Sort};
 use super::servers::Router;
@@ -31,7 +30,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
-        let router = Router::new(settings.servers.clone());
+        let router = Router::new(Arc::clone(&settings));
         Self { settings, stats, router, idle: Mutex::default() }
     }
 
@@ -96,9 +95,12 @@ impl Pool {
         };
         if let Some(connection) = idle {
             match self.run(address, connection, deadline, act) {
-                // The others are as old.
-                Err(error) if !error.is_timeout() && (error.is_io_error() || error.is_connection_dropped()) => {
+                Err(error) if error.is_io_error() || error.is_connection_dropped() => {
+                    // The others are as old.
                     self.clear();
+                    if error.is_timeout() {
+                        return Err(error);
+                    }
                 }
                 outcome => return outcome,
             }
@@ -109,12 +111,7 @@ impl Pool {
 
     fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
         let most = left(deadline)?.min(self.settings.connect_timeout);
-        let info = address.clone().into_connection_info()?.set_redis_settings(self.settings.who.clone());
-        #[cfg(feature = "redis-tls")]
-        if let Some(certificates) = &self.settings.certificates {
-            return Client::build_with_tls(info, certificates.clone())?.get_connection_with_timeout(most);
-        }
-        Client::open(info)?.get_connection_with_timeout(most)
+        self.settings.client(address, &self.settings.who)?.get_connection_with_timeout(most)
     }
 
     fn run<T>(

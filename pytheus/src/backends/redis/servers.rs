@@ -1,20 +1,25 @@
 //! Which server has what: one, the master that sentinels name, or the nodes of a cluster.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use redis::{Client, ConnectionAddr, ErrorKind, FromRedisValue as _, IntoConnectionInfo as _, RedisError};
+use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo, RedisError};
 
 use super::link::left;
+use super::settings::Settings;
 use crate::storage::lock;
 
 /// Where servers are.
-#[derive(Debug, Clone)]
 pub(super) enum Servers {
     One(ConnectionAddr),
-    Sentinels { nodes: Vec<ConnectionAddr>, service: String },
+    Sentinels {
+        nodes: Vec<ConnectionAddr>,
+        service: String,
+        /// Who we are at the sentinels.
+        who: RedisConnectionInfo,
+    },
     Cluster(Vec<ConnectionAddr>),
 }
 
@@ -24,7 +29,9 @@ impl Servers {
         let list = |nodes: &[ConnectionAddr]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::One(address) => address.to_string(),
-            Self::Sentinels { nodes, service } => format!("the master `{service}` of the sentinels {}", list(nodes)),
+            Self::Sentinels { nodes, service, .. } => {
+                format!("the master `{service}` of the sentinels {}", list(nodes))
+            }
             Self::Cluster(nodes) => format!("the cluster of {}", list(nodes)),
         }
     }
@@ -50,13 +57,18 @@ pub(super) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> Connect
 /// Host and port, as in `host:6379`.
 pub(super) fn split(node: &str) -> Option<(&str, u16)> {
     let (host, port) = node.rsplit_once(':')?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = bare(host);
     Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
+}
+
+/// An IPv6 address without its brackets.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// Knows where to go.
 pub(super) struct Router {
-    servers: Servers,
+    settings: Arc<Settings>,
     /// By shard; the master is that of all.
     known: Mutex<HashMap<usize, ConnectionAddr>>,
     /// Which of the nodes is asked next.
@@ -64,21 +76,20 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(servers: Servers) -> Self {
-        Self { servers, known: Mutex::default(), turn: AtomicUsize::new(0) }
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, known: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 
     /// Where a shard is, as far as is known.
     pub(super) fn find(&self, shard: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
-        match &self.servers {
-            Servers::One(address) => return Ok(address.clone()),
-            Servers::Sentinels { .. } | Servers::Cluster(_) => {}
+        if let Servers::One(address) = &self.settings.servers {
+            return Ok(address.clone());
         }
         if let Some(address) = lock(&self.known).get(&self.place(shard)) {
             return Ok(address.clone());
         }
-        let address = match &self.servers {
-            Servers::Sentinels { nodes, service } => self.master(nodes, service, deadline)?,
+        let address = match &self.settings.servers {
+            Servers::Sentinels { nodes, service, who } => self.master(nodes, service, who, deadline)?,
             // Any: it says which one has it.
             servers => servers.nodes()[self.turn.load(Relaxed) % servers.nodes().len()].clone(),
         };
@@ -87,20 +98,26 @@ impl Router {
     }
 
     fn place(&self, shard: usize) -> usize {
-        if matches!(self.servers, Servers::Cluster(_)) { shard } else { 0 }
+        if matches!(self.settings.servers, Servers::Cluster(_)) { shard } else { 0 }
     }
 
     /// Asks one sentinel after the other.
-    fn master(&self, nodes: &[ConnectionAddr], service: &str, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
+    fn master(
+        &self,
+        nodes: &[ConnectionAddr],
+        service: &str,
+        who: &RedisConnectionInfo,
+        deadline: Instant,
+    ) -> Result<ConnectionAddr, RedisError> {
         let mut outcome = Err((ErrorKind::EmptySentinelList, "there is no sentinel").into());
         for turn in 0..nodes.len() {
             let sentinel = &nodes[(self.turn.load(Relaxed) + turn) % nodes.len()];
             let asked = (|| {
                 // Each has its part of the time.
                 let most = left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
-                let info = sentinel.clone().into_connection_info()?;
-                let mut connection = Client::open(info)?.get_connection_with_timeout(most)?;
+                let mut connection = self.settings.client(sentinel, who)?.get_connection_with_timeout(most)?;
                 connection.set_read_timeout(Some(most))?;
+                connection.set_write_timeout(Some(most))?;
                 let mut question = redis::cmd("SENTINEL");
                 question.arg("get-master-addr-by-name").arg(service);
                 let answer: redis::Value = question.query(&mut connection)?;
@@ -138,7 +155,7 @@ impl Router {
 
     /// Shards that may be asked after at once.
     pub(super) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
-        if !matches!(self.servers, Servers::Cluster(_)) {
+        if !matches!(self.settings.servers, Servers::Cluster(_)) {
             return vec![(0..shards).collect()];
         }
         let known = lock(&self.known);

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use redis::{Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
-use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::layout;
 use super::servers::{self, Servers};
-use crate::backends::{Config, ConfigError};
+use crate::backends::{Config, ConfigError, Secret, Value};
 
 /// The port that Redis has.
 const PORT: u64 = 6379;
@@ -50,7 +50,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads all keys, and refuses others.
     pub(super) fn read(config: &mut Config) -> Result<Self, ConfigError> {
-        let seconds = |least: f64| Duration::from_secs_f64(least)..=Duration::from_secs(7 * 24 * 3_600);
+        let seconds = |least: f64| Duration::from_secs_f64(least)..=WEEK;
         let (servers, who) = servers(config)?;
         #[cfg(feature = "redis-tls")]
         let certificates = certificates(config)?;
@@ -74,7 +74,9 @@ impl Settings {
             layout,
             namespace,
             shards,
-            expiry: config.duration("expire_key_time", seconds(1.0))?.unwrap_or(Duration::from_secs(3_600)),
+            expiry: config
+                .duration("expire_key_time", Duration::from_secs(1)..=YEAR * 10)?
+                .unwrap_or(Duration::from_secs(3_600)),
             lease: config.duration("lease", seconds(0.5))?.unwrap_or(Duration::from_secs(10)),
             interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
             connect_timeout: config.duration("connect_timeout", seconds(0.01))?.unwrap_or(timeout).min(timeout),
@@ -85,7 +87,20 @@ impl Settings {
         config.finish()?;
         Ok(settings)
     }
+
+    /// What connects to a server, as somebody.
+    pub(super) fn client(&self, address: &ConnectionAddr, who: &RedisConnectionInfo) -> Result<Client, RedisError> {
+        let info = address.clone().into_connection_info()?.set_redis_settings(who.clone());
+        #[cfg(feature = "redis-tls")]
+        if let Some(certificates) = &self.certificates {
+            return Client::build_with_tls(info, certificates.clone());
+        }
+        Client::open(info)
+    }
 }
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// The layout; that of Python has no need of some keys.
 fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
@@ -119,12 +134,15 @@ fn spool_name(place: &str, db: i64, namespace: &str, shards: u64) -> String {
 
 /// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
 fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), ConfigError> {
+    ["host", "cluster", "sentinels"].into_iter().try_for_each(|key| no_url(config, key))?;
     let url = config.secret("url")?;
     let (host, port) = (config.string("host")?, config.integer("port", 1..=65_535)?);
     let db = config.integer("db", 0..=i64::MAX.cast_unsigned())?;
     let (username, password) = (config.string("username")?, config.secret("password")?);
     let (cluster, sentinels) = (config.strings("cluster")?, config.strings("sentinels")?);
     let service = config.string("service_name")?;
+    let (sentinel_username, sentinel_password) =
+        (config.string("sentinel_username")?, config.secret("sentinel_password")?);
     let tls = config.bool("tls")?;
     let lists = [("cluster", cluster.is_some()), ("sentinels", sentinels.is_some())];
     for (key, instead) in [("host", host.is_some()), ("port", port.is_some())] {
@@ -146,20 +164,15 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         parsed.ok_or_else(|| config.invalid("url", right))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let address = address(host.unwrap_or_else(|| "127.0.0.1".to_owned()), port, tls == Some(true));
-        address.into_connection_info().map_err(|_| config.invalid("host", "the name or address of a server"))?
+        let host = host.as_deref().map_or("127.0.0.1", servers::bare);
+        let wrong = |_| config.invalid("host", "the name or address of a server");
+        address(host.to_owned(), port, tls == Some(true)).into_connection_info().map_err(wrong)?
     };
     let mut who = info.redis_settings().clone();
     if let Some(db) = db {
         who = who.set_db(db.cast_signed());
     }
-    if let Some(username) = username {
-        who = who.set_username(username);
-    }
-    if let Some(password) = password {
-        who = who.set_password(password.reveal());
-    }
-    who = who.set_lib_name("pytheus", env!("CARGO_PKG_VERSION"));
+    who = known_as(config, who, ("username", username), ("password", password))?;
     let nodes = |key: &str, list: Vec<String>| -> Result<Vec<ConnectionAddr>, ConfigError> {
         let nodes: Option<Vec<_>> = list
             .iter()
@@ -173,10 +186,49 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         (None, Some(sentinels)) => Servers::Sentinels {
             nodes: nodes("sentinels", sentinels)?,
             service: service.unwrap_or_else(|| "mymaster".to_owned()),
+            who: known_as(
+                config,
+                RedisConnectionInfo::default(),
+                ("sentinel_username", sentinel_username),
+                ("sentinel_password", sentinel_password),
+            )?,
         },
         (None, None) => Servers::One(info.addr().clone()),
     };
     Ok((servers, who))
+}
+
+/// A URL is in its own key, as it may have a password in it: where servers are shows in errors.
+fn no_url(config: &mut Config, key: &str) -> Result<(), ConfigError> {
+    let is_url = |value: &Value| value.as_str().is_some_and(|text| text.contains(['@', '/']));
+    let found = config.values().get(key);
+    if !found.is_some_and(|value| is_url(value) || value.as_array().is_some_and(|list| list.iter().any(is_url))) {
+        return Ok(());
+    }
+    // From here on it shows in no error.
+    drop(config.secret(key));
+    let right = "names or addresses alone: who we are there is in `username` and `password`, or in `url`";
+    Err(config.invalid(key, right))
+}
+
+/// Somebody with a name and a password of the configuration, where there are any.
+fn known_as(
+    config: &Config,
+    mut who: RedisConnectionInfo,
+    (_, username): (&str, Option<String>),
+    (key, password): (&str, Option<Secret>),
+) -> Result<RedisConnectionInfo, ConfigError> {
+    if let Some(password) = password {
+        who = who.set_password(password.reveal());
+    }
+    if let Some(username) = username {
+        // Without one we would be nobody.
+        if who.password().is_none() {
+            return Err(config.missing(key));
+        }
+        who = who.set_username(username);
+    }
+    Ok(who.set_lib_name("pytheus", env!("CARGO_PKG_VERSION")))
 }
 
 #[cfg(feature = "redis-tls")]
