@@ -30,10 +30,10 @@ end
 
 local last = redis.call('HGET', writers, writer)
 local applied = last and number > expected and tonumber(last) >= number
+if ARGV[9] == '1' and redis.call('EXISTS', own) == 0 then return {'lost', now} end
 if not applied then
   if not last and expected > 0 or last and tonumber(last) < expected then return {'lost', now} end
   if ARGV[9] == 'heir' and tonumber(last or 0) ~= expected then return {'lost', now} end
-  if ARGV[9] == '1' and redis.call('EXISTS', own) == 0 then return {'lost', now} end
   local differ = {}
   for _, at in ipairs(groups) do
     if ARGV[at + 4] == 'h' and ARGV[at + 2] ~= ''
@@ -78,9 +78,10 @@ for _, at in ipairs(groups) do
     redis.call('HSETNX', families, family, ARGV[at + 1])
   end
   if mode == 'h' and ARGV[at + 2] == '' then
-    if redis.call('HSETNX', key, '#', ARGV[7]) == 1 then redis.call('EXPIRE', key, expiry) end
+    if not applied and redis.call('HSETNX', key, '#', ARGV[7]) == 1 then redis.call('EXPIRE', key, expiry) end
     incarnations[#incarnations + 1] = family
-    incarnations[#incarnations + 1] = redis.call('HGET', key, '#')
+    -- None where it was applied, and is gone since.
+    incarnations[#incarnations + 1] = redis.call('HGET', key, '#') or ''
   end
   if not applied then
     local from = at + 6

@@ -1,6 +1,8 @@
 //! Fields become series.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::layout;
@@ -81,37 +83,46 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 /// A family of which each living process has numbers of its own.
 pub(super) struct Live {
     family: Arc<FamilyKey>,
-    /// The number, and when it was set; of each process where it is to be told.
+    /// The number, and when it was set, by label values.
     series: HashMap<Vec<String>, (Number, u64)>,
+    /// Where each process shows for itself.
+    apart: Vec<(Vec<String>, Process, Number)>,
 }
+
+/// A living process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Process {
+    /// Its number, which another one may have on another machine.
+    pid: Arc<str>,
+    writer: Arc<str>,
+}
+
+/// The label that tells processes apart.
+const PID: &str = "pid";
 
 impl Live {
     pub(super) fn new(family: Arc<FamilyKey>) -> Self {
-        let per_process = family.combine() == Combine::PerProcess;
-        let with_pid = || family.descriptor().clone().with_labels(["pid"]).ok();
-        let family = match per_process.then(with_pid).flatten() {
-            Some(descriptor) => Arc::new(FamilyKey::new(family.scope(), descriptor)),
-            None => family,
-        };
-        Self { family, series: HashMap::new() }
+        Self { family, series: HashMap::new(), apart: Vec::new() }
     }
 
-    fn add(&mut self, mut values: Vec<String>, pid: &str, number: Number, stamp: u64) {
-        let mut names = self.family.descriptor().label_names();
-        if self.family.combine() == Combine::PerProcess {
-            let place = names.position(|name| name == "pid").unwrap_or_default();
-            values.insert(place.min(values.len()), pid.to_owned());
-        }
+    fn add(&mut self, values: Vec<String>, process: &Process, number: Number, stamp: u64) {
         if values.len() != self.family.descriptor().label_names().len() {
             return;
         }
-        let known = self.series.entry(values).or_insert((number, u64::MAX));
-        if known.1 == u64::MAX {
-            known.1 = stamp;
+        let combine = self.family.combine();
+        if combine == Combine::PerProcess {
+            self.apart.push((values, process.clone(), number));
             return;
         }
+        let known = match self.series.entry(values) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(none) => {
+                none.insert((number, stamp));
+                return;
+            }
+        };
         let (one, other) = (known.0.as_f64(), number.as_f64());
-        let takes = match self.family.combine() {
+        let takes = match combine {
             Combine::LiveSum => {
                 known.0 = known.0 + number;
                 return;
@@ -126,6 +137,9 @@ impl Live {
     }
 
     pub(super) fn finish(self) -> Found {
+        if self.family.combine() == Combine::PerProcess {
+            return self.finish_apart();
+        }
         let (mut series, mut parts) = (Vec::new(), Vec::new());
         for (values, (number, _)) in self.series {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
@@ -134,12 +148,39 @@ impl Live {
         }
         (self.family, series.into(), parts)
     }
+
+    /// With the number of each process as a label; where several have the same, which is so in containers, with the
+    /// beginning of the writer, too.
+    fn finish_apart(self) -> Found {
+        let descriptor = self.family.descriptor().clone().with_labels([PID]);
+        let Ok(descriptor) = descriptor else { return (self.family, Arc::default(), Vec::new()) };
+        let place = descriptor.label_names().position(|name| name == PID).unwrap_or_default();
+        let family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
+        let mut writers: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for (_, process, _) in &self.apart {
+            writers.entry(&process.pid).or_default().insert(&process.writer);
+        }
+        let (mut series, mut parts) = (Vec::new(), Vec::new());
+        for (values, Process { pid, writer }, number) in &self.apart {
+            let pid = if writers[&**pid].len() == 1 {
+                Cow::Borrowed(&**pid)
+            } else {
+                Cow::Owned(format!("{pid}-{}", writer.get(..8).unwrap_or(writer)))
+            };
+            let mut values: Vec<_> = values.iter().map(String::as_str).collect();
+            values.insert(place, &pid);
+            series.push(SeriesKey::new(&family, &values));
+            parts.push(*number);
+        }
+        (family, series.into(), parts)
+    }
 }
 
 /// Takes what is one writer's own.
-pub(super) fn writer(fields: &Fields, live: &mut HashMap<String, Live>) {
+pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<String, Live>) {
     let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
-    let pid = pid.map(|(_, pid)| String::from_utf8_lossy(pid).into_owned()).unwrap_or_default();
+    let pid = pid.map_or_else(Arc::default, |(_, pid)| String::from_utf8_lossy(pid).into());
+    let process = Process { pid, writer: writer.into() };
     for (field, value) in fields {
         let Some(values) = values(field) else { continue };
         let mut values = values.into_iter();
@@ -152,7 +193,7 @@ pub(super) fn writer(fields: &Fields, live: &mut HashMap<String, Live>) {
             Err(_) => number.parse().ok().map(Number::Float),
         };
         if let (Some(number), Ok(stamp)) = (number, stamp.parse()) {
-            live.add(values.collect(), &pid, number, stamp);
+            live.add(values.collect(), &process, number, stamp);
         }
     }
 }

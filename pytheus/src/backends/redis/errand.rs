@@ -191,8 +191,7 @@ impl Request {
 /// What the script says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
-    /// Applied, now or before; the incarnations of families that had none known.
-    Done(Vec<(String, String)>),
+    Done(Done),
     /// Something is gone that was there.
     Lost,
     /// Families, and what others say that they are.
@@ -201,6 +200,15 @@ pub(super) enum Reply {
     Layout(String),
     /// A key is of another type.
     Type(String, String),
+}
+
+/// An errand is applied.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    /// It had been before: nobody has heard of that.
+    pub(super) again: bool,
+    /// The incarnations of families that had none known; empty where such a hash is gone since.
+    pub(super) incarnations: Vec<(String, String)>,
 }
 
 impl Reply {
@@ -217,7 +225,10 @@ impl Reply {
             "done" | "again" | "schema" => {
                 let flat: Vec<String> = Vec::from_redis_value(parts.next()?).ok()?;
                 let pairs = flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-                if word == "schema" { Self::Differ(pairs) } else { Self::Done(pairs) }
+                match word.as_str() {
+                    "schema" => Self::Differ(pairs),
+                    word => Self::Done(Done { again: word == "again", incarnations: pairs }),
+                }
             }
             _ => return None,
         };

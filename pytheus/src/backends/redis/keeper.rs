@@ -5,16 +5,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::backend::Inner;
+use super::fault::RedisFault;
+use super::sender::{Common, Sender};
+use crate::report::{self, Level};
 use crate::unwind::guarded;
+
+/// How often a fault is reported.
+const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts it. It ends with the backend, and is not there in a child.
 pub(super) fn start(inner: &Arc<Inner>) -> Result<(), std::io::Error> {
     let weak = Arc::downgrade(inner);
-    thread::Builder::new().name("pytheus-redis".to_owned()).spawn(move || drop(guarded(|| work(&weak)))).map(drop)
+    let work = move || {
+        // A process that nobody hears of any more loses what it keeps alive.
+        while guarded(|| work(&weak)).is_err() {
+            thread::sleep(Duration::from_secs(1));
+        }
+    };
+    thread::Builder::new().name("pytheus-redis".to_owned()).spawn(work).map(drop)
 }
 
 fn work(inner: &Weak<Inner>) {
-    let mut kept: Option<Instant> = None;
+    let (mut kept, mut reported): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
         let wait = {
             let Some(inner) = inner.upgrade() else { return };
@@ -24,15 +36,20 @@ fn work(inner: &Weak<Inner>) {
             if inner.is_closed() {
                 return;
             }
-            // A failure is counted; who ships or scrapes reports it.
-            let outcome = sender.live(&inner.common);
-            let lives = outcome.is_ok();
-            sender.note(outcome.err());
             let every = (settings.expiry / 4).min(Duration::from_secs(30));
-            if lives && kept.is_none_or(|kept| kept.elapsed() >= every) && sender.keep(&inner.common).is_ok() {
-                kept = Some(Instant::now());
-            }
+            let fault = see_to_it(sender, &inner.common, &mut kept, every).err();
+            let lives = fault.is_none();
+            // Who ships or scrapes reports the others.
+            let alone = fault.as_ref().filter(|fault| fault.lasts() && !sender.waits());
+            let alone = alone.map(ToString::to_string);
+            sender.note(fault);
             drop(aboard);
+            if let Some(fault) = alone
+                && reported.is_none_or(|reported| reported.elapsed() >= REPORTED_EVERY)
+            {
+                reported = Some(Instant::now());
+                report::tell(Level::Error, &format!("what is in Redis may expire while this process lives: {fault}"));
+            }
             if lives {
                 inner.heir.inherit(&inner.common, None);
             }
@@ -40,4 +57,20 @@ fn work(inner: &Weak<Inner>) {
         };
         thread::sleep(wait);
     }
+}
+
+/// Says that the process lives, keeps from expiring what is there when that is due, and tells again what is gone.
+fn see_to_it(
+    sender: &mut Sender,
+    common: &Common,
+    kept: &mut Option<Instant>,
+    every: Duration,
+) -> Result<(), RedisFault> {
+    sender.live(common)?;
+    if kept.is_none_or(|kept| kept.elapsed() >= every) {
+        sender.keep(common)?;
+        *kept = Some(Instant::now());
+    }
+    sender.check(common)?;
+    sender.send(common)
 }

@@ -138,7 +138,12 @@ pub(super) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Fie
         (Kind::Counter, b"n") => (0, false),
         (Kind::Counter | Kind::Gauge, b"f") => (0, true),
         (Kind::Histogram | Kind::Summary, b"s") => (family.width() - 1, true),
-        (_, digits) => (str::from_utf8(digits).ok()?.parse().ok()?, false),
+        (kind, digits) => {
+            let part: usize = str::from_utf8(digits).ok()?.parse().ok()?;
+            // The last one is the sum.
+            let has_sum = matches!(kind, Kind::Histogram | Kind::Summary);
+            (Some(part).filter(|part| !has_sum || part + 1 < family.width())?, false)
+        }
     };
     (part < family.width()).then_some(Field { part, is_fraction, series })
 }

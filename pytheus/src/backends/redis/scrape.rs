@@ -9,7 +9,7 @@ use super::combine::{self, Live, Series};
 use super::fault::RedisFault;
 use super::layout::{self, Keys};
 use super::link::Link;
-use super::sender::Common;
+use super::sender::{Common, layout_of};
 use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::number::Number;
 
@@ -30,6 +30,13 @@ pub(super) struct Memory {
     sizes: HashMap<String, usize>,
 }
 
+/// What the keys of some shards hold.
+enum Contents {
+    Found(Vec<Found>),
+    /// Not all that the namespace has: it is laid out in another way.
+    OtherLayout(String),
+}
+
 /// Puts in all that the scrape shows.
 pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
@@ -38,7 +45,8 @@ pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         let (mut groups, mut found) = (common.pool.groups(), Vec::new());
         while let Some(group) = groups.pop() {
             match common.pool.with(&group, deadline, |link| read(common, memory, &group, &wants, link)) {
-                Ok(some) => found.extend(some),
+                Ok(Contents::Found(some)) => found.extend(some),
+                Ok(Contents::OtherLayout(layout)) => return Err(common.other_layout(&layout)),
                 // They are not together any more.
                 Err(fault) if fault.is_moved() && group.len() > 1 => {
                     groups.extend(group.into_iter().map(|one| vec![one]));
@@ -66,7 +74,7 @@ fn read(
     group: &[usize],
     wants: &dyn Fn(&FamilyKey) -> bool,
     link: &mut Link<'_>,
-) -> Result<Vec<Found>, RedisError> {
+) -> Result<Contents, RedisError> {
     let settings = &common.settings;
     let shards: Vec<_> = group.iter().map(|shard| Keys::new(&settings.namespace, *shard as u64)).collect();
     let mut commands = Vec::new();
@@ -75,6 +83,9 @@ fn read(
         let mut alive = command("ZRANGEBYSCORE", &keys.alive);
         alive.arg(common.long_ago()).arg("+inf");
         commands.push(alive);
+        let mut layout = command("HGET", &keys.writers);
+        layout.arg("layout");
+        commands.push(layout);
     }
     let mut answers = link.pipeline(&commands)?.into_iter();
     let (mut families, mut writers) = (Vec::new(), Vec::new());
@@ -91,10 +102,15 @@ fn read(
         }
         let alive: Vec<String> = Vec::from_redis_value(answers.next().unwrap_or_default())?;
         if has_live {
-            writers.extend(alive.iter().map(|writer| keys.own(writer)));
+            writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
+        }
+        let layout = Option::<String>::from_redis_value(answers.next().unwrap_or_default())?;
+        if let Some(layout) = layout.filter(|layout| *layout != layout_of(settings)) {
+            return Ok(Contents::OtherLayout(layout));
         }
     }
-    let hashes = families.iter().filter_map(|(_, _, key)| key.as_ref()).chain(&writers);
+    let own = writers.iter().map(|(key, _)| key);
+    let hashes = families.iter().filter_map(|(_, _, key)| key.as_ref()).chain(own);
     let mut contents = memory.read_all(link, &hashes.cloned().collect::<Vec<_>>())?.into_iter();
     let mut found = Vec::new();
     let mut live: HashMap<String, Live> = HashMap::new();
@@ -107,11 +123,11 @@ fn read(
             live.insert(id, Live::new(family));
         }
     }
-    for fields in contents {
-        combine::writer(&fields, &mut live);
+    for ((_, writer), fields) in writers.iter().zip(contents) {
+        combine::writer(writer, &fields, &mut live);
     }
     found.extend(live.into_values().map(Live::finish));
-    Ok(found)
+    Ok(Contents::Found(found))
 }
 
 /// Fields and values.

@@ -15,7 +15,7 @@ use super::link::Pool;
 use super::notes::Notes;
 use super::request::request;
 use super::settings::Settings;
-use super::shard::Shard;
+use super::shard::{Found, Shard};
 use super::stats::Stats;
 use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
 use crate::report::{self, Own};
@@ -48,8 +48,22 @@ impl Common {
         self.clock.load(Relaxed).saturating_sub(60_000)
     }
 
+    /// The end of a life that is forgotten in an hour: see the script.
+    fn forgotten_in_an_hour(&self) -> u64 {
+        self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
+    }
+
     pub(super) fn shards(&self) -> usize {
         usize::try_from(self.settings.shards).unwrap_or(1)
+    }
+
+    /// The namespace is laid out in another way.
+    pub(super) fn other_layout(&self, layout: &str) -> RedisFault {
+        let (namespace, own) = (&self.settings.namespace, layout_of(&self.settings));
+        let what = format!(
+            "the namespace `{namespace}` is laid out as {layout}, where this program has {own} (version/shards)"
+        );
+        self.pool.fault(Sort::Layout, what)
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -86,24 +100,30 @@ impl Sender {
             self.shorten_notes(common)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
             let mut errands = vec![Errand::default(); self.shards.len()];
-            let mut at: Option<(*const FamilyKey, String, usize)> = None;
-            for change in &batch.changes {
-                let address = Arc::as_ptr(&change.family);
-                if at.as_ref().is_none_or(|at| !std::ptr::eq(at.0, address)) {
-                    let id = layout::id(&change.family);
-                    let shard = self.place(&id);
-                    at = Some((address, id, shard));
-                }
-                if let Some((_, id, shard)) = &at
-                    && self.shards[*shard].change(id, change, &mut errands[*shard])
-                    && self.notes.is_some()
-                    && change.family.combine() == Combine::Add
-                {
-                    let series = layout::series_text(&change.family, &change.series);
-                    entries[*shard].push((id.clone(), series, change.totals.clone()));
+            // Changes come family by family.
+            let families: Vec<_> = batch
+                .changes
+                .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
+                .map(|changes| {
+                    let id = layout::id(&changes[0].family);
+                    (self.place(&id), id, changes)
+                })
+                .collect();
+            for (shard, id, changes) in &families {
+                for change in *changes {
+                    let is_sent = self.shards[*shard].change(id, change, &mut errands[*shard]);
+                    if is_sent && self.notes.is_some() && change.family.combine() == Combine::Add {
+                        let series = layout::series_text(&change.family, &change.series);
+                        entries[*shard].push((id.clone(), series, change.totals.clone()));
+                    }
                 }
             }
             self.note_errands(common, &errands, entries)?;
+            for (shard, id, changes) in families {
+                for change in changes {
+                    self.shards[shard].told(&id, change);
+                }
+            }
             self.taken = Some((batch.writer, batch.sequence));
             self.push(errands);
         }
@@ -152,12 +172,21 @@ impl Sender {
         }
     }
 
+    /// Is there anything to be sent?
+    pub(super) fn waits(&self) -> bool {
+        self.shards.iter().any(|shard| !shard.pending.is_empty())
+    }
+
     /// Sends all that waits.
     pub(super) fn send(&mut self, common: &Common) -> Result<(), RedisFault> {
-        if self.shards.iter().all(|shard| shard.pending.is_empty()) {
+        if !self.waits() {
             return Ok(());
         }
         common.stats.begun();
+        // Every process of the namespace has been at the first shard: it knows how many there are.
+        if self.shards.len() > 1 && !self.shards[0].had_own {
+            self.step(common, 0, true, &mut 0)?;
+        }
         for place in 0..self.shards.len() {
             let mut losses = 0;
             while !self.shards[place].pending.is_empty() {
@@ -168,15 +197,17 @@ impl Sender {
         Ok(())
     }
 
-    /// Tells each shard that this writer lives, and sees whether it still has what it was told.
+    /// Tells each shard that this writer lives.
     pub(super) fn live(&mut self, common: &Common) -> Result<(), RedisFault> {
-        for place in 0..self.shards.len() {
-            self.step(common, place, true, &mut 0)?;
-        }
-        self.send(common)
+        (0..self.shards.len()).try_for_each(|place| self.step(common, place, true, &mut 0))
     }
 
-    /// Keeps what others have written, too, from expiring; and sees whether anything of it is gone.
+    /// Sees whether each shard still has what it was told; what it has not is to be sent.
+    pub(super) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
+        (0..self.shards.len()).try_for_each(|place| self.look(common, place))
+    }
+
+    /// Keeps what others have written, too, from expiring.
     pub(super) fn keep(&mut self, common: &Common) -> Result<(), RedisFault> {
         for place in 0..self.shards.len() {
             let shard = &self.shards[place];
@@ -196,28 +227,21 @@ impl Sender {
                 }
                 Ok(())
             })?;
-            self.look(common, place)?;
         }
-        self.send(common)
+        Ok(())
     }
 
     /// Says farewell. What has died meanwhile is seen by the lease alone.
     pub(super) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
         for (place, shard) in self.shards.iter().enumerate() {
-            let mut commands = Vec::new();
-            for (name, key) in [("DEL", &shard.own), ("ZREM", &shard.keys.alive), ("HDEL", &shard.keys.writers)] {
-                let mut command = redis::cmd(name);
-                command.arg(key);
-                // As long as there are notes, its last number is asked for.
-                if name == "HDEL" && self.notes.is_some() {
-                    continue;
-                }
-                if name != "DEL" {
-                    command.arg(&self.writer);
-                }
-                commands.push(command);
-            }
-            common.pool.with(&[place], common.deadline(), |link| link.pipeline(&commands).map(drop))?;
+            let mut own = redis::cmd("DEL");
+            own.arg(&shard.own);
+            // Its last number stays: what it has sent without hearing of it may still arrive.
+            let mut alive = redis::cmd("ZADD");
+            alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&self.writer);
+            common
+                .pool
+                .with(&[place], common.deadline(), |link| link.pipeline(&[own.clone(), alive.clone()]).map(drop))?;
         }
         Ok(())
     }
@@ -226,24 +250,30 @@ impl Sender {
     fn step(&mut self, common: &Common, place: usize, only_live: bool, losses: &mut usize) -> Result<(), RedisFault> {
         let (shard, writer) = (&self.shards[place], &self.writer);
         let errand = if only_live { None } else { shard.pending.front() };
-        let outcome = common.pool.with(&[place], common.deadline(), |link| {
+        let mut tries = 0;
+        let answer = common.pool.with(&[place], common.deadline(), |link| {
             let request = request(common, shard, writer, errand, link)?;
             let (rest, keys) = request.finish();
+            tries += 1;
             link.script(&common.script, CODE, &rest, keys)
         });
-        let answer = outcome.inspect_err(|fault| {
+        let reply = answer.and_then(|answer| {
+            let nonsense =
+                || common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give");
+            Reply::parse(answer).ok_or_else(nonsense)
+        });
+        let (reply, clock) = reply.inspect_err(|fault| {
             // Whether it was applied, nobody knows.
-            if let Some(errand) = self.shards[place].pending.front_mut().filter(|_| !only_live && fault.is_open()) {
+            if let Some(errand) = self.shards[place].pending.front_mut().filter(|_| !only_live)
+                && (tries > 1 || tries == 1 && fault.is_open())
+            {
                 errand.in_doubt = true;
             }
         })?;
-        let Some((reply, clock)) = Reply::parse(answer) else {
-            return Err(common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give"));
-        };
         common.clock.store(clock, Relaxed);
         match reply {
             Reply::Done(_) if only_live => self.shards[place].had_own = true,
-            Reply::Done(incarnations) => self.shards[place].finished(incarnations),
+            Reply::Done(done) => self.shards[place].finished(done),
             Reply::Lost => {
                 *losses += 1;
                 if *losses > MOST_LOSSES {
@@ -256,14 +286,7 @@ impl Sender {
                     self.differs(place, &id, schema);
                 }
             }
-            Reply::Layout(layout) => {
-                let own = layout_of(&common.settings);
-                let what = format!(
-                    "the namespace `{}` is laid out as {layout}, where this program has {own} (version/shards)",
-                    common.settings.namespace
-                );
-                return Err(common.pool.fault(Sort::Keys, what));
-            }
+            Reply::Layout(layout) => return Err(common.other_layout(&layout)),
             Reply::Type(key, found) => {
                 let what = format!("the key `{key}` is a {found}, which is not of pytheus");
                 return Err(common.pool.fault(Sort::Keys, what));
@@ -276,12 +299,14 @@ impl Sender {
     fn look(&mut self, common: &Common, place: usize) -> Result<(), RedisFault> {
         let (shard, writer) = (&self.shards[place], &self.writer);
         let hashes = shard.incarnations();
-        let (last, has_own, found) = common.pool.with(&[place], common.deadline(), |link| {
+        let (last, has_own, index, found) = common.pool.with(&[place], common.deadline(), |link| {
             let mut last = redis::cmd("HGET");
             last.arg(&shard.keys.writers).arg(writer);
             let mut own = redis::cmd("EXISTS");
             own.arg(&shard.own);
-            let mut commands = vec![last, own];
+            let mut index = redis::cmd("HKEYS");
+            index.arg(&shard.keys.families);
+            let mut commands = vec![last, own, index];
             commands.extend(hashes.iter().map(|(id, _)| {
                 let mut command = redis::cmd("HGET");
                 command.arg(shard.keys.family(id)).arg(layout::SELF);
@@ -290,8 +315,9 @@ impl Sender {
             let mut answers = link.pipeline(&commands)?.into_iter();
             let mut next = || answers.next().unwrap_or(Value::Nil);
             let (last, own) = (Option::<u64>::from_redis_value(next())?, bool::from_redis_value(next())?);
+            let index = HashSet::<String>::from_redis_value(next())?;
             let found: Result<Vec<_>, _> = answers.map(Option::<String>::from_redis_value).collect();
-            Ok::<_, RedisError>((last, own, found?))
+            Ok::<_, RedisError>((last, own, index, found?))
         })?;
         let gone: Vec<_> = hashes
             .into_iter()
@@ -299,18 +325,20 @@ impl Sender {
             .filter(|((_, known), found)| found.as_ref() != Some(known))
             .map(|((id, _), _)| id)
             .collect();
+        let unlisted: Vec<_> = shard.listed().filter(|id| !index.contains(&***id)).cloned().collect();
+        let only_unlisted = unlisted.iter().filter(|id| shard.families[*id].declared && !gone.contains(*id));
+        let families = gone.len() + only_unlisted.count();
         let shard = &mut self.shards[place];
-        if !gone.is_empty() || last.unwrap_or(0) < shard.acked {
+        if families > 0 || last.unwrap_or(0) < shard.acked {
             common.stats.lost();
             let what = format!(
-                "Redis at {} has lost what it had (restarted, flushed, evicted, or another server took over): {} families \
+                "Redis at {} has lost what it had (restarted, flushed, evicted, or another server took over): {families} families \
                  are told again as this process has counted them; what processes have counted that have ended is gone",
-                common.settings.place,
-                gone.len()
+                common.settings.place
             );
             report::report_as(report::Level::Warning, ("redis", "lost"), &what);
         }
-        common.stats.missed(shard.recover(last, has_own, &gone));
+        common.stats.missed(shard.recover(Found { last, has_own, gone, unlisted }));
         Ok(())
     }
 
@@ -327,7 +355,7 @@ impl Sender {
             return;
         };
         let family = Arc::clone(&known.family);
-        let own = std::mem::take(&mut known.schema);
+        let own = known.schema.clone();
         let key = self.shards[place].keys.families.clone();
         self.shards[place].conflict(id);
         report::count(Own::BackendConflicts, &[family.name()]);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::errand::{self, Act, Errand, Step};
+use super::errand::{self, Act, Done, Errand, Group, Step};
 use super::layout::{self, Keys};
 use super::notes::Entry;
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
@@ -43,16 +43,29 @@ pub(super) struct Known {
     pub(super) declared: bool,
     /// Which life of its hash was added to.
     pub(super) incarnation: Option<String>,
-    /// Declared in another way by others, it is not sent.
+    /// Declared in another way by others, it is not sent, until that is gone.
     pub(super) conflicts: bool,
     /// What this writer has counted.
     told: HashMap<SeriesKey, Told>,
 }
 
+#[derive(Default)]
 struct Told {
     totals: Box<[Number]>,
     was_set: bool,
     stamp: u64,
+}
+
+/// What the server is found to have of what this writer has told.
+pub(super) struct Found {
+    /// The last number.
+    pub(super) last: Option<u64>,
+    /// Is the writer's own key there?
+    pub(super) has_own: bool,
+    /// The families whose hashes are not those that were added to.
+    pub(super) gone: Vec<Arc<str>>,
+    /// The families that stand in the index no more.
+    pub(super) unlisted: Vec<Arc<str>>,
 }
 
 impl Shard {
@@ -83,7 +96,12 @@ impl Shard {
             conflicts: false,
             told: HashMap::new(),
         };
-        (self.families.entry(Arc::clone(&id)).or_insert_with(new), id)
+        let known = self.families.entry(Arc::clone(&id)).or_insert_with(new);
+        // Made anew in this process, and in another way: it stands in the index as it was.
+        if !Arc::ptr_eq(&known.family, family) && known.family.difference(family).is_some() {
+            *known = new();
+        }
+        (known, id)
     }
 
     /// Takes a change into an errand; false where it is not to be told.
@@ -92,11 +110,6 @@ impl Shard {
         if known.conflicts {
             return false;
         }
-        let told = known.told.entry(change.series.clone());
-        let told = told.or_insert_with(|| Told { totals: Box::default(), was_set: false, stamp: 0 });
-        told.totals = change.totals.as_slice().into();
-        told.was_set |= change.set;
-        told.stamp = change.stamp;
         let steps = errand.group(&id, false);
         if layout::is_live(&change.family) {
             steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
@@ -104,6 +117,15 @@ impl Shard {
             errand::steps_of(change, steps);
         }
         true
+    }
+
+    /// The change is to be sent, whatever happens: from now on it is told again with the rest.
+    pub(super) fn told(&mut self, id: &str, change: &Change) {
+        let Some(known) = self.families.get_mut(id).filter(|known| !known.conflicts) else { return };
+        let told = known.told.entry(change.series.clone()).or_default();
+        told.totals = change.totals.as_slice().into();
+        told.was_set |= change.set;
+        told.stamp = change.stamp;
     }
 
     /// The number that the next errand gets.
@@ -144,23 +166,31 @@ impl Shard {
         self.pending.push_back(errand);
     }
 
-    /// The first that waits was applied, and these hashes were made or found.
-    pub(super) fn finished(&mut self, incarnations: Vec<(String, String)>) {
+    /// The first that waits was applied.
+    pub(super) fn finished(&mut self, done: Done) {
         self.had_own = true;
+        let mut again = Vec::new();
         if let Some(errand) = self.pending.pop_front() {
             self.acked = errand.number;
             for group in errand.groups.iter().filter(|group| !group.removes) {
                 if let Some(known) = self.families.get_mut(&group.family) {
                     known.declared = true;
+                    // The lease may have been over before anybody heard of it.
+                    if done.again && layout::is_live(&known.family) {
+                        again.push(Arc::clone(&group.family));
+                    }
                 }
             }
             self.done.push_back(errand);
         }
-        for (id, incarnation) in incarnations {
-            if let Some(known) = self.families.get_mut(id.as_str()) {
+        for (id, incarnation) in done.incarnations {
+            if incarnation.is_empty() {
+                again.push(id.into());
+            } else if let Some(known) = self.families.get_mut(id.as_str()) {
                 known.incarnation = Some(incarnation);
             }
         }
+        self.tell_all_again(again);
         let mut steps: usize = self.done.iter().map(Errand::steps).sum();
         while steps > MOST_KEPT || self.done.len() > MOST_ERRANDS {
             steps -= self.done.pop_front().map_or(steps, |errand| errand.steps());
@@ -183,17 +213,14 @@ impl Shard {
         }
     }
 
-    /// Brings what waits up to what the server is found to have: the last number of this writer, whether its own key is
-    /// there, and the families that are gone. Gives how many errands can't be told again.
-    pub(super) fn recover(&mut self, last: Option<u64>, has_own: bool, gone: &[Arc<str>]) -> u64 {
+    /// Brings what waits up to what the server is found to have. Gives how many errands can't be told again.
+    pub(super) fn recover(&mut self, found: Found) -> u64 {
         let mut missed = 0;
-        let lives = self.had_own && !has_own;
-        let families = &self.families;
-        let again: Vec<Arc<str>> = families
-            .iter()
-            .filter(|(id, known)| gone.contains(id) || lives && layout::is_live(&known.family))
-            .map(|(id, _)| Arc::clone(id))
-            .collect();
+        let (last, mut again) = (found.last, found.gone);
+        if self.had_own && !found.has_own {
+            let live = self.families.iter().filter(|(_, known)| layout::is_live(&known.family));
+            again.extend(live.map(|(id, _)| Arc::clone(id)));
+        }
         self.leave_out(|family| again.iter().any(|again| **again == *family));
         match last {
             None => {
@@ -219,11 +246,36 @@ impl Shard {
             }
             Some(_) => {}
         }
-        self.had_own = has_own;
-        for id in again {
+        self.had_own = found.has_own;
+        self.declare_again(found.unlisted);
+        self.tell_all_again(again);
+        missed
+    }
+
+    /// Families stand in the index no more.
+    fn declare_again(&mut self, unlisted: Vec<Arc<str>>) {
+        let mut errand = Errand::default();
+        for family in unlisted {
+            if let Some(known) = self.families.get_mut(&family) {
+                known.conflicts = false;
+                if std::mem::take(&mut known.declared) {
+                    errand.groups.push(Group { family, removes: false, steps: Vec::new() });
+                }
+            }
+        }
+        if !errand.groups.is_empty() {
+            self.push(errand);
+        }
+    }
+
+    /// Sends all that this writer has counted in these families, in place of what waits or was sent of them.
+    fn tell_all_again(&mut self, mut families: Vec<Arc<str>>) {
+        families.sort_unstable();
+        families.dedup();
+        self.leave_out(|family| families.iter().any(|again| **again == *family));
+        for id in families {
             self.tell_again(&id);
         }
-        missed
     }
 
     /// Sends all that this writer has counted in a family.
@@ -251,6 +303,11 @@ impl Shard {
                 self.push(errand);
             }
         }
+    }
+
+    /// The families that stand in the index, as far as is known.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.families.iter().filter(|(_, known)| known.declared || known.conflicts).map(|(id, _)| id)
     }
 
     /// The families whose hashes are known to have been there.

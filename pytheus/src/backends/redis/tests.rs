@@ -1,9 +1,13 @@
+mod hiccups;
+mod relay;
+mod secrets;
 #[cfg(feature = "redis-tls")]
 mod secure;
 #[cfg(unix)]
 mod spool;
 mod waiting;
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -69,7 +73,7 @@ impl Server {
         all.extend(more.as_object().expect("an object").clone());
         let mut config = Config::new(config).expect("an object");
         let backend = MultiProcessRedisBackend::configure(&mut config).expect("a good config");
-        Process { backend, writer: WriterId::random(), sequence: 0, totals: Vec::new() }
+        Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
     }
 }
 
@@ -85,7 +89,7 @@ pub(super) struct Process {
     pub(super) backend: MultiProcessRedisBackend,
     writer: WriterId,
     sequence: u64,
-    totals: Vec<(String, f64)>,
+    totals: HashMap<String, u64>,
 }
 
 fn counter(name: &'static str) -> Arc<FamilyKey> {
@@ -99,27 +103,41 @@ pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
 }
 
 impl Process {
-    /// The next batch: so much more in a series of a counter.
-    pub(super) fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
-        let family = counter(name);
-        let known = format!("{name} {label}");
-        let place = self.totals.iter().position(|(name, _)| *name == known).unwrap_or_else(|| {
-            self.totals.push((known, 0.0));
-            self.totals.len() - 1
-        });
-        self.totals[place].1 += amount as f64;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and whole")]
-        let total = self.totals[place].1 as u64;
+    /// The next batch: a change of a series without labels, or with these.
+    pub(super) fn changing(
+        &mut self,
+        family: &Arc<FamilyKey>,
+        labels: &[&str],
+        deltas: Vec<Number>,
+        totals: Vec<Number>,
+    ) -> Batch {
         self.sequence += 1;
         let change = Change {
-            series: SeriesKey::new(&family, &[label]),
-            family,
-            deltas: vec![Number::Int(amount)],
-            totals: vec![Number::Int(total)],
-            set: false,
+            family: Arc::clone(family),
+            series: SeriesKey::new(family, labels),
+            deltas,
+            totals,
+            set: family.descriptor().kind() == Kind::Gauge && family.descriptor().mode() == GaugeMode::Shared,
             stamp: 0,
         };
         Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] }
+    }
+
+    /// The next batch: so much more in a series of a counter.
+    pub(super) fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
+        let known = self.totals.entry(format!("{name} {label}")).or_default();
+        *known += amount;
+        let total = *known;
+        self.changing(&counter(name), &[label], vec![Number::Int(amount)], vec![Number::Int(total)])
+    }
+
+    /// A batch that has failed comes again, until it is taken.
+    fn repeat(&self, batch: &Batch) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Err(error) = self.backend.apply(batch) {
+            assert!(Instant::now() < deadline, "{error}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(super) fn count(&mut self, name: &'static str, label: &str, amount: u64) {
@@ -127,17 +145,13 @@ impl Process {
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
+    /// The next batch: a gauge was set.
+    fn setting(&mut self, family: &Arc<FamilyKey>, value: f64) -> Batch {
+        self.changing(family, &[], vec![Number::Float(value)], vec![Number::Float(value)])
+    }
+
     pub(super) fn set(&mut self, family: &Arc<FamilyKey>, value: f64) {
-        self.sequence += 1;
-        let change = Change {
-            family: Arc::clone(family),
-            series: SeriesKey::new(family, &[]),
-            deltas: vec![Number::Float(value)],
-            totals: vec![Number::Float(value)],
-            set: family.descriptor().mode() == GaugeMode::Shared,
-            stamp: 0,
-        };
-        let batch = Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] };
+        let batch = self.setting(family, value);
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
@@ -146,14 +160,17 @@ impl Process {
         self.sequence += 1;
         let series = SeriesKey::new(&family, &[label]);
         let removal = Removal { writer: self.writer, sequence: self.sequence, series: vec![(family, series)] };
-        self.totals.retain(|(known, _)| *known != format!("{name} {label}"));
+        self.totals.remove(&format!("{name} {label}"));
         self.backend.remove(&removal).expect("Redis takes it");
     }
 
     /// What the thread does that says that the process lives.
     fn live(&self) {
         let inner = &self.backend.0;
-        inner.sender.board().get().expect("nobody else has it").live(&inner.common).expect("Redis answers");
+        let mut aboard = inner.sender.board();
+        let sender = aboard.get().expect("nobody else has it");
+        sender.live(&inner.common).and_then(|()| sender.check(&inner.common)).expect("Redis answers");
+        sender.send(&inner.common).expect("Redis takes it");
     }
 
     fn scrape(&self) -> Result<Vec<(String, f64)>, BackendError> {
@@ -180,23 +197,6 @@ impl Process {
 
 fn fault(error: &BackendError) -> String {
     error.downcast_ref::<RedisFault>().expect("a fault of Redis").to_string()
-}
-
-#[test]
-fn a_batch_of_which_nobody_hears_counts_once() {
-    let server = Server::start();
-    let (mut one, other) = (server.process(), server.process());
-    one.count("a_total", "x", 1);
-    for round in 0..2 {
-        let batch = one.batch("a_total", "x", 1);
-        server.say("CLIENT PAUSE 1500 ALL");
-        // Sent, and done when the pause is over, where nobody waits any more.
-        let error = fault(&one.backend.apply(&batch).expect_err(&format!("no answer {round}")));
-        assert!(error.contains("is it overloaded"), "{round}: {error}");
-        thread::sleep(Duration::from_millis(1_100));
-        one.backend.apply(&batch).expect("it was applied");
-    }
-    other.shows(&[("a_total x", 3.0)]);
 }
 
 #[test]
@@ -296,25 +296,7 @@ fn a_server_that_takes_nothing_loses_nothing() {
 }
 
 #[test]
-fn no_error_shows_a_secret() {
-    let server = Server::start();
-    server.say("CONFIG SET requirepass right-secret");
-    for config in [
-        json!({"password": "wrong-secret"}),
-        json!({"port": null, "url": format!("redis://:wrong-secret@127.0.0.1:{}/", server.port)}),
-        json!({}),
-    ] {
-        let process = server.process_with(&config);
-        let error = fault(&process.scrape().expect_err("it may not"));
-        assert!(error.contains("check `username` and `password`") && !error.contains("secret"), "{error}");
-        let debug = format!("{:?}", process.backend);
-        assert!(debug.contains(&server.port.to_string()) && !debug.contains("secret"), "{debug}");
-    }
-    server.process_with(&json!({"password": "right-secret"})).shows(&[]);
-}
-
-#[test]
-fn a_scrape_takes_two_round_trips() {
+fn a_scrape_reads_all_shards_and_one_more_is_another_layout() {
     let server = Server::start();
     let mut process = server.process_with(&json!({"shards": 3}));
     for name in ["a_total", "b_total", "c_total", "d_total"] {
@@ -322,8 +304,6 @@ fn a_scrape_takes_two_round_trips() {
     }
     process.set(&gauge("live", GaugeMode::LiveMax), 1.0);
     process.shows(&[("a_total x", 1.0), ("b_total x", 1.0), ("c_total x", 1.0), ("d_total x", 1.0), ("live ", 1.0)]);
-    let told = server.say("INFO commandstats").matches("cmdstat_hgetall").count();
-    assert_eq!(told, 1);
     // Laid out otherwise, it is refused.
     let mut other = server.process_with(&json!({"shards": 2}));
     let batch = other.batch("a_total", "x", 1);

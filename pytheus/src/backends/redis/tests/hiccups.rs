@@ -1,0 +1,159 @@
+//! What one of a process and its server misses of the other.
+
+use super::relay::Relay;
+use super::*;
+
+#[test]
+fn a_batch_of_which_nobody_hears_counts_once() {
+    let server = Server::start();
+    let relay = Relay::to(server.port);
+    let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
+    one.count("a_total", "x", 1);
+    for round in 1..=3 {
+        relay.lose_answer("a_total");
+        one.count("a_total", "x", 1);
+        assert_eq!(relay.lost(), round);
+    }
+    // Nobody comes through for a while, either.
+    relay.lose_answer_and_all("a_total");
+    let batch = one.batch("a_total", "x", 1);
+    one.backend.apply(&batch).expect_err("nobody answers");
+    assert_eq!(relay.lost(), 4);
+    other.shows(&[("a_total x", 5.0)]);
+    relay.pass();
+    one.repeat(&batch);
+    one.count("a_total", "x", 1);
+    other.shows(&[("a_total x", 6.0)]);
+}
+
+#[test]
+fn a_batch_that_arrives_when_its_process_has_ended_counts_once() {
+    let server = Server::start();
+    let relay = Relay::to(server.port);
+    let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
+    let batch = one.batch("a_total", "x", 1);
+    relay.hold("a_total");
+    one.backend.apply(&batch).expect_err("nobody answers");
+    one.repeat(&batch);
+    one.backend.close().expect("it ends");
+    let answer = relay.release();
+    assert!(answer.contains("again") || answer.contains("lost"), "{answer}");
+    other.shows(&[("a_total x", 1.0)]);
+}
+
+#[test]
+fn gauges_of_the_living_are_there_after_a_lease_that_was_over_before_an_answer_came() {
+    let server = Server::start();
+    let relay = Relay::to(server.port);
+    let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
+    one.set(&gauge("before", GaugeMode::LiveSum), 3.0);
+    let batch = one.setting(&gauge("meanwhile", GaugeMode::LiveSum), 2.0);
+    {
+        let inner = &one.backend.0;
+        // The thread that says that the process lives comes later.
+        let mut aboard = inner.sender.board();
+        let sender = aboard.get().expect("nobody else has it");
+        relay.lose_answer_and_all("meanwhile");
+        sender.apply(&inner.common, &batch).expect_err("nobody answers");
+        assert_eq!(relay.lost(), 1);
+        assert_eq!(server.say(&format!("DEL {}", sender.shards[0].own)), ":1");
+        relay.pass();
+        sender.apply(&inner.common, &batch).expect("it was applied");
+    }
+    other.shows(&[("before ", 3.0), ("meanwhile ", 2.0)]);
+}
+
+#[test]
+fn families_that_the_index_has_lost_come_back() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.count("a_total", "x", 5);
+    one.set(&gauge("live", GaugeMode::LiveSum), 2.0);
+    other.count("b_total", "x", 1);
+    assert_eq!(server.say("DEL {ns:0}:families"), ":1");
+    // Another one is there again before the first one looks.
+    other.count("c_total", "x", 1);
+    one.live();
+    other.live();
+    other.shows(&[("a_total x", 5.0), ("b_total x", 1.0), ("c_total x", 1.0), ("live ", 2.0)]);
+}
+
+#[test]
+fn a_family_that_is_gone_and_does_not_change_comes_back() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.count("a_total", "x", 5);
+    other.count("a_total", "x", 1);
+    assert_eq!(server.say("DEL {ns:0}:f:a_total"), ":1");
+    other.count("a_total", "x", 1);
+    one.live();
+    other.shows(&[("a_total x", 7.0)]);
+}
+
+#[test]
+fn a_namespace_of_another_size_is_neither_read_nor_written() {
+    let server = Server::start();
+    let mut one = server.process();
+    one.count("a_total", "x", 5);
+    let mut other = server.process_with(&json!({"shards": 4}));
+    let error = fault(&other.scrape().expect_err("there is more"));
+    assert!(error.contains("laid out as 1/1, where this program has 1/4"), "{error}");
+    for name in ["a_total", "b_total", "c_total", "d_total"] {
+        let batch = other.batch(name, "x", 1);
+        other.backend.apply(&batch).expect_err("it is laid out in another way");
+    }
+    one.shows(&[("a_total x", 5.0)]);
+}
+
+#[test]
+fn processes_of_one_number_show_side_by_side() {
+    let server = Server::start();
+    let each = gauge("each", GaugeMode::PerProcess);
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&each, 1.0);
+    let pid = std::process::id();
+    one.shows(&[(&format!("each {pid}"), 1.0)]);
+    other.set(&each, 2.0);
+    let shown = one.scrape().expect("Redis answers");
+    let mut values: Vec<_> = shown.iter().map(|(_, value)| *value).collect();
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, [1.0, 2.0], "{shown:?}");
+    assert!(shown.iter().all(|(name, _)| name.starts_with(&format!("each {pid}-"))), "{shown:?}");
+    other.backend.close().expect("it ends");
+    one.shows(&[(&format!("each {pid}"), 1.0)]);
+}
+
+#[test]
+fn a_family_that_is_made_anew_in_another_way_is_not_mixed_with_the_first() {
+    let server = Server::start();
+    let (mut one, other) = (server.process(), server.process());
+    let histogram = |buckets: &[f64]| {
+        let descriptor = Descriptor::new(Kind::Histogram, "sizes", "Help.");
+        let descriptor = descriptor.and_then(|new| new.with_buckets(buckets.to_vec()));
+        Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
+    };
+    let (first, second) = (histogram(&[1.0, 2.0]), histogram(&[1.0, 2.0, 3.0]));
+    let counts = |counts: &[u64]| counts.iter().map(|count| Number::Int(*count)).collect::<Vec<_>>();
+    for (family, parts) in [(&first, counts(&[1, 0, 0, 1])), (&second, counts(&[0, 0, 0, 7, 9]))] {
+        let batch = one.changing(family, &[], parts.clone(), parts);
+        one.backend.apply(&batch).expect("it is reported");
+    }
+    let mut totals = Totals::new("".into(), []);
+    other.backend.load(&mut totals).expect("Redis answers");
+    let (_, families) = totals.finish();
+    let [family] = &families[..] else { panic!("{families:?}") };
+    assert_eq!(family.parts(), counts(&[1, 0, 0, 1]), "{family:?}");
+}
+
+#[test]
+fn a_family_counts_again_when_the_one_that_was_in_its_place_is_gone() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&gauge("a_total", GaugeMode::Shared), 1.0);
+    other.count("a_total", "x", 1);
+    server.say("FLUSHALL");
+    drop(one);
+    other.live();
+    other.count("a_total", "x", 2);
+    other.shows(&[("a_total x", 2.0)]);
+}

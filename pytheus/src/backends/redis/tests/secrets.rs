@@ -1,0 +1,58 @@
+//! What nobody is to see.
+
+use super::*;
+
+#[test]
+fn no_error_shows_a_secret() {
+    let server = Server::start();
+    server.say("CONFIG SET requirepass right-secret");
+    for config in [
+        json!({"password": "wrong-secret"}),
+        json!({"port": null, "url": format!("redis://:wrong-secret@127.0.0.1:{}/", server.port)}),
+        json!({}),
+    ] {
+        let process = server.process_with(&config);
+        let error = fault(&process.scrape().expect_err("it may not"));
+        assert!(error.contains("check `username` and `password`") && !error.contains("secret"), "{error}");
+        let debug = format!("{:?}", process.backend);
+        assert!(debug.contains(&server.port.to_string()) && !debug.contains("secret"), "{debug}");
+    }
+    server.process_with(&json!({"password": "right-secret"})).shows(&[]);
+}
+
+#[test]
+fn no_error_shows_the_secret_that_a_server_repeats() {
+    let server =
+        Server::start_with(&["--save", "", "--rename-command", "HELLO", "OTHER", "--rename-command", "AUTH", "NO"]);
+    for protocol in ["resp2", "resp3"] {
+        let url = format!("redis://:right-secret@127.0.0.1:{}/?protocol={protocol}", server.port);
+        let process = server.process_with(&json!({"port": null, "url": url}));
+        let error = fault(&process.scrape().expect_err("it knows no passwords"));
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn no_config_error_shows_the_secret_of_a_url_in_the_wrong_place() {
+    for (config, key) in [
+        (json!({"host": "redis://user:secret@somewhere:6379"}), "host"),
+        (json!({"host": "user:secret@somewhere"}), "host"),
+        (json!({"cluster": ["redis://:secret@somewhere:6379"]}), "cluster"),
+        (json!({"sentinels": ["one:26379", "redis://:secret@somewhere:26379"]}), "sentinels"),
+        (json!({"url": "redis://:secret@somewhere:many"}), "url"),
+        (json!({"url": "redis://:secret@somewhere", "host": "there"}), "host"),
+        (json!({"password": ["secret"]}), "password"),
+    ] {
+        let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+        let error = error.expect_err("it is wrong").to_string();
+        assert!(error.contains(&format!("`{key}`")) && !error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn who_has_a_name_has_a_password() {
+    let config = json!({"username": "somebody"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("that would be nobody").to_string();
+    assert!(error.contains("the key `password` is missing"), "{error}");
+}
