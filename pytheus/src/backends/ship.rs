@@ -340,7 +340,10 @@ impl Turn<'_> {
     fn run(mut self) -> Result<(), BackendError> {
         let Some(pass) = &mut self.pass else { return Ok(()) };
         let Shared { backend, removals, members, .. } = self.shared;
-        let outcome = pass.run(&**backend, removals, members);
+        // Whatever happens, the thread goes on.
+        let outcome = guarded(|| pass.run(&**backend, removals, members));
+        let outcome =
+            outcome.unwrap_or_else(|panic| Err(format!("what was counted can't be looked at: {panic}").into()));
         self.outcome = outcome.as_ref().map_err(ToString::to_string).copied();
         let shared = self.shared;
         drop(self);

@@ -148,11 +148,12 @@ impl Backend for MultiProcessRedisBackend {
             let _ = python.close(&self.0.common);
             return Ok(());
         }
-        // All was sent; that nobody hears of the farewell loses nothing.
-        let _ = self.0.send(|sender, common| {
-            self.0.closed.store(true, Relaxed);
-            sender.close(common)
-        });
+        {
+            let mut aboard = self.0.sender.board();
+            let sender = aboard.get().filter(|_| !self.0.closed.swap(true, Relaxed));
+            // All was sent; that nobody hears of the farewell loses nothing.
+            let _ = sender.map(|sender| sender.close(&self.0.common));
+        }
         self.0.heir.close(&self.0.common);
         Ok(())
     }

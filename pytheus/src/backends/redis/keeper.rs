@@ -66,11 +66,16 @@ fn see_to_it(
     kept: &mut Option<Instant>,
     every: Duration,
 ) -> Result<(), RedisFault> {
-    sender.live(common)?;
-    if kept.is_none_or(|kept| kept.elapsed() >= every) {
-        sender.keep(common)?;
-        *kept = Some(Instant::now());
+    let lives = sender.live(common);
+    if lives.as_ref().is_err_and(|fault| fault.is_open() && !common.pool.has_many()) {
+        return lives;
     }
-    sender.check(common)?;
-    sender.send(common)
+    let mut keeps = Ok(());
+    if kept.is_none_or(|kept| kept.elapsed() >= every) {
+        keeps = sender.keep(common);
+        if keeps.is_ok() {
+            *kept = Some(Instant::now());
+        }
+    }
+    lives.and(keeps).and(sender.check(common)).and_then(|()| sender.send(common))
 }

@@ -61,7 +61,7 @@ impl Pool {
             break error;
         };
         // Another server may have taken over.
-        self.router.forget();
+        self.router.forget(shards);
         let fault = RedisFault::of(&self.settings.place, &error);
         self.stats.failed(fault.sort());
         Err(fault)
@@ -70,6 +70,11 @@ impl Pool {
     /// Shards that may be asked after at once.
     pub(super) fn groups(&self) -> Vec<Vec<usize>> {
         self.router.groups(usize::try_from(self.settings.shards).unwrap_or(1))
+    }
+
+    /// Are shards on several servers?
+    pub(super) fn has_many(&self) -> bool {
+        self.router.is_cluster()
     }
 
     /// A fault that no command has met.

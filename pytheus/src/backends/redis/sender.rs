@@ -187,31 +187,51 @@ impl Sender {
         if self.shards.len() > 1 && !self.shards[0].had_own {
             self.step(common, 0, true, &mut 0)?;
         }
-        for place in 0..self.shards.len() {
+        self.each(common, |this, place| {
             let mut losses = 0;
-            while !self.shards[place].pending.is_empty() {
-                self.step(common, place, false, &mut losses)?;
+            while !this.shards[place].pending.is_empty() {
+                this.step(common, place, false, &mut losses)?;
             }
-        }
+            Ok(())
+        })?;
         common.stats.sent();
         Ok(())
     }
 
+    /// Does something with each shard: one that fails keeps no other one from it, unless all are at one server that can't be
+    /// reached. Gives the first fault.
+    fn each(
+        &mut self,
+        common: &Common,
+        mut act: impl FnMut(&mut Self, usize) -> Result<(), RedisFault>,
+    ) -> Result<(), RedisFault> {
+        let mut outcome = Ok(());
+        for place in 0..self.shards.len() {
+            let done = act(self, place);
+            let is_over = !common.pool.has_many() && done.as_ref().is_err_and(RedisFault::is_open);
+            outcome = outcome.and(done);
+            if is_over {
+                break;
+            }
+        }
+        outcome
+    }
+
     /// Tells each shard that this writer lives.
     pub(super) fn live(&mut self, common: &Common) -> Result<(), RedisFault> {
-        (0..self.shards.len()).try_for_each(|place| self.step(common, place, true, &mut 0))
+        self.each(common, |this, place| this.step(common, place, true, &mut 0))
     }
 
     /// Sees whether each shard still has what it was told; what it has not is to be sent.
     pub(super) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
-        (0..self.shards.len()).try_for_each(|place| self.look(common, place))
+        self.each(common, |this, place| this.look(common, place))
     }
 
     /// Keeps what others have written, too, from expiring.
     pub(super) fn keep(&mut self, common: &Common) -> Result<(), RedisFault> {
-        for place in 0..self.shards.len() {
-            let shard = &self.shards[place];
-            let expiry = common.settings.expiry.as_secs().max(1);
+        let expiry = common.settings.expiry.as_secs().max(1);
+        self.each(common, |this, place| {
+            let shard = &this.shards[place];
             common.pool.with(&[place], common.deadline(), |link| {
                 let mut list = redis::cmd("HKEYS");
                 list.arg(&shard.keys.families);
@@ -226,24 +246,22 @@ impl Sender {
                     link.pipeline(&some.iter().map(extend).collect::<Vec<_>>())?;
                 }
                 Ok(())
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
     /// Says farewell. What has died meanwhile is seen by the lease alone.
     pub(super) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
-        for (place, shard) in self.shards.iter().enumerate() {
+        self.each(common, |this, place| {
+            let shard = &this.shards[place];
             let mut own = redis::cmd("DEL");
             own.arg(&shard.own);
             // Its last number stays: what it has sent without hearing of it may still arrive.
             let mut alive = redis::cmd("ZADD");
-            alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&self.writer);
-            common
-                .pool
-                .with(&[place], common.deadline(), |link| link.pipeline(&[own.clone(), alive.clone()]).map(drop))?;
-        }
-        Ok(())
+            alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&this.writer);
+            let farewell = [own, alive];
+            common.pool.with(&[place], common.deadline(), |link| link.pipeline(&farewell).map(drop))
+        })
     }
 
     /// One request: the first errand that waits, or none.

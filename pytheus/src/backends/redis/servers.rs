@@ -98,7 +98,7 @@ impl Router {
     }
 
     fn place(&self, shard: usize) -> usize {
-        if matches!(self.settings.servers, Servers::Cluster(_)) { shard } else { 0 }
+        if self.is_cluster() { shard } else { 0 }
     }
 
     /// Asks one sentinel after the other.
@@ -147,15 +147,22 @@ impl Router {
         true
     }
 
-    /// Nothing is known any more: another one is asked.
-    pub(super) fn forget(&self) {
+    /// Where these are is not known any more: another one is asked.
+    pub(super) fn forget(&self, shards: &[usize]) {
         self.turn.fetch_add(1, Relaxed);
-        lock(&self.known).clear();
+        let mut known = lock(&self.known);
+        for &shard in shards {
+            known.remove(&self.place(shard));
+        }
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.settings.servers, Servers::Cluster(_))
     }
 
     /// Shards that may be asked after at once.
     pub(super) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
-        if !matches!(self.settings.servers, Servers::Cluster(_)) {
+        if !self.is_cluster() {
             return vec![(0..shards).collect()];
         }
         let known = lock(&self.known);

@@ -68,7 +68,7 @@ impl Server {
     }
 
     pub(super) fn process_with(&self, more: &Value) -> Process {
-        let mut config = json!({"port": self.port, "timeout": 0.5, "key_prefix": "ns"});
+        let mut config = json!({"port": self.port, "timeout": 30, "key_prefix": "ns"});
         let all = config.as_object_mut().expect("an object");
         all.extend(more.as_object().expect("an object").clone());
         let mut config = Config::new(config).expect("an object");

@@ -8,7 +8,7 @@ use crate::backends::{Backend as _, Config, Configure as _, FamilyKey, Value, js
 use crate::descriptor::GaugeMode;
 
 fn process(server: &Server) -> Process {
-    server.process_with(&json!({"key_prefix": null, "layout": "pytheus-python"}))
+    server.process_with(&json!({"key_prefix": null, "layout": "pytheus-python", "timeout": 0.5}))
 }
 
 /// What stands in a hash of one field.

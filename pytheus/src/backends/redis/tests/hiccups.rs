@@ -33,7 +33,6 @@ fn a_batch_that_arrives_when_its_process_has_ended_counts_once() {
     let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
     let batch = one.batch("a_total", "x", 1);
     relay.hold("a_total");
-    one.backend.apply(&batch).expect_err("nobody answers");
     one.repeat(&batch);
     one.backend.close().expect("it ends");
     let answer = relay.release();
@@ -156,4 +155,24 @@ fn a_family_counts_again_when_the_one_that_was_in_its_place_is_gone() {
     other.live();
     other.count("a_total", "x", 2);
     other.shows(&[("a_total x", 2.0)]);
+}
+
+#[test]
+fn a_shard_that_can_not_be_written_keeps_no_other_one_from_living() {
+    let server = Server::start();
+    let mut one = server.process_with(&json!({"shards": 2, "expire_key_time": 2}));
+    let names = ["a_total", "b_total", "c_total", "d_total"];
+    for name in names {
+        one.count(name, "x", 1);
+    }
+    let hash = names
+        .map(|name| format!("{{ns:1}}:f:{name}"))
+        .into_iter()
+        .find(|key| server.say(&format!("EXISTS {key}")) == ":1");
+    let hash = hash.expect("two of four are in the second shard");
+    server.say("DEL {ns:0}:alive");
+    server.say("SET {ns:0}:alive other");
+    // More than twice as long as it is kept.
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(server.say(&format!("EXISTS {hash}")), ":1");
 }

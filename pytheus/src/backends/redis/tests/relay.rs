@@ -16,7 +16,7 @@ enum Plan {
     LoseAnswer(&'static str),
     /// As that; and then nobody gets through any more.
     LoseAnswerAndAll(&'static str),
-    /// It arrives when the test wants it to.
+    /// Its connection breaks, and it arrives when the test wants it to.
     Hold(&'static str),
     /// No connection lives.
     Refuse,
@@ -129,7 +129,7 @@ fn serve(state: &Mutex<State>, mut client: TcpStream, server: u16) {
                 Plan::Hold(text) if has(text) => {
                     state.plan = Plan::Pass;
                     state.held = request.to_vec();
-                    continue;
+                    break;
                 }
                 _ => {}
             }
