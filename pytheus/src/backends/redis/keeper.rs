@@ -50,7 +50,8 @@ fn work(inner: &Weak<Inner>) {
                 reported = Some(Instant::now());
                 report::tell(Level::Error, &format!("what is in Redis may expire while this process lives: {fault}"));
             }
-            if lives {
+            // One that has closed its own leaves those of others to them.
+            if lives && inner.heir.own().is_some() {
                 inner.heir.inherit(&inner.common, None);
             }
             (settings.lease / 3).min(every).min(Duration::from_secs(3))
