@@ -77,11 +77,14 @@ impl RedisFault {
 
     pub(super) fn of(place: &str, error: &RedisError) -> Self {
         let is_moved = error.redirect_node().is_some();
-        let mut what = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
-        // Of a command that it does not know: which may be the one with the password.
-        if let Some(end) = what.find("with args beginning with") {
-            what.truncate(end);
-            what.push_str("..");
+        let mut what = match error.kind() {
+            _ if error.is_timeout() => "no answer in time".to_owned(),
+            ErrorKind::Parse => "no answer that a Redis would give".to_owned(),
+            _ => error.to_string(),
+        };
+        // The arguments of a command that it does not know, which may be the one with the password; and where a script was.
+        for end in [", with args beginning with", " script: "] {
+            what.truncate(what.find(end).unwrap_or(what.len()));
         }
         Self { is_moved, ..Self::new(place, sort_of(error), what) }
     }
@@ -122,6 +125,7 @@ fn sort_of(error: &RedisError) -> Sort {
         (_, "NOAUTH" | "WRONGPASS" | "NOPERM") | (ErrorKind::AuthenticationFailed, _) => Sort::Denied,
         (_, "WRONGTYPE" | "CROSSSLOT") => Sort::Keys,
         (_, "ERR") if error.to_string().contains("unknown command") => Sort::Denied,
+        (_, "ERR") if error.to_string().contains("AUTH") => Sort::Denied,
         // Of a server that wants a password since it was asked last.
         (_, "ERR") if error.to_string().contains("unauthenticated") => Sort::Denied,
         // Within a script.

@@ -37,12 +37,15 @@ fn work(inner: &Weak<Inner>) {
                 return;
             }
             let every = (settings.expiry / 4).min(Duration::from_secs(30));
-            let fault = see_to_it(sender, &inner.common, &mut kept, every).err();
-            let lives = fault.is_none();
-            // Who ships or scrapes reports the others.
-            let alone = fault.as_ref().filter(|fault| fault.lasts() && !sender.waits());
+            // Who ships or scrapes reports that.
+            let lives = sender.live(&inner.common);
+            let is_away = lives.as_ref().is_err_and(|fault| fault.is_open() && !inner.common.pool.has_many());
+            let keeps = if is_away { Ok(()) } else { see_to_it(sender, &inner.common, &mut kept, every) };
+            let alone = keeps.as_ref().err().filter(|fault| lives.is_ok() && fault.lasts() && !sender.waits());
             let alone = alone.map(ToString::to_string);
-            sender.note(fault);
+            let outcome = lives.and(keeps).and_then(|()| sender.send(&inner.common));
+            let lives = outcome.is_ok();
+            sender.note(outcome.err());
             drop(aboard);
             if let Some(fault) = alone
                 && reported.is_none_or(|reported| reported.elapsed() >= REPORTED_EVERY)
@@ -60,17 +63,13 @@ fn work(inner: &Weak<Inner>) {
     }
 }
 
-/// Says that the process lives, keeps from expiring what is there when that is due, and tells again what is gone.
+/// Keeps what is there from expiring, when that is due, and sees what is gone.
 fn see_to_it(
     sender: &mut Sender,
     common: &Common,
     kept: &mut Option<Instant>,
     every: Duration,
 ) -> Result<(), RedisFault> {
-    let lives = sender.live(common);
-    if lives.as_ref().is_err_and(|fault| fault.is_open() && !common.pool.has_many()) {
-        return lives;
-    }
     let mut keeps = Ok(());
     if kept.is_none_or(|kept| kept.elapsed() >= every) {
         keeps = sender.keep(common);
@@ -78,5 +77,5 @@ fn see_to_it(
             *kept = Some(Instant::now());
         }
     }
-    lives.and(keeps).and(sender.check(common)).and_then(|()| sender.send(common))
+    keeps.and(sender.check(common))
 }

@@ -4,14 +4,15 @@
 //! never used again.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use redis::{Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, Pipeline, RedisError, Script, Value};
+use redis::{Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, RedisError, Script, Value};
 
 use super::fault::{RedisFault, Sort};
 use super::servers::Router;
 use super::settings::Settings;
 use super::stats::Stats;
+use super::wire;
 use crate::storage::lock;
 
 /// How many connections are kept to each server for the next time: one that ships, one that scrapes.
@@ -115,8 +116,8 @@ impl Pool {
     }
 
     fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
-        let most = left(deadline)?.min(self.settings.connect_timeout);
-        self.settings.client(address, &self.settings.who)?.get_connection_with_timeout(most)
+        let deadline = deadline.min(Instant::now() + self.settings.connect_timeout);
+        wire::connect(&self.settings.client(address)?, &self.settings.who, deadline)
     }
 
     fn run<T>(
@@ -136,12 +137,6 @@ impl Pool {
     }
 }
 
-/// The time that is left.
-pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
-}
-
 /// A connection in use.
 pub(super) struct Link<'a> {
     connection: &'a mut Connection,
@@ -155,15 +150,7 @@ impl Link<'_> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
-        self.timed(|connection| {
-            let packed = pipeline.get_packed_pipeline();
-            let answers = connection.req_packed_commands(&packed, 0, commands.len())?;
-            answers.into_iter().map(Value::extract_error).collect()
-        })
+        self.ask(commands)?.into_iter().map(Value::extract_error).collect()
     }
 
     /// Runs a script, which the server may not know yet.
@@ -182,26 +169,19 @@ impl Link<'_> {
             }
             command
         };
-        let outcome = self.timed(|connection| {
-            connection.req_command(&command("EVALSHA", script.get_hash())).and_then(Value::extract_error)
-        });
-        match outcome {
+        let mut ask = |command| self.ask(&[command])?.pop().unwrap_or_default().extract_error();
+        match ask(command("EVALSHA", script.get_hash())) {
             Err(error) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                self.timed(|connection| connection.req_command(&command("EVAL", code)).and_then(Value::extract_error))
+                ask(command("EVAL", code))
             }
             outcome => outcome,
         }
     }
 
-    fn timed<T>(&mut self, act: impl FnOnce(&mut Connection) -> Result<T, RedisError>) -> Result<T, RedisError> {
-        let left = left(self.deadline)?;
-        self.connection.set_read_timeout(Some(left))?;
-        self.connection.set_write_timeout(Some(left))?;
+    fn ask(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
         let begun = Instant::now();
-        let outcome = act(self.connection);
-        if outcome.is_ok() {
-            self.stats.answered(begun.elapsed());
-        }
-        outcome
+        let answers = wire::ask(self.connection, commands, self.deadline)?;
+        self.stats.answered(begun.elapsed());
+        Ok(answers)
     }
 }

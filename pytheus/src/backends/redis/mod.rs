@@ -38,6 +38,7 @@ mod shard;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use fault::RedisFault;
 

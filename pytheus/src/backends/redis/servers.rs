@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo, RedisError};
 
-use super::link::left;
 use super::settings::Settings;
+use super::wire;
 use crate::storage::lock;
 
 /// Where servers are.
@@ -114,14 +114,13 @@ impl Router {
             let sentinel = &nodes[(self.turn.load(Relaxed) + turn) % nodes.len()];
             let asked = (|| {
                 // Each has its part of the time.
-                let most = left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
-                let mut connection = self.settings.client(sentinel, who)?.get_connection_with_timeout(most)?;
-                connection.set_read_timeout(Some(most))?;
-                connection.set_write_timeout(Some(most))?;
+                let most = wire::left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
+                let deadline = Instant::now() + most;
+                let mut connection = wire::connect(&self.settings.client(sentinel)?, who, deadline)?;
                 let mut question = redis::cmd("SENTINEL");
                 question.arg("get-master-addr-by-name").arg(service);
-                let answer: redis::Value = question.query(&mut connection)?;
-                let master = Option::<(String, u16)>::from_redis_value(answer)?;
+                let answer = wire::ask(&mut connection, &[question], deadline)?.pop().unwrap_or_default();
+                let master = Option::<(String, u16)>::from_redis_value(answer.extract_error()?)?;
                 master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())
             })();
             match asked {

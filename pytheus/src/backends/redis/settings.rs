@@ -88,9 +88,10 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What connects to a server, as somebody.
-    pub(super) fn client(&self, address: &ConnectionAddr, who: &RedisConnectionInfo) -> Result<Client, RedisError> {
-        let info = address.clone().into_connection_info()?.set_redis_settings(who.clone());
+    /// What connects to a server, as nobody yet.
+    pub(super) fn client(&self, address: &ConnectionAddr) -> Result<Client, RedisError> {
+        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let info = address.clone().into_connection_info()?.set_redis_settings(nobody);
         #[cfg(feature = "redis-tls")]
         if let Some(certificates) = &self.certificates {
             return Client::build_with_tls(info, certificates.clone());
@@ -228,7 +229,7 @@ fn known_as(
         }
         who = who.set_username(username);
     }
-    Ok(who.set_lib_name("pytheus", env!("CARGO_PKG_VERSION")))
+    Ok(who)
 }
 
 #[cfg(feature = "redis-tls")]

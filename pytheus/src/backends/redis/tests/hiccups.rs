@@ -150,8 +150,8 @@ fn a_family_counts_again_when_the_one_that_was_in_its_place_is_gone() {
     let (mut one, mut other) = (server.process(), server.process());
     one.set(&gauge("a_total", GaugeMode::Shared), 1.0);
     other.count("a_total", "x", 1);
+    one.backend.close().expect("it ends");
     server.say("FLUSHALL");
-    drop(one);
     other.live();
     other.count("a_total", "x", 2);
     other.shows(&[("a_total x", 2.0)]);

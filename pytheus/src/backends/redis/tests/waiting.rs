@@ -23,3 +23,37 @@ fn who_is_to_wait_for_a_server_does_until_it_answers_or_the_time_is_over() {
         assert_eq!(loading.join().expect("it reloads"), "+OK");
     });
 }
+
+#[test]
+fn a_server_that_hangs_is_waited_for_once_however_much_it_is_asked() {
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = hanging.local_addr().expect("it is bound").port();
+    // It is asked for three things of each.
+    let config = json!({"port": port, "timeout": 0.5, "shards": 1_000});
+    let backend = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let begun = Instant::now();
+    let mut totals = Totals::new("".into(), []);
+    let error = backend.expect("it need not be there").load(&mut totals).expect_err("nobody answers");
+    assert!(fault(&error).contains("no answer in time: is it overloaded, or stopped?"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_server_that_has_too_many_clients_says_so() {
+    let server = Server::start();
+    let mut only = TcpStream::connect(("127.0.0.1", server.port)).expect("it listens");
+    let mut say = |command: &[u8]| {
+        only.write_all(command).expect("it reads");
+        let mut answer = [0; 16];
+        let length = only.read(&mut answer).expect("it answers");
+        assert_eq!(&answer[..length], b"+OK\r\n");
+    };
+    say(b"CONFIG SET maxclients 1\r\n");
+    let process = server.process();
+    let says = |error: &str| error.contains("max number of clients reached: raise its `maxmemory` or `maxclients`");
+    let error = fault(&process.scrape().expect_err("there is no room"));
+    assert!(says(&error), "{error}");
+    let process = server.process_with(&json!({"password": "secret"}));
+    let error = fault(&process.scrape().expect_err("there is no room"));
+    assert!(says(&error), "{error}");
+}

@@ -1,0 +1,77 @@
+//! Questions and answers, by a deadline.
+//!
+//! The `redis` crate waits for each answer of a pipeline in turn, also when the one before did not come in time; and when a
+//! server says why it hangs up, that is lost.
+
+use std::time::{Duration, Instant};
+
+use redis::{Client, Cmd, Connection, RedisConnectionInfo, RedisError, Value};
+
+/// The time that is left.
+pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
+}
+
+/// Connects to a server as somebody.
+pub(super) fn connect(client: &Client, who: &RedisConnectionInfo, deadline: Instant) -> Result<Connection, RedisError> {
+    let mut connection = client.get_connection_with_timeout(left(deadline)?)?;
+    match greet(&mut connection, who, who.username(), deadline) {
+        // Before there were users.
+        Err(error) if error.to_string().contains("wrong number of arguments for 'auth'") => {
+            greet(&mut connection, who, None, deadline)?;
+        }
+        greeted => greeted?,
+    }
+    Ok(connection)
+}
+
+/// Says who we are.
+fn greet(
+    connection: &mut Connection,
+    who: &RedisConnectionInfo,
+    username: Option<&str>,
+    deadline: Instant,
+) -> Result<(), RedisError> {
+    let mut greeting = Vec::new();
+    if let Some(password) = who.password() {
+        let mut auth = redis::cmd("AUTH");
+        auth.arg(username).arg(password);
+        greeting.push(auth);
+    }
+    if who.db() != 0 {
+        let mut select = redis::cmd("SELECT");
+        select.arg(who.db());
+        greeting.push(select);
+    }
+    let needed = greeting.len();
+    for (name, value) in [("LIB-NAME", env!("CARGO_PKG_NAME")), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
+        let mut named = redis::cmd("CLIENT");
+        named.arg("SETINFO").arg(name).arg(value);
+        greeting.push(named);
+    }
+    // Whether it takes note of our name is all the same.
+    let mut answers = ask(connection, &greeting, deadline)?.into_iter().take(needed);
+    answers.try_for_each(|answer| answer.extract_error().map(drop))
+}
+
+/// Sends commands at once, and gives the answer of each, which may be an error.
+pub(super) fn ask(connection: &mut Connection, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>, RedisError> {
+    let packed: Vec<u8> = commands.iter().flat_map(Cmd::get_packed_command).collect();
+    connection.set_write_timeout(Some(left(deadline)?))?;
+    let sent = connection.send_packed_command(&packed);
+    let mut answers = Vec::with_capacity(commands.len());
+    while answers.len() < commands.len() {
+        connection.set_read_timeout(Some(left(deadline)?))?;
+        match connection.recv_response() {
+            Ok(Value::Push { .. }) => {}
+            Ok(answer) => answers.push(answer),
+            // It may have said why, and hung up.
+            Err(error) => {
+                let said = answers.into_iter().find_map(|answer| answer.extract_error().err());
+                return Err(said.or(sent.err()).unwrap_or(error));
+            }
+        }
+    }
+    Ok(answers)
+}
