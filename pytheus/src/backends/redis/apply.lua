@@ -99,6 +99,7 @@ for _, at in ipairs(groups) do
   end
 end
 -- A writer that has been silent for a day is not expected to repeat anything; nor is one that has a spool after a month.
+-- (Who says farewell is taken for one that has been silent for 23 hours.)
 if number == expected then
   local day = 86400000
   local silent = redis.call('ZRANGEBYSCORE', alive, '-inf', clock - day, 'WITHSCORES', 'LIMIT', 0, 500)

@@ -125,7 +125,7 @@ fn inner(config: Value) -> Inner {
 /// A process that takes over nothing by itself.
 fn spooled(server: &Server, spool: &tempfile::TempDir, shards: u64) -> Process {
     let backend = MultiProcessRedisBackend(Arc::new(inner(config(server, spool, shards))));
-    Process { backend, writer: WriterId::random(), sequence: 0, totals: Vec::new() }
+    Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
 }
 
 /// Begins a series of a counter, in this cell.
