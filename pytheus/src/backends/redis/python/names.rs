@@ -149,17 +149,25 @@ fn permute(order: &mut [usize], from: usize, out: &mut Vec<Vec<usize>>) {
     }
 }
 
+/// A label value, which may be anything there, as Python's `str` writes it.
+fn shown(value: &serde_json::Value) -> Option<String> {
+    Some(match value {
+        serde_json::Value::String(value) => value.clone(),
+        serde_json::Value::Number(number) if number.is_f64() => float(number.as_f64()?),
+        serde_json::Value::Number(number) => number.to_string(),
+        serde_json::Value::Bool(is_true) => if *is_true { "True" } else { "False" }.to_owned(),
+        serde_json::Value::Null => "None".to_owned(),
+        _ => return None,
+    })
+}
+
 /// The series of a field, and the order in which its labels stand; `None` where these are not the labels of the family.
 pub(super) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<usize>)> {
     let text = str::from_utf8(field).ok()?;
     let serde_json::Value::Object(labels) = text.parse().ok()? else { return None };
     let (mut values, mut places) = (Vec::new(), Vec::new());
     for (label, name) in family.descriptor().label_names().enumerate() {
-        values.push(match labels.get(name)? {
-            serde_json::Value::String(value) => value.clone(),
-            serde_json::Value::Number(number) => number.to_string(),
-            _ => return None,
-        });
+        values.push(shown(labels.get(name)?)?);
         // Within a value, a backslash stands before each quotation mark.
         let quoted = format!("\"{name}\":");
         let mut all = text.match_indices(&quoted).map(|(at, _)| at);
@@ -211,6 +219,13 @@ mod tests {
         }
         let series = SeriesKey::new(&family, &["é😀\u{7f}", "b"]);
         assert_eq!(field(&family, &series, &[1, 0]), r#"{"b": "b", "a": "\u00e9\ud83d\ude00\u007f"}"#);
+        for (value, shown) in [("200", "200"), ("-1.0", "-1.0"), ("1e+16", "1e+16"), ("true", "True"), ("null", "None")]
+        {
+            let series = SeriesKey::new(&family, &[shown, "b"]);
+            let field = format!(r#"{{"b": "b", "a": {value}}}"#);
+            assert_eq!(parse(&family, field.as_bytes()), Some((series, vec![1, 0])), "{field}");
+        }
+        assert_eq!(parse(&family, br#"{"a": [], "b": "y"}"#), None);
         assert_eq!(parse(&family, br#"{"a": "x"}"#), None);
         assert_eq!(parse(&family, br#"{"a": "x", "b": "y", "c": "z"}"#), None);
     }
