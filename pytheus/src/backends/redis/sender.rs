@@ -53,6 +53,7 @@ impl Common {
         self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
     }
 
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
     pub(super) fn shards(&self) -> usize {
         usize::try_from(self.settings.shards).unwrap_or(1)
     }
