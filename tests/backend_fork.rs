@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use pytheus::backends::{Backend, BackendError, Batch, Load, flush, load_backend};
 use pytheus::metric;
-use support::fork::fork;
+use support::fork::{fork, on_threads};
 use support::scrapes::Raise;
 
 const FORKS: u32 = 30;
@@ -101,7 +101,7 @@ fn what_is_counted_in_a_process_and_its_children_is_sent_once() {
             fork(|| {
                 count(10);
                 fork(|| {
-                    thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
+                    on_threads(1, |_| count(5));
                     flush().expect("it is written");
                 });
                 count(1);

@@ -9,7 +9,7 @@ use std::thread;
 use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
-use support::fork::fork;
+use support::fork::{fork, on_threads};
 use support::scrapes::{Raise, samples_of_text};
 
 const FORKS: u32 = 30;
@@ -131,7 +131,7 @@ fn each_generation_counts_in_an_arena_of_its_own() {
                 drop(work);
                 assert_counted(&backend, 10);
                 fork(|| {
-                    thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
+                    on_threads(1, |_| count(5));
                     assert_counted(&backend, 5);
                 });
                 count(1);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use pytheus::exposition::generate_metrics_from;
 use pytheus::metrics::Counter;
 use support::every_kind;
+use support::fork::{beside_threads, on_threads};
 use support::scrapes::{Raise, difference, samples, samples_of_text};
 
 /// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
@@ -137,13 +138,9 @@ fn a_child_counts_on_and_leaves_the_totals_of_its_parent_alone() {
             (0..10).for_each(quiet::count);
             quiet::BY_N.n("child").inc();
             at("counted");
-            thread::scope(|scope| {
-                for n in 0..4 {
-                    scope.spawn(move || {
-                        (0..25).for_each(quiet::count);
-                        quiet::BY_N.n(format!("child {n}")).inc_by(2);
-                    });
-                }
+            on_threads(4, |n| {
+                (0..25).for_each(quiet::count);
+                quiet::BY_N.n(format!("child {n}")).inc_by(2);
             });
             at("counted on new threads");
             // A child of its own.
@@ -253,7 +250,7 @@ fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_whe
             let child = in_child(|at| {
                 OWN.n("new").inc_by(round);
                 at("counted in a new series");
-                thread::scope(|scope| scope.spawn(|| OWN.n("new").inc_by(round)).join()).expect("it does not panic");
+                on_threads(1, |_| OWN.n("new").inc_by(round));
                 at("counted on a new thread");
                 VOLATILE.clear();
                 at("took out series");
@@ -293,14 +290,10 @@ fn observations_stay_whole_in_a_child_whichever_a_fork_has_cut_off() {
             let child = in_child(|_| {
                 let (before, together) = (cut_off::SIZES.count(), Barrier::new(3));
                 // They go on where those were cut off.
-                thread::scope(|scope| {
-                    for _ in 0..3 {
-                        scope.spawn(|| {
-                            together.wait();
-                            cut_off::SIZES.observe(every_kind::SIZES[0]);
-                            together.wait();
-                        });
-                    }
+                on_threads(3, |_| {
+                    together.wait();
+                    cut_off::SIZES.observe(every_kind::SIZES[0]);
+                    together.wait();
                 });
                 let (sum, count) = (cut_off::SIZES.sum(), cut_off::SIZES.count());
                 assert_eq!(count, before + 3);
@@ -355,14 +348,12 @@ const THREADS: usize = 50;
 /// what the last one shows.
 fn generation(n: usize) -> String {
     let (counted, end) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                lineage::count(n);
-                counted.wait();
-                end.wait();
-            });
-        }
+    let live = |_| {
+        lineage::count(n);
+        counted.wait();
+        end.wait();
+    };
+    beside_threads(THREADS, live, || {
         counted.wait();
         let allocated = ALLOCATED.load(Relaxed);
         let rest = if n + 1 == GENERATIONS {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use pytheus::backends::{Load, MultiProcessFileBackend, SingleProcessBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::fork::on_threads;
 use support::scrapes::Raise;
 use support::worker::{Worker, serve};
 
@@ -172,7 +173,7 @@ fn storm(directory: &str) -> String {
                 count(10);
                 let child_went_well = in_child(|| {
                     // On a thread of its own, too.
-                    thread::scope(|scope| scope.spawn(|| count(5)).join().expect("it counts"));
+                    on_threads(1, |_| count(5));
                     count(2);
                     true
                 });

@@ -18,6 +18,7 @@ use std::{env, iter};
 
 use pytheus::exposition::generate_metrics;
 use pytheus::registry::CollectorRegistry;
+use support::fork::{beside_threads, on_threads};
 use support::multi::{Random, Scraper, Shared, case, of_all};
 use support::scrapes::{Raise, Samples, Watcher, samples_of_text};
 
@@ -25,7 +26,7 @@ const SECONDS: u64 = 30;
 /// Processes that count at a time, each with a series of its own besides those that all have.
 const WORKERS: u64 = 8;
 /// Threads of each.
-const THREADS: u64 = 2;
+const THREADS: usize = 2;
 /// What is said to be started, and done, at once; a multiple of the number of values.
 const ROUNDS: u32 = 40;
 
@@ -157,13 +158,9 @@ fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
     });
 }
 
-/// Counts on several threads at once, from the first one on.
+/// Counts on several threads at once, from the first one on; in a child, too.
 fn count_on_threads(worker: &str, batches: u64, pipe: &Pipe) {
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| count(worker, batches, pipe));
-        }
-    });
+    on_threads(THREADS, |_| count(worker, batches, pipe));
 }
 
 /// Counts, and says so.
@@ -187,13 +184,12 @@ fn count(worker: &str, batches: u64, pipe: &Pipe) {
 fn live_on(worker: &str, pipe: &Pipe, random: &mut Random) {
     if random.below(2) == 0 {
         let time = Duration::from_millis(random.below(500));
-        let kill = move || {
+        let kill = || {
             thread::sleep(time);
             // SAFETY: asks for the end of this process, and nothing else.
             unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         };
-        thread::spawn(kill);
-        count_on_threads(worker, u64::MAX, pipe);
+        beside_threads(THREADS, |_| count(worker, u64::MAX, pipe), kill);
     }
     for _ in 0..random.below(10) {
         count_on_threads(worker, 1 + random.below(10), pipe);
