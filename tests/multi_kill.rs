@@ -275,7 +275,7 @@ fn lives_of(worker: u64, shared: &Shared, mut random: Random, end: &dyn Fn() -> 
                     let id = process.id().cast_signed();
                     // SAFETY: the process was not waited for yet, so the number is its own.
                     unsafe { libc::kill(id, libc::SIGSTOP) };
-                    sleep(500);
+                    sleep(100);
                     // SAFETY: as above.
                     unsafe { libc::kill(id, libc::SIGCONT) };
                     sleep(200);

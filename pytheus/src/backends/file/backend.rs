@@ -52,7 +52,7 @@ impl Parts {
     pub(super) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         let common = {
-            let _locked = directory.locked()?;
+            let _locked = directory.locked_at_first()?;
             Arc::new(CommonFile::open(&directory.common()).map_err(|skip| match skip.reason {
                 Reason::Unreadable => format!("`{}` can't be used: {}", skip.path.display(), skip.what),
                 _ => format!("{skip}; remove it once no process uses the directory"),

@@ -29,6 +29,8 @@ use crate::storage::{self, ChildClosed};
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for a process that begins: without the lock, nobody else would see what it counts.
+const PATIENCE_AT_FIRST: Duration = Duration::from_secs(10);
 
 const PROCESS: &str = "process-";
 const NEW: &str = "new-";
@@ -141,13 +143,22 @@ impl Directory {
 
     /// Locks the directory, once whoever has locked it is done: another process, or another thread.
     pub(super) fn locked(&self) -> Result<Locked<'_>, FileError> {
+        self.locked_within(self.patience)
+    }
+
+    /// The same, for a process that begins.
+    pub(super) fn locked_at_first(&self) -> Result<Locked<'_>, FileError> {
+        self.locked_within(PATIENCE_AT_FIRST)
+    }
+
+    fn locked_within(&self, patience: Duration) -> Result<Locked<'_>, FileError> {
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         loop {
             if let Some(locked) = self.try_locked()? {
                 return Ok(locked);
             }
             // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
-            if waited > self.patience {
+            if waited > patience {
                 return Err(FileError::new(&self.path.join("lock"), FileFault::Busy));
             }
             thread::sleep(pause);

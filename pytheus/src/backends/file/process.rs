@@ -47,7 +47,7 @@ struct Shared {
 impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
     pub(super) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
-        let locked = directory.locked()?;
+        let locked = directory.locked_at_first()?;
         locked.clean()?;
         let (life, new) = locked.create_process_file()?;
         let id = new.id;
