@@ -264,7 +264,8 @@ fn a_slow_server() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let mut case = Case::flushed(proxy.port());
-    proxy.delay(Way::ToClient, Duration::from_millis(100));
+    // Each answer of the few that a scrape waits for.
+    proxy.delay(Way::ToClient, Duration::from_millis(25));
     case.count();
     case.recovers();
     proxy.heal();

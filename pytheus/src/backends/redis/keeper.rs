@@ -5,8 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::backend::Inner;
-use super::fault::RedisFault;
-use super::sender::{Common, Sender};
+use super::sender;
 use crate::report::{self, Level};
 use crate::unwind::guarded;
 
@@ -40,14 +39,29 @@ fn work(inner: &Weak<Inner>) {
             // Who ships or scrapes reports that.
             let lives = sender.live(&inner.common);
             let is_away = lives.as_ref().is_err_and(|fault| fault.is_open() && !inner.common.pool.has_many());
-            let keeps = if is_away { Ok(()) } else { see_to_it(sender, &inner.common, &mut kept, every) };
-            let alone = keeps.as_ref().err().filter(|fault| lives.is_ok() && fault.lasts() && !sender.waits());
-            let alone = alone.map(ToString::to_string);
-            let outcome = lives.and(keeps).and_then(|()| sender.send(&inner.common));
+            let mut alone = Ok(());
+            let outcome = if is_away {
+                lives
+            } else {
+                let checked = sender.check(&inner.common);
+                if lives.is_ok() && !sender.waits() {
+                    alone = checked.clone();
+                }
+                lives.and(checked).and_then(|()| sender.send(&inner.common))
+            };
             let lives = outcome.is_ok();
             sender.note(outcome.err());
+            // Who ships need not wait for the rest.
             drop(aboard);
-            if let Some(fault) = alone
+            if !is_away && kept.is_none_or(|kept| kept.elapsed() >= every) {
+                let keeps = sender::keep(&inner.common);
+                if keeps.is_ok() {
+                    kept = Some(Instant::now());
+                }
+                alone = if lives { alone.and(keeps) } else { alone };
+            }
+            if let Err(fault) = alone
+                && fault.lasts()
                 && reported.is_none_or(|reported| reported.elapsed() >= REPORTED_EVERY)
             {
                 reported = Some(Instant::now());
@@ -61,21 +75,4 @@ fn work(inner: &Weak<Inner>) {
         };
         thread::sleep(wait);
     }
-}
-
-/// Keeps what is there from expiring, when that is due, and sees what is gone.
-fn see_to_it(
-    sender: &mut Sender,
-    common: &Common,
-    kept: &mut Option<Instant>,
-    every: Duration,
-) -> Result<(), RedisFault> {
-    let mut keeps = Ok(());
-    if kept.is_none_or(|kept| kept.elapsed() >= every) {
-        keeps = sender.keep(common);
-        if keeps.is_ok() {
-            *kept = Some(Instant::now());
-        }
-    }
-    keeps.and(sender.check(common))
 }

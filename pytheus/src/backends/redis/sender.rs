@@ -10,7 +10,7 @@ use redis::{FromRedisValue as _, RedisError, Script, Value};
 
 use super::errand::{Errand, Reply};
 use super::fault::{RedisFault, Sort};
-use super::layout;
+use super::layout::{self, Keys};
 use super::link::Pool;
 use super::notes::Notes;
 use super::request::request;
@@ -199,23 +199,13 @@ impl Sender {
         Ok(())
     }
 
-    /// Does something with each shard: one that fails keeps no other one from it, unless all are at one server that can't be
-    /// reached. Gives the first fault.
+    /// Does something with each shard: see [`each_shard`].
     fn each(
         &mut self,
         common: &Common,
         mut act: impl FnMut(&mut Self, usize) -> Result<(), RedisFault>,
     ) -> Result<(), RedisFault> {
-        let mut outcome = Ok(());
-        for place in 0..self.shards.len() {
-            let done = act(self, place);
-            let is_over = !common.pool.has_many() && done.as_ref().is_err_and(RedisFault::is_open);
-            outcome = outcome.and(done);
-            if is_over {
-                break;
-            }
-        }
-        outcome
+        each_shard(common, |place| act(self, place))
     }
 
     /// Tells each shard that this writer lives.
@@ -226,29 +216,6 @@ impl Sender {
     /// Sees whether each shard still has what it was told; what it has not is to be sent.
     pub(super) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
         self.each(common, |this, place| this.look(common, place))
-    }
-
-    /// Keeps what others have written, too, from expiring.
-    pub(super) fn keep(&mut self, common: &Common) -> Result<(), RedisFault> {
-        let expiry = common.settings.expiry.as_secs().max(1);
-        self.each(common, |this, place| {
-            let shard = &this.shards[place];
-            common.pool.with(&[place], common.deadline(), |link| {
-                let mut list = redis::cmd("HKEYS");
-                list.arg(&shard.keys.families);
-                let families = link.pipeline(&[list])?.pop().unwrap_or_default();
-                let families: Vec<String> = Vec::from_redis_value(families)?;
-                let extend = |family: &String| {
-                    let mut command = redis::cmd("EXPIRE");
-                    command.arg(shard.keys.family(family)).arg(expiry);
-                    command
-                };
-                for some in families.chunks(1_000) {
-                    link.pipeline(&some.iter().map(extend).collect::<Vec<_>>())?;
-                }
-                Ok(())
-            })
-        })
     }
 
     /// Says farewell. What has died meanwhile is seen by the lease alone.
@@ -387,6 +354,44 @@ impl Sender {
             report::report_as(report::Level::Error, ("redis conflict", id), &message);
         }
     }
+}
+
+/// Does something with each shard: one that fails keeps no other one from it, unless all are at one server that can't be
+/// reached. Gives the first fault.
+fn each_shard(common: &Common, mut act: impl FnMut(usize) -> Result<(), RedisFault>) -> Result<(), RedisFault> {
+    let mut outcome = Ok(());
+    for place in 0..common.shards() {
+        let done = act(place);
+        let is_over = !common.pool.has_many() && done.as_ref().is_err_and(RedisFault::is_open);
+        outcome = outcome.and(done);
+        if is_over {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Keeps what all have written from expiring.
+pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
+    let expiry = common.settings.expiry.as_secs().max(1);
+    each_shard(common, |place| {
+        let keys = Keys::new(&common.settings.namespace, place as u64);
+        common.pool.with(&[place], common.deadline(), |link| {
+            let mut list = redis::cmd("HKEYS");
+            list.arg(&keys.families);
+            let families = link.pipeline(&[list])?.pop().unwrap_or_default();
+            let families: Vec<String> = Vec::from_redis_value(families)?;
+            let extend = |family: &String| {
+                let mut command = redis::cmd("EXPIRE");
+                command.arg(keys.family(family)).arg(expiry);
+                command
+            };
+            for some in families.chunks(1_000) {
+                link.pipeline(&some.iter().map(extend).collect::<Vec<_>>())?;
+            }
+            Ok(())
+        })
+    })
 }
 
 /// How a namespace is laid out.

@@ -45,14 +45,18 @@ fn greet(
         greeting.push(select);
     }
     let needed = greeting.len();
-    for (name, value) in [("LIB-NAME", env!("CARGO_PKG_NAME")), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
-        let mut named = redis::cmd("CLIENT");
-        named.arg("SETINFO").arg(name).arg(value);
-        greeting.push(named);
+    let mut named = redis::cmd("CLIENT");
+    named.arg("SETINFO").arg("LIB-NAME").arg(env!("CARGO_PKG_NAME"));
+    greeting.push(named);
+    for (place, answer) in ask(connection, &greeting, deadline)?.into_iter().enumerate() {
+        if let Err(error) = answer.extract_error()
+            // Whether it takes note of our name is all the same, unless it has no room for us.
+            && (place < needed || error.to_string().contains("max number of clients"))
+        {
+            return Err(error);
+        }
     }
-    // Whether it takes note of our name is all the same.
-    let mut answers = ask(connection, &greeting, deadline)?.into_iter().take(needed);
-    answers.try_for_each(|answer| answer.extract_error().map(drop))
+    Ok(())
 }
 
 /// Sends commands at once, and gives the answer of each, which may be an error.
