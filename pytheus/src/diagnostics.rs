@@ -12,7 +12,7 @@
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
 //! | `pytheus_backend_files_skipped_total{reason}` | files of other processes that could not be read: `corrupt`, `truncated`, `foreign`, `newer_version`, `unreadable` |
 //! | `pytheus_backend_conflicts_total{metric}` | metrics of other processes that were left out of a scrape, since another one of their name differs |
-//! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says |
+//! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
 //!
 //! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the
 //! same alert fits every service.
