@@ -383,6 +383,8 @@ fn closing_sends_what_is_left_and_says_so_when_it_can_not() {
 
     let (notes, shipper) = self::shipper(&family);
     notes.fails.store(true, SeqCst);
+    // Its thread may come to no pass within that time.
+    shipper.ship_now().unwrap_err();
     let error = shipper.close(Duration::from_secs(2)).unwrap_err().to_string();
     assert!(error.contains("nobody is there"), "{error}");
 }
