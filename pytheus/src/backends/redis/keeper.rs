@@ -45,7 +45,7 @@ fn work(inner: &Weak<Inner>) {
             } else {
                 let checked = sender.check(&inner.common);
                 if lives.is_ok() && !sender.waits() {
-                    alone = checked.clone();
+                    alone.clone_from(&checked);
                 }
                 lives.and(checked).and_then(|()| sender.send(&inner.common))
             };
