@@ -128,6 +128,8 @@ fn sort_of(error: &RedisError) -> Sort {
         (_, "ERR") if error.to_string().contains("AUTH") => Sort::Denied,
         // Of a server that wants a password since it was asked last.
         (_, "ERR") if error.to_string().contains("unauthenticated") => Sort::Denied,
+        // Said while connecting, as of `SELECT`.
+        _ if error.to_string().contains("has no permissions") => Sort::Denied,
         // Within a script.
         _ if error.to_string().contains("can't run this command") => Sort::Denied,
         (_, "ERR") if error.to_string().contains("max number of clients") => Sort::Full,

@@ -154,8 +154,12 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
     if cluster.is_some() && sentinels.is_some() {
         return Err(config.invalid("sentinels", "left out where there is `cluster`"));
     }
-    if tls == Some(true) && !cfg!(feature = "redis-tls") {
-        return Err(config.invalid("tls", "left out: this program has pytheus without its feature `redis-tls`"));
+    if cfg!(not(feature = "redis-tls")) {
+        let without = |key: &str| config.values().contains_key(key);
+        let key = ["tls_ca", "tls_cert", "tls_key"].into_iter().find(|key| without(key));
+        if let Some(key) = key.or((tls == Some(true)).then_some("tls")) {
+            return Err(config.invalid(key, "left out: this program has pytheus without its feature `redis-tls`"));
+        }
     }
     let info = if let Some(url) = url {
         // What is wrong with it is not shown: it may have a password in it.

@@ -56,3 +56,21 @@ fn who_has_a_name_has_a_password() {
     let error = error.expect_err("that would be nobody").to_string();
     assert!(error.contains("the key `password` is missing"), "{error}");
 }
+
+#[test]
+fn who_may_not_take_another_database_is_told_so() {
+    let server = Server::start();
+    server.say("ACL SETUSER shop on >secret ~* +@all -select");
+    let process = server.process_with(&json!({"username": "shop", "password": "secret", "db": 3}));
+    let error = fault(&process.scrape().expect_err("it may not"));
+    assert!(error.contains("what the user may do") && !error.contains("secret"), "{error}");
+}
+
+#[cfg(not(feature = "redis-tls"))]
+#[test]
+fn certificates_need_a_feature() {
+    let config = json!({"tls_ca": "ca.pem"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("nobody would look at it").to_string();
+    assert!(error.contains("`tls_ca`") && error.contains("`redis-tls`"), "{error}");
+}
