@@ -65,12 +65,3 @@ fn who_may_not_take_another_database_is_told_so() {
     let error = fault(&process.scrape().expect_err("it may not"));
     assert!(error.contains("what the user may do") && !error.contains("secret"), "{error}");
 }
-
-#[cfg(not(feature = "redis-tls"))]
-#[test]
-fn certificates_need_a_feature() {
-    let config = json!({"tls_ca": "ca.pem"});
-    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
-    let error = error.expect_err("nobody would look at it").to_string();
-    assert!(error.contains("`tls_ca`") && error.contains("`redis-tls`"), "{error}");
-}
