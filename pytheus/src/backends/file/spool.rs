@@ -38,7 +38,7 @@ impl Spool {
     pub(in crate::backends) fn open(path: &Path) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, false)?);
         let common = {
-            let _locked = directory.locked()?;
+            let _locked = directory.locked_at_first()?;
             Arc::new(CommonFile::open(&directory.common()).map_err(|skip| skip.to_string())?)
         };
         let own = Process::attach(&directory, &common)?;
