@@ -120,7 +120,7 @@ impl Free {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 mod tests {
     use super::{LINE, Slots};
