@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
 use super::berth::Berth;
+use super::common::Common;
 use super::fault::{RedisFault, Sort};
 use super::heir::Heir;
 use super::keeper;
 use super::link::Link;
 use super::python::Python;
 use super::scrape::{self, Memory};
-use super::sender::{Common, Sender};
+use super::sender::Sender;
 use super::settings::{Layout, Settings};
 use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::snapshot::FamilySnapshot;

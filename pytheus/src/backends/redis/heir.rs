@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use redis::FromRedisValue as _;
 
 use super::berth::Berth;
+use super::common::{CODE, Common, layout_of};
 use super::errand::{self, Errand, Header, Mode, Reply, Request};
 use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
 use super::notes::{self, Entry, Note, Notes, Told};
-use super::sender::{CODE, Common, layout_of};
 use crate::backends::file::{Dead, Spool};
 use crate::backends::{Arena, BackendError, FamilyKey, WriterId};
 use crate::number::Number;
@@ -322,9 +322,8 @@ fn step(
                 conflicts.insert(id);
             }
         }
-        Reply::Layout(_) | Reply::Type(..) => {
-            return Err(common.pool.fault(Sort::Keys, "what is there is not of this namespace").into());
-        }
+        Reply::Layout(layout) => return Err(common.other_layout(&layout).into()),
+        Reply::Type(key, found) => return Err(common.other_type(&key, &found).into()),
     }
     Ok(Outcome::More)
 }
@@ -383,8 +382,5 @@ fn send(
         let (rest, count) = request.finish();
         link.script(&common.script, CODE, &rest, count)
     })?;
-    match Reply::parse(answer) {
-        Some((reply, _)) => Ok(reply),
-        None => Err(common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give").into()),
-    }
+    Ok(common.reply(answer)?)
 }

@@ -16,6 +16,7 @@
 mod backend;
 mod berth;
 mod combine;
+mod common;
 mod errand;
 mod fault;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::sender::Common;
+use super::common::Common;
 use crate::backends::{Arena, BackendError};
 
 pub(super) struct Heir;

@@ -1,9 +1,10 @@
 //! Notes of what a sender is about to send.
 
+use super::common::Common;
 use super::errand::Errand;
 use super::fault::{RedisFault, Sort};
 use super::notes::{self, Entry, Note};
-use super::sender::{Common, Sender};
+use super::sender::Sender;
 
 impl Sender {
     /// Leaves out of the notes what is over, when they have become long. Before anything new is taken.

@@ -2,10 +2,10 @@
 
 use redis::{FromRedisValue as _, RedisError};
 
+use super::common::{Common, layout_of};
 use super::errand::{Errand, Header, Mode, Request};
 use super::layout;
 use super::link::Link;
-use super::sender::{Common, layout_of};
 use super::settings::Settings;
 use super::shard::Shard;
 use crate::backends::WriterId;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
 use super::combine::{self, Live, Series};
+use super::common::{Common, layout_of};
 use super::fault::RedisFault;
 use super::layout::{self, Keys};
 use super::link::Link;
-use super::sender::{Common, layout_of};
 use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::number::Number;
 

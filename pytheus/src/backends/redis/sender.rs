@@ -3,74 +3,23 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use redis::{FromRedisValue as _, RedisError, Script, Value};
+use redis::{FromRedisValue as _, RedisError, Value};
 
+use super::common::{CODE, Common};
 use super::errand::{Errand, Reply};
 use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
-use super::link::Pool;
 use super::notes::Notes;
 use super::request::request;
 use super::settings::Settings;
 use super::shard::{Found, Shard};
-use super::stats::Stats;
 use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
 use crate::report::{self, Own};
 
-/// The script that applies an errand.
-pub(super) const CODE: &str = include_str!("apply.lua");
-
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
 const MOST_LOSSES: usize = 8;
-
-/// What all that talk to the server have in common.
-pub(super) struct Common {
-    pub(super) settings: Arc<Settings>,
-    pub(super) stats: Arc<Stats>,
-    pub(super) pool: Pool,
-    pub(super) script: Script,
-    /// The server's clock, when it was heard of last, in ms since 1970.
-    clock: AtomicU64,
-}
-
-impl Common {
-    pub(super) fn new(settings: Settings) -> Self {
-        let (settings, stats) = (Arc::new(settings), Arc::new(Stats::default()));
-        let pool = Pool::new(Arc::clone(&settings), Arc::clone(&stats));
-        Self { settings, stats, pool, script: Script::new(CODE), clock: AtomicU64::new(0) }
-    }
-
-    /// Who has died before this need not be asked after.
-    pub(super) fn long_ago(&self) -> u64 {
-        self.clock.load(Relaxed).saturating_sub(60_000)
-    }
-
-    /// The end of a life that is forgotten in an hour: see the script.
-    fn forgotten_in_an_hour(&self) -> u64 {
-        self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
-    }
-
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
-    pub(super) fn shards(&self) -> usize {
-        usize::try_from(self.settings.shards).unwrap_or(1)
-    }
-
-    /// The namespace is laid out in another way.
-    pub(super) fn other_layout(&self, layout: &str) -> RedisFault {
-        let (namespace, own) = (&self.settings.namespace, layout_of(&self.settings));
-        let what = format!(
-            "the namespace `{namespace}` is laid out as {layout}, where this program has {own} (version/shards)"
-        );
-        self.pool.fault(Sort::Layout, what)
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.settings.timeout
-    }
-}
 
 /// What one writer has told, and is about to.
 pub(super) struct Sender {
@@ -243,12 +192,7 @@ impl Sender {
             tries += 1;
             link.script(&common.script, CODE, &rest, keys)
         });
-        let reply = answer.and_then(|answer| {
-            let nonsense =
-                || common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give");
-            Reply::parse(answer).ok_or_else(nonsense)
-        });
-        let (reply, clock) = reply.inspect_err(|fault| {
+        let reply = answer.and_then(|answer| common.reply(answer)).inspect_err(|fault| {
             // Whether it was applied, nobody knows.
             if let Some(errand) = self.shards[place].pending.front_mut().filter(|_| !only_live)
                 && (tries > 1 || tries == 1 && fault.is_open())
@@ -256,7 +200,6 @@ impl Sender {
                 errand.in_doubt = true;
             }
         })?;
-        common.clock.store(clock, Relaxed);
         match reply {
             Reply::Done(_) if only_live => self.shards[place].had_own = true,
             Reply::Done(done) => self.shards[place].finished(done),
@@ -273,10 +216,7 @@ impl Sender {
                 }
             }
             Reply::Layout(layout) => return Err(common.other_layout(&layout)),
-            Reply::Type(key, found) => {
-                let what = format!("the key `{key}` is a {found}, which is not of pytheus");
-                return Err(common.pool.fault(Sort::Keys, what));
-            }
+            Reply::Type(key, found) => return Err(common.other_type(&key, &found)),
         }
         Ok(())
     }
@@ -318,8 +258,9 @@ impl Sender {
         if families > 0 || last.unwrap_or(0) < shard.acked {
             common.stats.lost();
             let what = format!(
-                "Redis at {} has lost what it had (restarted, flushed, evicted, or another server took over): {families} families \
-                 are told again as this process has counted them; what processes have counted that have ended is gone",
+                "Redis at {} has lost what it had (restarted, flushed, evicted, or another server took over): what this \
+                 process has counted is told again, in {families} of its families; what processes have counted there that \
+                 have ended is gone",
                 common.settings.place
             );
             report::report_as(report::Level::Warning, ("redis", "lost"), &what);
@@ -392,9 +333,4 @@ pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
             Ok(())
         })
     })
-}
-
-/// How a namespace is laid out.
-pub(super) fn layout_of(settings: &Settings) -> String {
-    format!("1/{}", settings.shards)
 }

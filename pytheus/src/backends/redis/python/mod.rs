@@ -34,8 +34,8 @@ use redis::Script;
 
 use super::backend::GIVEN_UP;
 use super::berth::Berth;
+use super::common::Common;
 use super::fault::RedisFault;
-use super::sender::Common;
 use crate::backends::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::report;
 use crate::storage::lock;

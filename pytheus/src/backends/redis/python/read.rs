@@ -6,10 +6,10 @@ use std::sync::Arc;
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::redis::common::Common;
 use crate::backends::redis::fault::{RedisFault, Sort};
 use crate::backends::redis::layout;
 use crate::backends::redis::scrape::pairs;
-use crate::backends::redis::sender::Common;
 use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::descriptor::Kind;
 use crate::number::Number;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::redis::common::Common;
 use crate::backends::redis::fault::{RedisFault, Sort};
 use crate::backends::redis::layout;
-use crate::backends::redis::sender::Common;
 use crate::backends::{Batch, Change, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::descriptor::Kind;
 use crate::number::Number;
@@ -216,9 +216,7 @@ impl Writer {
                 self.in_doubt = Some(number);
             }
         })?;
-        let Some((word, wrong, failed)) = parse(answer) else {
-            return Err(common.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give"));
-        };
+        let (word, wrong, failed) = parse(answer).ok_or_else(|| common.nonsense())?;
         if word == "lost" {
             common.stats.missed(1);
         }

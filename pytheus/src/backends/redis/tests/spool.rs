@@ -128,6 +128,15 @@ fn spooled(server: &Server, spool: &tempfile::TempDir, shards: u64) -> Process {
     Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
 }
 
+/// One with a counter `c_total`, whose series `x` is in the first cell.
+fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+    let process = spooled(server, spool, 1);
+    let arena = process.backend.arena().expect("there is a spool");
+    begin(&*arena, "c_total", "x", 0);
+    arena.ready().expect("it can be shown");
+    (process, arena)
+}
+
 /// Begins a series of a counter, in this cell.
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
     let (family, at) = (counter(name), At { page: 0, cell: u32::try_from(cell).expect("a small number") });
@@ -220,10 +229,7 @@ fn an_heir_that_is_killed_when_it_has_told_all_leaves_nothing_to_tell() {
 #[test]
 fn notes_stay_short_and_say_as_much() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let mut process = spooled(&server, &spool, 1);
-    let arena = process.backend.arena().expect("there is a spool");
-    begin(&*arena, "c_total", "x", 0);
-    arena.ready().expect("it can be shown");
+    let (mut process, arena) = with_counter(&server, &spool);
     (0..500).for_each(|_| process.count("c_total", "x", 1));
     (0..50).for_each(|_| process.count("d_total", "y", 1));
     let (_, notes) = process.backend.0.heir.own().expect("there is a spool");
@@ -293,10 +299,7 @@ fn what_was_counted_for_another_server_or_database_is_not_told_here() {
 #[test]
 fn the_first_batch_counts_once_when_it_comes_after_the_end_of_its_process() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let mut process = spooled(&server, &spool, 1);
-    let arena = process.backend.arena().expect("there is a spool");
-    begin(&*arena, "c_total", "x", 0);
-    arena.ready().expect("it can be shown");
+    let (mut process, arena) = with_counter(&server, &spool);
     arena.page(1, 0).expect("there is room").cells()[0].store(5, Relaxed);
     assert_eq!(server.say("CONFIG SET maxmemory 1"), "+OK");
     let first = process.batch("c_total", "x", 5);
@@ -313,10 +316,7 @@ fn the_first_batch_counts_once_when_it_comes_after_the_end_of_its_process() {
 #[test]
 fn one_that_has_told_all_is_forgotten_when_it_ends() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let mut process = spooled(&server, &spool, 1);
-    let arena = process.backend.arena().expect("there is a spool");
-    begin(&*arena, "c_total", "x", 0);
-    arena.ready().expect("it can be shown");
+    let (mut process, arena) = with_counter(&server, &spool);
     arena.page(1, 0).expect("there is room").cells()[0].store(5, Relaxed);
     process.count("c_total", "x", 5);
     process.backend.close().expect("it ends");

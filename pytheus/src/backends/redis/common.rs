@@ -1,0 +1,84 @@
+//! What all that talk to the server have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use redis::{Script, Value};
+
+use super::errand::Reply;
+use super::fault::{RedisFault, Sort};
+use super::link::Pool;
+use super::settings::Settings;
+use super::stats::Stats;
+
+/// The script that applies an errand.
+pub(super) const CODE: &str = include_str!("apply.lua");
+
+/// One for each process.
+pub(super) struct Common {
+    pub(super) settings: Arc<Settings>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) pool: Pool,
+    pub(super) script: Script,
+    /// The server's clock, when it was heard of last, in ms since 1970.
+    clock: AtomicU64,
+}
+
+impl Common {
+    pub(super) fn new(settings: Settings) -> Self {
+        let (settings, stats) = (Arc::new(settings), Arc::new(Stats::default()));
+        let pool = Pool::new(Arc::clone(&settings), Arc::clone(&stats));
+        Self { settings, stats, pool, script: Script::new(CODE), clock: AtomicU64::new(0) }
+    }
+
+    /// Who has died before this need not be asked after.
+    pub(super) fn long_ago(&self) -> u64 {
+        self.clock.load(Relaxed).saturating_sub(60_000)
+    }
+
+    /// The end of a life that is forgotten in an hour: see the script.
+    pub(super) fn forgotten_in_an_hour(&self) -> u64 {
+        self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
+    }
+
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
+    pub(super) fn shards(&self) -> usize {
+        usize::try_from(self.settings.shards).unwrap_or(1)
+    }
+
+    /// The namespace is laid out in another way.
+    pub(super) fn other_layout(&self, layout: &str) -> RedisFault {
+        let (namespace, own) = (&self.settings.namespace, layout_of(&self.settings));
+        let what = format!(
+            "the namespace `{namespace}` is laid out as {layout}, where this program has {own} (version/shards)"
+        );
+        self.pool.fault(Sort::Layout, what)
+    }
+
+    /// A key of the namespace is of another type.
+    pub(super) fn other_type(&self, key: &str, found: &str) -> RedisFault {
+        self.pool.fault(Sort::Keys, format!("the key `{key}` is a {found}, which is not of pytheus"))
+    }
+
+    /// No script of ours has answered that.
+    pub(super) fn nonsense(&self) -> RedisFault {
+        self.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give")
+    }
+
+    /// What the script has answered.
+    pub(super) fn reply(&self, answer: Value) -> Result<Reply, RedisFault> {
+        let (reply, clock) = Reply::parse(answer).ok_or_else(|| self.nonsense())?;
+        self.clock.store(clock, Relaxed);
+        Ok(reply)
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.timeout
+    }
+}
+
+/// How a namespace is laid out.
+pub(super) fn layout_of(settings: &Settings) -> String {
+    format!("1/{}", settings.shards)
+}
