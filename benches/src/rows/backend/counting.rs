@@ -37,17 +37,28 @@ fn race(run: &Run, mut group: Group, row: &str, threads: &[usize]) -> Group {
     for &threads in threads {
         // There, only one thread runs at a time.
         sides.retain(|(name, ..)| *name != PYTHON || threads == 1);
-        let round = run.pace.round.as_nanos();
-        let times: Vec<_> =
-            sides.iter_mut().map(|(.., process)| process.ask(&format!("times {row} {threads} {round}"))).collect();
-        let figures = in_turn(run.pace.rounds, sides.len(), |side| {
-            sides[side].2.timed(&format!("run {row} {threads} {}", times[side][0])).0
-        });
-        for ((name, kind, _), figure) in sides.iter().zip(figures) {
-            group.put((name, *kind), threads, figure);
-        }
+        side_by_side(run, &mut group, row, threads, &mut sides);
     }
     group
+}
+
+/// What a row costs in each process, one after the other in each round.
+pub(in crate::rows) fn side_by_side(
+    run: &Run,
+    group: &mut Group,
+    row: &str,
+    threads: usize,
+    sides: &mut [(&'static str, Kind, Process)],
+) {
+    let round = run.pace.round.as_nanos();
+    let times: Vec<_> =
+        sides.iter_mut().map(|(.., process)| process.ask(&format!("times {row} {threads} {round}"))).collect();
+    let figures = in_turn(run.pace.rounds, sides.len(), |side| {
+        sides[side].2.timed(&format!("run {row} {threads} {}", times[side][0])).0
+    });
+    for ((name, kind, _), figure) in sides.iter().zip(figures) {
+        group.put((name, *kind), threads, figure);
+    }
 }
 
 /// The first count in a series, which takes note of it in the file.

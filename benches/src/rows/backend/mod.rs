@@ -3,7 +3,7 @@
 //!
 //! A process loads one backend, for life. So all that is measured is measured in processes of this program, and told.
 
-mod counting;
+pub(super) mod counting;
 mod life;
 pub(super) mod metrics;
 pub(super) mod process;

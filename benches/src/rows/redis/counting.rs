@@ -1,7 +1,7 @@
 //! Counting: that totals are in a Redis, and what becomes of it, must make no difference.
 
 use super::state::States;
-use crate::race::in_turn;
+use crate::rows::backend::counting::side_by_side;
 use crate::rows::backend::group;
 use crate::rows::{Axis, Group, Run};
 
@@ -21,17 +21,8 @@ pub(super) fn rows(run: &Run, done: &mut dyn FnMut(Group)) {
 }
 
 fn race(run: &Run, mut group: Group, row: &str, states: &mut States) -> Group {
-    let sides = &mut states.sides;
     for threads in [1, 2] {
-        let round = run.pace.round.as_nanos();
-        let times: Vec<_> =
-            sides.iter_mut().map(|(.., process)| process.ask(&format!("times {row} {threads} {round}"))).collect();
-        let figures = in_turn(run.pace.rounds, sides.len(), |side| {
-            sides[side].2.timed(&format!("run {row} {threads} {}", times[side][0])).0
-        });
-        for ((name, kind, _), figure) in sides.iter().zip(figures) {
-            group.put((name, *kind), threads, figure);
-        }
+        side_by_side(run, &mut group, row, threads, &mut states.sides);
     }
     group
 }
