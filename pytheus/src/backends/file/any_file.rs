@@ -34,7 +34,7 @@ pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
 
 fn as_process(path: &Path) -> Result<(), Skip> {
     let mut peer = Peer::open(path)?;
-    black_box((peer.id(), peer.number(), peer.pid(), peer.started(), peer.unchanged_since_parse()));
+    black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
         let mut parts = vec![Amount::default(); family.width()];

@@ -38,8 +38,8 @@ pub(super) struct Contents {
     pub(super) series: Vec<PeerSeries>,
     /// Those that have not ended, by where they begin.
     by_at: HashMap<At, usize>,
-    /// Where work in progress is of series that have no record here.
-    elsewhere: HashMap<At, At>,
+    /// Where work in progress is of series that have no record here, and which record says so.
+    elsewhere: HashMap<At, (At, u64)>,
     /// By page, where it lies for each shard.
     columns: HashMap<u32, Vec<Placed>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
@@ -50,6 +50,8 @@ pub(super) struct Contents {
     end: u64,
     /// After the cells of the last series.
     next: At,
+    /// Records taken in, those of logs before this one included.
+    taken: u64,
 }
 
 /// A page of cells.
@@ -75,12 +77,13 @@ impl Contents {
             offsets: HashSet::new(),
             end: 0,
             next: At { page: At::COMMON, cell: 0 },
+            taken: 0,
         }
     }
 
     /// Of another log of the same file.
     pub(super) fn anew(&self) -> Self {
-        Self::new(self.common)
+        Self { taken: self.taken, ..Self::new(self.common) }
     }
 
     /// Takes in the next record. `place` finds the page of the file that begins there.
@@ -89,6 +92,7 @@ impl Contents {
         record: &Record<'_>,
         place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
     ) -> Result<(), Fault> {
+        self.taken += 1;
         match *record {
             Record::Family { number, json } => self.family(number, json),
             Record::Series { number, family, promised, at, head, text } => {
@@ -151,7 +155,7 @@ impl Contents {
             Some(series) => series.also.get_or_insert(also),
             None if at.page >= At::COMMON && !self.common => {
                 check_run(at, 1)?;
-                self.elsewhere.entry(at).or_insert(also)
+                &mut self.elsewhere.entry(at).or_insert((also, self.taken)).0
             }
             None => return Err(unknown()),
         };
@@ -216,7 +220,13 @@ impl Contents {
     /// Where the work in progress is of a series that begins there.
     pub(super) fn also(&self, at: At) -> Option<At> {
         let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.also);
-        known.or_else(|| self.elsewhere.get(&at).copied())
+        known.or_else(|| self.elsewhere.get(&at).map(|(also, _)| *also))
+    }
+
+    /// The record that says where the work in progress is of a series that has none here: another one each time that the
+    /// series ends and begins anew, and in each log.
+    pub(super) fn extended_by(&self, at: At) -> Option<u64> {
+        self.elsewhere.get(&at).map(|(_, record)| *record)
     }
 
     /// No page lies further.

@@ -7,7 +7,6 @@ use foldhash::fast::RandomState;
 use super::amount::{Amount, FileId};
 use super::archive::Archive;
 use super::fault::Skip;
-use super::merge::ROUNDS;
 use super::peer::Peer;
 use super::remove::counted;
 use super::root::Root;
@@ -34,13 +33,18 @@ pub(super) struct Known {
     amounts: Vec<Amount>,
 }
 
-/// What a series holds, or that it has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Read {
-    /// Nobody counts there any more.
-    Ended,
-    /// Nothing was set, or nothing since it was removed.
-    Nothing,
+/// What was read of a series.
+struct Read {
+    /// Its number in the file.
+    series: u32,
+    row: u32,
+    holds: Holds,
+}
+
+/// What a series holds.
+enum Holds {
+    /// Nothing was set, or nothing since it was removed. It shows if it was promised, and not removed.
+    Nothing { promised: bool },
     /// So much stands among the amounts.
     Amounts,
     /// The value of a gauge, and when it was set.
@@ -132,42 +136,41 @@ impl Known {
         }
     }
 
-    /// Reads what is new in the file, in the middle of a scrape.
-    pub(super) fn refresh(&mut self, tables: &mut [Table]) -> Result<(), Skip> {
-        self.peer.refresh()?;
-        self.place(tables);
-        Ok(())
-    }
-
     /// Adds what this process has of the series of a table.
     pub(super) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), Skip> {
-        let mut rounds = 1..ROUNDS;
-        loop {
-            self.read(&tables[number], number);
-            if self.peer.unchanged_since_parse() || rounds.next().is_none() {
-                break;
-            }
-            // A series has ended in the middle.
-            self.refresh(tables)?;
-        }
+        self.read(&tables[number], number);
+        let is_new = self.peer.refresh()?;
         let (table, width) = (&mut tables[number], self.amounts.len() / self.read.len().max(1));
-        let Some(places) = self.places.get(&number) else { return Ok(()) };
-        for (place, (read, (series, row))) in self.read.iter().zip(places).enumerate() {
-            match read {
-                Read::Ended => {}
-                Read::Nothing => {
-                    let series = &self.peer.series()[*series];
-                    let promised = series.promised && !self.baselines.contains_key(&series.number);
-                    table.have(*row, promised);
-                }
-                Read::Amounts => table.add(*row, &self.amounts[place * width..(place + 1) * width]),
-                Read::Value(value, stamp) => table.combine_value(*row, *value, *stamp),
+        for (place, read) in self.read.iter().enumerate() {
+            // Its cells may have been another's by the time that they were read.
+            if is_new && !self.peer.counts(read.series) {
+                continue;
             }
+            match read.holds {
+                Holds::Nothing { promised } => table.have(read.row, promised),
+                Holds::Amounts => table.add(read.row, &self.amounts[place * width..(place + 1) * width]),
+                Holds::Value(value, stamp) => table.combine_value(read.row, value, stamp),
+            }
+        }
+        if is_new {
+            self.place(tables);
         }
         Ok(())
     }
 
-    /// Reads the series of a table; whether they were whole is to be seen afterwards.
+    /// Adds the work that this process has in progress, of series that all processes write.
+    pub(super) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), Skip> {
+        let (work, is_new) = self.peer.work_on(all)?;
+        for (sum, work) in sums.iter_mut().zip(work) {
+            *sum = sum.wrapping_add(work);
+        }
+        if is_new {
+            self.place(tables);
+        }
+        Ok(())
+    }
+
+    /// Reads the series of a table; whether what was read is theirs is to be seen afterwards.
     fn read(&mut self, table: &Table, number: usize) {
         self.read.clear();
         self.amounts.clear();
@@ -178,40 +181,37 @@ impl Known {
         if adds {
             self.amounts.resize(places.len() * width, Amount::default());
         }
-        for (place, (series, _)) in places.iter().enumerate() {
+        for (place, (series, row)) in places.iter().enumerate() {
             let of_file = &self.peer.series()[*series];
             let baseline = self.baselines.get(&of_file.number);
-            self.read.push(if of_file.ended {
-                Read::Ended
-            } else if adds {
+            let nothing = Holds::Nothing { promised: of_file.promised && baseline.is_none() };
+            let holds = if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);
-                less(amounts, baseline.map(|amounts| &**amounts))
+                if is_more(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
             } else {
                 let value = match kind {
                     Kind::Info => (self.peer.flags(*series) & 1 != 0).then_some(1.0),
                     _ => self.peer.value(*series),
                 };
                 let family = table.declared();
+                // Has it not changed since it was removed?
+                let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
                 match value {
-                    // It has not changed since it was removed.
-                    Some(_) if baseline.is_some_and(|then| *then == counted(&self.peer, *series, family)) => {
-                        Read::Nothing
-                    }
-                    Some(value) => Read::Value(value, self.peer.stamp(*series)),
-                    None => Read::Nothing,
+                    Some(value) if !is_old() => Holds::Value(value, self.peer.stamp(*series)),
+                    _ => nothing,
                 }
-            });
+            };
+            self.read.push(Read { series: of_file.number, row: *row, holds });
         }
     }
 }
 
-/// Takes away what was there when the series was removed.
-fn less(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> Read {
-    let Some(baseline) = baseline else { return Read::Amounts };
+/// Takes away what was there when the series was removed; false when nobody has counted in it since.
+fn is_more(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> bool {
+    let Some(baseline) = baseline else { return true };
     for (amount, before) in amounts.iter_mut().zip(baseline) {
         *amount -= *before;
     }
-    // Nobody has counted in it since.
-    if amounts.iter().all(Amount::is_zero) { Read::Nothing } else { Read::Amounts }
+    !amounts.iter().all(Amount::is_zero)
 }

@@ -262,29 +262,28 @@ impl Merger {
     /// The value that all processes write, and the work that each of the living has in progress; false when it must be
     /// looked again.
     fn share(&mut self, number: usize) -> Result<bool, BackendError> {
-        let mut rounds = 1..ROUNDS;
-        loop {
-            self.share_once(number);
-            let changed = |process: &Known| process.is_alive && !process.peer.unchanged_since_parse();
-            if !self.processes.iter().any(changed) || rounds.next().is_none() {
-                return Ok(true);
+        let all: Vec<At> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
+        let mut in_progress = vec![0; all.len()];
+        for place in 0..self.processes.len() {
+            let process = &mut self.processes[place];
+            if !process.is_alive {
+                continue;
             }
-            // Work may be counted elsewhere by now.
-            for place in (0..self.processes.len()).rev() {
-                if let Err(skip) = self.processes[place].refresh(&mut self.tables) {
-                    self.leave_out(place, skip)?;
-                    return Ok(false);
-                }
+            if let Err(skip) = process.add_work(&all, &mut in_progress, &mut self.tables) {
+                self.leave_out(place, skip)?;
+                return Ok(false);
             }
         }
+        self.put_shared(number, &in_progress);
+        Ok(true)
     }
 
-    fn share_once(&mut self, number: usize) {
-        let Self { common, processes, tables, sources, .. } = self;
+    fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
+        let Self { common, tables, sources, .. } = self;
         let table = &mut tables[number];
         let family = Arc::clone(table.declared());
         let states = family.descriptor().states().len();
-        for (at, promised, row) in &sources[number].shared {
+        for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
             table.have(*row, *promised);
             if family.descriptor().kind() == Kind::StateSet {
                 let flags = common.flags(*at);
@@ -294,12 +293,10 @@ impl Merger {
                 }
                 continue;
             }
-            let living = processes.iter().filter(|process| process.is_alive);
-            let in_progress = living.fold(0_u64, |sum, process| sum.wrapping_add(process.peer.in_progress(*at)));
             let value = common.value(*at);
-            if value.is_some() || in_progress != 0 {
+            if value.is_some() || *in_progress != 0 {
                 let mut amount = Amount::float(value.unwrap_or(0.0));
-                amount += Amount::whole(in_progress);
+                amount += Amount::whole(*in_progress);
                 table.set(*row, &[amount]);
             }
         }

@@ -308,6 +308,42 @@ fn a_scrape_goes_on_while_series_come_and_go() {
     assert_eq!(scraper.scrape(), [r#"hits_total{a="x"} 1"#]);
 }
 
+#[test]
+fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
+    let directory = directory();
+    let level = gauge(GaugeMode::Shared);
+    let (scraper, other) = (Process::start(&directory), Process::start(&directory));
+    let place = |label| {
+        let key = SeriesKey::new(&level, &[label]);
+        other.arena.common(&level, &key, false).expect("there is room")
+    };
+    let (stays, passing) = (place("stays"), [("5", 5), ("7", 7)].map(|(label, work)| (place(label), work)));
+    let begin = |series, at: At, work| {
+        let page = other.arena.page(1, at.page).expect("there is room");
+        other.arena.extend(series, at).expect("there is room");
+        page.cells()[at.cell as usize].store(work, Relaxed);
+    };
+    begin(stays, At { page: 1, cell: 10 }, 2);
+    std::thread::scope(|scope| {
+        let churn = scope.spawn(|| {
+            // In the same cells, one after the other.
+            let at = At { page: 1, cell: 0 };
+            for (series, work) in std::iter::repeat_n(passing, 4_000).flatten() {
+                begin(series, at, work);
+                other.arena.end(series);
+                other.arena.page(1, at.page).expect("it is there").cells()[at.cell as usize].store(0, Relaxed);
+            }
+        });
+        while !churn.is_finished() {
+            let shown = scraper.scrape();
+            let right = [r#"level{a="5"} 5"#, r#"level{a="7"} 7"#, r#"level{a="stays"} 2"#];
+            assert!(shown.iter().all(|line| right.contains(&line.as_str())), "{shown:?}");
+            assert!(shown.iter().any(|line| line == right[2]), "{shown:?}");
+        }
+    });
+    assert_eq!(scraper.scrape(), [r#"level{a="stays"} 2"#]);
+}
+
 /// How long it takes is printed, and looked at by people: `cargo test --release -p pytheus --lib ten_thousand -- --nocapture`.
 #[test]
 fn ten_thousand_series_of_eight_processes_add_up() {

@@ -7,12 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use std::sync::atomic::fence;
 
 use super::amount::{Amount, FileId};
 pub(super) use super::contents::PeerSeries;
 use super::fault::{Fault, Skip};
 use super::maps::Maps;
+use super::merge::ROUNDS;
 use super::reading::{self, Reading};
 use super::root::Root;
 use crate::backends::{At, FamilyKey};
@@ -41,6 +41,8 @@ impl Peer {
     }
 
     /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
+    ///
+    /// What was read of a series before is its own if it has not ended now.
     pub(super) fn refresh(&mut self) -> Result<bool, Skip> {
         self.reading.refresh().map_err(|fault| fault.at(&self.path))
     }
@@ -167,11 +169,30 @@ impl Peer {
         cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
     }
 
-    /// Has no series ended since the log was read? Then what was read of cells meanwhile is theirs.
-    pub(super) fn unchanged_since_parse(&self) -> bool {
-        // Who saw a cell that was used again sees the record that comes before.
-        fence(Acquire);
-        !self.reading.has_series_ended()
+    /// The same of series that all processes write, once it is known to be theirs; and whether anything is new in the log.
+    pub(super) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
+        let mut is_new = false;
+        // A log that takes the place of another numbers its records anew.
+        for _ in 0..ROUNDS {
+            let (root, before) = (self.root(), self.extended_by(all));
+            let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
+            is_new |= self.refresh()?;
+            if self.root() != root {
+                continue;
+            }
+            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.extended_by(all)) {
+                // Its series has ended meanwhile.
+                if *before != now {
+                    *work = 0;
+                }
+            }
+            return Ok((work, is_new));
+        }
+        Err(Fault::corrupt("its log is another one all the time").at(&self.path))
+    }
+
+    fn extended_by(&self, all: &[At]) -> Vec<Option<u64>> {
+        all.iter().map(|at| self.reading.contents.extended_by(*at)).collect()
     }
 }
 
@@ -225,7 +246,7 @@ mod tests {
         assert_eq!(peer.in_progress(at(At::COMMON, 0)), 2);
         assert_eq!(peer.series_at(at(1, 50)), None);
         assert_eq!(peer.series_at(at(1, 40)), Some(6));
-        assert!(peer.unchanged_since_parse());
+        assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));
     }
 
     #[test]
@@ -236,17 +257,15 @@ mod tests {
         assert!(!peer.refresh().unwrap());
         sample.begin(&family, &["1"], at(1, 0), false);
         sample.add(1, at(1, 0), 0, 3);
-        assert!(peer.unchanged_since_parse());
+        assert!(!peer.counts(0));
         assert!(peer.refresh().unwrap());
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["2"], at(1, 1), false);
-        assert!(peer.unchanged_since_parse());
         sample.own.end(at(1, 0));
-        assert!(!peer.unchanged_since_parse());
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["3"], at(1, 0), false);
         assert!(peer.refresh().unwrap());
-        assert!(peer.unchanged_since_parse());
+        assert_eq!([0, 1, 2].map(|number| peer.counts(number)), [false, true, true]);
         assert_eq!(parts(&peer, 0), [0_u64.into()]);
         assert_eq!(peer.series_at(at(1, 0)), Some(2));
     }
@@ -280,7 +299,6 @@ mod tests {
             let sample = samples::everything();
             let mut peer = Peer::open(&sample.path).unwrap();
             new_len(&sample.path, len);
-            assert!(!peer.unchanged_since_parse());
             assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
             new_len(&sample.path, 64 * 1024);
             assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);

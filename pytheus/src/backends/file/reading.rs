@@ -12,7 +12,6 @@ use super::fault::{Fault, Reason};
 use super::header::Header;
 use super::log::Cursor;
 use super::maps::{Maps, Spot};
-use super::record::Record;
 use super::root::Root;
 use crate::backends::At;
 use crate::storage::Page;
@@ -59,7 +58,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         Ok(Self { file, header, contents, cursor, root, maps, first, fault: None })
     }
 
-    /// Takes in what is new in the log; says whether anything is.
+    /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
+    /// have not ended now: others count in its cells only after the log says that it has.
     pub(super) fn refresh(&mut self) -> Result<bool, Fault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -90,9 +90,9 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 
     /// Takes in the log up to there; false when another log counts meanwhile.
     fn read_to(&mut self, committed: u64) -> Result<bool, Fault> {
-        let len = self.len()?;
         let mut bytes = Vec::new();
         while self.cursor.passed() != committed {
+            let len = self.len()?;
             self.cursor.fetch(&self.file, len, committed, &mut bytes)?;
             if Root::now(self.first()?) != self.root {
                 return Ok(false);
@@ -113,29 +113,6 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Its first page.
     pub(super) fn first(&self) -> Result<&Page, Fault> {
         self.maps.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
-    }
-
-    /// Does the log say since it was read that a series has ended, or can that not be told?
-    pub(super) fn has_series_ended(&self) -> bool {
-        let has_ended = || {
-            self.len()?;
-            let first = self.first()?;
-            let (root, committed) = Root::committed(first);
-            let (mut cursor, mut bytes, mut ended) = (self.cursor, Vec::new(), root != self.root);
-            while !ended && cursor.passed() != committed {
-                let len = self.len()?;
-                cursor.fetch(&self.file, len, committed, &mut bytes)?;
-                if Root::now(first) != root {
-                    return Ok(true);
-                }
-                cursor.follow(&bytes, len, &mut |record| {
-                    ended |= matches!(record, Record::End { .. });
-                    Ok(())
-                })?;
-            }
-            Ok::<_, Fault>(ended)
-        };
-        has_ended().unwrap_or(true)
     }
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
