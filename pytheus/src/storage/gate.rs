@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fork;
 use super::sync::{Acquire, Mutex, MutexGuard, Relaxed, Release};
@@ -71,8 +71,10 @@ impl Drop for Inside {
     }
 }
 
-/// How long either side waits for the other: far more than a fork takes, or what is done inside.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Pauses in which either side waits for the other: five seconds, far more than a fork takes, or what is done inside. Not by
+/// the clock: a machine that stands still uses none of them up.
+const PATIENCE: u32 = 50_000;
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// Waits until it is so; false when that takes too long.
 ///
@@ -85,14 +87,10 @@ pub(super) fn wait_until(is_so: impl Fn() -> bool) -> bool {
         }
         std::hint::spin_loop();
     }
-    let start = Instant::now();
-    while !is_so() {
-        if start.elapsed() > PATIENCE {
-            return false;
-        }
-        thread::sleep(Duration::from_micros(100));
-    }
-    true
+    (0..PATIENCE).any(|_| {
+        thread::sleep(PAUSE);
+        is_so()
+    })
 }
 
 /// The guard of a lock, with the way out through the gate after it.
