@@ -89,6 +89,7 @@ impl Settings {
     }
 
     /// What connects to a server, as nobody yet.
+    #[cfg_attr(not(feature = "redis-tls"), expect(clippy::unused_self, reason = "it has no certificates"))]
     pub(super) fn client(&self, address: &ConnectionAddr) -> Result<Client, RedisError> {
         let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
         let info = address.clone().into_connection_info()?.set_redis_settings(nobody);
