@@ -14,12 +14,17 @@ pub mod visitor;
 pub mod worker;
 
 use std::env;
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long something may take that comes at once on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Ports below are of services that are well known.
+const FIRST: u16 = 10_000;
 
 /// The path of a program.
 ///
@@ -34,14 +39,22 @@ pub fn program(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{name}` is missing: install Debian's package `{package}` (tests/run.sh does)"))
 }
 
-/// A TCP port of the loopback interface that nothing listens on.
+/// A TCP port of the loopback interface that nothing listens on, and that stays so while what listens there is started
+/// again: where there is room, none of those that the system gives to connections.
 ///
 /// # Panics
 ///
 /// When the system has none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound address").port()
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let end = range.split_whitespace().next().and_then(|least| least.parse().ok()).unwrap_or(0);
+    let attempts = if FIRST + 1_000 < end { 100 } else { 0 };
+    let random = RandomState::new();
+    let mut others =
+        (0..attempts).map(|attempt| FIRST + u16::try_from(random.hash_one(attempt) >> 48).unwrap_or(0) % (end - FIRST));
+    let any =
+        || TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port();
+    others.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or_else(any)
 }
 
 /// Asks again until there is an answer.
