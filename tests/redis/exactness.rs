@@ -5,7 +5,6 @@
 
 use std::env;
 use std::thread;
-use std::time::Duration;
 
 use pytheus::metric;
 use servers::counting::{serve, start, until_flushed};
@@ -62,7 +61,7 @@ fn through_a_network_that_loses(server: &Server, seed: u64) {
     let flushes: Vec<f64> = thread::scope(|scope| {
         let count = |mut worker: support::worker::Worker| {
             assert_eq!(worker.ask("count"), "ok");
-            let scraped = servers::within(Duration::from_secs(30), || servers::counting::try_scrape(&mut worker));
+            let scraped = servers::within(servers::PATIENCE, || servers::counting::try_scrape(&mut worker));
             scraped.expect("a scrape comes through")["pytheus_redis_batches_total"]
         };
         let counting: Vec<_> = workers.into_iter().map(|worker| scope.spawn(move || count(worker))).collect();

@@ -2,8 +2,6 @@
 #![cfg(unix)]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
-use std::time::Duration;
-
 use pytheus::backends::Value;
 use pytheus::metric;
 use pytheus::metrics::Counter;
@@ -55,7 +53,7 @@ fn assert_asks_twice(config: &Value, proxies: &[Proxy], is_right: impl Fn(&Sampl
     let mut worker = start(config);
     worker.scrape();
     let mut least = vec![usize::MAX; proxies.len()];
-    let outcome = servers::within(Duration::from_secs(60), || {
+    let outcome = servers::within(servers::PATIENCE, || {
         for proxy in proxies {
             proxy.take_trips();
         }

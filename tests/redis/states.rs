@@ -71,7 +71,7 @@ impl Case {
     /// Counting goes on; a scrape says what is wrong.
     #[track_caller]
     fn fails_with(&mut self, words: &[&str]) {
-        let outcome = servers::within(Duration::from_secs(30), || {
+        let outcome = servers::within(servers::PATIENCE, || {
             self.count();
             match try_scrape(&mut self.worker) {
                 Err(error) if words.iter().all(|word| error.contains(word)) => Ok(()),
@@ -141,7 +141,7 @@ fn a_server_that_loads_its_data() {
     server.configure("loading-process-events-interval-bytes 1024");
     server.begin_restart();
     case.fails_with(&["loading the dataset"]);
-    servers::within(Duration::from_secs(30), || match server.client().try_ask(&["GET", "none"]) {
+    servers::within(servers::PATIENCE, || match server.client().try_ask(&["GET", "none"]) {
         Ok(servers::resp::Value::Nil) => Ok(()),
         other => Err(format!("{other:?}")),
     })

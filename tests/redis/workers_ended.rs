@@ -85,7 +85,7 @@ fn worker() {
                     });
                 }
             });
-            match pytheus::backends::shutdown(Duration::from_secs(30)) {
+            match pytheus::backends::shutdown(servers::PATIENCE) {
                 Ok(()) => counted.into_inner().to_string(),
                 Err(error) => format!("error: {error}"),
             }

@@ -8,8 +8,6 @@ use serde_json::Value;
 use support::scrapes::{Samples, samples_of_text};
 use support::worker::{self, Worker};
 
-use std::time::Duration;
-
 /// A process that counts to the Redis of this configuration.
 ///
 /// # Panics
@@ -56,7 +54,7 @@ pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
             until_flushed();
             "ok".to_owned()
         }
-        ["shutdown"] => outcome(shutdown(Duration::from_secs(30))),
+        ["shutdown"] => outcome(shutdown(crate::PATIENCE)),
         ["scrape"] => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),
         _ => act(words),
     });
@@ -66,8 +64,8 @@ pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
 ///
 /// # Panics
 ///
-/// When it fails for half a minute.
+/// When it fails all the time.
 pub fn until_flushed() {
-    let flushed = crate::within(Duration::from_secs(30), || flush().map_err(|error| error.to_string()));
+    let flushed = crate::within(crate::PATIENCE, || flush().map_err(|error| error.to_string()));
     flushed.expect("the network lets something through");
 }

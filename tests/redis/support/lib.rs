@@ -11,17 +11,23 @@ pub mod spool;
 
 use std::time::{Duration, Instant};
 
-/// Asks again until there is an answer.
+/// How long something may take that comes soon on a machine with nothing else to do.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks again until there is an answer. Waits so long between the questions at most, counted in pauses: what a slow machine
+/// takes for them is not counted. Gives up at last after [`PATIENCE`].
 ///
 /// # Errors
 ///
 /// What `ask` gave last, when the time is over.
 pub fn within<T>(most: Duration, mut ask: impl FnMut() -> Result<T, String>) -> Result<T, String> {
-    let deadline = Instant::now() + most;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let (mut waited, end) = (Duration::ZERO, Instant::now() + PATIENCE);
     loop {
         match ask() {
-            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
+            Err(_) if waited < most && Instant::now() < end => std::thread::sleep(PAUSE),
             outcome => return outcome,
         }
+        waited += PAUSE;
     }
 }
