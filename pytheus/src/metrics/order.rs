@@ -22,12 +22,14 @@ struct Known {
     added: Vec<Series>,
     /// How many of both were removed.
     removed: usize,
+    /// Has one of both found its cells since?
+    settled: bool,
 }
 
 impl Order {
     pub(super) fn new() -> Self {
         Self {
-            known: Mutex::new(Known { sorted: Arc::default(), added: Vec::new(), removed: 0 }),
+            known: Mutex::new(Known { sorted: Arc::default(), added: Vec::new(), removed: 0, settled: false }),
             sorting: Mutex::new(()),
             fractions: AtomicBool::new(false),
         }
@@ -52,6 +54,11 @@ impl Order {
         added.push(series);
     }
 
+    /// Takes note that a series has cells which had none, once it leads there: what was known of it is put right.
+    pub(super) fn settled(&self) {
+        lock(&self.known).settled = true;
+    }
+
     /// Takes note that so many series were removed, and so many are left.
     pub(super) fn removed(&self, count: usize, left: usize) {
         let mut known = lock(&self.known);
@@ -71,10 +78,10 @@ impl Order {
         let _one = lock(&self.sorting);
         let (sorted, mut added) = {
             let mut known = lock(&self.known);
-            if known.added.is_empty() && known.removed == 0 {
+            if known.added.is_empty() && known.removed == 0 && !known.settled {
                 return Arc::clone(&known.sorted);
             }
-            known.removed = 0;
+            (known.removed, known.settled) = (0, false);
             (Arc::clone(&known.sorted), std::mem::take(&mut known.added))
         };
         added.retain(|series| !series.is_removed());

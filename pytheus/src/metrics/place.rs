@@ -101,20 +101,26 @@ impl FamilyCore {
         })
     }
 
-    /// Tries once more to begin a series that could not be begun. Once in a second at most, as it may take a while.
+    /// Tries once more to begin a series that could not be begun. Once in a second at most, as it may take a while, until
+    /// there is room for one: then there may be for others.
     #[cold]
     pub(super) fn begin_again(&self, series: &Series) {
-        static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+        static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
         let members = self.members();
         let Some(arena) = members.arena() else { return };
-        let is_due = |last: &mut Option<Instant>| {
-            let due = last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
-            *last = if due { Some(Instant::now()) } else { *last };
+        let is_due = |tried: &mut Option<Instant>| {
+            let due = tried.is_none_or(|tried| tried.elapsed() >= Duration::from_secs(1));
+            *tried = if due { Some(Instant::now()) } else { *tried };
             due
         };
-        if series.slot() == Slot::NONE && is_due(&mut storage::lock(&LAST)) {
+        if series.slot() == Slot::NONE && is_due(&mut storage::lock(&TRIED)) {
             let (head, text) = series.key();
-            series.settle(self.begin_new(arena, &SeriesKey::from_parts(head, text), false));
+            let slot = self.begin_new(arena, &SeriesKey::from_parts(head, text), false);
+            if slot != Slot::NONE {
+                *storage::lock(&TRIED) = None;
+            }
+            series.settle(slot);
+            self.order.settled();
         }
     }
 
