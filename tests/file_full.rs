@@ -1,10 +1,8 @@
 //! A load that finds no room is an error, and loses nothing: what was counted before is there, and goes along with the next.
 #![cfg(unix)]
-#![allow(unsafe_code, reason = "limits of a process have no safe form")]
-
-use std::io;
 
 use pytheus::metric;
+use support::room;
 use support::worker::{Worker, serve};
 
 const SERIES: usize = 3_000;
@@ -32,21 +30,10 @@ fn act(words: &[&str]) -> String {
                 REPORTS.by(by.to_string()).inc();
             }
         }
-        ["limit", bytes] => return limit(bytes.parse().unwrap_or(libc::RLIM_INFINITY)),
+        ["limit", bytes] => room::limit(bytes.parse().ok()),
         _ => return format!("what is {words:?}?"),
     }
     "ok".to_owned()
-}
-
-/// No file of this process is to be longer than this.
-fn limit(bytes: libc::rlim_t) -> String {
-    let limits = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the signal is ignored, so that what is too long is an error; the limits are there to be read.
-    let set = unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limits)
-    };
-    if set == 0 { "ok".to_owned() } else { io::Error::last_os_error().to_string() }
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub mod multi;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
+#[cfg(unix)]
+pub mod room;
 pub mod scrapes;
 pub mod visitor;
 #[cfg(unix)]

@@ -1,0 +1,74 @@
+//! While the disk is full, a process with a spool sends nothing, since it could not take note of it; what was begun counts on,
+//! and is there once there is room.
+#![cfg(unix)]
+
+use pytheus::backends::json;
+use pytheus::metric;
+use servers::counting;
+use servers::server::{Server, config};
+use support::room;
+use support::scrapes::Samples;
+
+metric! {
+    /// Jobs.
+    static JOBS: Counter = "jobs_total" { labels: { worker } };
+}
+
+#[test]
+fn worker() {
+    counting::serve(|words| {
+        match *words {
+            ["count", worker, times] => {
+                (0..times.parse().expect("a number")).for_each(|_: u64| JOBS.worker(worker).inc());
+            }
+            ["limit", bytes] => room::limit(bytes.parse().ok()),
+            _ => panic!("{words:?}"),
+        }
+        "ok".to_owned()
+    });
+}
+
+#[test]
+fn what_was_counted_while_the_disk_was_full_comes_once_there_is_room() {
+    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    let mut with_spool = config(server.port());
+    with_spool["spool_directory"] = json!(spool.path());
+    let mut counting = counting::start(&with_spool);
+    let mut other = counting::start(&config(server.port()));
+    let mut shown = |worker: &str| -> Option<f64> {
+        let shown: Samples = other.scrape();
+        shown.get(&format!("jobs_total{{worker=\"{worker}\"}}")).copied()
+    };
+    for what in ["count old 10", "flushed", "limit 0", "count old 5", "count new 3", "count other 3"] {
+        assert_eq!(counting.ask(what), "ok");
+    }
+    let refused = counting.ask("flush");
+    assert!(refused.starts_with("error: ") && refused.contains("spool"), "{refused}");
+    assert_eq!([shown("old"), shown("new")], [Some(10.0), None], "nothing that could count twice");
+    // What was begun counts on; what found no room is tried again, once in a second.
+    for what in ["count old 5", "limit none", "flushed"] {
+        assert_eq!(counting.ask(what), "ok");
+    }
+    assert_eq!(shown("old"), Some(20.0));
+    support::wait_for("new series", || {
+        assert_eq!(counting.ask("count new 1"), "ok");
+        assert_eq!(counting.ask("flushed"), "ok");
+        shown("new").filter(|counted| *counted > 0.0).map(drop).ok_or_else(|| "nothing".to_owned())
+    });
+    let before = shown("new").expect("it is there");
+    // The others then come with their first.
+    for what in ["count new 4", "count other 6", "flushed"] {
+        assert_eq!(counting.ask(what), "ok");
+    }
+    assert_eq!([shown("new"), shown("other")], [Some(before + 4.0), Some(6.0)]);
+    // A kill loses nothing of it, nor has it count twice.
+    assert_eq!(counting.ask("count old 1"), "ok");
+    counting.kill();
+    let mut heir = counting::start(&with_spool);
+    support::wait_for("heir", || match heir.scrape().get("pytheus_redis_taken_over_total") {
+        Some(taken_over) if *taken_over > 0.0 => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(heir.ask("flushed"), "ok");
+    assert_eq!(shown("old"), Some(21.0));
+}
