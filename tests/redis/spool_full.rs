@@ -8,6 +8,7 @@ use servers::counting;
 use servers::server::{Server, config};
 use support::room;
 use support::scrapes::Samples;
+use support::worker::Worker;
 
 metric! {
     /// Jobs.
@@ -71,4 +72,27 @@ fn what_was_counted_while_the_disk_was_full_comes_once_there_is_room() {
     });
     assert_eq!(heir.ask("flushed"), "ok");
     assert_eq!(shown("old"), Some(21.0));
+}
+
+#[test]
+fn a_load_that_finds_no_room_is_an_error_and_loses_nothing() {
+    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    let mut with_spool = config(server.port());
+    with_spool["spool_directory"] = json!(spool.path());
+    let mut late = Worker::idle();
+    for what in ["count old 10", "limit 0"] {
+        assert_eq!(late.ask(what), "ok");
+    }
+    let refused = late.ask(&format!("redis {with_spool}"));
+    let directory = spool.path().display().to_string();
+    assert!(refused.starts_with("error: ") && refused.contains(&directory), "{refused}");
+    let counted = |worker: &mut Worker| worker.scrape().get("jobs_total{worker=\"old\"}").copied();
+    assert_eq!(late.ask("count old 5"), "ok");
+    assert_eq!(counted(&mut late), Some(15.0), "of this process alone");
+    assert_eq!(late.ask("limit none"), "ok");
+    assert_eq!(late.ask(&format!("redis {with_spool}")), "ok");
+    for what in ["count old 1", "flushed"] {
+        assert_eq!(late.ask(what), "ok");
+    }
+    assert_eq!(counted(&mut counting::start(&config(server.port()))), Some(16.0));
 }
