@@ -94,3 +94,15 @@ fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
     inherit(&heir);
     killed.assert_total();
 }
+
+#[test]
+fn what_is_laid_out_in_another_way_is_left_alone_until_it_is_not() {
+    let killed = Killed::new();
+    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 1/9"), ":0");
+    inherit(&killed.heir());
+    assert!(killed.file("process").exists());
+    assert_eq!(killed.server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$1\r\n5");
+    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 1/1"), ":0");
+    inherit(&killed.heir());
+    killed.assert_total();
+}
