@@ -161,15 +161,7 @@ impl Peer {
         self.reading.in_progress(at)
     }
 
-    /// The flags of an info metric, or of a state set.
-    pub(super) fn flags(&self, series: usize) -> u64 {
-        let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
-        let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
-        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
-        cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
-    }
-
-    /// The same of series that all processes write, once it is known to be theirs; and whether anything is new in the log.
+    /// The same of several that are common to all, once it is known to be theirs; and whether anything is new in the log.
     pub(super) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew.
@@ -193,6 +185,14 @@ impl Peer {
 
     fn extended_by(&self, all: &[At]) -> Vec<Option<u64>> {
         all.iter().map(|at| self.reading.contents.extended_by(*at)).collect()
+    }
+
+    /// The flags of an info metric, or of a state set.
+    pub(super) fn flags(&self, series: usize) -> u64 {
+        let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
+        let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
+        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
     }
 }
 
