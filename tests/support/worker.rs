@@ -3,6 +3,7 @@
 //! The file has a test `worker` that [serves](serve); [`Worker::start`] runs it in another process.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -32,8 +33,18 @@ impl Worker {
     ///
     /// When it can't be started.
     pub fn idle() -> Self {
+        Self::idle_with(&[])
+    }
+
+    /// The same, with some more in its environment.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be started.
+    pub fn idle_with(variables: &[(&str, &OsStr)]) -> Self {
         let mut command = Command::new(env::current_exe().expect("the path of this test"));
         command.args(["worker", "--exact", "--nocapture", "--test-threads=1"]).env(IS_WORKER, "1");
+        command.envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the test runs again");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { input: child.stdin.take(), child, output }

@@ -27,6 +27,7 @@ mod heir;
 mod keeper;
 mod layout;
 mod link;
+mod lookup;
 mod notes;
 mod noting;
 mod python;

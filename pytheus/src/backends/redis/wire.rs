@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Client, Cmd, Connection, RedisConnectionInfo, RedisError, Value};
 
+use super::lookup;
+
 /// The time that is left.
 pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
     let left = deadline.saturating_duration_since(Instant::now());
@@ -15,7 +17,7 @@ pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
 
 /// Connects to a server as somebody.
 pub(super) fn connect(client: &Client, who: &RedisConnectionInfo, deadline: Instant) -> Result<Connection, RedisError> {
-    let mut connection = client.get_connection_with_timeout(left(deadline)?)?;
+    let mut connection = lookup::open(client, deadline)?;
     match greet(&mut connection, who, who.username(), deadline) {
         // Before there were users.
         Err(error) if error.to_string().contains("wrong number of arguments for 'auth'") => {
