@@ -54,8 +54,8 @@ fn worker() {
 fn worker_of_slow_system(folder: &tempfile::TempDir) -> Worker {
     let [source, library]: [PathBuf; 2] = ["slow.c", "slow.so"].map(|name| folder.path().join(name));
     fs::write(&source, SLOW).expect("there is room");
-    let mut compiler = Command::new(program("cc", "gcc"));
-    let compiled = compiler.args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
+    let mut cc = Command::new(program("cc", "gcc"));
+    let compiled = cc.args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
     assert!(compiled.expect("it starts").success());
     Worker::idle_with(&[("LD_PRELOAD", library.as_os_str())])
 }
