@@ -9,8 +9,9 @@
 //!
 //! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor,
 //! which it does before `fork` returns. Memory that is mapped keeps an open file, too, and a child has what its parent has
-//! mapped: so the file is opened once more for that, and never mapped through the one with the lock. Between `fork` and `exec` within the system (`posix_spawn`) a child may keep it
-//! for a moment longer than its parent lives; the parent's file is then folded by a later scrape.
+//! mapped: so the file is opened once more for that, and never mapped through the one with the lock. Between `fork` and
+//! `exec` within the system (`posix_spawn`) a child may keep it for a moment longer than its parent lives; the parent's file
+//! is then folded by a later scrape.
 
 use std::fs::{File, TryLockError};
 use std::ops::Deref;
@@ -42,10 +43,38 @@ impl LifeLock {
     }
 }
 
+impl Drop for LifeLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that has it open for a moment.
+        if !self.is_closed() {
+            let _ = self.unlock();
+        }
+    }
+}
+
 impl Deref for LifeLock {
     type Target = File;
 
     fn deref(&self) -> &File {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::directory::create;
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let life = LifeLock::take(&path, || create(&path)).expect("nobody else knows it");
+        let other = File::open(&path).expect("it is there");
+        let copy = life.try_clone().expect("a copy");
+        assert!(matches!(other.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        drop(life);
+        other.try_lock_shared().expect("nobody lives");
+        drop(copy);
     }
 }

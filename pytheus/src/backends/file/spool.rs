@@ -103,7 +103,7 @@ impl Spool {
         // Somebody else may have taken it until just now.
         let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
         let same = same.map_err(|error| FileError::io(&path, error))?;
-        Ok(same.then(|| Dead { id, path, told: self.told(id), life }))
+        Ok(same.then(|| Dead { id, path, told: self.told(id), _life: life }))
     }
 
     /// Removes notes whose process is gone.
@@ -129,7 +129,7 @@ pub(in crate::backends) struct Dead {
     id: FileId,
     path: PathBuf,
     pub(in crate::backends) told: PathBuf,
-    life: LifeLock,
+    _life: LifeLock,
 }
 
 /// A series that a process has counted in, and the numbers that it has there.
@@ -165,15 +165,6 @@ impl Dead {
         remove_file(&self.path)?;
         remove_file(&self.told)?;
         Ok(())
-    }
-}
-
-impl Drop for Dead {
-    fn drop(&mut self) {
-        // Closing would do, but for a child that has it open for a moment.
-        if !self.life.is_closed() {
-            let _ = self.life.unlock();
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::fault_point::fault_point;
 use super::super::maps::Maps;
 use super::super::reading::{self, Reading};
 use super::{CommonFile, make};
+use crate::storage::Mapped;
 
 /// Logs that are shorter stay as they are.
 const LEAST: u64 = 64 * 1024;
@@ -23,6 +24,13 @@ pub(super) fn renew(path: &Path) -> Result<Option<CommonFile>, Fault> {
     if old.file.try_lock().is_err() {
         return Ok(None);
     }
+    let renewed = renew_alone(&mut old, path);
+    // Closing would do, but for a child that has it open for a moment: nobody could open it then.
+    old.file.unlock()?;
+    renewed
+}
+
+fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<CommonFile>, Fault> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
         let family = old.contents.families.get(series.family as usize);

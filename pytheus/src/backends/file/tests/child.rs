@@ -12,7 +12,7 @@ const CRASH_AT: &str = "PYTHEUS_TEST_CRASH_AT";
 pub(super) fn command(errand: &str, directory: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--exact", "backends::file::tests::child::the_errand_of_a_child", "--nocapture"]);
-    command.env(ERRAND, errand).env(DIRECTORY, directory).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env(ERRAND, errand).env(DIRECTORY, directory).stdout(Stdio::null());
     command
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::super::directory::Directory;
 use super::super::error::{FileError, FileFault};
 use super::child;
+use super::process::locked;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
@@ -159,7 +160,7 @@ fn one_has_the_lock_at_a_time() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    let _locked = other.locked().expect("its turn comes");
+                    let _locked = locked(&other);
                     let before: u32 = fs::read_to_string(&count).expect("it is there").parse().expect("a number");
                     fs::write(&count, (before + 1).to_string()).expect("there is room");
                 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use super::super::amount::{Amount, FileId};
 use super::super::archive::{Archive, Removed};
 use super::super::common::CommonFile;
-use super::super::directory::Directory;
+use super::super::directory::{Directory, Locked};
+use super::super::error::{FileError, FileFault};
 use super::super::fold::{Folded, fold};
 use super::super::peer::Peer;
 use super::super::process as file_of;
@@ -37,10 +39,10 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn begin(directory: &Arc<Directory>) -> Self {
         let common = {
-            let _locked = directory.locked().expect("its turn comes");
+            let _locked = locked(directory);
             Arc::new(CommonFile::open(&directory.common()).expect("it is one"))
         };
-        let file = file_of::Process::attach(directory, &common).expect("there is room");
+        let file = patiently(|| file_of::Process::attach(directory, &common));
         file.ready().expect("nothing is in the way");
         Self { file, next: 0 }
     }
@@ -73,6 +75,22 @@ impl Process {
     }
 }
 
+/// However many others want it at the same time.
+fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        match act() {
+            Err(error) if error.fault() == FileFault::Busy && Instant::now() < deadline => {}
+            outcome => return outcome.expect("its turn comes, and there is room"),
+        }
+    }
+}
+
+/// The directory, once it is this one's turn.
+pub(super) fn locked(directory: &Directory) -> Locked<'_> {
+    patiently(|| directory.locked())
+}
+
 /// The files of processes.
 pub(super) fn peers(directory: &Directory) -> Vec<Peer> {
     let files = directory.list().expect("it is there");
@@ -89,7 +107,7 @@ pub(super) fn eldest(peers: &[Peer], family: &FamilyKey) -> Option<Arc<FamilyKey
 
 /// What a process does that finds dead ones.
 pub(super) fn fold_all(directory: &Directory) -> Folded {
-    let locked = directory.locked().expect("its turn comes");
+    let locked = locked(directory);
     let mut archive = Archive::default();
     let known = peers(directory);
     let standing = |family: &FamilyKey| eldest(&known, family);
@@ -97,7 +115,7 @@ pub(super) fn fold_all(directory: &Directory) -> Folded {
 }
 
 pub(super) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
-    let locked = directory.locked().expect("its turn comes");
+    let locked = locked(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
     remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }
