@@ -113,7 +113,9 @@ impl Killed {
 fn config(server: &Server, spool: &tempfile::TempDir, shards: u64) -> Value {
     let spool = spool.path();
     // With a lease that leaves time enough to take over all.
-    json!({"port": server.port, "key_prefix": "ns", "lease": 300, "spool_directory": spool, "shards": shards})
+    json!({
+        "port": server.port, "timeout": 30, "key_prefix": "ns", "lease": 300, "spool_directory": spool, "shards": shards
+    })
 }
 
 /// Without the thread that takes over at any time.
