@@ -49,7 +49,7 @@ fn through_tls_numbers_go_to_a_server_that_is_trusted_and_to_no_other() {
 
     let mut config = trusting.as_object().expect("an object").clone();
     config.retain(|key, _| key != "tls_ca");
-    config.insert("timeout".to_owned(), json!(0.5));
+    config.insert("timeout".to_owned(), json!(5));
     let refused = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
     let error = refused.expect_err("nobody knows that authority").to_string();
     assert!(error.contains("certificate"), "{error}");
