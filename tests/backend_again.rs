@@ -2,10 +2,11 @@
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
+use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
 metric! {
@@ -14,6 +15,7 @@ metric! {
 }
 
 static IS_FULL: AtomicBool = AtomicBool::new(false);
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
 /// Has pages in memory, and room for series as long as it is not full.
 struct Memory;
@@ -24,7 +26,11 @@ impl Arena for Memory {
     }
 
     fn begin(&self, _: &Begun<'_>) -> Result<(), BackendError> {
-        if IS_FULL.load(SeqCst) { Err("full".into()) } else { Ok(()) }
+        if IS_FULL.load(SeqCst) {
+            return Err("full".into());
+        }
+        BEGUN.fetch_add(1, SeqCst);
+        Ok(())
     }
 
     fn extend(&self, _: At, _: At) -> Result<(), BackendError> {
@@ -51,6 +57,8 @@ fn a_series_that_found_no_room_counts_once_there_is_some() {
     let early = REQUESTS.path("/early");
     early.inc();
     assert_eq!(early.get(), 0.0, "refused, and counted as `no_room`");
+    let shows = |line: &str| generate_metrics().expect("it is scraped").lines().any(|shown| shown == line);
+    assert!(shows(r#"requests_total{path="/early"} 0"#));
     IS_FULL.store(false, SeqCst);
     // It is tried once in a second.
     support::wait_for("a count", || {
@@ -61,4 +69,16 @@ fn a_series_that_found_no_room_counts_once_there_is_some() {
     let counted = early.get();
     early.inc();
     assert_eq!(early.get(), counted + 1.0);
+    assert!(shows(&format!(r#"requests_total{{path="/early"}} {}"#, counted + 1.0)), "to scrapes, too");
+
+    // One that was removed meanwhile is not tried again: who has it still counts in another one.
+    IS_FULL.store(true, SeqCst);
+    let late = REQUESTS.path("/late").child();
+    late.inc();
+    assert!(REQUESTS.path("/late").remove());
+    IS_FULL.store(false, SeqCst);
+    std::thread::sleep(Duration::from_millis(1_100));
+    let before = BEGUN.load(SeqCst);
+    (0..100).for_each(|_| late.inc());
+    assert_eq!((BEGUN.load(SeqCst) - before, late.get()), (1, 100.0));
 }

@@ -113,14 +113,14 @@ impl FamilyCore {
             *tried = if due { Some(Instant::now()) } else { *tried };
             due
         };
-        if series.slot() == Slot::NONE && is_due(&mut storage::lock(&TRIED)) {
+        if !series.is_removed() && series.slot() == Slot::NONE && is_due(&mut storage::lock(&TRIED)) {
             let (head, text) = series.key();
             let slot = self.begin_new(arena, &SeriesKey::from_parts(head, text), false);
             if slot != Slot::NONE {
                 *storage::lock(&TRIED) = None;
+                series.settle(slot);
+                self.order.settled();
             }
-            series.settle(slot);
-            self.order.settled();
         }
     }
 
