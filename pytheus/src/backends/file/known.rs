@@ -188,7 +188,7 @@ impl Known {
             let holds = if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);
-                if is_more(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
+                if take_away_baseline(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
             } else {
                 let value = match kind {
                     Kind::Info => (self.peer.flags(*series) & 1 != 0).then_some(1.0),
@@ -207,8 +207,8 @@ impl Known {
     }
 }
 
-/// Takes away what was there when the series was removed; false when nobody has counted in it since.
-fn is_more(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> bool {
+/// Takes away what was there when the series was removed, if it was; false when nobody has counted in it since.
+fn take_away_baseline(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> bool {
     let Some(baseline) = baseline else { return true };
     for (amount, before) in amounts.iter_mut().zip(baseline) {
         *amount -= *before;
