@@ -27,8 +27,8 @@ pub struct ChildClosed {
     entry: u64,
 }
 
-/// How many there can be at a time: each backend has one or two.
-const MOST: usize = 64;
+/// How many there can be at a time: each backend has one or two, and tests that run at the same time have some more.
+const MOST: usize = 256;
 
 /// The open ones: a number of its own in the upper half, and its descriptor in the lower; or zero.
 static OPEN: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
@@ -40,7 +40,7 @@ impl ChildClosed {
     ///
     /// # Errors
     ///
-    /// When there are 64 already.
+    /// When there are 256 already.
     pub fn new(file: File) -> io::Result<Self> {
         // Forks go through the gate from now on.
         let _inside = gate::enter();
@@ -48,7 +48,7 @@ impl ChildClosed {
         let free = |place: &AtomicU64| place.compare_exchange(0, entry, AcqRel, Relaxed).is_ok();
         match OPEN.iter().position(free) {
             Some(place) => Ok(Self { file: ManuallyDrop::new(file), place, entry }),
-            None => Err(io::Error::other("there are 64 files that a child closes already")),
+            None => Err(io::Error::other("there are 256 files that a child closes already")),
         }
     }
 

@@ -71,10 +71,9 @@ impl Drop for Inside {
     }
 }
 
-/// Pauses in which either side waits for the other: five seconds, far more than a fork takes, or what is done inside. Not by
-/// the clock: a machine that stands still uses none of them up.
-const PATIENCE: u32 = 50_000;
-const PAUSE: Duration = Duration::from_micros(100);
+/// How long either side waits for the other: far more than a fork takes, or what is done inside. In pauses, not by the
+/// clock: a machine that stands still uses none of them up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits until it is so; false when that takes too long.
 ///
@@ -87,10 +86,16 @@ pub(super) fn wait_until(is_so: impl Fn() -> bool) -> bool {
         }
         std::hint::spin_loop();
     }
-    (0..PATIENCE).any(|_| {
-        thread::sleep(PAUSE);
-        is_so()
-    })
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
+    while !is_so() {
+        if waited > PATIENCE {
+            return false;
+        }
+        thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(2));
+    }
+    true
 }
 
 /// The guard of a lock, with the way out through the gate after it.

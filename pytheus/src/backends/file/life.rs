@@ -16,20 +16,26 @@
 use std::fs::{File, TryLockError};
 use std::ops::Deref;
 use std::path::Path;
+use std::process;
 
 use super::error::{FileError, FileFault};
 use crate::storage::{self, ChildClosed};
 
 /// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
-pub(super) struct LifeLock(ChildClosed);
+pub(super) struct LifeLock {
+    file: ChildClosed,
+    /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
+    owner: u32,
+}
 
 impl LifeLock {
     /// Locks a file that nobody else knows yet.
     pub(super) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
         // Or a child that is forked here would have it open for ever.
         let _inside = storage::enter();
-        let life = Self(ChildClosed::new(make()?).map_err(|error| FileError::io(path, error))?);
+        let file = ChildClosed::new(make()?).map_err(|error| FileError::io(path, error))?;
+        let life = Self { file, owner: process::id() };
         match life.try_lock() {
             Ok(()) => Ok(life),
             Err(TryLockError::WouldBlock) => Err(FileError::new(path, FileFault::Busy)),
@@ -39,14 +45,14 @@ impl LifeLock {
 
     /// Is this a child, in which it says nothing?
     pub(super) fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.file.is_closed()
     }
 }
 
 impl Drop for LifeLock {
     fn drop(&mut self) {
         // Closing would do, but for a child that has it open for a moment.
-        if !self.is_closed() {
+        if !self.is_closed() && self.owner == process::id() {
             let _ = self.unlock();
         }
     }
@@ -56,7 +62,7 @@ impl Deref for LifeLock {
     type Target = File;
 
     fn deref(&self) -> &File {
-        &self.0
+        &self.file
     }
 }
 

@@ -100,7 +100,7 @@ fn a_file_stays_short_and_is_read_meanwhile() {
         }
     }
     assert!(process.wait().expect("it has ended").success());
-    assert!(logs > 10, "{logs} logs were seen");
+    assert!(logs > 0, "no other log was seen");
     assert!(most < 3_000, "{most} series are remembered");
     assert!(length(&directory) < 1024 * 1024, "{} bytes", length(&directory));
     let last = (LONG - LIVE..LONG).map(|number| (format!("jobs_total{{queue=\"{}\"}}", text(number)), Number::Int(1)));
