@@ -2,65 +2,75 @@
 //!
 //! The system looks a name up for as long as it likes, half a minute where its name server is away, and nothing can stop it;
 //! and the `redis` crate gives all the time that there is to each of the addresses that it finds. So a thread of its own does
-//! that, and is left to itself when it takes too long. There are few of them at a time: a system that never answers gets no
-//! more.
+//! that, and is left to itself when it takes too long. There are few of them at a time for each name: a system that never
+//! answers gets no more, and what another one waits for is not held up.
 
 use std::io::{Error, ErrorKind};
 use std::net::IpAddr;
-use std::process;
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
 use redis::{Client, Connection, ConnectionAddr, RedisError};
 
 use super::wire::left;
-use crate::storage::lock;
+use crate::storage::{self, lock};
 
-/// Threads that look something up.
+/// Threads that look up one name: more than ever connect at a time while it is found.
 const MOST: usize = 8;
 
-/// How many there are, of this process: those of its parent are not here.
-static THREADS: Mutex<(u32, usize)> = Mutex::new((0, 0));
+/// The name that each of them looks up. Those that were there before a fork are the parent's.
+static THREADS: Mutex<(usize, Vec<Arc<str>>)> = Mutex::new((0, Vec::new()));
 
 /// Opens a connection, as nobody yet.
 pub(super) fn open(client: &Client, deadline: Instant) -> Result<Connection, RedisError> {
     let time = left(deadline)?;
-    let name = match client.get_connection_info().addr() {
-        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } if host.parse::<IpAddr>().is_err() => host,
+    let name: Arc<str> = match client.get_connection_info().addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } if host.parse::<IpAddr>().is_err() => {
+            host.as_str().into()
+        }
         _ => return client.get_connection_with_timeout(time),
     };
-    let late =
-        || Error::new(ErrorKind::HostUnreachable, format!("it takes too long to look up `{name}` and to connect"));
-    let counted = Counted::new().ok_or_else(late)?;
+    let error =
+        |what: &str| Error::new(ErrorKind::HostUnreachable, format!("{what} to look up `{name}` and to connect"));
+    let permit = Permit::for_name(&name).ok_or_else(|| error("it takes too long"))?;
     let (sender, receiver) = mpsc::sync_channel(1);
     let client = client.clone();
     let look_up = move || {
-        let _counted = counted;
+        let _permit = permit;
         // Nobody waits any more, perhaps.
         let _ = sender.send(client.get_connection_with_timeout(time));
     };
     thread::Builder::new().name("pytheus-connect".to_owned()).spawn(look_up)?;
-    receiver.recv_timeout(left(deadline)?).map_err(|_| late())?
+    receiver.recv_timeout(left(deadline)?).map_err(|missing| match missing {
+        RecvTimeoutError::Timeout => error("it takes too long"),
+        RecvTimeoutError::Disconnected => error("a thread has panicked that was"),
+    })?
 }
 
 /// One of the threads.
-struct Counted;
+struct Permit(Arc<str>);
 
-impl Counted {
-    fn new() -> Option<Self> {
-        let mut threads = lock(&THREADS);
-        let (of, count) = *threads;
-        let count = if of == process::id() { count } else { 0 };
-        (count < MOST).then(|| {
-            *threads = (process::id(), count + 1);
-            Self
+impl Permit {
+    fn for_name(name: &Arc<str>) -> Option<Self> {
+        let (forks, names) = &mut *lock(&THREADS);
+        if *forks != storage::forks() {
+            (*forks, *names) = (storage::forks(), Vec::new());
+        }
+        let is_free = names.iter().filter(|known| *known == name).count() < MOST;
+        is_free.then(|| {
+            names.push(Arc::clone(name));
+            Self(Arc::clone(name))
         })
     }
 }
 
-impl Drop for Counted {
+impl Drop for Permit {
     fn drop(&mut self) {
-        lock(&THREADS).1 -= 1;
+        let (_, names) = &mut *lock(&THREADS);
+        if let Some(place) = names.iter().position(|known| *known == self.0) {
+            names.swap_remove(place);
+        }
     }
 }
