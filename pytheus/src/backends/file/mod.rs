@@ -108,8 +108,9 @@ use super::BackendError;
 /// - **Series that come and go** leave nothing behind for long: a file is as long as what its process has at a time needs,
 ///   times a small number, and so is what a scrape remembers of it.
 /// - **A full disk** is an error when the backend is loaded; what was counted before counts on, in this process alone.
-///   Later, series that find no room when they begin are dropped and counted, until they are removed
-///   (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken before it is used.
+///   Later, what is counted in series that find no room when they begin is dropped until a second after there is room, and
+///   that is counted (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken
+///   before it is used.
 ///   (With a limit on the length of files, `ulimit -f`, the program should ignore `SIGXFSZ`, which else ends it.)
 /// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:
 ///   reported once, and counted in `pytheus_backend_files_skipped_total{reason}`.
