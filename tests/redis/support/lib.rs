@@ -11,8 +11,7 @@ pub mod spool;
 
 use std::time::{Duration, Instant};
 
-/// How long something may take that comes soon on a machine with nothing else to do.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub use support::PATIENCE;
 
 /// Asks again until there is an answer. Waits so long between the questions at most, counted in pauses: what a slow machine
 /// takes for them is not counted. Gives up at last after [`PATIENCE`].
