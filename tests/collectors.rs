@@ -287,3 +287,116 @@ fn a_collector_may_count_and_register_while_it_collects() -> TestResult {
     assert_eq!(registry.sample_value("made_total", &[]), Some(2.0));
     Ok(())
 }
+
+/// A registry that a collector can refer to.
+fn leaked() -> &'static CollectorRegistry {
+    Box::leak(Box::default())
+}
+
+#[test]
+fn a_collector_that_scrapes_its_own_registry_costs_its_own_families_only() -> TestResult {
+    let registry = leaked();
+    Counter::new("jobs_total", "J.").registry(registry).build()?.inc();
+    // With the error passed on, and with the error made a number.
+    let length = gauge("length_passed_on");
+    registry.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics_from(registry)?.len() as f64);
+        Ok(vec![family])
+    }))?;
+    let length = gauge("length_or_zero");
+    registry.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics_from(registry).unwrap_or_default().len() as f64);
+        Ok(vec![family])
+    }))?;
+    for scrape in 1..=2_u8 {
+        assert_eq!(generate_metrics_from(registry)?, "# HELP jobs_total J.\n# TYPE jobs_total counter\njobs_total 1\n");
+        assert_eq!(failures("length_passed_on"), f64::from(scrape));
+        assert_eq!(failures("length_or_zero"), f64::from(scrape));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_pass_on_what_another_registry_has() -> TestResult {
+    let (inner, outer) = (leaked(), CollectorRegistry::new());
+    Counter::new("inner_total", "I.").registry(inner).build()?.inc();
+    let passed = Descriptor::new(Kind::Counter, "inner_total", "I.")?;
+    outer.register(collector_fn([passed], move || Ok(inner.collect()?)))?;
+    assert_eq!(outer.sample_value("inner_total", &[]), Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_ask_for_values_but_its_own() -> TestResult {
+    let registry = leaked();
+    Counter::new("hits_total", "H.").registry(registry).build()?.inc_by(3_u8);
+    let share = |name: &'static str, of: &'static str| {
+        let descriptor = gauge(name);
+        collector_fn([descriptor.clone()], move || {
+            let mut family = FamilySnapshot::new(&descriptor);
+            family.push(&[], registry.sample_value(of, &[]).unwrap_or(0.0) / 6.0);
+            Ok(vec![family])
+        })
+    };
+    registry.register(share("hit_share", "hits_total"))?;
+    registry.register(share("share_of_share", "hit_share"))?;
+    registry.register(share("own_share", "own_share"))?;
+    registry.register(share("share_of_own_share", "own_share"))?;
+    // Two that ask for each other.
+    registry.register(share("ring_1", "ring_2"))?;
+    registry.register(share("ring_2", "ring_1"))?;
+    for scrape in 1..=2_u8 {
+        let names: Vec<_> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
+        assert_eq!(names, ["hit_share", "hits_total", "share_of_own_share", "share_of_share"]);
+        for failing in ["ring_1", "ring_2"] {
+            assert!(failures(failing) >= f64::from(scrape), "{failing}");
+        }
+    }
+    assert_eq!(registry.sample_value("hit_share", &[]), Some(0.5));
+    assert_eq!(registry.sample_value("share_of_share", &[]), Some(0.5 / 6.0));
+    Ok(())
+}
+
+/// Each scrape of such a thread collects again: without a bound the chain ends when the system has no more threads.
+#[test]
+fn collectors_that_scrape_on_another_thread_and_wait_for_it_end() -> TestResult {
+    let registry = leaked();
+    let scrapes = Counter::new("nested_total", "N.").registry(registry).build()?;
+    for name in ["threaded_1", "threaded_2", "threaded_3"] {
+        let (descriptor, scrapes) = (gauge(name), scrapes.clone());
+        registry.register(collector_fn([descriptor.clone()], move || {
+            scrapes.inc();
+            let length = std::thread::spawn(move || generate_metrics_from(registry).map(|text| text.len()));
+            let mut family = FamilySnapshot::new(&descriptor);
+            family.push(&[], length.join().map_err(|_| "it panicked")?? as f64);
+            Ok(vec![family])
+        }))?;
+    }
+    for _ in 0..2 {
+        registry.collect()?;
+    }
+    assert!(scrapes.get() < 2_000.0, "{scrapes:?}: {}", scrapes.get());
+    assert!(failures("threaded_1") > 0.0);
+    Ok(())
+}
+
+#[test]
+fn many_threads_may_scrape_a_slow_collector_at_once() -> TestResult {
+    const THREADS: usize = 16;
+    let registry = leaked();
+    let all_are_there = Arc::new(std::sync::Barrier::new(THREADS));
+    let slow = gauge("slow");
+    registry.register(collector_fn([slow.clone()], move || {
+        all_are_there.wait();
+        let mut family = FamilySnapshot::new(&slow);
+        family.push(&[], 1.0);
+        Ok(vec![family])
+    }))?;
+    let scrapes: Vec<_> = (0..THREADS).map(|_| std::thread::spawn(|| registry.sample_value("slow", &[]))).collect();
+    for scrape in scrapes {
+        assert_eq!(scrape.join().expect("it does not panic"), Some(1.0));
+    }
+    Ok(())
+}

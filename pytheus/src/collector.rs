@@ -15,6 +15,17 @@ use crate::snapshot::FamilySnapshot;
 /// A collector that returns an error, panics or gives a family it did not describe costs its own families only: they
 /// are left out, and `pytheus_collector_errors_total` counts it.
 ///
+/// A collector may count, build and register metrics, and ask for values:
+///
+/// - `get` of a metric gives what this process has counted, at the least cost.
+/// - [`Registry::sample_value`](crate::registry::Registry::sample_value) gives what a scrape shows of one family, and
+///   reads that family alone. Where a [backend](crate::backends) keeps the totals, each call asks the backend.
+/// - A scrape of another registry gives all that is there.
+///
+/// Its own value, and a scrape of the registry whose scrape it is a part of, can't be known while it collects: the call
+/// gives `None` or an error, and the collector fails, whatever it makes of that. A scrape on another thread that it
+/// waits for is such a scrape, too, and ends as soon as 32 threads are in the collector.
+///
 /// ```
 /// use pytheus::collector::Collector;
 /// use pytheus::descriptor::{Descriptor, Kind};
@@ -66,7 +77,7 @@ pub trait Collector: Any + Send + Sync {
     }
 }
 
-/// A collector made of a closure.
+/// A collector made of a closure. What the closure may do is said at [`Collector`].
 ///
 /// ```
 /// use pytheus::collector::collector_fn;

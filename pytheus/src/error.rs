@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::location::Location;
+use crate::reentry;
 
 /// A description of a metric that Prometheus would not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,6 +271,11 @@ impl ScrapeError {
     /// The totals could not be had.
     pub fn new(source: impl Into<CollectError>) -> Self {
         Self { source: source.into() }
+    }
+
+    /// It was asked for by code that a scrape of the same registry runs.
+    pub(crate) fn within(fault: &reentry::Fault) -> Self {
+        Self::new(format!("a closure or a collector has asked for a scrape, but {fault}"))
     }
 }
 

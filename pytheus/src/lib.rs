@@ -184,6 +184,7 @@
 //!
 //! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
 //! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
+//! Both may ask for the values of other metrics, but not for their own, nor for a whole scrape.
 //!
 //! # Many processes
 //!
@@ -327,6 +328,7 @@ mod labels;
 mod location;
 mod name;
 mod number;
+mod reentry;
 mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
 mod storage;

@@ -13,6 +13,7 @@ use super::members::{self, Counted};
 use super::ship::Shipper;
 use super::{Arena, Backend, BackendError, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId};
 use crate::error::ScrapeError;
+use crate::reentry::{Code, Failure};
 use crate::report;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Page, lock, read, write};
@@ -246,7 +247,12 @@ pub(crate) fn load<'a>(
         Some(shipper) => shipper.ship_by(deadline).map_err(ScrapeError::new)?,
         None => loaded.remove_if_possible(),
     }
-    loaded.backend.load(&mut totals).map_err(ScrapeError::new)?;
+    /// A backend that asks for metrics while it is asked for the totals would ask itself.
+    static LOAD: Code = Code::unbounded();
+    match LOAD.run(|| loaded.backend.load(&mut totals)) {
+        Ok(loaded) => loaded.map_err(ScrapeError::new)?,
+        Err(failure) => return Err(ScrapeError::new(format!("the backend did not give them: {failure}"))),
+    }
     Ok(totals)
 }
 
@@ -258,7 +264,18 @@ pub(super) fn about() -> (super::Reach, bool) {
 
 /// What the backend has to say about itself.
 pub(crate) fn health() -> Vec<FamilySnapshot> {
-    loaded().map_or_else(Vec::new, |loaded| loaded.backend.health())
+    static HEALTH: Code = Code::unbounded();
+    let Some(loaded) = loaded() else { return Vec::new() };
+    match HEALTH.run(|| loaded.backend.health()) {
+        Ok(health) => health,
+        // It is asked already, by this thread.
+        Err(Failure::Reentered) => Vec::new(),
+        Err(failure) => {
+            let message = format!("what the backend has to say about itself is left out of the scrape: {failure}");
+            report::backend_failed("health", &message);
+            Vec::new()
+        }
+    }
 }
 
 /// Is what a series has counted known to others, so that its removal is to be, too?

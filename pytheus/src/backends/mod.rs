@@ -192,7 +192,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Puts in the totals of all processes, in place of what this process has counted.
     ///
     /// What was sent with [`apply`](Self::apply), and counted in the [`Arena`], before this is called, is included.
-    /// A family that is not [put](Totals::put) shows what this process has counted.
+    /// A family that is not [put](Totals::put) shows what this process has counted. A scrape that the backend asks for
+    /// meanwhile fails, as it would ask the backend again.
     ///
     /// # Errors
     ///

@@ -70,12 +70,7 @@ impl<'a> Totals<'a> {
         let own = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(&family)));
         match own {
             Some(own) if own.put.is_none() => {
-                let kind = own.family.descriptor().kind();
-                let mut totals = FamilyTotals::put(family, series.into(), parts);
-                if kind == totals.descriptor().kind() {
-                    own.family.overlay(&mut totals);
-                }
-                own.put = Some(totals);
+                own.put = Some(FamilyTotals::put(family, series.into(), parts));
             }
             // One that is here belongs to another registry, or to none any more.
             None if family.scope() == self.scope
@@ -90,7 +85,14 @@ impl<'a> Totals<'a> {
 
     /// The families of this process, in their order, then those of others.
     pub(crate) fn finish(self) -> (Vec<FamilyTotals<'a>>, Vec<FamilyTotals<'a>>) {
-        let own = self.own.into_iter().map(|own| own.put.unwrap_or_else(|| own.family.totals()));
+        let own = self.own.into_iter().map(|Own { family, put, .. }| {
+            let Some(mut totals) = put else { return family.totals() };
+            // Not before: closures may ask for other metrics, which no backend and none of its locks is to wait for.
+            if family.descriptor().kind() == totals.descriptor().kind() {
+                family.overlay(&mut totals);
+            }
+            totals
+        });
         (own.collect(), self.others)
     }
 }

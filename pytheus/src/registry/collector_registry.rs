@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
-use super::{Exposed, Registry, catalogue, custom};
+use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
 use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
 use crate::name;
+use crate::reentry::{self, Code, Failure, Fault};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
@@ -54,6 +55,8 @@ struct Entries {
 struct Entry {
     collector: Arc<dyn Collector>,
     descriptors: Arc<[Descriptor]>,
+    /// What runs when the collector collects.
+    code: Arc<Code>,
 }
 
 impl CollectorRegistry {
@@ -150,6 +153,43 @@ impl CollectorRegistry {
             diagnostics::hidden(descriptor);
         }
         !taken
+    }
+
+    /// Shows the families sorted by name: all, or those that may have a sample of a name.
+    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<Exposed<'_>>)) -> Result<(), ScrapeError> {
+        catalogue::resolve_all_elsewhere();
+        let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
+        let is_described = |descriptor: &Descriptor| is_wanted(&self.dress.full_name(descriptor.name()));
+        let mut entries = self.entries();
+        // As has the one that stands behind `REGISTRY`.
+        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
+        if sample.is_some() {
+            entries.retain(|entry| entry.descriptors.iter().any(is_described));
+        }
+        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
+        let (own, others) = backends::load(self.scope(), counted)?.finish();
+        let labels = self.dress.exposed_labels();
+        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
+        let is_theirs = !self.scope().is_empty() || has_own;
+        let others = others.iter().filter(|other| is_described(other.descriptor()));
+        let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
+        let mut families: Vec<_> =
+            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+
+        for mut family in entries.iter().flat_map(custom) {
+            self.dress.put_on(&mut family);
+            families.push(family.into());
+        }
+        // Last, so that what failed just now is counted, and as they are: the same names in every service.
+        if has_own {
+            let own = diagnostics::families().into_iter().chain(backends::health());
+            let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
+            let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(Exposed::from).collect();
+            families.append(&mut free);
+        }
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        show(families);
+        Ok(())
     }
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
@@ -252,7 +292,7 @@ impl Entries {
     }
 
     fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let entry = Entry { collector, descriptors: descriptors.into() };
+        let entry = Entry { collector, descriptors: descriptors.into(), code: Arc::new(Code::new()) };
         for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
             if let Err(place) = self.place(&name) {
                 self.names.insert(place, (name, entry.clone()));
@@ -288,15 +328,18 @@ fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> Reg
 }
 
 /// What a user's own collector gives; nothing when it fails, which is counted.
-fn custom(Entry { collector, descriptors }: &Entry) -> Vec<FamilySnapshot> {
+fn custom(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
     if collector.as_counted().is_some() || diagnostics::is_own(collector) {
         return Vec::new();
     }
-    custom::collect(&**collector, descriptors).unwrap_or_else(|error| {
-        let name = descriptors.first().map_or("", |descriptor| descriptor.name());
-        diagnostics::collector_failed(name, &error);
-        Vec::new()
-    })
+    match code.run(|| custom::collect(&**collector, descriptors)) {
+        Ok(Ok(families)) => return families,
+        // The collector is running, and is reported in the end.
+        Err(Failure::Reentered) => {}
+        Ok(Err(error)) => diagnostics::collector_failed(descriptors.first(), &error),
+        Err(failure) => diagnostics::collector_failed(descriptors.first(), &failure),
+    }
+    Vec::new()
 }
 
 impl Registry for CollectorRegistry {
@@ -350,33 +393,25 @@ impl Registry for CollectorRegistry {
     }
 
     fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
-        catalogue::resolve_all_elsewhere();
-        let entries = self.entries();
-        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        // As has the one that stands behind `REGISTRY`.
-        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
-        let (own, others) = backends::load(self.scope(), counted)?.finish();
-        let labels = self.dress.exposed_labels();
-        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
-        let is_theirs = !self.scope().is_empty() || has_own;
-        let others = others.iter().filter(|other| is_theirs && self.has_room_for(other.descriptor()));
-        let mut families: Vec<_> =
-            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+        let scrape =
+            reentry::begin_scrape(std::ptr::from_ref(self).addr()).map_err(|fault| ScrapeError::within(&fault))?;
+        self.gather(None, |families| {
+            drop(scrape);
+            families.into_iter().for_each(each);
+        })
+    }
 
-        for mut family in entries.iter().flat_map(custom) {
-            self.dress.put_on(&mut family);
-            families.push(family.into());
+    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        if !reentry::is_nested() {
+            return find_sample(&self.collect().ok()?, name, labels);
         }
-        // Last, so that what failed just now is counted, and as they are: the same names in every service.
-        if has_own {
-            let own = diagnostics::families().into_iter().chain(backends::health());
-            let mut free: Vec<_> =
-                own.filter(|own| !families.iter().any(|family| family.name() == own.name)).map(Exposed::from).collect();
-            families.append(&mut free);
+        // Of code that is part of a scrape: the family that it asks for, so that no other code is run.
+        let mut wanted = Vec::new();
+        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(Exposed::to_snapshot)));
+        if let Err(error) = asked {
+            reentry::unanswered(Fault::Totals(error.to_string()));
         }
-        families.sort_by(|a, b| a.name().cmp(b.name()));
-        families.into_iter().for_each(each);
-        Ok(())
+        find_sample(&wanted, name, labels)
     }
 
     fn prefix(&self) -> Option<Cow<'_, str>> {

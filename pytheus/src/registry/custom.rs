@@ -4,16 +4,15 @@ use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
 use crate::snapshot::{FamilySnapshot, Sample};
-use crate::unwind::guarded;
 
-/// Collects; a panic is an error like any other.
+/// Collects.
 pub(super) fn collect(
     collector: &dyn Collector,
     descriptors: &[Descriptor],
 ) -> Result<Vec<FamilySnapshot>, CollectError> {
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
-    let mut families = guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
+    let mut families = collect()?;
     let mut seen = Vec::new();
     for family in &mut families {
         check(family, descriptors)?;
