@@ -6,6 +6,21 @@ use std::fmt;
 use crate::location::Location;
 use crate::reentry;
 
+/// Lets an error go with `?` through a function that gives an `io::Result`.
+macro_rules! into_io_error {
+    ($($error:ty)*) => {$(
+        impl From<$error> for std::io::Error {
+            /// For functions that give an `io::Result`.
+            fn from(error: $error) -> Self {
+                Self::other(error)
+            }
+        }
+    )*};
+}
+pub(crate) use into_io_error;
+
+into_io_error!(DescriptorError LabelError RegisterError ScrapeError);
+
 /// A description of a metric that Prometheus would not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescriptorError {

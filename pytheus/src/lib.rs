@@ -220,7 +220,7 @@
 //! # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
 //! # std::fs::remove_dir_all(directory)?;
 //! # }
-//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Counters, histograms and summaries add up, and no total goes down when a process ends, however it ends. A gauge says

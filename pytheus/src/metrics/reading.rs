@@ -25,7 +25,7 @@ pub(super) fn counter(series: &Series) -> Number {
 
 /// The value of a gauge; an error when the closure that knows it has failed.
 pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Result<f64, Failure> {
-    core.sources.get(series).map_or_else(|| Ok(stored(series)), |source| source.read())
+    core.sources.get(series).map_or_else(|| Ok(stored(series)), |source| source.value())
 }
 
 /// The value of a gauge as it was set, whether or not a closure knows another.

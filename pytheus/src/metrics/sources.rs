@@ -22,7 +22,7 @@ impl<F> Source<F> {
 
 impl Source<dyn Fn() -> f64 + Send + Sync> {
     /// Calls it, without a lock.
-    pub(super) fn read(&self) -> Result<f64, Failure> {
+    pub(super) fn value(&self) -> Result<f64, Failure> {
         self.code.run(|| (self.read)())
     }
 }

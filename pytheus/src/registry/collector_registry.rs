@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
+use super::entries::{Entries, Entry, duplicate};
 use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
+use crate::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::name;
-use crate::reentry::{self, Code, Failure, Fault};
+use crate::reentry::{self, Fault};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
@@ -44,21 +45,6 @@ enum Scope {
     None,
 }
 
-struct Entries {
-    /// In the order of registration.
-    collectors: Vec<Entry>,
-    /// Every sample name, sorted, and the collector that gives it.
-    names: Vec<(String, Entry)>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    collector: Arc<dyn Collector>,
-    descriptors: Arc<[Descriptor]>,
-    /// What runs when the collector collects.
-    code: Arc<Code>,
-}
-
 impl CollectorRegistry {
     /// An empty registry. Can stand in a `static`.
     pub const fn new() -> Self {
@@ -71,8 +57,7 @@ impl CollectorRegistry {
     }
 
     const fn of(scope: Scope) -> Self {
-        let entries = Entries { collectors: Vec::new(), names: Vec::new() };
-        Self { dress: Dress::NONE, scope, entries: RwLock::new(entries) }
+        Self { dress: Dress::NONE, scope, entries: RwLock::new(Entries::new()) }
     }
 
     /// Names what other processes know the registry by, where totals are those of several.
@@ -176,7 +161,7 @@ impl CollectorRegistry {
         let mut families: Vec<_> =
             own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
 
-        for mut family in entries.iter().flat_map(custom) {
+        for mut family in entries.iter().flat_map(custom::families) {
             self.dress.put_on(&mut family);
             families.push(family.into());
         }
@@ -236,110 +221,6 @@ impl Default for CollectorRegistry {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Entry {
-    /// Is it the same registration?
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.descriptors, &other.descriptors)
-    }
-}
-
-impl Entries {
-    /// Where a sample name is, or would be.
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
-    }
-
-    /// Who gives samples of this name.
-    fn holder(&self, name: &str) -> Option<&Entry> {
-        self.place(name).ok().map(|place| &self.names[place].1)
-    }
-
-    /// Who is in charge of these names: nobody, or one that they are shared with.
-    fn find(
-        &self,
-        collector: &Arc<dyn Collector>,
-        descriptors: &[Descriptor],
-    ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
-        let mut own_names = Vec::new();
-        for descriptor in descriptors {
-            if let Some(entry) = self.holder(descriptor.name()) {
-                if Arc::ptr_eq(&entry.collector, collector) {
-                    return Ok(Some(Arc::clone(&entry.collector)));
-                }
-                if let (Some(existing), Some(_)) = (entry.collector.as_counted(), collector.as_counted()) {
-                    let existing = existing.descriptor();
-                    return match existing.difference(descriptor) {
-                        None => Ok(Some(Arc::clone(&entry.collector))),
-                        Some("name") => Err(taken(descriptor, existing)),
-                        Some(what) => Err(differing(descriptor, existing, format!("their {what} differ"))),
-                    };
-                }
-            }
-            for name in descriptor.sample_names() {
-                if let Some(entry) = self.holder(&name) {
-                    let existing = entry.descriptors.iter().find(|d| d.sample_names().any(|own| own == name));
-                    return Err(taken(descriptor, existing.unwrap_or(descriptor)));
-                }
-                if own_names.contains(&name) {
-                    return Err(taken(descriptor, descriptor));
-                }
-                own_names.push(name);
-            }
-        }
-        Ok(None)
-    }
-
-    fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let entry = Entry { collector, descriptors: descriptors.into(), code: Arc::new(Code::new()) };
-        for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
-            if let Err(place) = self.place(&name) {
-                self.names.insert(place, (name, entry.clone()));
-            }
-        }
-        self.collectors.push(entry);
-    }
-}
-
-fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
-    let difference = if new.name() == existing.name() {
-        "both give samples of this name".to_owned()
-    } else {
-        format!("a {} and a {} of these names would give samples of one name", existing.kind(), new.kind())
-    };
-    differing(new, existing, difference)
-}
-
-/// The error for a metric whose name another collector has.
-pub(crate) fn duplicate(new: &Descriptor, existing: &dyn Collector, difference: &str) -> RegisterError {
-    let existing = existing.descriptors().into_iter().find(|existing| existing.name() == new.name());
-    differing(new, existing.as_ref().unwrap_or(new), difference.to_owned())
-}
-
-fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
-    RegisterError::Duplicate(Box::new(Duplicate {
-        name: new.name().to_owned(),
-        location: new.location(),
-        existing: existing.name().to_owned(),
-        existing_location: existing.location(),
-        difference,
-    }))
-}
-
-/// What a user's own collector gives; nothing when it fails, which is counted.
-fn custom(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
-    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
-        return Vec::new();
-    }
-    match code.run(|| custom::collect(&**collector, descriptors)) {
-        Ok(Ok(families)) => return families,
-        // The collector is running, and is reported in the end.
-        Err(Failure::Reentered) => {}
-        Ok(Err(error)) => diagnostics::collector_failed(descriptors.first(), &error),
-        Err(failure) => diagnostics::collector_failed(descriptors.first(), &failure),
-    }
-    Vec::new()
 }
 
 impl Registry for CollectorRegistry {

@@ -1,15 +1,30 @@
 //! What a user's own collector gives, held against what it described.
 
+use super::entries::Entry;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
+use crate::diagnostics;
 use crate::error::CollectError;
+use crate::reentry::Failure;
 use crate::snapshot::{FamilySnapshot, Sample};
 
+/// What a user's own collector gives; nothing when it fails, which is counted.
+pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
+    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+        return Vec::new();
+    }
+    match code.run(|| collect(&**collector, descriptors)) {
+        Ok(Ok(families)) => return families,
+        // The collector is running, and is reported in the end.
+        Err(Failure::Reentered) => {}
+        Ok(Err(error)) => diagnostics::collector_failed(descriptors.first(), &error),
+        Err(failure) => diagnostics::collector_failed(descriptors.first(), &failure),
+    }
+    Vec::new()
+}
+
 /// Collects.
-pub(super) fn collect(
-    collector: &dyn Collector,
-    descriptors: &[Descriptor],
-) -> Result<Vec<FamilySnapshot>, CollectError> {
+fn collect(collector: &dyn Collector, descriptors: &[Descriptor]) -> Result<Vec<FamilySnapshot>, CollectError> {
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
     let mut families = collect()?;

@@ -8,6 +8,7 @@ mod catalogue;
 mod collector_registry;
 mod custom;
 mod dress;
+mod entries;
 mod exposed;
 mod proxy;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
 pub use collector_registry::CollectorRegistry;
-pub(crate) use collector_registry::duplicate;
+pub(crate) use entries::duplicate;
 pub(crate) use exposed::Content;
 pub use exposed::Exposed;
 pub use proxy::{REGISTRY, RegistryProxy};

@@ -64,7 +64,8 @@ impl Worker {
             match ask[0].as_str() {
                 Some("abort") => std::process::abort(),
                 Some("exit") => {
-                    let outcome = backends::shutdown(Duration::from_secs(10)).map(|()| Value::Null);
+                    let outcome = backends::shutdown(Duration::from_secs(10))
+                        .map_or_else(|error| Err(error.into()), |()| Ok(Value::Null));
                     stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
                     return Ok(());
                 }
