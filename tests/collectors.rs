@@ -400,3 +400,86 @@ fn many_threads_may_scrape_a_slow_collector_at_once() -> TestResult {
     }
     Ok(())
 }
+
+#[test]
+fn a_value_that_its_kind_does_not_allow_is_not_passed_on() -> TestResult {
+    let wrong: [(Kind, f64); 11] = [
+        (Kind::Counter, f64::NAN),
+        (Kind::Counter, -1.0),
+        (Kind::Counter, f64::NEG_INFINITY),
+        (Kind::Counter, -f64::MIN_POSITIVE),
+        (Kind::Summary, f64::NAN),
+        (Kind::Histogram, f64::NAN),
+        (Kind::Info, 0.0),
+        (Kind::Info, 2.0),
+        (Kind::Info, f64::NAN),
+        (Kind::StateSet, 0.5),
+        (Kind::StateSet, f64::NAN),
+    ];
+    for (number, (kind, value)) in wrong.into_iter().enumerate() {
+        let name = format!("wrong_{number}{}", if kind == Kind::Info { "_info" } else { "" });
+        let descriptor = Descriptor::new(kind, name.clone(), "W.")?.with_labels(["x"])?;
+        let registry = CollectorRegistry::new();
+        Counter::new("fine_total", "F.").registry(&registry).build()?.inc();
+        registry.register(collector_fn([descriptor.clone()], move || {
+            let mut family = FamilySnapshot::new(&descriptor);
+            match kind {
+                Kind::Summary => family.push_summary(&[("x", "1")], 3, value),
+                Kind::Histogram => family.push_histogram(&[("x", "1")], [(1.0, 3)], 0, value),
+                _ => family.push(&[("x", "1")], value),
+            }
+            Ok(vec![family])
+        }))?;
+        let text = generate_metrics_from(&registry)?;
+        assert_eq!(text, "# HELP fine_total F.\n# TYPE fine_total counter\nfine_total 1\n", "{kind} {value}");
+        assert_eq!(failures(&name), 1.0, "{kind} {value}");
+    }
+    // Counts that wrap around would fall from one bucket to the next.
+    let registry = CollectorRegistry::new();
+    let wraps = Descriptor::new(Kind::Histogram, "wraps_seconds", "W.")?;
+    registry.register(collector_fn([wraps.clone()], move || {
+        let mut family = FamilySnapshot::new(&wraps);
+        family.push_histogram(&[], [(1.0, u64::MAX)], 2, 1.0);
+        Ok(vec![family])
+    }))?;
+    assert_eq!(generate_metrics_from(&registry)?, "");
+    Ok(())
+}
+
+#[test]
+fn a_value_that_its_kind_allows_is_passed_on_as_it_is() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let [g, c, s] = [(Kind::Gauge, "g"), (Kind::Counter, "c_total"), (Kind::Summary, "s")]
+        .map(|(kind, name)| Descriptor::new(kind, name, ""));
+    let (g, c, s) = (g?.with_labels(["v"])?, c?.with_labels(["v"])?, s?);
+    registry.register(collector_fn([g.clone(), c.clone(), s.clone()], move || {
+        let mut gauge = FamilySnapshot::new(&g);
+        for (label, value) in [("a", f64::NAN), ("b", -1.0), ("c", -0.0), ("d", f64::NEG_INFINITY), ("e", 0.0)] {
+            gauge.push(&[("v", label)], value);
+        }
+        let mut counter = FamilySnapshot::new(&c);
+        counter.push(&[("v", "a")], 0.0);
+        counter.push(&[("v", "b")], f64::INFINITY);
+        counter.push(&[("v", "c")], u64::MAX);
+        let mut summary = FamilySnapshot::new(&s);
+        summary.push_summary(&[], 2, -7.5);
+        Ok(vec![gauge, counter, summary])
+    }))?;
+    let text = "\
+# TYPE c_total counter
+c_total{v=\"a\"} 0
+c_total{v=\"b\"} +Inf
+c_total{v=\"c\"} 18446744073709551615
+# TYPE g gauge
+g{v=\"a\"} NaN
+g{v=\"b\"} -1
+g{v=\"c\"} -0
+g{v=\"d\"} -Inf
+g{v=\"e\"} 0
+# TYPE s summary
+s_sum -7.5
+s_count 2
+";
+    assert_eq!(generate_metrics_from(&registry)?, text);
+    Ok(())
+}

@@ -12,8 +12,9 @@ use crate::snapshot::FamilySnapshot;
 /// Gives families at each scrape.
 ///
 /// The names are known up front, so that a duplicate is an error when the collector is registered, not at a scrape.
-/// A collector that returns an error, panics or gives a family it did not describe costs its own families only: they
-/// are left out, and `pytheus_collector_errors_total` counts it.
+/// A collector that returns an error, panics, gives a family it did not describe or a value that its kind does not
+/// [allow](FamilySnapshot::push) costs its own families only: they are left out, and `pytheus_collector_errors_total`
+/// counts it.
 ///
 /// A collector may count, build and register metrics, and ask for values:
 ///

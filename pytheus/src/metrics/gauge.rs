@@ -66,7 +66,7 @@ impl Gauge {
         dec_by(&self.0, amount);
     }
 
-    /// Sets the value.
+    /// Sets the value. A gauge has one zero: set to `-0.0`, it shows `0`, which Prometheus takes for the same number.
     #[inline]
     pub fn set(&self, value: impl Amount) {
         set(&self.0, value);

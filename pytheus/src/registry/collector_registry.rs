@@ -167,7 +167,8 @@ impl CollectorRegistry {
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if has_own {
-            let own = diagnostics::families().into_iter().chain(backends::health());
+            let health = backends::health().into_iter().filter(custom::is_healthy);
+            let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
             let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(Exposed::from).collect();
             families.append(&mut free);

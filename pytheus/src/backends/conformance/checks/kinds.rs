@@ -111,7 +111,9 @@ fn labels(bench: &Bench) -> Result<(), Fault> {
 fn odd_gauges(bench: &Bench) -> Result<(), Fault> {
     let (mut one, mut other) = (bench.process()?, bench.process()?);
     let shared = bench.is_shared()?;
-    for (value, exposed) in [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25")] {
+    for (value, exposed) in
+        [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25"), ("-0.0", "0")]
+    {
         one.ask(json!(["gauge", "shared", "set", value]))?;
         one.scrape()?.is("gauge_shared{l=\"x\"}", exposed)?;
         if shared {
