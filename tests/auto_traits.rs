@@ -49,7 +49,7 @@ metric! {
 }
 
 #[test]
-fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() -> TestResult {
+fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_free::<Counter>();
     is_free::<Gauge>();
     is_free::<Histogram>();
@@ -128,7 +128,6 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() -> TestResult
     is_free::<At>();
     is_free::<Begun<'static>>();
     is_threaded::<Totals<'static>>();
-    Ok(())
 }
 
 /// A wrapper is what the future is; those of a panic-safe future are panic-safe.

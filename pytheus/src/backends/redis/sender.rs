@@ -276,9 +276,9 @@ impl Sender {
             .parse()
             .map_err(|error: serde_json::Error| error.to_string())
             .and_then(|json| FamilyKey::from_json(&json).map_err(|error| error.to_string()));
-        let difference = match &stored {
-            Ok(stored) => known.family.difference(stored).map(str::to_owned),
-            Err(error) => Some(error.to_string()),
+        let difference = match stored {
+            Ok(stored) => known.family.difference(&stored).map(str::to_owned),
+            Err(error) => Some(error),
         };
         let Some(difference) = difference else {
             known.schema = schema;
