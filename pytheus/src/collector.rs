@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::backends::Counted;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
+use crate::reentry::Code;
 use crate::snapshot::FamilySnapshot;
 
 /// Gives families at each scrape.
@@ -98,12 +99,14 @@ pub fn collector_fn(
     descriptors: impl IntoIterator<Item = Descriptor>,
     collect: impl Fn() -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
 ) -> Arc<dyn Collector> {
-    Arc::new(FromFn { descriptors: descriptors.into_iter().collect(), collect })
+    Arc::new(FromFn { descriptors: descriptors.into_iter().collect(), collect, code: Code::new() })
 }
 
 struct FromFn<F> {
     descriptors: Vec<Descriptor>,
     collect: F,
+    /// A registry of the user's own may call it, too, and knows nothing of what this thread runs.
+    code: Code,
 }
 
 impl<F> Collector for FromFn<F>
@@ -115,7 +118,7 @@ where
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        (self.collect)()
+        self.code.run(|| (self.collect)()).map_err(|failure| failure.to_string())?
     }
 }
 
