@@ -17,6 +17,8 @@ use pytheus::snapshot::FamilySnapshot;
 metric! {
     /// Anything.
     static ASKED: Counter = "asked_total";
+    /// Read by a closure.
+    static READ: Gauge = "read";
 }
 
 /// When the backend asks.
@@ -27,6 +29,7 @@ const IN_HEALTH: u8 = 3;
 const WRONG_HEALTH: u8 = 4;
 
 static WHEN: AtomicU8 = AtomicU8::new(NEVER);
+static CALLS: AtomicUsize = AtomicUsize::new(0);
 static APPLIED: AtomicUsize = AtomicUsize::new(0);
 static ANSWERS: Mutex<Vec<Result<String, String>>> = Mutex::new(Vec::new());
 
@@ -75,6 +78,17 @@ fn within<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     receive.recv_timeout(Duration::from_secs(60)).expect("it ends")
 }
 
+/// Counts until that is sent.
+fn send() {
+    let before = APPLIED.load(SeqCst);
+    within(move || {
+        while APPLIED.load(SeqCst) == before {
+            ASKED.inc();
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
 fn scrape() -> Result<String, String> {
     within(|| generate_metrics().map_err(|error| error.to_string()))
 }
@@ -103,15 +117,19 @@ fn a_backend_that_asks_for_totals_while_it_is_asked_is_told_so() -> Result<(), B
     WHEN.store(WRONG_HEALTH, SeqCst);
     assert!(!scrape()?.contains("curious_rounds_total"));
 
+    // The thread that sends calls no closure: what closures know is not sent.
+    READ.read_with(|| {
+        CALLS.fetch_add(1, SeqCst);
+        7.0
+    });
+    send();
+    assert_eq!(CALLS.load(SeqCst), 0);
+    assert!(scrape()?.contains("read 7\n"));
+    assert_eq!(CALLS.load(SeqCst), 1);
+
     // By the thread that sends: it would wait for what it does itself.
     WHEN.store(IN_APPLY, SeqCst);
-    let before = APPLIED.load(SeqCst);
-    within(move || {
-        while APPLIED.load(SeqCst) == before {
-            ASKED.inc();
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
+    send();
     assert!(answers().iter().all(Result::is_err));
     WHEN.store(NEVER, SeqCst);
     assert!(scrape()?.contains("curious_rounds_total 1\n"));

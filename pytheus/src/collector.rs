@@ -26,7 +26,7 @@ use crate::snapshot::FamilySnapshot;
 ///
 /// Its own value, and a scrape of the registry whose scrape it is a part of, can't be known while it collects: the call
 /// gives `None` or an error, and the collector fails, whatever it makes of that. A scrape on another thread that it
-/// waits for is such a scrape, too, and ends as soon as 32 threads are in the collector.
+/// waits for is such a scrape, too, and ends as soon as 32 threads are in the collector; from then on, two may be.
 ///
 /// ```
 /// use pytheus::collector::Collector;

@@ -261,8 +261,9 @@
 //!
 //! # What can go wrong
 //!
-//! Declaring, labelling by name, registering, loading a backend and scraping return typed [errors](error). Counting
-//! does not: a value that can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a
+//! Declaring, labelling by name, registering, loading a backend, flushing and scraping return typed [errors](error),
+//! which go with `?` through any `main`: one of a `Box<dyn Error>`, of an `io::Error`, or of any error. Counting does
+//! not: a value that can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a
 //! request; an expression for a label is your code, and may.
 //!
 //! A scrape fails when the totals can't be had: when what the environment says of a backend is wrong, or the backend
