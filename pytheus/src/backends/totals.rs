@@ -102,6 +102,7 @@ impl<'a> Totals<'a> {
         let own = self.own.into_iter().map(|Own { family, put, .. }| {
             let Some(merged) = versions::merge(put) else { return family.totals() };
             let mut totals = FamilyTotals::put(merged);
+            // Not before: closures may ask for other metrics, which no backend and none of its locks is to wait for.
             if family.descriptor().kind() == totals.descriptor().kind() {
                 family.overlay(&mut totals);
             }

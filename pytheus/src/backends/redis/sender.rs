@@ -272,10 +272,13 @@ impl Sender {
     /// A family stands in the index in other words than this process has for it.
     fn differs(&mut self, place: usize, id: &str, schema: String) {
         let Some(known) = self.shards[place].families.get_mut(id) else { return };
-        let stored = schema.parse().map_err(Into::into).and_then(|json| FamilyKey::from_json(&json));
-        let difference = match &stored {
-            Ok(stored) => known.family.difference(stored).map(str::to_owned),
-            Err(error) => Some(error.to_string()),
+        let stored = schema
+            .parse()
+            .map_err(|error: serde_json::Error| error.to_string())
+            .and_then(|json| FamilyKey::from_json(&json).map_err(|error| error.to_string()));
+        let difference = match stored {
+            Ok(stored) => known.family.difference(&stored).map(str::to_owned),
+            Err(error) => Some(error),
         };
         let Some(difference) = difference else {
             known.schema = schema;
