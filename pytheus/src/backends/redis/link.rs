@@ -147,10 +147,12 @@ pub(super) struct Link<'a> {
 impl Link<'_> {
     /// Sends several commands, and gives the answer of each: one round trip.
     pub(super) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.ask(commands)?.into_iter().map(Value::extract_error).collect()
+        self.each(commands)?.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// The same; an answer may be an error.
+    pub(super) fn each(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+        if commands.is_empty() { Ok(Vec::new()) } else { self.ask(commands) }
     }
 
     /// Runs a script, which the server may not know yet.

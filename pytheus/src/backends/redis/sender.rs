@@ -15,8 +15,8 @@ use super::notes::Notes;
 use super::request::request;
 use super::settings::Settings;
 use super::shard::{Found, Shard};
-use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
-use crate::report::{self, Own};
+use crate::backends::{Batch, Combine, Removal, WriterId};
+use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
 const MOST_LOSSES: usize = 8;
@@ -29,7 +29,6 @@ pub(super) struct Sender {
     pub(super) shards: Vec<Shard>,
     /// Where there is a spool.
     pub(super) notes: Option<Notes>,
-    reported: HashSet<String>,
     /// When the server gave no answer in time last.
     pub(super) gave_up: Option<(Instant, RedisFault)>,
 }
@@ -42,7 +41,7 @@ impl Sender {
             None => (WriterId::random().to_string(), None),
         };
         let shards = (0..settings.shards).map(|shard| Shard::new(&settings.namespace, shard, &writer)).collect();
-        Self { writer, taken: None, shards, notes, reported: HashSet::new(), gave_up: None }
+        Self { writer, taken: None, shards, notes, gave_up: None }
     }
 
     pub(super) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
@@ -61,8 +60,8 @@ impl Sender {
                 .collect();
             for (shard, id, changes) in &families {
                 for change in *changes {
-                    let is_sent = self.shards[*shard].change(id, change, &mut errands[*shard]);
-                    if is_sent && self.notes.is_some() && change.family.combine() == Combine::Add {
+                    self.shards[*shard].change(id, change, &mut errands[*shard]);
+                    if self.notes.is_some() && change.family.combine() == Combine::Add {
                         let series = layout::series_text(&change.family, &change.series);
                         entries[*shard].push((id.clone(), series, change.totals.clone()));
                     }
@@ -210,13 +209,9 @@ impl Sender {
                 }
                 self.look(common, place)?;
             }
-            Reply::Differ(families) => {
-                for (id, schema) in families {
-                    self.differs(place, &id, schema);
-                }
-            }
             Reply::Layout(layout) => return Err(common.other_layout(&layout)),
             Reply::Type(key, found) => return Err(common.other_type(&key, &found)),
+            Reply::Value(key, field, found) => return Err(common.no_number(&key, &field, &found)),
         }
         Ok(())
     }
@@ -268,33 +263,6 @@ impl Sender {
         common.stats.missed(shard.recover(Found { last, has_own, gone, unlisted }));
         Ok(())
     }
-
-    /// A family stands in the index in other words than this process has for it.
-    fn differs(&mut self, place: usize, id: &str, schema: String) {
-        let Some(known) = self.shards[place].families.get_mut(id) else { return };
-        let stored = schema.parse().map_err(Into::into).and_then(|json| FamilyKey::from_json(&json));
-        let difference = match &stored {
-            Ok(stored) => known.family.difference(stored).map(str::to_owned),
-            Err(error) => Some(error.to_string()),
-        };
-        let Some(difference) = difference else {
-            known.schema = schema;
-            return;
-        };
-        let family = Arc::clone(&known.family);
-        let own = known.schema.clone();
-        let key = self.shards[place].keys.families.clone();
-        self.shards[place].conflict(id);
-        report::count(Own::BackendConflicts, &[family.name()]);
-        if self.reported.insert(id.to_owned()) {
-            let message = format!(
-                "`{}` is declared in another way by another program: their {difference} differ. What this process counts \
-                 there shows nowhere, as `{key}` in Redis has {schema}, where this program has {own}",
-                family.name()
-            );
-            report::report_as(report::Level::Error, ("redis conflict", id), &message);
-        }
-    }
 }
 
 /// Does something with each shard: one that fails keeps no other one from it, unless all are at one server that can't be
@@ -327,8 +295,9 @@ pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
                 command.arg(keys.family(family)).arg(expiry);
                 command
             };
+            let families: Vec<_> = families.iter().filter(|field| !field.starts_with(layout::BEGUN)).collect();
             for some in families.chunks(1_000) {
-                link.pipeline(&some.iter().map(extend).collect::<Vec<_>>())?;
+                link.pipeline(&some.iter().copied().map(extend).collect::<Vec<_>>())?;
             }
             Ok(())
         })

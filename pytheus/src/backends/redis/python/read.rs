@@ -34,7 +34,7 @@ pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
             found.take(place, &kind, value);
         }
         if let Some(order) = &found.order {
-            python.learn(&layout::id(&family), &family, order);
+            python.learn(&layout::scoped_name(&family), &family, order);
         }
         let (series, numbers) = found.finish();
         totals.put(family, series, numbers);

@@ -83,7 +83,7 @@ fn a_family_that_is_gone_and_does_not_change_comes_back() {
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
     other.count("a_total", "x", 1);
-    assert_eq!(server.say("DEL {ns:0}:f:a_total"), ":1");
+    assert_eq!(server.say(&format!("DEL {}", key("a_total", 0))), ":1");
     other.count("a_total", "x", 1);
     one.live();
     other.shows(&[("a_total x", 7.0)]);
@@ -96,7 +96,7 @@ fn a_namespace_of_another_size_is_neither_read_nor_written() {
     one.count("a_total", "x", 5);
     let mut other = server.process_with(&json!({"shards": 4}));
     let error = fault(&other.scrape().expect_err("there is more"));
-    assert!(error.contains("laid out as 1/1, where this program has 1/4"), "{error}");
+    assert!(error.contains("laid out as 2/1, where this program has 2/4"), "{error}");
     for name in ["a_total", "b_total", "c_total", "d_total"] {
         let batch = other.batch(name, "x", 1);
         other.backend.apply(&batch).expect_err("it is laid out in another way");
@@ -145,16 +145,31 @@ fn a_family_that_is_made_anew_in_another_way_is_not_mixed_with_the_first() {
 }
 
 #[test]
-fn a_family_counts_again_when_the_one_that_was_in_its_place_is_gone() {
+fn two_declarations_of_a_name_are_kept_apart_in_the_order_in_which_they_were_begun() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
-    one.set(&gauge("a_total", GaugeMode::Shared), 1.0);
+    let shared = gauge("a_total", GaugeMode::Shared);
+    one.set(&shared, 1.0);
     other.count("a_total", "x", 1);
-    one.backend.close().expect("it ends");
+    let began = |family: &FamilyKey| {
+        let answer = server.say(&format!("HGET {{ns:0}}:families @{}", layout::id(family)));
+        answer.lines().last().and_then(|time| time.parse::<u64>().ok()).expect("the time is there")
+    };
+    let (older, newer) = (began(&shared), began(&counter("a_total")));
+    assert!(older <= newer, "{older} {newer}");
+    // Told again, they are as old as they were.
     server.say("FLUSHALL");
     other.live();
+    one.live();
     other.count("a_total", "x", 2);
-    other.shows(&[("a_total x", 2.0)]);
+    assert_eq!((began(&shared), began(&counter("a_total"))), (older, newer));
+    let value = |key: String, field: &str| server.say(&format!("HGET {key} {field}")).lines().last().map(str::to_owned);
+    assert_eq!(value(key("a_total", 0), "n[\"x\"]").as_deref(), Some("3"));
+    let key = layout::Keys::new("ns", 0).family(&layout::id(&shared));
+    assert_eq!(value(key, "f[]").as_deref(), Some("1"));
+    // A process that begins one of them again makes it the last.
+    server.process().set(&shared, 5.0);
+    assert!(began(&shared) > newer);
 }
 
 #[test]
@@ -165,10 +180,7 @@ fn a_shard_that_can_not_be_written_keeps_no_other_one_from_living() {
     for name in names {
         one.count(name, "x", 1);
     }
-    let hash = names
-        .map(|name| format!("{{ns:1}}:f:{name}"))
-        .into_iter()
-        .find(|key| server.say(&format!("EXISTS {key}")) == ":1");
+    let hash = names.map(|name| key(name, 1)).into_iter().find(|key| server.say(&format!("EXISTS {key}")) == ":1");
     let hash = hash.expect("two of four are in the second shard");
     server.say("DEL {ns:0}:alive");
     server.say("SET {ns:0}:alive other");
