@@ -17,12 +17,14 @@
 //!
 //! Threads count in cells of their own process, as ever. Ten times a second a thread of pytheus sends what has changed to
 //! [`Backend::apply`]: series, and by how much each number in them has grown. The backend adds that to what is in the
-//! file `totals`, and a scrape shows what is in there. Three things make the totals right:
+//! file `totals`, and a scrape shows what is in there. Four things make the totals right:
 //!
 //! - **One at a time.** Who reads or writes `totals` holds a lock on the file `lock`, which the system gives back if the
 //!   process is killed.
 //! - **All or nothing.** What is new is written beside the old, and then renamed. Who is killed in between has changed
 //!   nothing.
+//! - **Apart.** Versions of a program may declare a metric differently. Each declaration has its own numbers in the file, in
+//!   the order in which they came; pytheus makes one family of them.
 //! - **Once.** A batch that may have failed is sent again, under the same number. The number of the last batch of each
 //!   process stands in the same file as the totals, so that a batch which was there before is known.
 //!
@@ -34,8 +36,8 @@
 //! whole file, which is fine for some hundred series; beyond that, use a database in the same way, with one transaction
 //! where this has the lock and the renaming.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,8 +59,6 @@ pub struct Ledger {
     interval: Duration,
     /// Locked for as long as this process lives. A child closes it: there it would keep the lock when the parent is gone.
     alive: Mutex<Option<ChildClosed>>,
-    /// Families that were declared differently and have been reported.
-    reported: Mutex<HashSet<String>>,
 }
 
 impl Configure for Ledger {
@@ -71,12 +71,7 @@ impl Configure for Ledger {
         let interval = config.duration("interval", Duration::from_millis(1)..=Duration::from_secs(60))?;
         config.finish()?;
         fs::create_dir_all(&directory)?;
-        Ok(Self {
-            directory,
-            interval: interval.unwrap_or(Duration::from_millis(100)),
-            alive: Mutex::default(),
-            reported: Mutex::default(),
-        })
+        Ok(Self { directory, interval: interval.unwrap_or(Duration::from_millis(100)), alive: Mutex::default() })
     }
 }
 
@@ -96,9 +91,7 @@ impl Backend for Ledger {
         let writer = batch.writer.to_string();
         self.change(&writer, batch.sequence, |book| {
             for change in &batch.changes {
-                if let Some(difference) = book.apply(&writer, change) {
-                    self.report(&change.family, difference);
-                }
+                book.apply(&writer, change);
             }
         })
     }
@@ -106,8 +99,10 @@ impl Backend for Ledger {
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         self.change(&removal.writer.to_string(), removal.sequence, |book| {
             for (family, series) in &removal.series {
-                if let Some(page) = book.pages.get_mut(&name_of(family)) {
-                    page.series.remove(&values_of(family, series));
+                for page in book.pages.iter_mut().filter(|page| page.family.is(family)) {
+                    if let Some(series) = family.translate(series, &page.family) {
+                        page.series.remove(&values_of(&page.family, &series));
+                    }
                 }
             }
         })
@@ -120,7 +115,7 @@ impl Backend for Ledger {
             self.bury_the_dead(&mut book)?;
             book
         };
-        for page in book.pages.values() {
+        for page in &book.pages {
             if totals.wants(&page.family) {
                 let (family, series, parts) = page.combined(&book.writers)?;
                 totals.put(family, series, parts);
@@ -206,7 +201,7 @@ impl Ledger {
         }
         // A scrape does not write the file: until the next batch, each finds them dead again.
         book.writers.retain(|writer, _| !dead.contains(writer));
-        for page in book.pages.values_mut().filter(|page| is_of_the_living(&page.family)) {
+        for page in book.pages.iter_mut().filter(|page| is_of_the_living(&page.family)) {
             for numbers in page.series.values_mut() {
                 numbers.retain(|writer, _| !dead.contains(writer));
             }
@@ -218,14 +213,6 @@ impl Ledger {
     /// What was there before is closed, and its lock is free.
     fn set_alive(&self, file: Option<ChildClosed>) {
         *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = file;
-    }
-
-    /// Says it once. What is counted there shows nowhere.
-    fn report(&self, family: &FamilyKey, difference: &str) {
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.insert(name_of(family)) {
-            eprintln!("ledger: `{family}` is declared in another way by another program: their {difference} differ");
-        }
     }
 }
 
@@ -244,8 +231,8 @@ impl Drop for Locked {
 struct Book {
     /// By the number of the writer.
     writers: BTreeMap<String, Writer>,
-    /// By the name of the family.
-    pages: BTreeMap<String, Page>,
+    /// One for each declaration, the oldest first.
+    pages: Vec<Page>,
 }
 
 #[derive(Debug)]
@@ -271,14 +258,14 @@ struct Numbers {
 }
 
 impl Book {
-    /// Brings in what one process has counted in one series; or says why it can't be added up.
-    fn apply(&mut self, writer: &str, change: &Change) -> Option<&'static str> {
-        let new = || Page { family: Arc::clone(&change.family), series: BTreeMap::new() };
-        let page = self.pages.entry(name_of(&change.family)).or_insert_with(new);
-        // Another program may declare the same name differently: the first one stays.
-        if let Some(difference) = page.family.difference(&change.family) {
-            return Some(difference);
-        }
+    /// Brings in what one process has counted in one series.
+    fn apply(&mut self, writer: &str, change: &Change) {
+        let id = change.family.id();
+        let place = self.pages.iter().position(|page| page.family.id() == id).unwrap_or_else(|| {
+            self.pages.push(Page { family: Arc::clone(&change.family), series: BTreeMap::new() });
+            self.pages.len() - 1
+        });
+        let page = &mut self.pages[place];
         let series = page.series.entry(values_of(&change.family, &change.series)).or_default();
         let live = is_of_the_living(&change.family);
         let numbers = series
@@ -292,7 +279,6 @@ impl Book {
                 *part = *part + *delta;
             }
         }
-        None
     }
 
     /// One line for each writer, family and series of it, as JSON.
@@ -301,7 +287,7 @@ impl Book {
         for (writer, Writer { process, sequence }) in &self.writers {
             lines.push(json!({"writer": writer, "process": process, "sequence": sequence}));
         }
-        for page in self.pages.values() {
+        for page in &self.pages {
             lines.push(json!({"family": page.family.to_json()}));
             for (labels, numbers) in &page.series {
                 for (writer, Numbers { parts, stamp }) in numbers {
@@ -316,7 +302,6 @@ impl Book {
 
     fn parse(text: &str) -> Result<Self, BackendError> {
         let mut book = Self::default();
-        let mut page: Option<&mut Page> = None;
         for line in text.lines() {
             let line: Value = line.parse()?;
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
@@ -326,10 +311,9 @@ impl Book {
                 book.writers.insert(text("writer"), Writer { process, sequence });
             } else if line["family"].is_object() {
                 let family = Arc::new(FamilyKey::from_json(&line["family"])?);
-                let name = name_of(&family);
-                page = Some(book.pages.entry(name).or_insert(Page { family, series: BTreeMap::new() }));
+                book.pages.push(Page { family, series: BTreeMap::new() });
             } else {
-                let page = page.as_mut().ok_or("a series has a family")?;
+                let page = book.pages.last_mut().ok_or("a series has a family")?;
                 let texts = line["labels"].as_array().ok_or("a series has `labels`")?.iter();
                 let labels = texts.map(|label| label.as_str().unwrap_or_default().to_owned()).collect();
                 let parts = line["parts"].as_array().ok_or("a series has `parts`")?;
@@ -391,11 +375,6 @@ type Combined = (Arc<FamilyKey>, Vec<SeriesKey>, Vec<Number>);
 /// Does each process have a number of its own, which goes with it?
 fn is_of_the_living(family: &FamilyKey) -> bool {
     !matches!(family.combine(), Combine::Add | Combine::Shared)
-}
-
-/// What tells a family from others.
-fn name_of(family: &FamilyKey) -> String {
-    format!("{}\0{}", family.scope(), family.name())
 }
 
 fn values_of(family: &FamilyKey, series: &SeriesKey) -> Vec<String> {

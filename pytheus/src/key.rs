@@ -102,6 +102,11 @@ impl<'a> Labels<'a> {
         Self { specs, head, text }
     }
 
+    /// What the labels are.
+    pub(crate) fn specs(&self) -> &'a [LabelSpec] {
+        self.specs
+    }
+
     /// The value of a label; `None` when there is no such label.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)

@@ -43,20 +43,21 @@ pub(crate) enum Level {
     Error,
 }
 
-/// Reports the first fault of this sort that somebody has; messages may differ at each scrape.
-pub(crate) fn report(fault: (&'static str, &str), message: &str) {
-    report_as(Level::Warning, fault, message);
+/// Reports the first fault of this sort that somebody has; messages may differ at each scrape. True for the first.
+pub(crate) fn report(fault: (&'static str, &str), message: &str) -> bool {
+    report_as(Level::Warning, fault, message)
 }
 
 /// As [`report`], at a level.
-pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message: &str) {
+pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message: &str) -> bool {
     let mut known = lock(&REPORTED);
     if known.iter().any(|known| known.0 == sort && known.1 == who) {
-        return;
+        return false;
     }
     known.push((sort, who.to_owned()));
     drop(known);
     tell(level, message);
+    true
 }
 
 /// What is to be reported once no lock is held: the reporter is the user's own code.

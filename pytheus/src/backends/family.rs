@@ -1,18 +1,22 @@
 //! What tells a family from others, in every process.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::BackendError;
+use super::{BackendError, SeriesKey};
 use crate::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::key::Labels;
+use crate::labels::LabelSpec;
 use crate::number;
 use crate::storage::{GAUGE_CELLS, observation_cells};
 
 /// A family, as all processes know it: the scope of its registry, and its descriptor.
 ///
 /// Two processes mean the same family when scope and name are the same. When something else
-/// [differs](Self::difference), they can't be added up.
+/// [differs](Self::difference), these are two declarations of it, of two versions of a program mostly: a backend keeps their
+/// numbers apart, and [puts in](super::Totals::put) each.
 #[derive(Debug, Clone)]
 pub struct FamilyKey {
     scope: String,
@@ -41,7 +45,15 @@ pub enum Combine {
 
 impl FamilyKey {
     /// The family of this descriptor in registries of this scope.
-    pub fn new(scope: impl Into<String>, descriptor: Descriptor) -> Self {
+    pub fn new(scope: impl Into<String>, mut descriptor: Descriptor) -> Self {
+        // Evaluated here: a default is the user's own code, and backends ask for it under their locks.
+        if descriptor.labels.iter().any(LabelSpec::has_default) {
+            let labels = descriptor.labels.iter().map(|label| match label.default_text() {
+                Some(text) => label.clone().with_default(Cow::Owned(text.to_owned())),
+                None => label.clone(),
+            });
+            descriptor.labels = labels.collect();
+        }
         Self { scope: scope.into(), descriptor }
     }
 
@@ -106,9 +118,61 @@ impl FamilyKey {
         self.scope == other.scope && self.name() == other.name()
     }
 
-    /// What keeps two declarations of one name from being added up; `None` when they can be.
+    /// The series of another declaration of this family that the same labels lead to.
+    ///
+    /// A label that only the other one has takes its default there, or is empty. `None` when this series gives a label that
+    /// the other one lacks, other than with its default: it has no counterpart there.
+    ///
+    /// ```
+    /// use pytheus::backends::{FamilyKey, SeriesKey};
+    /// use pytheus::descriptor::{Descriptor, Kind};
+    ///
+    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
+    /// let by_country = FamilyKey::new("", orders.clone().with_labels(["country"])?);
+    /// let orders = FamilyKey::new("", orders);
+    ///
+    /// let series = orders.translate(&SeriesKey::new(&orders, &["x"]), &by_country);
+    /// assert_eq!(series, Some(SeriesKey::new(&by_country, &["", "x"])));
+    /// assert_eq!(by_country.translate(&SeriesKey::new(&by_country, &["fr", "x"]), &orders), None);
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn translate(&self, series: &SeriesKey, to: &Self) -> Option<SeriesKey> {
+        translate(&series.labels(self), to)
+    }
+
+    /// What tells two declarations of one name apart; `None` when their numbers are of one sort and add up as they are.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         self.descriptor.difference(&other.descriptor)
+    }
+
+    /// The name of the declaration, the same in each process and version: the name of the family, `|` and the scope where
+    /// there is one, `@`, and 16 digits that are others where anything [differs](Self::difference).
+    ///
+    /// ```
+    /// use pytheus::backends::FamilyKey;
+    /// use pytheus::descriptor::{Descriptor, Kind};
+    ///
+    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?;
+    /// let id = FamilyKey::new("", orders.clone()).id();
+    /// assert_eq!(id.len(), "orders_total@".len() + 16);
+    /// assert_ne!(id, FamilyKey::new("", orders.with_labels(["shop"])?).id());
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn id(&self) -> String {
+        let mut hash = Fnv::default();
+        let descriptor = &self.descriptor;
+        hash.add(&descriptor.kind().to_string());
+        hash.add(descriptor.unit().unwrap_or_default());
+        descriptor.label_names().for_each(|name| hash.add(name));
+        // Neither names nor numbers are empty: each list ends.
+        hash.add("");
+        descriptor.buckets().iter().for_each(|bound| hash.add(&number::to_text(*bound)));
+        hash.add("");
+        descriptor.states().iter().for_each(|state| hash.add(state));
+        hash.add("");
+        hash.add(mode_name(descriptor.mode()));
+        let scope = if self.scope.is_empty() { "" } else { "|" };
+        format!("{}{scope}{}@{:016x}", self.name(), self.scope, hash.0)
     }
 
     /// The family as JSON, for a backend that keeps it.
@@ -123,6 +187,12 @@ impl FamilyKey {
             family.insert("unit".into(), json!(unit));
         }
         family.insert("labels".into(), json!(descriptor.label_names().collect::<Vec<_>>()));
+        let defaults =
+            descriptor.labels.iter().filter_map(|label| Some((label.name().into(), label.default_text()?.into())));
+        let defaults: Map<String, Value> = defaults.collect();
+        if !defaults.is_empty() {
+            family.insert("defaults".into(), Value::Object(defaults));
+        }
         if descriptor.kind() == Kind::Histogram {
             // As text: it reads back as the very same number, whoever reads it.
             let bounds: Vec<_> = descriptor.buckets().iter().map(|bound| number::to_text(*bound)).collect();
@@ -159,7 +229,15 @@ impl FamilyKey {
             texts.collect::<Option<_>>().ok_or_else(|| fault(key, "a list of texts"))
         };
         let mut descriptor = Descriptor::new(kind, text("name")?.to_owned(), text("help")?.to_owned())?;
-        descriptor = descriptor.with_labels(list("labels")?)?;
+        for label in list("labels")? {
+            let default = json.get("defaults").and_then(|defaults| defaults.get(&label));
+            let mut label = LabelSpec::required(label.into());
+            if let Some(default) = default {
+                let text = default.as_str().ok_or_else(|| fault("defaults", "an object of texts"))?;
+                label = label.with_default(text.to_owned().into());
+            }
+            descriptor.add_label(label)?;
+        }
         if json.get("unit").is_some() {
             descriptor = descriptor.with_unit(text("unit")?.to_owned())?;
         }
@@ -182,6 +260,36 @@ impl FamilyKey {
         }
         Ok(Self::new(text("scope")?, descriptor))
     }
+}
+
+/// FNV-1a, of texts one after the other: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, text: &str) {
+        // No text has a byte 255 in it.
+        for byte in text.bytes().chain([255]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// The series of a declaration that these labels of another one lead to: see [`FamilyKey::translate`].
+pub(super) fn translate(labels: &Labels<'_>, to: &FamilyKey) -> Option<SeriesKey> {
+    let is_known = |name: &str| to.descriptor.labels.binary_search_by(|label| label.name().cmp(name)).is_ok();
+    let mut given = labels.specs().iter().zip(labels.values()).filter(|(label, _)| !is_known(label.name()));
+    if !given.all(|(label, value)| value == label.default_text().unwrap_or_default()) {
+        return None;
+    }
+    let wanted = to.descriptor.labels.iter();
+    let values = wanted.map(|label| labels.get(label.name()).or_else(|| label.default_text()).unwrap_or_default());
+    Some(SeriesKey::new(to, &values.collect::<Vec<_>>()))
 }
 
 /// How many parts a series has.

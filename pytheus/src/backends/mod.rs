@@ -15,6 +15,27 @@
 //! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
 //! processes.
 //!
+//! # Versions of a program
+//!
+//! A deploy adds a label, a bucket or a state, changes the mode of a gauge, is rolled back, and comes again; meanwhile
+//! processes of both versions live. Each counts in its own declaration, and a scrape shows one family for all of them,
+//! whichever process answers it:
+//!
+//! | what differs | the family shows |
+//! |---|---|
+//! | labels | the labels of all declarations. Series of a declaration without a label have its default, else no value. Where defaults differ, the oldest stands |
+//! | buckets | the bounds of all declarations. A bucket is exact at the bounds that all of them have; at others, what was counted without the bound counts at the next higher one. `_count` and `_sum` are exact |
+//! | states | the states of all declarations; of each series, those that the newest declaration with that series says |
+//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode. Of declarations that no living process has, a gauge of another mode is over |
+//! | help, unit | those of the newest |
+//! | histogram and summary | a histogram, in which what the summary has observed is below no bound |
+//! | any other two kinds | the newest kind. What is counted under the other one is kept but not shown, reported once, and counted in `pytheus_backend_conflicts_total{metric}` |
+//!
+//! The *newest* declaration is the one that a process has begun to use last, among those that living processes have. So a
+//! counter never goes down and no series changes its labels while versions come and go. A label that a version has dropped
+//! shows as long as there are totals with it; [`remove`](crate::metrics::Family::remove) takes a series out of every
+//! declaration that has it.
+//!
 //! # One of your own
 //!
 //! Everything in [`Backend`] has a default. One that keeps totals elsewhere, and is sent what has changed, has five
@@ -25,6 +46,8 @@
 //! - [`load`](Backend::load) puts what is kept into [`Totals`], family by family;
 //! - [`remove`](Backend::remove) drops series;
 //! - [`reach`](Backend::reach) says whose numbers are added up there.
+//!
+//! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
 //!
 //! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
 //! a [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
@@ -54,6 +77,7 @@ mod series_key;
 mod ship;
 mod single;
 mod totals;
+mod versions;
 
 pub(crate) use arena::Offered;
 pub use arena::{Arena, At, Begun, Page};

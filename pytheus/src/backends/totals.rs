@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::family;
 use super::members::{self, Counted};
-use super::{FamilyKey, SeriesKey};
+use super::versions::{self, Declared};
+use super::{Combine, FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
@@ -18,8 +19,8 @@ use crate::storage::{self, Sorted};
 pub struct Totals<'a> {
     scope: Cow<'a, str>,
     own: Vec<Own<'a>>,
-    /// Of families that this process does not have.
-    others: Vec<FamilyTotals<'a>>,
+    /// Of families that this process does not have: each with its declarations.
+    others: Vec<Vec<Declared>>,
     deadline: Option<Instant>,
 }
 
@@ -27,12 +28,13 @@ pub struct Totals<'a> {
 struct Own<'a> {
     family: &'a dyn Counted,
     key: Option<Arc<FamilyKey>>,
-    put: Option<FamilyTotals<'a>>,
+    /// What the backend has of it, by declaration.
+    put: Vec<Declared>,
 }
 
 impl<'a> Totals<'a> {
     pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
-        let own = families.into_iter().map(|family| Own { family, key: family.key(), put: None });
+        let own = families.into_iter().map(|family| Own { family, key: family.key(), put: Vec::new() });
         Self { scope, own: own.collect(), others: Vec::new(), deadline: None }
     }
 
@@ -64,40 +66,55 @@ impl<'a> Totals<'a> {
 
     /// Puts in the totals of a family: its series, and the [parts](FamilyKey::width) of each, one after the other.
     ///
-    /// In place of what this process has counted in the same family. One that is not [wanted](Self::wants), or was put
-    /// in before, is left out.
+    /// In place of what this process has counted in the same family. A family that is not [wanted](Self::wants) is left out.
+    ///
+    /// Where processes [declare](FamilyKey::difference) a family in several ways, the totals of each declaration are put in by
+    /// themselves, in the order in which processes have last begun to use it. They are merged: a label that one lacks shows
+    /// its default, counts of buckets stand at the next bound, and what adds up is added up.
     pub fn put(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        let own = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(&family)));
-        match own {
-            Some(own) if own.put.is_none() => {
-                let kind = own.family.descriptor().kind();
-                let mut totals = FamilyTotals::put(family, series.into(), parts);
-                if kind == totals.descriptor().kind() {
-                    own.family.overlay(&mut totals);
-                }
-                own.put = Some(totals);
+        self.put_declared(Declared { family, series: series.into(), parts, is_live: true });
+    }
+
+    /// As [`put`](Self::put), of a declaration that no living process has. Where a living one has declared a gauge in
+    /// another mode, the value of this one is over.
+    pub fn put_ended(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
+        self.put_declared(Declared { family, series: series.into(), parts, is_live: false });
+    }
+
+    fn put_declared(&mut self, mut declared: Declared) {
+        let family = &declared.family;
+        let width = family.width();
+        debug_assert_eq!(declared.parts.len(), declared.series.len() * width, "the parts of {family}");
+        declared.parts.resize(declared.series.len() * width, Number::Int(0));
+        if let Some(own) = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(family))) {
+            own.put.push(declared);
+        } else if family.scope() == self.scope && !members::has(family) {
+            // A local family that was not asked for belongs to another registry.
+            match self.others.iter_mut().find(|other| other[0].family.is(family)) {
+                Some(other) => other.push(declared),
+                None => self.others.push(vec![declared]),
             }
-            // One that is here belongs to another registry, or to none any more.
-            None if family.scope() == self.scope
-                && !members::has(&family)
-                && !self.others.iter().any(|other| other.descriptor().name() == family.name()) =>
-            {
-                self.others.push(FamilyTotals::put(family, series.into(), parts));
-            }
-            _ => {}
         }
     }
 
     /// The families of this process, in their order, then those of others.
     pub(crate) fn finish(self) -> (Vec<FamilyTotals<'a>>, Vec<FamilyTotals<'a>>) {
-        let own = self.own.into_iter().map(|own| own.put.unwrap_or_else(|| own.family.totals()));
-        (own.collect(), self.others)
+        let own = self.own.into_iter().map(|Own { family, put, .. }| {
+            let Some(merged) = versions::merge(put) else { return family.totals() };
+            let mut totals = FamilyTotals::put(merged);
+            if family.descriptor().kind() == totals.descriptor().kind() {
+                family.overlay(&mut totals);
+            }
+            totals
+        });
+        let others = self.others.into_iter().filter_map(versions::merge).map(FamilyTotals::put);
+        (own.collect(), others.collect())
     }
 }
 
 impl fmt::Debug for Totals<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Totals").field("scope", &self.scope).field("others", &self.others).finish_non_exhaustive()
+        f.debug_struct("Totals").field("scope", &self.scope).finish_non_exhaustive()
     }
 }
 
@@ -134,10 +151,7 @@ impl<'a> FamilyTotals<'a> {
     }
 
     /// What a backend has put in.
-    fn put(family: Arc<FamilyKey>, series: Arc<[SeriesKey]>, mut parts: Vec<Number>) -> Self {
-        let width = family.width();
-        debug_assert_eq!(parts.len(), series.len() * width, "the parts of {family}");
-        parts.resize(series.len() * width, Number::Int(0));
+    fn put(Declared { family, series, parts, .. }: Declared) -> Self {
         let in_order = series.windows(2).all(|pair| pair[0].compare(&pair[1], &family).is_lt());
         let (series, parts) = if in_order { (series, parts) } else { sort(&family, &series, &parts) };
         Self { descriptor: Described::Put(family), series: Keys::Put(series), parts, missing: Vec::new() }
@@ -278,17 +292,15 @@ impl<'a> FamilyTotals<'a> {
 /// The labels of a series of this process, as a family that was put in has them: with the number of the process where that
 /// tells series apart. `None` when they are not its labels.
 fn adapted(family: &FamilyKey, labels: &Labels<'_>) -> Option<SeriesKey> {
+    if family.combine() != Combine::PerProcess || labels.get("pid").is_some() {
+        return family::translate(labels, family);
+    }
     let pid = std::process::id().to_string();
-    let mut left = labels.iter().count();
-    let values = family.descriptor().label_names().map(|name| match labels.get(name) {
-        Some(value) => {
-            left -= 1;
-            Some(value)
-        }
-        None => (name == "pid").then_some(&*pid),
+    let values = family.descriptor().labels.iter().map(|label| match label.name() {
+        "pid" => &*pid,
+        name => labels.get(name).or_else(|| label.default_text()).unwrap_or_default(),
     });
-    let values: Option<Vec<_>> = values.collect();
-    values.filter(|_| left == 0).map(|values| SeriesKey::new(family, &values))
+    Some(SeriesKey::new(family, &values.collect::<Vec<_>>()))
 }
 
 /// The series in order, each with its parts; of several alike, the first.

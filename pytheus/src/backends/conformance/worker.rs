@@ -114,6 +114,7 @@ impl Worker {
             "info" => Info::new("build_info", "B.").labels(["l"]).build()?.labels(labels(1))?.set(),
             "state" => StateSet::new("phase", "P.").states(["starting", "running"]).build()?.set(state(text(1))),
             "clash" => Gauge::new("clash", "C.").labels(["l"]).build()?.labels(labels(1))?.set(7.0),
+            "version" => version(ask[1] == 2)?,
             "remove" => return Ok(json!(counter(text(1))?.remove(labels(2))?)),
             "retain" => counter(text(1))?.retain(|own| own.get("l") == Some(text(2))),
             "clear" => counter(text(1))?.clear(),
@@ -133,6 +134,22 @@ impl Worker {
         }
         Ok(Value::Null)
     }
+}
+
+/// What one version of a program declares and counts: the second has a label and a bucket more.
+fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let counter = Counter::new("versioned_total", "V.");
+    let (counter, bounds) = if is_second {
+        (counter.labels(["l", "m"]).default_labels([("m", "d")]), &[1.0, 2.0, 4.0][..])
+    } else {
+        (counter.labels(["l"]), &[1.0, 4.0][..])
+    };
+    counter.build()?.labels([("l", "x")])?.inc();
+    let seconds = Histogram::new("versioned_seconds", "V.").buckets(bounds.iter().copied()).build()?;
+    for value in [0.5, 3.0, 8.5] {
+        seconds.observe(value);
+    }
+    Ok(())
 }
 
 /// A backend that is not the one of the check.

@@ -1,5 +1,6 @@
 //! The backend, put together.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
@@ -9,11 +10,10 @@ use super::common::CommonFile;
 use super::directory::Directory;
 use super::error::FileError;
 use super::fault::Reason;
-use super::merge::Merger;
+use super::merge::{Merger, Put};
 use super::process::Process;
-use crate::backends::{
-    Arena, Backend, BackendError, Combine, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals,
-};
+use super::remove::translated;
+use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
 use crate::storage::{lock, read, write};
 
 /// What the backend consists of.
@@ -86,9 +86,20 @@ impl Parts {
 
     /// Removes the series that all processes write.
     fn remove_common(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
-        for (family, series) in series.iter().filter(|(family, _)| family.combine() == Combine::Shared) {
-            if let Some(at) = self.common.find(family, series)? {
-                let _locked = self.directory.locked()?;
+        self.common.refresh()?;
+        let mut found = Vec::new();
+        let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
+        self.common.each(|_, family, of_file| {
+            let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
+            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
+            if wanted.contains(&of_file.key) {
+                found.push(of_file.at);
+            }
+            last = Some((family, wanted));
+        });
+        if !found.is_empty() {
+            let _locked = self.directory.locked()?;
+            for at in found {
                 self.common.remove(at)?;
             }
         }
@@ -129,8 +140,12 @@ impl Backend for MultiProcessFileBackend {
         };
         // Both may run the user's own code: reporters, and closures that gauges are read with.
         to_tell.tell();
-        for (family, series, parts) in found? {
-            totals.put(family, series, parts);
+        for Put { family, series, parts, is_live } in found? {
+            if is_live {
+                totals.put(family, series, parts);
+            } else {
+                totals.put_ended(family, series, parts);
+            }
         }
         Ok(())
     }

@@ -86,18 +86,8 @@ impl CommonFile {
         self.read(&mut storage::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
-    /// Where a series lies, if it is there.
-    pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey) -> Result<Option<At>, Skip> {
-        self.find_promised(family, series, false)
-    }
-
-    /// The same, but for one that is not promised though it should be.
-    pub(super) fn find_promised(
-        &self,
-        family: &FamilyKey,
-        series: &SeriesKey,
-        promised: bool,
-    ) -> Result<Option<At>, Skip> {
+    /// Where a series lies, if it is there, and is promised where it should be.
+    pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
         let log = &mut *storage::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);

@@ -19,11 +19,7 @@
 //! same archive. If it is not, it begins again. A file that has gone is then in the archive that is read next; one that is
 //! still there though it was folded is named by it. So each file is seen once, as itself or in the archive.
 //!
-//! # Two declarations of one name
-//!
-//! Totals of one declaration are of no use for another one. The archive keeps one declaration of each name: that of the
-//! eldest living process that has the name, if it is among those to be folded or archived; else the newest of them. What
-//! was counted under the other is dropped, and reported.
+//! Each declaration of a name is archived by itself: versions of a program may follow each other in any order.
 //!
 //! Gauges, info metrics and state sets end with their process or lie in `common`: there is nothing to be folded.
 
@@ -39,29 +35,15 @@ use super::fault_point::fault_point;
 use super::peer::Peer;
 use crate::backends::{Combine, FamilyKey, SeriesKey};
 
-/// The declaration of the eldest living process that has a family.
-pub(super) type Standing<'a> = &'a dyn Fn(&FamilyKey) -> Option<Arc<FamilyKey>>;
-
 /// What has come of it.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
     /// How many files were added to the archive.
     pub(super) files: usize,
-    /// What was counted under another declaration, and dropped.
-    pub(super) conflicts: Vec<Conflict>,
     /// The dead that can't be read, and are left alone.
     pub(super) skipped: Vec<Skip>,
     /// Files that were added, and can't be removed. Nobody counts them again.
     pub(super) left: Vec<FileError>,
-}
-
-/// Two declarations of one name.
-#[derive(Debug)]
-pub(super) struct Conflict {
-    /// The declaration whose counts were dropped.
-    pub(super) dropped: Arc<FamilyKey>,
-    /// What keeps them from being added up with those that stand.
-    pub(super) difference: &'static str,
 }
 
 /// Folds those of these that are dead; `archive` is then the one that is there. On an error it is as it was, and nothing
@@ -70,7 +52,6 @@ pub(super) fn fold(
     locked: &Locked<'_>,
     archive: &mut Archive,
     peers: impl IntoIterator<Item = Peer>,
-    standing: Standing<'_>,
 ) -> Result<Folded, FileError> {
     let mut folded = Folded::default();
     let mut next = archive.to_change(locked)?;
@@ -94,11 +75,10 @@ pub(super) fn fold(
     dead.dedup_by_key(|peer| peer.id());
 
     if !dead.is_empty() {
-        let mut sums = Sums { archive: &mut next, standing, places: HashMap::new(), conflicts: Vec::new() };
+        let mut sums = Sums { archive: &mut next, places: HashMap::new() };
         for peer in &dead {
             sums.add(peer);
         }
-        folded.conflicts = sums.conflicts;
         folded.files = dead.len();
         next.folded.extend(dead.iter().map(Peer::id));
         next.forget(&present);
@@ -127,16 +107,14 @@ impl Archive {
 /// The archive, while the dead are added to it.
 struct Sums<'a> {
     archive: &'a mut Archive,
-    standing: Standing<'a>,
     /// Where the series of a family are, by its place in the archive.
     places: HashMap<usize, HashMap<SeriesKey, usize>>,
-    conflicts: Vec<Conflict>,
 }
 
 impl Sums<'_> {
     fn add(&mut self, peer: &Peer) {
-        // Of the families of the file: not looked up, left out, or where they are in the archive.
-        let mut families: Vec<Option<Option<usize>>> = vec![None; peer.families().len()];
+        // Where the families of the file are in the archive, as far as that was looked up.
+        let mut families: Vec<Option<usize>> = vec![None; peer.families().len()];
         let baselines: HashMap<u32, Box<[Amount]>> = {
             let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
             of_peer.map(|removed| (removed.series, removed.amounts.clone())).collect()
@@ -156,9 +134,7 @@ impl Sums<'_> {
                 continue;
             }
             let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
-            if let Some(family) = family {
-                self.add_to(family, &series.key, &amounts);
-            }
+            self.add_to(family, &series.key, &amounts);
         }
     }
 
@@ -178,29 +154,15 @@ impl Sums<'_> {
         }
     }
 
-    /// Where the archive has the counts of a family that a process has declared; None if its declaration doesn't stand.
-    fn place(&mut self, key: &Arc<FamilyKey>, number: u64) -> Option<usize> {
+    /// Where the archive has the counts of a declaration, which that process has.
+    fn place(&mut self, key: &Arc<FamilyKey>, number: u64) -> usize {
         let families = &mut self.archive.families;
-        let Some(place) = families.iter().position(|family| family.key.is(key)) else {
+        let known = families.iter().position(|family| family.key.is(key) && family.key.difference(key).is_none());
+        let place = known.unwrap_or_else(|| {
             families.push(ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() });
-            return Some(families.len() - 1);
-        };
-        let archived = &mut families[place];
-        let Some(difference) = archived.key.difference(key) else {
-            archived.newest = archived.newest.max(number);
-            return Some(place);
-        };
-        let is_of_eldest = |key: &FamilyKey| {
-            let eldest = (self.standing)(key);
-            eldest.is_some_and(|eldest| eldest.difference(key).is_none())
-        };
-        let replace = !is_of_eldest(&archived.key) && (is_of_eldest(key) || number > archived.newest);
-        let dropped = Arc::clone(if replace { &archived.key } else { key });
-        self.conflicts.push(Conflict { dropped, difference });
-        if replace {
-            *archived = ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() };
-            self.places.remove(&place);
-        }
-        replace.then_some(place)
+            families.len() - 1
+        });
+        families[place].newest = families[place].newest.max(number);
+        place
     }
 }

@@ -18,8 +18,8 @@ use crate::descriptor::Kind;
 pub(super) struct Known {
     pub(super) peer: Peer,
     pub(super) is_alive: bool,
-    /// By the number of the family in the file: its table; `None` when it can't be added up.
-    tables: Vec<Option<usize>>,
+    /// By the number of the family in the file: its table.
+    tables: Vec<usize>,
     /// The log that the places are of.
     root: Root,
     /// By table: the places of the series in the file, and their rows.
@@ -97,7 +97,7 @@ impl Known {
     }
 
     /// Says in which table each family is.
-    pub(super) fn settle(&mut self, tables: Vec<Option<usize>>) {
+    pub(super) fn settle(&mut self, tables: Vec<usize>) {
         self.tables = tables;
     }
 
@@ -122,12 +122,9 @@ impl Known {
         }
         while let Some(series) = peer.series().get(self.placed) {
             // Of a family that was begun a moment ago: the next scrape has it.
-            let Some(table) = self.tables.get(series.family as usize) else { break };
+            let Some(number) = self.tables.get(series.family as usize) else { break };
             // What all processes write is read where it lies.
-            if let Some(number) = table
-                && series.at.page < At::COMMON
-                && !series.ended
-            {
+            if series.at.page < At::COMMON && !series.ended {
                 let table = &mut tables[*number];
                 let row = table.row_of(&series.key, peer.pid());
                 places.entry(*number).or_default().push((self.placed, row));

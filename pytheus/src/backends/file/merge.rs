@@ -18,17 +18,23 @@ use super::error::FileError;
 use super::fault::{Reason, Skip};
 use super::fold::fold;
 use super::known::Known;
-use super::notes::{Notes, ToTell, Who};
+use super::notes::{Notes, ToTell};
 use super::peer::Peer;
 use super::remove::remove;
-use super::settle::full_name;
+use super::settle::Standing;
 use super::table::Table;
 use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::descriptor::Kind;
 use crate::snapshot::Number;
 
-/// A family's totals.
-pub(super) type Put = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
+/// The totals of one declaration of a family.
+pub(super) struct Put {
+    pub(super) family: Arc<FamilyKey>,
+    pub(super) series: Arc<[SeriesKey]>,
+    pub(super) parts: Vec<Number>,
+    /// Whether a living process has the declaration.
+    pub(super) is_live: bool,
+}
 
 /// How often something is read again that changes meanwhile: so often in a row that is another program's business.
 pub(super) const ROUNDS: usize = 20;
@@ -47,8 +53,8 @@ pub(super) struct Merger {
     pub(super) tables: Vec<Table>,
     /// By table.
     pub(super) sources: Vec<Sources>,
-    /// By scope and name: the table.
-    pub(super) index: HashMap<String, usize, RandomState>,
+    /// By scope and name: the tables, of one declaration each.
+    pub(super) index: HashMap<String, Vec<usize>, RandomState>,
     /// Is anything new, so that tables and rows may be others?
     pub(super) changed: bool,
     /// What is to be told once no lock is held.
@@ -60,8 +66,8 @@ pub(super) struct Merger {
 /// Where a table gets its numbers from, but for the processes.
 #[derive(Default)]
 pub(super) struct Sources {
-    /// What the family is, and who says so; nobody has it now if there is none.
-    pub(super) schema: Option<(Arc<FamilyKey>, Who)>,
+    /// Who has the declaration; nobody has it now if there is none.
+    pub(super) standing: Option<Standing>,
     /// The place of the family in the archive, and the row of each of its series there.
     pub(super) archived: Option<(usize, Vec<u32>)>,
     /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
@@ -114,14 +120,14 @@ impl Merger {
     fn attempt(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Option<Vec<Put>>, BackendError> {
         self.look()?;
         let mut puts = Vec::new();
-        for number in 0..self.tables.len() {
-            if self.sources[number].schema.is_some() && wants(self.tables[number].declared()) {
+        for (number, standing) in self.by_age() {
+            if wants(self.tables[number].declared()) {
                 if !self.sum(number)? {
                     return Ok(None);
                 }
                 let table = &mut self.tables[number];
                 let (series, parts) = table.shown();
-                puts.push((Arc::clone(table.family()), series, parts));
+                puts.push(Put { family: Arc::clone(table.family()), series, parts, is_live: standing.is_live });
             }
         }
         if self.tables.iter().any(Table::is_worn) {
@@ -318,18 +324,10 @@ impl Merger {
         let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
         self.processes = living;
         self.changed = true;
-        let mut standing: HashMap<String, Arc<FamilyKey>> = HashMap::new();
-        for family in self.processes.iter().flat_map(|process| process.peer.families()) {
-            standing.entry(full_name(family)).or_insert_with(|| Arc::clone(family));
-        }
         let dead = dead.into_iter().map(|process| process.peer);
-        let folded =
-            fold(&locked, &mut self.archive, dead, &|family| standing.get(&full_name(family)).map(Arc::clone))?;
+        let folded = fold(&locked, &mut self.archive, dead)?;
         self.is_damaged = false;
         self.take_up_archive();
-        for conflict in folded.conflicts {
-            self.notes.dropped(&conflict.dropped, conflict.difference);
-        }
         folded.left.iter().for_each(|error| self.notes.not_folded(error));
         folded.skipped.into_iter().for_each(|skip| self.notes.skipped(skip));
         Ok(())

@@ -264,18 +264,17 @@ fn a_shared_gauge_is_one_for_all_and_outlives_them() {
 }
 
 #[test]
-fn the_eldest_says_what_a_family_is() {
+fn the_newest_living_process_says_what_kind_a_family_is() {
     let directory = directory();
     let (counter, gauge) = (family(Kind::Counter, "level"), gauge(GaugeMode::LiveSum));
     let (mut elder, mut younger) = (Process::start(&directory), Process::start(&directory));
-    younger.begin(&gauge, &["x"]).set(1.5, 1);
-    assert_eq!(elder.scrape(), [r#"level{a="x"} 1.5"#]);
     elder.begin(&counter, &["x"]).add(2);
     assert_eq!(younger.scrape(), [r#"level{a="x"} 2"#]);
-    elder.kill();
-    // Now it is the eldest; what the counter had is kept, but does not show.
-    assert_eq!(younger.scrape(), [r#"level{a="x"} 1.5"#]);
-    assert_eq!(younger.scrape(), [r#"level{a="x"} 1.5"#]);
+    younger.begin(&gauge, &["x"]).set(1.5, 1);
+    assert_eq!(elder.scrape(), [r#"level{a="x"} 1.5"#]);
+    younger.kill();
+    assert_eq!(elder.scrape(), [r#"level{a="x"} 2"#]);
+    assert_eq!(elder.scrape(), [r#"level{a="x"} 2"#]);
 }
 
 #[test]

@@ -114,9 +114,9 @@ use super::BackendError;
 ///   (With a limit on the length of files, `ulimit -f`, the program should ignore `SIGXFSZ`, which else ends it.)
 /// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:
 ///   reported once, and counted in `pytheus_backend_files_skipped_total{reason}`.
-/// - **Two programs that declare a name differently**: the declaration of the process that began first stands for as long
-///   as it lives. What the other counts is left out, reported once, and counted in
-///   `pytheus_backend_conflicts_total{metric}`.
+/// - **Versions of a program that declare a metric differently** count side by side, in any order: a rolling upgrade, a
+///   rollback, the upgrade again. The totals of each declaration are kept; a scrape shows
+///   [one family](crate::backends#versions-of-a-program) that has all of them.
 /// - **Permissions**: a directory that others can write to, or that belongs to somebody else, is refused unless
 ///   `allow_others`. Files are for their user alone (0600), and symbolic links aren't followed.
 /// - After [`shutdown`](crate::backends::shutdown), what this process still counts is lost, and its series begin no

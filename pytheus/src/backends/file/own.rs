@@ -189,7 +189,7 @@ impl Arena for OwnFile {
     }
 
     fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
-        if let Some(at) = self.common.find_promised(family, series, promised)? {
+        if let Some(at) = self.common.find(family, series, promised)? {
             return Ok(at);
         }
         let at = (self.with_directory)(&mut || self.common.find_or_add(family, series, promised));

@@ -34,16 +34,9 @@ pub(super) fn remove(
 ) -> Result<(), FileError> {
     let mut next = archive.to_change(locked)?;
     let present: HashSet<FileId> = locked.directory().list()?.into_iter().map(|(id, _)| id).collect();
-    let mut wanted: HashMap<&SeriesKey, Vec<&FamilyKey>> = HashMap::new();
-    for (family, key) in series {
-        wanted.entry(key).or_default().push(family);
-    }
-    let is_wanted = |family: &FamilyKey, key: &SeriesKey| {
-        wanted.get(key).is_some_and(|families| families.iter().any(|wanted| wanted.is(family)))
-    };
     for family in &mut next.families {
-        let key = &family.key;
-        family.series.retain(|(series, _)| !is_wanted(key, series));
+        let wanted = translated(series, &family.key);
+        family.series.retain(|(series, _)| !wanted.contains(series));
     }
     // One that can't be read any more shows nothing, either.
     let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
@@ -52,9 +45,10 @@ pub(super) fn remove(
         let of_peer = next.removed.iter_mut().filter(|removed| removed.file == file);
         let mut known: HashMap<u32, &mut Removed> = of_peer.map(|removed| (removed.series, removed)).collect();
         let mut new = Vec::new();
+        let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
-            let Some(family) = peer.families().get(of_file.family as usize) else { continue };
-            if of_file.ended || of_file.at.page >= At::COMMON || !is_wanted(family, &of_file.key) {
+            let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
+            if of_file.ended || of_file.at.page >= At::COMMON || !wanted.contains(&of_file.key) {
                 continue;
             }
             let amounts = counted(peer, place, family);
@@ -72,6 +66,12 @@ pub(super) fn remove(
     fault_point("series removed");
     *archive = next;
     Ok(())
+}
+
+/// The series of a declaration that are to be removed with these, which may be of another declaration of the same name.
+pub(super) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey) -> HashSet<SeriesKey> {
+    let of_family = series.iter().filter(|(family, _)| family.is(to));
+    of_family.filter_map(|(family, series)| family.translate(series, to)).collect()
 }
 
 /// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to

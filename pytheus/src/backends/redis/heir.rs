@@ -119,7 +119,10 @@ fn take_all(common: &Common, spool: &Spool, own: Option<&str>, failed: &mut Hash
     let deadline = Instant::now() + (common.settings.lease / 3).min(longest);
     let mut others = match spool.clean().and_then(|()| spool.others()) {
         Ok(others) => others,
-        Err(error) => return report::report(("redis spool", ""), &failure(&error)),
+        Err(error) => {
+            report::report(("redis spool", ""), &failure(&error));
+            return;
+        }
     };
     failed.retain(|id| others.contains(id));
     others.sort_by_key(|id| (own != Some(id), failed.contains(id)));

@@ -17,7 +17,8 @@ pub(super) const CHECKS: &[Named] = &[
     ("each mode of gauges combines processes as it says", gauges),
     ("the last set of a shared gauge holds and what is added adds up", shared_gauge),
     ("work in progress adds up over the living", in_progress),
-    ("of two declarations that differ the first stays and the other is reported", clash),
+    ("of two kinds of one name the newest shows and the other is reported", clash),
+    ("versions that declare a metric differently add up", versions),
     ("no total goes down and no observation is torn while processes count", monotone),
     ("processes may scrape at the same time", at_once),
 ];
@@ -141,19 +142,50 @@ fn clash(bench: &Bench) -> Result<(), Fault> {
     one.flush()?;
     other.ask(json!(["clash", "x"]))?;
     other.flush()?;
-    one.scrape()?.is("clash{l=\"x\"}", 3)?;
+    other.scrape()?.is("clash{l=\"x\"}", 7)?;
     if !bench.is_shared()? {
-        return other.scrape()?.is("clash{l=\"x\"}", 7);
+        return one.scrape()?.is("clash{l=\"x\"}", 3);
     }
-    other.scrape()?.is("clash{l=\"x\"}", 3)?;
+    one.scrape()?.is("clash{l=\"x\"}", 7)?;
     // What else it counts goes on.
     other.count("jobs_total", "x", 1.0)?;
     other.flush()?;
     one.scrape()?.is("jobs_total{l=\"x\"}", 1)?;
-    one.scrape()?.is("clash{l=\"x\"}", 3)?;
+    one.scrape()?.is("clash{l=\"x\"}", 7)?;
     one.exit()?;
     other.exit()?;
     ensure(bench.said().contains("clash"), || format!("no report names the metric: {}", bench.said()))
+}
+
+fn versions(bench: &Bench) -> Result<(), Fault> {
+    // An upgrade, a rollback, and the upgrade again; the processes of the first upgrade go on.
+    let mut processes = Vec::new();
+    for version in [1, 2, 1, 2] {
+        let mut process = bench.process()?;
+        process.ask(json!(["version", version]))?;
+        process.flush()?;
+        let samples = process.scrape()?;
+        processes.push(process);
+        if !bench.is_shared()? {
+            continue;
+        }
+        let times = processes.len();
+        let label = if times > 1 { ",m=\"d\"" } else { "" };
+        samples.is(&format!("versioned_total{{l=\"x\"{label}}}"), times)?;
+        samples.is("versioned_seconds_bucket{le=\"1\"}", times)?;
+        samples.is("versioned_seconds_bucket{le=\"4\"}", times * 2)?;
+        samples.is("versioned_seconds_count", times * 3)?;
+        samples.is("versioned_seconds_sum", times * 12)?;
+    }
+    if bench.is_shared()? {
+        for process in processes {
+            process.exit()?;
+        }
+        let samples = bench.process()?.scrape()?;
+        samples.is("versioned_total{l=\"x\",m=\"d\"}", 4)?;
+        samples.is("versioned_seconds_count", 12)?;
+    }
+    ensure(!bench.said().contains("versioned"), || format!("nothing is left out: {}", bench.said()))
 }
 
 fn monotone(bench: &Bench) -> Result<(), Fault> {

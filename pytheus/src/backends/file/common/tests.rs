@@ -28,9 +28,9 @@ fn what_one_adds_another_finds() {
     let (one, other) = (CommonFile::open(&path).unwrap(), CommonFile::open(&path).unwrap());
     let family = gauge("g", GaugeMode::Shared);
     let (first, second) = (SeriesKey::new(&family, &["1"]), SeriesKey::new(&family, &["2"]));
-    assert_eq!(one.find(&family, &first).unwrap(), None);
+    assert_eq!(one.find(&family, &first, false).unwrap(), None);
     let at = one.find_or_add(&family, &first, false).unwrap();
-    assert_eq!(other.find(&family, &first).unwrap(), Some(at));
+    assert_eq!(other.find(&family, &first, false).unwrap(), Some(at));
     assert_eq!(other.find_or_add(&family, &first, false).unwrap(), at);
     let next = other.find_or_add(&family, &second, true).unwrap();
     assert!(next.page == at.page && next.cell == at.cell + 3);
@@ -42,7 +42,7 @@ fn what_one_adds_another_finds() {
     assert_eq!(shown(&CommonFile::open(&path).unwrap()), expected);
     // Another mode is another family, another help is not.
     let live = gauge("g", GaugeMode::LiveSum);
-    assert_eq!(one.find(&live, &first).unwrap(), None);
+    assert_eq!(one.find(&live, &first, false).unwrap(), None);
     assert!(one.find_or_add(&live, &first, false).unwrap() > next);
     assert!(other.page(at.page).is_some() && other.page(at.page + 1).is_none());
 }
@@ -62,9 +62,9 @@ fn what_was_removed_shows_when_it_is_set_again() {
     assert_eq!(shown(&one), [(0, label.clone(), None, false)]);
     set(&other, at, 3.0);
     assert_eq!(shown(&one), [(0, label.clone(), Some(3.0), false)]);
-    assert_eq!(one.find_promised(&family, &series, true).unwrap(), None);
+    assert_eq!(one.find(&family, &series, true).unwrap(), None);
     assert_eq!(one.find_or_add(&family, &series, true).unwrap(), at);
-    assert_eq!(other.find_promised(&family, &series, true).unwrap(), Some(at));
+    assert_eq!(other.find(&family, &series, true).unwrap(), Some(at));
     other.remove(At { page: at.page, cell: 100 }).unwrap();
     assert_eq!(shown(&other), [(0, label, Some(3.0), true)]);
 }
@@ -164,7 +164,7 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     }
     let next = CommonFile::open(&path).unwrap();
     assert_eq!((series(&next), shown(&next).len()), (expected.clone(), 1012));
-    let at = held.find(&family, &key(7)).unwrap().unwrap();
+    let at = held.find(&family, &key(7), false).unwrap().unwrap();
     set(&held, at, 70.0);
     assert_eq!(next.value(at), Some(70.0));
     for common in [held, next] {
@@ -172,6 +172,6 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     }
     let last = CommonFile::open(&path).unwrap();
     assert_eq!((series(&last).len(), shown(&last).len()), (12, 12));
-    let at = last.find(&family, &key(7)).unwrap().unwrap();
+    let at = last.find(&family, &key(7), false).unwrap().unwrap();
     assert_eq!(last.value(at), Some(70.0));
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use super::super::archive::Archive;
 use super::super::fold::fold;
-use super::process::{Process, eldest, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
-use crate::backends::{Arena as _, FamilyKey};
+use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
+use crate::backends::Arena as _;
 
 #[test]
 fn the_dead_are_folded_and_the_living_are_not() {
@@ -23,7 +23,7 @@ fn the_dead_are_folded_and_the_living_are_not() {
     let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="promised""#, 0.0)]);
     assert_eq!(shown(&directory), expected);
     let folded = fold_all(&directory);
-    assert_eq!((folded.files, folded.conflicts.len(), folded.skipped.len(), folded.left.len()), (3, 0, 0, 0));
+    assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
     assert_eq!(shown(&directory), expected);
     assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id())]);
     // Nothing is left to be folded.
@@ -47,7 +47,7 @@ fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
     let locked = directory.locked().expect("nobody has it");
-    let folded = fold(&locked, &mut archive, stale, &|_| None).expect("there is room");
+    let folded = fold(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
 }
@@ -117,37 +117,32 @@ fn a_series_can_be_removed_again_and_again() {
 }
 
 #[test]
-fn one_declaration_of_a_name_stands() {
-    // Of the dead alone, the newest does.
+fn declarations_of_one_name_are_archived_apart_in_whichever_order_they_come() {
+    let (_around, directory) = fresh();
+    for _ in 0..2 {
+        Process::begin(&directory).count_in(&jobs(), &["a"], 1, 0.0);
+        fold_all(&directory);
+        Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 2, 0.0);
+        Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 3, 0.0);
+        assert_eq!(fold_all(&directory).files, 2);
+    }
+    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 2.0), (r#"queue="a",site="x""#, 10.0)]));
+    let archive = Archive::read(&directory).expect("it is whole");
+    let newest: Vec<_> = archive.families.iter().map(|family| family.newest).collect();
+    assert_eq!(newest.len(), 2);
+    assert!(newest[0] < newest[1], "the one that a process has begun last is the newest: {newest:?}");
+}
+
+#[test]
+fn a_series_is_removed_from_every_declaration_that_has_it() {
     let (_around, directory) = fresh();
     Process::begin(&directory).count_in(&jobs(), &["a"], 1, 0.0);
+    Process::begin(&directory).count_in(&other_jobs(), &["a", ""], 2, 0.0);
+    Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 4, 0.0);
     fold_all(&directory);
-    Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 2, 0.0);
-    Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 3, 0.0);
-    let folded = fold_all(&directory);
-    assert_eq!((folded.files, folded.conflicts.len()), (3 - 1, 1));
-    assert!(folded.conflicts[0].dropped.difference(&jobs()).is_none());
-    assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 5.0)]));
-
-    // That of the eldest that lives does, if it is there; what others have counted is dropped.
-    let mut eldest_alive = Process::begin(&directory);
-    eldest_alive.series(&other_jobs(), &["a", "x"], false);
-    Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
-    let folded = fold_all(&directory);
-    assert_eq!((folded.files, folded.conflicts.len()), (1, 1));
-    assert!(folded.conflicts[0].dropped.difference(&jobs()).is_none());
-    assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 5.0)]));
-
-    // Now the one that was archived is none of a living process, and that of the dead is.
-    drop(eldest_alive);
-    let mut eldest_alive = Process::begin(&directory);
-    eldest_alive.series(&jobs(), &["a"], false);
-    let mut dead = Process::begin(&directory);
-    dead.count_in(&jobs(), &["a"], 7, 0.0);
-    drop(dead);
-    fold_all(&directory);
-    assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 7.0)]));
-    let known = peers(&directory);
-    let standing = |family: &FamilyKey| eldest(&known, family);
-    assert!(standing(&jobs()).is_some_and(|family| family.difference(&jobs()).is_none()));
+    let mut living = Process::begin(&directory);
+    living.count_in(&jobs(), &["a"], 8, 0.0);
+    let own = Process::begin(&directory);
+    remove_all(&directory, own.id(), &other_jobs(), &["a", ""]);
+    assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 4.0)]));
 }

@@ -97,21 +97,11 @@ pub(super) fn peers(directory: &Directory) -> Vec<Peer> {
     files.iter().filter_map(|(_, path)| Peer::open(path).ok()).collect()
 }
 
-/// The declaration of the eldest that lives.
-pub(super) fn eldest(peers: &[Peer], family: &FamilyKey) -> Option<Arc<FamilyKey>> {
-    let living = peers.iter().filter(|peer| peer.is_alive().expect("it can be asked"));
-    let of_peer = |peer: &Peer| peer.families().iter().find(|known| known.is(family)).cloned();
-    let found = living.filter_map(|peer| Some((peer.number(), of_peer(peer)?)));
-    found.min_by_key(|(number, _)| *number).map(|(_, family)| family)
-}
-
 /// What a process does that finds dead ones.
 pub(super) fn fold_all(directory: &Directory) -> Folded {
     let locked = locked(directory);
     let mut archive = Archive::default();
-    let known = peers(directory);
-    let standing = |family: &FamilyKey| eldest(&known, family);
-    fold(&locked, &mut archive, peers(directory), &standing).expect("there is room")
+    fold(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
 pub(super) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
