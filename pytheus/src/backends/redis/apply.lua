@@ -5,8 +5,7 @@
 --   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had a key of its own, or
 --   'heir': another one goes on as that writer, unless it has gone on itself;
 --   then the groups: family, its schema or '', the incarnation that is known or '', the place of its key, its mode
---   ('h'ash, 'g' for one of which the writer's own key says that it is declared, 'o'wn, 'r'emoval), when it was begun in
---   µs or '', the number of steps, and those: what, field, amount.
+--   ('h'ash, 'o'wn, 'r'emoval), when it was begun in µs or '', the number of steps, and those: what, field, amount.
 local writers, alive, families, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local writer, expected, number = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, expiry = tonumber(ARGV[4]), ARGV[5]
@@ -48,7 +47,7 @@ if not applied then
   if ARGV[9] == 'heir' and tonumber(last or 0) ~= expected then return {'lost', now} end
   for _, at in ipairs(groups) do
     local key, from, most = KEYS[tonumber(ARGV[at + 3])], at + 7, at + 4 + 3 * tonumber(ARGV[at + 6])
-    if (ARGV[at + 4] == 'h' or ARGV[at + 4] == 'g') and ARGV[at + 2] ~= ''
+    if ARGV[at + 4] == 'h' and ARGV[at + 2] ~= ''
       and redis.call('HGET', key, '#') ~= ARGV[at + 2] then
       return {'lost', now}
     end
@@ -127,12 +126,13 @@ for place, at in ipairs(groups) do
   local family, key, mode = ARGV[at], KEYS[tonumber(ARGV[at + 3])], ARGV[at + 4]
   if not applied and ARGV[at + 1] ~= '' then
     redis.call('HSETNX', families, family, ARGV[at + 1])
-    local begun, known = tonumber(ARGV[at + 5]) or micros + place, tonumber(redis.call('HGET', families, '@' .. family) or '')
+    local begun = tonumber(ARGV[at + 5]) or micros + place
+    local known = tonumber(redis.call('HGET', families, '@' .. family) or '')
     times[#times + 1], times[#times + 2] = family, string.format('%.0f', begun)
     if not known or begun > known then redis.call('HSET', families, '@' .. family, times[#times]) end
-    if mode == 'g' then redis.call('HSET', own, '+' .. family, '1') end
+    if ARGV[9] ~= 'heir' then redis.call('HSET', own, '+' .. family, '1') end
   end
-  if (mode == 'h' or mode == 'g') and ARGV[at + 2] == '' then
+  if mode == 'h' and ARGV[at + 2] == '' then
     if not applied and redis.call('HSETNX', key, '#', ARGV[7]) == 1 then redis.call('EXPIRE', key, expiry) end
     incarnations[#incarnations + 1] = family
     -- None where it was applied, and is gone since.

@@ -138,8 +138,6 @@ pub(super) struct Header<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Hash,
-    /// The same, and the writer's own key says that it declares the family: it counts for as long as somebody does.
-    Shared,
     Own,
     Removal,
 }
@@ -171,7 +169,6 @@ impl Request {
     pub(super) fn group(&mut self, header: &Header<'_>, steps: &[Step]) {
         let mode = match header.mode {
             Mode::Hash => "h",
-            Mode::Shared => "g",
             Mode::Own => "o",
             Mode::Removal => "r",
         };

@@ -233,7 +233,7 @@ type All = BTreeMap<(usize, String, String), Counted>;
 fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> Result<Outcome, BackendError> {
     let mut all = All::new();
     for (family, series, totals) in dead.counted()? {
-        let id = layout::id(&family);
+        let id = family.id();
         let shard = usize::try_from(layout::shard_of(&id, common.settings.shards)).unwrap_or_default();
         let text = layout::series_text(&family, &series);
         let counted = all.entry((shard, id, text)).or_insert_with(|| Counted { family, totals: Vec::new() });

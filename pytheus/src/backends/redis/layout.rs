@@ -10,9 +10,9 @@
 //! | `{<namespace>:<shard>}:writers` | hash | writer: its last number; `layout` |
 //! | `{<namespace>:<shard>}:alive` | sorted set | writer: until when it lives, in ms |
 //!
-//! A family is `<name>@<hash>`; where its registry has a scope, `<name>|<scope>@<hash>`. The hash is that of its
-//! declaration, so that two versions of a program never write to the same numbers; all declarations of a name are in one
-//! shard. Label values are a JSON array, in the order of the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
+//! A family is its [`FamilyKey::id`]: `<name>@<hash>`; where its registry has a scope, `<name>|<scope>@<hash>`. The hash is
+//! that of its declaration, so that two versions of a program never write to the same numbers; all declarations of a name
+//! are in one shard. Label values are a JSON array, in the order of the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
 //! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
 //! sum; of state sets `0`, `1`.. are the flags.
 
@@ -55,12 +55,9 @@ impl Keys {
 /// In the index, before a family: the field for when a process declared it last.
 pub(super) const BEGUN: char = '@';
 
-/// In the key of a writer, before a family: the field which says that the process declares it.
-pub(super) const DECLARED: char = '+';
-
-/// What a family of this declaration is called.
-pub(super) fn id(family: &FamilyKey) -> String {
-    format!("{}@{:016x}", scoped_name(family), hash(&declaration(family)))
+/// The family that a field in the key of a writer says it declares.
+pub(super) fn declared(field: &[u8]) -> Option<&str> {
+    str::from_utf8(field).ok()?.strip_prefix('+')
 }
 
 /// The name of a family, and its scope, whatever its declaration.
@@ -71,18 +68,7 @@ pub(super) fn scoped_name(family: &FamilyKey) -> String {
     }
 }
 
-/// All that [`FamilyKey::difference`] compares, as a text that is the same in each process and version. Help and defaults
-/// are not in it: declarations that differ in these alone add up as they are.
-fn declaration(family: &FamilyKey) -> String {
-    let descriptor = family.descriptor();
-    let buckets: Vec<_> = descriptor.buckets().iter().map(|bound| number::to_text(*bound)).collect();
-    let mode = (descriptor.kind() == Kind::Gauge).then(|| family.to_json()["mode"].clone());
-    let labels: Vec<_> = descriptor.label_names().collect();
-    let kind = descriptor.kind().to_string();
-    serde_json::json!([kind, descriptor.unit(), labels, buckets, descriptor.states(), mode]).to_string()
-}
-
-/// The scoped name of a family that is called this.
+/// The scoped name of a family of this [`FamilyKey::id`].
 pub(super) fn name_of(id: &str) -> &str {
     id.rsplit_once('@').map_or(id, |(name, _)| name)
 }
@@ -224,44 +210,8 @@ mod tests {
         assert_eq!(shard_of("http_requests_total", 1), 0);
         assert_eq!(shard_of("a@0123456789abcdef", 16), 0xaf63_dc4c_8601_ec8c % 16);
         assert_eq!(name_of("a|x@y@0123456789abcdef"), "a|x@y");
-    }
-
-    #[test]
-    fn a_declaration_has_the_same_name_in_each_process_and_version() {
-        let new = |kind| Descriptor::new(kind, "a", "A.").unwrap().with_labels(["m", "l"]).unwrap();
-        let id = |descriptor| super::id(&FamilyKey::new("", descriptor));
-        let gauge = || new(Kind::Gauge);
-        let histogram = |bounds: &[f64]| new(Kind::Histogram).with_buckets(bounds.to_vec()).unwrap();
-        let all = [
-            new(Kind::Summary),
-            gauge(),
-            gauge().with_mode(crate::descriptor::GaugeMode::LiveSum).unwrap(),
-            gauge().with_labels(["n"]).unwrap(),
-            Descriptor::new(Kind::Gauge, "a_bytes", "A.").unwrap(),
-            Descriptor::new(Kind::Gauge, "a_bytes", "A.").unwrap().with_unit("bytes").unwrap(),
-            histogram(&[1.0]),
-            histogram(&[1.0, 2.0]),
-            histogram(&[1.0, 2.0_f64.next_up()]),
-            Descriptor::new(Kind::StateSet, "a", "A.").unwrap().with_states(vec!["x", "y"]).unwrap(),
-            Descriptor::new(Kind::StateSet, "a", "A.").unwrap().with_states(vec!["y", "x"]).unwrap(),
-        ];
-        for (at, one) in all.iter().enumerate() {
-            for (other_at, other) in all.iter().enumerate() {
-                let (one_key, other_key) = (FamilyKey::new("", one.clone()), FamilyKey::new("", other.clone()));
-                assert_eq!(
-                    id(one.clone()) == id(other.clone()),
-                    one_key.difference(&other_key).is_none(),
-                    "{at} {other_at}"
-                );
-            }
-            // As others read it.
-            let read = FamilyKey::from_json(&FamilyKey::new("", one.clone()).to_json()).unwrap();
-            assert_eq!(super::id(&read), id(one.clone()), "{at}");
-        }
         // What is in a Redis today is found by each version to come.
-        assert_eq!(declaration(&FamilyKey::new("", gauge())), r#"["gauge",null,["l","m"],[],[],"shared"]"#);
-        assert_eq!(id(gauge()), format!("a@{:016x}", hash(r#"["gauge",null,["l","m"],[],[],"shared"]"#)));
-        let other_help = Descriptor::new(Kind::Gauge, "a", "B.").unwrap().with_labels(["l", "m"]).unwrap();
-        assert_eq!(id(other_help), id(gauge()));
+        let hits = FamilyKey::new("x@y", Descriptor::new(Kind::Counter, "a", "A.").unwrap());
+        assert_eq!((name_of(&hits.id()), scoped_name(&hits)), ("a|x@y", "a|x@y".to_owned()));
     }
 }

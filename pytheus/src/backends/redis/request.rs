@@ -3,7 +3,7 @@
 use redis::{FromRedisValue as _, RedisError};
 
 use super::common::{Common, layout_of};
-use super::errand::{self, Errand, Header, Mode, Request};
+use super::errand::{Errand, Header, Mode, Request};
 use super::layout;
 use super::link::Link;
 use super::settings::Settings;
@@ -59,11 +59,9 @@ pub(super) fn request(
         let mode = match (group.removes, is_live) {
             (true, _) => Mode::Removal,
             (false, true) => Mode::Own,
-            (false, false) if errand::is_shared(&known.family) => Mode::Shared,
             (false, false) => Mode::Hash,
         };
-        let is_hash = matches!(mode, Mode::Hash | Mode::Shared);
-        let incarnation = if is_hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
+        let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
         let schema = if known.declared || group.removes { "" } else { &known.schema };
         let begun = known.begun.map_or_else(String::new, |begun| begun.to_string());
         request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.steps);

@@ -1,6 +1,6 @@
 //! The totals of all processes, for a scrape: the index in one round trip, all that is wanted in another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
@@ -19,6 +19,9 @@ const PAGE: usize = 100_000;
 /// A family, its series, and the parts of each, one after the other.
 pub(super) type Found = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
 
+/// What was found of a declaration, and whether a living process has it.
+type FoundOf = (Found, bool);
+
 /// What was read before.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -36,6 +39,8 @@ struct Declared {
     id: String,
     /// When a process began it last.
     begun: u64,
+    /// Is it known whether a living process has it?
+    is_asked: bool,
     /// Where its numbers are, unless each process has its own.
     key: Option<String>,
 }
@@ -57,6 +62,32 @@ impl From<RedisError> for Failed {
     }
 }
 
+impl Failed {
+    fn fault(self, common: &Common) -> RedisFault {
+        match self {
+            Self::Redis(error) => RedisFault::of(&common.settings.place, &error),
+            Self::Layout(layout) => common.other_layout(&layout),
+            Self::Type(key) => common.other_type(&key, "value of another type"),
+            Self::Field(key, Bad { field, why }) => common.unreadable(&key, &String::from_utf8_lossy(&field), &why),
+        }
+    }
+}
+
+/// The declarations in the index of a shard that are wanted, those that were begun first before the others.
+pub(super) fn declarations(
+    common: &Common,
+    shard: usize,
+    wants: &dyn Fn(&FamilyKey) -> bool,
+) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
+    let keys = Keys::new(&common.settings.namespace, shard as u64);
+    let index = common.pool.with(&[shard], common.deadline(), |link| {
+        Ok(link.pipeline(&[command("HGETALL", &keys.families)])?.pop().unwrap_or_default())
+    })?;
+    let declared = Memory::default().declared(&keys, pairs(index), wants);
+    let declared = declared.map_err(|bad| Failed::Field(keys.families.clone(), bad).fault(common))?;
+    Ok(declared.into_iter().map(|declared| declared.family).collect())
+}
+
 /// Puts in all that the scrape shows.
 pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
@@ -70,12 +101,7 @@ pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
             });
             match read {
                 Ok(Ok(some)) => found.extend(some),
-                Ok(Err(Failed::Layout(layout))) => return Err(common.other_layout(&layout)),
-                Ok(Err(Failed::Type(key))) => return Err(common.other_type(&key, "value of another type")),
-                Ok(Err(Failed::Field(key, Bad { field, why }))) => {
-                    return Err(common.unreadable(&key, &String::from_utf8_lossy(&field), &why));
-                }
-                Ok(Err(Failed::Redis(error))) => return Err(RedisFault::of(&common.settings.place, &error)),
+                Ok(Err(failed)) => return Err(failed.fault(common)),
                 // They are not together any more.
                 Err(fault) if fault.is_moved() && group.len() > 1 => {
                     groups.extend(group.into_iter().map(|one| vec![one]));
@@ -85,8 +111,12 @@ pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         }
         found
     };
-    for (family, series, parts) in found {
-        totals.put(family, series, parts);
+    for ((family, series, parts), is_live) in found {
+        if is_live {
+            totals.put(family, series, parts);
+        } else {
+            totals.put_ended(family, series, parts);
+        }
     }
     Ok(())
 }
@@ -111,7 +141,7 @@ fn read(
     group: &[usize],
     wants: &dyn Fn(&FamilyKey) -> bool,
     link: &mut Link<'_>,
-) -> Result<Vec<Found>, Failed> {
+) -> Result<Vec<FoundOf>, Failed> {
     let settings = &common.settings;
     let shards: Vec<_> = group.iter().map(|shard| Keys::new(&settings.namespace, *shard as u64)).collect();
     let mut commands = Vec::new();
@@ -135,9 +165,13 @@ fn read(
         if let Some(layout) = layout.filter(|layout| *layout != layout_of(settings)) {
             return Err(Failed::Layout(layout));
         }
-        let wanted = memory.declared(keys, index, wants).map_err(|bad| Failed::Field(keys.families.clone(), bad))?;
-        if wanted.iter().any(|declared| declared.key.is_none()) {
+        let mut wanted =
+            memory.declared(keys, index, wants).map_err(|bad| Failed::Field(keys.families.clone(), bad))?;
+        // Whether somebody living declares it matters where there are two declarations.
+        let mut names = HashSet::new();
+        if !wanted.iter().all(|one| one.key.is_some() && names.insert(layout::name_of(&one.id))) {
             writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
+            wanted.iter_mut().for_each(|one| one.is_asked = true);
         }
         declared.extend(wanted);
     }
@@ -157,12 +191,16 @@ fn read(
             found.push(None);
         }
     }
+    let mut living = HashSet::new();
     for ((key, writer), fields) in writers.iter().zip(contents) {
         combine::writer(writer, &fields, &mut live).map_err(|bad| Failed::Field(key.clone(), bad))?;
+        living.extend(fields.into_iter().filter_map(|(field, _)| layout::declared(&field).map(str::to_owned)));
     }
-    // In their order.
-    let all = declared.iter().zip(found);
-    Ok(all.filter_map(|(declared, found)| found.or_else(|| Some(live.remove(&*declared.id)?.finish()))).collect())
+    let all = declared.iter().zip(found).filter_map(|(declared, found)| {
+        let found = found.or_else(|| Some(live.remove(&*declared.id)?.finish()))?;
+        Some((found, !declared.is_asked || living.contains(&declared.id)))
+    });
+    Ok(all.collect())
 }
 
 /// Fields and values.
@@ -211,7 +249,7 @@ impl Memory {
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
                 let key = (!layout::is_live(&family)).then(|| keys.family(&id));
-                declared.push(Declared { family, id, begun: 0, key });
+                declared.push(Declared { family, id, begun: 0, is_asked: false, key });
             }
         }
         for declared in &mut declared {
@@ -234,7 +272,7 @@ impl Memory {
             Some(Err(error)) => return Err(Bad::new(field, format!("declares no family: {error}"))),
             None => return Err(Bad::value(field, &schema, "declaration of a family")),
         };
-        let id = layout::id(&family);
+        let id = family.id();
         if !is_it(&id) {
             return Err(Bad::new(field, format!("declares another family, `{id}`")));
         }

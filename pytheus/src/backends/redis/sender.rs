@@ -13,9 +13,10 @@ use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
 use super::notes::Notes;
 use super::request::request;
+use super::scrape;
 use super::settings::Settings;
 use super::shard::{Found, Shard};
-use crate::backends::{Batch, Combine, Removal, WriterId};
+use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
 use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
@@ -54,7 +55,7 @@ impl Sender {
                 .changes
                 .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
                 .map(|changes| {
-                    let id = layout::id(&changes[0].family);
+                    let id = changes[0].family.id();
                     (self.place(&id), id, changes)
                 })
                 .collect();
@@ -82,12 +83,18 @@ impl Sender {
     pub(super) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         if self.takes(removal.writer, removal.sequence) {
             self.shorten_notes(common)?;
+            let others = self.other_declarations(common, removal)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
             let mut errands = vec![Errand::default(); self.shards.len()];
             for (family, series) in &removal.series {
-                let id = layout::id(family);
+                let id = family.id();
                 let shard = self.place(&id);
                 self.shards[shard].removal(&id, family, series, &mut errands[shard]);
+                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                    if let Some(series) = family.translate(series, other) {
+                        self.shards[shard].removal(&other.id(), other, &series, &mut errands[shard]);
+                    }
+                }
                 if self.notes.is_some() {
                     entries[shard].push((id, layout::series_text(family, series), Vec::new()));
                 }
@@ -97,6 +104,19 @@ impl Sender {
             self.push(errands);
         }
         self.send(common)
+    }
+
+    /// Every declaration that stands in the index of the families that are meant: a series is removed from all of them.
+    fn other_declarations(&self, common: &Common, removal: &Removal) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
+        let mut shards: Vec<_> = removal.series.iter().map(|(family, _)| self.place(&family.id())).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+        let mut all = Vec::new();
+        for shard in shards {
+            all.extend(scrape::declarations(common, shard, &is_meant)?);
+        }
+        Ok(all)
     }
 
     /// Takes note of how it went.

@@ -164,10 +164,9 @@ impl Shard {
                 if let Some(known) = self.families.get_mut(&group.family) {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
-                    if done.again && layout::is_live(&known.family) {
-                        again.push(Arc::clone(&group.family));
-                    } else if done.again && errand::is_shared(&known.family) {
-                        undeclared.push(Arc::clone(&group.family));
+                    if done.again {
+                        let list = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                        list.push(Arc::clone(&group.family));
                     }
                 }
             }
@@ -206,11 +205,8 @@ impl Shard {
         let (last, mut again, mut undeclared) = (found.last, found.gone, found.unlisted);
         if self.had_own && !found.has_own {
             for (id, known) in &self.families {
-                if layout::is_live(&known.family) {
-                    again.push(Arc::clone(id));
-                } else if errand::is_shared(&known.family) {
-                    undeclared.push(Arc::clone(id));
-                }
+                let list = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                list.push(Arc::clone(id));
             }
         }
         self.leave_out(|family| again.iter().any(|again| **again == *family));
