@@ -40,15 +40,12 @@ pub(super) struct Series {
 impl Series {
     /// The series in the hash of a family, and the parts of each.
     pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Vec<Number>), Bad> {
-        let parts = match self.parts(family, fields)? {
-            Some(parts) => parts,
-            None => {
-                self.learn(family, fields)?;
-                let parts = self.parts(family, fields)?;
-                parts.unwrap_or_else(|| vec![Number::Int(0); self.keys.len() * family.width()])
-            }
-        };
-        Ok((Arc::clone(&self.keys), parts))
+        let mut parts = self.parts(family, fields)?;
+        if parts.is_none() {
+            self.learn(family, fields)?;
+            parts = self.parts(family, fields)?;
+        }
+        Ok((Arc::clone(&self.keys), parts.unwrap_or_default()))
     }
 
     /// The parts, when the series are those that are known.

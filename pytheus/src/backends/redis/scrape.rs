@@ -171,7 +171,9 @@ fn read(
         let mut names = HashSet::new();
         if !wanted.iter().all(|one| one.key.is_some() && names.insert(layout::name_of(&one.id))) {
             writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
-            wanted.iter_mut().for_each(|one| one.is_asked = true);
+            for one in &mut wanted {
+                one.is_asked = true;
+            }
         }
         declared.extend(wanted);
     }

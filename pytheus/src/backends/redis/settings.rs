@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
+use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::layout;
 use super::servers::{self, Servers};
@@ -86,18 +86,6 @@ impl Settings {
         };
         config.finish()?;
         Ok(settings)
-    }
-
-    /// What connects to a server, as nobody yet.
-    #[cfg_attr(not(feature = "redis-tls"), expect(clippy::unused_self, reason = "it has no certificates"))]
-    pub(super) fn client(&self, address: &ConnectionAddr) -> Result<Client, RedisError> {
-        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let info = address.clone().into_connection_info()?.set_redis_settings(nobody);
-        #[cfg(feature = "redis-tls")]
-        if let Some(certificates) = &self.certificates {
-            return Client::build_with_tls(info, certificates.clone());
-        }
-        Client::open(info)
     }
 }
 

@@ -165,8 +165,8 @@ impl Shard {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
                     if done.again {
-                        let list = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
-                        list.push(Arc::clone(&group.family));
+                        let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                        which.push(Arc::clone(&group.family));
                     }
                 }
             }
@@ -205,8 +205,8 @@ impl Shard {
         let (last, mut again, mut undeclared) = (found.last, found.gone, found.unlisted);
         if self.had_own && !found.has_own {
             for (id, known) in &self.families {
-                let list = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
-                list.push(Arc::clone(id));
+                let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                which.push(Arc::clone(id));
             }
         }
         self.leave_out(|family| again.iter().any(|again| **again == *family));
