@@ -246,6 +246,22 @@ fn values_that_are_something_else() {
     case.goes_on();
 }
 
+/// The same beside Python, who fails as well.
+#[test]
+fn values_of_python_that_are_something_else() {
+    let server = Server::start();
+    let mut beside = config(server.port());
+    beside["layout"] = "pytheus-python".into();
+    let mut worker = start(&beside);
+    assert_eq!(worker.ask("count 10"), "ok");
+    assert_eq!(worker.ask("flushed"), "ok");
+    server.ask(&["SET", "hits_total", "many"]);
+    let error = try_scrape(&mut worker).expect_err("it can't be read");
+    assert!(error.contains("`hits_total` has `many`, which is no number"), "{error}");
+    server.ask(&["SET", "hits_total", "10"]);
+    assert_eq!(worker.scrape().get("hits_total"), Some(&10.0));
+}
+
 /// The same of what a process has for itself.
 #[test]
 fn gauges_of_the_living_that_are_something_else() {
@@ -254,12 +270,15 @@ fn gauges_of_the_living_that_are_something_else() {
     assert_eq!(case.worker.ask("level 3"), "ok");
     assert_eq!(case.worker.ask("flushed"), "ok");
     let keys = server.ask(&["KEYS", "{pytheus:0}:w:*"]).texts();
-    let has_level = |key: &&String| server.ask(&["HKEYS", key]).texts().iter().any(|field| field.starts_with("[\"level@"));
+    let has_level =
+        |key: &&String| server.ask(&["HKEYS", key]).texts().iter().any(|field| field.starts_with("[\"level@"));
     let key = keys.iter().find(has_level).expect("it is there").clone();
     let level = server.ask(&["HKEYS", &key]).texts().into_iter().find(|field| field.starts_with("[\"level@"));
     let level = level.expect("it is there");
     let other = level.replace(']', ",\"x\"]");
-    for (field, value) in [(&*level, "3"), (&*level, "three 0"), (&*level, "3 now"), (&*other, "3 0"), ("[\"level", "3 0")] {
+    for (field, value) in
+        [(&*level, "3"), (&*level, "three 0"), (&*level, "3 now"), (&*other, "3 0"), ("[\"level", "3 0")]
+    {
         let before = server.ask(&["HGET", &key, field]);
         server.ask(&["HSET", &key, field, value]);
         case.fails_with(&[&key, "HDEL"]);

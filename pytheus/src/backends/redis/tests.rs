@@ -1,3 +1,4 @@
+mod extremes;
 mod hiccups;
 mod relay;
 mod secrets;
