@@ -172,7 +172,6 @@ fn fractions_and_sums_are_those_of_one_process_at_their_limits_too() {
     assert_eq!(act("fractions 0.25"), "2251799813685249");
     assert_eq!(act("fractions 4503599627370496"), "1.125899906842624e+16");
     assert_eq!(act("observe 1.7e308"), "+Inf");
-    assert_eq!(act("observe -inf"), "NaN");
 }
 
 #[test]
