@@ -91,6 +91,7 @@ impl Fleet<'_> {
         self.check();
     }
 
+    #[allow(clippy::float_cmp, reason = "all of them are exact")]
     fn check(&mut self) {
         for (version, worker) in &mut self.living {
             let samples = worker.scrape();

@@ -29,10 +29,10 @@ pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
     let mut answers = answers.into_iter();
     for (keys, family) in families {
         let mut found = Found::new(&family, &keys);
-        for place in 0..keys.len() {
+        for (place, key) in keys.iter().enumerate() {
             let (kind, value) = answers.next().unwrap_or_default();
             found.take(place, &kind, value).map_err(|(field, value)| {
-                common.no_number(&keys[place].name, &String::from_utf8_lossy(&field), &String::from_utf8_lossy(&value))
+                common.no_number(&key.name, &String::from_utf8_lossy(&field), &String::from_utf8_lossy(&value))
             })?;
         }
         if let Some(order) = &found.order {
