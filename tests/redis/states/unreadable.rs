@@ -110,3 +110,20 @@ fn keys_that_a_scrape_reads_and_that_are_something_else() {
     }
     case.goes_on();
 }
+
+/// The number of the last batch of a process is what makes each count once.
+#[test]
+fn a_number_of_a_batch_that_is_something_else() {
+    let server = Server::start();
+    let mut case = Case::flushed(server.port());
+    let writers = "{pytheus:0}:writers";
+    let all = server.ask(&["HGETALL", writers]).texts();
+    for pair in all.chunks(2).filter(|pair| pair[0] != "layout") {
+        server.ask(&["HSET", writers, &pair[0], "none"]);
+    }
+    case.fails_with(&[writers, "`none`", "HDEL"]);
+    for pair in all.chunks(2) {
+        server.ask(&["HSET", writers, &pair[0], &pair[1]]);
+    }
+    case.goes_on();
+}

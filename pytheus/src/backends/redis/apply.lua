@@ -1,12 +1,13 @@
 -- Applies one errand of one writer to one shard, once, or says why not and changes nothing.
 --
--- KEYS: the writers, who is alive, the families, what is the writer's own; then a hash for each group that has one.
+-- KEYS: the writers, who is alive, the families, what is the writer's own, what it declares; then a hash for each group that
+--   has one.
 -- ARGV: the writer, the number it knows to be applied, the number of this one (the same where it only says that it lives),
---   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had a key of its own, or
+--   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had keys of its own, or
 --   'heir': another one goes on as that writer, unless it has gone on itself;
 --   then the groups: family, its schema or '', the incarnation that is known or '', the place of its key, its mode
 --   ('h'ash, 'o'wn, 'r'emoval), when it was begun in µs or '', the number of steps, and those: what, field, amount.
-local writers, alive, families, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local writers, alive, families, own, declared = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local writer, expected, number = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, expiry = tonumber(ARGV[4]), ARGV[5]
 local time = redis.call('TIME')
@@ -40,8 +41,9 @@ local function takes(what, found)
 end
 
 local last = redis.call('HGET', writers, writer)
+if last and not tonumber(last) then return {'value', now, writers, writer, last} end
 local applied = last and number > expected and tonumber(last) >= number
-if ARGV[9] == '1' and redis.call('EXISTS', own) == 0 then return {'lost', now} end
+if ARGV[9] == '1' and redis.call('EXISTS', own, declared) < 2 then return {'lost', now} end
 if not applied then
   if not last and expected > 0 or last and tonumber(last) < expected then return {'lost', now} end
   if ARGV[9] == 'heir' and tonumber(last or 0) ~= expected then return {'lost', now} end
@@ -69,8 +71,10 @@ end
 -- The first command that writes is refused as a whole where the server takes no writes.
 redis.call('HSET', writers, 'layout', ARGV[6])
 redis.call('ZADD', alive, clock + lease, writer)
-redis.call('HSET', own, '#', ARGV[8])
-redis.call('PEXPIRE', own, lease)
+for _, key in ipairs({own, declared}) do
+  redis.call('HSET', key, '#', ARGV[8])
+  redis.call('PEXPIRE', key, lease)
+end
 redis.call('EXPIRE', writers, expiry)
 redis.call('EXPIRE', alive, expiry)
 redis.call('EXPIRE', families, expiry)
@@ -124,13 +128,15 @@ end
 local incarnations, times = {}, {}
 for place, at in ipairs(groups) do
   local family, key, mode = ARGV[at], KEYS[tonumber(ARGV[at + 3])], ARGV[at + 4]
-  if not applied and ARGV[at + 1] ~= '' then
-    redis.call('HSETNX', families, family, ARGV[at + 1])
-    local begun = tonumber(ARGV[at + 5]) or micros + place
+  if ARGV[at + 1] ~= '' then
     local known = tonumber(redis.call('HGET', families, '@' .. family) or '')
+    local begun = applied and known or tonumber(ARGV[at + 5]) or micros + place
     times[#times + 1], times[#times + 2] = family, string.format('%.0f', begun)
-    if not known or begun > known then redis.call('HSET', families, '@' .. family, times[#times]) end
-    if ARGV[9] ~= 'heir' then redis.call('HSET', own, '+' .. family, '1') end
+    if not applied then
+      redis.call('HSETNX', families, family, ARGV[at + 1])
+      if not known or begun > known then redis.call('HSET', families, '@' .. family, times[#times]) end
+      if ARGV[9] ~= 'heir' then redis.call('HSET', declared, family, '1') end
+    end
   end
   if mode == 'h' and ARGV[at + 2] == '' then
     if not applied and redis.call('HSETNX', key, '#', ARGV[7]) == 1 then redis.call('EXPIRE', key, expiry) end

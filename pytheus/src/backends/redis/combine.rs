@@ -213,7 +213,7 @@ pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Liv
     let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
     let pid = pid.map_or_else(Arc::default, |(_, pid)| String::from_utf8_lossy(pid).into());
     let process = Process { pid, writer: writer.into() };
-    for (field, value) in of_series(fields).filter(|(field, _)| layout::declared(field).is_none()) {
+    for (field, value) in of_series(fields) {
         let values = values(field).ok_or_else(|| Bad::new(field, "is no list of a family and label values"))?;
         let mut values = values.into_iter();
         let id = values.next().unwrap_or_default();

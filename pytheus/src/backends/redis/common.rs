@@ -63,8 +63,11 @@ impl Common {
 
     /// A field of a key holds something that nothing can be added to.
     pub(super) fn no_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
-        self.pool
-            .fault(Sort::Fields, format!("the field `{field}` of the key `{key}` has `{found}`, which is no number"))
+        let found: String = found.chars().take(60).collect();
+        match field {
+            "" => self.pool.fault(Sort::Keys, format!("the key `{key}` has `{found}`, which is no number")),
+            _ => self.unreadable(key, field, &format!("has `{found}`, which is no number")),
+        }
     }
 
     /// A field of a key can't be read: it would be missing in a scrape.

@@ -339,10 +339,10 @@ fn send(
     all: &All,
 ) -> Result<Reply, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
-    let own = keys.own(writer);
+    let (own, declared) = (keys.own(writer), keys.declared(writer));
     let answer = common.pool.with(&[shard], common.deadline(), |link| {
         let mut request = Request::new(
-            [keys.writers.as_str(), &keys.alive, &keys.families, &own],
+            [keys.writers.as_str(), &keys.alive, &keys.families, &own, &declared],
             [
                 writer.to_owned(),
                 before.to_string(),

@@ -6,7 +6,8 @@
 //! |---|---|---|
 //! | `{<namespace>:<shard>}:families` | hash | family: what it is, as JSON; `@<family>`: when a process began it last, in µs |
 //! | `{<namespace>:<shard>}:f:<family>` | hash | `<part>[<label values>]`: number; `#`: its incarnation |
-//! | `{<namespace>:<shard>}:w:<writer>` | hash, for as long as its lease | `[<family>,<label values>]`: number, space, stamp; `+<family>`: declared here; `#`: process |
+//! | `{<namespace>:<shard>}:w:<writer>` | hash, for as long as its lease | `[<family>,<label values>]`: number, space, stamp; `#`: process |
+//! | `{<namespace>:<shard>}:d:<writer>` | the same | family: 1, which this process declares; `#`: process |
 //! | `{<namespace>:<shard>}:writers` | hash | writer: its last number; `layout` |
 //! | `{<namespace>:<shard>}:alive` | sorted set | writer: until when it lives, in ms |
 //!
@@ -50,15 +51,15 @@ impl Keys {
     pub(super) fn own(&self, writer: &str) -> String {
         format!("{}:w:{writer}", self.tag)
     }
+
+    /// What a writer declares; apart, as most scrapes have no need of it.
+    pub(super) fn declared(&self, writer: &str) -> String {
+        format!("{}:d:{writer}", self.tag)
+    }
 }
 
 /// In the index, before a family: the field for when a process declared it last.
 pub(super) const BEGUN: char = '@';
-
-/// The family that a field in the key of a writer says it declares.
-pub(super) fn declared(field: &[u8]) -> Option<&str> {
-    str::from_utf8(field).ok()?.strip_prefix('+')
-}
 
 /// The name of a family, and its scope, whatever its declaration.
 pub(super) fn scoped_name(family: &FamilyKey) -> String {

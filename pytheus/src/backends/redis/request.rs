@@ -22,7 +22,7 @@ pub(super) fn request(
     let Settings { lease, expiry, .. } = &*common.settings;
     let keys = &shard.keys;
     let mut request = Request::new(
-        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own],
+        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own, &shard.declared],
         [
             writer.to_owned(),
             shard.acked.to_string(),

@@ -155,7 +155,7 @@ fn read(
         commands.push(layout);
     }
     let mut answers = link.each(&commands)?.into_iter();
-    let (mut declared, mut writers) = (Vec::new(), Vec::new());
+    let (mut declared, mut writers, mut declaring) = (Vec::new(), Vec::new(), Vec::new());
     for keys in &shards {
         let index = pairs(answer(answers.next(), &keys.families)?);
         let alive: Vec<String> =
@@ -169,17 +169,20 @@ fn read(
             memory.declared(keys, index, wants).map_err(|bad| Failed::Field(keys.families.clone(), bad))?;
         // Whether somebody living declares it matters where there are two declarations.
         let mut names = HashSet::new();
-        if !wanted.iter().all(|one| one.key.is_some() && names.insert(layout::name_of(&one.id))) {
-            writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
+        if !wanted.iter().all(|one| names.insert(layout::name_of(&one.id))) {
+            declaring.extend(alive.iter().map(|writer| keys.declared(writer)));
             for one in &mut wanted {
                 one.is_asked = true;
             }
         }
+        if wanted.iter().any(|one| one.key.is_none()) {
+            writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
+        }
         declared.extend(wanted);
     }
     let own = writers.iter().map(|(key, _)| key);
-    let hashes: Vec<_> = declared.iter().filter_map(|declared| declared.key.as_ref()).chain(own).cloned().collect();
-    let mut contents = memory.read_all(link, &hashes)?.into_iter();
+    let hashes = declared.iter().filter_map(|declared| declared.key.as_ref()).chain(own).chain(&declaring);
+    let mut contents = memory.read_all(link, &hashes.cloned().collect::<Vec<_>>())?.into_iter();
     let mut found = Vec::new();
     let mut live: HashMap<&str, Live> = HashMap::new();
     for Declared { family, id, key, .. } in &declared {
@@ -193,14 +196,14 @@ fn read(
             found.push(None);
         }
     }
-    let mut living = HashSet::new();
-    for ((key, writer), fields) in writers.iter().zip(contents) {
+    for (key, writer) in &writers {
+        let fields = contents.next().unwrap_or_default();
         combine::writer(writer, &fields, &mut live).map_err(|bad| Failed::Field(key.clone(), bad))?;
-        living.extend(fields.into_iter().filter_map(|(field, _)| layout::declared(&field).map(str::to_owned)));
     }
+    let living: HashSet<_> = contents.flatten().map(|(field, _)| field).collect();
     let all = declared.iter().zip(found).filter_map(|(declared, found)| {
         let found = found.or_else(|| Some(live.remove(&*declared.id)?.finish()))?;
-        Some((found, !declared.is_asked || living.contains(&declared.id)))
+        Some((found, !declared.is_asked || living.contains(declared.id.as_bytes())))
     });
     Ok(all.collect())
 }

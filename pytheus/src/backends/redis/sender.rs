@@ -191,7 +191,7 @@ impl Sender {
         self.each(common, |this, place| {
             let shard = &this.shards[place];
             let mut own = redis::cmd("DEL");
-            own.arg(&shard.own);
+            own.arg(&shard.own).arg(&shard.declared);
             // Its last number stays: what it has sent without hearing of it may still arrive.
             let mut alive = redis::cmd("ZADD");
             alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&this.writer);
@@ -244,7 +244,7 @@ impl Sender {
             let mut last = redis::cmd("HGET");
             last.arg(&shard.keys.writers).arg(writer);
             let mut own = redis::cmd("EXISTS");
-            own.arg(&shard.own);
+            own.arg(&shard.own).arg(&shard.declared);
             let mut index = redis::cmd("HKEYS");
             index.arg(&shard.keys.families);
             let mut commands = vec![last, own, index];
@@ -255,7 +255,7 @@ impl Sender {
             }));
             let mut answers = link.pipeline(&commands)?.into_iter();
             let mut next = || answers.next().unwrap_or(Value::Nil);
-            let (last, own) = (Option::<u64>::from_redis_value(next())?, bool::from_redis_value(next())?);
+            let (last, own) = (Option::<u64>::from_redis_value(next())?, u64::from_redis_value(next())? == 2);
             let index = HashSet::<String>::from_redis_value(next())?;
             let found: Result<Vec<_>, _> = answers.map(Option::<String>::from_redis_value).collect();
             Ok::<_, RedisError>((last, own, index, found?))

@@ -155,7 +155,11 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
         let right =
             "a URL such as \"redis://user:password@host:6379/0\"; `rediss` needs the feature `redis-tls` of pytheus";
-        parsed.ok_or_else(|| config.invalid("url", right))?
+        let info = parsed.ok_or_else(|| config.invalid("url", right))?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+            return Err(config.invalid("url", "one without `#insecure`: name whom to trust with `tls_ca`"));
+        }
+        info
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
         let host = host.as_deref().map_or("127.0.0.1", servers::bare);

@@ -22,11 +22,13 @@ pub(super) struct Shard {
     pub(super) keys: Keys,
     /// The key of this writer alone.
     pub(super) own: String,
+    /// That of what it declares.
+    pub(super) declared: String,
     /// The last number that is known to be applied.
     pub(super) acked: u64,
     /// The last number that was given away.
     numbered: u64,
-    /// Was the writer's own key there?
+    /// Were the writer's own keys there?
     pub(super) had_own: bool,
     pub(super) pending: VecDeque<Errand>,
     /// The last that were done.
@@ -60,7 +62,7 @@ struct Told {
 pub(super) struct Found {
     /// The last number.
     pub(super) last: Option<u64>,
-    /// Is the writer's own key there?
+    /// Are the writer's own keys there?
     pub(super) has_own: bool,
     /// The families whose hashes are not those that were added to.
     pub(super) gone: Vec<Arc<str>>,
@@ -73,6 +75,7 @@ impl Shard {
         let keys = Keys::new(namespace, shard);
         Self {
             own: keys.own(writer),
+            declared: keys.declared(writer),
             keys,
             acked: 0,
             numbered: 0,
@@ -240,7 +243,7 @@ impl Shard {
         missed
     }
 
-    /// Families stand no more in the index, or in the writer's own key.
+    /// Families stand no more in the index, or in the key of what the writer declares.
     fn declare_again(&mut self, undeclared: Vec<Arc<str>>) {
         let mut errand = Errand::default();
         for family in undeclared {

@@ -35,11 +35,12 @@ enum Socket {
 
 impl Connection {
     /// Connects by a deadline.
+    #[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "there are no certificates"))]
     pub(super) fn open(settings: &Settings, address: &ConnectionAddr, deadline: Instant) -> Result<Self, RedisError> {
         let socket = match address {
             ConnectionAddr::Tcp(host, port) => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(feature = "redis-tls")]
-            ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
+            ConnectionAddr::TcpTls { host, port, .. } => {
                 Socket::Tls(Box::new(super::tls::open(settings, host, tcp(host, *port, deadline)?)?))
             }
             #[cfg(unix)]
@@ -47,10 +48,7 @@ impl Connection {
                 let socket = again(left(deadline)?, |_| UnixStream::connect(path))?;
                 Socket::Unix(Patient::new(socket, left(deadline)?))
             }
-            other => {
-                let _ = settings;
-                return Err(io::Error::new(ErrorKind::Unsupported, format!("no way leads to {other}")).into());
-            }
+            other => return Err(io::Error::new(ErrorKind::Unsupported, format!("no way leads to {other}")).into()),
         };
         Ok(Self { socket, parser: Parser::new(), is_whole: true })
     }

@@ -188,3 +188,73 @@ fn a_shard_that_can_not_be_written_keeps_no_other_one_from_living() {
     thread::sleep(Duration::from_secs(11));
     assert_eq!(server.say(&format!("EXISTS {hash}")), ":1");
 }
+
+#[test]
+fn a_process_that_was_not_heard_of_for_a_while_says_again_what_it_declares() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&gauge("a", GaugeMode::Shared), 1.0);
+    other.set(&gauge("a", GaugeMode::LiveSum), 2.0);
+    other.shows(&[("a ", 3.0)]);
+    let declared = one.backend.0.sender.board().get().expect("nobody else has it").shards[0].declared.clone();
+    // It may be back before anybody looks.
+    assert_eq!(server.say(&format!("DEL {declared}")), ":1");
+    assert!([2.0, 3.0].contains(&other.scrape().expect("Redis answers")[0].1));
+    one.live();
+    other.shows(&[("a ", 3.0)]);
+    one.backend.close().expect("it ends");
+    other.shows(&[("a ", 2.0)]);
+}
+
+#[test]
+fn a_gauge_of_the_living_is_removed_in_every_declaration() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&gauge("a", GaugeMode::LiveMax), 1.0);
+    other.set(&gauge("a", GaugeMode::LiveSum), 2.0);
+    let family = gauge("a", GaugeMode::LiveSum);
+    let series = vec![(Arc::clone(&family), SeriesKey::new(&family, &[]))];
+    other.sequence += 1;
+    let removal = Removal { writer: other.writer, sequence: other.sequence, series };
+    other.backend.remove(&removal).expect("Redis takes it");
+    one.shows(&[]);
+}
+
+#[test]
+fn another_kind_of_the_same_name_stands_beside_the_first_until_its_processes_end() {
+    let server = Server::start();
+    let (mut one, mut other, third) = (server.process(), server.process(), server.process());
+    one.count("a_total", "x", 5);
+    let second = gauge("a_total", GaugeMode::Shared);
+    other.set(&second, 2.0);
+    third.shows(&[("a_total ", 2.0)]);
+    one.count("a_total", "x", 1);
+    other.backend.close().expect("it ends");
+    third.shows(&[("a_total x", 6.0)]);
+    one.backend.close().expect("it ends");
+    third.shows(&[("a_total ", 2.0)]);
+}
+
+#[test]
+fn an_answer_that_was_lost_makes_no_declaration_newer() {
+    let server = Server::start();
+    let relay = Relay::to(server.port);
+    let (mut one, mut other) = (server.process_with(&json!({"port": relay.port, "timeout": 1})), server.process());
+    let (older, newer) = (gauge("a", GaugeMode::Shared), gauge("a", GaugeMode::LiveSum));
+    let batch = one.setting(&older, 1.0);
+    relay.lose_answer("f[]");
+    // It asks again by itself, where its connection was idle.
+    let _ = one.backend.apply(&batch);
+    other.set(&newer, 2.0);
+    one.repeat(&batch);
+    assert_eq!(relay.lost(), 1);
+    // Twice, so that what is to be told again has been told.
+    (0..2).for_each(|_| one.live());
+    let all = server.say("HGETALL {ns:0}:families");
+    let began = |family: &FamilyKey| -> u64 {
+        let mut lines = all.lines().skip_while(|line| *line != format!("@{}", family.id()));
+        lines.nth(2).and_then(|time| time.parse().ok()).expect("the time is there")
+    };
+    assert!(began(&older) < began(&newer), "{all}");
+    other.shows(&[("a ", 3.0)]);
+}

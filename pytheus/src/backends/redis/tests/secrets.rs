@@ -97,3 +97,12 @@ fn a_user_who_may_do_what_the_reference_says_can_do_all() {
         assert_eq!(lines.nth(1), Some("client|setinfo"), "{log}");
     }
 }
+
+#[cfg(feature = "redis-tls")]
+#[test]
+fn no_url_turns_the_check_of_certificates_off() {
+    let config = json!({"url": "rediss://shop:secret@127.0.0.1:1/#insecure"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("anybody could answer").to_string();
+    assert!(error.contains("`tls_ca`") && !error.contains("secret"), "{error}");
+}
