@@ -19,9 +19,9 @@ const SERIES: u64 = 5_000;
 const SCRAPES: u64 = 150;
 
 metric! {
-    /// One each.
+    /// One for each series.
     static HITS: Counter = "hits_total" { labels: { path } };
-    /// As often as it was flushed.
+    /// One for each flush.
     static FLUSHES: Counter = "flushes_total";
 }
 

@@ -57,7 +57,7 @@ fn worker() {
     });
 }
 
-/// What was counted of one metric, over all labels but `shop`.
+/// The counts of one metric, over all labels but `shop`.
 fn by_shop(samples: &Samples) -> BTreeMap<&str, f64> {
     let mut sums = BTreeMap::new();
     for (sample, value) in samples.iter().filter(|(sample, _)| sample.starts_with("orders_total{")) {
@@ -75,7 +75,7 @@ struct Fleet<'a> {
 }
 
 impl Fleet<'_> {
-    /// One more process of a version, which counts.
+    /// Starts another process of a version, which counts.
     fn begin(&mut self, version: &'static str) {
         self.living.push((version, (self.start)()));
         self.count();

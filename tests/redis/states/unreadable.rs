@@ -1,8 +1,8 @@
-//! What is in Redis and can't be read: a scrape fails and names it, and nothing is added to it.
+//! Fields and keys in Redis that can't be read: a scrape fails and names them, and nothing is added to them.
 
 use super::*;
 
-/// What is no number, or no declaration, is never left out, as if it were 0, and never overwritten.
+/// A field that is no number, or no declaration, is never left out, as if it were 0, and never overwritten.
 #[test]
 fn values_that_are_something_else() {
     let server = Server::start();

@@ -21,7 +21,7 @@ impl Bad {
         Self { field: field.to_vec(), why: why.into() }
     }
 
-    /// What is there should be something else.
+    /// A field whose value should be something else.
     pub(super) fn value(field: &[u8], value: &[u8], expected: &str) -> Self {
         let shown: String = String::from_utf8_lossy(value).chars().take(60).collect();
         Self::new(field, format!("has `{shown}`, which is no {expected}"))

@@ -66,8 +66,8 @@ impl Sort {
             Self::Denied => "check `username` and `password`, and what the user may do (see the docs for the commands)",
             Self::Keys => "remove that key, or choose another `key_prefix`",
             Self::Fields => {
-                "something else has written there: remove the field (`HDEL`), or choose another `key_prefix`; until then \
-                 no scrape shows less than was counted"
+                "something else has written there: set it right or remove it (`HSET`, `HDEL`), or choose another \
+                 `key_prefix`; until then scrapes fail, as a smaller total would show"
             }
             Self::Layout => "give all its processes the same `shards`, or choose another `key_prefix`",
             Self::Protocol => "is there a Redis on that port, and does it want TLS?",

@@ -52,7 +52,7 @@ impl Keys {
         format!("{}:w:{writer}", self.tag)
     }
 
-    /// What a writer declares; apart, as most scrapes have no need of it.
+    /// The key of the declarations of a writer; apart, as most scrapes have no need of it.
     pub(super) fn declared(&self, writer: &str) -> String {
         format!("{}:d:{writer}", self.tag)
     }
@@ -211,7 +211,6 @@ mod tests {
         assert_eq!(shard_of("http_requests_total", 1), 0);
         assert_eq!(shard_of("a@0123456789abcdef", 16), 0xaf63_dc4c_8601_ec8c % 16);
         assert_eq!(name_of("a|x@y@0123456789abcdef"), "a|x@y");
-        // What is in a Redis today is found by each version to come.
         let hits = FamilyKey::new("x@y", Descriptor::new(Kind::Counter, "a", "A.").unwrap());
         assert_eq!((name_of(&hits.id()), scoped_name(&hits)), ("a|x@y", "a|x@y".to_owned()));
     }

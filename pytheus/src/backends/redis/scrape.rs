@@ -19,7 +19,7 @@ const PAGE: usize = 100_000;
 /// A family, its series, and the parts of each, one after the other.
 pub(super) type Found = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
 
-/// What was found of a declaration, and whether a living process has it.
+/// The numbers of a declaration, and whether a living process has it.
 type FoundOf = (Found, bool);
 
 /// What was read before.
@@ -127,7 +127,7 @@ fn command(name: &str, key: &str) -> Cmd {
     command
 }
 
-/// What a command has answered that was about a key.
+/// The answer to a command about a key.
 fn answer(value: Option<Value>, key: &str) -> Result<Value, Failed> {
     value.unwrap_or_default().extract_error().map_err(|error| match error.code() {
         Some("WRONGTYPE") => Failed::Type(key.to_owned()),

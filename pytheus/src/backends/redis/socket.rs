@@ -1,9 +1,9 @@
 //! A connection to a server: a socket, and the answers that come from it.
 //!
 //! Linux restarts no read or write that has a timeout when a signal has interrupted it, not even where the handler was set
-//! with `SA_RESTART`, see signal(7); profilers send a thousand signals a second. So what was interrupted is done again here,
+//! with `SA_RESTART`, see signal(7); profilers send a thousand signals a second. So an interrupted call is repeated here,
 //! for as long as it may take in all. The `redis` crate gives such a connection up, and takes the next answer on it for one
-//! that nobody waits for; of it come the commands, the parser of answers, and the values.
+//! that nobody waits for; its commands, its parser of answers and its values are used all the same.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,7 +21,7 @@ use super::wire::left;
 pub(super) struct Connection {
     socket: Socket,
     parser: Parser,
-    /// Was all written, and did all that was read make sense?
+    /// Whether all was written, and all that was read made sense.
     is_whole: bool,
 }
 
@@ -53,7 +53,7 @@ impl Connection {
         Ok(Self { socket, parser: Parser::new(), is_whole: true })
     }
 
-    /// From now on, this is how long it may take until anything is written or read.
+    /// Sets how long it may take from now on until anything is written or read.
     pub(super) fn wait(&mut self, time: Duration) {
         match &mut self.socket {
             Socket::Tcp(socket) => socket.time = time,
@@ -78,7 +78,7 @@ impl Connection {
         Ok(sent?)
     }
 
-    /// The next answer.
+    /// Reads the next answer.
     pub(super) fn receive(&mut self) -> Result<Value, RedisError> {
         let received = match &mut self.socket {
             Socket::Tcp(socket) => self.parser.parse_value(socket),
@@ -91,7 +91,7 @@ impl Connection {
         received
     }
 
-    /// May it be used again?
+    /// Returns whether it may be used again.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole
     }
@@ -115,7 +115,7 @@ fn connect(address: &SocketAddr, time: Duration) -> io::Result<TcpStream> {
     again(time, |left| TcpStream::connect_timeout(address, left))
 }
 
-/// A socket that is waited for so long, whatever interrupts it.
+/// A socket that each call waits for so long, whatever interrupts it.
 pub(super) struct Patient<S> {
     socket: S,
     time: Duration,

@@ -15,14 +15,14 @@ use super::socket::Patient;
 /// A socket through which nobody else can read.
 pub(super) type Stream = StreamOwned<ClientConnection, Patient<TcpStream>>;
 
-/// Puts TLS on a socket. Who is at the other end is seen to when something is sent.
+/// Puts TLS on a socket. The handshake follows when something is sent.
 pub(super) fn open(settings: &Settings, host: &str, socket: Patient<TcpStream>) -> Result<Stream, RedisError> {
     let name = ServerName::try_from(host).map_err(io::Error::other)?.to_owned();
     let connection = ClientConnection::new(Arc::new(config(settings.certificates.as_ref())?), name);
     Ok(StreamOwned::new(connection.map_err(io::Error::other)?, socket))
 }
 
-/// Whom to trust, and who we are.
+/// The authorities to trust, and the certificate of this process.
 fn config(certificates: Option<&TlsCertificates>) -> io::Result<ClientConfig> {
     let trusted = match certificates.and_then(|certificates| certificates.root_cert.as_ref()) {
         Some(authorities) => trusted(authorities)?,

@@ -19,7 +19,7 @@ const COUNTS: [u64; 14] = [
     u64::MAX,
 ];
 
-/// What stands in a field.
+/// The value of a field.
 fn value(server: &Server, key: &str, field: &str) -> String {
     let answer = server.say(&format!("HGET {key} {field}"));
     answer.lines().last().expect("there is an answer").to_owned()
