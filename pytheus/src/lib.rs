@@ -319,6 +319,14 @@ pub mod registry;
 pub mod snapshot;
 pub mod testing;
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("pytheus counts in 64-bit atomics (`AtomicU64`), which this target does not have");
+#[cfg(all(feature = "redis", target_family = "wasm", not(unix)))]
+compile_error!(
+    "the feature `redis` of pytheus needs a network and threads, which wasm does not have; ask for it below \
+     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
+);
+
 mod clock;
 mod declare;
 mod escape;
@@ -327,6 +335,7 @@ mod labels;
 mod location;
 mod name;
 mod number;
+mod process;
 mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
 mod storage;

@@ -11,6 +11,7 @@ use super::{FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
+use crate::process;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Sorted};
 
@@ -278,7 +279,7 @@ impl<'a> FamilyTotals<'a> {
 /// The labels of a series of this process, as a family that was put in has them: with the number of the process where that
 /// tells series apart. `None` when they are not its labels.
 fn adapted(family: &FamilyKey, labels: &Labels<'_>) -> Option<SeriesKey> {
-    let pid = std::process::id().to_string();
+    let pid = process::id().to_string();
     let mut left = labels.iter().count();
     let values = family.descriptor().label_names().map(|name| match labels.get(name) {
         Some(value) => {
