@@ -28,7 +28,8 @@ have() {
         checked+=("$name")
     else
         left_out+=("$name")
-        sed 's/^/    /' "$target/rustup.log"
+        # Without its stack, which says nothing.
+        sed '/^Stack backtrace/,$d; s/^/    /' "$target/rustup.log"
         echo "platforms: $name is NOT checked: \`rustup $*\` fails"
         return 1
     fi
@@ -86,20 +87,19 @@ for name in "$@"; do
     esac
 done
 
-case " ${checked[*]-} " in
-    *" wasm32-wasip1 "*" wasm32-unknown-unknown "*)
-        "$target/python/bin/python3" tests/python/wasm.py "$CARGO_TARGET_DIR/wasm32-wasip1/debug/examples/wasi.wasm" \
-            "$CARGO_TARGET_DIR/wasm32-unknown-unknown/debug/examples/wasm.wasm"
-        checked+=("wasm runs")
-        ;;
-    *) left_out+=("wasm runs") ;;
-esac
+built=" ${checked[*]-} "
+if [[ $built == *" wasm32-wasip1 "* && $built == *" wasm32-unknown-unknown "* ]]; then
+    "$target/python/bin/python3" tests/python/wasm.py "$CARGO_TARGET_DIR/wasm32-wasip1/debug/examples/wasi.wasm" \
+        "$CARGO_TARGET_DIR/wasm32-unknown-unknown/debug/examples/wasm.wasm"
+    checked+=("wasm in a runtime")
+else
+    left_out+=("wasm in a runtime")
+fi
 
-join() {
-    local IFS=,
-    echo "${*//,/}" | sed 's/,/, /g'
+list() {
+    printf '%s, ' "$@" | sed 's/, $/\n/'
 }
-echo "platforms: checked: $(join ${checked[@]+"${checked[@]}"})"
+echo "platforms: checked: $(list ${checked[@]+"${checked[@]}"})"
 if [ ${#left_out[@]} -gt 0 ]; then
-    echo "platforms: NOT checked: $(join "${left_out[@]}")"
+    echo "platforms: NOT checked: $(list "${left_out[@]}")"
 fi
