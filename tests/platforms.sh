@@ -63,6 +63,10 @@ check_refused() {
             return 1
         fi
     done < <(grep -n '// clock$' tests/platforms/timed.rs)
+}
+
+check_no_redis() {
+    local said=$target/refused
     if cargo check --quiet -p pytheus --features redis --target "$1" 2>"$said" || ! grep -q 'which wasm does not have' "$said"; then
         sed 's/^/    /' "$said" >&2
         echo "error: on $1 nothing says that there is no Redis" >&2
@@ -78,10 +82,14 @@ for name in "$@"; do
     have "$name" target add "$name" || continue
     cargo check --quiet -p pytheus --target "$name"
     case $name in
-        wasm32-wasip1) check_wasm "$name" wasi ;;
+        wasm32-wasip1)
+            check_wasm "$name" wasi
+            check_no_redis "$name"
+            ;;
         wasm32-unknown-unknown)
             check_wasm "$name" wasm
             check_refused "$name"
+            check_no_redis "$name"
             ;;
         *) cargo check --quiet -p pytheus --features redis --target "$name" ;;
     esac

@@ -12,6 +12,8 @@
 //! - [What can go wrong](#what-can-go-wrong)
 //! - [In your tests](#in-your-tests)
 //! - [Features](#features)
+//! - [Plug-ins and static libraries](#plug-ins-and-static-libraries)
+//! - [Platforms](#platforms)
 //! - [How a number travels](#how-a-number-travels)
 //! - [Coming from Python](#coming-from-python)
 //!
@@ -170,7 +172,7 @@
 //!
 //! **Metrics in a library.** A dependency that is not named anywhere in the source of a program is not linked into it,
 //! and neither are its metrics, without a warning. A crate that holds nothing but metrics needs one line where it is
-//! used: `use that_crate as _;`.
+//! used: `use that_crate as _;`. [Plug-ins and static libraries](#plug-ins-and-static-libraries) have rules of their own.
 //!
 //! # Exposition
 //!
@@ -303,6 +305,8 @@
 //! the same, and through TLS.
 //!
 //! `conformance`: what each backend has to do, as a suite that a test runs against one of your own.
+//!
+#![doc = include_str!("platforms.md")]
 //!
 #![doc = include_str!("travels.md")]
 //!

@@ -1,9 +1,9 @@
 //! Counts where there is neither a process nor a clock, for the host that has loaded it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+use pytheus::backends::{Backend, Load, SingleProcessBackend, load_backend};
 use pytheus::{counter, gauge, generate_metrics, metric};
 
 metric! {
@@ -39,11 +39,22 @@ pub extern "C" fn frame(seconds: f64) {
     LOAD.observe_duration(Duration::from_secs_f64(seconds));
 }
 
-/// Loads a backend in code, as there is no environment; 1 when that works.
+/// Is sent what is counted, which takes a thread.
+struct Sent;
+
+impl Backend for Sent {
+    fn interval(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+}
+
+/// Loads a backend in code, as there is no environment; 1 when that works, and one that can't work is refused.
 #[allow(unsafe_code, reason = "the host finds it by its name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn load() -> u32 {
-    u32::from(load_backend(Load::class::<SingleProcessBackend>()).is_ok())
+    let refused = load_backend(Load::backend(Arc::new(Sent)));
+    let is_refused = refused.is_err_and(|error| error.to_string().contains("neither a thread nor a clock"));
+    u32::from(is_refused && load_backend(Load::class::<SingleProcessBackend>()).is_ok())
 }
 
 /// Scrapes, and says how long the text is; 0 when it fails.

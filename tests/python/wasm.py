@@ -6,21 +6,23 @@ import tempfile
 from wasmtime import Engine, ExitTrap, Linker, Module, Store, WasiConfig
 
 
-def run_wasi(path):
+def run_wasi(path, variables=()):
+    """What it prints, and says on standard error, and its exit code."""
     engine = Engine()
     store, linker = Store(engine), Linker(engine)
     linker.define_wasi()
-    with tempfile.NamedTemporaryFile() as out:
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as error:
         wasi = WasiConfig()
-        wasi.inherit_stderr()
-        wasi.stdout_file = out.name
+        wasi.env = list(variables)
+        wasi.stdout_file, wasi.stderr_file = out.name, error.name
         store.set_wasi(wasi)
         instance = linker.instantiate(store, Module.from_file(engine, path))
+        code = 0
         try:
             instance.exports(store)["_start"](store)
         except ExitTrap as exit:
-            assert exit.code == 0, f"it exits with {exit.code}"
-        return out.read().decode()
+            code = exit.code
+        return out.read().decode(), error.read().decode(), code
 
 
 def run_wasm(path):
@@ -53,7 +55,8 @@ def check(text, expected):
 
 wasi, wasm = sys.argv[1:]
 
-text = run_wasi(wasi)
+text, said, code = run_wasi(wasi)
+assert code == 0 and not said, f"it exits with {code}, and says {said}"
 check(text, {
     "shop_jobs_total": 1,
     'shop_pages_total{status="200"}': 2,
@@ -64,6 +67,9 @@ check(text, {
 slept = value(text, 'shop_sleep_seconds_sum{outcome="ok"}')
 assert 0.005 <= slept < 60, f"a sleep of 5 ms takes {slept} s"
 assert value(text, "shop_slept_timestamp_seconds") > 1.7e9, "the time of day is that of the host"
+
+_, said, code = run_wasi(wasi, [("PYTHEUS_BACKEND_CLASS", "file")])
+assert code == 1 and "a Unix system" in said, f"with files it exits with {code}, and says {said}"
 
 text = run_wasm(wasm)
 check(text, {
