@@ -171,12 +171,11 @@ assert_eq!(REGISTRY.sample_value("jobs_total", &[]), Some(1.0));"#,
 assert!(REGISTRY.collect().is_ok_and(|families| !families.iter().any(|family| family.name() == "jobs_total")));"#,
         ),
     ];
-    let mut text = String::new();
-    for (name, code) in parts {
+    let texts = parts.map(|(name, code)| {
         let code = format!("use pytheus::registry::{{REGISTRY, Registry}};{code}").replace('\n', "\n/// ");
-        text += &format!("/// ```{fence}\n/// {code}\n/// ```\npub struct {name};\n");
-    }
-    text
+        format!("/// ```{fence}\n/// {code}\n/// ```\npub struct {name};\n")
+    });
+    texts.concat()
 }
 
 #[test]

@@ -39,12 +39,12 @@ pub(crate) fn here_and_now() -> impl Hash {
 /// Tells which of several values was set last: the nanoseconds since 1970; without a clock, a number that goes up.
 #[inline]
 pub(crate) fn stamp() -> u64 {
+    static SET: AtomicU64 = AtomicU64::new(1);
     if EXISTS {
         // A clock before 1970 is as good as no clock.
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);
     }
-    static SET: AtomicU64 = AtomicU64::new(1);
     SET.fetch_add(1, Relaxed)
 }
 

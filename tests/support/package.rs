@@ -33,7 +33,8 @@ impl Workspace {
     pub fn package(self, name: &str, rest: &str, files: &[(&str, &str)]) -> Self {
         let pytheus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pytheus");
         let manifest = format!(
-            "[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\npytheus.path = {pytheus:?}\n{rest}"
+            "[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\npytheus.path = '{}'\n{rest}",
+            pytheus.display()
         );
         self.write(&format!("{name}/Cargo.toml"), &manifest);
         for (path, text) in files {
@@ -86,7 +87,7 @@ impl Workspace {
     /// When they don't build.
     pub fn build_with(&self, rustflags: &str, packages: &[&str]) -> PathBuf {
         let mut arguments = vec!["build", "--quiet"];
-        packages.iter().for_each(|package| arguments.extend(["-p", package]));
+        arguments.extend(packages.iter().flat_map(|package| ["-p", package]));
         succeeds(&self.cargo_with(rustflags, &arguments));
         crate::target_dir().join("debug")
     }
