@@ -86,7 +86,7 @@ fn a_plug_in_with_its_own_copy_shows_in_its_own_scrape_and_with_files_in_that_of
 
 #[test]
 fn a_plug_in_that_shares_a_dylib_shows_when_it_is_opened_and_stays_when_it_is_closed() {
-    // As Rust links what is there as a `dylib` alone.
+    // A crate that exists as a `dylib` alone is linked as one, with all that is in it.
     let shared = "metrics-dylib.path = \"../metrics-dylib\"\n";
     let used = |text: &str| format!("use metrics_dylib as _;\n{text}");
     let workspace = Workspace::new(&folder("dylib"), &["metrics-dylib", "dylib-host", "dylib-plugin"])
@@ -101,7 +101,7 @@ fn a_plug_in_that_shares_a_dylib_shows_when_it_is_opened_and_stays_when_it_is_cl
     for close in [false, true] {
         let mut host = Command::new(built.join("dylib-host"));
         host.arg(built.join("libdylib_plugin.so")).args(close.then_some("close"));
-        // Rust's own, too.
+        // The program needs Rust's std as a library, too.
         let std = succeeds(&Command::new("rustc").args(["--print", "target-libdir"]).output().expect("rustc runs"));
         host.env("LD_LIBRARY_PATH", format!("{}:{}:{}", built.display(), built.join("deps").display(), std.trim()));
         let text = succeeds(&host.output().expect("the program runs"));

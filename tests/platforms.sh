@@ -20,7 +20,7 @@ if [ $# -eq 0 ]; then
 fi
 checked=() left_out=()
 
-# What rustup installs here; fails, and says so, where it can't.
+# Installs something through rustup; fails, and says so, where it can't be had.
 have() {
     local name=$1
     shift
@@ -41,7 +41,7 @@ check_rust() {
     have "Rust $version" toolchain install "$version.0" --profile minimal --no-self-update || return 0
     cargo "+$version.0" check --quiet -p pytheus
     cargo "+$version.0" check --quiet -p pytheus --features redis
-    # What the macros write.
+    # The code that the macros write, too.
     cargo "+$version.0" check --quiet -p pytheus-tests-platforms --examples
 }
 

@@ -28,10 +28,10 @@ pub(crate) fn seconds_since(start: Moment) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Whether std has the time here.
+/// Says whether std has a clock on this target.
 pub(crate) const EXISTS: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// What tells this moment from others; nothing where there is no clock.
+/// Returns the time as a hash takes it, by which a moment differs from others; nothing where there is no clock.
 pub(crate) fn here_and_now() -> impl Hash {
     EXISTS.then(|| (SystemTime::now(), Instant::now()))
 }

@@ -25,7 +25,7 @@ fn job(succeeds: bool) -> Result<(), ()> {
 
 static TEXT: Mutex<String> = Mutex::new(String::new());
 
-/// What the host calls for each frame, with its clock's seconds.
+/// Counts one frame, with the seconds that the host's clock has measured.
 #[allow(unsafe_code, reason = "the host finds it by its name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn frame(seconds: f64) {
@@ -39,7 +39,7 @@ pub extern "C" fn frame(seconds: f64) {
     LOAD.observe_duration(Duration::from_secs_f64(seconds));
 }
 
-/// Is sent what is counted, which takes a thread.
+/// A backend that is sent batches, which takes a thread.
 struct Sent;
 
 impl Backend for Sent {
@@ -57,7 +57,7 @@ pub extern "C" fn load() -> u32 {
     u32::from(is_refused && load_backend(Load::class::<SingleProcessBackend>()).is_ok())
 }
 
-/// Scrapes, and says how long the text is; 0 when it fails.
+/// Scrapes, and returns the length of the text; 0 when it fails.
 #[allow(unsafe_code, reason = "the host finds it by its name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn scrape() -> usize {
@@ -69,7 +69,7 @@ pub extern "C" fn scrape() -> usize {
     length
 }
 
-/// Where the text of the last scrape is.
+/// Returns the address of the text of the last scrape.
 #[allow(unsafe_code, reason = "the host finds it by its name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn text() -> *const u8 {

@@ -7,7 +7,7 @@ from wasmtime import Engine, ExitTrap, Linker, Module, Store, WasiConfig
 
 
 def run_wasi(path, variables=()):
-    """What it prints, and says on standard error, and its exit code."""
+    """Returns standard output, standard error and the exit code."""
     engine = Engine()
     store, linker = Store(engine), Linker(engine)
     linker.define_wasi()

@@ -17,7 +17,7 @@ impl Workspace {
     pub fn new(folder: &Path, members: &[&str]) -> Self {
         let _ = fs::remove_dir_all(folder);
         let workspace = Self(folder.to_owned());
-        // As here, so that what is built already serves.
+        // The profile is that of this workspace, so that dependencies which are built already serve.
         let manifest = format!(
             "[workspace]\nresolver = \"3\"\nmembers = {members:?}\n[profile.dev]\ndebug = \"line-tables-only\"\n\
              incremental = false\n"
@@ -49,7 +49,7 @@ impl Workspace {
         fs::write(path, text).expect("the file is written");
     }
 
-    /// Where a file of it is.
+    /// Returns the path of a file in it.
     pub fn path(&self, path: &str) -> PathBuf {
         self.0.join(path)
     }
@@ -66,12 +66,12 @@ impl Workspace {
     fn cargo_with(&self, rustflags: &str, arguments: &[&str]) -> Output {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).args(["--offline", "--target-dir"]).arg(crate::target_dir()).current_dir(&self.0);
-        // Nothing of the run that this test is in.
+        // Flags of the run that this test is in would build everything anew.
         cargo.env("RUSTFLAGS", rustflags).env_remove("CARGO_ENCODED_RUSTFLAGS").stdin(Stdio::null());
         cargo.output().expect("cargo runs")
     }
 
-    /// Builds packages, and says where the programs and libraries are.
+    /// Builds packages, and returns the folder of the programs and libraries.
     ///
     /// # Panics
     ///
@@ -93,7 +93,7 @@ impl Workspace {
     }
 }
 
-/// What a process that succeeds has printed.
+/// Returns the standard output of a process that succeeded.
 ///
 /// # Panics
 ///
