@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the house from the ground up, as the crate docs list them: each imports only from those before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "unwind",
     "reentry",
     "number",
     "name",
     "location",
+    "process",
     "clock",
     "error",
     "escape",

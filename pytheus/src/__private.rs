@@ -19,6 +19,8 @@ pub use crate::metrics::{
 };
 pub use crate::registry::{Registration, Scope};
 
+use crate::clock::needs_clock;
+
 /// Registers a declaration before `main`.
 #[doc(hidden)]
 #[macro_export]
@@ -100,10 +102,12 @@ pub fn outcome(outcome: Outcome) -> Closed {
     Keep::<true>::keep(&const { typed::<Outcome>() }, &outcome)
 }
 
-/// Takes the time, and looks the series up only when it ends.
-#[inline]
-pub fn time<T: Timed>(target: T) -> metrics::Timer<T> {
-    metrics::Timer::start(target)
+needs_clock! {
+    /// Takes the time, and looks the series up only when it ends.
+    #[inline]
+    [pub fn time<T: Timed>(target: T) -> metrics::Timer<T>] {
+        metrics::Timer::start(target)
+    }
 }
 
 /// Joins the parts of a name: `join_len` bytes of it.

@@ -219,7 +219,15 @@ impl fmt::Display for Duplicate {
             f,
             "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
              {difference}; rename one of them, or declare both alike to share one metric"
-        )
+        )?;
+        // rustdoc gives this name to the program that it makes of several examples.
+        if [location, existing_location].iter().any(|location| location.file().contains("doctest_bundle_")) {
+            f.write_str(
+                "; in edition 2024 the examples of a crate's docs are one program: an example whose fence says \
+                 `standalone_crate` is one of its own",
+            )?;
+        }
+        Ok(())
     }
 }
 

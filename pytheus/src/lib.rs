@@ -12,6 +12,8 @@
 //! - [What can go wrong](#what-can-go-wrong)
 //! - [In your tests](#in-your-tests)
 //! - [Features](#features)
+//! - [Plug-ins and static libraries](#plug-ins-and-static-libraries)
+//! - [Platforms](#platforms)
 //! - [How a number travels](#how-a-number-travels)
 //! - [Coming from Python](#coming-from-python)
 //!
@@ -170,7 +172,7 @@
 //!
 //! **Metrics in a library.** A dependency that is not named anywhere in the source of a program is not linked into it,
 //! and neither are its metrics, without a warning. A crate that holds nothing but metrics needs one line where it is
-//! used: `use that_crate as _;`.
+//! used: `use that_crate as _;`. [Plug-ins and static libraries](#plug-ins-and-static-libraries) have rules of their own.
 //!
 //! # Exposition
 //!
@@ -306,6 +308,8 @@
 //!
 //! `conformance`: what each backend has to do, as a suite that a test runs against one of your own.
 //!
+#![doc = include_str!("platforms.md")]
+//!
 #![doc = include_str!("travels.md")]
 //!
 #![doc = include_str!("python.md")]
@@ -321,6 +325,14 @@ pub mod registry;
 pub mod snapshot;
 pub mod testing;
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("pytheus counts in 64-bit atomics (`AtomicU64`), which this target does not have");
+#[cfg(all(feature = "redis", target_family = "wasm", not(unix)))]
+compile_error!(
+    "the feature `redis` of pytheus needs a network and threads, which wasm does not have; ask for it below \
+     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
+);
+
 mod clock;
 mod declare;
 mod escape;
@@ -329,6 +341,7 @@ mod labels;
 mod location;
 mod name;
 mod number;
+mod process;
 mod reentry;
 mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]

@@ -9,6 +9,19 @@
 //! - hold [`exclusive`] in every test that counts in the same metric, or
 //! - run each test in a process of its own, as `cargo nextest` does.
 //!
+//! # Examples of docs
+//!
+//! In edition 2024 rustdoc makes one program of all examples in a crate's docs, and runs each in a process of its own. So
+//! all of them register what any of them declares: two that declare one name differently collide, and none finds an empty
+//! registry. An example whose fence says `standalone_crate` is a program of its own, as each is in edition 2021:
+//!
+//! ````text
+//! ```standalone_crate
+//! #[pytheus::counter(name = "jobs_total", help = "Jobs.")]
+//! fn run() {}
+//! ```
+//! ````
+//!
 //! [`assert_metric!`]: crate::assert_metric
 
 use std::fmt::Write as _;

@@ -5,6 +5,7 @@ pub mod example;
 #[cfg(unix)]
 pub mod fork;
 pub mod multi;
+pub mod package;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{FamilyKey, SeriesKey};
 use crate::snapshot::Number;
+use crate::{clock, process};
 
 /// What a process has counted since the batch before.
 #[derive(Debug, Clone)]
@@ -56,10 +57,9 @@ impl WriterId {
     /// One that no other process has.
     pub(crate) fn random() -> Self {
         use std::hash::BuildHasher as _;
-        use std::time::{Instant, SystemTime};
         // A child has the random keys of its parent.
-        let here_and_now = (std::process::id(), SystemTime::now(), Instant::now());
-        let half = || u128::from(std::hash::RandomState::new().hash_one(here_and_now));
+        let here_and_now = (process::id(), clock::here_and_now());
+        let half = || u128::from(std::hash::RandomState::new().hash_one(&here_and_now));
         // The keys of the two differ by one, their hashes by all.
         Self(half() << 64 | half())
     }

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
-use std::{process, thread};
 
 use super::load::{Load, Plan, Said, said};
 use super::{LoadError, LoadedBy, current};
+use crate::process;
 use crate::report;
 use crate::storage::lock;
 use crate::unwind::guarded;

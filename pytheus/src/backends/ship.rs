@@ -22,6 +22,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::{Backend, BackendError, Counted, FamilyKey, SeriesKey, members};
+use crate::clock;
 use crate::reentry::Code;
 use crate::report::{self, Level, Own};
 use crate::storage::lock;
@@ -116,6 +117,9 @@ impl Shipper {
     }
 
     fn start_with(backend: Arc<dyn Backend>, interval: Duration, members: Members) -> Result<Self, BackendError> {
+        if !clock::EXISTS {
+            return Err("there is neither a thread nor a clock to send what is counted".into());
+        }
         let state = Mutex::new(State::new(Pass::new()));
         let shipper = Self(Arc::new(Shared {
             backend,

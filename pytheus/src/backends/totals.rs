@@ -12,6 +12,7 @@ use super::{Combine, FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
+use crate::process;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Sorted};
 
@@ -296,7 +297,7 @@ fn adapted(family: &FamilyKey, labels: &Labels<'_>) -> Option<SeriesKey> {
     if family.combine() != Combine::PerProcess || labels.get("pid").is_some() {
         return family::translate(labels, family);
     }
-    let pid = std::process::id().to_string();
+    let pid = process::id().to_string();
     let values = family.descriptor().labels.iter().map(|label| match label.name() {
         "pid" => &*pid,
         name => labels.get(name).or_else(|| label.default_text()).unwrap_or_default(),

@@ -8,7 +8,7 @@ use super::guard::Timed;
 use super::outcome::Outcome;
 use super::watched::Watch;
 use super::{Complete, Counter, Gauge, Labelled, Text};
-use crate::clock::{self, Moment};
+use crate::clock::{self, Moment, needs_clock};
 
 /// Which outcomes count: a set of them.
 #[derive(Debug, Clone, Copy)]
@@ -91,41 +91,43 @@ impl<L: Complete> Effect<Labelled<Counter, L>> for Count {
     }
 }
 
-impl<M: Timed> Effect<M> for Observe {
-    type Began = Moment;
+needs_clock! {
+    [impl<M: Timed> Effect<M> for Observe] {
+        type Began = Moment;
 
-    #[inline]
-    fn begin() -> Moment {
-        Moment::now()
+        #[inline]
+        fn begin() -> Moment {
+            Moment::now()
+        }
+
+        #[inline]
+        fn apply(self, metric: &M, began: Moment) {
+            metric.took(clock::seconds_since(began));
+        }
     }
 
-    #[inline]
-    fn apply(self, metric: &M, began: Moment) {
-        metric.took(clock::seconds_since(began));
+    [impl Effect<Gauge> for SetTimestamp] {
+        type Began = ();
+
+        #[inline]
+        fn begin() {}
+
+        #[inline]
+        fn apply(self, gauge: &Gauge, (): ()) {
+            gauge.set_to_current_time();
+        }
     }
-}
 
-impl Effect<Gauge> for SetTimestamp {
-    type Began = ();
+    [impl<L: Complete> Effect<Labelled<Gauge, L>> for SetTimestamp] {
+        type Began = ();
 
-    #[inline]
-    fn begin() {}
+        #[inline]
+        fn begin() {}
 
-    #[inline]
-    fn apply(self, gauge: &Gauge, (): ()) {
-        gauge.set_to_current_time();
-    }
-}
-
-impl<L: Complete> Effect<Labelled<Gauge, L>> for SetTimestamp {
-    type Began = ();
-
-    #[inline]
-    fn begin() {}
-
-    #[inline]
-    fn apply(self, gauge: &Labelled<Gauge, L>, (): ()) {
-        gauge.set_to_current_time();
+        #[inline]
+        fn apply(self, gauge: &Labelled<Gauge, L>, (): ()) {
+            gauge.set_to_current_time();
+        }
     }
 }
 

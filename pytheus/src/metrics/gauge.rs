@@ -9,6 +9,7 @@ use super::guard::{InProgress, Timed, Timer};
 use super::handle::{Handle, Target};
 use super::sources::Source;
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, until_done, watched};
+use crate::clock::{self, needs_clock};
 use crate::descriptor::{GaugeMode, Kind};
 use crate::storage::Part;
 
@@ -72,9 +73,11 @@ impl Gauge {
         set(&self.0, value);
     }
 
-    /// Sets the value to the time since 1970, in seconds.
-    pub fn set_to_current_time(&self) {
-        set_to_current_time(&self.0);
+    needs_clock! {
+        /// Sets the value to the time since 1970, in seconds.
+        [pub fn set_to_current_time(&self)] {
+            set_to_current_time(&self.0);
+        }
     }
 
     /// Adds one until the guard is dropped, however that comes about.
@@ -105,23 +108,25 @@ impl Gauge {
         watched(move || metric.track_inprogress(), work, |_, result| result)
     }
 
-    /// Sets the value to the seconds that pass until the guard is stopped or dropped.
-    #[inline]
-    pub fn time(&self) -> Timer<Self> {
-        Timer::start(self.clone())
-    }
+    needs_clock! {
+        /// Sets the value to the seconds that pass until the guard is stopped or dropped.
+        #[inline]
+        [pub fn time(&self) -> Timer<Self>] {
+            Timer::start(self.clone())
+        }
 
-    /// Sets the value to the seconds that `work` takes.
-    #[inline]
-    pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _timer = self.time();
-        work()
-    }
+        /// Sets the value to the seconds that `work` takes.
+        #[inline]
+        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+            let _timer = self.time();
+            work()
+        }
 
-    /// Sets the value to the seconds from the first poll of a future until it is done or dropped.
-    pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let metric = self.clone();
-        watched(move || metric.time(), work, |_, result| result)
+        /// Sets the value to the seconds from the first poll of a future until it is done or dropped.
+        [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F>] {
+            let metric = self.clone();
+            watched(move || metric.time(), work, |_, result| result)
+        }
     }
 
     /// Reads the value from `read` at each scrape, in place of what is set.
@@ -238,13 +243,10 @@ fn set(gauge: &impl Target, value: impl Amount) {
     });
 }
 
-/// The time, in nanoseconds since 1970, where the value that was set last is asked for.
+/// The time, where the value that was set last is asked for.
 #[inline]
 fn stamp(gauge: &impl Target) -> Option<u64> {
-    (gauge.descriptor().mode() == GaugeMode::MostRecent).then(|| {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
-    })
+    (gauge.descriptor().mode() == GaugeMode::MostRecent).then(clock::stamp)
 }
 
 /// See [`Gauge::set_to_current_time`].
@@ -258,12 +260,21 @@ fn get(gauge: &impl Target) -> f64 {
     gauge.peek().map_or(0.0, |series| reading::gauge(gauge.core(), &series).unwrap_or(f64::NAN))
 }
 
+super::labelled::forward_time!(Gauge);
+
+impl<L: Complete> Labelled<Gauge, L> {
+    needs_clock! {
+        /// [`Gauge::set_to_current_time`] of the series of these labels.
+        [pub fn set_to_current_time(&self)] {
+            set_to_current_time(self);
+        }
+    }
+}
+
 super::labelled::forward! {
     Gauge {
         fn track_inprogress() -> InProgress;
         fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
-        fn time() -> Timer<Gauge>;
-        fn time_fn<T>(work: impl FnOnce() -> T) -> T;
         fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
     }
     update {
@@ -272,7 +283,6 @@ super::labelled::forward! {
         fn dec();
         fn dec_by(amount: impl Amount);
         fn set(value: impl Amount);
-        fn set_to_current_time();
     }
     read {
         fn get() -> f64;
@@ -280,6 +290,5 @@ super::labelled::forward! {
     async {
         fn track_inprogress_future<F: Future>(work: F) -> F::Output =
             |metric: Gauge| metric.track_inprogress(), |_, result| result;
-        fn time_future<F: Future>(work: F) -> F::Output = |metric: Gauge| metric.time(), |_, result| result;
     }
 }

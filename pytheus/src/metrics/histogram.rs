@@ -7,6 +7,7 @@ use super::declared::Declared;
 use super::guard::{Timed, Timer};
 use super::handle::{Handle, Target};
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
+use crate::clock::needs_clock;
 use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
 use crate::storage::Part;
@@ -59,23 +60,25 @@ impl Histogram {
         self.observe(time.as_secs_f64());
     }
 
-    /// Observes the time until the guard is stopped or dropped.
-    #[inline]
-    pub fn time(&self) -> Timer<Self> {
-        Timer::start(self.clone())
-    }
+    needs_clock! {
+        /// Observes the time until the guard is stopped or dropped.
+        #[inline]
+        [pub fn time(&self) -> Timer<Self>] {
+            Timer::start(self.clone())
+        }
 
-    /// Observes the time that `work` takes, also when it panics.
-    #[inline]
-    pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _timer = self.time();
-        work()
-    }
+        /// Observes the time that `work` takes, also when it panics.
+        #[inline]
+        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+            let _timer = self.time();
+            work()
+        }
 
-    /// Observes the time from the first poll of a future until it is done or dropped.
-    pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let metric = self.clone();
-        watched(move || metric.time(), work, |_, result| result)
+        /// Observes the time from the first poll of a future until it is done or dropped.
+        [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F>] {
+            let metric = self.clone();
+            watched(move || metric.time(), work, |_, result| result)
+        }
     }
 
     /// How many values were observed, in this process. Meant for tests.
@@ -143,10 +146,10 @@ fn sum(histogram: &impl Target) -> f64 {
     reading::histogram(histogram).1
 }
 
+super::labelled::forward_time!(Histogram);
+
 super::labelled::forward! {
     Histogram {
-        fn time() -> Timer<Histogram>;
-        fn time_fn<T>(work: impl FnOnce() -> T) -> T;
     }
     update {
         fn observe(value: impl Amount);
@@ -155,9 +158,6 @@ super::labelled::forward! {
     read {
         fn count() -> u64;
         fn sum() -> f64;
-    }
-    async {
-        fn time_future<F: Future>(work: F) -> F::Output = |metric: Histogram| metric.time(), |_, result| result;
     }
 }
 

@@ -80,6 +80,38 @@ macro_rules! forward {
 
 pub(super) use forward;
 
+/// Writes the methods that take a time, for the labelled handles of a metric.
+macro_rules! forward_time {
+    ($metric:ident) => {
+        impl<L> $crate::metrics::Labelled<$metric, L> {
+            $crate::clock::needs_clock! {
+                #[doc = concat!("[`", stringify!($metric), "::time`] of the series of these labels.")]
+                #[inline]
+                [pub fn time(&self) -> $crate::metrics::Timer<$metric>] where [L: $crate::metrics::Complete] {
+                    self.child().time()
+                }
+
+                #[doc = concat!("[`", stringify!($metric), "::time_fn`] of the series of these labels.")]
+                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
+                #[inline]
+                [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] where [L: $crate::metrics::Complete] {
+                    self.child().time_fn(work)
+                }
+
+                #[doc = concat!("[`", stringify!($metric), "::time_future`] of the series of these labels.")]
+                #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
+                [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<L, F>]
+                where [L: $crate::metrics::Complete] {
+                    let series = self.later();
+                    $crate::metrics::watched(move || series().time(), work, |_, result| result)
+                }
+            }
+        }
+    };
+}
+
+pub(super) use forward_time;
+
 /// A declared metric with labels, some of which may be given.
 ///
 /// What `metric!` writes for such a metric is a type of its own, with one method per label, that dereferences to this.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::core::{FamilyCore, Members};
 use super::zeros;
 use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey};
+use crate::clock;
 use crate::descriptor::Kind;
 use crate::key::{self, Key};
 use crate::report;
@@ -110,7 +111,7 @@ impl FamilyCore {
         let Some(arena) = members.arena() else { return };
         let is_due = |tried: &mut Option<Instant>| {
             let due = tried.is_none_or(|tried| tried.elapsed() >= Duration::from_secs(1));
-            *tried = if due { Some(Instant::now()) } else { *tried };
+            *tried = if due { clock::EXISTS.then(Instant::now) } else { *tried };
             due
         };
         if !series.is_removed() && series.slot() == Slot::NONE && is_due(&mut storage::lock(&TRIED)) {

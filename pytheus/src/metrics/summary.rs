@@ -7,6 +7,7 @@ use super::declared::Declared;
 use super::guard::{Timed, Timer};
 use super::handle::{Handle, Target};
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
+use crate::clock::needs_clock;
 use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
 use crate::storage::Part;
@@ -54,23 +55,25 @@ impl Summary {
         self.observe(time.as_secs_f64());
     }
 
-    /// Observes the time until the guard is stopped or dropped.
-    #[inline]
-    pub fn time(&self) -> Timer<Self> {
-        Timer::start(self.clone())
-    }
+    needs_clock! {
+        /// Observes the time until the guard is stopped or dropped.
+        #[inline]
+        [pub fn time(&self) -> Timer<Self>] {
+            Timer::start(self.clone())
+        }
 
-    /// Observes the time that `work` takes, also when it panics.
-    #[inline]
-    pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _timer = self.time();
-        work()
-    }
+        /// Observes the time that `work` takes, also when it panics.
+        #[inline]
+        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+            let _timer = self.time();
+            work()
+        }
 
-    /// Observes the time from the first poll of a future until it is done or dropped.
-    pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let metric = self.clone();
-        watched(move || metric.time(), work, |_, result| result)
+        /// Observes the time from the first poll of a future until it is done or dropped.
+        [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F>] {
+            let metric = self.clone();
+            watched(move || metric.time(), work, |_, result| result)
+        }
     }
 
     /// How many values were observed, in this process. Meant for tests.
@@ -137,10 +140,10 @@ fn sum(summary: &impl Target) -> f64 {
     reading::histogram(summary).1
 }
 
+super::labelled::forward_time!(Summary);
+
 super::labelled::forward! {
     Summary {
-        fn time() -> Timer<Summary>;
-        fn time_fn<T>(work: impl FnOnce() -> T) -> T;
     }
     update {
         fn observe(value: impl Amount);
@@ -149,8 +152,5 @@ super::labelled::forward! {
     read {
         fn count() -> u64;
         fn sum() -> f64;
-    }
-    async {
-        fn time_future<F: Future>(work: F) -> F::Output = |metric: Summary| metric.time(), |_, result| result;
     }
 }

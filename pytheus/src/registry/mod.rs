@@ -3,6 +3,9 @@
 //! Declared metrics show in [`REGISTRY`] by themselves. It is a proxy: [`RegistryProxy::set_registry`] swaps what
 //! stands behind it at any time, and declared metrics follow. Further [`CollectorRegistry`]s stand side by side with it,
 //! and a metric may be in more than one.
+//!
+//! Declared metrics of a plug-in, or of a static library in a program of another language, may be missing there: the
+//! [guide](crate#plug-ins-and-static-libraries) says when, and what helps. A plug-in with metrics must never be closed.
 
 mod catalogue;
 mod collector_registry;

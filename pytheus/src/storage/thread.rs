@@ -66,8 +66,9 @@ global! {
 }
 
 per_thread! {
-    /// Without a destructor, so that it can be read at any time in the life of a thread.
-    static CURRENT: Cell<&'static Shard> = { Cell::new(none()) };
+    /// Without a destructor, so that it can be read at any time in the life of a thread. A pointer, because Rust 1.89
+    /// allows no constant that refers to a static with cells in it. [`set_current`] alone sets it.
+    static CURRENT: Cell<*const Shard> = { Cell::new(none()) };
 }
 
 per_thread! {
@@ -87,6 +88,18 @@ constant! {
     }
 }
 
+/// The shard of this thread; [`none`] if it has none.
+#[inline]
+fn current() -> &'static Shard {
+    let shard = CURRENT.with(Cell::get);
+    // SAFETY: it points to `none()` or to what `set_current` was given: shards that are there for ever.
+    unsafe { &*shard }
+}
+
+fn set_current(shard: &'static Shard) {
+    CURRENT.with(|current| current.set(shard));
+}
+
 struct Lease {
     shard: Cell<Option<&'static Shard>>,
     /// Updates in borrowed shards.
@@ -98,7 +111,7 @@ impl Lease {
     fn end(&self) {
         if let Some(shard) = self.shard.take() {
             // What other destructors count from now on goes to the pool.
-            CURRENT.with(|current| current.set(none()));
+            set_current(none());
             shard.release();
         }
     }
@@ -124,7 +137,7 @@ pub(crate) fn set_most_shards(most: usize) {
 /// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
 #[inline]
 pub(super) fn own_cells(slot: Slot) -> Option<Cells> {
-    CURRENT.with(Cell::get).own_cells(slot)
+    current().own_cells(slot)
 }
 
 /// The cells of a slot that all threads write; `None` as above.
@@ -185,7 +198,7 @@ pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
 /// With the thread's own shard, or a borrowed one.
 #[inline]
 fn with_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
-    let shard = CURRENT.with(Cell::get);
+    let shard = current();
     if std::ptr::eq(shard, none()) { without_shard(act) } else { act(shard) }
 }
 
@@ -215,7 +228,7 @@ fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
 /// In a child, where no other thread is: frees the shards of those of the parent. What they have counted stays.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
 pub(super) fn cut_off_others() {
-    let own = CURRENT.with(Cell::get);
+    let own = current();
     OWN.cut_off_others(own);
     POOL.cut_off_others(own);
     FORKS.fetch_add(1, Relaxed);
@@ -247,7 +260,7 @@ impl Lease {
         }
         let shard = take_from(&OWN, MOST.load(Relaxed))?;
         self.shard.set(Some(shard));
-        CURRENT.with(|current| current.set(shard));
+        set_current(shard);
         Some(shard)
     }
 }
