@@ -23,7 +23,7 @@ use crate::diagnostics;
 use crate::key::{Key, Labels};
 use crate::labels::LabelSpec;
 use crate::report;
-use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
+use crate::storage::{self, Cells, Cursor, Held, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
 
 /// The part of a family that all its handles share.
 ///
@@ -363,7 +363,10 @@ impl FamilyCore {
 
     fn remove_all(&self, members: &mut Members, matches: &dyn Fn(Labels<'_>) -> bool) -> Vec<Series> {
         let matches = |series: &_| matches(self.labels(series));
-        self.table.remove_all(&mut members.writer, &matches, &|series| self.hash_of(series))
+        let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
+        let hash_of = |series: &Series| self.hash_of(series);
+        while self.table.remove_some(&mut members.writer, &mut cursor, &matches, &hash_of, &mut removed) {}
+        removed
     }
 
     /// Takes note of what was removed, here or `everywhere`, does what is to follow in the same step, and drops what

@@ -14,6 +14,7 @@
 //! is missing, and so through the one branch there is.
 
 mod barrier;
+mod buckets;
 mod cells;
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 mod child;
@@ -55,7 +56,7 @@ pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
 pub(crate) use series::{Place, Removed, Room, Series};
 pub(crate) use sum::Sum;
-pub(crate) use table::{Table, Writer};
+pub(crate) use table::{Cursor, Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
 pub(crate) use thread::{

@@ -314,9 +314,8 @@ pub(super) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
     garbage.add(&EPOCH, removed);
 }
 
-/// Takes out what nobody looks at any more.
-#[must_use]
-pub(super) fn sweep<T>(garbage: &mut Retired<T>) -> Vec<T> {
+/// Finds out what nobody looks at any more.
+pub(super) fn sweep<T>(garbage: &mut Retired<T>) {
     // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
-    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin))
+    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
 }
