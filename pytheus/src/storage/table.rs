@@ -8,13 +8,18 @@
 //! stays as it was until no reader looks at it any more (`epoch`): a reader who is still there misses the series that came
 //! since, and finds those that have gone marked as removed.
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod writer;
+
 use std::fmt;
 
-use super::buckets::{Buckets, Directory, EMPTY, Entries, Head, LEAST, PREFIX_BITS, REMOVED, Segment, prefix_of, room, tag_of};
-use super::epoch::{Pinned, Retired};
+use super::buckets::{Buckets, Directory, EMPTY, Entries, Head, LEAST, PREFIX_BITS, Segment, prefix_of, room, tag_of};
+use super::epoch::Pinned;
 use super::series::{Found, Raw, Series};
-use super::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, constant};
-use super::thread;
+use super::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, constant};
+pub(crate) use writer::Writer;
+use writer::{Garbage, Occupancy};
 
 /// Series by the hash of their labels.
 ///
@@ -24,43 +29,6 @@ pub(crate) struct Table(AtomicPtr<Head>);
 
 /// Buckets of a segment of a table that has several.
 const SEGMENT: usize = if cfg!(loom) { 4 } else { 512 };
-
-/// The right to change a table, what is known of its segments, and what was taken out of it.
-#[derive(Debug)]
-pub(crate) struct Writer {
-    /// Series.
-    len: usize,
-    /// How full each segment is, by the first entry that leads there.
-    segments: Vec<Occupancy>,
-    /// How many segments one entry alone leads to.
-    deepest: usize,
-    garbage: Retired<Garbage>,
-    /// Changes since there was a look at what can be dropped.
-    since: usize,
-    /// Series that were moved, and entries that were copied, by the last change.
-    #[cfg(test)]
-    moved: usize,
-}
-
-/// How full a segment is.
-#[derive(Debug, Clone, Copy, Default)]
-struct Occupancy {
-    /// So many bits of the hash are the same in the whole segment. Right for each entry; the rest for the first alone.
-    depth: u32,
-    /// Series.
-    len: u32,
-    /// Buckets that are not empty.
-    used: u32,
-}
-
-/// What was taken out of a table, to be dropped.
-#[derive(Debug)]
-#[allow(dead_code, reason = "to be dropped")]
-enum Garbage {
-    Series(Series),
-    Segment(Segment),
-    Directory(Directory),
-}
 
 /// How far a walk through a table has come, whatever is added and removed meanwhile.
 ///
@@ -352,103 +320,6 @@ fn hash_of_raw(series: *mut Raw, hash_of: &dyn Fn(&Series) -> u64) -> u64 {
     unsafe { Found::new(series) }.map_or(0, |series| hash_of(&series))
 }
 
-/// After how many changes it is worth to look at all threads.
-const SWEEP_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
-
-/// How much is dropped at once: all that is dropped within a change delays who makes it, and who waits for it.
-const DROP_AT_ONCE: usize = 64;
-
-impl Writer {
-    pub(crate) const fn new() -> Self {
-        Self {
-            len: 0,
-            segments: Vec::new(),
-            deepest: 0,
-            garbage: Retired::new(),
-            since: 0,
-            #[cfg(test)]
-            moved: 0,
-        }
-    }
-
-    /// How many series there are.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "but in a test")]
-    fn begin_change(&mut self) {
-        #[cfg(test)]
-        {
-            self.moved = 0;
-        }
-    }
-
-    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "but in a test")]
-    fn moves(&mut self, _count: usize) {
-        #[cfg(test)]
-        {
-            self.moved += _count;
-        }
-    }
-
-    /// The first of the entries that lead to the segment of these bits of a hash.
-    fn first(&self, entries: Entries<'_>, prefix: usize) -> usize {
-        let entry = prefix % entries.len();
-        entry % (1 << self.segments[entry].depth)
-    }
-
-    fn occupancy(&mut self, entries: Entries<'_>, hash: u64) -> &mut Occupancy {
-        let first = self.first(entries, prefix_of(hash));
-        &mut self.segments[first]
-    }
-
-    /// Leads readers to a segment, by all entries of so many bits of the hash.
-    fn lead(&mut self, entries: Entries<'_>, first: usize, occupancy: Occupancy, to: Segment) {
-        let all = (first..entries.len()).step_by(1 << occupancy.depth);
-        entries.lead(all.clone(), to);
-        all.for_each(|entry| self.segments[entry].depth = occupancy.depth);
-        self.segments[first] = occupancy;
-    }
-
-    fn take_out(&mut self, entries: Entries<'_>, first: usize, place: usize) -> Option<Series> {
-        let buckets = entries.buckets(first)?;
-        let removed = Series::clone(&*buckets.at(place)?);
-        // First out of sight, then marked: who finds the mark and looks again does not find the series again.
-        buckets.tag(place).store(REMOVED, Release);
-        removed.remove();
-        // SAFETY: `insert` has put it there with `into_raw`, and with this tag it is not taken out again.
-        let held = unsafe { Series::from_raw(buckets.series(place).load(Relaxed)) };
-        self.retire(Garbage::Series(held));
-        self.segments[first].len -= 1;
-        self.len -= 1;
-        Some(removed)
-    }
-
-    fn retire(&mut self, garbage: Garbage) {
-        thread::retire(&mut self.garbage, garbage);
-    }
-
-    /// Drops some of what nobody looks at any more, and looks for more of it after so many changes: the more there is that
-    /// somebody still looked at, the later again.
-    fn changed(&mut self, changes: usize) {
-        self.since += changes;
-        if self.since >= SWEEP_AFTER.max(self.garbage.len() / 8) {
-            self.sweep(changes);
-        } else {
-            self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));
-        }
-    }
-
-    fn sweep(&mut self, changes: usize) {
-        self.since = 0;
-        if self.garbage.len() != 0 {
-            thread::sweep(&mut self.garbage);
-            self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));
-        }
-    }
-}
-
 impl Drop for Table {
     fn drop(&mut self) {
         let head = self.0.load(Acquire);
@@ -470,6 +341,3 @@ impl fmt::Debug for Table {
         f.debug_struct("Table").finish_non_exhaustive()
     }
 }
-
-#[cfg(all(test, not(loom)))]
-mod tests;

@@ -81,7 +81,10 @@ fn a_series_is_added_between_the_steps_of_a_removal_of_all() {
         let other = spawn(move || drop(adding.add("d")));
         family.clear();
         join(other);
-        assert!(["a", "b", "c"].iter().all(|name| family.find(name).is_none()), "a series that was there is still there");
+        assert!(
+            ["a", "b", "c"].iter().all(|name| family.find(name).is_none()),
+            "a series that was there is still there"
+        );
         let found = family.find("d").is_some();
         stays.reached(found);
         goes.reached(!found);
