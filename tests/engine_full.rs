@@ -82,7 +82,7 @@ fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() 
     small.clear();
     let held = take_all_cells()?;
     assert_eq!(lost() - lost_before, 8.0);
-    held.0.labels([("n", 65_000)])?.observe(1.0);
+    held.0.labels([("n", 30_000)])?.observe(1.0);
     assert_eq!(lost() - lost_before, 8.0);
     drop(held);
     Ok(())

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
@@ -279,12 +280,14 @@ impl FamilyCore {
         })
     }
 
-    /// Lets those who wait for the members have them, for a moment: no lock is fair.
+    /// Lets threads that wait for the members have them before this one does again: the lock is not fair.
     pub(super) fn let_others(&self) {
-        for _ in 0..10 {
-            if self.waiting.load(Relaxed) == 0 {
-                break;
-            }
+        const LONGEST: Duration = Duration::from_micros(100);
+        if self.waiting.load(Relaxed) == 0 {
+            return;
+        }
+        let start = Instant::now();
+        while self.waiting.load(Relaxed) != 0 && start.elapsed() < LONGEST {
             std::thread::yield_now();
         }
     }
