@@ -13,6 +13,7 @@ pub(super) struct Slots(Mutex<Free>);
 
 struct Free {
     /// Of pages that were begun, a few together.
+    #[allow(clippy::vec_box, reason = "a group is large: the list is copied as it grows")]
     groups: Vec<Box<Group>>,
     /// How many pages were begun.
     pages: usize,
@@ -280,7 +281,9 @@ mod tests {
         let slots = Slots::new();
         let larger = take_all(&slots, 256);
         assert_eq!(larger.len(), (COMMON_PAGE as usize - 1) * (CELLS / 256));
-        larger.iter().for_each(|slot| slots.give_back(*slot, 256, || ()));
+        for slot in larger {
+            slots.give_back(slot, 256, || ());
+        }
         let histograms = take_all(&slots, 100);
         assert_eq!(histograms.len(), (COMMON_PAGE as usize - 1) * (CELLS / 100));
         // What one histogram leaves is enough for some gauges and their work in progress, and these for it.
@@ -290,7 +293,9 @@ mod tests {
         let rest: Vec<_> = take_all(&slots, 1).into_iter().map(|slot| (slot, 1)).collect();
         assert_eq!(gauges.len() * 3 + rest.len(), 100);
         assert_eq!(slots.take(100), Slot::NONE);
-        gauges.into_iter().chain(rest).for_each(|(slot, run)| slots.give_back(slot, run, || ()));
+        for (slot, run) in gauges.into_iter().chain(rest) {
+            slots.give_back(slot, run, || ());
+        }
         assert_eq!(slots.take(100), histograms[7]);
     }
 

@@ -152,11 +152,11 @@ impl Table {
             }
             if (series as usize) <= buckets / 2 {
                 // Mostly tombstones.
-                self.renew(writer, entries, first, hash_of);
+                Self::renew(writer, entries, first, hash_of);
             } else if len == 1 && buckets < SEGMENT {
                 self.rebuild(writer, buckets * 2, hash_of);
             } else if 1 << depth < len {
-                self.split(writer, entries, first, hash_of);
+                Self::split(writer, entries, first, hash_of);
             } else if len < 1 << PREFIX_BITS && writer.len >= len * buckets / 4 {
                 self.resize(writer, entries, len * 2);
             } else {
@@ -191,7 +191,7 @@ impl Table {
     }
 
     /// Splits a segment in two by the next bit of the hash.
-    fn split(&self, writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn split(writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let depth = writer.segments[first].depth;
         let second = first | 1 << depth;
         let parts = [0, 1].map(|_| Segment::new(entries.bucket_count()));
@@ -227,7 +227,9 @@ impl Table {
             unsafe { entries.take(first) }
         });
         writer.lead(entries, first, Occupancy { depth, len, used: len }, merged);
-        old.into_iter().for_each(|segment| writer.retire(Garbage::Segment(segment)));
+        for segment in old {
+            writer.retire(Garbage::Segment(segment));
+        }
         writer.deepest -= if 2 << depth == entries.len() { 2 } else { 0 };
         if writer.deepest == 0 {
             self.resize(writer, entries, entries.len() / 2);
@@ -235,7 +237,7 @@ impl Table {
     }
 
     /// Moves the series of one segment to another of the same size.
-    fn renew(&self, writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn renew(writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let new = Segment::new(entries.bucket_count());
         for series in entries.buckets(first).into_iter().flat_map(Buckets::all) {
             writer.moves(1);
@@ -293,7 +295,9 @@ impl Table {
         }
         (writer.segments, writer.deepest) = (held, len);
         self.lead_to(writer, new);
-        old.into_iter().for_each(|segment| writer.retire(Garbage::Segment(segment)));
+        for segment in old {
+            writer.retire(Garbage::Segment(segment));
+        }
         // At once, if it can be: there may be many families of few series.
         writer.sweep(0);
     }
@@ -302,8 +306,9 @@ impl Table {
     fn lead_to(&self, writer: &mut Writer, new: Directory) {
         let old = self.0.swap(new.into_raw(), AcqRel);
         // SAFETY: put there by this function, and not reachable from now on.
-        let old = unsafe { Directory::from_raw(old) };
-        old.into_iter().for_each(|old| writer.retire(Garbage::Directory(old)));
+        if let Some(old) = unsafe { Directory::from_raw(old) } {
+            writer.retire(Garbage::Directory(old));
+        }
     }
 
     /// For the one writer, who alone drops directories and segments.

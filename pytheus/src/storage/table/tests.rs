@@ -78,7 +78,9 @@ fn an_insertion_moves_a_bounded_number_of_series_however_many_there_are() {
 #[test]
 fn a_removal_moves_a_bounded_number_of_series_and_gives_the_table_back() {
     let mut numbers = Numbers::new(mixed);
-    (0..100_000).for_each(|number| _ = numbers.add(number));
+    for number in 0..100_000 {
+        numbers.add(number);
+    }
     let most = (1..100_000).map(|number| numbers.remove(number)).max();
     assert!(most.is_some_and(|most| most <= MOST), "{most:?} at once");
     assert!(numbers.has(0) && !numbers.has(1));
@@ -89,7 +91,9 @@ fn a_removal_moves_a_bounded_number_of_series_and_gives_the_table_back() {
 #[test]
 fn clear_moves_a_bounded_number_of_series_per_step_and_gives_the_table_back() {
     let mut numbers = Numbers::new(mixed);
-    (0..100_000).for_each(|number| _ = numbers.add(number));
+    for number in 0..100_000 {
+        numbers.add(number);
+    }
     let (removed, most) = numbers.clear();
     assert_eq!((removed, numbers.writer.len()), (100_000, 0));
     // Two halves may be merged for each bit of the hash, of which few series are left.
@@ -102,7 +106,9 @@ fn clear_moves_a_bounded_number_of_series_per_step_and_gives_the_table_back() {
 #[test]
 fn churn_leaves_the_table_as_large_as_it_was() {
     let mut numbers = Numbers::new(mixed);
-    (0..10_000).for_each(|number| _ = numbers.add(number));
+    for number in 0..10_000 {
+        numbers.add(number);
+    }
     let before = numbers.entries();
     for number in 10_000..200_000 {
         let moved = numbers.add(number).max(numbers.remove(number - 10_000));
@@ -115,7 +121,9 @@ fn churn_leaves_the_table_as_large_as_it_was() {
 #[test]
 fn series_whose_hashes_are_the_same_are_told_apart() {
     let mut numbers = Numbers::new(|number| number % 2);
-    (0..3000).for_each(|number| _ = numbers.add(number));
+    for number in 0..3000 {
+        numbers.add(number);
+    }
     assert!((0..3000).all(|number| numbers.has(number)) && !numbers.has(3000));
     assert!(numbers.entries() <= 64, "the directory does not grow for nothing: {} entries", numbers.entries());
     assert_eq!(numbers.clear().0, 3000);

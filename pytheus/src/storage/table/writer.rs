@@ -77,11 +77,13 @@ impl Writer {
     }
 
     #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "but in a test")]
-    pub(super) fn moves(&mut self, _count: usize) {
+    pub(super) fn moves(&mut self, count: usize) {
         #[cfg(test)]
         {
-            self.moved += _count;
+            self.moved += count;
         }
+        #[cfg(not(test))]
+        let _ = count;
     }
 
     /// The first of the entries that lead to the segment of these bits of a hash.
