@@ -2,6 +2,7 @@
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pytheus::metric;
 use pytheus::metrics::{Counter, Family, Gauge, Histogram, Info};
@@ -10,6 +11,12 @@ use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 metric! {
     /// Work that finds no cells.
     static WORK: Gauge = "late_work";
+}
+
+/// One test at a time has all cells.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lost() -> f64 {
@@ -33,8 +40,59 @@ fn take_all_cells() -> Result<(Family<Histogram>, Family<Counter>), Box<dyn Erro
     Ok((large, small))
 }
 
+metric! {
+    /// Used for the first time when there are no cells.
+    static LATE: Counter = "first_used_when_full_total";
+    /// By a closed set.
+    static CLOSED: Counter = "closed_when_full_total" { labels: { full: bool } };
+}
+
+#[test]
+fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() -> Result<(), Box<dyn Error>> {
+    let _alone = alone();
+    let (large, small) = take_all_cells()?;
+    let late = Counter::new("late_labelled_total", "Late.").labels(["n"]).unregistered().build()?;
+    let histogram = Histogram::new("late_later_seconds", "Late.").buckets([1.0]).unregistered().build()?;
+    let kept = late.labels([("n", 0)])?;
+    let lost_before = lost();
+    for _ in 0..2 {
+        LATE.inc();
+        CLOSED.full(true).inc();
+        kept.inc_by(0.5);
+        histogram.observe(0.5);
+    }
+    assert_eq!(lost() - lost_before, 8.0);
+    assert_eq!((LATE.get(), CLOSED.full(true).get(), kept.get(), histogram.count()), (0.0, 0.0, 0.0, 0));
+
+    // The cells of one histogram have room for all of these.
+    assert!(large.remove([("n", 7)])?);
+    // A scrape, or whatever else looks at all series, lets it go.
+    large.retain(|_| true);
+    for _ in 0..2 {
+        LATE.inc();
+        CLOSED.full(true).inc();
+        kept.inc_by(0.5);
+        histogram.observe(0.5);
+    }
+    assert_eq!((LATE.get(), CLOSED.full(true).get(), kept.get(), histogram.count()), (2.0, 2.0, 1.0, 2));
+    assert_eq!(lost() - lost_before, 8.0);
+
+    // And what the counters leave is as good for histograms as before.
+    large.clear();
+    small.clear();
+    let held = take_all_cells()?;
+    assert_eq!(lost() - lost_before, 8.0);
+    held.0.labels([("n", 30_000)])?.observe(1.0);
+    assert_eq!(lost() - lost_before, 8.0);
+    drop(held);
+    Ok(())
+}
+
 #[test]
 fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
+    let _alone = alone();
+    let before = lost();
+    let lost = || lost() - before;
     let early = Counter::new("early_total", "Early.").unregistered().build()?;
     let room = Gauge::new("room", "Gives its cells back.").unregistered().build()?;
     room.set(5.0);

@@ -114,3 +114,46 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
         assert_eq!((counter.get(), histogram.count(), histogram.sum()), (1.0, 1, TIME));
     }
 }
+
+#[test]
+fn updates_add_series_while_a_large_family_is_cleared_and_a_scrape_sees_it_whole_or_cleared() {
+    const LARGE: usize = 20_000;
+    let registry = CollectorRegistry::new();
+    let family = &Counter::new("large", "L.").labels(["n"]).registry(&registry).build().unwrap();
+    let (clearing, scrape, done) = (&AtomicBool::new(false), &AtomicBool::new(false), &AtomicBool::new(false));
+    let meanwhile = thread::scope(|scope| {
+        let adding = scope.spawn(move || {
+            let mut meanwhile = 0_u64;
+            for n in (0..).take_while(|_| !done.load(Relaxed)) {
+                let before = clearing.load(Acquire);
+                family.labels([("n", format!("new {n}"))]).expect("the label is right").inc();
+                meanwhile += u64::from(before && clearing.load(Acquire));
+                // So that what it adds stays few.
+                thread::sleep(std::time::Duration::from_micros(50));
+            }
+            meanwhile
+        });
+        for _ in 0..5 {
+            for n in 0..LARGE {
+                family.labels([("n", format!("old {n}"))]).expect("the label is right").inc();
+            }
+            let scraping = scope.spawn(|| {
+                while !scrape.load(Acquire) {
+                    thread::yield_now();
+                }
+                samples(&registry).keys().filter(|sample| sample.contains("old ")).count()
+            });
+            clearing.store(true, Release);
+            scrape.store(true, Release);
+            family.clear();
+            clearing.store(false, Release);
+            let seen = scraping.join().expect("it does not panic");
+            scrape.store(false, Release);
+            assert!(seen == LARGE || seen == 0, "a scrape has seen {seen} of {LARGE}");
+        }
+        done.store(true, Relaxed);
+        adding.join().expect("it does not panic")
+    });
+    // One may have begun before the first lock was taken, each time.
+    assert!(meanwhile > 5, "{meanwhile} were added meanwhile");
+}

@@ -274,8 +274,13 @@
 //!
 //! All series of a process share 8 million cells, of which a counter takes one or two, a gauge three to five and a
 //! histogram as many as it has buckets and four more; gauges that processes share have 8 million of their own. A series
-//! that finds none stays at zero, and each update of it is counted as `no_room`; so it is with one that begins when the
-//! disk of a backend is full.
+//! that finds none stays at zero, and each update of it is counted as `no_room`, until there is room: once other series
+//! were removed, and the next scrape, or [`clear`](metrics::Family::clear), has let them go. So it is with one that begins
+//! when the disk of a backend is full, which is tried again once in a second.
+//!
+//! An update that adds a series does a bounded amount of work, however many there are: no table is ever copied as a whole.
+//! Removed series give their memory back to the allocator, which may keep it for the process; their cells stay, eight
+//! bytes each in every thread that has counted there, for the series to come.
 //!
 //! After a fork all of this works in the child. Where the totals are those of one process it counts on from what its
 //! parent had; of what threads of the parent were doing then, at most the update that each was in the middle of is

@@ -2,9 +2,10 @@
 
 use std::any::TypeId;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
@@ -36,23 +37,29 @@ pub(crate) struct FamilyCore {
     pub(super) key: OnceLock<Arc<FamilyKey>>,
     /// The type that counts here: state sets of different enums are not the same metric.
     metric: TypeId,
-    table: Table,
+    pub(super) table: Table,
     pub(super) combinations: Combinations,
     hasher: RandomState,
     members: Mutex<Members>,
+    /// Threads that wait for them.
+    waiting: AtomicUsize,
     /// Of a histogram.
     pub(super) bounds: Bounds,
     pub(super) order: Order,
     pub(super) sources: Sources,
     /// True once the series that are there from the start have been made.
     started: AtomicBool,
+    /// How often cells had been given back when there was no room for a series; 0 when there was.
+    pub(super) no_room_since: AtomicUsize,
     /// Odd while series are removed and others come in their place, which is to be seen as one step.
-    steps: AtomicUsize,
+    pub(super) steps: AtomicUsize,
+    /// Held meanwhile, also where those who add series need not wait: before the members.
+    pub(super) stepping: Mutex<()>,
 }
 
 pub(super) struct Members {
-    writer: Writer,
-    limit: Limit,
+    pub(super) writer: Writer,
+    pub(super) limit: Limit,
     /// Series that are there from the start besides those that the descriptor tells.
     pub(super) promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
@@ -86,11 +93,14 @@ impl FamilyCore {
                 stated: None,
                 arena: None,
             }),
+            waiting: AtomicUsize::new(0),
             bounds,
             order: Order::new(),
             sources: Sources::default(),
             started: AtomicBool::new(false),
+            no_room_since: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
+            stepping: Mutex::new(()),
         }
     }
 
@@ -213,59 +223,6 @@ impl FamilyCore {
         series
     }
 
-    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
-        self.start();
-        let (hash, mut members) = (self.hash(key), self.members());
-        let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
-        let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
-        self.removed(members, removed.as_slice(), true, &mut |_| {});
-        if removed.is_none() {
-            self.end_elsewhere(key);
-        }
-        removed.is_some()
-    }
-
-    /// Removes the series that `keep` refuses.
-    pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
-        for series in self.sorted().iter() {
-            if !keep(self.labels(series)) {
-                self.remove(&self.labels(series));
-            }
-        }
-    }
-
-    /// Removes the series that match; those of them that are there from the start begin again at zero, in the same
-    /// step.
-    pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
-        self.start();
-        let mut zeros = zeros::series(&self.descriptor);
-        let mut members = self.members();
-        zeros.extend(members.promised.iter().cloned());
-        zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
-        self.steps.fetch_add(1, AcqRel);
-        let removed = self.remove_all(&mut members, &|labels| matches(&labels.values().collect::<Vec<_>>()));
-        self.removed(members, &removed, true, &mut |members| {
-            self.add_missing(members, &zeros);
-            self.steps.fetch_add(1, AcqRel);
-        });
-    }
-
-    /// Makes a series of this key the only one, and acts on it before anyone can see it.
-    pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
-        self.start();
-        let mut members = self.members();
-        self.steps.fetch_add(1, AcqRel);
-        let removed = self.remove_all(&mut members, &|_| true);
-        let values = with.values();
-        let series = self.make(&members, &values, false);
-        act(&series);
-        members.stated = Some(series.clone());
-        self.removed(members, &removed, false, &mut |members| {
-            self.put(members, &values, &series);
-            self.steps.fetch_add(1, AcqRel);
-        });
-    }
-
     /// Makes the series that are there from the start, unless that was done.
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
@@ -305,7 +262,7 @@ impl FamilyCore {
                 return series;
             }
         }
-        let _no_steps = self.members();
+        let _no_steps = storage::lock(&self.stepping);
         sorted()
     }
 
@@ -315,7 +272,24 @@ impl FamilyCore {
     }
 
     pub(super) fn members(&self) -> Held<MutexGuard<'_, Members>> {
-        storage::lock(&self.members)
+        storage::try_lock(&self.members).unwrap_or_else(|| {
+            self.waiting.fetch_add(1, Relaxed);
+            let members = storage::lock(&self.members);
+            self.waiting.fetch_sub(1, Relaxed);
+            members
+        })
+    }
+
+    /// Lets threads that wait for the members have them before this one does again: the lock is not fair.
+    pub(super) fn let_others(&self) {
+        const LONGEST: Duration = Duration::from_micros(100);
+        if self.waiting.load(Relaxed) == 0 {
+            return;
+        }
+        let start = Instant::now();
+        while self.waiting.load(Relaxed) != 0 && start.elapsed() < LONGEST {
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
@@ -324,7 +298,7 @@ impl FamilyCore {
     }
 
     #[inline]
-    fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
+    pub(super) fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.each(&mut |value| {
             // By itself, length and all: `ab`,`c` is not `a`,`bc`.
@@ -334,7 +308,7 @@ impl FamilyCore {
         state.finish()
     }
 
-    fn hash_of(&self, series: &Series) -> u64 {
+    pub(super) fn hash_of(&self, series: &Series) -> u64 {
         self.hash(&self.labels(series))
     }
 
@@ -345,7 +319,7 @@ impl FamilyCore {
         series
     }
 
-    fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
+    pub(super) fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
         members.limit.added(values);
         self.order.added(series.clone());
         self.table.insert(&mut members.writer, self.hash(values), series.clone(), &|series| self.hash_of(series));
@@ -353,48 +327,11 @@ impl FamilyCore {
     }
 
     /// As far as the limit has room, whatever it keeps free for others.
-    fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
+    pub(super) fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
         for values in series {
             if self.find(&values[..]).is_none() && members.limit.has_room() {
                 self.add(members, &values[..].values(), true);
             }
         }
-    }
-
-    fn remove_all(&self, members: &mut Members, matches: &dyn Fn(Labels<'_>) -> bool) -> Vec<Series> {
-        let matches = |series: &_| matches(self.labels(series));
-        self.table.remove_all(&mut members.writer, &matches, &|series| self.hash_of(series))
-    }
-
-    /// Takes note of what was removed, here or `everywhere`, does what is to follow in the same step, and drops what
-    /// users gave.
-    fn removed(
-        &self,
-        mut members: Held<MutexGuard<'_, Members>>,
-        removed: &[Series],
-        everywhere: bool,
-        then: &mut dyn FnMut(&mut Members),
-    ) {
-        for series in removed {
-            let values: Vec<_> = self.labels(series).values().collect();
-            members.limit.removed(&values);
-            self.combinations.removed(&self.descriptor.labels, &values, series);
-            self.end(&members, series, everywhere);
-            members.declared.retain(|(place, known)| {
-                let other = !known.is(series);
-                if !other {
-                    place.look_up();
-                    // A thread may be at its cells, and holds no reference.
-                    std::mem::forget(known.clone());
-                }
-                other
-            });
-        }
-        let closures = self.sources.remove(removed);
-        self.order.removed(removed.len(), members.writer.len());
-        then(&mut members);
-        drop(members);
-        // It may do as it likes when it is dropped.
-        drop(closures);
     }
 }

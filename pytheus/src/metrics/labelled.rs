@@ -275,6 +275,10 @@ impl<M: Metric, L> Labelled<M, L> {
     }
 
     /// Takes out all series with the labels that are given. Those that are there from the start begin again at zero.
+    ///
+    /// A scrape sees all of that or none. Updates need not wait for it: of those that are made meanwhile, some go with the
+    /// series that are taken out, and others bring theirs back. The memory of the series goes back to the allocator; their
+    /// cells stay, for the series to come.
     pub fn clear(&self)
     where
         L: States,

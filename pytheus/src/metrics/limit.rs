@@ -1,7 +1,7 @@
 //! The most series that a family may have, and which label gives way beyond it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The value that stands for all those beyond the limit.
 pub(crate) const OTHER: &str = "__other__";
@@ -16,13 +16,13 @@ pub(crate) struct Limit {
     most: Option<usize>,
     /// Without the one that may stand above the limit.
     series: usize,
-    /// By label, how many series have each value.
-    distinct: Vec<HashMap<Box<str>, usize>>,
+    /// By label, how many series have each value. In trees: a hash map would be copied as a whole when it is full.
+    distinct: Vec<BTreeMap<Box<str>, usize>>,
 }
 
 impl Limit {
     pub(crate) fn new(labels: usize, most: Option<usize>) -> Self {
-        let distinct = if most.is_some() { vec![HashMap::new(); labels] } else { Vec::new() };
+        let distinct = if most.is_some() { vec![BTreeMap::new(); labels] } else { Vec::new() };
         Self { most, series: 0, distinct }
     }
 
@@ -65,7 +65,7 @@ impl Limit {
     pub(crate) fn collapse(&self, values: &mut [Cow<'_, str>]) -> Option<usize> {
         let open = (0..values.len()).filter(|label| values[*label] != OTHER);
         // The first of those that tie.
-        let label = open.rev().max_by_key(|label| self.distinct.get(*label).map_or(0, HashMap::len))?;
+        let label = open.rev().max_by_key(|label| self.distinct.get(*label).map_or(0, BTreeMap::len))?;
         values[label] = Cow::Borrowed(OTHER);
         Some(label)
     }

@@ -28,6 +28,7 @@ mod order;
 mod outcome;
 mod place;
 mod reading;
+mod removal;
 mod route;
 mod sources;
 mod state_set;

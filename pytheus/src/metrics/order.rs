@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::storage::{Series, Sorted, lock};
+use crate::storage::{Series, Sorted, lock, try_lock};
 
 /// The series in order, and what came in since they were sorted.
 ///
-/// Who adds and removes series does not wait for a scrape: it sorts what is new without the lock, and merges.
+/// A thread that adds or removes series waits neither for a scrape, which sorts what is new without the lock, and merges, nor
+/// for the allocator to copy what came in.
 pub(super) struct Order {
     known: Mutex<Known>,
     /// One scrape at a time.
@@ -19,17 +20,46 @@ pub(super) struct Order {
 
 struct Known {
     sorted: Arc<Sorted>,
-    added: Vec<Series>,
+    added: Added,
     /// How many of both were removed.
     removed: usize,
     /// Has one of both found its cells since?
     settled: bool,
 }
 
+/// Series, in pieces: one list of all would be copied as it grows.
+#[derive(Default)]
+struct Added(Vec<Vec<Series>>);
+
+/// Series in a piece.
+const PIECE: usize = 1024;
+
+impl Added {
+    fn push(&mut self, series: Series) {
+        match self.0.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(series),
+            _ => self.0.push(vec![series]),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// All of them that were not removed.
+    fn live(self) -> Vec<Series> {
+        self.0.into_iter().flatten().filter(|series| !series.is_removed()).collect()
+    }
+}
+
 impl Order {
     pub(super) fn new() -> Self {
         Self {
-            known: Mutex::new(Known { sorted: Arc::default(), added: Vec::new(), removed: 0, settled: false }),
+            known: Mutex::new(Known { sorted: Arc::default(), added: Added::default(), removed: 0, settled: false }),
             sorting: Mutex::new(()),
             fractions: AtomicBool::new(false),
         }
@@ -46,12 +76,7 @@ impl Order {
     }
 
     pub(super) fn added(&self, series: Series) {
-        let added = &mut lock(&self.known).added;
-        if added.len() == added.capacity() {
-            // A quarter at a time, not twice as much: there may be a million that nobody scrapes.
-            added.reserve_exact(added.len() / 4 + 4);
-        }
-        added.push(series);
+        lock(&self.known).added.push(series);
     }
 
     /// Takes note that a series has cells which had none, once it leads there: what was known of it is put right.
@@ -59,24 +84,42 @@ impl Order {
         lock(&self.known).settled = true;
     }
 
-    /// Takes note that so many series were removed, and so many are left.
-    pub(super) fn removed(&self, count: usize, left: usize) {
+    /// Takes note that so many series were removed, and so many are left; true when it is time to [forget](Self::forget)
+    /// them, where nobody scrapes.
+    #[must_use]
+    pub(super) fn removed(&self, count: usize, left: usize) -> bool {
         let mut known = lock(&self.known);
         known.removed += count;
-        // Where nobody scrapes, it is done here, once in a while.
-        if known.removed > left + 64 {
-            // Not 0: a scrape that sorts just now may put back what is taken out here, for the next to find.
+        known.removed > left + 64
+    }
+
+    /// Drops what is known of series that were removed. Without the lock that keeps who adds series waiting; not while a
+    /// scrape sorts, which does the same.
+    pub(super) fn forget(&self) {
+        let Some(_one) = try_lock(&self.sorting) else { return };
+        let (sorted, added) = {
+            let mut known = lock(&self.known);
+            // Not 0: a scrape is to look for those that are removed just now.
             known.removed = 1;
-            known.added.retain(|series| !series.is_removed());
-            let live = known.sorted.iter().filter(|series| !series.is_removed());
-            known.sorted = Arc::new(live.cloned().collect::<Vec<_>>().into());
-        }
+            (Arc::clone(&known.sorted), std::mem::take(&mut known.added))
+        };
+        let live: Vec<_> = sorted.iter().filter(|series| !series.is_removed()).cloned().collect();
+        let (live, mut rest) = (Arc::new(live.into()), Added::default());
+        added.live().into_iter().for_each(|series| rest.push(series));
+        let before = {
+            let mut known = lock(&self.known);
+            let later = std::mem::replace(&mut known.added, rest);
+            known.added.extend(later);
+            std::mem::replace(&mut known.sorted, live)
+        };
+        // The last reference to many series, which is dropped without the lock.
+        drop((before, sorted));
     }
 
     /// All series in order.
     pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<Sorted> {
         let _one = lock(&self.sorting);
-        let (sorted, mut added) = {
+        let (sorted, added) = {
             let mut known = lock(&self.known);
             if known.added.is_empty() && known.removed == 0 && !known.settled {
                 return Arc::clone(&known.sorted);
@@ -84,10 +127,11 @@ impl Order {
             (known.removed, known.settled) = (0, false);
             (Arc::clone(&known.sorted), std::mem::take(&mut known.added))
         };
-        added.retain(|series| !series.is_removed());
+        let mut added = added.live();
         added.sort_unstable_by(&compare);
         let merged = Arc::new(merge(&sorted, added, compare).into());
-        lock(&self.known).sorted = Arc::clone(&merged);
+        let before = std::mem::replace(&mut lock(&self.known).sorted, Arc::clone(&merged));
+        drop((before, sorted));
         merged
     }
 }

@@ -1,6 +1,7 @@
 //! Where the series of a family lie, when a backend has a say in it.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -102,26 +103,46 @@ impl FamilyCore {
         })
     }
 
-    /// Tries once more to begin a series that could not be begun. Once in a second at most, as it may take a while, until
-    /// there is room for one: then there may be for others.
+    /// Tries once more to begin a series that could not be begun.
+    ///
+    /// Where a backend has a say in it, once in a second at most, as it may take a while, until there is room for one: then
+    /// there may be for others. Else as soon as some cells were given back.
     #[cold]
     pub(super) fn begin_again(&self, series: &Series) {
         static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
         let members = self.members();
-        let Some(arena) = members.arena() else { return };
-        let is_due = |tried: &mut Option<Instant>| {
-            let due = tried.is_none_or(|tried| tried.elapsed() >= Duration::from_secs(1));
-            *tried = if due { clock::EXISTS.then(Instant::now) } else { *tried };
-            due
-        };
-        if !series.is_removed() && series.slot() == Slot::NONE && is_due(&mut storage::lock(&TRIED)) {
+        if series.is_removed() || series.slot() != Slot::NONE {
+            return;
+        }
+        let slot = if let Some(arena) = members.arena() {
+            let is_due = |tried: &mut Option<Instant>| {
+                let due = tried.is_none_or(|tried| tried.elapsed() >= Duration::from_secs(1));
+                *tried = if due { clock::EXISTS.then(Instant::now) } else { *tried };
+                due
+            };
+            if !is_due(&mut storage::lock(&TRIED)) {
+                return;
+            }
             let (head, text) = series.key();
             let slot = self.begin_new(arena, &SeriesKey::from_parts(head, text), false);
             if slot != Slot::NONE {
                 *storage::lock(&TRIED) = None;
-                series.settle(slot);
-                self.order.settled();
             }
+            slot
+        } else {
+            // Before the try, lest what is given back meanwhile is missed.
+            let given_back = storage::slots_given_back();
+            if self.no_room_since.swap(given_back, Relaxed) == given_back {
+                return;
+            }
+            storage::take_slot(self.cells())
+        };
+        if slot != Slot::NONE {
+            self.no_room_since.store(0, Relaxed);
+            series.settle(slot);
+            self.order.settled();
+            let values: Vec<_> = self.labels(series).values().collect();
+            self.combinations.added(&self.descriptor().labels, &values, series);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Closures that gauges are read with.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use crate::reentry::{Code, Failure};
@@ -27,27 +28,20 @@ impl Source<dyn Fn() -> f64 + Send + Sync> {
     }
 }
 
-/// The closures of a family, sorted by the address of their series: those without cells share a slot.
+/// The closures of a family, by the address of their series: those without cells share a slot. In a tree, of which little is
+/// moved when there is one more.
 #[derive(Default)]
-pub(super) struct Sources(RwLock<Vec<(usize, ReadValue)>>);
+pub(super) struct Sources(RwLock<BTreeMap<usize, ReadValue>>);
 
 impl Sources {
     /// Gives the closure that was there, to be dropped without a lock: it may do as it likes.
     #[must_use]
     pub(super) fn set(&self, series: &Series, source: ReadValue) -> Option<ReadValue> {
-        let mut sources = write(&self.0);
-        match find(&sources, series) {
-            Ok(place) => Some(std::mem::replace(&mut sources[place].1, source)),
-            Err(place) => {
-                sources.insert(place, (series.address(), source));
-                None
-            }
-        }
+        write(&self.0).insert(series.address(), source)
     }
 
     pub(super) fn get(&self, series: &Series) -> Option<ReadValue> {
-        let sources = read(&self.0);
-        find(&sources, series).ok().map(|place| Arc::clone(&sources[place].1))
+        read(&self.0).get(&series.address()).map(Arc::clone)
     }
 
     /// Is there none?
@@ -62,17 +56,6 @@ impl Sources {
             return Vec::new();
         }
         let mut sources = write(&self.0);
-        let mut removed = Vec::new();
-        for series in series {
-            if let Ok(place) = find(&sources, series) {
-                removed.push(sources.remove(place).1);
-            }
-        }
-        removed
+        series.iter().filter_map(|series| sources.remove(&series.address())).collect()
     }
-}
-
-/// Where the closure of a series is, or would be.
-fn find(sources: &[(usize, ReadValue)], series: &Series) -> Result<usize, usize> {
-    sources.binary_search_by_key(&series.address(), |(address, _)| *address)
 }

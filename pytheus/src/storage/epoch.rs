@@ -3,6 +3,8 @@
 //! Source: epoch-based reclamation, K. Fraser, *Practical lock-freedom*, 2004, with one epoch per removal in place of
 //! three in turn. A reader writes the epoch into its own shard and nothing else.
 
+use std::collections::VecDeque;
+
 use super::barrier;
 use super::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release, constant};
 
@@ -79,32 +81,49 @@ impl Epoch {
 
 /// What was removed, each with its epoch, until it can be dropped.
 #[derive(Debug)]
-pub(super) struct Retired<T>(Vec<(u64, T)>);
+pub(super) struct Retired<T> {
+    /// In the order of their epochs: one writer adds them.
+    removed: VecDeque<(u64, T)>,
+    /// Nobody looks any more at what was removed in an epoch before this one.
+    free: u64,
+}
 
 impl<T> Retired<T> {
     pub(super) const fn new() -> Self {
-        Self(Vec::new())
+        Self { removed: VecDeque::new(), free: 0 }
     }
 
     /// Keeps what was removed just now, until nobody can look at it.
     pub(super) fn add(&mut self, epoch: &Epoch, removed: T) {
-        self.0.push((epoch.end(), removed));
+        self.removed.push_back((epoch.end(), removed));
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.removed.len()
     }
 
-    /// Takes out what nobody looks at any more, to be dropped.
-    #[must_use]
-    pub(super) fn sweep<'a>(&mut self, pins: impl Iterator<Item = &'a Pin>) -> Vec<T> {
+    /// Finds out what nobody looks at any more.
+    pub(super) fn sweep<'a>(&mut self, pins: impl Iterator<Item = &'a Pin>) {
         // Either a thread that has begun to look is seen here, or it sees what was removed.
         if !barrier::heavy() {
-            return Vec::new();
+            return;
         }
-        // In the order of their epochs: one writer adds them.
         let eldest = pins.map(|pin| pin.0.load(Acquire)).filter(|epoch| *epoch != 0).min().unwrap_or(u64::MAX);
-        let free = self.0.iter().take_while(|(epoch, _)| *epoch < eldest).count();
-        self.0.drain(..free).map(|(_, removed)| removed).collect()
+        // Of what was removed until now: threads may look at what is removed later.
+        let last = self.removed.back().map_or(0, |(epoch, _)| *epoch);
+        self.free = eldest.min(last + 1);
+    }
+
+    /// Drops some of that, the eldest first.
+    pub(super) fn drop_some(&mut self, most: usize) {
+        for _ in 0..most {
+            if self.removed.front().is_none_or(|(epoch, _)| *epoch >= self.free) {
+                break;
+            }
+            drop(self.removed.pop_front());
+        }
+        if self.removed.is_empty() && self.removed.capacity() > 1024 {
+            self.removed = VecDeque::new();
+        }
     }
 }

@@ -14,6 +14,7 @@
 //! is missing, and so through the one branch there is.
 
 mod barrier;
+mod buckets;
 mod cells;
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 mod child;
@@ -44,7 +45,7 @@ pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 pub use child::ChildClosed;
 #[cfg(all(unix, feature = "conformance"))]
 pub(crate) use fork::fork_here;
-pub(crate) use gate::{Held, enter, lock, read, write};
+pub(crate) use gate::{Held, enter, lock, read, try_lock, write};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use map::Mapped;
 #[cfg(loom)]
@@ -55,12 +56,12 @@ pub(crate) use page::{COMMON_PAGE, Cells, Slot};
 pub(crate) use read::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
 pub(crate) use series::{Place, Removed, Room, Series};
 pub(crate) use sum::Sum;
-pub(crate) use table::{Table, Writer};
+pub(crate) use table::{Cursor, Table, Writer};
 #[cfg(loom)]
 pub(crate) use thread::end_thread;
 pub(crate) use thread::{
     begin_anew_in_children, forks, give_back_slot, move_to, not_settled, now_settled, pinned, set_most_shards,
-    shared_cells, take_back, take_slot, was_forked,
+    shared_cells, slots_given_back, take_back, take_slot, was_forked,
 };
 
 /// Which cells of a series.

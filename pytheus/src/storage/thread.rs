@@ -11,7 +11,7 @@ use super::page::{Cells, Slot};
 use super::series::Room;
 use super::shard::{Shard, Shards};
 use super::slots::Slots;
-use super::sync::{AtomicBool, AtomicU32, AtomicUsize, Relaxed, constant, global, per_thread};
+use super::sync::{Acquire, AtomicBool, AtomicU32, AtomicUsize, Relaxed, Release, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -35,6 +35,11 @@ global! {
 
 global! {
     static SLOTS: Slots = Slots::new();
+}
+
+global! {
+    /// How often cells were given back, and 1.
+    static GIVEN_BACK: AtomicUsize = AtomicUsize::new(1);
 }
 
 global! {
@@ -297,6 +302,11 @@ pub(crate) fn take_slot(run: u16) -> Slot {
     SLOTS.take(run)
 }
 
+/// Differs from what it was before cells were given back, and from 0: it is worth to try again.
+pub(crate) fn slots_given_back() -> usize {
+    GIVEN_BACK.load(Acquire)
+}
+
 /// Gives back a slot that nobody writes to any more, if it is one.
 pub(crate) fn give_back_slot(slot: Slot, run: u16) {
     if !slot.is_live() {
@@ -315,6 +325,8 @@ pub(crate) fn give_back_slot(slot: Slot, run: u16) {
             }
         }
     });
+    // Release: who sees it finds them free.
+    GIVEN_BACK.fetch_add(1, Release);
 }
 
 /// The shards that threads count in.
@@ -327,9 +339,8 @@ pub(super) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
     garbage.add(&EPOCH, removed);
 }
 
-/// Takes out what nobody looks at any more.
-#[must_use]
-pub(super) fn sweep<T>(garbage: &mut Retired<T>) -> Vec<T> {
+/// Finds out what nobody looks at any more.
+pub(super) fn sweep<T>(garbage: &mut Retired<T>) {
     // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
-    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin))
+    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
 }

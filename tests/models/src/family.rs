@@ -2,7 +2,7 @@
 
 use loom::sync::{Mutex, MutexGuard};
 
-use crate::storage::{Part, Series, Table, Writer, pinned};
+use crate::storage::{Cursor, Part, Series, Table, Writer, pinned};
 use crate::support::{count, series};
 
 pub(crate) struct Family {
@@ -10,8 +10,15 @@ pub(crate) struct Family {
     writer: Mutex<Writer>,
 }
 
-/// The same for all: what is found is told apart by its key alone.
-const HASH: u64 = 0;
+/// The hash of a name: the bits that lead to a segment differ by the first letter, `a` for 0. All else is the same for
+/// all, so that what is found in a segment is told apart by its key alone.
+fn hash(name: &str) -> u64 {
+    name.bytes().next().map_or(0, |letter| u64::from(letter - b'a') << 32)
+}
+
+fn hash_of(series: &Series) -> u64 {
+    hash(series.key().1)
+}
 
 impl Family {
     pub(crate) fn new(names: &[&str]) -> Self {
@@ -33,25 +40,27 @@ impl Family {
 
     fn add_with(&self, writer: &mut Writer, name: &str) -> Series {
         let series = series(name);
-        self.table.insert(writer, HASH, series.clone(), &|_| HASH);
+        self.table.insert(writer, hash(name), series.clone(), &hash_of);
         series
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Series> {
-        pinned(|pin| self.table.find(pin, HASH, |series| series.key().1 == name).map(|found| found.clone()))
+        pinned(|pin| self.table.find(pin, hash(name), |series| series.key().1 == name).map(|found| found.clone()))
     }
 
     pub(crate) fn remove(&self, name: &str) -> Option<Series> {
-        self.table.remove(&mut self.writer(), HASH, |series| series.key().1 == name, &|_| HASH)
+        self.table.remove(&mut self.writer(), hash(name), |series| series.key().1 == name, &hash_of)
     }
 
     pub(crate) fn clear(&self) -> usize {
-        self.table.remove_all(&mut self.writer(), &|_| true, &|_| HASH).len()
+        let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
+        while self.table.remove_some(&mut self.writer(), &mut cursor, &|_| true, &hash_of, &mut removed) {}
+        removed.len()
     }
 
     /// Adds one to the series that is there, without a reference; `None` when there is none, false when it was removed.
     pub(crate) fn count_found(&self, name: &str) -> Option<bool> {
-        pinned(|pin| self.table.find(pin, HASH, |series| series.key().1 == name).map(|found| count(&found)))
+        pinned(|pin| self.table.find(pin, hash(name), |series| series.key().1 == name).map(|found| count(&found)))
     }
 
     /// Adds one to the series, which is made when there is none, and again when it is removed meanwhile.
@@ -73,7 +82,7 @@ impl Family {
     /// Adds to the extra cell of a series that is there.
     pub(crate) fn add_extra(&self, name: &str, amount: f64) -> bool {
         pinned(|pin| {
-            let found = self.table.find(pin, HASH, |series| series.key().1 == name);
+            let found = self.table.find(pin, hash(name), |series| series.key().1 == name);
             found.is_some_and(|series| series.update(Part::Extra, &mut |cells| cells.add_float(amount)).is_ok())
         })
     }

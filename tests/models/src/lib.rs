@@ -8,6 +8,7 @@
 //! | `pool` | threads without a shard, for there are too many, or that are ending, borrow one for each update |
 //! | `pages` | directories and pages are made when they are first touched; updates of shared cells |
 //! | `look_up` | series are looked up while others are added, and the table grows |
+//! | `growth` | segments of a table are split and merged while their series are looked up, counted in and removed |
 //! | `removal` | series are removed, and their slots used again, while others look them up, count in them, drop them |
 //! | `extra` | the extra cell of a series is made by two threads at once, or while the series is removed |
 //! | `observe` | observations are read whole while a thread observes |
@@ -49,6 +50,7 @@ mod family;
 mod support;
 
 mod extra;
+mod growth;
 mod hand_over;
 mod late;
 mod look_up;

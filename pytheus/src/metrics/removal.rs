@@ -1,0 +1,149 @@
+//! Series are removed: one, those that match, or all.
+
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::AcqRel;
+
+use super::core::{FamilyCore, Members};
+use super::sources::ReadValue;
+use super::zeros;
+use crate::key::{Key, Labels};
+use crate::storage::{self, Cursor, Held, Series};
+
+/// About how many series are removed at a time: a thread that adds one waits no longer than that takes.
+const STEP: usize = 500;
+
+impl FamilyCore {
+    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
+        self.start();
+        let (hash, mut members) = (self.hash(key), self.members());
+        let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
+        let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
+        drop(self.removed(members, removed.as_slice(), true, &mut |_| {}));
+        if removed.is_none() {
+            self.end_elsewhere(key);
+        }
+        removed.is_some()
+    }
+
+    /// Removes the series that `keep` refuses.
+    pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
+        for series in self.sorted().iter() {
+            if !keep(self.labels(series)) {
+                self.remove(&self.labels(series));
+                self.let_others();
+            }
+        }
+    }
+
+    /// Removes the series that match; those of them that are there from the start begin again at zero. A scrape sees all of
+    /// that or none.
+    ///
+    /// A large family is locked a few times, each for a moment, so that others can add series meanwhile.
+    pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
+        self.start();
+        let mut zeros = zeros::series(self.descriptor());
+        let one = storage::lock(&self.stepping);
+        let mut members = self.members();
+        zeros.extend(members.promised.iter().cloned());
+        zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
+        self.steps.fetch_add(1, AcqRel);
+        let matches = |labels: Labels<'_>| matches(&labels.values().collect::<Vec<_>>());
+        let (mut cursor, mut closures) = (Cursor::default(), Vec::new());
+        loop {
+            let (removed, more) = self.remove_some(&mut members, &mut cursor, &matches);
+            closures.extend(self.removed(members, &removed, true, &mut |members| {
+                if !more {
+                    self.add_missing(members, &zeros);
+                    self.steps.fetch_add(1, AcqRel);
+                }
+            }));
+            if !more {
+                break;
+            }
+            drop(removed);
+            self.let_others();
+            members = self.members();
+        }
+        drop(one);
+        drop(closures);
+    }
+
+    /// Makes a series of this key the only one, and acts on it before anyone can see it.
+    pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
+        self.start();
+        let one = storage::lock(&self.stepping);
+        let mut members = self.members();
+        self.steps.fetch_add(1, AcqRel);
+        let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
+        loop {
+            let (some, more) = self.remove_some(&mut members, &mut cursor, &|_| true);
+            removed.extend(some);
+            if !more {
+                break;
+            }
+        }
+        let values = with.values();
+        let series = self.make(&members, &values, false);
+        act(&series);
+        members.stated = Some(series.clone());
+        let closures = self.removed(members, &removed, false, &mut |members| {
+            self.put(members, &values, &series);
+            self.steps.fetch_add(1, AcqRel);
+        });
+        drop(one);
+        drop(closures);
+    }
+
+    /// Takes some of the series that match out of the table, from where the cursor stands; false when there are no more.
+    fn remove_some(
+        &self,
+        members: &mut Members,
+        cursor: &mut Cursor,
+        matches: &dyn Fn(Labels<'_>) -> bool,
+    ) -> (Vec<Series>, bool) {
+        let matches = |series: &_| matches(self.labels(series));
+        let hash_of = |series: &Series| self.hash_of(series);
+        let mut removed = Vec::new();
+        while self.table.remove_some(&mut members.writer, cursor, &matches, &hash_of, &mut removed) {
+            if removed.len() >= STEP {
+                return (removed, true);
+            }
+        }
+        (removed, false)
+    }
+
+    /// Takes note of what was removed, here or `everywhere`, and does what is to follow in the same step. Gives what users
+    /// gave, which may do as it likes when it is dropped: without a lock.
+    #[must_use]
+    fn removed(
+        &self,
+        mut members: Held<MutexGuard<'_, Members>>,
+        removed: &[Series],
+        everywhere: bool,
+        then: &mut dyn FnMut(&mut Members),
+    ) -> Vec<ReadValue> {
+        for series in removed {
+            let values: Vec<_> = self.labels(series).values().collect();
+            members.limit.removed(&values);
+            self.combinations.removed(&self.descriptor().labels, &values, series);
+            self.end(&members, series, everywhere);
+            members.declared.retain(|(place, known)| {
+                let other = !known.is(series);
+                if !other {
+                    place.look_up();
+                    // A thread may be at its cells, and holds no reference.
+                    std::mem::forget(known.clone());
+                }
+                other
+            });
+        }
+        let closures = self.sources.remove(removed);
+        let many = self.order.removed(removed.len(), members.writer.len());
+        then(&mut members);
+        drop(members);
+        if many {
+            self.order.forget();
+        }
+        closures
+    }
+}

@@ -1,0 +1,130 @@
+//! How much a table does at once, counted: no time is measured.
+
+use super::super::page::Slot;
+use super::super::thread::pinned;
+use super::{Cursor, SEGMENT, Series, Table, Writer};
+
+/// The most that one change of a table may move: the series of a segment, and a few pointers for each segment.
+const MOST: usize = SEGMENT + 128;
+
+struct Numbers {
+    table: Table,
+    writer: Writer,
+    hash: fn(u64) -> u64,
+}
+
+/// A hash whose bits are all as good.
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ number >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let number = (number ^ number >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    number ^ number >> 33
+}
+
+fn number_of(series: &Series) -> u64 {
+    series.key().1.parse().expect("a number")
+}
+
+impl Numbers {
+    fn new(hash: fn(u64) -> u64) -> Self {
+        Self { table: Table::new(), writer: Writer::new(), hash }
+    }
+
+    /// Gives how much was moved.
+    fn add(&mut self, number: u64) -> usize {
+        let (series, hash) = (Series::new(b"", &number.to_string(), 1, Slot::NONE), self.hash);
+        self.table.insert(&mut self.writer, hash(number), series, &|series| hash(number_of(series)));
+        self.writer.moved
+    }
+
+    fn remove(&mut self, number: u64) -> usize {
+        let hash = self.hash;
+        let is_it = |series: &Series| number_of(series) == number;
+        let removed = self.table.remove(&mut self.writer, hash(number), is_it, &|series| hash(number_of(series)));
+        assert!(removed.is_some_and(|series| series.is_removed()), "{number} was there");
+        self.writer.moved
+    }
+
+    fn has(&self, number: u64) -> bool {
+        pinned(|pin| self.table.find(pin, (self.hash)(number), |series| number_of(series) == number).is_some())
+    }
+
+    fn clear(&mut self) -> (usize, usize) {
+        let (hash, mut cursor, mut removed, mut most) = (self.hash, Cursor::default(), Vec::new(), 0);
+        loop {
+            let hash_of = |series: &Series| hash(number_of(series));
+            let more = self.table.remove_some(&mut self.writer, &mut cursor, &|_| true, &hash_of, &mut removed);
+            most = most.max(self.writer.moved);
+            if !more {
+                return (removed.len(), most);
+            }
+        }
+    }
+
+    fn entries(&self) -> usize {
+        self.table.entries().map_or(0, super::Entries::len)
+    }
+}
+
+#[test]
+fn an_insertion_moves_a_bounded_number_of_series_however_many_there_are() {
+    let mut numbers = Numbers::new(mixed);
+    let most = (0..200_000).map(|number| numbers.add(number)).max();
+    assert!(most.is_some_and(|most| most <= MOST), "{most:?} at once");
+    assert!((0..200_000).all(|number| numbers.has(number)));
+    assert!(!numbers.has(200_000));
+    assert!(numbers.entries() > 200_000 / SEGMENT, "it has grown in steps");
+}
+
+#[test]
+fn a_removal_moves_a_bounded_number_of_series_and_gives_the_table_back() {
+    let mut numbers = Numbers::new(mixed);
+    for number in 0..100_000 {
+        numbers.add(number);
+    }
+    let most = (1..100_000).map(|number| numbers.remove(number)).max();
+    assert!(most.is_some_and(|most| most <= MOST), "{most:?} at once");
+    assert!(numbers.has(0) && !numbers.has(1));
+    let buckets = numbers.table.entries().map_or(0, |entries| entries.len() * entries.bucket_count());
+    assert!(buckets <= 64, "{buckets} buckets for one series");
+}
+
+#[test]
+fn clear_moves_a_bounded_number_of_series_per_step_and_gives_the_table_back() {
+    let mut numbers = Numbers::new(mixed);
+    for number in 0..100_000 {
+        numbers.add(number);
+    }
+    let (removed, most) = numbers.clear();
+    assert_eq!((removed, numbers.writer.len()), (100_000, 0));
+    // Two halves may be merged for each bit of the hash, of which few series are left.
+    assert!(most <= MOST + 17 * SEGMENT / 8 * 3, "{most} at once");
+    assert_eq!(numbers.entries(), 1);
+    numbers.add(7);
+    assert!(numbers.has(7) && !numbers.has(8));
+}
+
+#[test]
+fn churn_leaves_the_table_as_large_as_it_was() {
+    let mut numbers = Numbers::new(mixed);
+    for number in 0..10_000 {
+        numbers.add(number);
+    }
+    let before = numbers.entries();
+    for number in 10_000..200_000 {
+        let moved = numbers.add(number).max(numbers.remove(number - 10_000));
+        assert!(moved <= MOST, "{moved} at once");
+    }
+    assert!(numbers.entries() <= before * 2, "{} entries, {before} before", numbers.entries());
+    assert!((190_000..200_000).all(|number| numbers.has(number)));
+}
+
+#[test]
+fn series_whose_hashes_are_the_same_are_told_apart() {
+    let mut numbers = Numbers::new(|number| number % 2);
+    for number in 0..3000 {
+        numbers.add(number);
+    }
+    assert!((0..3000).all(|number| numbers.has(number)) && !numbers.has(3000));
+    assert!(numbers.entries() <= 64, "the directory does not grow for nothing: {} entries", numbers.entries());
+    assert_eq!(numbers.clear().0, 3000);
+}
