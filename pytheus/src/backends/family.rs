@@ -33,14 +33,36 @@ pub enum Combine {
     Shared,
     /// Added up over the living.
     LiveSum,
-    /// The least of the living; those that never set it have none.
+    /// The least of the living; processes that never set it have no value, see [`Aggregate`](super::Aggregate).
     LiveMin,
     /// The greatest of the living.
     LiveMax,
-    /// That of the living which set it last.
+    /// The value that was set last, by whichever process; it stays when the process ends.
     MostRecent,
-    /// One series for each living process, with its number as the label `pid`.
+    /// The value that a living process set last; it goes with the process.
+    LiveMostRecent,
+    /// One series for each living process, told apart by the label `pid`; see [`process_label`](super::process_label).
     PerProcess,
+}
+
+impl Combine {
+    /// Whether a gauge shows as 0 before anybody has set it.
+    ///
+    /// Of `Shared` and `LiveSum` it does: nothing, or no work, is 0. Of the others 0 would be a value that nobody has, the
+    /// least of all or the time of a backup in 1970: a series that was never set has no sample.
+    pub fn starts_at_zero(self) -> bool {
+        matches!(self, Self::Add | Self::Shared | Self::LiveSum)
+    }
+
+    /// Whether each value goes with the process that has set it.
+    pub fn is_of_the_living(self) -> bool {
+        !matches!(self, Self::Add | Self::Shared | Self::MostRecent)
+    }
+
+    /// Whether the time at which a value was set says which one shows.
+    pub(crate) fn is_by_time(self) -> bool {
+        matches!(self, Self::MostRecent | Self::LiveMostRecent)
+    }
 }
 
 impl FamilyKey {
@@ -83,6 +105,7 @@ impl FamilyKey {
             // What a program is ends with it, and two that say the same say it once.
             (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Combine::LiveMax,
             (Kind::Gauge, GaugeMode::MostRecent) => Combine::MostRecent,
+            (Kind::Gauge, GaugeMode::LiveMostRecent) => Combine::LiveMostRecent,
             (Kind::Gauge, GaugeMode::PerProcess) => Combine::PerProcess,
         }
     }
@@ -312,12 +335,13 @@ pub(crate) fn cells(descriptor: &Descriptor) -> usize {
     }
 }
 
-const MODES: [GaugeMode; 6] = [
+const MODES: [GaugeMode; 7] = [
     GaugeMode::Shared,
     GaugeMode::LiveSum,
     GaugeMode::LiveMin,
     GaugeMode::LiveMax,
     GaugeMode::MostRecent,
+    GaugeMode::LiveMostRecent,
     GaugeMode::PerProcess,
 ];
 
@@ -329,6 +353,7 @@ fn mode_name(mode: GaugeMode) -> &'static str {
         GaugeMode::LiveMin => "live_min",
         GaugeMode::LiveMax => "live_max",
         GaugeMode::MostRecent => "most_recent",
+        GaugeMode::LiveMostRecent => "live_most_recent",
         GaugeMode::PerProcess => "per_process",
     }
 }

@@ -50,10 +50,11 @@
 //! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
 //!
 //! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
-//! a [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
+//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
 //! backend a name and a configuration. The example `own_backend` is the whole program, and the feature `conformance`
 //! has a suite of what each backend has to do, which runs against yours, too.
 
+mod aggregate;
 mod arena;
 mod batch;
 mod class;
@@ -70,6 +71,7 @@ mod load;
 mod loading;
 mod members;
 mod nearest;
+mod process_label;
 mod reach;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -79,6 +81,7 @@ mod single;
 mod totals;
 mod versions;
 
+pub use aggregate::Aggregate;
 pub(crate) use arena::Offered;
 pub use arena::{Arena, At, Begun, Page};
 pub use batch::{Batch, Change, Removal, WriterId};
@@ -101,6 +104,7 @@ pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;
 pub(crate) use members::join;
+pub use process_label::process_label;
 pub use reach::Reach;
 #[cfg(feature = "redis")]
 pub use redis::{MultiProcessRedisBackend, RedisFault};

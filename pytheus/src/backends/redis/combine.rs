@@ -1,13 +1,13 @@
 //! Fields become series.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::layout;
 use super::scrape::{Fields, Found};
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
 use crate::number::Number;
 
 /// The series of a family, as they were when it was read last: most of the time they are the same.
@@ -60,6 +60,10 @@ impl Series {
 
 fn parsed<'a>(family: &FamilyKey, field: &'a [u8], value: &[u8]) -> Option<(layout::Field<'a>, Number)> {
     let field = layout::parse_field(family, field)?;
+    if family.combine() == Combine::MostRecent {
+        let (value, _) = layout::parse_value(str::from_utf8(value).ok()?)?;
+        return Some((field, Number::Float(value)));
+    }
     let number = layout::parse_number(value, field.is_fraction)?;
     Some((field, number))
 }
@@ -83,18 +87,10 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 /// A family of which each living process has numbers of its own.
 pub(super) struct Live {
     family: Arc<FamilyKey>,
-    /// The number, and when it was set, by label values.
-    series: HashMap<Vec<String>, (Number, u64)>,
-    /// Where each process shows for itself.
-    apart: Vec<(Vec<String>, Process, Number)>,
-}
-
-/// A living process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Process {
-    /// Its number, which another one may have on another machine.
-    pid: Arc<str>,
-    writer: Arc<str>,
+    /// What the values of all processes come to, by label values.
+    series: HashMap<Vec<String>, Aggregate>,
+    /// Where each process shows for itself: the label values, its own, and the number.
+    apart: Vec<(Vec<String>, Arc<str>, f64)>,
 }
 
 /// The label that tells processes apart.
@@ -105,34 +101,16 @@ impl Live {
         Self { family, series: HashMap::new(), apart: Vec::new() }
     }
 
-    fn add(&mut self, values: Vec<String>, process: &Process, number: Number, stamp: u64) {
+    /// Adds the value of one process, which has that label.
+    fn add(&mut self, values: Vec<String>, process: &Arc<str>, value: f64, set_at: u64) {
         if values.len() != self.family.descriptor().label_names().len() {
             return;
         }
         let combine = self.family.combine();
         if combine == Combine::PerProcess {
-            self.apart.push((values, process.clone(), number));
-            return;
-        }
-        let known = match self.series.entry(values) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(none) => {
-                none.insert((number, stamp));
-                return;
-            }
-        };
-        let (one, other) = (known.0.as_f64(), number.as_f64());
-        let takes = match combine {
-            Combine::LiveSum => {
-                known.0 = known.0 + number;
-                return;
-            }
-            Combine::LiveMin => other < one || one.is_nan(),
-            Combine::LiveMax => other > one || one.is_nan(),
-            _ => stamp > known.1,
-        };
-        if takes {
-            *known = (number, stamp);
+            self.apart.push((values, Arc::clone(process), value));
+        } else {
+            self.series.entry(values).or_insert_with(|| Aggregate::new(combine)).add(value, set_at);
         }
     }
 
@@ -140,60 +118,52 @@ impl Live {
         if self.family.combine() == Combine::PerProcess {
             return self.finish_apart();
         }
+        let is_info = self.family.descriptor().kind() == Kind::Info;
         let (mut series, mut parts) = (Vec::new(), Vec::new());
-        for (values, (number, _)) in self.series {
+        for (values, aggregate) in self.series {
+            let Some(value) = aggregate.value() else { continue };
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             series.push(SeriesKey::new(&self.family, &values));
-            parts.push(number);
+            parts.push(if is_info { Number::Int(u64::from(value != 0.0)) } else { Number::Float(value) });
         }
         (self.family, series.into(), parts)
     }
 
-    /// With the number of each process as a label; where several have the same, which is so in containers, with the
-    /// beginning of the writer, too.
+    /// With the label of each process.
     fn finish_apart(self) -> Found {
         let descriptor = self.family.descriptor().clone().with_labels([PID]);
         let Ok(descriptor) = descriptor else { return (self.family, Arc::default(), Vec::new()) };
         let place = descriptor.label_names().position(|name| name == PID).unwrap_or_default();
         let family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
-        let mut writers: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for (_, process, _) in &self.apart {
-            writers.entry(&process.pid).or_default().insert(&process.writer);
-        }
         let (mut series, mut parts) = (Vec::new(), Vec::new());
-        for (values, Process { pid, writer }, number) in &self.apart {
-            let pid = if writers[&**pid].len() == 1 {
-                Cow::Borrowed(&**pid)
-            } else {
-                Cow::Owned(format!("{pid}-{}", writer.get(..8).unwrap_or(writer)))
-            };
+        for (values, process, value) in &self.apart {
             let mut values: Vec<_> = values.iter().map(String::as_str).collect();
-            values.insert(place, &pid);
+            values.insert(place, process);
             series.push(SeriesKey::new(&family, &values));
-            parts.push(*number);
+            parts.push(Number::Float(*value));
         }
         (family, series.into(), parts)
     }
 }
 
+/// The label of a process, of which Redis has the number: always with the beginning of its writer, as processes of other
+/// machines and containers may have the same number.
+pub(super) fn process_label(pid: &str, writer: &str) -> String {
+    backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
+}
+
 /// Takes what is one writer's own.
 pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<String, Live>) {
     let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
-    let pid = pid.map_or_else(Arc::default, |(_, pid)| String::from_utf8_lossy(pid).into());
-    let process = Process { pid, writer: writer.into() };
+    let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
+    let process = process_label(&pid, writer).into();
     for (field, value) in fields {
         let Some(values) = values(field) else { continue };
         let mut values = values.into_iter();
         let Some(live) = values.next().and_then(|id| live.get_mut(&id)) else { continue };
-        let Some((number, stamp)) = str::from_utf8(value).ok().and_then(|value| value.split_once(' ')) else {
-            continue;
-        };
-        let number = match number.parse() {
-            Ok(whole) => Some(Number::Int(whole)),
-            Err(_) => number.parse().ok().map(Number::Float),
-        };
-        if let (Some(number), Ok(stamp)) = (number, stamp.parse()) {
-            live.add(values.collect(), &process, number, stamp);
+        let value = str::from_utf8(value).ok().and_then(layout::parse_value);
+        if let Some((value, set_at)) = value {
+            live.add(values.collect(), &process, value, set_at);
         }
     }
 }

@@ -67,7 +67,7 @@ impl<'a> Found<'a> {
             order: None,
         };
         // As in Python, one without labels shows at zero although it may have expired.
-        if !found.has_labels() {
+        if !found.has_labels() && family.combine().starts_at_zero() {
             found.place(SeriesKey::new(family, &[]));
         }
         found
@@ -95,7 +95,8 @@ impl<'a> Found<'a> {
             ("none", _) => {}
             ("string", false) => {
                 let text: Vec<u8> = Vec::from_redis_value(value).unwrap_or_default();
-                self.add(0, at, &text);
+                let place = self.place(SeriesKey::new(self.family, &[]));
+                self.add(place, at, &text);
             }
             ("hash", true) => {
                 for (field, value) in pairs(value) {
