@@ -45,6 +45,18 @@ fn worker() {
             }
             "ok".to_owned()
         }
+        ["count", times] => {
+            HITS.inc_by(times.parse::<u64>().expect("a number"));
+            "ok".to_owned()
+        }
+        ["fractions", amount] => {
+            BY_DIGIT.digit("0").inc_by(amount.parse::<f64>().expect("a number"));
+            "ok".to_owned()
+        }
+        ["observe", size] => {
+            SIZES.observe(size.parse::<f64>().expect("a number"));
+            "ok".to_owned()
+        }
         other => panic!("{other:?}"),
     });
 }
@@ -100,6 +112,66 @@ fn the_total_is_exact_through_a_network_that_loses_one_in_ten() {
             scope.spawn(move || seeds.for_each(|seed| through_a_network_that_loses(server, seed)));
         }
     });
+}
+
+/// The line of a sample, in full.
+fn shown(worker: &mut support::worker::Worker, sample: &str) -> String {
+    let text = worker.ask("scrape");
+    let line = text.lines().find(|line| line.strip_prefix(sample).is_some_and(|rest| rest.starts_with(' ')));
+    line.unwrap_or_else(|| panic!("no {sample} in {text}")).rsplit(' ').next().expect("a value").to_owned()
+}
+
+#[test]
+fn a_count_is_exact_to_2_64_in_every_process() {
+    let server = Server::start();
+    let [mut one, mut other] = [(); 2].map(|()| start(&config(server.port())));
+    let mut count = |first: bool, amount: u64, expected: &str| {
+        let worker = if first { &mut one } else { &mut other };
+        assert_eq!(worker.ask(&format!("count {amount}")), "ok");
+        assert_eq!(worker.ask("flushed"), "ok");
+        for worker in [&mut one, &mut other] {
+            assert_eq!(shown(worker, "hits_total"), expected, "after {amount}");
+        }
+    };
+    count(true, (1 << 63) - 1, "9223372036854775807");
+    count(true, 1, "9223372036854775808");
+    count(false, 1, "9223372036854775809");
+    count(false, (1 << 63) - 3, "18446744073709551614");
+    count(true, 1, "18446744073709551615");
+    // Told again, they add up to the same.
+    server.ask(&["FLUSHALL"]);
+    for worker in [&mut one, &mut other] {
+        let told = servers::within(servers::PATIENCE, || {
+            assert_eq!(worker.ask("flushed"), "ok");
+            match &*shown(worker, "hits_total") {
+                "18446744073709551615" => Ok(()),
+                other => Err(other.to_owned()),
+            }
+        });
+        told.expect("all is told again");
+    }
+}
+
+#[test]
+fn fractions_and_sums_are_those_of_one_process_at_their_limits_too() {
+    let server = Server::start();
+    let [mut one, mut other] = [(); 2].map(|()| start(&config(server.port())));
+    let mut act = |what: &str| {
+        for worker in [&mut one, &mut other] {
+            assert_eq!(worker.ask(what), "ok");
+            assert_eq!(worker.ask("flushed"), "ok");
+        }
+        let sample = if what.starts_with("fractions") { "by_digit_total{digit=\"0\"}" } else { "sizes_sum" };
+        let values = [&mut one, &mut other].map(|worker| shown(worker, sample));
+        assert_eq!(values[0], values[1], "{what}");
+        values[0].clone()
+    };
+    assert_eq!(act("fractions 0.25"), "0.5");
+    // 2^51, of which halves are the last digits; then beyond 2^53, where odd numbers are none.
+    assert_eq!(act("fractions 1125899906842624"), "2251799813685248.5");
+    assert_eq!(act("fractions 0.25"), "2251799813685249");
+    assert_eq!(act("fractions 4503599627370496"), "1.125899906842624e+16");
+    assert_eq!(act("observe 1.7e308"), "+Inf");
 }
 
 #[test]

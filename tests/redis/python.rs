@@ -247,11 +247,9 @@ fn a_key_that_holds_something_else_harms_no_other_metric() {
     // Of a version in which this metric had labels, and of one in which that had none.
     say(&redis, "HSET plain_total {} 7");
     say(&redis, "SET by_default_total 7");
-    say(&redis, "SET level words");
     let mut rust = rust(&redis);
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
     rust.ask(&call("inc", "by_default_total", &[("path", "/")], 1.0).to_string());
-    rust.ask(&call("inc", "level", &[], 1.0).to_string());
     rust.ask(&call("inc", "by_label_total", &[("method", "GET"), ("path", "/")], 1.0).to_string());
     let shown = samples(&rust.ask("scrape"));
     assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", "/")]), Some(1.0));
@@ -261,6 +259,19 @@ fn a_key_that_holds_something_else_harms_no_other_metric() {
     say(&redis, "DEL plain_total");
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
     assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 1.0);
+}
+
+#[test]
+fn a_value_that_is_no_number_fails_the_scrape_as_it_fails_python_s() {
+    let redis = Server::start();
+    let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
+    rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
+    assert_eq!(rust.ask("flushed"), "ok");
+    say(&redis, "SET plain_total words");
+    let error = rust.ask("scrape");
+    assert!(error.contains("`plain_total` has `words`, which is no number"), "{error}");
+    say(&redis, "SET plain_total 1");
+    assert_eq!(value_of(&alike(&mut python, &mut rust), "plain_total"), 1.0);
 }
 
 #[test]

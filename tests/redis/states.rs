@@ -2,6 +2,9 @@
 //! exact, or short by what is documented.
 #![cfg(unix)]
 
+#[path = "states/unreadable.rs"]
+mod unreadable;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
@@ -16,14 +19,16 @@ use support::worker::Worker;
 
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// The hash of the family, as the layout has it.
-const KEY: &str = "{pytheus:0}:f:hits_total";
+/// The hash of the family, as the layout has it: the same in each process, and in each version to come.
+const KEY: &str = "{pytheus:0}:f:hits_total@7ad1560701069d36";
 
 metric! {
     /// Each increment.
     static HITS: Counter = "hits_total";
     /// As many.
     static SIZES: Histogram = "sizes" { buckets: [0.5, 5.0] };
+    /// Of the living.
+    static LEVEL: Gauge = "level" { mode: live_max };
 }
 
 #[test]
@@ -34,6 +39,10 @@ fn worker() {
                 HITS.inc();
                 SIZES.observe(1.0);
             }
+            "ok".to_owned()
+        }
+        ["level", level] => {
+            LEVEL.set(level.parse::<f64>().expect("a number"));
             "ok".to_owned()
         }
         other => panic!("{other:?}"),

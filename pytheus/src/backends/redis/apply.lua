@@ -1,16 +1,18 @@
 -- Applies one errand of one writer to one shard, once, or says why not and changes nothing.
 --
--- KEYS: the writers, who is alive, the families, what is the writer's own; then a hash for each group that has one.
+-- KEYS: the writers, who is alive, the families, what is the writer's own, what it declares; then a hash for each group that
+--   has one.
 -- ARGV: the writer, the number it knows to be applied, the number of this one (the same where it only says that it lives),
---   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had a key of its own, or
+--   its lease in ms, the expiry in s, the layout, a new incarnation, its process number, whether it had keys of its own, or
 --   'heir': another one goes on as that writer, unless it has gone on itself;
 --   then the groups: family, its schema or '', the incarnation that is known or '', the place of its key, its mode
---   ('h'ash, 'o'wn, 'r'emoval), the number of steps, and those: what, field, amount.
-local writers, alive, families, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+--   ('h'ash, 'o'wn, 'r'emoval), when it was begun in µs or '', the number of steps, and those: what, field, amount.
+local writers, alive, families, own, declared = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local writer, expected, number = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, expiry = tonumber(ARGV[4]), ARGV[5]
 local time = redis.call('TIME')
-local clock = time[1] * 1000 + math.floor(time[2] / 1000)
+local micros = time[1] * 1000000 + time[2]
+local clock = math.floor(micros / 1000)
 local now = string.format('%.0f', clock)
 
 -- A command that fails half way would leave the half before it: so all that can be wrong is looked at first.
@@ -23,39 +25,56 @@ if layout and layout ~= ARGV[6] then return {'layout', now, layout} end
 
 local groups, at = {}, 10
 while at <= #ARGV do
-  local steps = tonumber(ARGV[at + 5])
   groups[#groups + 1] = at
-  at = at + 6 + 3 * steps
+  at = at + 7 + 3 * tonumber(ARGV[at + 6])
+end
+
+-- Can a step add to what is there?
+local function takes(what, found)
+  if not found then return true end
+  if what == 'f' then
+    return tonumber(found) and (string.find(found, '^[%d.eE+-]+$') or string.find(found, '^[+-]?[in][na][fn]$'))
+  end
+  local sign, digits = string.match(found, '^(-?)([1-9]%d*)$')
+  local most = sign == '-' and '9223372036854775808' or '9223372036854775807'
+  return found == '0' or digits and (#digits < 19 or #digits == 19 and digits <= most)
 end
 
 local last = redis.call('HGET', writers, writer)
+if last and not tonumber(last) then return {'value', now, writers, writer, last} end
 local applied = last and number > expected and tonumber(last) >= number
-if ARGV[9] == '1' and redis.call('EXISTS', own) == 0 then return {'lost', now} end
+if ARGV[9] == '1' and redis.call('EXISTS', own, declared) < 2 then return {'lost', now} end
 if not applied then
   if not last and expected > 0 or last and tonumber(last) < expected then return {'lost', now} end
   if ARGV[9] == 'heir' and tonumber(last or 0) ~= expected then return {'lost', now} end
-  local differ = {}
   for _, at in ipairs(groups) do
+    local key, from, most = KEYS[tonumber(ARGV[at + 3])], at + 7, at + 4 + 3 * tonumber(ARGV[at + 6])
     if ARGV[at + 4] == 'h' and ARGV[at + 2] ~= ''
-      and redis.call('HGET', KEYS[tonumber(ARGV[at + 3])], '#') ~= ARGV[at + 2] then
+      and redis.call('HGET', key, '#') ~= ARGV[at + 2] then
       return {'lost', now}
     end
-    if ARGV[at + 1] ~= '' then
-      local known = redis.call('HGET', families, ARGV[at])
-      if known and known ~= ARGV[at + 1] then
-        differ[#differ + 1] = ARGV[at]
-        differ[#differ + 1] = known
+    for first = from, most, 3000 do
+      local whats, fields = {}, {}
+      for step = first, math.min(first + 2997, most), 3 do
+        if ARGV[step] == 'i' or ARGV[step] == 'f' then
+          whats[#whats + 1], fields[#fields + 1] = ARGV[step], ARGV[step + 1]
+        end
+      end
+      local found = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+      for place, what in ipairs(whats) do
+        if not takes(what, found[place]) then return {'value', now, key, fields[place], found[place]} end
       end
     end
   end
-  if #differ > 0 then return {'schema', now, differ} end
 end
 
 -- The first command that writes is refused as a whole where the server takes no writes.
 redis.call('HSET', writers, 'layout', ARGV[6])
 redis.call('ZADD', alive, clock + lease, writer)
-redis.call('HSET', own, '#', ARGV[8])
-redis.call('PEXPIRE', own, lease)
+for _, key in ipairs({own, declared}) do
+  redis.call('HSET', key, '#', ARGV[8])
+  redis.call('PEXPIRE', key, lease)
+end
 redis.call('EXPIRE', writers, expiry)
 redis.call('EXPIRE', alive, expiry)
 redis.call('EXPIRE', families, expiry)
@@ -67,7 +86,7 @@ if number > expected and not applied then redis.call('HSET', writers, writer, nu
 
 -- In binary, so that it is rounded as a sum of any process is, and takes infinities.
 local function add(key, field, amount)
-  local sum = (tonumber(redis.call('HGET', key, field) or '0') or 0) + tonumber(amount)
+  local sum = tonumber(redis.call('HGET', key, field) or '0') + tonumber(amount)
   redis.call('HSET', key, field, string.format('%.17g', sum))
 end
 
@@ -84,11 +103,53 @@ local function is_later(new, old)
   return value > known or known ~= known and value == value
 end
 
-local incarnations = {}
-for _, at in ipairs(groups) do
+-- A whole number of 64 bits, as two of 32: scripts have no greater ones than 2^53.
+local half = 4294967296
+local function halves(text)
+  local high, low = 0, 0
+  for digit in string.gmatch(text, '%d') do
+    low = low * 10 + tonumber(digit)
+    high = (high * 10 + math.floor(low / half)) % half
+    low = low % half
+  end
+  if string.sub(text, 1, 1) == '-' then
+    high, low = (half - high - (low > 0 and 1 or 0)) % half, (half - low) % half
+  end
+  return high, low
+end
+
+-- Adds as HINCRBY does, but in two's complement: a count goes on to 2^64.
+local function wrap(key, field, amount)
+  local high, low = halves(redis.call('HGET', key, field))
+  local more, rest = halves(amount)
+  low = low + rest
+  high = (high + more + math.floor(low / half)) % half
+  low = low % half
+  local sign, digits = '', ''
+  if high >= half / 2 then
+    sign, high, low = '-', (half - high - (low > 0 and 1 or 0)) % half, (half - low) % half
+  end
+  repeat
+    low = low + high % 10 * half
+    high = math.floor(high / 10)
+    digits = string.format('%.0f', low % 10) .. digits
+    low = math.floor(low / 10)
+  until high == 0 and low == 0
+  redis.call('HSET', key, field, sign .. digits)
+end
+
+local incarnations, times = {}, {}
+for place, at in ipairs(groups) do
   local family, key, mode = ARGV[at], KEYS[tonumber(ARGV[at + 3])], ARGV[at + 4]
-  if not applied and ARGV[at + 1] ~= '' then
-    redis.call('HSETNX', families, family, ARGV[at + 1])
+  if ARGV[at + 1] ~= '' then
+    local known = tonumber(redis.call('HGET', families, '@' .. family) or '')
+    local begun = applied and known or tonumber(ARGV[at + 5]) or micros + place
+    times[#times + 1], times[#times + 2] = family, string.format('%.0f', begun)
+    if not applied then
+      redis.call('HSETNX', families, family, ARGV[at + 1])
+      if not known or begun > known then redis.call('HSET', families, '@' .. family, times[#times]) end
+      if ARGV[9] ~= 'heir' then redis.call('HSET', declared, family, '1') end
+    end
   end
   if mode == 'h' and ARGV[at + 2] == '' then
     if not applied and redis.call('HSETNX', key, '#', ARGV[7]) == 1 then redis.call('EXPIRE', key, expiry) end
@@ -97,12 +158,12 @@ for _, at in ipairs(groups) do
     incarnations[#incarnations + 1] = redis.call('HGET', key, '#') or ''
   end
   if not applied then
-    local from = at + 6
-    for step = from, from + 3 * tonumber(ARGV[at + 5]) - 1, 3 do
+    local from = at + 7
+    for step = from, from + 3 * tonumber(ARGV[at + 6]) - 1, 3 do
       local what, field, amount = ARGV[step], ARGV[step + 1], ARGV[step + 2]
       if what == 'i' then
-        -- What is no number, or would be too great for one, begins anew.
-        if type(redis.pcall('HINCRBY', key, field, amount)) == 'table' then redis.call('HSET', key, field, amount) end
+        -- All that it refuses is what would be greater than 2^63.
+        if type(redis.pcall('HINCRBY', key, field, amount)) == 'table' then wrap(key, field, amount) end
       elseif what == 'f' then add(key, field, amount)
       elseif what == 's' then redis.call('HSET', key, field, amount)
       elseif what == 'm' then
@@ -126,4 +187,4 @@ if number == expected then
     end
   end
 end
-return {applied and 'again' or 'done', now, incarnations}
+return {applied and 'again' or 'done', now, incarnations, times}

@@ -10,6 +10,24 @@ use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
 use crate::number::Number;
 
+/// A field that can't be read, and why. Left out, it would make a total smaller than it is.
+pub(super) struct Bad {
+    pub(super) field: Vec<u8>,
+    pub(super) why: String,
+}
+
+impl Bad {
+    pub(super) fn new(field: &[u8], why: impl Into<String>) -> Self {
+        Self { field: field.to_vec(), why: why.into() }
+    }
+
+    /// A field whose value should be something else.
+    pub(super) fn value(field: &[u8], value: &[u8], expected: &str) -> Self {
+        let shown: String = String::from_utf8_lossy(value).chars().take(60).collect();
+        Self::new(field, format!("has `{shown}`, which is no {expected}"))
+    }
+}
+
 /// The series of a family, as they were when it was read last: most of the time they are the same.
 #[derive(Default)]
 pub(super) struct Series {
@@ -20,52 +38,67 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// The series in the hash of a family, and the parts of each. What is no field of it is left out.
-    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> (Arc<[SeriesKey]>, Vec<Number>) {
-        let parts = self.parts(family, fields).or_else(|| {
-            self.learn(family, fields);
-            self.parts(family, fields)
-        });
-        (Arc::clone(&self.keys), parts.unwrap_or_else(|| vec![Number::Int(0); self.keys.len() * family.width()]))
+    /// The series in the hash of a family, and the parts of each.
+    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Vec<Number>), Bad> {
+        let mut parts = self.parts(family, fields)?;
+        if parts.is_none() {
+            self.learn(family, fields)?;
+            parts = self.parts(family, fields)?;
+        }
+        Ok((Arc::clone(&self.keys), parts.unwrap_or_default()))
     }
 
     /// The parts, when the series are those that are known.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Option<Vec<Number>> {
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Vec<Number>>, Bad> {
         let width = family.width();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
         let mut seen = vec![false; self.keys.len()];
-        for (field, number) in fields.iter().filter_map(|(field, value)| parsed(family, field, value)) {
-            let place = *self.places.get(field.series)?;
-            // Its labels can't be read.
-            let Some(seen) = seen.get_mut(place) else { continue };
-            *seen = true;
+        for (field, value) in of_series(fields) {
+            let (field, number) = parsed(family, field, value)?;
+            let Some(&place) = self.places.get(field.series) else { return Ok(None) };
+            seen[place] = true;
             let part = &mut parts[place * width + field.part];
             *part = if *part == Number::Int(0) { number } else { *part + number };
         }
-        seen.iter().all(|seen| *seen).then_some(parts)
+        Ok(seen.iter().all(|seen| *seen).then_some(parts))
     }
 
-    fn learn(&mut self, family: &FamilyKey, fields: &Fields) {
-        let fields = fields.iter().filter_map(|(field, value)| parsed(family, field, value));
-        self.places = fields.map(|(field, _)| (field.series.into(), usize::MAX)).collect();
-        let keys = self.places.iter_mut().filter_map(|(text, place)| Some((series_key(family, text)?, place)));
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_by(|(one, _), (other, _)| one.compare(other, family));
-        for (number, (_, place)) in keys.iter_mut().enumerate() {
-            **place = number;
+    fn learn(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(), Bad> {
+        (self.places, self.keys) = (HashMap::default(), Arc::default());
+        let mut keys = HashMap::new();
+        for (field, value) in of_series(fields) {
+            let (parsed, _) = parsed(family, field, value)?;
+            if !keys.contains_key(parsed.series) {
+                let why = "has other labels than the family";
+                let key = series_key(family, parsed.series).ok_or_else(|| Bad::new(field, why))?;
+                keys.insert(parsed.series, key);
+            }
         }
-        self.keys = keys.into_iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<_> = keys.into_iter().collect();
+        keys.sort_by(|(_, one), (_, other)| one.compare(other, family));
+        if let Some(pair) = keys.windows(2).find(|pair| pair[0].1 == pair[1].1) {
+            return Err(Bad::new(pair[1].0, "says in other words what another field says"));
+        }
+        self.places = keys.iter().enumerate().map(|(place, (text, _))| ((*text).into(), place)).collect();
+        self.keys = keys.into_iter().map(|(_, key)| key).collect();
+        Ok(())
     }
 }
 
-fn parsed<'a>(family: &FamilyKey, field: &'a [u8], value: &[u8]) -> Option<(layout::Field<'a>, Number)> {
-    let field = layout::parse_field(family, field)?;
+/// All fields but the one that says what the hash is.
+fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
+    fields.iter().filter(|(field, _)| field != layout::SELF.as_bytes())
+}
+
+fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number), Bad> {
+    let field = layout::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
     if family.combine() == Combine::MostRecent {
-        let (value, _) = layout::parse_value(str::from_utf8(value).ok()?)?;
-        return Some((field, Number::Float(value)));
+        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let (latest, _) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
+        return Ok((field, Number::Float(latest)));
     }
-    let number = layout::parse_number(value, field.is_fraction)?;
-    Some((field, number))
+    let number = layout::parse_number(value, field.is_fraction);
+    Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?))
 }
 
 fn series_key(family: &FamilyKey, text: &[u8]) -> Option<SeriesKey> {
@@ -153,17 +186,23 @@ pub(super) fn process_label(pid: &str, writer: &str) -> String {
 }
 
 /// Takes what is one writer's own.
-pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<String, Live>) {
+pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Live>) -> Result<(), Bad> {
     let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
     let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
     let process = process_label(&pid, writer).into();
-    for (field, value) in fields {
-        let Some(values) = values(field) else { continue };
+    for (field, value) in of_series(fields) {
+        let values = values(field).ok_or_else(|| Bad::new(field, "is no list of a family and label values"))?;
         let mut values = values.into_iter();
-        let Some(live) = values.next().and_then(|id| live.get_mut(&id)) else { continue };
-        let value = str::from_utf8(value).ok().and_then(layout::parse_value);
-        if let Some((value, set_at)) = value {
-            live.add(values.collect(), &process, value, set_at);
+        let id = values.next().unwrap_or_default();
+        // Of another registry.
+        let Some(live) = live.get_mut(id.as_str()) else { continue };
+        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let (number, stamp) = latest.ok_or_else(|| Bad::value(field, value, "number and stamp"))?;
+        let values: Vec<_> = values.collect();
+        if values.len() != live.family.descriptor().label_names().len() {
+            return Err(Bad::new(field, "has other labels than the family"));
         }
+        live.add(values, &process, number, stamp);
     }
+    Ok(())
 }

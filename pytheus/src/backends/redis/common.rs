@@ -61,6 +61,20 @@ impl Common {
         self.pool.fault(Sort::Keys, format!("the key `{key}` is a {found}, which is not of pytheus"))
     }
 
+    /// A field of a key holds something that nothing can be added to.
+    pub(super) fn no_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
+        let found: String = found.chars().take(60).collect();
+        match field {
+            "" => self.pool.fault(Sort::Keys, format!("the key `{key}` has `{found}`, which is no number")),
+            _ => self.unreadable(key, field, &format!("has `{found}`, which is no number")),
+        }
+    }
+
+    /// A field of a key can't be read: it would be missing in a scrape.
+    pub(super) fn unreadable(&self, key: &str, field: &str, why: &str) -> RedisFault {
+        self.pool.fault(Sort::Fields, format!("the field `{field}` of the key `{key}` {why}"))
+    }
+
     /// No script of ours has answered that.
     pub(super) fn nonsense(&self) -> RedisFault {
         self.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give")
@@ -80,5 +94,5 @@ impl Common {
 
 /// How a namespace is laid out.
 pub(super) fn layout_of(settings: &Settings) -> String {
-    format!("1/{}", settings.shards)
+    format!("2/{}", settings.shards)
 }

@@ -140,6 +140,8 @@ pub(super) struct Header<'a> {
     pub(super) family: &'a str,
     /// Where it is not known to be there.
     pub(super) schema: &'a str,
+    /// When this writer began it, in µs since 1970; empty: now.
+    pub(super) begun: &'a str,
     /// The one that was added to before.
     pub(super) incarnation: &'a str,
     /// Counted from 1.
@@ -184,7 +186,7 @@ impl Request {
             Mode::Own => "o",
             Mode::Removal => "r",
         };
-        let head = [header.family, header.schema, header.incarnation, &header.key.to_string(), mode];
+        let head = [header.family, header.schema, header.incarnation, &header.key.to_string(), mode, header.begun];
         self.arguments.extend(head.map(|text| text.as_bytes().to_vec()));
         self.arguments.push(steps.len().to_string().into_bytes());
         for step in steps {
@@ -208,12 +210,12 @@ pub(super) enum Reply {
     Done(Done),
     /// Something is gone that was there.
     Lost,
-    /// Families, and what others say that they are.
-    Differ(Vec<(String, String)>),
     /// The namespace was laid out in another way.
     Layout(String),
     /// A key is of another type.
     Type(String, String),
+    /// A field of a key holds something that nothing can be added to.
+    Value(String, String, String),
 }
 
 /// An errand is applied.
@@ -223,6 +225,8 @@ pub(super) struct Done {
     pub(super) again: bool,
     /// The incarnations of families that had none known; empty where such a hash is gone since.
     pub(super) incarnations: Vec<(String, String)>,
+    /// When families were begun that were declared with it, in µs since 1970.
+    pub(super) begun: Vec<(String, u64)>,
 }
 
 impl Reply {
@@ -236,13 +240,16 @@ impl Reply {
             "lost" => Self::Lost,
             "layout" => Self::Layout(text()?),
             "type" => Self::Type(text()?, text()?),
-            "done" | "again" | "schema" => {
-                let flat: Vec<String> = Vec::from_redis_value(parts.next()?).ok()?;
-                let pairs = flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-                match word.as_str() {
-                    "schema" => Self::Differ(pairs),
-                    word => Self::Done(Done { again: word == "again", incarnations: pairs }),
-                }
+            "value" => Self::Value(text()?, text()?, text()?),
+            "done" | "again" => {
+                let mut pairs = || {
+                    let flat: Vec<String> = Vec::from_redis_value(parts.next()?).ok()?;
+                    Some(flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect::<Vec<_>>())
+                };
+                let (incarnations, begun) = (pairs()?, pairs()?);
+                let time = |(family, time): (String, String)| Some((family, time.parse().ok()?));
+                let begun = begun.into_iter().map(time).collect::<Option<_>>()?;
+                Self::Done(Done { again: word == "again", incarnations, begun })
             }
             _ => return None,
         };

@@ -31,6 +31,8 @@ pub(super) enum Sort {
     Denied,
     /// A key holds something else.
     Keys,
+    /// A field of a key does.
+    Fields,
     /// The namespace is laid out in another way.
     Layout,
     /// It does not speak as Redis does.
@@ -47,7 +49,7 @@ impl Sort {
             Self::Full => "full",
             Self::ReadOnly => "read_only",
             Self::Denied => "denied",
-            Self::Keys => "keys",
+            Self::Keys | Self::Fields => "keys",
             Self::Layout => "layout",
             Self::Protocol => "protocol",
             Self::Other => "other",
@@ -63,6 +65,10 @@ impl Sort {
             Self::ReadOnly => "it takes no writes: is it a replica, or its disk full? Nothing is lost meanwhile",
             Self::Denied => "check `username` and `password`, and what the user may do (see the docs for the commands)",
             Self::Keys => "remove that key, or choose another `key_prefix`",
+            Self::Fields => {
+                "something else has written there: set it right or remove it (`HSET`, `HDEL`), or choose another \
+                 `key_prefix`; until then scrapes fail, as a smaller total would show"
+            }
             Self::Layout => "give all its processes the same `shards`, or choose another `key_prefix`",
             Self::Protocol => "is there a Redis on that port, and does it want TLS?",
             Self::Busy | Self::Other => "it is tried again",

@@ -145,7 +145,7 @@ fn take_all(common: &Common, spool: &Spool, own: Option<&str>, failed: &mut Hash
 /// Would it be the same with the next one? Whoever sends something reports it.
 fn is_of_all(error: &BackendError) -> bool {
     let fault = error.downcast_ref::<RedisFault>();
-    fault.is_some_and(|fault| !matches!(fault.sort(), Sort::Keys | Sort::Other))
+    fault.is_some_and(|fault| !matches!(fault.sort(), Sort::Keys | Sort::Fields | Sort::Other))
 }
 
 fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
@@ -233,7 +233,7 @@ type All = BTreeMap<(usize, String, String), Counted>;
 fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> Result<Outcome, BackendError> {
     let mut all = All::new();
     for (family, series, totals) in dead.counted()? {
-        let id = layout::id(&family);
+        let id = family.id();
         let shard = usize::try_from(layout::shard_of(&id, common.settings.shards)).unwrap_or_default();
         let text = layout::series_text(&family, &series);
         let counted = all.entry((shard, id, text)).or_insert_with(|| Counted { family, totals: Vec::new() });
@@ -246,11 +246,11 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
             counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
         };
     }
-    let (mut conflicts, mut outcome) = (HashSet::new(), Outcome::Same);
+    let mut outcome = Outcome::Same;
     for shard in 0..common.shards() {
         let mut tries = 0;
         loop {
-            let step = step(common, writer, dead, shard, &all, &mut conflicts)?;
+            let step = step(common, writer, dead, shard, &all)?;
             if step != Outcome::More {
                 outcome = if step == Outcome::Same { outcome } else { step };
                 break;
@@ -269,14 +269,7 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
 }
 
 /// Tells a shard some of what it does not have yet.
-fn step(
-    common: &Common,
-    writer: &str,
-    dead: &Dead,
-    shard: usize,
-    all: &All,
-    conflicts: &mut HashSet<String>,
-) -> Result<Outcome, BackendError> {
+fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> Result<Outcome, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
     let last: Option<u64> = common.pool.with(&[shard], common.deadline(), |link| {
         let mut command = redis::cmd("HGET");
@@ -292,7 +285,7 @@ fn step(
     }
     let had = told.had(shard, last);
     let (mut errand, mut entries) = (Errand::default(), Vec::new());
-    for ((_, id, series), counted) in all.iter().filter(|((at, id, _), _)| *at == shard && !conflicts.contains(id)) {
+    for ((_, id, series), counted) in all.iter().filter(|((at, _, _), _)| *at == shard) {
         let had = had.get(&(id.as_str(), series.as_str())).copied();
         let steps = steps(&counted.family, series, &counted.totals, had);
         if steps.is_empty() {
@@ -315,20 +308,9 @@ fn step(
     match reply {
         // Both are seen by the next step: it has more, or less, than was expected.
         Reply::Done(_) | Reply::Lost => {}
-        Reply::Differ(families) => {
-            for (id, schema) in families {
-                let known = all.iter().find(|((_, known, _), _)| *known == id).map(|(_, known)| &known.family);
-                report::count(Own::BackendConflicts, &[known.map_or(id.as_str(), |family| family.name())]);
-                let message = format!(
-                    "`{id}` is declared in another way by another program, which has {schema}: what a process has counted \
-                     there that was killed shows nowhere"
-                );
-                report::report_as(report::Level::Error, ("redis conflict", &id), &message);
-                conflicts.insert(id);
-            }
-        }
         Reply::Layout(layout) => return Err(common.other_layout(&layout).into()),
         Reply::Type(key, found) => return Err(common.other_type(&key, &found).into()),
+        Reply::Value(key, field, found) => return Err(common.no_number(&key, &field, &found).into()),
     }
     Ok(Outcome::More)
 }
@@ -359,10 +341,10 @@ fn send(
     all: &All,
 ) -> Result<Reply, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
-    let own = keys.own(writer);
+    let (own, declared) = (keys.own(writer), keys.declared(writer));
     let answer = common.pool.with(&[shard], common.deadline(), |link| {
         let mut request = Request::new(
-            [keys.writers.as_str(), &keys.alive, &keys.families, &own],
+            [keys.writers.as_str(), &keys.alive, &keys.families, &own, &declared],
             [
                 writer.to_owned(),
                 before.to_string(),
@@ -381,7 +363,9 @@ fn send(
             let Some((_, known)) = known else { continue };
             let schema = known.family.to_json().to_string();
             let key = request.key(keys.family(&group.family));
-            let header = Header { family: &group.family, schema: &schema, incarnation: "", key, mode: Mode::Hash };
+            // It was begun before those of all that live.
+            let (family, begun) = (&*group.family, "0");
+            let header = Header { family, schema: &schema, begun, incarnation: "", key, mode: Mode::Hash };
             request.group(&header, &group.steps);
         }
         let (rest, count) = request.finish();

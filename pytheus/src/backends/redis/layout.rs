@@ -4,14 +4,16 @@
 //!
 //! | key | type | what is in it |
 //! |---|---|---|
-//! | `{<namespace>:<shard>}:families` | hash | family: what it is, as JSON |
+//! | `{<namespace>:<shard>}:families` | hash | family: what it is, as JSON; `@<family>`: when a process began it last, in µs |
 //! | `{<namespace>:<shard>}:f:<family>` | hash | `<part>[<label values>]`: number; `#`: its incarnation |
 //! | `{<namespace>:<shard>}:w:<writer>` | hash, for as long as its lease | `[<family>,<label values>]`: number, space, stamp; `#`: process |
+//! | `{<namespace>:<shard>}:d:<writer>` | the same | family: 1, which this process declares; `#`: process |
 //! | `{<namespace>:<shard>}:writers` | hash | writer: its last number; `layout` |
 //! | `{<namespace>:<shard>}:alive` | sorted set | writer: until when it lives, in ms |
 //!
-//! A family is its name; where its registry has a scope, `<name>|<scope>`. Label values are a JSON array, in the order of
-//! the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
+//! A family is its [`FamilyKey::id`]: `<name>@<hash>`; where its registry has a scope, `<name>|<scope>@<hash>`. The hash is
+//! that of its declaration, so that two versions of a program never write to the same numbers; all declarations of a name
+//! are in one shard. Label values are a JSON array, in the order of the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
 //! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
 //! sum; of state sets `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and its stamp.
 
@@ -49,19 +51,32 @@ impl Keys {
     pub(super) fn own(&self, writer: &str) -> String {
         format!("{}:w:{writer}", self.tag)
     }
+
+    /// The key of the declarations of a writer; apart, as most scrapes have no need of it.
+    pub(super) fn declared(&self, writer: &str) -> String {
+        format!("{}:d:{writer}", self.tag)
+    }
 }
 
-/// What a family is called.
-pub(super) fn id(family: &FamilyKey) -> String {
+/// In the index, before a family: the field for when a process declared it last.
+pub(super) const BEGUN: char = '@';
+
+/// The name of a family, and its scope, whatever its declaration.
+pub(super) fn scoped_name(family: &FamilyKey) -> String {
     match family.scope() {
         "" => family.name().to_owned(),
         scope => format!("{}|{scope}", family.name()),
     }
 }
 
-/// Where a family lies: the same in each process and version.
+/// The scoped name of a family of this [`FamilyKey::id`].
+pub(super) fn name_of(id: &str) -> &str {
+    id.rsplit_once('@').map_or(id, |(name, _)| name)
+}
+
+/// Where a family lies, and all other declarations of its name: the same in each process and version.
 pub(super) fn shard_of(id: &str, shards: u64) -> u64 {
-    hash(id) % shards.max(1)
+    hash(name_of(id)) % shards.max(1)
 }
 
 /// FNV-1a: the same in each process and version.
@@ -205,8 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn a_family_lies_in_the_same_shard_everywhere() {
+    fn a_family_lies_in_the_same_shard_everywhere_whatever_its_declaration() {
         assert_eq!(shard_of("http_requests_total", 1), 0);
-        assert_eq!(shard_of("a", 16), 0xaf63_dc4c_8601_ec8c % 16);
+        assert_eq!(shard_of("a@0123456789abcdef", 16), 0xaf63_dc4c_8601_ec8c % 16);
+        assert_eq!(name_of("a|x@y@0123456789abcdef"), "a|x@y");
+        let hits = FamilyKey::new("x@y", Descriptor::new(Kind::Counter, "a", "A.").unwrap());
+        assert_eq!((name_of(&hits.id()), scoped_name(&hits)), ("a|x@y", "a|x@y".to_owned()));
     }
 }

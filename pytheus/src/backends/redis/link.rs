@@ -6,11 +6,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use redis::{Cmd, Connection, ConnectionAddr, ConnectionLike as _, ErrorKind, RedisError, Script, Value};
+use redis::{Cmd, ConnectionAddr, ErrorKind, RedisError, Script, Value};
 
 use super::fault::{RedisFault, Sort};
 use super::servers::Router;
 use super::settings::Settings;
+use super::socket::Connection;
 use super::stats::Stats;
 use super::wire;
 use crate::storage::lock;
@@ -117,7 +118,7 @@ impl Pool {
 
     fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
         let deadline = deadline.min(Instant::now() + self.settings.connect_timeout);
-        wire::connect(&self.settings.client(address)?, &self.settings.who, deadline)
+        wire::connect(&self.settings, address, &self.settings.who, deadline)
     }
 
     fn run<T>(
@@ -130,7 +131,7 @@ impl Pool {
         let done = act(&mut Link { connection: &mut connection, deadline, stats: &self.stats })?;
         let mut idle = lock(&self.idle);
         let kept = idle.iter().filter(|(known, _)| known == address).count();
-        if connection.is_open() && kept < MOST_IDLE {
+        if connection.is_whole() && kept < MOST_IDLE {
             idle.push((address.clone(), connection));
         }
         Ok(done)
@@ -147,10 +148,12 @@ pub(super) struct Link<'a> {
 impl Link<'_> {
     /// Sends several commands, and gives the answer of each: one round trip.
     pub(super) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.ask(commands)?.into_iter().map(Value::extract_error).collect()
+        self.each(commands)?.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// The same; an answer may be an error.
+    pub(super) fn each(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+        if commands.is_empty() { Ok(Vec::new()) } else { self.ask(commands) }
     }
 
     /// Runs a script, which the server may not know yet.

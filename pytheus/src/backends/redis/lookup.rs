@@ -1,19 +1,19 @@
-//! Connecting by a deadline to a server that has a name.
+//! Looking a name up by a deadline.
 //!
-//! The system looks a name up for as long as it likes, half a minute where its name server is away, and nothing can stop it;
-//! and the `redis` crate gives all the time that there is to each of the addresses that it finds. So a thread of its own does
-//! that, and is left to itself when it takes too long. There are few of them at a time for each name: a system that never
-//! answers gets no more, and what another one waits for is not held up.
+//! The system looks a name up for as long as it likes, half a minute where its name server is away, and nothing can stop it.
+//! So a thread of its own does that, and is left to itself when it takes too long. There are few of them at a time for each
+//! name: a system that never answers gets no more, and what another one waits for is not held up.
 
 use std::io::{Error, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use redis::{Client, Connection, ConnectionAddr, RedisError};
+use redis::RedisError;
 
+use super::socket::again;
 use super::wire::left;
 use crate::storage::{self, lock};
 
@@ -23,30 +23,30 @@ const MOST: usize = 8;
 /// The name that each of them looks up. Those that were there before a fork are the parent's.
 static THREADS: Mutex<(usize, Vec<Arc<str>>)> = Mutex::new((0, Vec::new()));
 
-/// Opens a connection, as nobody yet.
-pub(super) fn open(client: &Client, deadline: Instant) -> Result<Connection, RedisError> {
+/// Where a server is that has this name or address.
+pub(super) fn addresses(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, RedisError> {
     let time = left(deadline)?;
-    let name: Arc<str> = match client.get_connection_info().addr() {
-        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } if host.parse::<IpAddr>().is_err() => {
-            host.as_str().into()
-        }
-        _ => return client.get_connection_with_timeout(time),
-    };
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let name: Arc<str> = host.into();
     let error =
         |what: &str| Error::new(ErrorKind::HostUnreachable, format!("{what} to look up `{name}` and to connect"));
     let permit = Permit::for_name(&name).ok_or_else(|| error("it takes too long"))?;
     let (sender, receiver) = mpsc::sync_channel(1);
-    let client = client.clone();
+    let meant = Arc::clone(&name);
     let look_up = move || {
         let _permit = permit;
+        let found = again(time, |_| (&*meant, port).to_socket_addrs());
         // Nobody waits any more, perhaps.
-        let _ = sender.send(client.get_connection_with_timeout(time));
+        let _ = sender.send(found.map(Vec::from_iter));
     };
     thread::Builder::new().name("pytheus-connect".to_owned()).spawn(look_up)?;
-    receiver.recv_timeout(left(deadline)?).map_err(|missing| match missing {
+    let found = receiver.recv_timeout(left(deadline)?).map_err(|missing| match missing {
         RecvTimeoutError::Timeout => error("it takes too long"),
         RecvTimeoutError::Disconnected => error("a thread has panicked that was"),
-    })?
+    })?;
+    Ok(found?)
 }
 
 /// One of the threads.

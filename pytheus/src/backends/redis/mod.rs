@@ -9,6 +9,8 @@
 //! what those have left that were killed, where there is a spool           notes, heir
 //! ===== a scrape ===========================================================
 //! index, then all hashes -> series -> totals                              scrape, combine
+//! ===== all of these =======================================================
+//! shard -> server -> connection -> answers by a deadline                  servers, link, wire, socket, lookup, tls
 //! ```
 //!
 //! What is where in Redis: `layout`; beside Python, `python`. What users should know: `reference.md`.
@@ -37,9 +39,12 @@ mod sender;
 mod servers;
 mod settings;
 mod shard;
+mod socket;
 mod stats;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "redis-tls")]
+mod tls;
 mod wire;
 
 pub use fault::RedisFault;

@@ -22,7 +22,7 @@ pub(super) fn request(
     let Settings { lease, expiry, .. } = &*common.settings;
     let keys = &shard.keys;
     let mut request = Request::new(
-        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own],
+        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own, &shard.declared],
         [
             writer.to_owned(),
             shard.acked.to_string(),
@@ -50,7 +50,7 @@ pub(super) fn request(
                 }
             };
             for &key in places.iter() {
-                let header = Header { family, schema: "", incarnation: "", key, mode: Mode::Removal };
+                let header = Header { family, schema: "", begun: "", incarnation: "", key, mode: Mode::Removal };
                 request.group(&header, &group.steps);
             }
             continue;
@@ -63,7 +63,8 @@ pub(super) fn request(
         };
         let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
         let schema = if known.declared || group.removes { "" } else { &known.schema };
-        request.group(&Header { family, schema, incarnation, key, mode }, &group.steps);
+        let begun = known.begun.map_or_else(String::new, |begun| begun.to_string());
+        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.steps);
     }
     Ok(request)
 }

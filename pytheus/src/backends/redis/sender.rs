@@ -14,10 +14,11 @@ use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
 use super::notes::Notes;
 use super::request::request;
+use super::scrape;
 use super::settings::Settings;
 use super::shard::{Found, Shard};
 use crate::backends::{Batch, FamilyKey, Removal, WriterId};
-use crate::report::{self, Own};
+use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
 const MOST_LOSSES: usize = 8;
@@ -30,7 +31,6 @@ pub(super) struct Sender {
     pub(super) shards: Vec<Shard>,
     /// Where there is a spool.
     pub(super) notes: Option<Notes>,
-    reported: HashSet<String>,
     /// When the server gave no answer in time last.
     pub(super) gave_up: Option<(Instant, RedisFault)>,
 }
@@ -43,7 +43,7 @@ impl Sender {
             None => (WriterId::random().to_string(), None),
         };
         let shards = (0..settings.shards).map(|shard| Shard::new(&settings.namespace, shard, &writer)).collect();
-        Self { writer, taken: None, shards, notes, reported: HashSet::new(), gave_up: None }
+        Self { writer, taken: None, shards, notes, gave_up: None }
     }
 
     /// The label `pid` of this process, as others show it.
@@ -61,14 +61,14 @@ impl Sender {
                 .changes
                 .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
                 .map(|changes| {
-                    let id = layout::id(&changes[0].family);
+                    let id = changes[0].family.id();
                     (self.place(&id), id, changes)
                 })
                 .collect();
             for (shard, id, changes) in &families {
                 for change in *changes {
-                    let is_sent = self.shards[*shard].change(id, change, &mut errands[*shard]);
-                    if is_sent && self.notes.is_some() && errand::is_noted(&change.family) {
+                    self.shards[*shard].change(id, change, &mut errands[*shard]);
+                    if self.notes.is_some() && errand::is_noted(&change.family) {
                         let series = layout::series_text(&change.family, &change.series);
                         let told = errand::noted(&change.family, &change.totals, change.stamp);
                         entries[*shard].push((id.clone(), series, told));
@@ -90,12 +90,18 @@ impl Sender {
     pub(super) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         if self.takes(removal.writer, removal.sequence) {
             self.shorten_notes(common)?;
+            let others = self.other_declarations(common, removal)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
             let mut errands = vec![Errand::default(); self.shards.len()];
             for (family, series) in &removal.series {
-                let id = layout::id(family);
+                let id = family.id();
                 let shard = self.place(&id);
                 self.shards[shard].removal(&id, family, series, &mut errands[shard]);
+                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                    if let Some(series) = family.translate(series, other) {
+                        self.shards[shard].removal(&other.id(), other, &series, &mut errands[shard]);
+                    }
+                }
                 if self.notes.is_some() {
                     entries[shard].push((id, layout::series_text(family, series), Vec::new()));
                 }
@@ -105,6 +111,19 @@ impl Sender {
             self.push(errands);
         }
         self.send(common)
+    }
+
+    /// Every declaration that stands in the index of the families that are meant: a series is removed from all of them.
+    fn other_declarations(&self, common: &Common, removal: &Removal) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
+        let mut shards: Vec<_> = removal.series.iter().map(|(family, _)| self.place(&family.id())).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+        let mut all = Vec::new();
+        for shard in shards {
+            all.extend(scrape::declarations(common, shard, &is_meant)?);
+        }
+        Ok(all)
     }
 
     /// Takes note of how it went.
@@ -179,7 +198,7 @@ impl Sender {
         self.each(common, |this, place| {
             let shard = &this.shards[place];
             let mut own = redis::cmd("DEL");
-            own.arg(&shard.own);
+            own.arg(&shard.own).arg(&shard.declared);
             // Its last number stays: what it has sent without hearing of it may still arrive.
             let mut alive = redis::cmd("ZADD");
             alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&this.writer);
@@ -217,13 +236,9 @@ impl Sender {
                 }
                 self.look(common, place)?;
             }
-            Reply::Differ(families) => {
-                for (id, schema) in families {
-                    self.differs(place, &id, schema);
-                }
-            }
             Reply::Layout(layout) => return Err(common.other_layout(&layout)),
             Reply::Type(key, found) => return Err(common.other_type(&key, &found)),
+            Reply::Value(key, field, found) => return Err(common.no_number(&key, &field, &found)),
         }
         Ok(())
     }
@@ -236,7 +251,7 @@ impl Sender {
             let mut last = redis::cmd("HGET");
             last.arg(&shard.keys.writers).arg(writer);
             let mut own = redis::cmd("EXISTS");
-            own.arg(&shard.own);
+            own.arg(&shard.own).arg(&shard.declared);
             let mut index = redis::cmd("HKEYS");
             index.arg(&shard.keys.families);
             let mut commands = vec![last, own, index];
@@ -247,7 +262,7 @@ impl Sender {
             }));
             let mut answers = link.pipeline(&commands)?.into_iter();
             let mut next = || answers.next().unwrap_or(Value::Nil);
-            let (last, own) = (Option::<u64>::from_redis_value(next())?, bool::from_redis_value(next())?);
+            let (last, own) = (Option::<u64>::from_redis_value(next())?, u64::from_redis_value(next())? == 2);
             let index = HashSet::<String>::from_redis_value(next())?;
             let found: Result<Vec<_>, _> = answers.map(Option::<String>::from_redis_value).collect();
             Ok::<_, RedisError>((last, own, index, found?))
@@ -274,33 +289,6 @@ impl Sender {
         }
         common.stats.missed(shard.recover(Found { last, has_own, gone, unlisted }));
         Ok(())
-    }
-
-    /// A family stands in the index in other words than this process has for it.
-    fn differs(&mut self, place: usize, id: &str, schema: String) {
-        let Some(known) = self.shards[place].families.get_mut(id) else { return };
-        let stored = schema.parse().map_err(Into::into).and_then(|json| FamilyKey::from_json(&json));
-        let difference = match &stored {
-            Ok(stored) => known.family.difference(stored).map(str::to_owned),
-            Err(error) => Some(error.to_string()),
-        };
-        let Some(difference) = difference else {
-            known.schema = schema;
-            return;
-        };
-        let family = Arc::clone(&known.family);
-        let own = known.schema.clone();
-        let key = self.shards[place].keys.families.clone();
-        self.shards[place].conflict(id);
-        report::count(Own::BackendConflicts, &[family.name()]);
-        if self.reported.insert(id.to_owned()) {
-            let message = format!(
-                "`{}` is declared in another way by another program: their {difference} differ. What this process counts \
-                 there shows nowhere, as `{key}` in Redis has {schema}, where this program has {own}",
-                family.name()
-            );
-            report::report_as(report::Level::Error, ("redis conflict", id), &message);
-        }
     }
 }
 
@@ -334,8 +322,9 @@ pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
                 command.arg(keys.family(family)).arg(expiry);
                 command
             };
+            let families: Vec<_> = families.iter().filter(|field| !field.starts_with(layout::BEGUN)).collect();
             for some in families.chunks(1_000) {
-                link.pipeline(&some.iter().map(extend).collect::<Vec<_>>())?;
+                link.pipeline(&some.iter().copied().map(extend).collect::<Vec<_>>())?;
             }
             Ok(())
         })

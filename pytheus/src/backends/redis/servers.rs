@@ -116,7 +116,7 @@ impl Router {
                 // Each has its part of the time.
                 let most = wire::left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
                 let deadline = Instant::now() + most;
-                let mut connection = wire::connect(&self.settings.client(sentinel)?, who, deadline)?;
+                let mut connection = wire::connect(&self.settings, sentinel, who, deadline)?;
                 let mut question = redis::cmd("SENTINEL");
                 question.arg("get-master-addr-by-name").arg(service);
                 let answer = wire::ask(&mut connection, &[question], deadline)?.pop().unwrap_or_default();

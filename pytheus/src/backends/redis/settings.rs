@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
+use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::layout;
 use super::servers::{self, Servers};
@@ -87,18 +87,6 @@ impl Settings {
         config.finish()?;
         Ok(settings)
     }
-
-    /// What connects to a server, as nobody yet.
-    #[cfg_attr(not(feature = "redis-tls"), expect(clippy::unused_self, reason = "it has no certificates"))]
-    pub(super) fn client(&self, address: &ConnectionAddr) -> Result<Client, RedisError> {
-        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let info = address.clone().into_connection_info()?.set_redis_settings(nobody);
-        #[cfg(feature = "redis-tls")]
-        if let Some(certificates) = &self.certificates {
-            return Client::build_with_tls(info, certificates.clone());
-        }
-        Client::open(info)
-    }
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -167,7 +155,11 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
         let right =
             "a URL such as \"redis://user:password@host:6379/0\"; `rediss` needs the feature `redis-tls` of pytheus";
-        parsed.ok_or_else(|| config.invalid("url", right))?
+        let info = parsed.ok_or_else(|| config.invalid("url", right))?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+            return Err(config.invalid("url", "one without `#insecure`: name whom to trust with `tls_ca`"));
+        }
+        info
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
         let host = host.as_deref().map_or("127.0.0.1", servers::bare);

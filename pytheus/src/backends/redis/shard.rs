@@ -22,11 +22,13 @@ pub(super) struct Shard {
     pub(super) keys: Keys,
     /// The key of this writer alone.
     pub(super) own: String,
+    /// That of what it declares.
+    pub(super) declared: String,
     /// The last number that is known to be applied.
     pub(super) acked: u64,
     /// The last number that was given away.
     numbered: u64,
-    /// Was the writer's own key there?
+    /// Were the writer's own keys there?
     pub(super) had_own: bool,
     pub(super) pending: VecDeque<Errand>,
     /// The last that were done.
@@ -41,10 +43,10 @@ pub(super) struct Known {
     pub(super) schema: String,
     /// Is it known to stand there?
     pub(super) declared: bool,
+    /// When this writer began it, by the server's clock in µs: so it is as old when it is declared again.
+    pub(super) begun: Option<u64>,
     /// Which life of its hash was added to.
     pub(super) incarnation: Option<String>,
-    /// Declared in another way by others, it is not sent, until that is gone.
-    pub(super) conflicts: bool,
     /// What this writer has counted.
     told: HashMap<SeriesKey, Told>,
 }
@@ -60,7 +62,7 @@ struct Told {
 pub(super) struct Found {
     /// The last number.
     pub(super) last: Option<u64>,
-    /// Is the writer's own key there?
+    /// Are the writer's own keys there?
     pub(super) has_own: bool,
     /// The families whose hashes are not those that were added to.
     pub(super) gone: Vec<Arc<str>>,
@@ -73,6 +75,7 @@ impl Shard {
         let keys = Keys::new(namespace, shard);
         Self {
             own: keys.own(writer),
+            declared: keys.declared(writer),
             keys,
             acked: 0,
             numbered: 0,
@@ -88,40 +91,31 @@ impl Shard {
             Some((id, _)) => Arc::clone(id),
             None => Arc::from(id),
         };
-        let new = || Known {
+        let known = self.families.entry(Arc::clone(&id)).or_insert_with(|| Known {
             family: Arc::clone(family),
             schema: family.to_json().to_string(),
             declared: false,
+            begun: None,
             incarnation: None,
-            conflicts: false,
             told: HashMap::new(),
-        };
-        let known = self.families.entry(Arc::clone(&id)).or_insert_with(new);
-        // Made anew in this process, and in another way: it stands in the index as it was.
-        if !Arc::ptr_eq(&known.family, family) && known.family.difference(family).is_some() {
-            *known = new();
-        }
+        });
         (known, id)
     }
 
-    /// Takes a change into an errand; false where it is not to be told.
-    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) -> bool {
-        let (known, id) = self.known(id, &change.family);
-        if known.conflicts {
-            return false;
-        }
+    /// Takes a change into an errand.
+    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
+        let (_, id) = self.known(id, &change.family);
         let steps = errand.group(&id, false);
         if layout::is_live(&change.family) {
             steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
         } else {
             errand::steps_of(change, steps);
         }
-        true
     }
 
     /// The change is to be sent, whatever happens: from now on it is told again with the rest.
     pub(super) fn told(&mut self, id: &str, change: &Change) {
-        let Some(known) = self.families.get_mut(id).filter(|known| !known.conflicts) else { return };
+        let Some(known) = self.families.get_mut(id) else { return };
         let told = known.told.entry(change.series.clone()).or_default();
         told.totals = change.totals.as_slice().into();
         told.was_set |= change.set;
@@ -147,9 +141,6 @@ impl Shard {
     /// Takes the removal of a series into an errand.
     pub(super) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, errand: &mut Errand) {
         let (known, id) = self.known(id, family);
-        if known.conflicts {
-            return;
-        }
         known.told.remove(series);
         let fields = if layout::is_live(family) {
             vec![layout::live_field(&id, family, series)]
@@ -170,19 +161,25 @@ impl Shard {
     /// The first that waits was applied.
     pub(super) fn finished(&mut self, done: Done) {
         self.had_own = true;
-        let mut again = Vec::new();
+        let (mut again, mut undeclared) = (Vec::new(), Vec::new());
         if let Some(errand) = self.pending.pop_front() {
             self.acked = errand.number;
             for group in errand.groups.iter().filter(|group| !group.removes) {
                 if let Some(known) = self.families.get_mut(&group.family) {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
-                    if done.again && layout::is_live(&known.family) {
-                        again.push(Arc::clone(&group.family));
+                    if done.again {
+                        let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                        which.push(Arc::clone(&group.family));
                     }
                 }
             }
             self.done.push_back(errand);
+        }
+        for (id, begun) in done.begun {
+            if let Some(known) = self.families.get_mut(id.as_str()) {
+                known.begun = Some(begun);
+            }
         }
         for (id, incarnation) in done.incarnations {
             if incarnation.is_empty() {
@@ -191,20 +188,12 @@ impl Shard {
                 known.incarnation = Some(incarnation);
             }
         }
+        self.declare_again(undeclared);
         self.tell_all_again(again);
         let mut steps: usize = self.done.iter().map(Errand::steps).sum();
         while steps > MOST_KEPT || self.done.len() > MOST_ERRANDS {
             steps -= self.done.pop_front().map_or(steps, |errand| errand.steps());
         }
-    }
-
-    /// Others have declared the family in another way: it is not sent any more.
-    pub(super) fn conflict(&mut self, id: &str) {
-        if let Some(known) = self.families.get_mut(id) {
-            known.conflicts = true;
-            known.told = HashMap::new();
-        }
-        self.leave_out(|family| family == id);
     }
 
     /// Leaves families out of all that may be sent yet.
@@ -217,10 +206,12 @@ impl Shard {
     /// Brings what waits up to what the server is found to have. Gives how many errands can't be told again.
     pub(super) fn recover(&mut self, found: Found) -> u64 {
         let mut missed = 0;
-        let (last, mut again) = (found.last, found.gone);
+        let (last, mut again, mut undeclared) = (found.last, found.gone, found.unlisted);
         if self.had_own && !found.has_own {
-            let live = self.families.iter().filter(|(_, known)| layout::is_live(&known.family));
-            again.extend(live.map(|(id, _)| Arc::clone(id)));
+            for (id, known) in &self.families {
+                let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                which.push(Arc::clone(id));
+            }
         }
         self.leave_out(|family| again.iter().any(|again| **again == *family));
         match last {
@@ -254,20 +245,19 @@ impl Shard {
             Some(_) => {}
         }
         self.had_own = found.has_own;
-        self.declare_again(found.unlisted);
+        self.declare_again(undeclared);
         self.tell_all_again(again);
         missed
     }
 
-    /// Families stand in the index no more.
-    fn declare_again(&mut self, unlisted: Vec<Arc<str>>) {
+    /// Families stand no more in the index, or in the key of what the writer declares.
+    fn declare_again(&mut self, undeclared: Vec<Arc<str>>) {
         let mut errand = Errand::default();
-        for family in unlisted {
-            if let Some(known) = self.families.get_mut(&family) {
-                known.conflicts = false;
-                if std::mem::take(&mut known.declared) {
-                    errand.groups.push(Group { family, removes: false, steps: Vec::new() });
-                }
+        for family in undeclared {
+            if let Some(known) = self.families.get_mut(&family)
+                && std::mem::take(&mut known.declared)
+            {
+                errand.groups.push(Group { family, removes: false, steps: Vec::new() });
             }
         }
         if !errand.groups.is_empty() {
@@ -316,7 +306,7 @@ impl Shard {
 
     /// The families that stand in the index, as far as is known.
     pub(super) fn listed(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.families.iter().filter(|(_, known)| known.declared || known.conflicts).map(|(id, _)| id)
+        self.families.iter().filter(|(_, known)| known.declared).map(|(id, _)| id)
     }
 
     /// The families whose hashes are known to have been there.

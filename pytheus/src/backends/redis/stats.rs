@@ -14,7 +14,8 @@ pub(super) struct Stats(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
-    errors: BTreeMap<Sort, u64>,
+    /// By the name of what was wrong.
+    errors: BTreeMap<&'static str, u64>,
     round_trips: u64,
     last_round_trip: Duration,
     batches: u64,
@@ -29,7 +30,7 @@ struct Counts {
 
 impl Stats {
     pub(super) fn failed(&self, sort: Sort) {
-        *lock(&self.0).errors.entry(sort).or_default() += 1;
+        *lock(&self.0).errors.entry(sort.name()).or_default() += 1;
     }
 
     pub(super) fn answered(&self, after: Duration) {
@@ -71,7 +72,7 @@ impl Stats {
     /// As families, for a scrape.
     pub(super) fn families(&self) -> Vec<FamilySnapshot> {
         let mut counts = lock(&self.0);
-        let errors: Vec<_> = counts.errors.iter().map(|(sort, times)| (sort.name(), *times)).collect();
+        let errors: Vec<_> = counts.errors.iter().map(|(sort, times)| (*sort, *times)).collect();
         let waited = std::mem::take(&mut counts.waited);
         let waits = counts.waits_since.map_or(waited, |since| waited.max(since.elapsed()));
         let (trips, trip, batches) = (counts.round_trips, counts.last_round_trip, counts.batches);

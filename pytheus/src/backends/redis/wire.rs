@@ -1,13 +1,14 @@
 //! Questions and answers, by a deadline.
 //!
-//! The `redis` crate waits for each answer of a pipeline in turn, also when the one before did not come in time; and when a
-//! server says why it hangs up, that is lost.
+//! Each answer of a pipeline is waited for until the deadline, not for as long as the one before; and when a server says why
+//! it hangs up, that is told.
 
 use std::time::{Duration, Instant};
 
-use redis::{Client, Cmd, Connection, RedisConnectionInfo, RedisError, Value};
+use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, Value};
 
-use super::lookup;
+use super::settings::Settings;
+use super::socket::Connection;
 
 /// The time that is left.
 pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
@@ -16,8 +17,13 @@ pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
 }
 
 /// Connects to a server as somebody.
-pub(super) fn connect(client: &Client, who: &RedisConnectionInfo, deadline: Instant) -> Result<Connection, RedisError> {
-    let mut connection = lookup::open(client, deadline)?;
+pub(super) fn connect(
+    settings: &Settings,
+    address: &ConnectionAddr,
+    who: &RedisConnectionInfo,
+    deadline: Instant,
+) -> Result<Connection, RedisError> {
+    let mut connection = Connection::open(settings, address, deadline)?;
     match greet(&mut connection, who, who.username(), deadline) {
         // Before there were users.
         Err(error) if error.to_string().contains("wrong number of arguments for 'auth'") => {
@@ -64,12 +70,12 @@ fn greet(
 /// Sends commands at once, and gives the answer of each, which may be an error.
 pub(super) fn ask(connection: &mut Connection, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>, RedisError> {
     let packed: Vec<u8> = commands.iter().flat_map(Cmd::get_packed_command).collect();
-    connection.set_write_timeout(Some(left(deadline)?))?;
-    let sent = connection.send_packed_command(&packed);
+    connection.wait(left(deadline)?);
+    let sent = connection.send(&packed);
     let mut answers = Vec::with_capacity(commands.len());
     while answers.len() < commands.len() {
-        connection.set_read_timeout(Some(left(deadline)?))?;
-        match connection.recv_response() {
+        connection.wait(left(deadline)?);
+        match connection.receive() {
             Ok(Value::Push { .. }) => {}
             Ok(answer) => answers.push(answer),
             // It may have said why, and hung up.

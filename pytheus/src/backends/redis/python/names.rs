@@ -28,7 +28,7 @@ pub(super) struct Key {
 /// The keys of a family. The numbers of a histogram: the cumulative count of each bucket, and that of all; the count; the
 /// sum. Of a summary: the count; the sum.
 pub(super) fn keys(family: &FamilyKey) -> Vec<Key> {
-    let id = layout::id(family);
+    let id = layout::scoped_name(family);
     let names = match family.descriptor().kind() {
         Kind::Summary => vec![vec!["count".to_owned()], vec!["sum".to_owned()]],
         Kind::Histogram => {
@@ -44,7 +44,7 @@ pub(super) fn keys(family: &FamilyKey) -> Vec<Key> {
 
 /// The key that has each series.
 pub(super) fn index(family: &FamilyKey) -> String {
-    let id = layout::id(family);
+    let id = layout::scoped_name(family);
     match family.descriptor().kind() {
         Kind::Histogram | Kind::Summary => format!("{id}:count"),
         _ => id,

@@ -29,12 +29,14 @@ pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
     let mut answers = answers.into_iter();
     for (keys, family) in families {
         let mut found = Found::new(&family, &keys);
-        for place in 0..keys.len() {
+        for (place, key) in keys.iter().enumerate() {
             let (kind, value) = answers.next().unwrap_or_default();
-            found.take(place, &kind, value);
+            found.take(place, &kind, value).map_err(|(field, value)| {
+                common.no_number(&key.name, &String::from_utf8_lossy(&field), &String::from_utf8_lossy(&value))
+            })?;
         }
         if let Some(order) = &found.order {
-            python.learn(&layout::id(&family), &family, order);
+            python.learn(&layout::scoped_name(&family), &family, order);
         }
         let (series, numbers) = found.finish();
         totals.put(family, series, numbers);
@@ -88,33 +90,34 @@ impl<'a> Found<'a> {
         place
     }
 
-    /// Takes what one key holds.
-    fn take(&mut self, at: usize, kind: &str, value: Value) {
+    /// Takes what one key holds; gives a field that has no number, and what it has: left out, the total would be less.
+    fn take(&mut self, at: usize, kind: &str, value: Value) -> Result<(), (Vec<u8>, Vec<u8>)> {
         let key = &self.keys[at].name;
         match (kind, self.has_labels()) {
             ("none", _) => {}
             ("string", false) => {
                 let text: Vec<u8> = Vec::from_redis_value(value).unwrap_or_default();
                 let place = self.place(SeriesKey::new(self.family, &[]));
-                self.add(place, at, &text);
+                return self.add(place, at, &text).ok_or((Vec::new(), text));
             }
             ("hash", true) => {
                 for (field, value) in pairs(value) {
                     let place = match self.places.get(&field) {
                         Some(known) => *known,
-                        None => self.read(key, field),
+                        None => self.read(key, &field),
                     };
                     if let Some(place) = place {
-                        self.add(place, at, &value);
+                        self.add(place, at, &value).ok_or((field, value))?;
                     }
                 }
             }
             _ => mistaken(key),
         }
+        Ok(())
     }
 
-    fn read(&mut self, key: &str, field: Vec<u8>) -> Option<usize> {
-        let place = names::parse(self.family, &field).map(|(series, order)| {
+    fn read(&mut self, key: &str, field: &[u8]) -> Option<usize> {
+        let place = names::parse(self.family, field).map(|(series, order)| {
             // An unusual one shows what Python does.
             if self.order.is_none() || order != names::usual(self.family) {
                 self.order = Some(order);
@@ -124,16 +127,17 @@ impl<'a> Found<'a> {
         if place.is_none() {
             mistaken(key);
         }
-        self.places.insert(field, place);
+        self.places.insert(field.to_vec(), place);
         place
     }
 
-    fn add(&mut self, place: usize, at: usize, text: &[u8]) {
-        let text = str::from_utf8(text).unwrap_or_default();
-        let whole = text.parse().map(Number::Int);
-        let Ok(number) = whole.or_else(|_| text.parse().map(Number::Float)) else { return };
+    /// Adds a number; `None` where it is none.
+    fn add(&mut self, place: usize, at: usize, text: &[u8]) -> Option<()> {
+        let text = str::from_utf8(text).ok()?;
+        let number = text.parse().map(Number::Int).or_else(|_| text.parse().map(Number::Float)).ok()?;
         let known = &mut self.numbers[place * self.keys.len() + at];
         *known = if *known == Number::Int(0) { number } else { *known + number };
+        Some(())
     }
 
     /// The series, and their parts as they are counted here.

@@ -83,13 +83,13 @@ impl Writer {
             let family = &change.family;
             let (_, id, keys) = match at.take().filter(|at| Arc::ptr_eq(at.0, family)) {
                 Some(same) => at.insert(same),
-                None => at.insert((family, layout::id(family), names::keys(family))),
+                None => at.insert((family, layout::scoped_name(family), names::keys(family))),
             };
             steps(change, keys, &self.field(id, family, &change.series), &mut request);
         }
         self.send(python, common, batch.writer, batch.sequence, request)?;
         for change in batch.changes.iter().filter(|change| change.family.combine() == Combine::LiveSum) {
-            let living = self.living.entry(layout::id(&change.family));
+            let living = self.living.entry(layout::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
             series.insert(change.series.clone(), change.totals.first().copied().unwrap_or(Number::Int(0)));
         }
@@ -99,7 +99,7 @@ impl Writer {
     pub(super) fn remove(&mut self, python: &Python, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         let mut request = Request::of(removal.writer);
         for (family, series) in removal.series.iter().filter(|(family, _)| names::has(family)) {
-            let id = layout::id(family);
+            let id = layout::scoped_name(family);
             let orders = names::orders(family, Some(&python.order(&id, family)));
             let fields: Vec<_> = orders.iter().map(|order| names::field(family, series, order)).collect();
             for key in names::keys(family) {
@@ -110,7 +110,7 @@ impl Writer {
         }
         self.send(python, common, removal.writer, removal.sequence, request)?;
         for (family, series) in &removal.series {
-            let id = layout::id(family);
+            let id = layout::scoped_name(family);
             self.fields.get_mut(&id).map(|fields| fields.remove(series));
             self.living.get_mut(&id).map(|(_, living)| living.remove(series));
         }
@@ -153,7 +153,7 @@ impl Writer {
             if family.descriptor().label_names().len() < 2 || !names::has(family) {
                 continue;
             }
-            let id = layout::id(family);
+            let id = layout::scoped_name(family);
             if !self.fields.get(&id).is_some_and(|fields| fields.contains_key(&change.series)) {
                 let orders = names::orders(family, Some(&python.order(&id, family)));
                 let fields: Vec<_> = orders.iter().map(|order| names::field(family, &change.series, order)).collect();

@@ -58,7 +58,7 @@ fn the_most_recent_value_outlives_its_process_and_only_a_later_one_replaces_it()
         assert_eq!(other.value("backup"), Some(-3.0));
     }
     // What nobody reads as a value gives way.
-    server.say("HSET {ns:0}:f:backup f[] nonsense");
+    server.say(&format!("HSET {{ns:0}}:f:{} f[] nonsense", backup.id()));
     other.set_at(&backup, 4.0, 1);
     assert_eq!(other.value("backup"), Some(4.0));
 }
@@ -75,7 +75,7 @@ fn a_server_that_has_lost_the_most_recent_value_is_told_it_again() {
     other.live();
     one.live();
     assert_eq!(one.value("backup"), Some(7.0));
-    server.say("DEL {ns:0}:f:backup");
+    server.say(&format!("DEL {{ns:0}}:f:{}", backup.id()));
     one.live();
     assert_eq!(one.value("backup"), Some(5.0), "all that is known so far");
     other.live();

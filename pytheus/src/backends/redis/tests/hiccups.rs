@@ -83,7 +83,7 @@ fn a_family_that_is_gone_and_does_not_change_comes_back() {
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
     other.count("a_total", "x", 1);
-    assert_eq!(server.say("DEL {ns:0}:f:a_total"), ":1");
+    assert_eq!(server.say(&format!("DEL {}", key("a_total", 0))), ":1");
     other.count("a_total", "x", 1);
     one.live();
     other.shows(&[("a_total x", 7.0)]);
@@ -96,7 +96,7 @@ fn a_namespace_of_another_size_is_neither_read_nor_written() {
     one.count("a_total", "x", 5);
     let mut other = server.process_with(&json!({"shards": 4}));
     let error = fault(&other.scrape().expect_err("there is more"));
-    assert!(error.contains("laid out as 1/1, where this program has 1/4"), "{error}");
+    assert!(error.contains("laid out as 2/1, where this program has 2/4"), "{error}");
     for name in ["a_total", "b_total", "c_total", "d_total"] {
         let batch = other.batch(name, "x", 1);
         other.backend.apply(&batch).expect_err("it is laid out in another way");
@@ -105,7 +105,7 @@ fn a_namespace_of_another_size_is_neither_read_nor_written() {
 }
 
 #[test]
-fn a_family_that_is_made_anew_in_another_way_is_not_mixed_with_the_first() {
+fn a_family_that_is_made_anew_in_another_way_adds_up_with_the_first() {
     let server = Server::start();
     let (mut one, other) = (server.process(), server.process());
     let histogram = |buckets: &[f64]| {
@@ -123,20 +123,35 @@ fn a_family_that_is_made_anew_in_another_way_is_not_mixed_with_the_first() {
     other.backend.load(&mut totals).expect("Redis answers");
     let (_, families) = totals.finish();
     let [family] = &families[..] else { panic!("{families:?}") };
-    assert_eq!(family.parts(), counts(&[1, 0, 0, 1]), "{family:?}");
+    assert_eq!(family.parts(), counts(&[1, 0, 0, 7, 10]), "{family:?}");
 }
 
 #[test]
-fn a_family_counts_again_when_the_one_that_was_in_its_place_is_gone() {
+fn two_declarations_of_a_name_are_kept_apart_in_the_order_in_which_they_were_begun() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
-    one.set(&gauge("a_total", GaugeMode::Shared), 1.0);
+    let shared = gauge("a_total", GaugeMode::Shared);
+    one.set(&shared, 1.0);
     other.count("a_total", "x", 1);
-    one.backend.close().expect("it ends");
+    let began = |family: &FamilyKey| {
+        let answer = server.say(&format!("HGET {{ns:0}}:families @{}", family.id()));
+        answer.lines().last().and_then(|time| time.parse::<u64>().ok()).expect("the time is there")
+    };
+    let (older, newer) = (began(&shared), began(&counter("a_total")));
+    assert!(older <= newer, "{older} {newer}");
+    // Told again, they are as old as they were.
     server.say("FLUSHALL");
     other.live();
+    one.live();
     other.count("a_total", "x", 2);
-    other.shows(&[("a_total x", 2.0)]);
+    assert_eq!((began(&shared), began(&counter("a_total"))), (older, newer));
+    let value = |key: String, field: &str| server.say(&format!("HGET {key} {field}")).lines().last().map(str::to_owned);
+    assert_eq!(value(key("a_total", 0), "n[\"x\"]").as_deref(), Some("3"));
+    let key = layout::Keys::new("ns", 0).family(&shared.id());
+    assert_eq!(value(key, "f[]").as_deref(), Some("1"));
+    // A process that begins one of them again makes it the last.
+    server.process().set(&shared, 5.0);
+    assert!(began(&shared) > newer);
 }
 
 #[test]
@@ -147,14 +162,81 @@ fn a_shard_that_can_not_be_written_keeps_no_other_one_from_living() {
     for name in names {
         one.count(name, "x", 1);
     }
-    let hash = names
-        .map(|name| format!("{{ns:1}}:f:{name}"))
-        .into_iter()
-        .find(|key| server.say(&format!("EXISTS {key}")) == ":1");
+    let hash = names.map(|name| key(name, 1)).into_iter().find(|key| server.say(&format!("EXISTS {key}")) == ":1");
     let hash = hash.expect("two of four are in the second shard");
     server.say("DEL {ns:0}:alive");
     server.say("SET {ns:0}:alive other");
     // More than twice as long as it is kept.
     thread::sleep(Duration::from_secs(11));
     assert_eq!(server.say(&format!("EXISTS {hash}")), ":1");
+}
+
+#[test]
+fn a_process_that_was_not_heard_of_for_a_while_says_again_what_it_declares() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&gauge("a", GaugeMode::Shared), 1.0);
+    other.set(&gauge("a", GaugeMode::LiveSum), 2.0);
+    other.shows(&[("a ", 3.0)]);
+    let declared = one.backend.0.sender.board().get().expect("nobody else has it").shards[0].declared.clone();
+    // It may be back before anybody looks.
+    assert_eq!(server.say(&format!("DEL {declared}")), ":1");
+    assert!([2.0, 3.0].contains(&other.scrape().expect("Redis answers")[0].1));
+    one.live();
+    other.shows(&[("a ", 3.0)]);
+    one.backend.close().expect("it ends");
+    other.shows(&[("a ", 2.0)]);
+}
+
+#[test]
+fn a_gauge_of_the_living_is_removed_in_every_declaration() {
+    let server = Server::start();
+    let (mut one, mut other) = (server.process(), server.process());
+    one.set(&gauge("a", GaugeMode::LiveMax), 1.0);
+    other.set(&gauge("a", GaugeMode::LiveSum), 2.0);
+    let family = gauge("a", GaugeMode::LiveSum);
+    let series = vec![(Arc::clone(&family), SeriesKey::new(&family, &[]))];
+    other.sequence += 1;
+    let removal = Removal { writer: other.writer, sequence: other.sequence, series };
+    other.backend.remove(&removal).expect("Redis takes it");
+    one.shows(&[]);
+}
+
+#[test]
+fn another_kind_of_the_same_name_stands_beside_the_first_until_its_processes_end() {
+    let server = Server::start();
+    let (mut one, mut other, third) = (server.process(), server.process(), server.process());
+    one.count("a_total", "x", 5);
+    let second = gauge("a_total", GaugeMode::Shared);
+    other.set(&second, 2.0);
+    third.shows(&[("a_total ", 2.0)]);
+    one.count("a_total", "x", 1);
+    other.backend.close().expect("it ends");
+    third.shows(&[("a_total x", 6.0)]);
+    one.backend.close().expect("it ends");
+    third.shows(&[("a_total ", 2.0)]);
+}
+
+#[test]
+fn an_answer_that_was_lost_makes_no_declaration_newer() {
+    let server = Server::start();
+    let relay = Relay::to(server.port);
+    let (mut one, mut other) = (server.process_with(&json!({"port": relay.port, "timeout": 1})), server.process());
+    let (older, newer) = (gauge("a", GaugeMode::Shared), gauge("a", GaugeMode::LiveSum));
+    let batch = one.setting(&older, 1.0);
+    relay.lose_answer("f[]");
+    // It asks again by itself, where its connection was idle.
+    let _ = one.backend.apply(&batch);
+    other.set(&newer, 2.0);
+    one.repeat(&batch);
+    assert_eq!(relay.lost(), 1);
+    // Twice, so that what is to be told again has been told.
+    (0..2).for_each(|_| one.live());
+    let all = server.say("HGETALL {ns:0}:families");
+    let began = |family: &FamilyKey| -> u64 {
+        let mut lines = all.lines().skip_while(|line| *line != format!("@{}", family.id()));
+        lines.nth(2).and_then(|time| time.parse().ok()).expect("the time is there")
+    };
+    assert!(began(&older) < began(&newer), "{all}");
+    other.shows(&[("a ", 3.0)]);
 }

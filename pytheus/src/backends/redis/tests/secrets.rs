@@ -65,3 +65,44 @@ fn who_may_not_take_another_database_is_told_so() {
     let error = fault(&process.scrape().expect_err("it may not"));
     assert!(error.contains("what the user may do") && !error.contains("secret"), "{error}");
 }
+
+#[test]
+fn a_user_who_may_do_what_the_reference_says_can_do_all() {
+    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let line = include_str!("../reference.md").lines().find(|line| line.starts_with("ACL SETUSER shop "));
+    let line = line.expect("it is there").replace("{shop:", "{ns:");
+    assert_eq!(server.say(&line), "+OK");
+    let user = json!({"username": "shop", "password": "password", "spool_directory": spool.path()});
+    let (mut one, mut other) = (server.process_with(&user), server.process_with(&user));
+    for process in [&mut one, &mut other] {
+        process.count("a_total", "x", 5);
+        process.set(&gauge("live", GaugeMode::LiveSum), 2.0);
+        process.set(&gauge("a", GaugeMode::Shared), 1.0);
+    }
+    // Another declaration, of which a series is removed as well; and a count that goes beyond 2^63.
+    other.set(&gauge("a", GaugeMode::LiveMax), 3.0);
+    one.count("a_total", "x", i64::MAX.cast_unsigned());
+    other.remove("a_total", "x");
+    let inner = &one.backend.0;
+    crate::backends::redis::sender::keep(&inner.common).expect("it may");
+    one.live();
+    one.shows(&[("a ", 3.0), ("live ", 4.0)]);
+    for process in [one, other] {
+        process.backend.close().expect("it ends");
+    }
+    // But for the name of the library.
+    let log = server.say("ACL LOG");
+    let mut lines = log.lines();
+    while lines.any(|line| line == "object") {
+        assert_eq!(lines.nth(1), Some("client|setinfo"), "{log}");
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+#[test]
+fn no_url_turns_the_check_of_certificates_off() {
+    let config = json!({"url": "rediss://shop:secret@127.0.0.1:1/#insecure"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("anybody could answer").to_string();
+    assert!(error.contains("`tls_ca`") && !error.contains("secret"), "{error}");
+}

@@ -242,7 +242,7 @@ fn notes_stay_short_and_say_as_much() {
     process.backend.0.heir.die();
     let killed = Killed { late: process.batch("c_total", "x", 0), server, spool, shards: 1, process };
     inherit(&killed.heir());
-    assert_eq!(killed.server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$3\r\n507");
+    assert_eq!(killed.server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$3\r\n507");
 }
 
 #[test]
@@ -310,10 +310,10 @@ fn the_first_batch_counts_once_when_it_comes_after_the_end_of_its_process() {
     assert_eq!(server.say("CONFIG SET maxmemory 0"), "+OK");
     // Nobody knows whether it was done; the process ends all the same.
     process.backend.close().expect("it ends");
-    assert_eq!(server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$1\r\n5");
+    assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
     let inner = &process.backend.0;
     inner.sender.board().get().expect("nobody else has it").apply(&inner.common, &first).expect("Redis answers");
-    assert_eq!(server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$1\r\n5");
+    assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
 }
 
 #[test]

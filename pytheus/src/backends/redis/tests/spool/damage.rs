@@ -81,7 +81,7 @@ fn damaged_notes_are_left_alone_with_their_process() {
 #[test]
 fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
     let killed = Killed::new();
-    killed.server.say("SET {ns:0}:f:d_total x");
+    killed.server.say(&format!("SET {} x", key("d_total", 0)));
     let heir = killed.heir();
     inherit(&heir);
     let len = || fs::metadata(killed.file("told")).expect("it is there").len();
@@ -90,7 +90,7 @@ fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
     // Another one finds what this one has noted.
     inherit(&killed.heir());
     assert_eq!(len(), before);
-    killed.server.say("DEL {ns:0}:f:d_total");
+    killed.server.say(&format!("DEL {}", key("d_total", 0)));
     inherit(&heir);
     killed.assert_total();
 }
@@ -98,11 +98,11 @@ fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
 #[test]
 fn what_is_laid_out_in_another_way_is_left_alone_until_it_is_not() {
     let killed = Killed::new();
-    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 1/9"), ":0");
+    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 2/9"), ":0");
     inherit(&killed.heir());
     assert!(killed.file("process").exists());
-    assert_eq!(killed.server.say("HGET {ns:0}:f:c_total n[\"x\"]"), "$1\r\n5");
-    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 1/1"), ":0");
+    assert_eq!(killed.server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
+    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 2/1"), ":0");
     inherit(&killed.heir());
     killed.assert_total();
 }

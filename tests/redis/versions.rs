@@ -1,0 +1,256 @@
+//! Versions of a program that declare a metric differently share a Redis: a rolling upgrade, a rollback, the upgrade again.
+//! Whatever any version has counted stays in the totals.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pytheus::backends::{Value, flush, json};
+use pytheus::descriptor::GaugeMode;
+use pytheus::metrics::{Counter, Family, Gauge, Histogram};
+use servers::cluster::Cluster;
+use servers::counting::{serve, start};
+use servers::server::{Server, config};
+use servers::spool::wait_for_heirs;
+use support::scrapes::Samples;
+use support::worker::Worker;
+
+fn orders(version: &str) -> Family<Counter> {
+    let orders = || Counter::new("orders_total", "Orders.");
+    let built = match version {
+        "v1" => orders().labels(["shop"]).build(),
+        _ => orders().labels(["shop", "currency"]).default_labels([("currency", "EUR")]).build(),
+    };
+    built.expect("no other in this process")
+}
+
+fn latency(version: &str) -> Histogram {
+    let bounds: &[f64] = if version == "v1" { &[0.1, 1.0] } else { &[0.1, 0.5, 1.0] };
+    Histogram::new("latency_seconds", "How long it takes.").buckets(bounds.to_vec()).build().expect("as before")
+}
+
+fn queue(version: &str) -> Gauge {
+    let mode = if version == "v1" { GaugeMode::Shared } else { GaugeMode::LiveSum };
+    Gauge::new("queue", "Jobs that wait.").mode(mode).build().expect("as before")
+}
+
+#[test]
+fn worker() {
+    serve(|words| {
+        match *words {
+            // Each is counted as often as it is counted here, with fractions, in every bucket.
+            ["count", version, times] => {
+                for number in 0..times.parse::<u32>().expect("a number") {
+                    orders(version).labels([("shop", "x")]).expect("the labels are right").inc();
+                    orders(version).labels([("shop", "y")]).expect("the labels are right").inc_by(0.5);
+                    latency(version).observe([0.0625, 0.25, 0.75, 8.0][number as usize % 4]);
+                }
+            }
+            ["queue", version, value] => queue(version).set(value.parse::<f64>().expect("a number")),
+            ["remove", version, shop] => {
+                assert!(orders(version).remove([("shop", shop)]).expect("the labels are right"), "it was there");
+                flush().expect("Redis is there");
+            }
+            _ => panic!("{words:?}"),
+        }
+        "ok".to_owned()
+    });
+}
+
+/// The counts of one metric, over all labels but `shop`.
+fn by_shop(samples: &Samples) -> BTreeMap<&str, f64> {
+    let mut sums = BTreeMap::new();
+    for (sample, value) in samples.iter().filter(|(sample, _)| sample.starts_with("orders_total{")) {
+        let shop = sample.split(r#"shop=""#).nth(1).and_then(|rest| rest.split('"').next()).expect("each has a shop");
+        *sums.entry(shop).or_default() += value;
+    }
+    sums
+}
+
+/// Processes of both versions, and what they have counted.
+struct Fleet<'a> {
+    start: &'a dyn Fn() -> Worker,
+    living: Vec<(&'static str, Worker)>,
+    counted: f64,
+}
+
+impl Fleet<'_> {
+    /// Starts another process of a version, which counts.
+    fn begin(&mut self, version: &'static str) {
+        self.living.push((version, (self.start)()));
+        self.count();
+    }
+
+    /// All that live count, and every one of them shows what all have counted.
+    fn count(&mut self) {
+        for (version, worker) in &mut self.living {
+            assert_eq!(worker.ask(&format!("count {version} 4")), "ok");
+            assert_eq!(worker.ask("flushed"), "ok");
+            self.counted += 4.0;
+        }
+        self.check();
+    }
+
+    #[allow(clippy::float_cmp, reason = "all of them are exact")]
+    fn check(&mut self) {
+        for (version, worker) in &mut self.living {
+            let samples = worker.scrape();
+            let when = format!("{version} answers after {}: {samples:#?}", self.counted);
+            let expected = BTreeMap::from([("x", self.counted), ("y", self.counted / 2.0)]);
+            assert_eq!(by_shop(&samples), expected, "{when}");
+            let of = |name: &str| samples.get(&format!("latency_seconds_{name}")).copied().unwrap_or_default();
+            let turns = self.counted / 4.0;
+            assert_eq!([of("count"), of("sum")], [self.counted, turns * 9.0625], "{when}");
+            // Both declare these.
+            let shared = [of(r#"bucket{le="0.1"}"#), of(r#"bucket{le="1"}"#), of(r#"bucket{le="+Inf"}"#)];
+            assert_eq!(shared, [turns, turns * 3.0, self.counted], "{when}");
+            assert!(!samples.keys().any(|name| name.contains("conflicts")), "{when}");
+        }
+    }
+
+    /// The first that lives ends, as programs do or killed after a flush.
+    fn end(&mut self, kill: bool) {
+        let (_, mut worker) = self.living.remove(0);
+        if kill {
+            worker.kill();
+        } else {
+            assert_eq!(worker.ask("shutdown"), "ok");
+            worker.end();
+        }
+        self.check();
+    }
+}
+
+/// The upgrade of a fleet, its rollback, and the upgrade again.
+fn deploy(start: &dyn Fn() -> Worker) {
+    let mut fleet = Fleet { start, living: Vec::new(), counted: 0.0 };
+    fleet.begin("v1");
+    fleet.begin("v2");
+    fleet.count();
+    // v1 ends, v2 restarts; then v1 again, then v2 again.
+    fleet.end(false);
+    fleet.begin("v2");
+    fleet.end(true);
+    fleet.count();
+    fleet.begin("v1");
+    fleet.end(false);
+    fleet.count();
+    fleet.begin("v2");
+    fleet.end(true);
+    fleet.count();
+    let samples = fleet.living[0].1.scrape();
+    assert_eq!(samples.get(r#"orders_total{currency="EUR",shop="x"}"#), Some(&fleet.counted), "{samples:#?}");
+    assert_eq!(samples.get(r#"orders_total{shop="x"}"#), None, "no series twice");
+}
+
+#[test]
+fn each_version_shows_what_all_have_counted_through_upgrade_rollback_and_upgrade() {
+    let server = Server::start();
+    deploy(&|| start(&config(server.port())));
+}
+
+#[test]
+fn so_it_is_in_a_cluster() {
+    let cluster = Cluster::start();
+    deploy(&|| start(&cluster.config()));
+}
+
+fn spooled(server: &Server, spool: &Path) -> Value {
+    json!({"port": server.port(), "spool_directory": spool, "flush_interval": 0.02, "lease": 2, "timeout": 30})
+}
+
+#[test]
+fn so_it_is_with_a_spool() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    deploy(&|| start(&spooled(&server, folder.path())));
+}
+
+#[test]
+fn what_a_killed_process_had_not_told_goes_to_its_own_declaration() {
+    let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    server.kill();
+    for version in ["v1", "v2"] {
+        let mut worker = start(&spooled(&server, folder.path()));
+        assert_eq!(worker.ask(&format!("count {version} 400")), "ok");
+        worker.kill();
+    }
+    server.restart();
+    let next = start(&spooled(&server, folder.path()));
+    wait_for_heirs(folder.path(), 1);
+    let mut fleet =
+        Fleet { start: &|| start(&spooled(&server, folder.path())), living: vec![("v1", next)], counted: 800.0 };
+    fleet.check();
+    fleet.count();
+    fleet.begin("v2");
+}
+
+#[test]
+fn what_living_processes_of_both_versions_have_counted_comes_back_when_redis_has_lost_all() {
+    let server = Server::start();
+    let mut fleet = Fleet { start: &|| start(&config(server.port())), living: Vec::new(), counted: 0.0 };
+    fleet.begin("v1");
+    fleet.begin("v2");
+    server.ask(&["FLUSHALL"]);
+    for (_, worker) in &mut fleet.living {
+        let told = servers::within(servers::PATIENCE, || {
+            assert_eq!(worker.ask("flushed"), "ok");
+            let keys = server.ask(&["HKEYS", "{pytheus:0}:families"]).texts();
+            let orders = keys.iter().filter(|key| key.starts_with("orders_total@")).count();
+            if orders == 2 { Ok(()) } else { Err(format!("{keys:?}")) }
+        });
+        told.expect("both tell it again");
+    }
+    fleet.count();
+}
+
+#[test]
+fn a_series_is_removed_whichever_version_has_counted_in_it() {
+    let server = Server::start();
+    let start = || start(&config(server.port()));
+    let (mut ended, mut old, mut new) = (start(), start(), start());
+    for (worker, what) in [(&mut ended, "count v1 1"), (&mut old, "count v1 2"), (&mut new, "count v2 8")] {
+        assert_eq!(worker.ask(what), "ok");
+        assert_eq!(worker.ask("flushed"), "ok");
+    }
+    ended.kill();
+    assert_eq!(by_shop(&new.scrape()), BTreeMap::from([("x", 11.0), ("y", 5.5)]));
+    assert_eq!(new.ask("remove v2 x"), "ok");
+    assert_eq!(by_shop(&old.scrape()), BTreeMap::from([("y", 5.5)]));
+    assert_eq!(old.ask("remove v1 y"), "ok");
+    assert_eq!(by_shop(&new.scrape()), BTreeMap::new());
+    assert_eq!(old.ask("count v1 16"), "ok");
+    assert_eq!(old.ask("flushed"), "ok");
+    assert_eq!(by_shop(&new.scrape()), BTreeMap::from([("x", 16.0), ("y", 8.0)]));
+}
+
+#[test]
+fn a_gauge_whose_mode_changed_shows_what_both_versions_say_until_the_old_one_ends() {
+    let server = Server::start();
+    let start = || start(&config(server.port()));
+    let set = |worker: &mut Worker, what: &str| {
+        assert_eq!(worker.ask(&format!("queue {what}")), "ok");
+        assert_eq!(worker.ask("flushed"), "ok");
+    };
+    let shows = |worker: &mut Worker, value: f64, when: &str| {
+        assert_eq!(worker.scrape().get("queue"), Some(&value), "{when}");
+    };
+    let (mut old, mut new) = (start(), start());
+    set(&mut old, "v1 7");
+    set(&mut new, "v2 3");
+    for worker in [&mut old, &mut new] {
+        shows(worker, 10.0, "both live");
+    }
+    assert_eq!(old.ask("shutdown"), "ok");
+    shows(&mut new, 3.0, "the value that processes of the old version shared is over");
+    // The rollback, while the new version goes on.
+    let mut old = start();
+    set(&mut old, "v1 5");
+    shows(&mut new, 5.0, "the newest says how: one value for all");
+    // Told again, it is no newer.
+    server.ask(&["FLUSHALL"]);
+    set(&mut old, "v1 6");
+    set(&mut new, "v2 4");
+    shows(&mut old, 6.0, "the order stays");
+    assert_eq!(new.ask("shutdown"), "ok");
+    shows(&mut old, 6.0, "the newer one has ended");
+}
