@@ -37,9 +37,12 @@ pub(super) struct Series {
     keys: Arc<[SeriesKey]>,
 }
 
+/// The parts of each series, and when its value was set where that says which one shows.
+type Numbers = (Vec<Number>, Vec<u64>);
+
 impl Series {
-    /// The series in the hash of a family, and the parts of each.
-    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Vec<Number>), Bad> {
+    /// The series in the hash of a family, and their numbers.
+    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Numbers), Bad> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -48,26 +51,30 @@ impl Series {
         Ok((Arc::clone(&self.keys), parts.unwrap_or_default()))
     }
 
-    /// The parts, when the series are those that are known.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Vec<Number>>, Bad> {
+    /// The numbers, when the series are those that are known.
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, Bad> {
         let width = family.width();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
+        let mut times = vec![0; if family.combine().is_by_time() { self.keys.len() } else { 0 }];
         let mut seen = vec![false; self.keys.len()];
         for (field, value) in of_series(fields) {
-            let (field, number) = parsed(family, field, value)?;
+            let (field, number, set_at) = parsed(family, field, value)?;
             let Some(&place) = self.places.get(field.series) else { return Ok(None) };
             seen[place] = true;
+            if let Some(time) = times.get_mut(place) {
+                *time = set_at;
+            }
             let part = &mut parts[place * width + field.part];
             *part = if *part == Number::Int(0) { number } else { *part + number };
         }
-        Ok(seen.iter().all(|seen| *seen).then_some(parts))
+        Ok(seen.iter().all(|seen| *seen).then_some((parts, times)))
     }
 
     fn learn(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(), Bad> {
         (self.places, self.keys) = (HashMap::default(), Arc::default());
         let mut keys = HashMap::new();
         for (field, value) in of_series(fields) {
-            let (parsed, _) = parsed(family, field, value)?;
+            let (parsed, ..) = parsed(family, field, value)?;
             if !keys.contains_key(parsed.series) {
                 let why = "has other labels than the family";
                 let key = series_key(family, parsed.series).ok_or_else(|| Bad::new(field, why))?;
@@ -90,15 +97,16 @@ fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
     fields.iter().filter(|(field, _)| field != layout::SELF.as_bytes())
 }
 
-fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number), Bad> {
+/// What a field is of, its number, and when that was set where it says so.
+fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number, u64), Bad> {
     let field = layout::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
     if family.combine() == Combine::MostRecent {
         let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
-        let (latest, _) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
-        return Ok((field, Number::Float(latest)));
+        let (latest, set_at) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
+        return Ok((field, Number::Float(latest), set_at));
     }
     let number = layout::parse_number(value, field.is_fraction);
-    Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?))
+    Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?, 0))
 }
 
 fn series_key(family: &FamilyKey, text: &[u8]) -> Option<SeriesKey> {
@@ -152,20 +160,23 @@ impl Live {
             return self.finish_apart();
         }
         let is_info = self.family.descriptor().kind() == Kind::Info;
-        let (mut series, mut parts) = (Vec::new(), Vec::new());
+        let (mut series, mut parts, mut times) = (Vec::new(), Vec::new(), Vec::new());
         for (values, aggregate) in self.series {
             let Some(value) = aggregate.value() else { continue };
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             series.push(SeriesKey::new(&self.family, &values));
+            times.push(aggregate.set_at());
             parts.push(if is_info { Number::Int(u64::from(value != 0.0)) } else { Number::Float(value) });
         }
-        (self.family, series.into(), parts)
+        Found { family: self.family, series: series.into(), parts, times }
     }
 
     /// With the label of each process.
     fn finish_apart(self) -> Found {
         let descriptor = self.family.descriptor().clone().with_labels([PID]);
-        let Ok(descriptor) = descriptor else { return (self.family, Arc::default(), Vec::new()) };
+        let Ok(descriptor) = descriptor else {
+            return Found { family: self.family, series: Arc::default(), parts: Vec::new(), times: Vec::new() };
+        };
         let place = descriptor.label_names().position(|name| name == PID).unwrap_or_default();
         let family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
         let (mut series, mut parts) = (Vec::new(), Vec::new());
@@ -175,7 +186,7 @@ impl Live {
             series.push(SeriesKey::new(&family, &values));
             parts.push(Number::Float(*value));
         }
-        (family, series.into(), parts)
+        Found { family, series: series.into(), parts, times: Vec::new() }
     }
 }
 

@@ -64,6 +64,25 @@ fn the_most_recent_value_outlives_its_process_and_only_a_later_one_replaces_it()
 }
 
 #[test]
+fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
+    for mode in [GaugeMode::MostRecent, GaugeMode::LiveMostRecent] {
+        let server = Server::start();
+        let first = gauge("backup", mode);
+        let second = first.descriptor().clone().with_labels(["b"]).expect("a label");
+        let second = Arc::new(FamilyKey::new("", second));
+        let (mut one, mut other) = (server.process(), server.process());
+        one.set_at(&first, 1.0, 20);
+        let mut batch = other.changing(&second, &[""], vec![Number::Float(2.0)], vec![Number::Float(2.0)]);
+        batch.changes[0].stamp = 10;
+        other.backend.apply(&batch).expect("Redis takes it");
+        assert_eq!(one.value("backup"), Some(1.0), "of the older declaration, and later");
+        one.set_at(&first, 1.0, 5);
+        let expected = if mode == GaugeMode::MostRecent { 1.0 } else { 2.0 };
+        assert_eq!(one.value("backup"), Some(expected), "{mode:?}");
+    }
+}
+
+#[test]
 fn a_server_that_has_lost_the_most_recent_value_is_told_it_again() {
     let server = Server::start();
     let backup = gauge("backup", GaugeMode::MostRecent);
