@@ -38,6 +38,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::error::Error;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
@@ -433,7 +434,7 @@ metric! {
     static PARCELS: Counter = "parcels_total" { labels: { to } };
 }
 
-fn main() -> Result<(), BackendError> {
+fn main() -> Result<(), Box<dyn Error>> {
     // The second process: as any program, told by the environment what to load.
     if std::env::var_os("PYTHEUS_BACKEND_CLASS").is_some() {
         load_backend(Load::new())?;
@@ -449,7 +450,7 @@ fn main() -> Result<(), BackendError> {
     outcome
 }
 
-fn two_processes(directory: &Path) -> Result<(), BackendError> {
+fn two_processes(directory: &Path) -> Result<(), Box<dyn Error>> {
     let config = json!({"directory": directory});
     load_backend(Load::class::<Ledger>().config(config.clone()))?;
     PARCELS.to("Oslo").inc();

@@ -106,7 +106,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         } => {}
     }
     // Where totals live elsewhere, they get what was counted last.
-    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(PATIENCE)).await?.map_err(|error| error.to_string())?;
+    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(PATIENCE)).await??;
     Ok(())
 }
 

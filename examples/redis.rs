@@ -36,12 +36,13 @@
 //! [`shutdown`] when they are asked to end, as the example `quickstart` does. Loading in the program, as here, is for those
 //! that have a configuration of their own, and want to know at once when it is wrong.
 
+use std::error::Error;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, process};
 
 use pytheus::backends::redis::MultiProcessRedisBackend;
-use pytheus::backends::{BackendError, Load, Value, flush, json, load_backend, shutdown};
+use pytheus::backends::{FlushError, Load, LoadError, Value, flush, json, load_backend, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -81,31 +82,31 @@ fn config(namespace: &str) -> Value {
 }
 
 /// At the start of `main`, before anything else counts; what was counted before would be carried over.
-fn load(namespace: &str) -> Result<(), BackendError> {
-    load_backend(Load::class::<MultiProcessRedisBackend>().config(config(namespace)))?;
-    Ok(())
+fn load(namespace: &str) -> Result<(), LoadError> {
+    load_backend(Load::class::<MultiProcessRedisBackend>().config(config(namespace)))
 }
 
 /// The last thing that a process does: sends what was counted since the batch before, and says farewell. While Redis can't
 /// be reached it tries again, for so long at most; then what it could not send is an error, and lost.
 ///
 /// A process that is killed can't: it loses what it has counted since its last batch, a tenth of a second.
-fn end() -> Result<(), BackendError> {
+fn end() -> Result<(), FlushError> {
     shutdown(Duration::from_secs(10))
 }
 
 /// The other process.
-fn work(namespace: &str) -> Result<(), BackendError> {
+fn work(namespace: &str) -> Result<(), Box<dyn Error>> {
     load(namespace)?;
     WORKERS.inc();
     take_orders("NO", 5);
-    end()
+    end()?;
+    Ok(())
 }
 
 /// The argument that makes this program a worker.
 const WORKER: &str = "worker";
 
-fn run() -> Result<(), BackendError> {
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     if let (Some(WORKER), Some(namespace)) = (arguments.next().as_deref(), arguments.next()) {
         return work(&namespace);

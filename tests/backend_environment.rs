@@ -9,7 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::{env, fs};
 
-use pytheus::backends::{Backend, BackendError, Config, Configure, Load, SingleProcessBackend, json, load_backend};
+use pytheus::backends::{
+    Backend, BackendError, Config, Configure, FlushError, Load, SingleProcessBackend, flush, json, load_backend,
+};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -78,6 +80,12 @@ const CASES: [(&str, Case); 6] = [
             assert!(error.to_string().contains("`legder`"), "{error}");
             COUNTED.inc();
         }
+        let error = flush().expect_err("as long as nothing is loaded");
+        assert!(
+            matches!(&error, FlushError::NotLoaded { source } if source.to_string().contains("`legder`")),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("is lost when it ends: there is no backend `legder`"), "{error}");
         assert!(load_backend(Load::new()).is_err());
         assert!(generate_metrics().is_err());
         load_backend(Load::class::<Ledger>().config(json!({"path": "given"})))?;

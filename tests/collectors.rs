@@ -287,3 +287,199 @@ fn a_collector_may_count_and_register_while_it_collects() -> TestResult {
     assert_eq!(registry.sample_value("made_total", &[]), Some(2.0));
     Ok(())
 }
+
+/// A registry that a collector can refer to.
+fn leaked() -> &'static CollectorRegistry {
+    Box::leak(Box::default())
+}
+
+#[test]
+fn a_collector_that_scrapes_its_own_registry_costs_its_own_families_only() -> TestResult {
+    let registry = leaked();
+    Counter::new("jobs_total", "J.").registry(registry).build()?.inc();
+    // With the error passed on, and with the error made a number.
+    let length = gauge("length_passed_on");
+    registry.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics_from(registry)?.len() as f64);
+        Ok(vec![family])
+    }))?;
+    let length = gauge("length_or_zero");
+    registry.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics_from(registry).unwrap_or_default().len() as f64);
+        Ok(vec![family])
+    }))?;
+    for scrape in 1..=2_u8 {
+        assert_eq!(generate_metrics_from(registry)?, "# HELP jobs_total J.\n# TYPE jobs_total counter\njobs_total 1\n");
+        assert_eq!(failures("length_passed_on"), f64::from(scrape));
+        assert_eq!(failures("length_or_zero"), f64::from(scrape));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_pass_on_what_another_registry_has() -> TestResult {
+    let (inner, outer) = (leaked(), CollectorRegistry::new());
+    Counter::new("inner_total", "I.").registry(inner).build()?.inc();
+    let passed = Descriptor::new(Kind::Counter, "inner_total", "I.")?;
+    outer.register(collector_fn([passed], move || Ok(inner.collect()?)))?;
+    assert_eq!(outer.sample_value("inner_total", &[]), Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn a_collector_may_ask_for_values_but_its_own() -> TestResult {
+    let registry = leaked();
+    Counter::new("hits_total", "H.").registry(registry).build()?.inc_by(3_u8);
+    let share = |name: &'static str, of: &'static str| {
+        let descriptor = gauge(name);
+        collector_fn([descriptor.clone()], move || {
+            let mut family = FamilySnapshot::new(&descriptor);
+            family.push(&[], registry.sample_value(of, &[]).unwrap_or(0.0) / 6.0);
+            Ok(vec![family])
+        })
+    };
+    registry.register(share("hit_share", "hits_total"))?;
+    registry.register(share("share_of_share", "hit_share"))?;
+    registry.register(share("own_share", "own_share"))?;
+    registry.register(share("share_of_own_share", "own_share"))?;
+    // Two that ask for each other.
+    registry.register(share("ring_1", "ring_2"))?;
+    registry.register(share("ring_2", "ring_1"))?;
+    for scrape in 1..=2_u8 {
+        let names: Vec<_> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
+        assert_eq!(names, ["hit_share", "hits_total", "share_of_own_share", "share_of_share"]);
+        for failing in ["ring_1", "ring_2"] {
+            assert!(failures(failing) >= f64::from(scrape), "{failing}");
+        }
+    }
+    assert_eq!(registry.sample_value("hit_share", &[]), Some(0.5));
+    assert_eq!(registry.sample_value("share_of_share", &[]), Some(0.5 / 6.0));
+    Ok(())
+}
+
+/// Each scrape of such a thread collects again: without a bound the chain ends when the system has no more threads.
+#[test]
+fn collectors_that_scrape_on_another_thread_and_wait_for_it_end() -> TestResult {
+    let registry = leaked();
+    let scrapes = Counter::new("nested_total", "N.").registry(registry).build()?;
+    for name in ["threaded_1", "threaded_2", "threaded_3"] {
+        let (descriptor, scrapes) = (gauge(name), scrapes.clone());
+        registry.register(collector_fn([descriptor.clone()], move || {
+            scrapes.inc();
+            let length = std::thread::spawn(move || generate_metrics_from(registry).map(|text| text.len()));
+            let mut family = FamilySnapshot::new(&descriptor);
+            family.push(&[], length.join().map_err(|_| "it panicked")?? as f64);
+            Ok(vec![family])
+        }))?;
+    }
+    for _ in 0..2 {
+        registry.collect()?;
+    }
+    assert!(scrapes.get() < 2_000.0, "{scrapes:?}: {}", scrapes.get());
+    assert!(failures("threaded_1") > 0.0);
+    Ok(())
+}
+
+#[test]
+fn many_threads_may_scrape_a_slow_collector_at_once() -> TestResult {
+    const THREADS: usize = 16;
+    let registry = leaked();
+    let all_are_there = Arc::new(std::sync::Barrier::new(THREADS));
+    let slow = gauge("slow");
+    registry.register(collector_fn([slow.clone()], move || {
+        all_are_there.wait();
+        let mut family = FamilySnapshot::new(&slow);
+        family.push(&[], 1.0);
+        Ok(vec![family])
+    }))?;
+    let scrapes: Vec<_> = (0..THREADS).map(|_| std::thread::spawn(|| registry.sample_value("slow", &[]))).collect();
+    for scrape in scrapes {
+        assert_eq!(scrape.join().expect("it does not panic"), Some(1.0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_value_that_its_kind_does_not_allow_is_not_passed_on() -> TestResult {
+    let wrong: [(Kind, f64); 11] = [
+        (Kind::Counter, f64::NAN),
+        (Kind::Counter, -1.0),
+        (Kind::Counter, f64::NEG_INFINITY),
+        (Kind::Counter, -f64::MIN_POSITIVE),
+        (Kind::Summary, f64::NAN),
+        (Kind::Histogram, f64::NAN),
+        (Kind::Info, 0.0),
+        (Kind::Info, 2.0),
+        (Kind::Info, f64::NAN),
+        (Kind::StateSet, 0.5),
+        (Kind::StateSet, f64::NAN),
+    ];
+    for (number, (kind, value)) in wrong.into_iter().enumerate() {
+        let name = format!("wrong_{number}{}", if kind == Kind::Info { "_info" } else { "" });
+        let descriptor = Descriptor::new(kind, name.clone(), "W.")?.with_labels(["x"])?;
+        let registry = CollectorRegistry::new();
+        Counter::new("fine_total", "F.").registry(&registry).build()?.inc();
+        registry.register(collector_fn([descriptor.clone()], move || {
+            let mut family = FamilySnapshot::new(&descriptor);
+            match kind {
+                Kind::Summary => family.push_summary(&[("x", "1")], 3, value),
+                Kind::Histogram => family.push_histogram(&[("x", "1")], [(1.0, 3)], 0, value),
+                _ => family.push(&[("x", "1")], value),
+            }
+            Ok(vec![family])
+        }))?;
+        let text = generate_metrics_from(&registry)?;
+        assert_eq!(text, "# HELP fine_total F.\n# TYPE fine_total counter\nfine_total 1\n", "{kind} {value}");
+        assert_eq!(failures(&name), 1.0, "{kind} {value}");
+    }
+    // Counts that wrap around would fall from one bucket to the next.
+    let registry = CollectorRegistry::new();
+    let wraps = Descriptor::new(Kind::Histogram, "wraps_seconds", "W.")?;
+    registry.register(collector_fn([wraps.clone()], move || {
+        let mut family = FamilySnapshot::new(&wraps);
+        family.push_histogram(&[], [(1.0, u64::MAX)], 2, 1.0);
+        Ok(vec![family])
+    }))?;
+    assert_eq!(generate_metrics_from(&registry)?, "");
+    Ok(())
+}
+
+#[test]
+fn a_value_that_its_kind_allows_is_passed_on_as_it_is() -> TestResult {
+    let registry = CollectorRegistry::new();
+    let [g, c, s] = [(Kind::Gauge, "g"), (Kind::Counter, "c_total"), (Kind::Summary, "s")]
+        .map(|(kind, name)| Descriptor::new(kind, name, ""));
+    let (g, c, s) = (g?.with_labels(["v"])?, c?.with_labels(["v"])?, s?);
+    registry.register(collector_fn([g.clone(), c.clone(), s.clone()], move || {
+        let mut gauge = FamilySnapshot::new(&g);
+        for (label, value) in [("a", f64::NAN), ("b", -1.0), ("c", -0.0), ("d", f64::NEG_INFINITY), ("e", 0.0)] {
+            gauge.push(&[("v", label)], value);
+        }
+        let mut counter = FamilySnapshot::new(&c);
+        counter.push(&[("v", "a")], 0.0);
+        counter.push(&[("v", "b")], f64::INFINITY);
+        counter.push(&[("v", "c")], u64::MAX);
+        let mut summary = FamilySnapshot::new(&s);
+        summary.push_summary(&[], 2, -7.5);
+        Ok(vec![gauge, counter, summary])
+    }))?;
+    let text = "\
+# TYPE c_total counter
+c_total{v=\"a\"} 0
+c_total{v=\"b\"} +Inf
+c_total{v=\"c\"} 18446744073709551615
+# TYPE g gauge
+g{v=\"a\"} NaN
+g{v=\"b\"} -1
+g{v=\"c\"} -0
+g{v=\"d\"} -Inf
+g{v=\"e\"} 0
+# TYPE s summary
+s_sum -7.5
+s_count 2
+";
+    assert_eq!(generate_metrics_from(&registry)?, text);
+    Ok(())
+}

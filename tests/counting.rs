@@ -274,6 +274,44 @@ fn a_closure_may_count_and_scrape_itself() -> TestResult {
 }
 
 #[test]
+fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
+    let registry: &'static CollectorRegistry = Box::leak(Box::default());
+    let gauge = |name| Gauge::new(name, "G.").registry(registry).build();
+    let (hits, lookups) = (gauge("hits")?, gauge("lookups")?);
+    hits.set(3.0);
+    lookups.set(4.0);
+    let (ratio, percent) = (gauge("ratio")?, gauge("percent")?);
+    ratio.read_with(move || hits.get() / registry.sample_value("lookups", &[]).unwrap_or(f64::NAN));
+    let of = ratio.clone();
+    percent.read_with(move || of.get() * 100.0);
+    // By itself, through another, and through a scrape: what stands in for the answer is no value.
+    let selfish = gauge("selfish")?;
+    let own = selfish.clone();
+    selfish.read_with(move || own.get().max(1.0));
+    let (ring, back) = (gauge("ring")?, gauge("ring_back")?);
+    let (of_ring, of_back) = (ring.clone(), back.clone());
+    ring.read_with(move || of_back.get().max(1.0));
+    back.read_with(move || of_ring.get().max(1.0));
+    let scraping = gauge("scraping")?;
+    scraping.read_with(move || generate_metrics_from(registry).map_or(0.0, |text| text.len() as f64));
+    for _ in 0..2 {
+        let values: Vec<_> =
+            registry.collect()?.iter().map(|family| (family.name().to_owned(), family.samples().len())).collect();
+        let expected = [("hits", 1), ("lookups", 1), ("percent", 1), ("ratio", 1), ("ring", 0), ("ring_back", 0)];
+        let expected = expected.into_iter().chain([("scraping", 0), ("selfish", 0)]);
+        assert_eq!(values, expected.map(|(name, samples)| (name.to_owned(), samples)).collect::<Vec<_>>());
+    }
+    assert_eq!(text_of(registry, "ratio")?, "0.75");
+    assert_eq!(text_of(registry, "percent")?, "75");
+    // Read in the program, not by a scrape: the same.
+    for none in [&selfish, &ring, &back] {
+        assert!(none.get().is_nan(), "{none:?}");
+    }
+    assert!(scraping.get().is_nan(), "a scrape that lacks its own value is no whole one");
+    Ok(())
+}
+
+#[test]
 fn handles_of_one_series_share_its_number() -> TestResult {
     let counter = Counter::new("shared_total", "Shared.").unregistered().build()?;
     let (clone, child) = (counter.clone(), counter.child());

@@ -46,7 +46,10 @@ pytheus_dropped_updates_total{reason=\"negative_increment\"} 1
     own.collect()?;
     own.collect()?;
     assert!(generate_metrics()?.contains("pytheus_collector_errors_total{collector=\"broken\"} 2\n"));
-    assert_eq!(taken(), ["collector `broken` is left out of the scrape: out of paper"]);
+    assert_eq!(
+        taken(),
+        ["collector `broken` (described at tests/diagnostics.rs:44) is left out of the scrape: out of paper"]
+    );
 
     // A collector whose every error reads differently is reported, but not for ever.
     let count = std::sync::atomic::AtomicU64::new(0);

@@ -2,16 +2,18 @@
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
-use pytheus::collector::Collector;
+use pytheus::collector::{Collector, collector_fn};
+use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::error::{RegisterError, ScrapeError};
 use pytheus::exposition::{generate_metrics, generate_metrics_from};
-use pytheus::metrics::Counter;
+use pytheus::metrics::{Counter, Gauge};
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 use pytheus::snapshot::FamilySnapshot;
+use pytheus::testing::exclusive;
 
 pytheus::metric! {
     /// Shown.
@@ -48,9 +50,9 @@ impl Registry for Filter {
     }
 }
 
-// One test: the global registry is that of the process.
 #[test]
 fn a_registry_of_the_users_own_can_stand_behind_the_global_one() -> Result<(), Box<dyn Error>> {
+    let _alone = exclusive();
     PUBLIC.inc();
     let filter = Arc::new(Filter::default());
     let before = REGISTRY.set_registry(Arc::clone(&filter));
@@ -77,5 +79,48 @@ fn a_registry_of_the_users_own_can_stand_behind_the_global_one() -> Result<(), B
     PUBLIC.inc();
     filter.down.store(false, Relaxed);
     assert_eq!(REGISTRY.sample_value("public_total", &[]), Some(2.0));
+    Ok(())
+}
+
+/// Calls the collectors by itself, without a `CollectorRegistry`.
+#[derive(Default)]
+struct Plain(Mutex<Vec<Arc<dyn Collector>>>);
+
+impl Registry for Plain {
+    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
+        self.0.lock().expect("no other holder panics").push(collector);
+        Ok(())
+    }
+
+    fn unregister(&self, _: &str) -> Option<Arc<dyn Collector>> {
+        None
+    }
+
+    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
+        let collectors = self.0.lock().expect("no other holder panics").clone();
+        Ok(collectors.iter().filter_map(|collector| collector.collect().ok()).flatten().collect())
+    }
+}
+
+#[test]
+fn code_that_asks_for_itself_ends_in_a_registry_of_the_users_own_too() -> Result<(), Box<dyn Error>> {
+    let _alone = exclusive();
+    let plain: &'static Plain = Box::leak(Box::default());
+    let gauge = |name| Gauge::new(name, "G.").registry(plain).build();
+    gauge("selfish")?.read_with(|| plain.sample_value("selfish", &[]).unwrap_or(1.0));
+    gauge("fine")?.read_with(|| 2.0);
+    let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
+    plain.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics_from(plain)?.len() as f64);
+        Ok(vec![family])
+    }))?;
+    assert_eq!(generate_metrics_from(plain)?, "# HELP fine G.\n# TYPE fine gauge\nfine 2\n");
+    // One that passes on what a `CollectorRegistry` shows, and leaves `sample_value` as it is.
+    let filter: &'static Filter = Box::leak(Box::default());
+    let asks = Gauge::new("asks", "A.").registry(filter).build()?;
+    Gauge::new("asked", "A.").registry(filter).build()?.set(2.0);
+    asks.read_with(|| filter.sample_value("asked", &[]).unwrap_or(0.0));
+    assert_eq!(generate_metrics_from(filter)?, "# HELP asked A.\n# TYPE asked gauge\nasked 2\n");
     Ok(())
 }

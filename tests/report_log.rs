@@ -61,11 +61,19 @@ fn reports_go_to_the_logger_once_there_is_one() {
     fails("broken");
     generate_metrics().expect("the others");
     generate_metrics().expect("the others");
-    assert_eq!(logged(), ["WARN pytheus: collector `broken` is left out of the scrape: out of paper"]);
+    assert_eq!(
+        logged(),
+        [
+            "WARN pytheus: collector `broken` (described at tests/report_log.rs:36) is left out of the scrape: out of paper"
+        ]
+    );
 
     // A reporter comes first.
     set_reporter(|message| LOGGED.lock().expect("no other holder panics").push(format!("mine: {message}")));
     fails("torn");
     generate_metrics().expect("the others");
-    assert_eq!(logged(), ["mine: collector `torn` is left out of the scrape: out of paper"]);
+    assert_eq!(
+        logged(),
+        ["mine: collector `torn` (described at tests/report_log.rs:36) is left out of the scrape: out of paper"]
+    );
 }

@@ -53,5 +53,8 @@ fn reports_go_to_the_subscriber() {
     REGISTRY.register(collector_fn([descriptor], || Err("out of paper".into()))).expect("a free name");
     generate_metrics().expect("the others");
     generate_metrics().expect("the others");
-    assert_eq!(written(), " WARN pytheus: collector `broken` is left out of the scrape: out of paper\n");
+    assert_eq!(
+        written(),
+        " WARN pytheus: collector `broken` (described at tests/report_tracing.rs:52) is left out of the scrape: out of paper\n"
+    );
 }

@@ -7,13 +7,26 @@ use std::sync::Arc;
 use crate::backends::Counted;
 use crate::descriptor::Descriptor;
 use crate::error::CollectError;
+use crate::reentry::Code;
 use crate::snapshot::FamilySnapshot;
 
 /// Gives families at each scrape.
 ///
 /// The names are known up front, so that a duplicate is an error when the collector is registered, not at a scrape.
-/// A collector that returns an error, panics or gives a family it did not describe costs its own families only: they
-/// are left out, and `pytheus_collector_errors_total` counts it.
+/// A collector that returns an error, panics, gives a family it did not describe or a value that its kind does not
+/// [allow](FamilySnapshot::push) costs its own families only: they are left out, and `pytheus_collector_errors_total`
+/// counts it.
+///
+/// A collector may count, build and register metrics, and ask for values:
+///
+/// - `get` of a metric gives what this process has counted, at the least cost.
+/// - [`Registry::sample_value`](crate::registry::Registry::sample_value) gives what a scrape shows of one family, and
+///   reads that family alone. Where a [backend](crate::backends) keeps the totals, each call asks the backend.
+/// - A scrape of another registry gives all that is there.
+///
+/// Its own value, and a scrape of the registry whose scrape it is a part of, can't be known while it collects: the call
+/// gives `None` or an error, and the collector fails, whatever it makes of that. A scrape on another thread that it
+/// waits for is such a scrape, too, and ends as soon as 32 threads are in the collector; from then on, two may be.
 ///
 /// ```
 /// use pytheus::collector::Collector;
@@ -66,7 +79,7 @@ pub trait Collector: Any + Send + Sync {
     }
 }
 
-/// A collector made of a closure.
+/// A collector made of a closure. What the closure may do is said at [`Collector`].
 ///
 /// ```
 /// use pytheus::collector::collector_fn;
@@ -86,12 +99,14 @@ pub fn collector_fn(
     descriptors: impl IntoIterator<Item = Descriptor>,
     collect: impl Fn() -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
 ) -> Arc<dyn Collector> {
-    Arc::new(FromFn { descriptors: descriptors.into_iter().collect(), collect })
+    Arc::new(FromFn { descriptors: descriptors.into_iter().collect(), collect, code: Code::new() })
 }
 
 struct FromFn<F> {
     descriptors: Vec<Descriptor>,
     collect: F,
+    /// A registry of the user's own may call it, too, and knows nothing of what this thread runs.
+    code: Code,
 }
 
 impl<F> Collector for FromFn<F>
@@ -103,7 +118,7 @@ where
     }
 
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
-        (self.collect)()
+        self.code.run(|| (self.collect)()).map_err(|failure| failure.to_string())?
     }
 }
 

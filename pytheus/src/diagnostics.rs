@@ -8,11 +8,11 @@
 //! |---|---|
 //! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state`; lost: `no_room`, there are more series than the process can count in |
 //! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
-//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed or panicked |
+//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed, panicked, asked for its own value or gave what its kind does not allow |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
 //! | `pytheus_backend_files_skipped_total{reason}` | files of other processes that could not be read: `corrupt`, `truncated`, `foreign`, `newer_version`, `unreadable` |
 //! | `pytheus_backend_conflicts_total{metric}` | metrics of other processes that were left out of a scrape, since another one of their name differs |
-//! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
+//! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `health`, tell about itself; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
 //!
 //! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the
 //! same alert fits every service.
@@ -67,18 +67,28 @@ pub(crate) fn overflowed(metric: &str, label: &str) {
     count(Own::LabelOverflow, &[label, metric]);
 }
 
-/// Counts and reports a collector that failed.
-pub(crate) fn collector_failed(collector: &str, error: &dyn fmt::Display) {
-    count(Own::CollectorErrors, &[collector]);
-    report(("collector", collector), &format!("collector `{collector}` is left out of the scrape: {error}"));
+/// Counts and reports a collector that failed, by the first family that it describes.
+pub(crate) fn collector_failed(collector: Option<&Descriptor>, error: &dyn fmt::Display) {
+    let (name, location) = collector.map_or_else(Default::default, |descriptor| {
+        (descriptor.name(), format!(" (described at {})", descriptor.location()))
+    });
+    count(Own::CollectorErrors, &[name]);
+    report(("collector", name), &format!("collector `{name}`{location} is left out of the scrape: {error}"));
 }
 
 /// Counts and reports a gauge that could not be read.
-pub(crate) fn reading_failed(metric: &str, labels: &Labels<'_>) {
+pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: &dyn fmt::Display) {
+    let metric = descriptor.name();
     count(Own::CollectorErrors, &[metric]);
-    let series = labels.exposed();
-    let message =
-        format!("the closure that `{metric}{{{series}}}` is read with panicked; the series is left out of the scrape");
+    let series = match labels.exposed() {
+        "" => String::new(),
+        labels => format!("{{{labels}}}"),
+    };
+    let location = descriptor.location();
+    let message = format!(
+        "the closure that `{metric}{series}` (declared at {location}) is read with gave no value, so that the series \
+         is left out of the scrape: {why}"
+    );
     report(("reading", metric), &message);
 }
 

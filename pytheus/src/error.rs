@@ -4,6 +4,22 @@ use std::error::Error;
 use std::fmt;
 
 use crate::location::Location;
+use crate::reentry;
+
+/// Lets an error go with `?` through a function that gives an `io::Result`.
+macro_rules! into_io_error {
+    ($($error:ty)*) => {$(
+        impl From<$error> for std::io::Error {
+            /// For functions that give an `io::Result`.
+            fn from(error: $error) -> Self {
+                Self::other(error)
+            }
+        }
+    )*};
+}
+pub(crate) use into_io_error;
+
+into_io_error!(DescriptorError LabelError RegisterError ScrapeError);
 
 /// A description of a metric that Prometheus would not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,6 +286,11 @@ impl ScrapeError {
     /// The totals could not be had.
     pub fn new(source: impl Into<CollectError>) -> Self {
         Self { source: source.into() }
+    }
+
+    /// It was asked for by code that a scrape of the same registry runs.
+    pub(crate) fn within(fault: &reentry::Fault) -> Self {
+        Self::new(format!("a closure or a collector has asked for a scrape, but {fault}"))
     }
 }
 

@@ -184,6 +184,7 @@
 //!
 //! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
 //! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
+//! Both may ask for the values of other metrics, but not for their own, nor for a whole scrape.
 //!
 //! # Many processes
 //!
@@ -219,7 +220,7 @@
 //! # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
 //! # std::fs::remove_dir_all(directory)?;
 //! # }
-//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Counters, histograms and summaries add up, and no total goes down when a process ends, however it ends. A gauge says
@@ -265,8 +266,9 @@
 //!
 //! # What can go wrong
 //!
-//! Declaring, labelling by name, registering, loading a backend and scraping return typed [errors](error). Counting
-//! does not: a value that can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a
+//! Declaring, labelling by name, registering, loading a backend, flushing and scraping return typed [errors](error),
+//! which go with `?` through any `main`: one of a `Box<dyn Error>`, of an `io::Error`, or of any error. Counting does
+//! not: a value that can't be counted is refused, and [counted itself](diagnostics). Nothing of ours panics in a
 //! request; an expression for a label is your code, and may.
 //!
 //! A scrape fails when the totals can't be had: when what the environment says of a backend is wrong, or the backend
@@ -332,6 +334,7 @@ mod labels;
 mod location;
 mod name;
 mod number;
+mod reentry;
 mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
 mod storage;

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::sync::{Arc, Mutex, RwLock};
 
+use crate::reentry;
 use crate::storage::{lock, read, write};
 use crate::unwind::guarded;
 
@@ -86,7 +87,7 @@ pub(crate) fn tell(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
     // Reports come up in the middle of counting, which never fails.
     drop(guarded(|| match reporter {
-        Some(reporter) => reporter(message),
+        Some(reporter) => reentry::apart(|| reporter(message)),
         None if is_logged(level, message) => {}
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),

@@ -54,7 +54,14 @@ impl FamilySnapshot {
     /// Adds a sample. The labels are named, in any order; one that is left out is empty.
     ///
     /// A label that the family does not have, or that is given twice, is a mistake: the scrape leaves the family out,
-    /// counts it and reports it.
+    /// counts it and reports it. So is a value that the kind does not allow:
+    ///
+    /// | kind | a value may be |
+    /// |---|---|
+    /// | gauge | any, infinities, NaN and minus zero among them |
+    /// | counter, and the counts of a histogram or summary | not NaN, and not below 0: Prometheus would take that for a reset |
+    /// | sums of a histogram or summary | any but NaN; below 0, where what was observed is |
+    /// | info | 1; leave the sample out when the fact does not hold |
     pub fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
         let values = self.values(labels);
         self.push_values(&values, value);

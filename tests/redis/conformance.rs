@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use std::env;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -49,3 +50,9 @@ fn load(directory: &Path, config: &Value) -> Load {
     }
     Load::class::<MultiProcessRedisBackend>().config(config)
 }
+
+/// The backend goes to other threads, and through `catch_unwind`, as the handles of metrics do.
+const _: fn() = || {
+    fn is_free<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
+    is_free::<MultiProcessRedisBackend>();
+};

@@ -9,7 +9,8 @@ use pytheus::backends::{Value, flush, json};
 use pytheus::descriptor::GaugeMode;
 use pytheus::metrics::{Counter, Family, Gauge, Histogram};
 use servers::cluster::Cluster;
-use servers::counting::{serve, start};
+use servers::counting::{serve, start, try_scrape};
+use servers::proxy::Proxy;
 use servers::server::{Server, config};
 use servers::spool::wait_for_heirs;
 use support::scrapes::Samples;
@@ -94,7 +95,8 @@ impl Fleet<'_> {
     #[allow(clippy::float_cmp, reason = "all of them are exact")]
     fn check(&mut self) {
         for (version, worker) in &mut self.living {
-            let samples = worker.scrape();
+            let scraped = servers::within(servers::PATIENCE, || try_scrape(worker));
+            let samples = scraped.expect("a scrape comes through");
             let when = format!("{version} answers after {}: {samples:#?}", self.counted);
             let expected = BTreeMap::from([("x", self.counted), ("y", self.counted / 2.0)]);
             assert_eq!(by_shop(&samples), expected, "{when}");
@@ -138,7 +140,8 @@ fn deploy(start: &dyn Fn() -> Worker) {
     fleet.begin("v2");
     fleet.end(true);
     fleet.count();
-    let samples = fleet.living[0].1.scrape();
+    let scraped = servers::within(servers::PATIENCE, || try_scrape(&mut fleet.living[0].1));
+    let samples = scraped.expect("a scrape comes through");
     assert_eq!(samples.get(r#"orders_total{currency="EUR",shop="x"}"#), Some(&fleet.counted), "{samples:#?}");
     assert_eq!(samples.get(r#"orders_total{shop="x"}"#), None, "no series twice");
 }
@@ -153,6 +156,20 @@ fn each_version_shows_what_all_have_counted_through_upgrade_rollback_and_upgrade
 fn so_it_is_in_a_cluster() {
     let cluster = Cluster::start();
     deploy(&|| start(&cluster.config()));
+}
+
+#[test]
+fn so_it_is_through_a_network_that_loses_one_in_ten() {
+    let server = Server::start();
+    for seed in 1..=2 {
+        let proxy = Proxy::to(server.port());
+        proxy.lose(seed, 100);
+        let mut through = config(proxy.port());
+        // A command or an answer that is lost, and hangs, takes this long.
+        through["timeout"] = 0.05.into();
+        through["key_prefix"] = format!("seed-{seed}").into();
+        deploy(&|| start(&through));
+    }
 }
 
 fn spooled(server: &Server, spool: &Path) -> Value {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use std::{process, thread};
 
+use super::calls;
 use super::loading;
 use super::members::{self, Counted};
 use super::ship::Shipper;
@@ -246,7 +247,7 @@ pub(crate) fn load<'a>(
         Some(shipper) => shipper.ship_by(deadline).map_err(ScrapeError::new)?,
         None => loaded.remove_if_possible(),
     }
-    loaded.backend.load(&mut totals).map_err(ScrapeError::new)?;
+    calls::load(&*loaded.backend, &mut totals)?;
     Ok(totals)
 }
 
@@ -258,7 +259,7 @@ pub(super) fn about() -> (super::Reach, bool) {
 
 /// What the backend has to say about itself.
 pub(crate) fn health() -> Vec<FamilySnapshot> {
-    loaded().map_or_else(Vec::new, |loaded| loaded.backend.health())
+    loaded().map_or_else(Vec::new, |loaded| calls::health(&*loaded.backend))
 }
 
 /// Is what a series has counted known to others, so that its removal is to be, too?
@@ -266,48 +267,21 @@ pub(crate) fn is_shared() -> bool {
     read(&CURRENT).is_some()
 }
 
-/// Hands all that was counted so far to the backend, and has it last.
-///
-/// Nothing is to be done before a process ends as long as the backend is one that counts in place; with one that is sent
-/// what has changed, this spares the last moments.
-///
-/// ```
-/// pytheus::backends::flush()?;
-/// # Ok::<(), pytheus::backends::BackendError>(())
-/// ```
-///
-/// # Errors
-///
-/// When the backend could not take it.
-pub fn flush() -> Result<(), BackendError> {
-    let Some(loaded) = begun()? else { return Ok(()) };
+/// Hands all that was counted so far to the backend, which is to keep it.
+pub(super) fn flush() -> Result<(), BackendError> {
+    let Some(loaded) = loaded() else { return Ok(()) };
     loaded.hand_over()?;
     loaded.backend.flush()
 }
 
-/// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
-///
-/// To be called last, once the threads that count have ended.
-///
-/// # Errors
-///
-/// When the backend could not take it all in time.
-pub fn shutdown(most: Duration) -> Result<(), BackendError> {
-    let Some(loaded) = begun()? else { return Ok(()) };
+/// As [`flush`], within about this time, and ends the part of this process.
+pub(super) fn shutdown(most: Duration) -> Result<(), BackendError> {
+    let Some(loaded) = loaded() else { return Ok(()) };
     match &loaded.shipper {
         Some(shipper) => shipper.close(most)?,
         None => loaded.hand_over()?,
     }
     loaded.backend.close()
-}
-
-/// The backend in use, if there is one, also when the environment alone names it.
-fn begun() -> Result<Option<Arc<Loaded>>, BackendError> {
-    begin();
-    match loading::environment_error() {
-        Some(error) => Err(error.into()),
-        None => Ok(loaded()),
-    }
 }
 
 /// The process in which one thread revives the backend, while others wait; 0 when none does. In a child that comes of it

@@ -1,6 +1,7 @@
 //! What tells a family from others, in every process.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -235,7 +236,11 @@ impl FamilyKey {
     /// # Errors
     ///
     /// When something is missing or is not what it should be; the error names it.
-    pub fn from_json(json: &Value) -> Result<Self, BackendError> {
+    pub fn from_json(json: &Value) -> Result<Self, FamilyKeyError> {
+        Self::parse(json).map_err(FamilyKeyError)
+    }
+
+    fn parse(json: &Value) -> Result<Self, BackendError> {
         let text = |key: &str| json.get(key).and_then(Value::as_str).ok_or_else(|| fault(key, "a text"));
         let kind = match text("kind")? {
             "counter" => Kind::Counter,
@@ -374,6 +379,22 @@ fn interned(texts: Vec<String>) -> Vec<&'static str> {
         text
     };
     texts.into_iter().map(&mut intern).collect()
+}
+
+/// A text that should be a family, as [`FamilyKey::to_json`] writes it, and is none.
+#[derive(Debug)]
+pub struct FamilyKeyError(BackendError);
+
+impl fmt::Display for FamilyKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for FamilyKeyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
 }
 
 fn fault(key: &str, expected: &str) -> BackendError {

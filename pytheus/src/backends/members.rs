@@ -23,6 +23,11 @@ pub trait Counted: Send + Sync {
     /// The numbers of this process.
     fn totals(&self) -> FamilyTotals<'_>;
 
+    /// The same without a call of the closures that gauges are read with, whose numbers are not sent anywhere.
+    fn stored(&self) -> FamilyTotals<'_> {
+        self.totals()
+    }
+
     /// For each series of these totals, how often it was set, or when it was set last where that is what tells which value
     /// shows: of gauges alone, none of others. 0 for one that was never set; `u64::MAX` for one that a closure reads, whose
     /// number is not sent anywhere.

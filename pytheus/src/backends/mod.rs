@@ -57,6 +57,7 @@
 mod aggregate;
 mod arena;
 mod batch;
+mod calls;
 mod class;
 mod config;
 mod config_error;
@@ -67,6 +68,7 @@ mod error;
 mod family;
 #[cfg(unix)]
 mod file;
+mod flush;
 mod load;
 mod loading;
 mod members;
@@ -91,15 +93,15 @@ pub use config_error::ConfigError;
 #[doc(hidden)]
 pub use current::BeforeLoad;
 pub(crate) use current::{begin, forked, health, is_shared, load, removed};
-pub use current::{flush, shutdown};
 pub use error::{LoadError, LoadedBy};
-pub use family::{Combine, FamilyKey};
+pub use family::{Combine, FamilyKey, FamilyKeyError};
 pub(crate) use family::{cells, width};
 #[cfg(unix)]
 #[doc(hidden)]
 pub use file::read_any_file;
 #[cfg(unix)]
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
+pub use flush::{FlushError, flush, shutdown};
 pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;
@@ -122,9 +124,14 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::into_io_error;
 use crate::snapshot::FamilySnapshot;
 
-/// Why a backend could not do what it was asked to: any error.
+into_io_error!(ConfigError FamilyKeyError FlushError LoadError);
+
+/// Why a backend could not do what it was asked to: any error. What a [`Backend`] gives; programs meet it as the source
+/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::error::ScrapeError), each of which goes with `?`
+/// through a `main` that gives a `Box<dyn Error>`.
 pub type BackendError = Box<dyn Error + Send + Sync>;
 
 /// Where totals live.
@@ -220,7 +227,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Puts in the totals of all processes, in place of what this process has counted.
     ///
     /// What was sent with [`apply`](Self::apply), and counted in the [`Arena`], before this is called, is included.
-    /// A family that is not [put](Totals::put) shows what this process has counted.
+    /// A family that is not [put](Totals::put) shows what this process has counted. A scrape that the backend asks for
+    /// meanwhile fails, as it would ask the backend again.
     ///
     /// # Errors
     ///

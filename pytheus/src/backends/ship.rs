@@ -22,6 +22,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::{Backend, BackendError, Counted, FamilyKey, SeriesKey, members};
+use crate::reentry::Code;
 use crate::report::{self, Level, Own};
 use crate::storage::lock;
 use crate::unwind::guarded;
@@ -46,6 +47,8 @@ struct Shared {
     members: Members,
     removals: Removals,
     state: Mutex<State>,
+    /// What runs while a pass does.
+    code: Code,
 }
 
 struct State {
@@ -114,7 +117,14 @@ impl Shipper {
 
     fn start_with(backend: Arc<dyn Backend>, interval: Duration, members: Members) -> Result<Self, BackendError> {
         let state = Mutex::new(State::new(Pass::new()));
-        let shipper = Self(Arc::new(Shared { backend, interval, members, removals: Removals::default(), state }));
+        let shipper = Self(Arc::new(Shared {
+            backend,
+            interval,
+            members,
+            removals: Removals::default(),
+            state,
+            code: Code::unbounded(),
+        }));
         shipper.spawn()?;
         Ok(shipper)
     }
@@ -220,6 +230,11 @@ impl Drop for Shipper {
 
 impl Shared {
     fn ship_by(&self, deadline: Option<Instant>) -> Result<(), BackendError> {
+        if self.code.is_running_here() {
+            return Err(
+                "the backend asks for totals while it is sent what was counted, and would wait for itself".into()
+            );
+        }
         // One that begins from now on: that which is under way may have looked at some families before.
         let wanted = lock(&self.state).begun + 1;
         loop {
@@ -339,11 +354,11 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn run(mut self) -> Result<(), BackendError> {
         let Some(pass) = &mut self.pass else { return Ok(()) };
-        let Shared { backend, removals, members, .. } = self.shared;
+        let Shared { backend, removals, members, code, .. } = self.shared;
         // Whatever happens, the thread goes on.
-        let outcome = guarded(|| pass.run(&**backend, removals, members));
+        let outcome = code.run(|| pass.run(&**backend, removals, members));
         let outcome =
-            outcome.unwrap_or_else(|panic| Err(format!("what was counted can't be looked at: {panic}").into()));
+            outcome.unwrap_or_else(|failure| Err(format!("what was counted can't be looked at: {failure}").into()));
         self.outcome = outcome.as_ref().map_err(ToString::to_string).copied();
         let shared = self.shared;
         drop(self);

@@ -131,6 +131,7 @@ impl<'a> Totals<'a> {
             };
             let mut totals = FamilyTotals::put(merged);
             totals.process.clone_from(&process);
+            // Not before: closures may ask for other metrics, which no backend and none of its locks is to wait for.
             if family.descriptor().kind() == totals.descriptor().kind() {
                 family.overlay(&mut totals);
             }

@@ -29,6 +29,9 @@ pub const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=ut
 ///
 /// When the totals can't be had. Answer with HTTP 503: Prometheus then knows that it has no value, where a smaller
 /// number would look like a counter that was reset.
+///
+/// Called by a [collector](crate::collector::Collector) or a closure that a scrape of the same registry runs, always:
+/// such a scrape would run the caller again. The caller is then left out of the scrape that runs it.
 pub fn generate_metrics() -> Result<String, ScrapeError> {
     generate_metrics_from(&REGISTRY)
 }

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::core::FamilyCore;
@@ -47,6 +48,11 @@ pub struct Builder<'r, M: Metric, L> {
     registry: Option<&'r dyn Registry>,
     metric: PhantomData<fn() -> (M, L)>,
 }
+
+// Nothing in a builder changes behind a shared reference. The registry that it names is `Sync`: what a panic finds half
+// done there is behind locks of the registry's own.
+impl<M: Metric, L> UnwindSafe for Builder<'_, M, L> {}
+impl<M: Metric, L> RefUnwindSafe for Builder<'_, M, L> {}
 
 #[derive(Debug)]
 struct Spec {

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 
 use once_cell::race::OnceRef;
@@ -31,6 +32,10 @@ pub struct Declared<M: Metric> {
     own: Option<&'static [&'static str]>,
     family: OnceRef<'static, Family<M>>,
 }
+
+// The reference to the family is one atomic pointer, set once: a panic leaves it empty or whole. `OnceRef` does not
+// say so for itself.
+impl<M: Metric> RefUnwindSafe for Declared<M> {}
 
 impl<M: Metric> Declared<M> {
     /// A declaration; `own` are the label values of its own series, when they are all literals.

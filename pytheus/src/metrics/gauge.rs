@@ -7,6 +7,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::handle::{Handle, Target};
+use super::sources::Source;
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, until_done, watched};
 use crate::descriptor::{GaugeMode, Kind};
 use crate::storage::Part;
@@ -69,7 +70,7 @@ impl Gauge {
         dec_by(&self.0, amount);
     }
 
-    /// Sets the value.
+    /// Sets the value. A gauge has one zero: set to `-0.0`, it shows `0`, which Prometheus takes for the same number.
     #[inline]
     pub fn set(&self, value: impl Amount) {
         set(&self.0, value);
@@ -132,16 +133,27 @@ impl Gauge {
     /// What is set or added meanwhile does not show. When `read` panics, the series is left out of that scrape, which is
     /// counted and reported. When the series is removed, the closure goes with it.
     ///
+    /// `read` may ask for other metrics, those of closures among them: with `get`, which is what this process has
+    /// counted, or with [`Registry::sample_value`](crate::registry::Registry::sample_value), which is what a scrape
+    /// shows. Asked for its own value, by itself or through another closure, or for a scrape of the registry whose
+    /// scrape it is a part of, it has no value: the answer is NaN, `None` or an error, and the series is left out as if
+    /// `read` had panicked, whatever `read` makes of the answer.
+    ///
     /// ```
-    /// # let threads = pytheus::metrics::Gauge::new("threads", "Threads.").unregistered().build()?;
-    /// threads.read_with(|| 4.0);
-    /// assert_eq!(threads.get(), 4.0);
+    /// # use pytheus::metrics::Gauge;
+    /// # let hits = Gauge::new("hits", "Hits.").unregistered().build()?;
+    /// # let lookups = Gauge::new("lookups", "Look-ups.").unregistered().build()?;
+    /// # let ratio = Gauge::new("hit_ratio", "Hits of a look-up.").unregistered().build()?;
+    /// hits.set(3);
+    /// lookups.set(4);
+    /// ratio.read_with(move || hits.get() / lookups.get());
+    /// assert_eq!(ratio.get(), 0.75);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     pub fn read_with(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         let series = self.0.now();
         let core = self.0.core();
-        let mut former = core.sources.set(&series, Arc::new(read));
+        let mut former = core.sources.set(&series, Arc::new(Source::new(read)));
         if series.is_removed() {
             // Meanwhile: a later series may have its address.
             former = core.sources.remove(&[series]).pop();
@@ -151,7 +163,7 @@ impl Gauge {
 
     /// The value, as this process knows it; 0 before it is set. Meant for tests.
     ///
-    /// NaN when it comes from a closure that panicked.
+    /// NaN when it comes from a closure that panicked, or that asks for itself.
     pub fn get(&self) -> f64 {
         get(&self.0)
     }

@@ -2,6 +2,9 @@
 //!
 //! A [`Family`] is everything under one name; a [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`Info`] or
 //! [`StateSet`] is one series of it. Without labels there is just the one series, so the family doesn't show.
+//!
+//! Handles, families, builders and guards go to other threads, and through `catch_unwind`, as they are: a panic leaves
+//! no cell half written.
 
 mod amount;
 mod bounds;

@@ -10,9 +10,9 @@ use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::diagnostics;
 use crate::error::CollectError;
 use crate::number::Number;
+use crate::reentry::Failure;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Cells, Part, Series, Sorted, shared_cells};
-use crate::unwind::guarded;
 
 /// The value of a counter.
 pub(super) fn counter(series: &Series) -> Number {
@@ -23,14 +23,16 @@ pub(super) fn counter(series: &Series) -> Number {
     }
 }
 
-/// The value of a gauge; `None` when the closure that knows it panicked.
-pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Option<f64> {
-    match core.sources.get(series) {
-        Some(source) => guarded(|| source()).ok(),
-        // Without a place for it there never was any.
-        None if !series.extra().is_live() => Some(value(series)),
-        None => Some(value(series) + float(storage::in_progress(series.extra()))),
-    }
+/// The value of a gauge; an error when the closure that knows it has failed.
+pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Result<f64, Failure> {
+    core.sources.get(series).map_or_else(|| Ok(stored(series)), |source| source.value())
+}
+
+/// The value of a gauge as it was set, whether or not a closure knows another.
+fn stored(series: &Series) -> f64 {
+    let value = value(series);
+    // Without a place for it there never was any.
+    if series.extra().is_live() { value + float(storage::in_progress(series.extra())) } else { value }
 }
 
 /// Whether a gauge has a value of its own: set, added to, or read by a closure.
@@ -78,7 +80,13 @@ pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
 /// | histogram | the count of each bucket, not cumulative, the last without a bound; the sum |
 /// | summary | the count; the sum |
 /// | info, state set | each flag as 0 or 1 |
-fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
+///
+/// A gauge gives what `gauge` says of it; the places of those that have no value are in the second result.
+fn parts(
+    core: &FamilyCore,
+    all: &Sorted,
+    gauge: impl Fn(&FamilyCore, &Series) -> Option<f64>,
+) -> (Vec<Number>, Vec<usize>) {
     let descriptor = core.descriptor();
     let mut parts = Vec::with_capacity(all.len() * backends::width(descriptor));
     let mut missing = Vec::new();
@@ -100,7 +108,6 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
                 }
                 let value = gauge(core, series);
                 if value.is_none() {
-                    diagnostics::reading_failed(descriptor.name(), &core.labels(series));
                     missing.push(place);
                 }
                 parts.push(Number::Float(value.unwrap_or(f64::NAN)));
@@ -129,6 +136,17 @@ fn parts(core: &FamilyCore, all: &Sorted) -> (Vec<Number>, Vec<usize>) {
         }
     }
     (parts, missing)
+}
+
+/// The value of a gauge for a scrape; `None` when the closure that knows it has failed, which is counted and reported.
+fn shown(core: &FamilyCore, series: &Series) -> Option<f64> {
+    match gauge(core, series) {
+        Ok(value) => return Some(value),
+        // The closure is running, and reports it in the end.
+        Err(Failure::Reentered) => {}
+        Err(failure) => diagnostics::reading_failed(core.descriptor(), &core.labels(series), &failure),
+    }
+    None
 }
 
 impl Collector for FamilyCore {
@@ -168,7 +186,13 @@ impl Counted for FamilyCore {
 
     fn totals(&self) -> FamilyTotals<'_> {
         let series = self.sorted();
-        let (parts, missing) = parts(self, &series);
+        let (parts, missing) = parts(self, &series, shown);
+        FamilyTotals::new(self.descriptor(), series, parts, missing)
+    }
+
+    fn stored(&self) -> FamilyTotals<'_> {
+        let series = self.sorted();
+        let (parts, missing) = parts(self, &series, |_, series| Some(stored(series)));
         FamilyTotals::new(self.descriptor(), series, parts, missing)
     }
 
@@ -187,7 +211,7 @@ impl Counted for FamilyCore {
             let is_set = is_set(self, series);
             let value = match mode {
                 GaugeMode::MostRecent => value(series),
-                _ => gauge(self, series).unwrap_or_default(),
+                _ => stored(series),
             };
             let has_value = mode != GaugeMode::MostRecent || mark != 0;
             *part = Number::Float(if is_set && has_value { value } else { 0.0 });
@@ -202,11 +226,9 @@ impl Counted for FamilyCore {
         }
         for series in self.sorted().iter().filter(|series| self.sources.get(series).is_some()) {
             let labels = self.labels(series);
-            if let Some(value) = gauge(self, series) {
-                totals.set(&labels, Number::Float(value));
-            } else {
-                diagnostics::reading_failed(self.descriptor().name(), &labels);
-                totals.leave_out(&labels);
+            match shown(self, series) {
+                Some(value) => totals.set(&labels, Number::Float(value)),
+                None => totals.leave_out(&labels),
             }
         }
     }

@@ -2,10 +2,30 @@
 
 use std::sync::{Arc, RwLock};
 
+use crate::reentry::{Code, Failure};
 use crate::storage::{Series, read, write};
 
 /// Knows the value of a gauge.
-pub(super) type ReadValue = Arc<dyn Fn() -> f64 + Send + Sync>;
+pub(super) type ReadValue = Arc<Source<dyn Fn() -> f64 + Send + Sync>>;
+
+/// A closure that gives the value of one series.
+pub(super) struct Source<F: ?Sized> {
+    code: Code,
+    read: F,
+}
+
+impl<F> Source<F> {
+    pub(super) fn new(read: F) -> Self {
+        Self { code: Code::new(), read }
+    }
+}
+
+impl Source<dyn Fn() -> f64 + Send + Sync> {
+    /// Calls it, without a lock.
+    pub(super) fn value(&self) -> Result<f64, Failure> {
+        self.code.run(|| (self.read)())
+    }
+}
 
 /// The closures of a family, sorted by the address of their series: those without cells share a slot.
 #[derive(Default)]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::Registry as _;
-use super::collector_registry::{CollectorRegistry, duplicate};
+use super::collector_registry::CollectorRegistry;
+use super::entries::duplicate;
 use crate::collector::Collector;
 use crate::descriptor::Descriptor;
 use crate::diagnostics;

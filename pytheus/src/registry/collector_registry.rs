@@ -5,13 +5,15 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
-use super::{Exposed, Registry, catalogue, custom};
+use super::entries::{Entries, Entry, duplicate};
+use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends;
 use crate::collector::Collector;
 use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::{DescriptorError, Duplicate, RegisterError, ScrapeError};
+use crate::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::name;
+use crate::reentry::{self, Fault};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
@@ -43,19 +45,6 @@ enum Scope {
     None,
 }
 
-struct Entries {
-    /// In the order of registration.
-    collectors: Vec<Entry>,
-    /// Every sample name, sorted, and the collector that gives it.
-    names: Vec<(String, Entry)>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    collector: Arc<dyn Collector>,
-    descriptors: Arc<[Descriptor]>,
-}
-
 impl CollectorRegistry {
     /// An empty registry. Can stand in a `static`.
     pub const fn new() -> Self {
@@ -68,8 +57,7 @@ impl CollectorRegistry {
     }
 
     const fn of(scope: Scope) -> Self {
-        let entries = Entries { collectors: Vec::new(), names: Vec::new() };
-        Self { dress: Dress::NONE, scope, entries: RwLock::new(entries) }
+        Self { dress: Dress::NONE, scope, entries: RwLock::new(Entries::new()) }
     }
 
     /// Names what other processes know the registry by, where totals are those of several.
@@ -152,6 +140,44 @@ impl CollectorRegistry {
         !taken
     }
 
+    /// Shows the families sorted by name: all, or those that may have a sample of a name.
+    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<Exposed<'_>>)) -> Result<(), ScrapeError> {
+        catalogue::resolve_all_elsewhere();
+        let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
+        let is_described = |descriptor: &Descriptor| is_wanted(&self.dress.full_name(descriptor.name()));
+        let mut entries = self.entries();
+        // As has the one that stands behind `REGISTRY`.
+        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
+        if sample.is_some() {
+            entries.retain(|entry| entry.descriptors.iter().any(is_described));
+        }
+        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
+        let (own, others) = backends::load(self.scope(), counted)?.finish();
+        let labels = self.dress.exposed_labels();
+        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
+        let is_theirs = !self.scope().is_empty() || has_own;
+        let others = others.iter().filter(|other| is_described(other.descriptor()));
+        let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
+        let mut families: Vec<_> =
+            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+
+        for mut family in entries.iter().flat_map(custom::families) {
+            self.dress.put_on(&mut family);
+            families.push(family.into());
+        }
+        // Last, so that what failed just now is counted, and as they are: the same names in every service.
+        if has_own {
+            let health = backends::health().into_iter().filter(custom::is_healthy);
+            let own = diagnostics::families().into_iter().chain(health);
+            let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
+            let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(Exposed::from).collect();
+            families.append(&mut free);
+        }
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        show(families);
+        Ok(())
+    }
+
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
         let name = descriptor.name();
         let states = (descriptor.kind() == Kind::StateSet).then(|| self.dress.full_name(name));
@@ -196,107 +222,6 @@ impl Default for CollectorRegistry {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Entry {
-    /// Is it the same registration?
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.descriptors, &other.descriptors)
-    }
-}
-
-impl Entries {
-    /// Where a sample name is, or would be.
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
-    }
-
-    /// Who gives samples of this name.
-    fn holder(&self, name: &str) -> Option<&Entry> {
-        self.place(name).ok().map(|place| &self.names[place].1)
-    }
-
-    /// Who is in charge of these names: nobody, or one that they are shared with.
-    fn find(
-        &self,
-        collector: &Arc<dyn Collector>,
-        descriptors: &[Descriptor],
-    ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
-        let mut own_names = Vec::new();
-        for descriptor in descriptors {
-            if let Some(entry) = self.holder(descriptor.name()) {
-                if Arc::ptr_eq(&entry.collector, collector) {
-                    return Ok(Some(Arc::clone(&entry.collector)));
-                }
-                if let (Some(existing), Some(_)) = (entry.collector.as_counted(), collector.as_counted()) {
-                    let existing = existing.descriptor();
-                    return match existing.difference(descriptor) {
-                        None => Ok(Some(Arc::clone(&entry.collector))),
-                        Some("name") => Err(taken(descriptor, existing)),
-                        Some(what) => Err(differing(descriptor, existing, format!("their {what} differ"))),
-                    };
-                }
-            }
-            for name in descriptor.sample_names() {
-                if let Some(entry) = self.holder(&name) {
-                    let existing = entry.descriptors.iter().find(|d| d.sample_names().any(|own| own == name));
-                    return Err(taken(descriptor, existing.unwrap_or(descriptor)));
-                }
-                if own_names.contains(&name) {
-                    return Err(taken(descriptor, descriptor));
-                }
-                own_names.push(name);
-            }
-        }
-        Ok(None)
-    }
-
-    fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let entry = Entry { collector, descriptors: descriptors.into() };
-        for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
-            if let Err(place) = self.place(&name) {
-                self.names.insert(place, (name, entry.clone()));
-            }
-        }
-        self.collectors.push(entry);
-    }
-}
-
-fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
-    let difference = if new.name() == existing.name() {
-        "both give samples of this name".to_owned()
-    } else {
-        format!("a {} and a {} of these names would give samples of one name", existing.kind(), new.kind())
-    };
-    differing(new, existing, difference)
-}
-
-/// The error for a metric whose name another collector has.
-pub(crate) fn duplicate(new: &Descriptor, existing: &dyn Collector, difference: &str) -> RegisterError {
-    let existing = existing.descriptors().into_iter().find(|existing| existing.name() == new.name());
-    differing(new, existing.as_ref().unwrap_or(new), difference.to_owned())
-}
-
-fn differing(new: &Descriptor, existing: &Descriptor, difference: String) -> RegisterError {
-    RegisterError::Duplicate(Box::new(Duplicate {
-        name: new.name().to_owned(),
-        location: new.location(),
-        existing: existing.name().to_owned(),
-        existing_location: existing.location(),
-        difference,
-    }))
-}
-
-/// What a user's own collector gives; nothing when it fails, which is counted.
-fn custom(Entry { collector, descriptors }: &Entry) -> Vec<FamilySnapshot> {
-    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
-        return Vec::new();
-    }
-    custom::collect(&**collector, descriptors).unwrap_or_else(|error| {
-        let name = descriptors.first().map_or("", |descriptor| descriptor.name());
-        diagnostics::collector_failed(name, &error);
-        Vec::new()
-    })
 }
 
 impl Registry for CollectorRegistry {
@@ -350,33 +275,25 @@ impl Registry for CollectorRegistry {
     }
 
     fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
-        catalogue::resolve_all_elsewhere();
-        let entries = self.entries();
-        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        // As has the one that stands behind `REGISTRY`.
-        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
-        let (own, others) = backends::load(self.scope(), counted)?.finish();
-        let labels = self.dress.exposed_labels();
-        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
-        let is_theirs = !self.scope().is_empty() || has_own;
-        let others = others.iter().filter(|other| is_theirs && self.has_room_for(other.descriptor()));
-        let mut families: Vec<_> =
-            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+        let scrape =
+            reentry::begin_scrape(std::ptr::from_ref(self).addr()).map_err(|fault| ScrapeError::within(&fault))?;
+        self.gather(None, |families| {
+            drop(scrape);
+            families.into_iter().for_each(each);
+        })
+    }
 
-        for mut family in entries.iter().flat_map(custom) {
-            self.dress.put_on(&mut family);
-            families.push(family.into());
+    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        if !reentry::is_nested() {
+            return find_sample(&self.collect().ok()?, name, labels);
         }
-        // Last, so that what failed just now is counted, and as they are: the same names in every service.
-        if has_own {
-            let own = diagnostics::families().into_iter().chain(backends::health());
-            let mut free: Vec<_> =
-                own.filter(|own| !families.iter().any(|family| family.name() == own.name)).map(Exposed::from).collect();
-            families.append(&mut free);
+        // Of code that is part of a scrape: the family that it asks for, so that no other code is run.
+        let mut wanted = Vec::new();
+        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(Exposed::to_snapshot)));
+        if let Err(error) = asked {
+            reentry::unanswered(Fault::Totals(error.to_string()));
         }
-        families.sort_by(|a, b| a.name().cmp(b.name()));
-        families.into_iter().for_each(each);
-        Ok(())
+        find_sample(&wanted, name, labels)
     }
 
     fn prefix(&self) -> Option<Cow<'_, str>> {

@@ -1,19 +1,44 @@
 //! What a user's own collector gives, held against what it described.
 
+use super::entries::Entry;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Kind};
+use crate::diagnostics;
 use crate::error::CollectError;
-use crate::snapshot::{FamilySnapshot, Sample};
-use crate::unwind::guarded;
+use crate::reentry::Failure;
+use crate::snapshot::{FamilySnapshot, Number, Sample};
+use crate::{escape, number, report};
 
-/// Collects; a panic is an error like any other.
-pub(super) fn collect(
-    collector: &dyn Collector,
-    descriptors: &[Descriptor],
-) -> Result<Vec<FamilySnapshot>, CollectError> {
+/// What a user's own collector gives; nothing when it fails, which is counted.
+pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
+    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+        return Vec::new();
+    }
+    match code.run(|| collect(&**collector, descriptors)) {
+        Ok(Ok(families)) => return families,
+        // The collector is running, and is reported in the end.
+        Err(Failure::Reentered) => {}
+        Ok(Err(error)) => diagnostics::collector_failed(descriptors.first(), &error),
+        Err(failure) => diagnostics::collector_failed(descriptors.first(), &failure),
+    }
+    Vec::new()
+}
+
+/// Does what a backend has to say about itself hold what its kind allows? If not, it is counted as a failure.
+pub(super) fn is_healthy(family: &FamilySnapshot) -> bool {
+    let checked = family.samples.iter().try_for_each(|sample| check_value(family, sample));
+    if let Err(error) = &checked {
+        let message = format!("what the backend has to say about itself is not shown: {error}");
+        report::backend_failed("health", &message);
+    }
+    checked.is_ok()
+}
+
+/// Collects.
+fn collect(collector: &dyn Collector, descriptors: &[Descriptor]) -> Result<Vec<FamilySnapshot>, CollectError> {
     // The text of the error is the collector's own code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
-    let mut families = guarded(collect).map_err(|panic| format!("it panicked: {panic}"))??;
+    let mut families = collect()?;
     let mut seen = Vec::new();
     for family in &mut families {
         check(family, descriptors)?;
@@ -35,20 +60,59 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     if let Some(mistake) = &family.mistake {
         return Err(mistake.clone().into());
     }
-    let mut last_bound = None;
+    let mut last: Option<(f64, Number)> = None;
     for sample in samples {
         let parts = kind.suffixes();
         let fits = if parts.is_empty() { sample.suffix.is_empty() } else { parts.contains(&sample.suffix) };
         if !fits {
             return Err(format!("`{name}`: a sample is no part of a {kind}").into());
         }
-        let bound = bound(sample);
-        if bound.is_some_and(|bound| !last_bound.is_none_or(|last| last < bound)) {
+        check_value(family, sample)?;
+        let bucket = bound(sample).map(|bound| (bound, sample.value));
+        if let (Some((bound, count)), Some((last_bound, last_count))) = (bucket, last) {
+            if last_bound >= bound {
+                return Err(format!("`{name}`: bucket bounds must be in rising order").into());
+            }
+            if last_count.as_f64() > count.as_f64() {
+                let series = series(family, sample);
+                return Err(format!("{series} counts less than the bucket before it: there are more than 2^64").into());
+            }
+        }
+        if bucket.is_some_and(|(bound, _)| bound.is_nan()) {
             return Err(format!("`{name}`: bucket bounds must be in rising order").into());
         }
-        last_bound = bound;
+        last = bucket;
     }
     Ok(())
+}
+
+/// Holds the value of a sample against what its kind allows. Prometheus takes a counter that has become smaller for one
+/// that was reset, and adds what it shows next.
+fn check_value(family: &FamilySnapshot, sample: &Sample) -> Result<(), CollectError> {
+    let value = sample.value.as_f64();
+    let (is_right, right) = match (family.kind, sample.suffix) {
+        (Kind::Gauge, _) => return Ok(()),
+        // May be negative, where what was observed is.
+        (_, "_sum") => (!value.is_nan(), "a sum must be a number"),
+        (Kind::Counter, _) => (value >= 0.0, "a counter must be a number from 0 on"),
+        (Kind::Histogram | Kind::Summary, _) => (value >= 0.0, "a count must be a number from 0 on"),
+        (Kind::Info, _) => (sample.value == Number::Int(1), "an info metric must be 1"),
+        (Kind::StateSet, _) => {
+            (value == 0.0 || sample.value == Number::Int(1), "a state must be 1, or 0 when it does not hold")
+        }
+    };
+    if is_right {
+        return Ok(());
+    }
+    Err(format!("{} is {}, but {right}", series(family, sample), number::to_text(value)).into())
+}
+
+/// The name and the labels of a sample, as they would be exposed.
+fn series(family: &FamilySnapshot, sample: &Sample) -> String {
+    let mut labels = String::new();
+    escape::labels(&mut labels, sample.labels());
+    let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+    format!("`{}{}{labels}`", family.name, sample.suffix)
 }
 
 /// The upper bound, if this is a bucket.

@@ -8,6 +8,7 @@ mod catalogue;
 mod collector_registry;
 mod custom;
 mod dress;
+mod entries;
 mod exposed;
 mod proxy;
 
@@ -18,12 +19,13 @@ use std::sync::Arc;
 pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
 pub use collector_registry::CollectorRegistry;
-pub(crate) use collector_registry::duplicate;
+pub(crate) use entries::duplicate;
 pub(crate) use exposed::Content;
 pub use exposed::Exposed;
 pub use proxy::{REGISTRY, RegistryProxy};
 
 use crate::collector::Collector;
+use crate::descriptor::Kind;
 use crate::error::{RegisterError, ScrapeError};
 use crate::snapshot::FamilySnapshot;
 
@@ -59,7 +61,8 @@ pub trait Registry: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the totals can't be had: never a part of them.
+    /// When the totals can't be had: never a part of them. And when a closure or a collector asks that a scrape of the
+    /// same registry runs.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError>;
 
     /// Shows all families to `each`, sorted by name: what [`exposition`](crate::exposition) writes.
@@ -89,6 +92,10 @@ pub trait Registry: Send + Sync {
     ///         self.scrape(&mut |family| families.push(family.to_snapshot()))?;
     ///         Ok(families)
     ///     }
+    ///
+    ///     fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    ///         self.0.sample_value(name, labels).filter(|_| !name.starts_with("internal_"))
+    ///     }
     /// #   fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
     /// #       self.0.register(collector)
     /// #   }
@@ -114,7 +121,12 @@ pub trait Registry: Send + Sync {
 
     /// The value of a sample, by its name in the output (`shop_latency_seconds_count`) and its labels in any order.
     ///
-    /// Meant for tests: it collects everything.
+    /// Meant for tests: it collects everything. Closures that gauges are read with, and collectors, may ask as well: of
+    /// them it collects the family of this name alone. The value of the closure or collector that asks can't be known
+    /// while it runs; the answer is `None`, and the scrape leaves it out, counted and reported.
+    ///
+    /// A registry that passes on what another one shows passes on this, too: by itself it scrapes the whole registry,
+    /// which is refused to code that such a scrape runs.
     ///
     /// ```
     /// use pytheus::registry::{REGISTRY, Registry};
@@ -129,15 +141,24 @@ pub trait Registry: Send + Sync {
     /// assert_eq!(REGISTRY.sample_value("jobs_total", &[("queue", "fax")]), None);
     /// ```
     fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let families = self.collect().ok()?;
-        let mut samples = families.iter().flat_map(|family| {
-            family
-                .samples()
-                .iter()
-                .filter(|sample| name.strip_prefix(family.name()).is_some_and(|suffix| suffix == sample.suffix()))
-        });
-        samples.find(|sample| sample.has_labels(labels)).map(|sample| sample.value().as_f64())
+        find_sample(&self.collect().ok()?, name, labels)
     }
+}
+
+/// The value of the sample of this name and these labels.
+fn find_sample(families: &[FamilySnapshot], name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let mut samples = families.iter().flat_map(|family| {
+        family
+            .samples()
+            .iter()
+            .filter(|sample| name.strip_prefix(family.name()).is_some_and(|suffix| suffix == sample.suffix()))
+    });
+    samples.find(|sample| sample.has_labels(labels)).map(|sample| sample.value().as_f64())
+}
+
+/// Is this what samples of some kind have behind the name of their family?
+fn is_suffix(text: &str) -> bool {
+    text.is_empty() || Kind::Histogram.suffixes().contains(&text)
 }
 
 macro_rules! pointers {

@@ -39,7 +39,7 @@ pub fn try_scrape(worker: &mut Worker) -> Result<Samples, String> {
 ///
 /// When what it is told makes no sense.
 pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
-    let outcome = |outcome: Result<(), pytheus::backends::BackendError>| match outcome {
+    let outcome = |outcome: Result<(), pytheus::backends::FlushError>| match outcome {
         Ok(()) => "ok".to_owned(),
         Err(error) => format!("error: {error}"),
     };

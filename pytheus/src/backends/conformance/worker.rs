@@ -13,9 +13,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::pytheus::backends::{self, Load, Reach, load_backend};
-use super::pytheus::descriptor::GaugeMode;
+use super::pytheus::collector::collector_fn;
+use super::pytheus::descriptor::{Descriptor, GaugeMode, Kind};
 use super::pytheus::exposition::generate_metrics;
 use super::pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use super::pytheus::registry::{REGISTRY, Registry as _};
+use super::pytheus::snapshot::FamilySnapshot;
 use super::repeating::Repeating;
 use super::wire::directory_beside;
 
@@ -61,7 +64,8 @@ impl Worker {
             match ask[0].as_str() {
                 Some("abort") => std::process::abort(),
                 Some("exit") => {
-                    let outcome = backends::shutdown(Duration::from_secs(10)).map(|()| Value::Null);
+                    let outcome = backends::shutdown(Duration::from_secs(10))
+                        .map_or_else(|error| Err(error.into()), |()| Ok(Value::Null));
                     stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
                     return Ok(());
                 }
@@ -121,6 +125,7 @@ impl Worker {
             "state" => StateSet::new("phase", "P.").states(["starting", "running"]).build()?.set(state(text(1))),
             "clash" => Gauge::new("clash", "C.").labels(["l"]).build()?.labels(labels(1))?.set(7.0),
             "version" => version(ask[1] == 2)?,
+            "closures" => closures()?,
             "remove" => return Ok(json!(counter(text(1))?.remove(labels(2))?)),
             "retain" => counter(text(1))?.retain(|own| own.get("l") == Some(text(2))),
             "clear" => counter(text(1))?.clear(),
@@ -210,6 +215,23 @@ fn mode_of(mode: &str) -> GaugeMode {
         "per_process" => GaugeMode::PerProcess,
         _ => GaugeMode::Shared,
     }
+}
+
+/// Gauges and a collector whose code asks for metrics at each scrape: the first may, the others never end.
+fn closures() -> Result<(), super::pytheus::error::RegisterError> {
+    let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
+    Gauge::new("half", "H.").build()?.read_with(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
+    // Of the first, whose closure asks in turn.
+    let half = || REGISTRY.sample_value("half", &[]);
+    Gauge::new("quarter", "Q.").build()?.read_with(move || half().map_or(f64::NAN, |half| half / 2.0));
+    Gauge::new("selfish", "S.").build()?.read_with(|| REGISTRY.sample_value("selfish", &[]).unwrap_or(1.0) + 1.0);
+    Gauge::new("scraping", "S.").build()?.read_with(|| generate_metrics().map_or(0.0, |text| text.len() as f64));
+    let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
+    REGISTRY.register(collector_fn([length.clone()], move || {
+        let mut family = FamilySnapshot::new(&length);
+        family.push(&[], generate_metrics()?.len() as f64);
+        Ok(vec![family])
+    }))
 }
 
 fn state(name: &str) -> &'static str {

@@ -58,7 +58,7 @@ pub(super) use spool::{Dead, Spool};
 
 use std::path::Path;
 
-use super::BackendError;
+use super::{Configure as _, LoadError};
 
 /// Many processes of one machine, in the files of one directory: whichever of them answers a scrape shows the totals of
 /// all. Needs no server.
@@ -91,7 +91,7 @@ use super::BackendError;
 /// assert!(generate_metrics()?.contains("jobs_done_total 1\n"));
 /// # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
 /// # std::fs::remove_dir_all(directory)?;
-/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # What holds
@@ -178,8 +178,10 @@ impl MultiProcessFileBackend {
     ///
     /// # Errors
     ///
-    /// When the directory can't be used, mostly a [`FileError`].
-    pub fn new(directory: impl AsRef<Path>) -> Result<Self, BackendError> {
-        Ok(Self(backend::Parts::open(directory.as_ref(), backend::Options::default())?))
+    /// [`LoadError::Backend`] when the directory can't be used; its source is mostly a [`FileError`].
+    pub fn new(directory: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let parts = backend::Parts::open(directory.as_ref(), backend::Options::default());
+        let refused = |source| LoadError::Backend { class: Self::NAME.to_owned(), source };
+        parts.map(Self).map_err(refused)
     }
 }

@@ -22,7 +22,7 @@ impl Reading {
     /// `None` of a family that no other process knows.
     pub(super) fn of(member: &dyn Counted) -> Option<Self> {
         let family = member.key()?;
-        let totals = member.totals();
+        let totals = member.stored();
         let mut parts = totals.parts().to_vec();
         // After the values: should one be set in between, it is told as it was, and its change the next time.
         let stamps = member.stamps(&totals, &mut parts);

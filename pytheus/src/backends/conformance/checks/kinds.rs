@@ -16,6 +16,7 @@ pub(super) const CHECKS: &[Named] = &[
     ("a gauge may be infinite or not a number", odd_gauges),
     ("what is at zero shows at zero", zeros),
     ("infos and state sets show in every process", facts),
+    ("a closure may ask for other metrics, and costs its own alone if it asks for itself", closures),
 ];
 
 fn whole_numbers(bench: &Bench) -> Result<(), Fault> {
@@ -110,7 +111,9 @@ fn labels(bench: &Bench) -> Result<(), Fault> {
 fn odd_gauges(bench: &Bench) -> Result<(), Fault> {
     let (mut one, mut other) = (bench.process()?, bench.process()?);
     let shared = bench.is_shared()?;
-    for (value, exposed) in [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25")] {
+    for (value, exposed) in
+        [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25"), ("-0.0", "0")]
+    {
         one.ask(json!(["gauge", "shared", "set", value]))?;
         one.scrape()?.is("gauge_shared{l=\"x\"}", exposed)?;
         if shared {
@@ -143,6 +146,27 @@ fn facts(bench: &Bench) -> Result<(), Fault> {
         samples.is("build_info{l=\"1.2.3\"}", 1)?;
         samples.is("phase{phase=\"running\"}", 1)?;
         samples.is("phase{phase=\"starting\"}", 0)?;
+    }
+    Ok(())
+}
+
+fn closures(bench: &Bench) -> Result<(), Fault> {
+    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    one.count("asked_total", "x", 4.0)?;
+    other.count("asked_total", "x", 8.0)?;
+    other.flush()?;
+    one.ask(json!(["closures"]))?;
+    let total = bench.total(4.0, 8.0)?;
+    for scrape in 1..=2 {
+        let samples = one.scrape()?;
+        samples.is("asked_total{l=\"x\"}", total)?;
+        samples.is("half", total / 2.0)?;
+        samples.is("quarter", total / 4.0)?;
+        for never_ends in ["selfish", "scraping", "length"] {
+            let shown = samples.of_family(never_ends).count();
+            ensure(shown == 0, || format!("`{never_ends}` shows a value that nobody can know"))?;
+            samples.is(&format!("pytheus_collector_errors_total{{collector=\"{never_ends}\"}}"), scrape)?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,112 @@
+//! What a program does before it ends: handing over what it has counted.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{BackendError, LoadError, current, loading};
+
+/// Why it is not known that a backend has all that was counted.
+///
+/// The text says what may be lost, and what to do. It goes with `?` through a `main` that gives any error, and through
+/// one that gives an `io::Result`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// What the environment says of a backend is wrong, so that none is loaded.
+    NotLoaded {
+        /// Why.
+        source: Arc<LoadError>,
+    },
+    /// [`flush`] has failed. Counting goes on, and it may be called again.
+    Flush {
+        /// What the backend says.
+        source: BackendError,
+    },
+    /// [`shutdown`] has failed, or has taken too long.
+    Shutdown {
+        /// What the backend says.
+        source: BackendError,
+    },
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoaded { source } => write!(
+                f,
+                "no backend is loaded, so that what this process has counted is lost when it ends: {source}; load one \
+                 with load_backend(), or correct PYTHEUS_BACKEND_CLASS and PYTHEUS_BACKEND_CONFIG"
+            ),
+            Self::Flush { source } => write!(
+                f,
+                "it is not known that the backend has all that was counted, and what it has not is lost if this process \
+                 ends now: {source}; counting goes on, and flush() may be called again"
+            ),
+            Self::Shutdown { source } => write!(
+                f,
+                "it is not known that the backend has all that was counted, and what it has not is lost when this \
+                 process ends: {source}; see to the backend, or give shutdown() more time"
+            ),
+        }
+    }
+}
+
+impl Error for FlushError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotLoaded { source } => Some(&**source),
+            Self::Flush { source } | Self::Shutdown { source } => Some(&**source),
+        }
+    }
+}
+
+/// Hands all that was counted so far to the backend, and has it last.
+///
+/// Nothing is to be done before a process ends as long as the backend is one that counts in place; with one that is sent
+/// what has changed, this spares the last moments.
+///
+/// ```
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // ..
+///     pytheus::backends::flush()?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// When it is not known that the backend has it all.
+pub fn flush() -> Result<(), FlushError> {
+    begin()?;
+    current::flush().map_err(|source| FlushError::Flush { source })
+}
+
+/// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
+///
+/// To be called last, once the threads that count have ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // ..
+///     pytheus::backends::shutdown(Duration::from_secs(5))?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// When it is not known that the backend has it all, as when the time was too short.
+pub fn shutdown(most: Duration) -> Result<(), FlushError> {
+    begin()?;
+    current::shutdown(most).map_err(|source| FlushError::Shutdown { source })
+}
+
+/// Has the backend loaded that the environment alone names.
+fn begin() -> Result<(), FlushError> {
+    current::begin();
+    loading::environment_error().map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
+}

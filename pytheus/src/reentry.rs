@@ -1,0 +1,249 @@
+//! Re-entrancy: code of the user's that a scrape runs, and that comes back to what runs it.
+//!
+//! A closure that a gauge is read with, a collector and a backend may ask the library for numbers. Each thread keeps a
+//! stack of the code that it runs, so that a question which could only be answered by running the same code again is
+//! refused before it becomes an endless recursion. The code that has asked is then given a fault: its result was made
+//! without the answer, and counts as a failure.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::unwind::guarded;
+
+/// In how many threads one piece of code may run during scrapes. More of them are no load but a chain: code that
+/// scrapes on another thread and waits for that thread.
+const MOST_THREADS: u32 = 32;
+
+/// The same, for code that was found in such a chain. Several chains within each other would otherwise take a time
+/// that grows exponentially.
+const MOST_THREADS_OF_CHAINED: u32 = 2;
+
+/// Code of the user's: a closure, a collector or a backend. Its address is its identity, so it must not move while it
+/// runs.
+#[derive(Debug)]
+pub(crate) struct Code {
+    running: AtomicU32,
+    most: AtomicU32,
+}
+
+/// Why code of the user's has given no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It runs in this thread already. The frame below is given the fault, and reports it.
+    Reentered,
+    /// It has asked for what can't be had while it runs.
+    Fault(Fault),
+    /// It panicked.
+    Panicked(String),
+}
+
+/// What a piece of code has asked for, and could not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its own result.
+    Itself,
+    /// The registry whose scrape it is a part of.
+    Registry,
+    /// A scrape on another thread, which waits for the same code, and so on.
+    Chain,
+    /// Totals that could not be had, for this reason.
+    Totals(String),
+}
+
+/// What a thread is in the middle of.
+struct Frame {
+    address: usize,
+    /// Is it code of the user's, or a scrape of a registry?
+    is_code: bool,
+    fault: Option<Fault>,
+}
+
+std::thread_local! {
+    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Acts on the stack of this thread; in one of the last destructors of a thread, on an empty one.
+fn with_frames<T>(act: impl FnOnce(&mut Vec<Frame>) -> T) -> T {
+    let mut act = Some(act);
+    let done = FRAMES.try_with(|frames| act.take().map(|act| act(&mut frames.borrow_mut())));
+    match (done, act) {
+        (Ok(Some(done)), _) => done,
+        (_, Some(act)) => act(&mut Vec::new()),
+        (_, None) => unreachable!("it was called where it is not there any more"),
+    }
+}
+
+/// A frame, until it is dropped.
+pub(crate) struct Entered {
+    address: usize,
+}
+
+impl Entered {
+    fn new(address: usize, is_code: bool) -> Self {
+        with_frames(|frames| frames.push(Frame { address, is_code, fault: None }));
+        Self { address }
+    }
+
+    fn end(&self) -> Option<Fault> {
+        with_frames(|frames| {
+            let top = frames.pop_if(|top| top.address == self.address)?;
+            top.fault
+        })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Code {
+    /// Code that a scrape runs, and that may run in a few threads at once.
+    pub(crate) const fn new() -> Self {
+        Self { running: AtomicU32::new(0), most: AtomicU32::new(MOST_THREADS) }
+    }
+
+    /// Code that any number of threads may run.
+    pub(crate) const fn unbounded() -> Self {
+        Self { running: AtomicU32::new(0), most: AtomicU32::new(u32::MAX) }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Does this thread run it?
+    pub(crate) fn is_running_here(&self) -> bool {
+        with_frames(|frames| frames.iter().any(|frame| frame.address == self.address()))
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// When it panics, runs in this thread already, or has asked for what can't be had while it runs.
+    pub(crate) fn run<T>(&self, code: impl FnOnce() -> T) -> Result<T, Failure> {
+        let address = self.address();
+        let is_reentered = with_frames(|frames| {
+            let place = frames.iter().position(|frame| frame.address == address)?;
+            // All code from there on has a result that was made without an answer.
+            for frame in frames[place..].iter_mut().filter(|frame| frame.is_code) {
+                frame.fault.get_or_insert(Fault::Itself);
+            }
+            Some(())
+        });
+        if is_reentered.is_some() {
+            return Err(Failure::Reentered);
+        }
+        let running = Running::new(&self.running);
+        if running.threads > self.most.load(Relaxed) && is_scraping() {
+            self.most.store(MOST_THREADS_OF_CHAINED, Relaxed);
+            return Err(Failure::Fault(Fault::Chain));
+        }
+        let entered = Entered::new(address, true);
+        let result = guarded(code);
+        match entered.end() {
+            // A panic is then what came of it.
+            Some(fault) => Err(Failure::Fault(fault)),
+            None => result.map_err(Failure::Panicked),
+        }
+    }
+}
+
+/// A thread that runs a piece of code, until it is dropped.
+struct Running<'a> {
+    running: &'a AtomicU32,
+    threads: u32,
+}
+
+impl<'a> Running<'a> {
+    fn new(running: &'a AtomicU32) -> Self {
+        Self { running, threads: running.fetch_add(1, Relaxed).saturating_add(1) }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Is this thread in a scrape of a registry?
+fn is_scraping() -> bool {
+    with_frames(|frames| frames.iter().any(|frame| !frame.is_code))
+}
+
+/// Does this thread run code of the user's on behalf of a reading?
+pub(crate) fn is_nested() -> bool {
+    with_frames(|frames| frames.last().is_some_and(|top| top.is_code))
+}
+
+/// Begins a scrape of the registry at this address.
+///
+/// # Errors
+///
+/// When it is asked for by code that such a scrape runs, in the same thread.
+pub(crate) fn begin_scrape(registry: usize) -> Result<Entered, Fault> {
+    let is_part = with_frames(|frames| {
+        let is_within = frames.iter().any(|frame| frame.address == registry && !frame.is_code);
+        let top = frames.last_mut().filter(|top| top.is_code && is_within)?;
+        top.fault.get_or_insert(Fault::Registry);
+        Some(())
+    });
+    if is_part.is_some() { Err(Fault::Registry) } else { Ok(Entered::new(registry, false)) }
+}
+
+/// Takes note that the code which asks for a value has to go without it.
+pub(crate) fn unanswered(fault: Fault) {
+    with_frames(|frames| {
+        if let Some(top) = frames.last_mut().filter(|top| top.is_code) {
+            top.fault.get_or_insert(fault);
+        }
+    });
+}
+
+/// Runs code that may scrape although this thread does: a reporter, which hears of each fault once.
+pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> T {
+    struct Former(Vec<Frame>);
+    impl Drop for Former {
+        fn drop(&mut self) {
+            with_frames(|frames| *frames = std::mem::take(&mut self.0));
+        }
+    }
+    let _former = Former(with_frames(std::mem::take));
+    run()
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Itself => f.write_str(
+                "it asks for its own value, by itself or through another closure or collector: have it ask for other \
+                 metrics alone",
+            ),
+            Self::Registry => f.write_str(
+                "it scrapes the registry whose scrape it is a part of: have it ask for single values, with `get` of a \
+                 metric or `Registry::sample_value`, or scrape elsewhere",
+            ),
+            Self::Chain => write!(
+                f,
+                "it runs in too many threads at once, as it does when it scrapes on another thread and waits for that: \
+                 have it ask for single values, with `get` of a metric, on its own thread"
+            ),
+            Self::Totals(why) => write!(f, "a value that it asks for can't be had: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reentered => Fault::Itself.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Panicked(message) => write!(f, "it panicked: {message}"),
+        }
+    }
+}
