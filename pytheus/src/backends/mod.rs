@@ -59,6 +59,7 @@ mod arena;
 mod batch;
 mod calls;
 mod class;
+mod combine;
 mod config;
 mod config_error;
 #[cfg(all(unix, feature = "conformance"))]
@@ -88,13 +89,14 @@ pub(crate) use arena::Offered;
 pub use arena::{Arena, At, Begun, Page};
 pub use batch::{Batch, Change, Removal, WriterId};
 pub use class::{BackendClass, Configure};
+pub use combine::Combine;
 pub use config::{Config, Secret};
 pub use config_error::ConfigError;
 #[doc(hidden)]
 pub use current::BeforeLoad;
 pub(crate) use current::{begin, forked, health, is_shared, load, removed};
 pub use error::{LoadError, LoadedBy};
-pub use family::{Combine, FamilyKey, FamilyKeyError};
+pub use family::{FamilyKey, FamilyKeyError};
 pub(crate) use family::{cells, width};
 #[cfg(unix)]
 #[doc(hidden)]
