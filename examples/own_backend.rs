@@ -40,15 +40,17 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::error::Error;
 use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pytheus::backends::{
-    Backend, BackendError, Batch, Change, ChildClosed, Combine, Config, Configure, FamilyKey, Load, Reach, Removal,
-    SeriesKey, Totals, Value, json, load_backend,
+    Aggregate, Backend, BackendError, Batch, Change, ChildClosed, Combine, Config, Configure, FamilyKey, Load, Reach,
+    Removal, SeriesKey, Totals, Value, json, load_backend, process_label,
 };
+use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use pytheus::snapshot::Number;
@@ -60,6 +62,8 @@ pub struct Ledger {
     interval: Duration,
     /// Locked for as long as this process lives. A child closes it: there it would keep the lock when the parent is gone.
     alive: Mutex<Option<ChildClosed>>,
+    /// The label `pid` of this process.
+    label: Mutex<String>,
 }
 
 impl Configure for Ledger {
@@ -72,7 +76,12 @@ impl Configure for Ledger {
         let interval = config.duration("interval", Duration::from_millis(1)..=Duration::from_secs(60))?;
         config.finish()?;
         fs::create_dir_all(&directory)?;
-        Ok(Self { directory, interval: interval.unwrap_or(Duration::from_millis(100)), alive: Mutex::default() })
+        Ok(Self {
+            directory,
+            interval: interval.unwrap_or(Duration::from_millis(100)),
+            alive: Mutex::default(),
+            label: Mutex::new(new_label()),
+        })
     }
 }
 
@@ -110,6 +119,8 @@ impl Backend for Ledger {
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        // For gauges that are read by a closure, which no batch has.
+        totals.name_process(self.label());
         let book = {
             let _locked = self.lock()?;
             let mut book = self.read()?;
@@ -129,9 +140,18 @@ impl Backend for Ledger {
         self.set_alive(None);
         Ok(())
     }
+
+    fn forked(&self) -> Result<(), BackendError> {
+        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = new_label();
+        Ok(())
+    }
 }
 
 impl Ledger {
+    fn label(&self) -> String {
+        self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn totals(&self) -> PathBuf {
         self.directory.join("totals")
     }
@@ -158,7 +178,7 @@ impl Ledger {
                 let alive = ChildClosed::new(File::options().create(true).append(true).open(self.life_of(writer))?)?;
                 alive.lock()?;
                 self.set_alive(Some(alive));
-                new.insert(Writer { process: std::process::id(), sequence: 0 })
+                new.insert(Writer { process: self.label(), sequence: 0 })
             }
         };
         if sequence <= known.sequence {
@@ -202,7 +222,7 @@ impl Ledger {
         }
         // A scrape does not write the file: until the next batch, each finds them dead again.
         book.writers.retain(|writer, _| !dead.contains(writer));
-        for page in book.pages.iter_mut().filter(|page| is_of_the_living(&page.family)) {
+        for page in book.pages.iter_mut().filter(|page| page.family.combine().is_of_the_living()) {
             for numbers in page.series.values_mut() {
                 numbers.retain(|writer, _| !dead.contains(writer));
             }
@@ -238,7 +258,8 @@ struct Book {
 
 #[derive(Debug)]
 struct Writer {
-    process: u32,
+    /// The label `pid` of its process.
+    process: String,
     /// The number of its last batch.
     sequence: u64,
 }
@@ -268,11 +289,19 @@ impl Book {
         });
         let page = &mut self.pages[place];
         let series = page.series.entry(values_of(&change.family, &change.series)).or_default();
-        let live = is_of_the_living(&change.family);
+        let combine = change.family.combine();
+        let live = combine.is_of_the_living();
         let numbers = series
             .entry(if live { writer.to_owned() } else { String::new() })
             .or_insert_with(|| Numbers { parts: vec![Number::Int(0); change.deltas.len()], stamp: 0 });
-        if live || change.set {
+        if combine == Combine::MostRecent {
+            // Whichever process has set it: a later value takes its place.
+            let mut latest = Aggregate::new(combine);
+            latest.add(numbers.parts[0].as_f64(), numbers.stamp);
+            latest.add(change.totals[0].as_f64(), change.stamp);
+            numbers.parts = latest.value().map(Number::Float).into_iter().collect();
+            numbers.stamp = latest.set_at();
+        } else if live || change.set {
             numbers.parts.clone_from(&change.totals);
             numbers.stamp = change.stamp;
         } else {
@@ -307,9 +336,8 @@ impl Book {
             let line: Value = line.parse()?;
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
             if line["writer"].is_string() {
-                let process = line["process"].as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
                 let sequence = line["sequence"].as_u64().ok_or("a writer has a `sequence`")?;
-                book.writers.insert(text("writer"), Writer { process, sequence });
+                book.writers.insert(text("writer"), Writer { process: text("process"), sequence });
             } else if line["family"].is_object() {
                 let family = Arc::new(FamilyKey::from_json(&line["family"])?);
                 book.pages.push(Page { family, series: BTreeMap::new() });
@@ -343,25 +371,27 @@ impl Page {
                 let names: Vec<_> = family.descriptor().label_names().collect();
                 let place = names.iter().position(|name| *name == "pid").unwrap_or_default();
                 for (writer, numbers) in numbers {
-                    let process = writers.get(writer).map_or(0, |writer| writer.process).to_string();
+                    let process = writers.get(writer).map_or("", |writer| &writer.process);
                     let mut values = values.clone();
-                    values.insert(place, &process);
+                    values.insert(place, process);
                     series.push(SeriesKey::new(&family, &values));
                     parts.extend(&numbers.parts);
                 }
                 continue;
             }
-            let all = || numbers.values().map(|numbers| numbers.parts[0]);
-            let one = match family.combine() {
-                Combine::LiveSum => all().reduce(|one, other| one + other),
-                Combine::LiveMin => all().reduce(|one, other| if other.as_f64() < one.as_f64() { other } else { one }),
-                Combine::LiveMax => all().reduce(|one, other| if other.as_f64() > one.as_f64() { other } else { one }),
-                Combine::MostRecent => numbers.values().max_by_key(|own| own.stamp).map(|own| own.parts[0]),
-                _ => None,
-            };
+            let mut one = Aggregate::new(family.combine());
+            if family.combine().is_of_the_living() {
+                for numbers in numbers.values() {
+                    one.add(numbers.parts[0].as_f64(), numbers.stamp);
+                }
+            }
             series.push(SeriesKey::new(&family, &values));
-            match (one, numbers.get("")) {
-                (Some(one), _) => parts.push(one),
+            match (one.value(), numbers.get("")) {
+                // The facts of an info metric are stated, or not.
+                (Some(one), _) if family.descriptor().kind() == Kind::Info => {
+                    parts.push(Number::Int(u64::from(one > 0.0)));
+                }
+                (Some(one), _) => parts.push(Number::Float(one)),
                 (None, Some(numbers)) => parts.extend(&numbers.parts),
                 (None, None) => drop(series.pop()),
             }
@@ -370,13 +400,15 @@ impl Page {
     }
 }
 
+/// A label `pid` that no other process has, though it may have the same number: in another container, say.
+fn new_label() -> String {
+    let (pid, now) = (std::process::id(), std::time::SystemTime::now());
+    let id = RandomState::new().hash_one((pid, now));
+    process_label(pid, Some(&format!("{id:016x}")))
+}
+
 /// A family, its series, and the parts of each, one after the other.
 type Combined = (Arc<FamilyKey>, Vec<SeriesKey>, Vec<Number>);
-
-/// Does each process have a number of its own, which goes with it?
-fn is_of_the_living(family: &FamilyKey) -> bool {
-    !matches!(family.combine(), Combine::Add | Combine::Shared)
-}
 
 fn values_of(family: &FamilyKey, series: &SeriesKey) -> Vec<String> {
     series.labels(family).iter().map(|(_, value)| value.to_owned()).collect()

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pytheus::descriptor::GaugeMode;
 use pytheus::exposition::generate_metrics_from;
 use pytheus::metrics::{Counter, Gauge, Histogram};
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
@@ -166,6 +167,51 @@ fn a_gauge_can_be_infinite_or_nan_and_recovers_when_set() -> TestResult {
     for (value, text) in [(f64::INFINITY, "+Inf"), (f64::NEG_INFINITY, "-Inf"), (f64::NAN, "NaN"), (3.0, "3")] {
         gauge.set(value);
         assert_eq!(text_of(&registry, "odd")?, text);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestResult {
+    use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, LiveSum, MostRecent, PerProcess, Shared};
+    let registry = CollectorRegistry::new();
+    for (mode, starts_at_zero) in [
+        (Shared, true),
+        (LiveSum, true),
+        (LiveMin, false),
+        (LiveMax, false),
+        (MostRecent, false),
+        (LiveMostRecent, false),
+        (PerProcess, false),
+    ] {
+        let name = format!("depth_{mode:?}").to_lowercase();
+        let shown = || registry.sample_value(&name, &[]);
+        let gauge = Gauge::new(name.as_str(), "Depth.").mode(mode).registry(&registry).build()?;
+        let unset = starts_at_zero.then_some(0.0);
+        assert_eq!((shown(), gauge.get()), (unset, 0.0), "{mode:?}");
+        let has_text = generate_metrics_from(&registry)?.contains(&name);
+        assert_eq!(has_text, starts_at_zero, "neither HELP nor TYPE of a gauge without a sample: {mode:?}");
+        gauge.inc_by(0);
+        assert_eq!(shown(), Some(0.0), "{mode:?} was added to");
+
+        let name = format!("jobs_{mode:?}").to_lowercase();
+        let shown = |queue| registry.sample_value(&name, &[("queue", queue)]);
+        let jobs = Gauge::new(name.as_str(), "Jobs.").labels(["queue"]).mode(mode).registry(&registry).build()?;
+        let [a, b] = ["a", "b"].map(|queue| jobs.labels([("queue", queue)]));
+        let (a, b) = (a?, b?);
+        assert_eq!([shown("a"), shown("b")], [unset; 2], "{mode:?}");
+        a.set(0);
+        assert_eq!([shown("a"), shown("b")], [Some(0.0), unset], "{mode:?}");
+        {
+            let _work = b.track_inprogress();
+            assert_eq!(shown("b"), Some(1.0), "{mode:?}");
+        }
+        assert_eq!(shown("b"), Some(0.0), "work is over, which is a value: {mode:?}");
+        jobs.clear();
+        b.read_with(|| 4.0);
+        let a = jobs.labels([("queue", "a")])?;
+        assert_eq!([shown("a"), shown("b")], [unset, Some(4.0)], "{mode:?} was cleared, and is read by a closure");
+        drop(a);
     }
     Ok(())
 }

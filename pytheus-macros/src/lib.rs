@@ -125,7 +125,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
-/// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
+/// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |

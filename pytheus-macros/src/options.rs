@@ -177,12 +177,13 @@ fn read_bool(input: ParseStream<'_>) -> Result<LitBool> {
 }
 
 /// The word of each mode and the variant of `GaugeMode` that it names.
-const MODES: [(&str, &str); 6] = [
+const MODES: [(&str, &str); 7] = [
     ("shared", "Shared"),
     ("live_sum", "LiveSum"),
     ("live_min", "LiveMin"),
     ("live_max", "LiveMax"),
     ("most_recent", "MostRecent"),
+    ("live_most_recent", "LiveMostRecent"),
     ("per_process", "PerProcess"),
 ];
 

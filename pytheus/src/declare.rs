@@ -38,7 +38,7 @@
 /// | `labels: { .. }` | labels: `name`, `name: Type`, `name = default` or `name: Type = default` |
 /// | `help: ".."` | the help text, in place of the doc comment |
 /// | `buckets: ..` | of a histogram: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
-/// | `mode: ..` | of a gauge: how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `per_process` |
+/// | `mode: ..` | of a gauge: how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
 /// | `unit: "seconds"` | the unit, in which the name must end |
 /// | `namespace: ".."` | goes before the name, with a `_` |
 /// | `limit: 100` | the most series; beyond it, label values become `__other__` |

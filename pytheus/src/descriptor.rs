@@ -1,5 +1,7 @@
 //! What a metric is: everything about a family that is known before the first count.
 
+mod mode;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -8,6 +10,7 @@ use crate::labels::LabelSpec;
 pub use crate::location::Location;
 use crate::name;
 pub use crate::name::MAX_ZERO_SERIES;
+pub use mode::GaugeMode;
 
 /// The eleven default bucket bounds, in seconds: made for the response time of a network service.
 ///
@@ -69,27 +72,6 @@ impl fmt::Display for Kind {
             Self::StateSet => "stateset",
         })
     }
-}
-
-/// How the values of a gauge combine when several processes report it.
-///
-/// Where no [backend](crate::backends) adds up several processes, every mode reads the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum GaugeMode {
-    /// One value for all: the last `set` wins, `inc` and `dec` add up.
-    #[default]
-    Shared,
-    /// The sum over the living processes.
-    LiveSum,
-    /// The least value of the living processes.
-    LiveMin,
-    /// The greatest value of the living processes.
-    LiveMax,
-    /// The value that was set last.
-    MostRecent,
-    /// One series per process, with its number as the label `pid`.
-    PerProcess,
 }
 
 /// What a metric is: its name, kind, help, labels and, by kind, its buckets or states.

@@ -233,8 +233,13 @@
 //! | `shared`, the default | one value for all: what was set last, plus what was added since; it stays when they end | settings, queue lengths |
 //! | `live_sum` | the sum over the living | connections; `track_inprogress` of an attribute has it by itself |
 //! | `live_min`, `live_max` | the least, the greatest of the living | the oldest data, the longest queue |
-//! | `most_recent` | that of the living which was set last | the time of the last backup |
-//! | `per_process` | a series for each of the living, with its number as the label `pid` | memory, threads |
+//! | `most_recent` | the value that was set last, by any process; it stays when they end | the time of the last backup |
+//! | `live_most_recent` | the value that one of the living has set last | the current leader's term |
+//! | `per_process` | a series for each of the living, told apart by the label `pid` | memory, threads |
+//!
+//! A gauge that nobody has set shows as 0 if it is `shared` or `live_sum`, and not at all in the other modes, where 0 would
+//! be a value that nobody has. The same holds in one process. [`Aggregate`](backends::Aggregate) is the rule that makes
+//! one value of several, the same with each backend, also for NaN and for values that were set at the same time.
 //!
 //! State sets are `shared`; an info metric shows what the living state. The page of the
 //! [backend](backends::MultiProcessFileBackend) says what holds when a process is killed, a file is damaged, a disk is

@@ -42,12 +42,41 @@ impl Worker {
     ///
     /// When it can't be started.
     pub fn idle_with(variables: &[(&str, &OsStr)]) -> Self {
-        let mut command = Command::new(env::current_exe().expect("the path of this test"));
+        let command = Command::new(env::current_exe().expect("the path of this test"));
+        Self::of(command, variables)
+    }
+
+    fn of(mut command: Command, variables: &[(&str, &OsStr)]) -> Self {
         command.args(["worker", "--exact", "--nocapture", "--test-threads=1"]).env(IS_WORKER, "1");
         command.envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the test runs again");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { input: child.stdin.take(), child, output }
+    }
+
+    /// A process that is the first one in a PID namespace of its own, with its totals in this directory; `None` where the
+    /// system gives no such namespace to this user: that takes root, or user namespaces.
+    ///
+    /// # Panics
+    ///
+    /// When there is no `unshare`, or the process can't load the backend.
+    pub fn in_pid_namespace(directory: &Path) -> Option<Self> {
+        let apart = |options: &[&str]| {
+            let mut command = Command::new("unshare");
+            command.args(options).args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+            command
+        };
+        let is_allowed = |options: &&&[&str]| {
+            let status = apart(options).arg("true").stderr(Stdio::null()).status();
+            status.expect("Debian's package `util-linux` is installed, which has `unshare`").success()
+        };
+        let ways: [&[&str]; 2] = [&[], &["--map-root-user"]];
+        let options = ways.iter().find(is_allowed)?;
+        let mut command = apart(options);
+        command.arg(env::current_exe().expect("the path of this test"));
+        let mut worker = Self::of(command, &[]);
+        assert_eq!(worker.load(directory), "ok");
+        Some(worker)
     }
 
     /// A process whose totals are in this directory.

@@ -34,7 +34,7 @@ pub struct Change {
     /// the family [combines](FamilyKey::combine) as [`Shared`](super::Combine::Shared).
     pub set: bool,
     /// When the value was set last, in nanoseconds since 1970, where the family combines as
-    /// [`MostRecent`](super::Combine::MostRecent).
+    /// [`MostRecent`](super::Combine::MostRecent) or [`LiveMostRecent`](super::Combine::LiveMostRecent).
     pub stamp: u64,
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::{BackendError, SeriesKey};
+use super::{BackendError, Combine, SeriesKey};
 use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::key::Labels;
 use crate::labels::LabelSpec;
@@ -22,26 +22,6 @@ use crate::storage::{GAUGE_CELLS, observation_cells};
 pub struct FamilyKey {
     scope: String,
     descriptor: Descriptor,
-}
-
-/// How the numbers of several processes become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Combine {
-    /// Each part is added up, over the living and the dead: counters, histograms, summaries.
-    Add,
-    /// One value for all: the last that was set, plus what was added since. Outlives those who set it.
-    Shared,
-    /// Added up over the living.
-    LiveSum,
-    /// The least of the living; those that never set it have none.
-    LiveMin,
-    /// The greatest of the living.
-    LiveMax,
-    /// That of the living which set it last.
-    MostRecent,
-    /// One series for each living process, with its number as the label `pid`.
-    PerProcess,
 }
 
 impl FamilyKey {
@@ -84,6 +64,7 @@ impl FamilyKey {
             // What a program is ends with it, and two that say the same say it once.
             (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Combine::LiveMax,
             (Kind::Gauge, GaugeMode::MostRecent) => Combine::MostRecent,
+            (Kind::Gauge, GaugeMode::LiveMostRecent) => Combine::LiveMostRecent,
             (Kind::Gauge, GaugeMode::PerProcess) => Combine::PerProcess,
         }
     }
@@ -317,12 +298,13 @@ pub(crate) fn cells(descriptor: &Descriptor) -> usize {
     }
 }
 
-const MODES: [GaugeMode; 6] = [
+const MODES: [GaugeMode; 7] = [
     GaugeMode::Shared,
     GaugeMode::LiveSum,
     GaugeMode::LiveMin,
     GaugeMode::LiveMax,
     GaugeMode::MostRecent,
+    GaugeMode::LiveMostRecent,
     GaugeMode::PerProcess,
 ];
 
@@ -334,6 +316,7 @@ fn mode_name(mode: GaugeMode) -> &'static str {
         GaugeMode::LiveMin => "live_min",
         GaugeMode::LiveMax => "live_max",
         GaugeMode::MostRecent => "most_recent",
+        GaugeMode::LiveMostRecent => "live_most_recent",
         GaugeMode::PerProcess => "per_process",
     }
 }

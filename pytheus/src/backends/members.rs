@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::{Arena, BackendError, FamilyKey, FamilyTotals, current};
 use crate::descriptor::Descriptor;
+use crate::number::Number;
 use crate::report;
 use crate::storage::lock;
 
@@ -28,9 +29,13 @@ pub trait Counted: Send + Sync {
     }
 
     /// For each series of these totals, how often it was set, or when it was set last where that is what tells which value
-    /// shows: of gauges alone, none of others. `u64::MAX` for one that a closure reads, whose number is not sent anywhere.
-    fn stamps(&self, totals: &FamilyTotals<'_>) -> Vec<u64> {
-        let _ = totals;
+    /// shows: of gauges alone, none of others. 0 for one that was never set; `u64::MAX` for one that a closure reads, whose
+    /// number is not sent anywhere.
+    ///
+    /// `parts` are those of the totals. Where a gauge that was never set has no value, they are brought up to date, so that
+    /// none is older than its stamp.
+    fn stamps(&self, totals: &FamilyTotals<'_>, parts: &mut [Number]) -> Vec<u64> {
+        let _ = (totals, parts);
         Vec::new()
     }
 

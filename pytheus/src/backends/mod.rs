@@ -50,14 +50,16 @@
 //! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
 //!
 //! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
-//! a [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
+//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
 //! backend a name and a configuration. The example `own_backend` is the whole program, and the feature `conformance`
 //! has a suite of what each backend has to do, which runs against yours, too.
 
+mod aggregate;
 mod arena;
 mod batch;
 mod calls;
 mod class;
+mod combine;
 mod config;
 mod config_error;
 #[cfg(all(unix, feature = "conformance"))]
@@ -72,6 +74,7 @@ mod load;
 mod loading;
 mod members;
 mod nearest;
+mod process_label;
 mod reach;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -81,17 +84,19 @@ mod single;
 mod totals;
 mod versions;
 
+pub use aggregate::Aggregate;
 pub(crate) use arena::Offered;
 pub use arena::{Arena, At, Begun, Page};
 pub use batch::{Batch, Change, Removal, WriterId};
 pub use class::{BackendClass, Configure};
+pub use combine::Combine;
 pub use config::{Config, Secret};
 pub use config_error::ConfigError;
 #[doc(hidden)]
 pub use current::BeforeLoad;
 pub(crate) use current::{begin, forked, health, is_shared, load, removed};
 pub use error::{LoadError, LoadedBy};
-pub use family::{Combine, FamilyKey, FamilyKeyError};
+pub use family::{FamilyKey, FamilyKeyError};
 pub(crate) use family::{cells, width};
 #[cfg(unix)]
 #[doc(hidden)]
@@ -103,6 +108,7 @@ pub use load::{Load, load_backend};
 #[doc(hidden)]
 pub use members::Counted;
 pub(crate) use members::join;
+pub use process_label::process_label;
 pub use reach::Reach;
 #[cfg(feature = "redis")]
 pub use redis::{MultiProcessRedisBackend, RedisFault};

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::family;
 use super::members::{self, Counted};
 use super::versions::{self, Declared};
-use super::{Combine, FamilyKey, SeriesKey};
+use super::{Combine, FamilyKey, SeriesKey, process_label};
 use crate::descriptor::{Descriptor, Kind};
 use crate::key::Labels;
 use crate::number::Number;
@@ -23,6 +23,8 @@ pub struct Totals<'a> {
     /// Of families that this process does not have: each with its declarations.
     others: Vec<Vec<Declared>>,
     deadline: Option<Instant>,
+    /// The label `pid` of this process; its number, unless the backend says so.
+    process: Option<Arc<str>>,
 }
 
 /// A family of this process.
@@ -36,7 +38,7 @@ struct Own<'a> {
 impl<'a> Totals<'a> {
     pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
         let own = families.into_iter().map(|family| Own { family, key: family.key(), put: Vec::new() });
-        Self { scope, own: own.collect(), others: Vec::new(), deadline: None }
+        Self { scope, own: own.collect(), others: Vec::new(), deadline: None, process: None }
     }
 
     /// The scrape is to have them by then.
@@ -65,6 +67,15 @@ impl<'a> Totals<'a> {
         family.scope() == self.scope || self.families().any(|own| own.is(family))
     }
 
+    /// Names this process: the label `pid` of its series in families that have [one for each
+    /// process](super::Combine::PerProcess), as [`process_label`](super::process_label) makes it.
+    ///
+    /// To be called before totals are put in. Gauges that are read by a closure need it; without it, the label is the number
+    /// of the process.
+    pub fn name_process(&mut self, label: impl Into<Arc<str>>) {
+        self.process = Some(label.into());
+    }
+
     /// Puts in the totals of a family: its series, and the [parts](FamilyKey::width) of each, one after the other.
     ///
     /// In place of what this process has counted in the same family. A family that is not [wanted](Self::wants) is left out.
@@ -73,13 +84,27 @@ impl<'a> Totals<'a> {
     /// themselves, in the order in which processes have last begun to use it. They are merged: a label that one lacks shows
     /// its default, counts of buckets stand at the next bound, and what adds up is added up.
     pub fn put(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        self.put_declared(Declared { family, series: series.into(), parts, is_live: true });
+        self.put_declared(Declared { family, series: series.into(), parts, times: Vec::new(), is_live: true });
     }
 
     /// As [`put`](Self::put), of a declaration that no living process has. Where a living one has declared a gauge in
     /// another mode, the value of this one is over.
     pub fn put_ended(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        self.put_declared(Declared { family, series: series.into(), parts, is_live: false });
+        self.put_declared(Declared { family, series: series.into(), parts, times: Vec::new(), is_live: false });
+    }
+
+    /// As [`put`](Self::put), of a gauge that shows the [most recent](super::Combine::MostRecent) value: each value with the
+    /// time at which it was set, in nanoseconds since 1970, so that the latest of several declarations shows. As
+    /// [`put_ended`](Self::put_ended) unless `is_live`.
+    pub fn put_by_time(
+        &mut self,
+        family: Arc<FamilyKey>,
+        series: impl Into<Arc<[SeriesKey]>>,
+        values: &[(f64, u64)],
+        is_live: bool,
+    ) {
+        let (parts, times) = values.iter().map(|(value, set_at)| (Number::Float(*value), *set_at)).unzip();
+        self.put_declared(Declared { family, series: series.into(), parts, times, is_live });
     }
 
     fn put_declared(&mut self, mut declared: Declared) {
@@ -100,9 +125,13 @@ impl<'a> Totals<'a> {
 
     /// The families of this process, in their order, then those of others.
     pub(crate) fn finish(self) -> (Vec<FamilyTotals<'a>>, Vec<FamilyTotals<'a>>) {
+        let process = self.process;
         let own = self.own.into_iter().map(|Own { family, put, .. }| {
-            let Some(merged) = versions::merge(put) else { return family.totals() };
+            let Some(merged) = versions::merge(put).or_else(|| apart(family, process.as_ref())) else {
+                return family.totals();
+            };
             let mut totals = FamilyTotals::put(merged);
+            totals.process.clone_from(&process);
             // Not before: closures may ask for other metrics, which no backend and none of its locks is to wait for.
             if family.descriptor().kind() == totals.descriptor().kind() {
                 family.overlay(&mut totals);
@@ -127,8 +156,11 @@ pub struct FamilyTotals<'a> {
     series: Keys,
     /// Those of each series, one after the other.
     parts: Vec<Number>,
-    /// Series that could not be read, by their place.
+    /// The series that show nothing, by their place, in order: those that could not be read, and gauges that nobody has set
+    /// where 0 is no value.
     missing: Vec<usize>,
+    /// The label `pid` of this process, where a backend has said so.
+    process: Option<Arc<str>>,
 }
 
 enum Described<'a> {
@@ -149,14 +181,20 @@ impl<'a> FamilyTotals<'a> {
         parts: Vec<Number>,
         missing: Vec<usize>,
     ) -> Self {
-        Self { descriptor: Described::Own(descriptor), series: Keys::Own(series), parts, missing }
+        Self { descriptor: Described::Own(descriptor), series: Keys::Own(series), parts, missing, process: None }
     }
 
     /// What a backend has put in.
     fn put(Declared { family, series, parts, .. }: Declared) -> Self {
         let in_order = series.windows(2).all(|pair| pair[0].compare(&pair[1], &family).is_lt());
         let (series, parts) = if in_order { (series, parts) } else { sort(&family, &series, &parts) };
-        Self { descriptor: Described::Put(family), series: Keys::Put(series), parts, missing: Vec::new() }
+        Self {
+            descriptor: Described::Put(family),
+            series: Keys::Put(series),
+            parts,
+            missing: Vec::new(),
+            process: None,
+        }
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
@@ -169,7 +207,7 @@ impl<'a> FamilyTotals<'a> {
     /// Puts in a series that this process alone knows, in place of what is there.
     pub(crate) fn set(&mut self, labels: &Labels<'_>, part: Number) {
         let (Keys::Put(series), Described::Put(family)) = (&mut self.series, &self.descriptor) else { return };
-        let Some(key) = adapted(family, labels) else { return };
+        let Some(key) = adapted(family, labels, self.process.as_deref()) else { return };
         match series.binary_search_by(|known| known.compare(&key, family)) {
             Ok(place) => self.parts[place] = part,
             Err(place) => {
@@ -184,16 +222,18 @@ impl<'a> FamilyTotals<'a> {
     /// Takes note that a series could not be read.
     pub(crate) fn leave_out(&mut self, labels: &Labels<'_>) {
         if let (Keys::Put(series), Described::Put(family)) = (&self.series, &self.descriptor)
-            && let Some(key) = adapted(family, labels)
+            && let Some(key) = adapted(family, labels, self.process.as_deref())
+            && let Ok(place) = series.binary_search_by(|known| known.compare(&key, family))
+            && let Err(at) = self.missing.binary_search(&place)
         {
-            self.missing.extend(series.binary_search_by(|known| known.compare(&key, family)));
+            self.missing.insert(at, place);
         }
     }
 
     /// Labels and parts of each series, but for those that could not be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
         let all = self.parts.chunks_exact(self.width()).enumerate();
-        let readable = all.filter(|(place, _)| self.missing.is_empty() || !self.missing.contains(place));
+        let readable = all.filter(|(place, _)| self.is_readable(*place));
         readable.map(|(place, parts)| (self.labels(place), parts))
     }
 
@@ -207,10 +247,15 @@ impl<'a> FamilyTotals<'a> {
             {
                 storage::look_ahead(series);
             }
-            if self.missing.is_empty() || !self.missing.contains(&place) {
+            if self.is_readable(place) {
                 show(self.labels(place).exposed(), parts);
             }
         }
+    }
+
+    #[inline]
+    fn is_readable(&self, place: usize) -> bool {
+        self.missing.is_empty() || self.missing.binary_search(&place).is_err()
     }
 
     #[inline]
@@ -291,15 +336,24 @@ impl<'a> FamilyTotals<'a> {
     }
 }
 
-/// The labels of a series of this process, as a family that was put in has them: with the number of the process where that
-/// tells series apart. `None` when they are not its labels.
-fn adapted(family: &FamilyKey, labels: &Labels<'_>) -> Option<SeriesKey> {
+/// A family that has a series for each process, of which a backend that tells processes apart has none yet. What closures
+/// read is put in with the label of this process, as it will be later.
+fn apart(family: &dyn Counted, process: Option<&Arc<str>>) -> Option<Declared> {
+    let (key, _) = family.key().filter(|key| key.combine() == Combine::PerProcess).zip(process)?;
+    let descriptor = key.descriptor().clone().with_labels(["pid"]).ok()?;
+    let family = Arc::new(FamilyKey::new(key.scope(), descriptor));
+    Some(Declared { family, series: Arc::default(), parts: Vec::new(), times: Vec::new(), is_live: true })
+}
+
+/// The labels of a series of this process, as a family that was put in has them: with that of the process where it tells
+/// series apart. `None` when they are not its labels.
+fn adapted(family: &FamilyKey, labels: &Labels<'_>, process: Option<&str>) -> Option<SeriesKey> {
     if family.combine() != Combine::PerProcess || labels.get("pid").is_some() {
         return family::translate(labels, family);
     }
-    let pid = process::id().to_string();
+    let process = process.map_or_else(|| Cow::Owned(process_label(process::id(), None)), Cow::Borrowed);
     let values = family.descriptor().labels.iter().map(|label| match label.name() {
-        "pid" => &*pid,
+        "pid" => &*process,
         name => labels.get(name).or_else(|| label.default_text()).unwrap_or_default(),
     });
     Some(SeriesKey::new(family, &values.collect::<Vec<_>>()))

@@ -10,7 +10,7 @@
 //! | labels | the labels of all declarations; where one lacks a label, its series show the label's default, or no value |
 //! | buckets | the bounds of all; a count stands at the least bound that is not below its own, so it is exact at common bounds |
 //! | states | the states of all; per series, those of the newest declaration that has it |
-//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode |
+//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode; see [`Aggregate`] |
 //! | help, unit | those of the newest |
 //! | histogram, summary | a histogram, in which the observations of the summary have no bound |
 //! | any other kind | the newest kind; the numbers of the other one are left out, reported and counted as a conflict |
@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Combine, FamilyKey, SeriesKey};
+use super::{Aggregate, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind, MAX_STATES};
 use crate::name::MAX_BUCKETS;
 use crate::number::Number;
@@ -34,6 +34,8 @@ pub(super) struct Declared {
     pub(super) series: Arc<[SeriesKey]>,
     /// The parts of each series, one after the other.
     pub(super) parts: Vec<Number>,
+    /// Of a gauge that shows the most recent value: when that of each series was set, as far as that is known.
+    pub(super) times: Vec<u64>,
     /// Whether a living process has the declaration.
     pub(super) is_live: bool,
 }
@@ -127,11 +129,13 @@ struct Merged {
     rows: HashMap<SeriesKey, usize, RandomState>,
     series: Vec<SeriesKey>,
     parts: Vec<Number>,
+    /// By series, as of a [declaration](Declared::times).
+    times: Vec<u64>,
 }
 
 impl Merged {
     fn new(family: Arc<FamilyKey>) -> Self {
-        Self { family, rows: HashMap::default(), series: Vec::new(), parts: Vec::new() }
+        Self { family, rows: HashMap::default(), series: Vec::new(), parts: Vec::new(), times: Vec::new() }
     }
 
     /// Adds a declaration that is newer than those before it.
@@ -139,13 +143,16 @@ impl Merged {
         let (from, to) = (Arc::clone(&declared.family), Arc::clone(&self.family));
         let places = part_places(from.descriptor(), to.descriptor());
         let width = to.width();
-        for (series, parts) in declared.series.iter().zip(declared.parts.chunks_exact(from.width().max(1))) {
+        let times = declared.times.iter().copied().chain(std::iter::repeat(0));
+        let all = declared.series.iter().zip(declared.parts.chunks_exact(from.width().max(1)));
+        for ((series, parts), time) in all.zip(times) {
             // Every label of the declaration is one of the union.
             let Some(series) = from.translate(series, &to) else { continue };
             let row = self.rows.get(&series).copied();
             let is_new = row.is_none();
             let row = row.unwrap_or_else(|| {
                 self.series.push(series.clone());
+                self.times.push(time);
                 self.parts.resize(self.series.len() * width, Number::Int(0));
                 self.rows.insert(series, self.series.len() - 1);
                 self.series.len() - 1
@@ -155,33 +162,46 @@ impl Merged {
                 places.iter().zip(parts).for_each(|(place, part)| sums[*place] = sums[*place] + *part);
                 continue;
             }
-            if is_new || !combines(to.combine()) {
+            let known = &mut self.times[row];
+            let has_times = to.combine().is_by_time() && *known != 0 && time != 0;
+            if is_new || !combines(to.combine()) && !has_times {
                 sums.fill(Number::Int(0));
                 places.iter().zip(parts).for_each(|(place, part)| sums[*place] = *part);
-            } else if let ([known], [value]) = (sums, parts) {
-                *known = combined(to.combine(), *known, *value);
+                *known = time;
+            } else if let ([sum], [value]) = (sums, parts) {
+                (*sum, *known) = combined(to.combine(), (*sum, *known), (*value, time));
             }
         }
     }
 
     fn finish(self) -> Declared {
-        Declared { family: self.family, series: self.series.into(), parts: self.parts, is_live: true }
+        Declared {
+            family: self.family,
+            series: self.series.into(),
+            parts: self.parts,
+            times: self.times,
+            is_live: true,
+        }
     }
 }
 
-/// Whether two declarations' values of one series make a third; else that of the newer one stands.
+/// Whether two declarations' values of one series make a third; else that of the newer one stands, or that which was set
+/// later where that is known and asked for.
 fn combines(combine: Combine) -> bool {
     matches!(combine, Combine::LiveSum | Combine::LiveMin | Combine::LiveMax)
 }
 
-fn combined(combine: Combine, one: Number, other: Number) -> Number {
-    let is_other = match combine {
-        Combine::LiveSum => return one + other,
-        Combine::LiveMin => other.as_f64() < one.as_f64(),
-        _ => other.as_f64() > one.as_f64(),
-    };
-    // A number stands before NaN.
-    if is_other || one.as_f64().is_nan() { other } else { one }
+/// What two values come to, each with its time.
+fn combined(combine: Combine, one: (Number, u64), other: (Number, u64)) -> (Number, u64) {
+    if let (Number::Int(one), Number::Int(other)) = (one.0, other.0) {
+        // Facts are stated, or not.
+        return (Number::Int(one.max(other)), 0);
+    }
+    let mut aggregate = Aggregate::new(combine);
+    for (value, set_at) in [one, other] {
+        aggregate.add(value.as_f64(), set_at);
+    }
+    (aggregate.value().map_or(other.0, Number::Float), aggregate.set_at())
 }
 
 /// Where each part of a series of a declaration stands among the parts of the union.
@@ -222,7 +242,7 @@ mod tests {
         let family = Arc::new(FamilyKey::new("", descriptor.clone()));
         let keys: Vec<_> = series.iter().map(|(values, _)| SeriesKey::new(&family, values)).collect();
         let parts = series.iter().flat_map(|(_, parts)| *parts).copied().collect();
-        Declared { family, series: keys.into(), parts, is_live }
+        Declared { family, series: keys.into(), parts, times: Vec::new(), is_live }
     }
 
     /// Labels as they are exposed, and parts.

@@ -26,6 +26,10 @@ use crate::storage::Part;
 /// WAITING.dec_by(0.5);
 /// assert_eq!(WAITING.get(), 3.5);
 /// ```
+///
+/// Before it is set, a gauge shows as 0 where that is its value: in the modes `shared`, which is the default, and
+/// `live_sum`. In all other [modes](GaugeMode) it has no sample until it is set or added to, is in progress, or is read by a
+/// closure; and none after it was removed or cleared.
 #[derive(Debug, Clone)]
 pub struct Gauge(Handle<Self>);
 
@@ -162,7 +166,7 @@ impl Gauge {
         drop(former);
     }
 
-    /// The value, as this process knows it. Meant for tests.
+    /// The value, as this process knows it; 0 before it is set. Meant for tests.
     ///
     /// NaN when it comes from a closure that panicked, or that asks for itself.
     pub fn get(&self) -> f64 {
@@ -246,7 +250,7 @@ fn set(gauge: &impl Target, value: impl Amount) {
 /// The time, where the value that was set last is asked for.
 #[inline]
 fn stamp(gauge: &impl Target) -> Option<u64> {
-    (gauge.descriptor().mode() == GaugeMode::MostRecent).then(clock::stamp)
+    matches!(gauge.descriptor().mode(), GaugeMode::MostRecent | GaugeMode::LiveMostRecent).then(clock::stamp)
 }
 
 /// See [`Gauge::set_to_current_time`].

@@ -6,7 +6,7 @@ use super::core::FamilyCore;
 use super::handle::{Target, noted};
 use crate::backends::{self, Arena, BackendError, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
-use crate::descriptor::{Descriptor, Kind};
+use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::diagnostics;
 use crate::error::CollectError;
 use crate::number::Number;
@@ -33,6 +33,11 @@ fn stored(series: &Series) -> f64 {
     let value = value(series);
     // Without a place for it there never was any.
     if series.extra().is_live() { value + float(storage::in_progress(series.extra())) } else { value }
+}
+
+/// Whether a gauge has a value of its own: set, added to, or read by a closure.
+fn is_set(core: &FamilyCore, series: &Series) -> bool {
+    shared_cells(series.slot()).is_some_and(Cells::is_set) || core.sources.get(series).is_some()
 }
 
 /// What a gauge was set to, and what was added since; 0 when nobody has done so.
@@ -94,7 +99,13 @@ fn parts(
             });
         }),
         Kind::Gauge => {
+            let starts_at_zero = descriptor.mode().starts_at_zero();
             for (place, series) in all.iter().enumerate() {
+                if !starts_at_zero && !is_set(core, series) {
+                    missing.push(place);
+                    parts.push(Number::Float(0.0));
+                    continue;
+                }
                 let value = gauge(core, series);
                 if value.is_none() {
                     missing.push(place);
@@ -185,13 +196,28 @@ impl Counted for FamilyCore {
         FamilyTotals::new(self.descriptor(), series, parts, missing)
     }
 
-    fn stamps(&self, totals: &FamilyTotals<'_>) -> Vec<u64> {
+    fn stamps(&self, totals: &FamilyTotals<'_>, parts: &mut [Number]) -> Vec<u64> {
         let (Kind::Gauge, Some(series)) = (self.descriptor().kind(), totals.own_series()) else { return Vec::new() };
-        let stamp = |series| match self.sources.get(series) {
-            Some(_) => u64::MAX,
-            None => shared_cells(series.slot()).map_or(0, storage::Cells::mark),
+        let mode = self.descriptor().mode();
+        let stamp = |(series, part): (&Series, &mut Number)| {
+            if self.sources.get(series).is_some() {
+                return u64::MAX;
+            }
+            let mark = shared_cells(series.slot()).map_or(0, Cells::mark);
+            if mode.starts_at_zero() {
+                return mark;
+            }
+            // Read again after the mark: an old value never goes with the time of a later one.
+            let is_set = is_set(self, series);
+            let value = match mode {
+                GaugeMode::MostRecent => value(series),
+                _ => stored(series),
+            };
+            let has_value = mode != GaugeMode::MostRecent || mark != 0;
+            *part = Number::Float(if is_set && has_value { value } else { 0.0 });
+            if is_set && has_value { mark.max(1) } else { 0 }
         };
-        series.iter().map(stamp).collect()
+        series.iter().zip(parts).map(stamp).collect()
     }
 
     fn overlay(&self, totals: &mut FamilyTotals<'_>) {

@@ -139,6 +139,11 @@ impl Cells {
         }
     }
 
+    /// Whether the value was ever set or added to, or there ever was work in progress.
+    pub(crate) fn is_set(self) -> bool {
+        self.at(VALUE).load(Acquire) != 0 || self.is_tracked()
+    }
+
     /// Changes whenever the value is set.
     pub(crate) fn mark(self) -> u64 {
         self.at(MARK).load(Acquire)

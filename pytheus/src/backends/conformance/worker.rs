@@ -113,6 +113,12 @@ impl Worker {
                 let value: f64 = text(3).parse()?;
                 if text(2) == "set" { gauge.set(value) } else { gauge.inc_by(value) }
             }
+            "touch" => {
+                drop(gauge(text(1))?.labels([("l", "x")])?);
+                lone(text(1))?;
+            }
+            "read lone" => lone(text(1))?.read_with(|| 4.0),
+            "remove gauge" => return Ok(json!(gauge(text(1))?.remove([("l", "x")])?)),
             "hold" => self.held.push(gauge("live_sum")?.labels([("l", "x")])?.track_inprogress()),
             "release" => drop(self.held.pop()),
             "info" => Info::new("build_info", "B.").labels(["l"]).build()?.labels(labels(1))?.set(),
@@ -191,16 +197,24 @@ fn histogram(name: &str) -> Built<Histogram> {
 
 /// Named by its mode.
 fn gauge(mode: &str) -> Built<Gauge> {
-    let gauge = Gauge::new(format!("gauge_{mode}"), "G.").labels(["l"]);
-    let gauge = gauge.mode(match mode {
+    Gauge::new(format!("gauge_{mode}"), "G.").labels(["l"]).mode(mode_of(mode)).build()
+}
+
+/// The same without labels, which is there from the start.
+fn lone(mode: &str) -> Result<Gauge, super::pytheus::error::RegisterError> {
+    Gauge::new(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
+}
+
+fn mode_of(mode: &str) -> GaugeMode {
+    match mode {
         "live_sum" => GaugeMode::LiveSum,
         "live_min" => GaugeMode::LiveMin,
         "live_max" => GaugeMode::LiveMax,
         "most_recent" => GaugeMode::MostRecent,
+        "live_most_recent" => GaugeMode::LiveMostRecent,
         "per_process" => GaugeMode::PerProcess,
         _ => GaugeMode::Shared,
-    });
-    gauge.build()
+    }
 }
 
 /// Gauges and a collector whose code asks for metrics at each scrape: the first may, the others never end.

@@ -37,7 +37,8 @@ pub(super) struct ArchivedFamily {
     pub(super) key: Arc<FamilyKey>,
     /// The number of the last process that has declared it like this.
     pub(super) newest: u64,
-    /// Each with as many parts as the family's width.
+    /// Each with as many parts as the family's width. Of a gauge that shows the most recent value, the whole number is the
+    /// time at which it was set.
     pub(super) series: Vec<(SeriesKey, Box<[Amount]>)>,
 }
 

@@ -14,7 +14,7 @@
 //! | 4, removed | the id of a file (16), the number of the series there (4), nothing (4), amounts |
 //!
 //! An amount is a whole number (8) and the two parts of a [`Sum`] (8 each), so that nothing is lost however often it is
-//! added up and written.
+//! added up and written. Of a gauge that shows the most recent value, the whole number is the time at which it was set.
 
 use std::sync::Arc;
 

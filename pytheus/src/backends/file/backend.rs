@@ -130,8 +130,10 @@ impl Backend for MultiProcessFileBackend {
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        if let Own::Failed(error) = &*read(&self.0.own) {
-            return Err(error.clone().into());
+        match &*read(&self.0.own) {
+            Own::Failed(error) => return Err(error.clone().into()),
+            Own::Open(process) => totals.name_process(process.label()),
+            Own::Closed => {}
         }
         let (found, to_tell) = {
             let mut merger = lock(&self.0.merger);
@@ -140,8 +142,11 @@ impl Backend for MultiProcessFileBackend {
         };
         // Both may run the user's own code: reporters, and closures that gauges are read with.
         to_tell.tell();
-        for Put { family, series, parts, is_live } in found? {
-            if is_live {
+        for Put { family, series, parts, times, is_live } in found? {
+            if family.combine().is_by_time() {
+                let values: Vec<_> = parts.iter().map(|part| part.as_f64()).zip(times).collect();
+                totals.put_by_time(family, series, &values, is_live);
+            } else if is_live {
                 totals.put(family, series, parts);
             } else {
                 totals.put_ended(family, series, parts);

@@ -200,6 +200,16 @@ impl Directory {
         Ok(ids.map(|id| (id, self.process(id))).collect())
     }
 
+    /// The files of processes, those that others don't see yet included.
+    pub(super) fn process_files(&self) -> Result<Vec<PathBuf>, FileError> {
+        let names = self.names()?.into_iter();
+        let is_one = |name: &String| {
+            let id = name.strip_prefix(PROCESS).or_else(|| name.strip_prefix(NEW));
+            id.and_then(FileId::parse).is_some()
+        };
+        Ok(names.filter(is_one).map(|name| self.path.join(name)).collect())
+    }
+
     fn names(&self) -> Result<Vec<String>, FileError> {
         let fail = |error| FileError::io(&self.path, error);
         let mut names = Vec::new();

@@ -21,7 +21,9 @@
 //!
 //! Each declaration of a name is archived by itself: versions of a program may follow each other in any order.
 //!
-//! Gauges, info metrics and state sets end with their process or lie in `common`: there is nothing to be folded.
+//! Of a gauge that shows the most recent value, the archive keeps the value and the time at which it was set: a later one
+//! takes its place. All other gauges, info metrics and state sets end with their process or lie in `common`: there is
+//! nothing to be folded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -33,7 +35,8 @@ use super::error::FileError;
 use super::fault::Skip;
 use super::fault_point::fault_point;
 use super::peer::Peer;
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use super::remove::counted;
+use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -104,6 +107,15 @@ impl Archive {
     }
 }
 
+/// Of two values of a gauge, each with its time, that which was set later.
+fn later(one: Amount, other: Amount) -> Amount {
+    let mut latest = Aggregate::new(Combine::MostRecent);
+    for amount in [one, other] {
+        latest.add(amount.float.value(), amount.whole);
+    }
+    Amount { whole: latest.set_at(), float: latest.sum() }
+}
+
 /// The archive, while the dead are added to it.
 struct Sums<'a> {
     archive: &'a mut Archive,
@@ -121,7 +133,21 @@ impl Sums<'_> {
         };
         for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let place = series.family as usize;
-            let Some(key) = peer.families().get(place).filter(|key| key.combine() == Combine::Add) else { continue };
+            let Some(key) = peer.families().get(place) else { continue };
+            if key.combine() == Combine::MostRecent {
+                // Unless it has not changed since it was removed.
+                if let Some((value, set_at)) = peer.last_set(in_file)
+                    && baselines.get(&series.number).is_none_or(|then| *then != counted(peer, in_file, key))
+                {
+                    let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
+                    let value = Amount { whole: set_at, ..Amount::float(value) };
+                    self.add_to(family, &series.key, &[value]);
+                }
+                continue;
+            }
+            if key.combine() != Combine::Add {
+                continue;
+            }
             let mut amounts = vec![Amount::default(); key.width()];
             peer.read(in_file, &mut amounts);
             let baseline = baselines.get(&series.number);
@@ -139,13 +165,19 @@ impl Sums<'_> {
     }
 
     fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[Amount]) {
-        let series = &mut self.archive.families[family].series;
+        let ArchivedFamily { key: declared, series, .. } = &mut self.archive.families[family];
+        let combine = declared.combine();
         let known = self
             .places
             .entry(family)
             .or_insert_with(|| series.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect());
         if let Some(place) = known.get(key) {
-            for (sum, amount) in series[*place].1.iter_mut().zip(amounts) {
+            let sums = &mut series[*place].1;
+            if combine == Combine::MostRecent {
+                sums.iter_mut().zip(amounts).for_each(|(known, value)| *known = later(*known, *value));
+                return;
+            }
+            for (sum, amount) in sums.iter_mut().zip(amounts) {
                 *sum += *amount;
             }
         } else {

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::amount::FileId;
 use super::crc32::crc32;
 use super::fault::{Fault, Reason};
+use crate::backends::process_label;
 use crate::storage::Page;
 
 const MAGIC: [u8; 8] = *b"PYTHEUS\n";
@@ -35,6 +36,9 @@ pub(super) struct Header {
     pub(super) number: u64,
     /// As it was when the file was made.
     pub(super) pid: u32,
+    /// Whether another living process had this number and was called by it alone when the file was made: in another PID
+    /// namespace, or another copy of this crate in the same process.
+    pub(super) shares_pid: bool,
     /// When the file was made, in nanoseconds since 1970.
     pub(super) started: u64,
     /// How long the first extent of each log is.
@@ -53,12 +57,18 @@ impl Header {
     pub(super) fn new(id: FileId, number: u64) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX);
-        Self { id, number, pid: process::id(), started, first_extent: Self::FIRST_EXTENT }
+        Self { id, number, pid: process::id(), shares_pid: false, started, first_extent: Self::FIRST_EXTENT }
+    }
+
+    /// The label `pid` of the process.
+    pub(super) fn label(&self) -> String {
+        let id = self.shares_pid.then(|| self.id.to_string());
+        process_label(self.pid, id.as_deref())
     }
 
     /// As it stands in a file.
     pub(super) fn encode(&self) -> [u8; Self::LEN] {
-        let fields: [&[u8]; 9] = [
+        let fields: [&[u8]; 10] = [
             &MAGIC,
             &VERSION.to_le_bytes(),
             &CELLS.to_le_bytes(),
@@ -66,7 +76,8 @@ impl Header {
             &self.first_extent.to_le_bytes(),
             &self.id.0.to_le_bytes(),
             &self.number.to_le_bytes(),
-            &u64::from(self.pid).to_le_bytes(),
+            &self.pid.to_le_bytes(),
+            &u32::from(self.shares_pid).to_le_bytes(),
             &self.started.to_le_bytes(),
         ];
         let mut bytes = [0; Self::LEN];
@@ -101,7 +112,12 @@ impl Header {
             first_extent: u32::from_le_bytes(take(&mut rest)?),
             id: FileId(u128::from_le_bytes(take(&mut rest)?)),
             number: u64::from_le_bytes(take(&mut rest)?),
-            pid: u64::from_le_bytes(take(&mut rest)?).try_into().map_err(|_| Fault::corrupt("its process is none"))?,
+            pid: u32::from_le_bytes(take(&mut rest)?),
+            shares_pid: match u32::from_le_bytes(take(&mut rest)?) {
+                0 => false,
+                1 => true,
+                _ => return Err(Fault::corrupt("its process is none")),
+            },
             started: u64::from_le_bytes(take(&mut rest)?),
         };
         if header.first_extent == 0 || !u64::from(header.first_extent).is_multiple_of(PAGE) {
@@ -125,6 +141,8 @@ mod tests {
     #[test]
     fn a_header_reads_back() {
         let header = Header::new(FileId::random(), 7);
+        assert_eq!(Header::decode(&header.encode()), Ok(header));
+        let header = Header { shares_pid: true, ..header };
         assert_eq!(Header::decode(&header.encode()), Ok(header));
     }
 

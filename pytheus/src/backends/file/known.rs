@@ -18,6 +18,8 @@ use crate::descriptor::Kind;
 pub(super) struct Known {
     pub(super) peer: Peer,
     pub(super) is_alive: bool,
+    /// The label `pid` of the process.
+    label: String,
     /// By the number of the family in the file: its table.
     tables: Vec<usize>,
     /// The log that the places are of.
@@ -55,6 +57,7 @@ impl Known {
     pub(super) fn new(peer: Peer, archive: &Archive) -> Self {
         let mut known = Self {
             root: peer.root(),
+            label: peer.label(),
             peer,
             is_alive: true,
             tables: Vec::new(),
@@ -126,7 +129,7 @@ impl Known {
             // What all processes write is read where it lies.
             if series.at.page < At::COMMON && !series.ended {
                 let table = &mut tables[*number];
-                let row = table.row_of(&series.key, peer.pid());
+                let row = table.row_of(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));
             }
             self.placed += 1;
@@ -187,15 +190,17 @@ impl Known {
                 self.peer.read(*series, amounts);
                 if take_away_baseline(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
             } else {
-                let value = match kind {
-                    Kind::Info => (self.peer.flags(*series) & 1 != 0).then_some(1.0),
-                    _ => self.peer.value(*series),
+                let set_at = self.peer.stamp(*series);
+                let value = match (kind, table.combine()) {
+                    (Kind::Info, _) => (self.peer.flags(*series) & 1 != 0).then_some((1.0, 0)),
+                    (_, Combine::MostRecent) => self.peer.last_set(*series),
+                    _ => self.peer.value(*series).map(|value| (value, set_at)),
                 };
                 let family = table.declared();
                 // Has it not changed since it was removed?
                 let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
                 match value {
-                    Some(value) if !is_old() => Holds::Value(value, self.peer.stamp(*series)),
+                    Some((value, set_at)) if !is_old() => Holds::Value(value, set_at),
                     _ => nothing,
                 }
             };

@@ -32,6 +32,8 @@ pub(super) struct Put {
     pub(super) family: Arc<FamilyKey>,
     pub(super) series: Arc<[SeriesKey]>,
     pub(super) parts: Vec<Number>,
+    /// Of a gauge that shows the most recent value: when that of each series was set.
+    pub(super) times: Vec<u64>,
     /// Whether a living process has the declaration.
     pub(super) is_live: bool,
 }
@@ -127,7 +129,8 @@ impl Merger {
                 }
                 let table = &mut self.tables[number];
                 let (series, parts) = table.shown();
-                puts.push(Put { family: Arc::clone(table.family()), series, parts, is_live: standing.is_live });
+                let (family, times) = (Arc::clone(table.family()), table.times());
+                puts.push(Put { family, series, parts, times, is_live: standing.is_live });
             }
         }
         if self.tables.iter().any(Table::is_worn) {
@@ -245,16 +248,21 @@ impl Merger {
         if self.tables[number].combine() == Combine::Shared {
             return self.share(number);
         }
-        let adds = self.tables[number].combine() == Combine::Add;
-        if let (true, Some((place, rows))) = (adds, &self.sources[number].archived) {
+        let combine = self.tables[number].combine();
+        if let (false, Some((place, rows))) = (combine.is_of_the_living(), &self.sources[number].archived) {
             let archived = &self.archive.families[*place].series;
             for (row, (_, amounts)) in rows.iter().zip(archived) {
-                self.tables[number].add(*row, amounts);
+                match &**amounts {
+                    [value] if combine == Combine::MostRecent => {
+                        self.tables[number].combine_value(*row, value.float.value(), value.whole);
+                    }
+                    amounts => self.tables[number].add(*row, amounts),
+                }
             }
         }
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];
-            if !adds && !process.is_alive {
+            if combine.is_of_the_living() && !process.is_alive {
                 continue;
             }
             if let Err(skip) = process.merge_into(&mut self.tables, number) {

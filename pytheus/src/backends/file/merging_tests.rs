@@ -1,5 +1,7 @@
 //! Several processes in one: each has a file of its own, and an `flock` belongs to an open file.
 
+mod gauges;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -132,11 +132,20 @@ use super::{Configure as _, LoadError};
 /// | `shared` (the default) | one value for all: the last that was set, plus what was added since | stays; its work in progress goes |
 /// | `live_sum` | the sum | its share goes |
 /// | `live_min`, `live_max` | the least, the greatest of those that were set | its value goes |
-/// | `most_recent` | what was set last, by the clock of the machine | its value goes |
-/// | `per_process` | a series each, with its number as the label `pid` | its series goes |
+/// | `most_recent` | what was set last, by the clock of the machine | stays |
+/// | `live_most_recent` | what a living process has set last | its value goes |
+/// | `per_process` | a series each, told apart by the label `pid` | its series goes |
+///
+/// A gauge that nobody has set is shown as 0 if it is `shared` or `live_sum`, and has no sample in all other modes.
+/// [`Aggregate`](crate::backends::Aggregate) says what becomes of NaN, and of values that were set at the same time.
+///
+/// The label `pid` is the number of the process, `4711`. A process that begins while another living one is called by the
+/// same number, in another PID namespace, or as a copy of this crate in a plug-in of the same program, is called by its
+/// number and eight characters of its own, `1-3f9ac2d1`. A label stays the same for as long as the process has the backend.
 ///
 /// Work in progress ([`track_inprogress`](crate::metrics::Gauge::track_inprogress)) is counted by each process, whatever the
-/// mode, and ends with it. A `set` of a shared gauge knows that of its own process alone: work of others stands on top.
+/// mode, and ends with it; the one mode without it is `most_recent`, which shows what was set. A `set` of a shared gauge
+/// knows that of its own process alone: work of others stands on top.
 ///
 /// A clock that is set back makes an older value the most recent one, until the clock has caught up. State sets are
 /// shared; an info metric shows what any living process states.
@@ -155,7 +164,7 @@ use super::{Configure as _, LoadError};
 ///
 /// On Linux, and other Unix systems with `flock` and `mmap`. The directory has to be on a local file system, such as that of
 /// `/dev/shm`, or `/tmp`: `flock` and mapped files don't work between machines. Containers may share a directory if they
-/// share a kernel; a `pid` may then stand for two processes, of which the younger shows.
+/// share a kernel.
 ///
 /// All processes that share a directory run as one user: files are for theirs alone. One that is to become another user
 /// loads the backend afterwards.

@@ -61,6 +61,11 @@ impl Peer {
         self.reading.header.pid
     }
 
+    /// The label `pid` of that process.
+    pub(super) fn label(&self) -> String {
+        self.reading.header.label()
+    }
+
     /// When it was made, in nanoseconds since 1970.
     pub(super) fn started(&self) -> u64 {
         self.reading.header.started
@@ -146,6 +151,15 @@ impl Peer {
         let value = reading::gauge_value(cells);
         let is_there = value.is_some() || in_progress != 0 || reading::gauge_is_tracked(cells);
         is_there.then(|| value.unwrap_or_default() + in_progress as f64)
+    }
+
+    /// What a gauge was set to last, and when, without work in progress, which ends with its process; `None` when it was
+    /// never set.
+    pub(super) fn last_set(&self, series: usize) -> Option<(f64, u64)> {
+        // The time first: an old value never goes with the time of a later one.
+        let set_at = self.stamp(series);
+        let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
+        Some((reading::gauge_value(self.reading.shared_cells(series.at)?)?, set_at))
     }
 
     /// When a gauge was set last.

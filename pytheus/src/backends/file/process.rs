@@ -1,8 +1,9 @@
 //! The part of this process: its file, and the lock that says that it lives.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::amount::FileId;
 use super::common::CommonFile;
-use super::directory::{Directory, open, publish};
+use super::directory::{Directory, Locked, open, publish};
 use super::error::FileError;
 use super::header::Header;
 use super::life::LifeLock;
@@ -22,6 +23,8 @@ use crate::storage::{Page, lock};
 /// The file of this process, until it is closed.
 pub(super) struct Process {
     id: FileId,
+    /// The label `pid` of this process.
+    label: String,
     file: OwnFile,
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
@@ -49,20 +52,26 @@ impl Process {
     pub(super) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
         let locked = directory.locked_at_first()?;
         locked.clean()?;
+        let shares_pid = has_number(&locked, std::process::id())?;
         let (life, new) = locked.create_process_file()?;
         let id = new.id;
-        let header = Header::new(id, new.number);
+        let header = Header { shares_pid, ..Header::new(id, new.number) };
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
         let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let hidden = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
-        Ok(Self { id, file, life, directory, hidden, shared, closed: AtomicBool::new(false) })
+        Ok(Self { id, label: header.label(), file, life, directory, hidden, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
     pub(super) fn id(&self) -> FileId {
         self.id
+    }
+
+    /// The label `pid` of this process, the same for as long as it has the file.
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// Ends the life of this process, for others.
@@ -79,6 +88,20 @@ impl Process {
     fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
         self.open().ok_or_else(|| "the backend was closed".into())
     }
+}
+
+/// Whether a living process is called by this number alone. Under the lock, so that of two that begin at the same time one
+/// sees the other.
+fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
+    let is_it = |path: &PathBuf| {
+        let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
+        let mut head = [0; Header::LEN];
+        // One that can't be read shows nothing.
+        let header = file.read_exact_at(&mut head, 0).ok().and_then(|()| Header::decode(&head).ok());
+        header.is_some_and(|header| header.pid == pid && !header.shares_pid)
+            && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    };
+    Ok(locked.directory().process_files()?.iter().any(is_it))
 }
 
 /// Does something while the directory is locked.

@@ -83,6 +83,10 @@ pub(super) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[Am
             peer.read(series, &mut amounts);
             amounts.into()
         }
+        (Combine::MostRecent, _) => {
+            let (value, set_at) = peer.last_set(series).unwrap_or((f64::from_bits(u64::MAX), 0));
+            [Amount::whole(value.to_bits()), Amount::whole(set_at)].into()
+        }
         (_, Kind::Gauge) => {
             // Never set: the bits of no number that is counted.
             let bits = peer.value(series).map_or(u64::MAX, f64::to_bits);

@@ -23,7 +23,14 @@ pub(super) struct Sample {
 
 /// Always the same header.
 pub(super) fn header() -> Header {
-    Header { id: FileId(0x0123_4567_89ab_cdef), number: 7, pid: 4711, started: 1_700_000_000, first_extent: 4096 }
+    Header {
+        id: FileId(0x0123_4567_89ab_cdef),
+        number: 7,
+        pid: 4711,
+        shares_pid: false,
+        started: 1_700_000_000,
+        first_extent: 4096,
+    }
 }
 
 pub(super) fn new_file(path: &Path) -> Arc<File> {

@@ -132,11 +132,12 @@ pub(in crate::backends) struct Dead {
     _life: LifeLock,
 }
 
-/// A series that a process has counted in, and the numbers that it has there.
+/// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
+/// time at which it was set.
 pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
 impl Dead {
-    /// What it has counted, of what adds up.
+    /// What it has counted, of what adds up, and the most recent values.
     pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
         if peer.id() != self.id {
@@ -146,7 +147,16 @@ impl Dead {
         let mut counted = Vec::new();
         for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| family.combine() == Combine::Add) else { continue };
+            let Some(family) = family.filter(|family| !family.combine().is_of_the_living()) else { continue };
+            match family.combine() {
+                Combine::Add => {}
+                Combine::MostRecent => {
+                    let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
+                    counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
+                    continue;
+                }
+                _ => continue,
+            }
             let mut amounts = vec![Amount::default(); family.width()];
             peer.read(place, &mut amounts);
             let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::amount::Amount;
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
 use crate::snapshot::Number;
 
@@ -27,8 +27,8 @@ pub(super) struct Table {
     amounts: Vec<Amount>,
     /// By row: what this scrape has of it.
     seen: Vec<Seen>,
-    /// By row: when the value was set that stands. Empty where that doesn't matter.
-    stamps: Vec<u64>,
+    /// By row: the values of a gauge so far. Empty where counts are added up.
+    values: Vec<Aggregate>,
     /// Rows by label values, but for those that have come since they were put in order.
     order: Vec<u32>,
     /// What was known of the rows at the last scrape, and the series that it showed, in order.
@@ -56,7 +56,7 @@ impl Table {
             match with_pid(&declared) {
                 Some(with_pid) => family = with_pid,
                 // Refused where it is declared, but who knows what others do.
-                None => combine = Combine::MostRecent,
+                None => combine = Combine::LiveMostRecent,
             }
         }
         Self {
@@ -67,7 +67,7 @@ impl Table {
             series: Vec::new(),
             amounts: Vec::new(),
             seen: Vec::new(),
-            stamps: Vec::new(),
+            values: Vec::new(),
             order: Vec::new(),
             last: (Vec::new(), Arc::new([])),
         }
@@ -84,16 +84,16 @@ impl Table {
     }
 
     /// The row of a series of that process.
-    pub(super) fn row_of(&mut self, series: &SeriesKey, pid: u32) -> u32 {
+    pub(super) fn row_of(&mut self, series: &SeriesKey, pid: &str) -> u32 {
         if self.combine != Combine::PerProcess {
             return self.row(series);
         }
-        let (declared, family, pid) = (Arc::clone(&self.declared), Arc::clone(&self.family), pid.to_string());
+        let (declared, family) = (Arc::clone(&self.declared), Arc::clone(&self.family));
         let mut others = series.labels(&declared).iter();
         // Sorted by name in both.
         let names = family.descriptor().label_names();
         let values: Vec<&str> =
-            names.map(|name| if name == PID { &pid } else { others.next().map_or("", |(_, value)| value) }).collect();
+            names.map(|name| if name == PID { pid } else { others.next().map_or("", |(_, value)| value) }).collect();
         self.row(&SeriesKey::new(&family, &values))
     }
 
@@ -113,8 +113,8 @@ impl Table {
         self.series.push(series.clone());
         self.amounts.resize(self.series.len() * self.family.width(), Amount::default());
         self.seen.push(Seen::Nowhere);
-        if self.combine == Combine::MostRecent {
-            self.stamps.push(0);
+        if self.combine != Combine::Add {
+            self.values.push(Aggregate::new(self.combine));
         }
         row
     }
@@ -123,7 +123,7 @@ impl Table {
     pub(super) fn clear(&mut self) {
         self.amounts.fill(Amount::default());
         self.seen.fill(Seen::Nowhere);
-        self.stamps.fill(0);
+        self.values.fill(Aggregate::new(self.combine));
     }
 
     /// Adds what somebody has counted in a series.
@@ -136,10 +136,10 @@ impl Table {
         self.seen[row] = Seen::Valued;
     }
 
-    /// Takes note of a series that somebody has; it shows before anyone has a value if that was promised.
+    /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
     pub(super) fn have(&mut self, row: u32, promised: bool) {
         let seen = &mut self.seen[row as usize];
-        *seen = if promised { Seen::Promised } else { Seen::Hidden }.max(*seen);
+        *seen = if promised && self.combine.starts_at_zero() { Seen::Promised } else { Seen::Hidden }.max(*seen);
     }
 
     /// Puts amounts in place of what is there.
@@ -150,29 +150,12 @@ impl Table {
         self.seen[row] = Seen::Valued;
     }
 
-    /// Takes the value of a gauge in, set at that time, as its mode has it. Called for the eldest process first.
-    pub(super) fn combine_value(&mut self, row: u32, value: f64, stamp: u64) {
+    /// Takes the value of a gauge in, set at that time, as its mode has it.
+    pub(super) fn combine_value(&mut self, row: u32, value: f64, set_at: u64) {
         let row = row as usize;
-        let amount = &mut self.amounts[row];
-        let before = (self.seen[row] == Seen::Valued).then(|| amount.float.value());
-        let stands = match (self.combine, before) {
-            (Combine::LiveMin, Some(least)) => least <= value,
-            (Combine::LiveMax, Some(greatest)) => greatest >= value,
-            (Combine::MostRecent, Some(_)) => self.stamps[row] > stamp,
-            (Combine::LiveSum, _) => {
-                amount.float += value;
-                self.seen[row] = Seen::Valued;
-                return;
-            }
-            _ => false,
-        };
-        if !stands {
-            *amount = Amount::default();
-            amount.float += value;
-            if let Some(latest) = self.stamps.get_mut(row) {
-                *latest = stamp;
-            }
-        }
+        let Some(values) = self.values.get_mut(row) else { return };
+        values.add(value, set_at);
+        self.amounts[row] = Amount { whole: 0, float: values.sum() };
         self.seen[row] = Seen::Valued;
     }
 
@@ -192,6 +175,15 @@ impl Table {
             }
         }
         (Arc::clone(&self.last.1), parts)
+    }
+
+    /// When the value of each series that shows was set, where that says which one does.
+    pub(super) fn times(&self) -> Vec<u64> {
+        if !self.combine.is_by_time() {
+            return Vec::new();
+        }
+        let shown = self.order.iter().map(|row| *row as usize).filter(|row| self.seen[*row] >= Seen::Promised);
+        shown.map(|row| self.values[row].set_at()).collect()
     }
 
     /// Puts the rows in order that have come since.
@@ -240,6 +232,7 @@ fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backends::aggregate::CASES;
     use crate::descriptor::{Descriptor, GaugeMode};
 
     fn gauge(mode: GaugeMode) -> Table {
@@ -266,24 +259,33 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_makes_one_value_of_several() {
-        let values = [(3.0, 20), (-1.0, 30), (4.0, 10)];
-        let of = |mode| combined(mode, &values).to_string();
-        assert_eq!(of(GaugeMode::LiveSum), "6");
-        assert_eq!(of(GaugeMode::LiveMin), "-1");
-        assert_eq!(of(GaugeMode::LiveMax), "4");
-        assert_eq!(of(GaugeMode::MostRecent), "-1");
-        // Of two that were set at the same time, the younger process'.
-        assert_eq!(combined(GaugeMode::MostRecent, &[(1.0, 5), (2.0, 5)]).to_string(), "2");
-        // What a process holds as zero is stored as minus zero.
-        assert_eq!(combined(GaugeMode::LiveMax, &[(-0.0, 1)]).to_string(), "0");
+    fn each_mode_makes_one_value_of_several_as_everywhere() {
+        let modes = [GaugeMode::LiveMin, GaugeMode::LiveMax, GaugeMode::LiveSum, GaugeMode::LiveMostRecent];
+        for (values, expected) in CASES {
+            for (mode, expected) in modes.into_iter().zip(expected) {
+                assert_eq!(combined(mode, values).to_string(), *expected, "{mode:?} of {values:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_mode_that_starts_at_zero_shows_before_it_is_set() {
+        use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, LiveSum, MostRecent, PerProcess, Shared};
+        for mode in [Shared, LiveSum, LiveMin, LiveMax, MostRecent, LiveMostRecent, PerProcess] {
+            let mut table = gauge(mode);
+            let key = series(&table, "a");
+            let row = table.row_of(&key, "7");
+            table.have(row, true);
+            let shown = table.shown().1;
+            assert_eq!(shown.len(), usize::from(matches!(mode, Shared | LiveSum)), "{mode:?} shows {shown:?}");
+        }
     }
 
     #[test]
     fn each_process_has_its_own_series_with_its_number_where_its_name_belongs() {
         let mut table = gauge(GaugeMode::PerProcess);
         let key = series(&table, "a");
-        for (pid, value) in [(7, 1.0), (12, 2.0)] {
+        for (pid, value) in [("7", 1.0), ("12", 2.0)] {
             let row = table.row_of(&key, pid);
             table.combine_value(row, value, 0);
         }

@@ -90,6 +90,19 @@ local function add(key, field, amount)
   redis.call('HSET', key, field, string.format('%.17g', sum))
 end
 
+-- A value and when it was set, side by side: whether the new ones take the place of the old ones. The later value does; of
+-- equal times the greater one, and any number in place of NaN (as `Aggregate` has it). A time has more digits than fit a
+-- number here.
+local function is_later(new, old)
+  local value, time = string.match(new, '^(%S+) (%d+)$')
+  local known, before = string.match(old or '', '^(%S+) (%d+)$')
+  value, known = tonumber(value), tonumber(known)
+  if not known then return true end
+  if #time ~= #before then return #time > #before end
+  if time ~= before then return time > before end
+  return value > known or known ~= known and value == value
+end
+
 -- A whole number of 64 bits, as two of 32: scripts have no greater ones than 2^53.
 local half = 4294967296
 local function halves(text)
@@ -153,6 +166,8 @@ for place, at in ipairs(groups) do
         if type(redis.pcall('HINCRBY', key, field, amount)) == 'table' then wrap(key, field, amount) end
       elseif what == 'f' then add(key, field, amount)
       elseif what == 's' then redis.call('HSET', key, field, amount)
+      elseif what == 'm' then
+        if is_later(amount, redis.call('HGET', key, field)) then redis.call('HSET', key, field, amount) end
       elseif what == 'x' then redis.call('HSETNX', key, field, amount)
       elseif what == 'd' then redis.call('HDEL', key, field)
       end

@@ -38,15 +38,19 @@ pub(super) struct Inner {
     closed: AtomicBool,
     /// For the next scrape.
     memory: Mutex<Memory>,
+    /// The label `pid` of this process.
+    label: Mutex<Arc<str>>,
 }
 
 impl Inner {
     pub(super) fn new(settings: Settings) -> Result<Self, BackendError> {
         let heir = Heir::new(settings.spool.as_ref())?;
-        let sender = Berth::new(Sender::new(&settings, heir.own()));
+        let sender = Sender::new(&settings, heir.own());
+        let label = Mutex::new(sender.process_label());
         let python = (settings.layout == Layout::Python).then(Python::new);
         let common = Common::new(settings);
-        Ok(Self { common, sender, python, heir, closed: AtomicBool::new(false), memory: Mutex::default() })
+        let (sender, memory) = (Berth::new(sender), Mutex::default());
+        Ok(Self { common, sender, python, heir, closed: AtomicBool::new(false), memory, label })
     }
 
     /// Sends something, unless this process has closed the backend.
@@ -62,6 +66,11 @@ impl Inner {
         let outcome = send(sender, &self.common);
         sender.note(outcome.clone().err());
         Ok(outcome?)
+    }
+
+    /// The label `pid` of this process.
+    pub(super) fn process_label(&self) -> Arc<str> {
+        Arc::clone(&*lock(&self.label))
     }
 
     /// What talks as Python does, unless this process has closed the backend.
@@ -135,6 +144,7 @@ impl Backend for MultiProcessRedisBackend {
         if let Some(python) = &self.0.python {
             return python.load(&self.0.common, totals);
         }
+        totals.name_process(self.0.process_label());
         // Scrapes at the same time do without what another one knows.
         let mut memory = std::mem::take(&mut *lock(&self.0.memory));
         scrape::load(&self.0.common, &mut memory, totals)?;
@@ -160,12 +170,14 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn forked(&self) -> Result<(), BackendError> {
-        let Inner { common, sender, heir, memory, .. } = &*self.0;
+        let Inner { common, sender, heir, memory, label, .. } = &*self.0;
         // Closed here; in the parent they stay open.
         common.pool.clear();
         *lock(memory) = Memory::default();
         let begun = heir.forked();
-        sender.replace(Sender::new(&common.settings, heir.own()));
+        let new = Sender::new(&common.settings, heir.own());
+        *lock(label) = new.process_label();
+        sender.replace(new);
         if let Some(python) = &self.0.python {
             python.forked();
         }

@@ -1,13 +1,13 @@
 //! Fields become series.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::layout;
 use super::scrape::{Fields, Found};
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::descriptor::Kind;
 use crate::number::Number;
 
 /// A field that can't be read, and why. Left out, it would make a total smaller than it is.
@@ -37,9 +37,12 @@ pub(super) struct Series {
     keys: Arc<[SeriesKey]>,
 }
 
+/// The parts of each series, and when its value was set where that says which one shows.
+type Numbers = (Vec<Number>, Vec<u64>);
+
 impl Series {
-    /// The series in the hash of a family, and the parts of each.
-    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Vec<Number>), Bad> {
+    /// The series in the hash of a family, and their numbers.
+    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Numbers), Bad> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -48,26 +51,30 @@ impl Series {
         Ok((Arc::clone(&self.keys), parts.unwrap_or_default()))
     }
 
-    /// The parts, when the series are those that are known.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Vec<Number>>, Bad> {
+    /// The numbers, when the series are those that are known.
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, Bad> {
         let width = family.width();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
+        let mut times = vec![0; if family.combine().is_by_time() { self.keys.len() } else { 0 }];
         let mut seen = vec![false; self.keys.len()];
         for (field, value) in of_series(fields) {
-            let (field, number) = parsed(family, field, value)?;
+            let (field, number, set_at) = parsed(family, field, value)?;
             let Some(&place) = self.places.get(field.series) else { return Ok(None) };
             seen[place] = true;
+            if let Some(time) = times.get_mut(place) {
+                *time = set_at;
+            }
             let part = &mut parts[place * width + field.part];
             *part = if *part == Number::Int(0) { number } else { *part + number };
         }
-        Ok(seen.iter().all(|seen| *seen).then_some(parts))
+        Ok(seen.iter().all(|seen| *seen).then_some((parts, times)))
     }
 
     fn learn(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(), Bad> {
         (self.places, self.keys) = (HashMap::default(), Arc::default());
         let mut keys = HashMap::new();
         for (field, value) in of_series(fields) {
-            let (parsed, _) = parsed(family, field, value)?;
+            let (parsed, ..) = parsed(family, field, value)?;
             if !keys.contains_key(parsed.series) {
                 let why = "has other labels than the family";
                 let key = series_key(family, parsed.series).ok_or_else(|| Bad::new(field, why))?;
@@ -90,10 +97,16 @@ fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
     fields.iter().filter(|(field, _)| field != layout::SELF.as_bytes())
 }
 
-fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number), Bad> {
+/// What a field is of, its number, and when that was set where it says so.
+fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number, u64), Bad> {
     let field = layout::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
+    if family.combine() == Combine::MostRecent {
+        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let (latest, set_at) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
+        return Ok((field, Number::Float(latest), set_at));
+    }
     let number = layout::parse_number(value, field.is_fraction);
-    Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?))
+    Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?, 0))
 }
 
 fn series_key(family: &FamilyKey, text: &[u8]) -> Option<SeriesKey> {
@@ -115,18 +128,10 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 /// A family of which each living process has numbers of its own.
 pub(super) struct Live {
     family: Arc<FamilyKey>,
-    /// The number, and when it was set, by label values.
-    series: HashMap<Vec<String>, (Number, u64)>,
-    /// Where each process shows for itself.
-    apart: Vec<(Vec<String>, Process, Number)>,
-}
-
-/// A living process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Process {
-    /// Its number, which another one may have on another machine.
-    pid: Arc<str>,
-    writer: Arc<str>,
+    /// What the values of all processes come to, by label values.
+    series: HashMap<Vec<String>, Aggregate>,
+    /// Where each process shows for itself: the label values, its own, and the number.
+    apart: Vec<(Vec<String>, Arc<str>, f64)>,
 }
 
 /// The label that tells processes apart.
@@ -137,34 +142,16 @@ impl Live {
         Self { family, series: HashMap::new(), apart: Vec::new() }
     }
 
-    fn add(&mut self, values: Vec<String>, process: &Process, number: Number, stamp: u64) {
+    /// Adds the value of one process, which has that label.
+    fn add(&mut self, values: Vec<String>, process: &Arc<str>, value: f64, set_at: u64) {
         if values.len() != self.family.descriptor().label_names().len() {
             return;
         }
         let combine = self.family.combine();
         if combine == Combine::PerProcess {
-            self.apart.push((values, process.clone(), number));
-            return;
-        }
-        let known = match self.series.entry(values) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(none) => {
-                none.insert((number, stamp));
-                return;
-            }
-        };
-        let (one, other) = (known.0.as_f64(), number.as_f64());
-        let takes = match combine {
-            Combine::LiveSum => {
-                known.0 = known.0 + number;
-                return;
-            }
-            Combine::LiveMin => other < one || one.is_nan(),
-            Combine::LiveMax => other > one || one.is_nan(),
-            _ => stamp > known.1,
-        };
-        if takes {
-            *known = (number, stamp);
+            self.apart.push((values, Arc::clone(process), value));
+        } else {
+            self.series.entry(values).or_insert_with(|| Aggregate::new(combine)).add(value, set_at);
         }
     }
 
@@ -172,54 +159,56 @@ impl Live {
         if self.family.combine() == Combine::PerProcess {
             return self.finish_apart();
         }
-        let (mut series, mut parts) = (Vec::new(), Vec::new());
-        for (values, (number, _)) in self.series {
+        let is_info = self.family.descriptor().kind() == Kind::Info;
+        let (mut series, mut parts, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        for (values, aggregate) in self.series {
+            let Some(value) = aggregate.value() else { continue };
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             series.push(SeriesKey::new(&self.family, &values));
-            parts.push(number);
+            times.push(aggregate.set_at());
+            parts.push(if is_info { Number::Int(u64::from(value != 0.0)) } else { Number::Float(value) });
         }
-        (self.family, series.into(), parts)
+        Found { family: self.family, series: series.into(), parts, times }
     }
 
-    /// With the number of each process as a label; where several have the same, which is so in containers, with the
-    /// beginning of the writer, too.
+    /// With the label of each process.
     fn finish_apart(self) -> Found {
         let descriptor = self.family.descriptor().clone().with_labels([PID]);
-        let Ok(descriptor) = descriptor else { return (self.family, Arc::default(), Vec::new()) };
+        let Ok(descriptor) = descriptor else {
+            return Found { family: self.family, series: Arc::default(), parts: Vec::new(), times: Vec::new() };
+        };
         let place = descriptor.label_names().position(|name| name == PID).unwrap_or_default();
         let family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
-        let mut writers: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for (_, process, _) in &self.apart {
-            writers.entry(&process.pid).or_default().insert(&process.writer);
-        }
         let (mut series, mut parts) = (Vec::new(), Vec::new());
-        for (values, Process { pid, writer }, number) in &self.apart {
-            let pid = if writers[&**pid].len() == 1 {
-                Cow::Borrowed(&**pid)
-            } else {
-                Cow::Owned(format!("{pid}-{}", writer.get(..8).unwrap_or(writer)))
-            };
+        for (values, process, value) in &self.apart {
             let mut values: Vec<_> = values.iter().map(String::as_str).collect();
-            values.insert(place, &pid);
+            values.insert(place, process);
             series.push(SeriesKey::new(&family, &values));
-            parts.push(*number);
+            parts.push(Number::Float(*value));
         }
-        (family, series.into(), parts)
+        Found { family, series: series.into(), parts, times: Vec::new() }
     }
+}
+
+/// The label of a process, of which Redis has the number: always with the beginning of its writer, as processes of other
+/// machines and containers may have the same number.
+pub(super) fn process_label(pid: &str, writer: &str) -> String {
+    backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
 }
 
 /// Takes what is one writer's own.
 pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Live>) -> Result<(), Bad> {
     let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
-    let pid = pid.map_or_else(Arc::default, |(_, pid)| String::from_utf8_lossy(pid).into());
-    let process = Process { pid, writer: writer.into() };
+    let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
+    let process = process_label(&pid, writer).into();
     for (field, value) in of_series(fields) {
         let values = values(field).ok_or_else(|| Bad::new(field, "is no list of a family and label values"))?;
         let mut values = values.into_iter();
         let id = values.next().unwrap_or_default();
         // Of another registry.
         let Some(live) = live.get_mut(id.as_str()) else { continue };
-        let (number, stamp) = parse_live(value).ok_or_else(|| Bad::value(field, value, "number and stamp"))?;
+        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let (number, stamp) = latest.ok_or_else(|| Bad::value(field, value, "number and stamp"))?;
         let values: Vec<_> = values.collect();
         if values.len() != live.family.descriptor().label_names().len() {
             return Err(Bad::new(field, "has other labels than the family"));
@@ -227,14 +216,4 @@ pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Liv
         live.add(values, &process, number, stamp);
     }
     Ok(())
-}
-
-/// A number, a space, and when it was set.
-fn parse_live(value: &[u8]) -> Option<(Number, u64)> {
-    let (number, stamp) = str::from_utf8(value).ok()?.split_once(' ')?;
-    let number = match number.parse() {
-        Ok(whole) => Number::Int(whole),
-        Err(_) => Number::Float(number.parse().ok()?),
-    };
-    Some((number, stamp.parse().ok()?))
 }

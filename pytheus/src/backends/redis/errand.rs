@@ -19,6 +19,8 @@ pub(super) enum Act {
     Set,
     /// Set, unless there is something.
     SetNew,
+    /// Set, unless something was set later.
+    SetLatest,
     Remove,
 }
 
@@ -29,6 +31,7 @@ impl Act {
             Self::AddFloat => b"f",
             Self::Set => b"s",
             Self::SetNew => b"x",
+            Self::SetLatest => b"m",
             Self::Remove => b"d",
         }
     }
@@ -78,7 +81,9 @@ impl Errand {
 /// What a change comes to, where all write to the same.
 pub(super) fn steps_of(change: &Change, out: &mut Vec<Step>) {
     let series = layout::series_text(&change.family, &change.series);
-    if change.set {
+    if change.family.combine() == Combine::MostRecent {
+        set_latest(&change.family, &series, &change.totals, change.stamp, out);
+    } else if change.set {
         set(&change.family, &series, &change.totals, Act::Set, out);
     } else {
         add(&change.family, &series, &change.deltas, out);
@@ -90,6 +95,15 @@ pub(super) fn set(family: &FamilyKey, series: &str, totals: &[Number], act: Act,
         let field = layout::part_name(family, part) + series;
         out.push(Step { act, field, amount: layout::number_text(*total) });
     }
+}
+
+/// The value that was set last, whoever has set it. It may be told any number of times, in any order.
+pub(super) fn set_latest(family: &FamilyKey, series: &str, totals: &[Number], set_at: u64, out: &mut Vec<Step>) {
+    out.extend(totals.first().map(|value| Step {
+        act: Act::SetLatest,
+        field: layout::part_name(family, 0) + series,
+        amount: layout::value_text(*value, set_at),
+    }));
 }
 
 pub(super) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<Step>) {
@@ -241,6 +255,17 @@ impl Reply {
         };
         Some((reply, now))
     }
+}
+
+/// Whether a spool keeps what a process has counted there: it outlives the process, and is told once, or any number of times.
+pub(super) fn is_noted(family: &FamilyKey) -> bool {
+    matches!(family.combine(), Combine::Add | Combine::MostRecent)
+}
+
+/// What the notes of a spool say of a series: its parts, or the most recent value and the time at which it was set.
+pub(super) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
+    let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
+    totals.iter().copied().chain(time).collect()
 }
 
 /// Does the last that was set hold, as far as this writer knows?

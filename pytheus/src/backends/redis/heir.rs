@@ -18,15 +18,15 @@ use redis::FromRedisValue as _;
 
 use super::berth::Berth;
 use super::common::{CODE, Common, layout_of};
-use super::errand::{self, Errand, Header, Mode, Reply, Request};
+use super::errand::{Errand, Header, Mode, Reply, Request};
 use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
 use super::notes::{self, Entry, Note, Notes, Told};
 use crate::backends::file::{Dead, Spool};
-use crate::backends::{Arena, BackendError, FamilyKey, WriterId};
+use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
 use crate::number::Number;
 use crate::report::{self, Own};
-use rest::rest;
+use rest::{later, steps};
 
 /// The most steps in one errand.
 const MOST_STEPS: usize = if cfg!(test) { 3 } else { 20_000 };
@@ -240,6 +240,8 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
         // Of two that are alike, both.
         counted.totals = if counted.totals.is_empty() {
             totals
+        } else if counted.family.combine() == Combine::MostRecent {
+            later(&counted.totals, &totals)
         } else {
             counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
         };
@@ -285,11 +287,11 @@ fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> 
     let (mut errand, mut entries) = (Errand::default(), Vec::new());
     for ((_, id, series), counted) in all.iter().filter(|((at, _, _), _)| *at == shard) {
         let had = had.get(&(id.as_str(), series.as_str())).copied();
-        let rest = rest(&counted.totals, had);
-        if rest.iter().all(|part| *part == Number::Int(0)) {
+        let steps = steps(&counted.family, series, &counted.totals, had);
+        if steps.is_empty() {
             continue;
         }
-        errand::add(&counted.family, series, &rest, errand.group(&Arc::from(id.as_str()), false));
+        errand.group(&Arc::from(id.as_str()), false).extend(steps);
         entries.push((id.clone(), series.clone(), counted.totals.clone()));
         if errand.steps() >= MOST_STEPS {
             break;

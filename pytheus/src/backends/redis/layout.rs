@@ -15,9 +15,9 @@
 //! that of its declaration, so that two versions of a program never write to the same numbers; all declarations of a name
 //! are in one shard. Label values are a JSON array, in the order of the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
 //! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
-//! sum; of state sets `0`, `1`.. are the flags.
+//! sum; of state sets `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and its stamp.
 
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::backends::{FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
 use crate::number::{self, Number};
 
@@ -87,7 +87,7 @@ pub(super) fn hash(text: &str) -> u64 {
 
 /// Does each living process have a number of its own, which goes with it?
 pub(super) fn is_live(family: &FamilyKey) -> bool {
-    !matches!(family.combine(), Combine::Add | Combine::Shared)
+    family.combine().is_of_the_living()
 }
 
 /// The label values of a series, as JSON.
@@ -135,6 +135,19 @@ pub(super) fn number_text(number: Number) -> String {
         }
         .to_owned(),
     }
+}
+
+/// A value of a gauge and when it was set, as they stand in one field.
+pub(super) fn value_text(value: Number, set_at: u64) -> String {
+    format!("{} {set_at}", number_text(value))
+}
+
+/// Reads a [text](value_text) of them.
+pub(super) fn parse_value(text: &str) -> Option<(f64, u64)> {
+    let (value, set_at) = text.split_once(' ')?;
+    let value: f64 = value.parse().ok()?;
+    // Zero has no sign.
+    Some((value + 0.0, set_at.parse().ok()?))
 }
 
 /// What a field adds to a series of this family.

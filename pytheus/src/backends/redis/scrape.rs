@@ -16,8 +16,15 @@ use crate::number::Number;
 /// The most fields of a hash that are read at once.
 const PAGE: usize = 100_000;
 
-/// A family, its series, and the parts of each, one after the other.
-pub(super) type Found = (Arc<FamilyKey>, Arc<[SeriesKey]>, Vec<Number>);
+/// The numbers of a declaration.
+pub(super) struct Found {
+    pub(super) family: Arc<FamilyKey>,
+    pub(super) series: Arc<[SeriesKey]>,
+    /// Those of each series, one after the other.
+    pub(super) parts: Vec<Number>,
+    /// When the value of each series was set, where that says which one shows.
+    pub(super) times: Vec<u64>,
+}
 
 /// The numbers of a declaration, and whether a living process has it.
 type FoundOf = (Found, bool);
@@ -111,8 +118,11 @@ pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         }
         found
     };
-    for ((family, series, parts), is_live) in found {
-        if is_live {
+    for (Found { family, series, parts, times }, is_live) in found {
+        if family.combine().is_by_time() {
+            let values: Vec<_> = parts.iter().map(|part| part.as_f64()).zip(times).collect();
+            totals.put_by_time(family, series, &values, is_live);
+        } else if is_live {
             totals.put(family, series, parts);
         } else {
             totals.put_ended(family, series, parts);
@@ -189,8 +199,9 @@ fn read(
         if let Some(key) = key {
             let known = memory.series.entry(key.clone()).or_default();
             let fields = contents.next().unwrap_or_default();
-            let (series, parts) = known.read(family, &fields).map_err(|bad| Failed::Field(key.clone(), bad))?;
-            found.push(Some((Arc::clone(family), series, parts)));
+            let read = known.read(family, &fields).map_err(|bad| Failed::Field(key.clone(), bad))?;
+            let (series, (parts, times)) = read;
+            found.push(Some(Found { family: Arc::clone(family), series, parts, times }));
         } else {
             live.insert(id, Live::new(Arc::clone(family)));
             found.push(None);

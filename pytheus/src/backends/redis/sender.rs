@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use redis::{FromRedisValue as _, RedisError, Value};
 
+use super::combine;
 use super::common::{CODE, Common};
-use super::errand::{Errand, Reply};
+use super::errand::{self, Errand, Reply};
 use super::fault::{RedisFault, Sort};
 use super::layout::{self, Keys};
 use super::notes::Notes;
@@ -16,7 +17,7 @@ use super::request::request;
 use super::scrape;
 use super::settings::Settings;
 use super::shard::{Found, Shard};
-use crate::backends::{Batch, Combine, FamilyKey, Removal, WriterId};
+use crate::backends::{Batch, FamilyKey, Removal, WriterId};
 use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
@@ -45,6 +46,11 @@ impl Sender {
         Self { writer, taken: None, shards, notes, gave_up: None }
     }
 
+    /// The label `pid` of this process, as others show it.
+    pub(super) fn process_label(&self) -> Arc<str> {
+        combine::process_label(&std::process::id().to_string(), &self.writer).into()
+    }
+
     pub(super) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
         if self.takes(batch.writer, batch.sequence) {
             self.shorten_notes(common)?;
@@ -62,9 +68,10 @@ impl Sender {
             for (shard, id, changes) in &families {
                 for change in *changes {
                     self.shards[*shard].change(id, change, &mut errands[*shard]);
-                    if self.notes.is_some() && change.family.combine() == Combine::Add {
+                    if self.notes.is_some() && errand::is_noted(&change.family) {
                         let series = layout::series_text(&change.family, &change.series);
-                        entries[*shard].push((id.clone(), series, change.totals.clone()));
+                        let told = errand::noted(&change.family, &change.totals, change.stamp);
+                        entries[*shard].push((id.clone(), series, told));
                     }
                 }
             }

@@ -127,12 +127,13 @@ impl Shard {
         self.numbered + 1
     }
 
-    /// All that was told of what adds up, when nothing waits.
+    /// All that was told of what a spool keeps, when nothing waits.
     pub(super) fn noted(&self) -> Vec<Entry> {
-        let families = self.families.iter().filter(|(_, known)| known.family.combine() == Combine::Add);
+        let families = self.families.iter().filter(|(_, known)| errand::is_noted(&known.family));
         let of_family = |(id, known): (&Arc<str>, &Known)| -> Vec<Entry> {
             let text = |series| layout::series_text(&known.family, series);
-            known.told.iter().map(|(series, told)| (id.to_string(), text(series), told.totals.to_vec())).collect()
+            let noted = |told: &Told| errand::noted(&known.family, &told.totals, told.stamp);
+            known.told.iter().map(|(series, told)| (id.to_string(), text(series), noted(told))).collect()
         };
         families.flat_map(of_family).collect()
     }
@@ -220,8 +221,14 @@ impl Shard {
                     && first.in_doubt
                     && self.acked > 0
                 {
-                    missed += u64::from(!first.groups.is_empty());
-                    first.groups.clear();
+                    let groups = first.groups.len();
+                    // The latest value may be told twice.
+                    let families = &self.families;
+                    first.groups.retain(|group| {
+                        let known = families.get(&group.family);
+                        !group.removes && known.is_some_and(|known| known.family.combine() == Combine::MostRecent)
+                    });
+                    missed += u64::from(first.groups.len() < groups);
                 }
                 self.acked = 0;
                 self.done.clear();
@@ -279,6 +286,8 @@ impl Shard {
             let text = layout::series_text(family, series);
             if layout::is_live(family) {
                 steps.extend(live_step(id, family, series, &told.totals, told.stamp));
+            } else if family.combine() == Combine::MostRecent {
+                errand::set_latest(family, &text, &told.totals, told.stamp, steps);
             } else if told.was_set && errand::is_shared(family) {
                 errand::set(family, &text, &told.totals, Act::SetNew, steps);
             } else {
@@ -308,6 +317,6 @@ impl Shard {
 }
 
 fn live_step(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<Step> {
-    let amount = format!("{} {stamp}", layout::number_text(*totals.first()?));
+    let amount = layout::value_text(*totals.first()?, stamp);
     Some(Step { act: Act::Set, field: layout::live_field(id, family, series), amount })
 }

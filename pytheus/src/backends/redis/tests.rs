@@ -1,4 +1,5 @@
 mod extremes;
+mod gauges;
 mod hiccups;
 mod relay;
 mod secrets;
@@ -165,11 +166,14 @@ impl Process {
     }
 
     fn remove(&mut self, name: &'static str, label: &str) {
-        let family = counter(name);
-        self.sequence += 1;
-        let series = SeriesKey::new(&family, &[label]);
-        let removal = Removal { writer: self.writer, sequence: self.sequence, series: vec![(family, series)] };
         self.totals.remove(&format!("{name} {label}"));
+        self.remove_series(&counter(name), &[label]);
+    }
+
+    fn remove_series(&mut self, family: &Arc<FamilyKey>, labels: &[&str]) {
+        self.sequence += 1;
+        let series = vec![(Arc::clone(family), SeriesKey::new(family, labels))];
+        let removal = Removal { writer: self.writer, sequence: self.sequence, series };
         self.backend.remove(&removal).expect("Redis takes it");
     }
 

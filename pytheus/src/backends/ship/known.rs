@@ -23,10 +23,11 @@ impl Reading {
     pub(super) fn of(member: &dyn Counted) -> Option<Self> {
         let family = member.key()?;
         let totals = member.stored();
+        let mut parts = totals.parts().to_vec();
         // After the values: should one be set in between, it is told as it was, and its change the next time.
-        let stamps = member.stamps(&totals);
+        let stamps = member.stamps(&totals, &mut parts);
         let series = Arc::clone(totals.own_series()?);
-        Some(Self { family, series, parts: totals.parts().to_vec(), stamps, place: 0 })
+        Some(Self { family, series, parts, stamps, place: 0 })
     }
 
     pub(super) fn family(&self) -> &FamilyKey {
@@ -135,7 +136,7 @@ impl Known {
                     deltas: deltas.clone(),
                     totals: totals.to_vec(),
                     set,
-                    stamp: if combine == Combine::MostRecent { stamp } else { 0 },
+                    stamp: if combine.is_by_time() { stamp } else { 0 },
                 });
             }
         }
@@ -214,9 +215,9 @@ fn advance(
         (Kind::Gauge, [total]) => {
             let [high, low] = words else { return None };
             let (total, before) = (total.as_f64(), f64::from_bits(*high));
-            let live = !matches!(combine, Combine::Shared | Combine::LiveSum);
             let untouched = total.to_bits() == 0 && stamp == 0;
-            if live && untouched && is_new || total.is_nan() && !was_set {
+            let starts_at_zero = combine.starts_at_zero();
+            if !starts_at_zero && untouched && is_new || starts_at_zero && total.is_nan() && !was_set {
                 // Nobody has set it here; or it could not be read.
                 return None;
             }

@@ -62,7 +62,7 @@ impl Counted for Family {
         FamilyTotals::new(self.key.descriptor(), Arc::clone(&now.0), now.1.clone(), Vec::new())
     }
 
-    fn stamps(&self, _: &FamilyTotals<'_>) -> Vec<u64> {
+    fn stamps(&self, _: &FamilyTotals<'_>, _: &mut [Number]) -> Vec<u64> {
         lock(&self.series).2.clone()
     }
 

@@ -1,5 +1,6 @@
 //! The checks.
 
+mod gauges;
 mod kinds;
 mod life;
 mod processes;
@@ -9,7 +10,7 @@ use super::Check;
 
 /// All checks.
 pub(super) fn all() -> impl Iterator<Item = Check> {
-    let lists = [kinds::CHECKS, processes::CHECKS, series::CHECKS, life::CHECKS];
+    let lists = [kinds::CHECKS, processes::CHECKS, gauges::CHECKS, series::CHECKS, life::CHECKS];
     lists.into_iter().flatten().map(|(name, run)| Check { name, run: *run })
 }
 

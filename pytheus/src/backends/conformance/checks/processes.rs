@@ -14,9 +14,6 @@ use crate::backends::conformance::wire::{Bench, Process};
 pub(super) const CHECKS: &[Named] = &[
     ("the totals of several processes add up", totals),
     ("a process sees at once what it has counted itself", own_writes),
-    ("each mode of gauges combines processes as it says", gauges),
-    ("the last set of a shared gauge holds and what is added adds up", shared_gauge),
-    ("work in progress adds up over the living", in_progress),
     ("of two kinds of one name the newest shows and the other is reported", clash),
     ("versions that declare a metric differently add up", versions),
     ("no total goes down and no observation is torn while processes count", monotone),
@@ -48,40 +45,6 @@ fn own_writes(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn gauges(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other, mut third) = (bench.process()?, bench.process()?, bench.process()?);
-    for mode in ["live_sum", "live_min", "live_max", "most_recent", "per_process"] {
-        one.gauge(mode, "set", 5.0)?;
-        other.gauge(mode, "set", -2.0)?;
-        // One that has not touched it has no part in it.
-        third.scrape()?;
-    }
-    other.flush()?;
-    let samples = one.scrape()?;
-    if !bench.is_shared()? {
-        for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
-            samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
-        }
-        let own: Vec<_> = samples.of_family("gauge_per_process").collect();
-        return ensure(own.len() == 1 && own[0].1 == "5", || format!("one process shows {own:?}"));
-    }
-    for (mode, value) in [("live_sum", 3), ("live_min", -2), ("live_max", 5), ("most_recent", -2)] {
-        samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), value)?;
-    }
-    let mut own: Vec<_> = samples.of_family("gauge_per_process{").map(|(_, value)| value).collect();
-    own.sort_unstable();
-    ensure(own == ["-2", "5"], || format!("two processes have these values of their own: {own:?}"))?;
-    // It goes with who has set it; what is left is that of the living.
-    other.kill()?;
-    once_the_dead_are_known(bench, &mut one, |samples| {
-        for mode in ["live_sum", "live_min", "live_max", "most_recent"] {
-            samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
-        }
-        let own = samples.of_family("gauge_per_process{").count();
-        ensure(own == 1, || format!("one living process shows {own} series"))
-    })
-}
-
 /// What a process shows after another was killed is right. On one machine that is known at once; elsewhere who has not been
 /// heard of for some time is dead, and until then it may be wrong.
 pub(super) fn once_the_dead_are_known(
@@ -97,43 +60,6 @@ pub(super) fn once_the_dead_are_known(
         }
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn shared_gauge(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
-    if !bench.is_shared()? {
-        one.gauge("shared", "set", 5.0)?;
-        one.gauge("shared", "inc", -1.5)?;
-        other.gauge("shared", "set", 9.0)?;
-        return one.scrape()?.is("gauge_shared{l=\"x\"}", 3.5);
-    }
-    let steps = [(0, "inc", 2.0, 2.0), (1, "inc", 3.0, 5.0), (0, "set", 10.0, 10.0), (1, "inc", -4.0, 6.0)];
-    let more = [(1, "set", 1.0, 1.0), (0, "inc", 0.5, 1.5), (0, "set", 1.5, 1.5), (1, "inc", 1.0, 2.5)];
-    for (who, how, amount, total) in steps.into_iter().chain(more) {
-        let process = if who == 0 { &mut one } else { &mut other };
-        process.gauge("shared", how, amount)?;
-        process.flush()?;
-        one.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
-        other.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
-    }
-    // It stays when who has set it is gone.
-    other.kill()?;
-    one.scrape()?.is("gauge_shared{l=\"x\"}", 2.5)
-}
-
-fn in_progress(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
-    one.ask(json!(["hold"]))?;
-    for _ in 0..2 {
-        other.ask(json!(["hold"]))?;
-    }
-    other.flush()?;
-    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 2.0)?)?;
-    other.ask(json!(["release"]))?;
-    other.flush()?;
-    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 1.0)?)?;
-    other.kill()?;
-    once_the_dead_are_known(bench, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
 }
 
 fn clash(bench: &Bench) -> Result<(), Fault> {

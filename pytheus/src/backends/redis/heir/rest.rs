@@ -1,13 +1,52 @@
 //! What of the numbers of a process that has ended a server does not have.
 
+use crate::backends::redis::errand::{self, Step};
+use crate::backends::redis::layout;
+use crate::backends::{Aggregate, Combine, FamilyKey};
 use crate::number::Number;
 use crate::storage::Sum;
 
 /// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.
 const ROUNDING: f64 = 1e-12;
 
+/// What tells a server the rest of a series, of which it had so much; nothing where it has all.
+pub(super) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    match totals {
+        [value, set_at] if family.combine() == Combine::MostRecent => {
+            // One that it had may have been removed since.
+            if !had.is_some_and(|had| is_same(had, totals)) {
+                errand::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
+            }
+        }
+        totals => {
+            let rest = rest(totals, had);
+            if rest.iter().any(|part| *part != Number::Int(0)) {
+                errand::add(family, series, &rest, &mut steps);
+            }
+        }
+    }
+    steps
+}
+
+/// Of two values, each with the time at which it was set, the later one.
+pub(super) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
+    let mut latest = Aggregate::new(Combine::MostRecent);
+    for number in [one, other] {
+        if let [value, set_at] = number {
+            latest.add(value.as_f64(), set_at.as_count());
+        }
+    }
+    latest.value().map_or_else(Vec::new, |value| vec![value.into(), latest.set_at().into()])
+}
+
+fn is_same(one: &[Number], other: &[Number]) -> bool {
+    // NaN is the same as NaN here.
+    one.iter().map(|part| layout::number_text(*part)).eq(other.iter().map(|part| layout::number_text(*part)))
+}
+
 /// What of these numbers is not there yet.
-pub(super) fn rest(totals: &[Number], had: Option<&[Number]>) -> Vec<Number> {
+fn rest(totals: &[Number], had: Option<&[Number]>) -> Vec<Number> {
     let Some(had) = had.filter(|had| had.len() == totals.len()) else { return totals.to_vec() };
     // The sum of observations may well be less.
     let counts = if totals.len() == 1 { 1 } else { totals.len() - 1 };

@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
             order: None,
         };
         // As in Python, one without labels shows at zero although it may have expired.
-        if !found.has_labels() {
+        if !found.has_labels() && family.combine().starts_at_zero() {
             found.place(SeriesKey::new(family, &[]));
         }
         found
@@ -97,7 +97,8 @@ impl<'a> Found<'a> {
             ("none", _) => {}
             ("string", false) => {
                 let text: Vec<u8> = Vec::from_redis_value(value).unwrap_or_default();
-                return self.add(0, at, &text).ok_or((Vec::new(), text));
+                let place = self.place(SeriesKey::new(self.family, &[]));
+                return self.add(place, at, &text).ok_or((Vec::new(), text));
             }
             ("hash", true) => {
                 for (field, value) in pairs(value) {

@@ -105,24 +105,6 @@ fn a_namespace_of_another_size_is_neither_read_nor_written() {
 }
 
 #[test]
-fn processes_of_one_number_show_side_by_side() {
-    let server = Server::start();
-    let each = gauge("each", GaugeMode::PerProcess);
-    let (mut one, mut other) = (server.process(), server.process());
-    one.set(&each, 1.0);
-    let pid = std::process::id();
-    one.shows(&[(&format!("each {pid}"), 1.0)]);
-    other.set(&each, 2.0);
-    let shown = one.scrape().expect("Redis answers");
-    let mut values: Vec<_> = shown.iter().map(|(_, value)| *value).collect();
-    values.sort_by(f64::total_cmp);
-    assert_eq!(values, [1.0, 2.0], "{shown:?}");
-    assert!(shown.iter().all(|(name, _)| name.starts_with(&format!("each {pid}-"))), "{shown:?}");
-    other.backend.close().expect("it ends");
-    one.shows(&[(&format!("each {pid}"), 1.0)]);
-}
-
-#[test]
 fn a_family_that_is_made_anew_in_another_way_adds_up_with_the_first() {
     let server = Server::start();
     let (mut one, other) = (server.process(), server.process());

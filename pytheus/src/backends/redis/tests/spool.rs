@@ -1,4 +1,5 @@
 mod damage;
+mod recent;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

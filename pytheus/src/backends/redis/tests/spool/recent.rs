@@ -1,0 +1,54 @@
+//! The most recent value of a gauge, which a process has set before it was killed.
+
+use super::*;
+
+/// A process that has a gauge `backup`, of which it has told 5, set at 10; its cells.
+fn process(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+    let mut process = spooled(server, spool, 1);
+    let arena = process.backend.arena().expect("there is a spool");
+    let (family, at) = (backup(), At { page: 1, cell: 0 });
+    let series = SeriesKey::new(&family, &[]);
+    arena.begin(&Begun { family: &family, series: &series, at, promised: false }).expect("there is room");
+    set(&arena, 5.0, 10);
+    arena.ready().expect("it can be shown");
+    process.set_at(&family, 5.0, 10);
+    (process, arena)
+}
+
+fn backup() -> Arc<FamilyKey> {
+    gauge("backup", GaugeMode::MostRecent)
+}
+
+fn set(arena: &Arc<dyn Arena>, value: f64, at: u64) {
+    let cells = arena.page(0, 1).expect("there is room").cells();
+    cells[0].store(value.to_bits(), Relaxed);
+    cells[2].store(at, Relaxed);
+}
+
+#[test]
+fn a_value_that_was_set_before_a_kill_is_told_by_another_process_unless_a_later_one_was_set() {
+    for (later, expected) in [(None, 7.0), (Some(15), 7.0), (Some(25), 9.0)] {
+        let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
+        let (killed, arena) = process(&server, &spool);
+        set(&arena, 7.0, 20);
+        killed.backend.0.heir.die();
+        let mut other = server.process();
+        if let Some(at) = later {
+            other.set_at(&backup(), 9.0, at);
+        }
+        inherit(&inner(config(&server, &spool, 1)));
+        assert_eq!(other.value("backup"), Some(expected), "{later:?}");
+    }
+}
+
+#[test]
+fn a_value_that_was_told_and_removed_does_not_come_back_when_its_process_ends() {
+    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (killed, _arena) = process(&server, &spool);
+    let mut other = server.process();
+    other.remove_series(&backup(), &[]);
+    assert_eq!(other.value("backup"), None);
+    killed.backend.0.heir.die();
+    inherit(&inner(config(&server, &spool, 1)));
+    assert_eq!(other.value("backup"), None);
+}
