@@ -6,12 +6,14 @@ use quote::ToTokens;
 use crate::args::Args;
 use crate::declaration::Declarations;
 use crate::errors::Errors;
+use crate::expand::declaration::Static;
 use crate::function::Function;
 use crate::options::Kind;
 
 mod args;
 mod check;
 mod declaration;
+mod docs;
 mod errors;
 mod expand;
 mod fallback;
@@ -298,10 +300,13 @@ pub fn summary(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Declares metrics; use it as `pytheus::metric!`.
 #[proc_macro]
 pub fn metric(tokens: TokenStream) -> TokenStream {
-    let Declarations { krate, all, mut errors } = Declarations::read(tokens.into());
+    let Declarations { krate, lacks_prelude, all, mut errors } = Declarations::read(tokens.into());
     let krate = krate.map_or_else(options::default_crate, ToTokens::into_token_stream);
-    let statics: Vec<_> =
-        all.into_iter().map(|declaration| check::declaration(declaration, &krate, &mut errors).expand()).collect();
+    let statics = all.into_iter().map(|declaration| {
+        let declared = check::declaration(declaration, &krate, &mut errors);
+        Static { lacks_prelude, ..declared }.expand()
+    });
+    let statics: Vec<_> = statics.collect();
     let errors = errors.to_tokens();
     quote::quote!(#(#statics)* #errors).into()
 }
@@ -355,9 +360,12 @@ pub fn label_value(item: TokenStream) -> TokenStream {
 /// Parses, checks and expands an attribute on a function.
 fn instrument(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
+    let args = proc_macro2::TokenStream::from(args);
+    let place = args.clone().into_iter().next().map(|token| token.span());
     let mut errors = Errors::default();
-    let args = Args::read(kind, args.into(), &mut errors);
-    let function = errors.keep(Function::read(&kind.name().to_lowercase(), proc_macro2::TokenStream::clone(&item)));
+    let args = Args::read(kind, args, &mut errors);
+    let name = kind.name().to_lowercase();
+    let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
     let instrument = function.and_then(|function| check::instrument(kind, args, function, &mut errors));
     instrument.map_or_else(|| fallback::unchanged(&item, &errors), |instrument| instrument.expand()).into()
 }

@@ -51,13 +51,13 @@ fn capture(receiver: &Receiver, body: TokenStream) -> Option<TokenStream> {
 fn bind(place: usize, argument: &mut PatType, early: &TokenStream, late: &TokenStream) -> Option<TokenStream> {
     let is = |attr: &Attribute, words: &[&str]| words.iter().any(|word| attr.path().is_ident(word));
     let attrs: Vec<_> = argument.attrs.iter().filter(|attr| is(attr, &LEVELS) || is(attr, &["cfg"])).cloned().collect();
-    let mut names = Vec::new();
-    collect_names(&argument.pat, &mut names);
+    let mut bindings = Vec::new();
+    collect_bindings(&argument.pat, &mut bindings);
     // The returned value's labels see it where it is.
-    if names.iter().any(|name| mentions(late, name)) {
+    if bindings.iter().any(|binding| mentions(late, &binding.ident)) {
         return None;
     }
-    let is_seen = names.iter().any(|name| mentions(early, name));
+    let is_seen = bindings.iter().any(|binding| mentions(early, &binding.ident));
     let pattern = argument.pat.clone();
     let bound = match &mut *argument.pat {
         Pat::Ident(PatIdent { by_ref: None, subpat: None, mutability, ident, .. }) => {
@@ -68,7 +68,15 @@ fn bind(place: usize, argument: &mut PatType, early: &TokenStream, late: &TokenS
             quote_mixed!(#(#attrs)* #[allow(clippy::used_underscore_binding)] let #pattern = #ident;)
         }
         // The names are in scope, and what they leave of the argument stays outside.
-        _ if is_seen => quote_mixed!(#(let #names = #names;)*),
+        _ if is_seen => {
+            if bindings.iter().any(|binding| binding.mutability.is_some()) {
+                argument.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
+            }
+            let again = bindings
+                .iter()
+                .map(|PatIdent { mutability, ident, .. }| quote_mixed!(let #mutability #ident = #ident;));
+            again.collect()
+        }
         pat => {
             let name = format_ident!("arg{place}", span = Span::mixed_site());
             *pat = syn::parse_quote!(#name);
@@ -97,26 +105,26 @@ fn in_text(tokens: TokenStream, name: &str) -> bool {
 }
 
 /// The variables that a pattern binds.
-fn collect_names(pattern: &Pat, names: &mut Vec<Ident>) {
+fn collect_bindings(pattern: &Pat, bindings: &mut Vec<PatIdent>) {
     match pattern {
         Pat::Ident(bound) => {
             // A capital one is a constant.
             if !bound.ident.to_string().starts_with(char::is_uppercase) {
-                names.push(bound.ident.clone());
+                bindings.push(bound.clone());
             }
             if let Some((_, inner)) = &bound.subpat {
-                collect_names(inner, names);
+                collect_bindings(inner, bindings);
             }
         }
-        Pat::Paren(inner) => collect_names(&inner.pat, names),
-        Pat::Reference(inner) => collect_names(&inner.pat, names),
-        Pat::Type(inner) => collect_names(&inner.pat, names),
+        Pat::Paren(inner) => collect_bindings(&inner.pat, bindings),
+        Pat::Reference(inner) => collect_bindings(&inner.pat, bindings),
+        Pat::Type(inner) => collect_bindings(&inner.pat, bindings),
         // Each alternative binds the same names.
-        Pat::Or(any) => any.cases.iter().take(1).for_each(|pattern| collect_names(pattern, names)),
-        Pat::Slice(parts) => parts.elems.iter().for_each(|pattern| collect_names(pattern, names)),
-        Pat::Tuple(parts) => parts.elems.iter().for_each(|pattern| collect_names(pattern, names)),
-        Pat::TupleStruct(parts) => parts.elems.iter().for_each(|pattern| collect_names(pattern, names)),
-        Pat::Struct(parts) => parts.fields.iter().for_each(|field| collect_names(&field.pat, names)),
+        Pat::Or(any) => any.cases.iter().take(1).for_each(|pattern| collect_bindings(pattern, bindings)),
+        Pat::Slice(parts) => parts.elems.iter().for_each(|pattern| collect_bindings(pattern, bindings)),
+        Pat::Tuple(parts) => parts.elems.iter().for_each(|pattern| collect_bindings(pattern, bindings)),
+        Pat::TupleStruct(parts) => parts.elems.iter().for_each(|pattern| collect_bindings(pattern, bindings)),
+        Pat::Struct(parts) => parts.fields.iter().for_each(|field| collect_bindings(&field.pat, bindings)),
         _ => {}
     }
 }

@@ -326,7 +326,7 @@ fn in_place(before: &TokenStream, block: &Group) -> Group {
     let is_macro = tokens.len() > 2 && is(&tokens[tokens.len() - 2], '!');
     let inner = block.stream();
     // Around a lone expression, the user's braces would be unnecessary, as a lint says.
-    let inner = if tokens.iter().any(|token| is(token, ';')) {
+    let inner = if tokens.is_empty() || tokens.iter().any(|token| is(token, ';')) {
         braced(block.span(), &inner)
     } else if is_macro {
         braced(block.span(), &quote_mixed!({} #inner))

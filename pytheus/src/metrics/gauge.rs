@@ -247,7 +247,7 @@ fn get(gauge: &impl Target) -> f64 {
 }
 
 super::labelled::forward! {
-    Gauge {
+    Gauge where L: Complete {
         fn track_inprogress() -> InProgress;
         fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
         fn time() -> Timer<Gauge>;

@@ -144,7 +144,7 @@ fn sum(histogram: &impl Target) -> f64 {
 }
 
 super::labelled::forward! {
-    Histogram {
+    Histogram where L: Complete {
         fn time() -> Timer<Histogram>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
     }

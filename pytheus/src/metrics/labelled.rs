@@ -21,7 +21,7 @@ use crate::storage::{Cells, Part, Place, Series};
 /// `read` makes no series; an `async` method finds it at the first poll.
 macro_rules! forward {
     (
-        $metric:ident { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
+        $metric:ident where $l:tt: $complete:tt { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
         $(update { $(fn $update:ident ($($uarg:ident: $uty:ty),*);)* })?
         read { $(fn $read:ident() -> $value:ty;)* }
         $(async {
@@ -31,14 +31,14 @@ macro_rules! forward {
             )*
         })?
     ) => {
-        impl<L> $crate::metrics::Labelled<$metric, L> {
+        impl<$l> $crate::metrics::Labelled<$metric, $l> {
             $(
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($name), "`] of the series of these labels.")]
                 #[inline]
                 pub fn $name $(<$($t),+>)? (&self, $($arg: $ty),*) $(-> $ret)?
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     self.child().$name($($arg),*)
                 }
@@ -48,7 +48,7 @@ macro_rules! forward {
                 #[inline]
                 pub fn $update(&self, $($uarg: $uty),*)
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     $update(self, $($uarg),*);
                 }
@@ -57,7 +57,7 @@ macro_rules! forward {
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($read), "`] of the series of these labels.")]
                 pub fn $read(&self) -> $value
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     $read(self)
                 }
@@ -66,9 +66,9 @@ macro_rules! forward {
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
                 pub fn $aname <$($at $(: $bound)?),+> (&self, $work: $wty $(, $aarg: $aty)*)
-                    -> impl Future<Output = $aret> + use<L, $($at),+>
+                    -> impl Future<Output = $aret> + use<$l, $($at),+>
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     let series = self.later();
                     $crate::metrics::watched(move || ($start)(series()), $work, $end)

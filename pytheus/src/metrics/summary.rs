@@ -138,7 +138,7 @@ fn sum(summary: &impl Target) -> f64 {
 }
 
 super::labelled::forward! {
-    Summary {
+    Summary where L: Complete {
         fn time() -> Timer<Summary>;
         fn time_fn<T>(work: impl FnOnce() -> T) -> T;
     }
