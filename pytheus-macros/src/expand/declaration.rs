@@ -247,7 +247,7 @@ impl Static {
     }
 
     fn module(&self) -> Ident {
-        format_ident!("__pytheus_labels_{}", self.ident, span = Span::mixed_site())
+        format_ident!("__{}", self.ident, span = Span::mixed_site())
     }
 
     /// The type parameters, one per label.
