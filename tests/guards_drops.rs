@@ -157,7 +157,7 @@ macro_rules! shapes {
             fn ends_with_a_temporary(a: N, b: N) -> Ended {
                 let local = N("local");
                 let _ = &local;
-                Ok(b.temporary().len() + a.temporary().len())
+                Ok(b.temporary().len() + a.temporary().len() + N("owned").0.len())
             }
 
             $(#[$attribute])*

@@ -90,7 +90,11 @@ fn asynchronous(code: &str) -> Option<String> {
 /// The crate, and what is in each of its lines.
 fn source() -> (String, BTreeMap<u64, Place>) {
     let lints: BTreeSet<_> = functions().map(|(lint, _)| lint).collect();
-    let mut text = format!("#![warn({})]\n", Vec::from_iter(lints).join(", "));
+    let mut text = format!(
+        "#![warn(unused, clippy::all, clippy::pedantic, clippy::shadow_same, {})]\n",
+        Vec::from_iter(lints).join(", ")
+    );
+    text += "#![allow(clippy::wildcard_imports)]\n";
     text += "use pytheus::{counter, gauge, histogram, summary};\n";
     text += "pytheus::metric! { /** C. */ pub static CALLS: Counter = \"calls_total\"; }\n";
     let mut places = BTreeMap::new();

@@ -65,16 +65,18 @@ fn bind(place: usize, argument: &mut PatType, early: &TokenStream, late: &TokenS
                 Some(_) if is_seen => argument.attrs.push(syn::parse_quote!(#[allow(unused_mut)])),
                 _ => *mutability = None,
             }
-            quote_mixed!(#(#attrs)* #[allow(clippy::used_underscore_binding)] let #pattern = #ident;)
+            let quiet = quiet(ident);
+            quote_mixed!(#(#attrs)* #quiet let #pattern = #ident;)
         }
         // The names are in scope, and what they leave of the argument stays outside.
         _ if is_seen => {
             if bindings.iter().any(|binding| binding.mutability.is_some()) {
                 argument.attrs.push(syn::parse_quote!(#[allow(unused_mut)]));
             }
-            let again = bindings
-                .iter()
-                .map(|PatIdent { mutability, ident, .. }| quote_mixed!(let #mutability #ident = #ident;));
+            let again = bindings.iter().map(|PatIdent { mutability, ident, .. }| {
+                let quiet = quiet(ident);
+                quote_mixed!(#quiet let #mutability #ident = #ident;)
+            });
             again.collect()
         }
         pat => {
@@ -86,6 +88,13 @@ fn bind(place: usize, argument: &mut PatType, early: &TokenStream, late: &TokenS
     // An expectation is fulfilled once: by the binding that the body sees.
     argument.attrs.retain(|attr| !is(attr, &["expect"]));
     Some(bound)
+}
+
+/// Keeps lints quiet that look at bindings, which these are by name only.
+fn quiet(name: &Ident) -> TokenStream {
+    let unused = name.to_string().starts_with('_');
+    let unused = unused.then(|| quote_mixed!(clippy::used_underscore_binding, clippy::no_effect_underscore_binding,));
+    quote_mixed!(#[allow(#unused clippy::shadow_same)])
 }
 
 /// The attributes that set the level of a lint.

@@ -98,14 +98,17 @@ impl Static {
                 impl<T: #condition> __NotMissing for #name<T> {}
             }
         });
+        let markers: Vec<_> = markers.collect();
+        let ty = (!markers.is_empty()).then(|| quote_mixed!(use #private::NoValue as __NoValue;));
+        let condition = ty.as_ref().filter(|_| !self.lacks_prelude);
+        let condition = condition.map(|_| quote_mixed!(use #private::NotMissing as __NotMissing;));
         quote_mixed! {
             #(#cfgs)*
             #[doc(hidden)]
-            #[allow(non_camel_case_types, non_snake_case, unreachable_pub, dead_code, unused_imports,
-                missing_debug_implementations)]
+            #[allow(non_camel_case_types, non_snake_case, unreachable_pub, dead_code, missing_debug_implementations)]
             #vis mod #module {
-                use #private::{NoValue as __NoValue, NotMissing as __NotMissing};
-
+                #ty
+                #condition
                 #(#markers)*
             }
         }
