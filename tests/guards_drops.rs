@@ -32,7 +32,7 @@ struct Borrows<'a>(&'a N);
 
 impl Drop for Borrows<'_> {
     fn drop(&mut self) {
-        DROPPED.with_borrow_mut(|dropped| dropped.push_str(&format!("&{} ", self.0.0)));
+        DROPPED.with_borrow_mut(|dropped| dropped.extend(["&", self.0.0, " "]));
     }
 }
 
@@ -104,7 +104,7 @@ fn pair(left: &'static str, right: &'static str) -> Pair {
 /// The table: each shape once, in a module per attribute.
 macro_rules! shapes {
     ($module:ident $(#[$attribute:meta])*) => {
-        #[allow(dead_code, clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
+        #[allow(dead_code, clippy::boxed_local, clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
         mod $module {
             use super::*;
 

@@ -41,6 +41,7 @@ const LOST: [(&str, &[&str]); 4] = [
     (
         "fn end",
         &[
+            "clippy::boxed_local",
             "clippy::missing_const_for_fn",
             "clippy::needless_pass_by_ref_mut",
             "clippy::needless_pass_by_value",

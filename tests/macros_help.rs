@@ -4,7 +4,7 @@ use pytheus::{counter, counter as also, gauge, histogram, summary};
 
 /// The help text of a metric.
 fn help(name: &str) -> String {
-    let text = pytheus::generate_metrics().unwrap().to_string();
+    let text = pytheus::generate_metrics().unwrap();
     let start = format!("# HELP {name} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&start));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()

@@ -101,8 +101,8 @@ mod returned;
 /// - an argument that a label of the returned value uses is dropped after the others, and so is what a pattern leaves
 ///   of an argument when a label uses a variable of it. All others are dropped in the order of the plain function;
 /// - these lints no longer see the function: `unconditional_recursion`, and of clippy `needless_pass_by_value`,
-///   `needless_pass_by_ref_mut`, `needless_return` and `unnecessary_wraps`; if it is async, `needless_return` and
-///   `unused_async` alone. An `#[expect(..)]` of them is not fulfilled.
+///   `needless_pass_by_ref_mut`, `boxed_local`, `needless_return` and `unnecessary_wraps`; if it is async,
+///   `needless_return` and `unused_async` alone. An `#[expect(..)]` of them is not fulfilled.
 ///
 /// Under every attribute, `missing_const_for_fn` is silent, since the function can't be `const`, and `unused_async` is
 /// reported for an async function whose body is `todo!()` alone.

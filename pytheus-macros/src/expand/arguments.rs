@@ -22,12 +22,12 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// Those of a function with this body, where `early` is evaluated before the body, and `late` after it.
-    pub(super) fn new(sig: &Signature, body: TokenStream, early: &TokenStream, late: &TokenStream) -> Self {
+    pub(super) fn new(sig: &Signature, body: &TokenStream, early: &TokenStream, late: &TokenStream) -> Self {
         let mut sig = sig.clone();
         let mut inside = TokenStream::new();
         for (place, argument) in sig.inputs.iter_mut().enumerate() {
             inside.extend(match argument {
-                FnArg::Receiver(receiver) => capture(receiver, body.clone()),
+                FnArg::Receiver(receiver) => capture(receiver, body),
                 FnArg::Typed(argument) if drops_nothing(&argument.ty) => None,
                 FnArg::Typed(argument) => bind(place, argument, early, late),
             });
@@ -37,14 +37,14 @@ impl Arguments {
 }
 
 /// Has the whole of `self` captured, not only the fields that are used. An unused one is dropped last anyway.
-fn capture(receiver: &Receiver, body: TokenStream) -> Option<TokenStream> {
+fn capture(receiver: &Receiver, body: &TokenStream) -> Option<TokenStream> {
     let by_value = match &receiver.kind {
         ReceiverKind::Reference(..) => false,
         ReceiverKind::Typed(_, ty) => !drops_nothing(ty),
         _ => true,
     };
     let this = receiver.self_token;
-    (by_value && mentions(&body, &this.into())).then(|| quote_mixed!(let _ = &#this;))
+    (by_value && mentions(body, &this.into())).then(|| quote_mixed!(let _ = &#this;))
 }
 
 /// Binds one argument again. In the signature it gets a name if it has none.

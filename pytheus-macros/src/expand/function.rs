@@ -134,7 +134,7 @@ impl Instrument {
         if !moves {
             return Arguments { sig: function.sig.clone(), inside: TokenStream::new() };
         }
-        Arguments::new(&function.sig, function.body.stream(), &self.early(), &self.late())
+        Arguments::new(&function.sig, &function.body.stream(), &self.early(), &self.late())
     }
 
     fn body(&self, steps: &Steps, inside: &TokenStream) -> TokenStream {
