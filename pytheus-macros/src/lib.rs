@@ -83,36 +83,7 @@ mod returned;
 /// assert_eq!(REGISTRY.sample_value("job_errors_total", &[]), Some(1.0));
 /// ```
 ///
-/// # Help
-///
-/// The help text is the first paragraph of the doc comment above the attribute, up to the attribute of this crate
-/// before it. An attribute without a comment of its own has the nearest above; without any above, the comment below it.
-/// All of them are the documentation of the function, each a paragraph. Text that is not in the source, such as
-/// `#[doc = include_str!(..)]`, is no help text.
-///
-/// # What changes
-///
-/// An attribute with `outcome`, `ret` or `on` has to see how a call ends: it runs the body of a plain function in a
-/// closure, and that of an async function in an async block. Several such attributes share one. With it,
-///
-/// - `#[track_caller]` ends at this function, and a closure that is returned as `impl Fn` needs the types of its
-///   arguments;
-/// - an argument that is a pattern, or `_`, is shown by rustdoc with a name, unless its type has no destructor;
-/// - an argument that a label of the returned value uses is dropped after the others, and so is what a pattern leaves
-///   of an argument when a label uses a variable of it. All others are dropped in the order of the plain function;
-/// - these lints no longer see the function: `unconditional_recursion`, and of clippy `needless_pass_by_value`,
-///   `needless_pass_by_ref_mut`, `boxed_local`, `needless_return` and `unnecessary_wraps`; if it is async,
-///   `needless_return` and `unused_async` alone. An `#[expect(..)]` of them is not fulfilled.
-///
-/// Under every attribute, `missing_const_for_fn` is silent, since the function can't be `const`, and `unused_async` is
-/// reported for an async function whose body is `todo!()` alone.
-///
-/// The compiler proves a future `Send` through 128 levels of types, then gives up with E0275, "overflow evaluating the
-/// requirement" or "queries overflow the depth limit". Async functions that call each other reach 33 levels of calls,
-/// under attributes that need no async block, too; 14 under one or more attributes with `outcome`, `ret` or `on`.
-/// Functions that return `impl Future` reach 25 under one such attribute, and 18 under three.
-/// `#![recursion_limit = "256"]` in the root of the crate doubles these numbers, and a
-/// `Pin<Box<dyn Future + Send>>` starts from zero.
+#[doc = include_str!("what_changes.md")]
 ///
 /// # Expands to
 ///
