@@ -74,6 +74,7 @@ async fn fours(n: u8) -> Option<u8> {
 #[gauge(name = "busy", track_inprogress)]
 #[summary(name = "async_seconds", labels(outcome, name = name))]
 #[counter(name = "async_total", labels(name))]
+#[allow(clippy::needless_lifetimes, reason = "a named one is to be there")]
 async fn all_at_once<'a>(name: &'a str) -> Result<&'a str, String> {
     std::future::ready(()).await;
     assert_eq!(value("busy", &[]), Some(1.0));

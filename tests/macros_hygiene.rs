@@ -44,6 +44,7 @@ fn in_order_with_the_end(_: &Noisy) -> &'static str {
 }
 
 #[histogram(name = "arguments_seconds", help = "Calls.", labels(name = argument.0))]
+#[allow(clippy::needless_pass_by_value, reason = "that it is kept is the point")]
 fn keeps_arguments(argument: Noisy) -> usize {
     log("body");
     argument.0.len()

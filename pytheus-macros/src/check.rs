@@ -166,7 +166,7 @@ fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Erro
              existing one"
         );
         errors.at_span(Span::call_site(), message);
-    } else if help(options, &function.attrs).is_none() {
+    } else if options.help.is_none() && function.help.is_none() {
         let message = "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus";
         errors.at(&function.sig.ident, message);
     }
@@ -181,7 +181,7 @@ fn declared(
     effect: Option<Effect>,
     errors: &mut Errors,
 ) -> Option<Source> {
-    let help = help(&options, &function.attrs);
+    let help = help(&options, function.help.clone());
     let labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
     let mut args = Vec::new();
     let mut specs = Vec::new();
@@ -273,10 +273,10 @@ fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     known
 }
 
-fn help(options: &Options, attrs: &[syn::Attribute]) -> Option<Expr> {
+fn help(options: &Options, docs: Option<LitStr>) -> Option<Expr> {
     match &options.help {
         Some(help) => Some(help.value.clone()),
-        None => doc_text(attrs).map(literal),
+        None => docs.map(literal),
     }
 }
 
@@ -333,7 +333,7 @@ fn metric(
 pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors: &mut Errors) -> Static {
     let Declaration { attrs, vis, ident, kind, states, options, labels, errors: mut own } = declaration;
     let private = quote_mixed!(#krate::__private);
-    let help = help(&options, &attrs);
+    let help = help(&options, doc_text(&attrs));
     if help.is_none() {
         own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
     }
@@ -363,7 +363,7 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
     metric.states = states;
     metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());
     errors.extend(own);
-    Static { attrs, vis, ident, metric, setters }
+    Static { attrs, vis, ident, metric, setters, lacks_prelude: false }
 }
 
 fn declared_label(label: &Label) -> DeclaredLabel {

@@ -37,6 +37,8 @@ fn known(kind: Kind) -> Vec<&'static str> {
 pub(crate) struct Declarations {
     /// What `pytheus::metric!` puts first: the way back to that crate.
     pub(crate) krate: Option<Path>,
+    /// Whether it stands where no prelude is, and so no `#[diagnostic::..]`.
+    pub(crate) lacks_prelude: bool,
     pub(crate) all: Vec<Declaration>,
     /// Mistakes that belong to no declaration that could be recognised.
     pub(crate) errors: Errors,
@@ -61,6 +63,13 @@ impl Declarations {
     fn read_all(&mut self, input: ParseStream<'_>) {
         if input.peek(Token![crate]) && input.peek2(Token![=]) {
             self.krate = self.errors.keep(read_crate(input));
+        }
+        if input.peek(Token![#]) && input.peek2(Token![!]) {
+            let attrs = self.errors.keep(input.call(Attribute::parse_inner)).unwrap_or_default();
+            for other in attrs.iter().filter(|attr| !attr.path().is_ident("no_implicit_prelude")) {
+                self.errors.at(other, "`metric!` takes no attribute of its own but `#![no_implicit_prelude]`");
+            }
+            self.lacks_prelude = true;
         }
         while !input.is_empty() {
             match Declaration::read(input) {

@@ -1,18 +1,21 @@
 //! The function under an attribute: its signature, its body as opaque tokens, and when its work is done.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{
-    Attribute, Expr, FnArg, Ident, Pat, PatType, Result, ReturnType, Signature, Token, Type, Visibility, braced,
+    Attribute, Expr, FnArg, Ident, LitStr, Pat, PatType, Result, ReturnType, Signature, Token, Type, Visibility, braced,
 };
 
 use crate::args::Returned;
+use crate::docs::take_help;
 use crate::returned::{future_output, may_be_future};
 
 /// A function.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
+    /// What the doc comment of the attribute says.
+    pub(crate) help: Option<LitStr>,
     pub(crate) vis: Visibility,
     pub(crate) defaultness: Option<Token![default]>,
     pub(crate) sig: Signature,
@@ -43,13 +46,14 @@ pub(crate) struct Boxed {
 }
 
 impl Function {
-    /// Reads the item under the attribute `name`.
-    pub(crate) fn read(name: &str, item: TokenStream) -> Result<Self> {
-        (|input: ParseStream<'_>| Self::parse(name, input)).parse2(item)
+    /// Reads the item under the attribute `name`, which stands at `place`.
+    pub(crate) fn read(name: &str, place: Option<Span>, item: TokenStream) -> Result<Self> {
+        (|input: ParseStream<'_>| Self::parse(name, place, input)).parse2(item)
     }
 
-    fn parse(name: &str, input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
+    fn parse(name: &str, place: Option<Span>, input: ParseStream<'_>) -> Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let help = take_help(&mut attrs, place);
         let vis = input.parse()?;
         let defaultness = if input.peek2(Token![=]) { None } else { input.parse()? };
         let place = input.span();
@@ -70,7 +74,7 @@ impl Function {
         let inner = inside.call(Attribute::parse_inner)?;
         let mut body = Group::new(Delimiter::Brace, inside.parse()?);
         body.set_span(brace.span.join());
-        Ok(Self { attrs, vis, defaultness, sig, inner, body })
+        Ok(Self { attrs, help, vis, defaultness, sig, inner, body })
     }
 
     /// When its work is done.

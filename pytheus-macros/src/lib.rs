@@ -6,12 +6,14 @@ use quote::ToTokens;
 use crate::args::Args;
 use crate::declaration::Declarations;
 use crate::errors::Errors;
+use crate::expand::declaration::Static;
 use crate::function::Function;
 use crate::options::Kind;
 
 mod args;
 mod check;
 mod declaration;
+mod docs;
 mod errors;
 mod expand;
 mod fallback;
@@ -23,18 +25,20 @@ mod returned;
 
 /// Counts the calls of a function, a method, or an async function.
 ///
-/// The function stays as it is: signature, errors and lints. An async function, and one that returns a future, is a
-/// call from the first poll to the end. A future is known by its type as it is written: `impl Future<Output = T>`,
-/// `Pin<Box<dyn Future<Output = T>>>`, `BoxFuture<'_, T>` or `LocalBoxFuture<'_, T>`, with further bounds or without.
-/// A future under another name does not compile until `future` says what it is: `future = boxed` for an alias of a
-/// boxed one, `future = made` for a call that ends when the future is made, as it does for any other value. Streams
-/// are such values: a call ends when the stream is made.
+/// The function stays as it is: its signature, its errors, the order in which it drops its arguments, and its lints,
+/// but for [some](#what-changes).
+///
+/// An async function, and one that returns a future, is a call from the first poll to the end. A future is known by its
+/// type as it is written: `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>`, `BoxFuture<'_, T>` or
+/// `LocalBoxFuture<'_, T>`, with further bounds or without. A future under another name does not compile until `future`
+/// says what it is: `future = boxed` for an alias of a boxed one, `future = made` for a call that ends when the future
+/// is made, as it does for any other value. Streams are such values: a call ends when the stream is made.
 ///
 /// | option | meaning |
 /// |---|---|
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `help = ".."` | what it means; else the [doc comment](#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
@@ -60,9 +64,7 @@ mod returned;
 /// one of a generic type without that bound, until `error` says what is one, of a `Result` too:
 /// `error = ret.status().is_server_error()`.
 ///
-/// With `outcome`, `ret` or `on`, the body of a plain function runs in a closure: `#[track_caller]` then ends at this
-/// function, and a closure that is returned as `impl Fn` needs the types of its arguments. Under `async_trait`, an
-/// argument that is a pattern has no name that a label could use.
+/// Under `async_trait`, an argument that is a pattern has no name that a label could use.
 ///
 /// ```
 /// use pytheus::counter;
@@ -81,6 +83,8 @@ mod returned;
 /// assert_eq!(REGISTRY.sample_value("job_errors_total", &[]), Some(1.0));
 /// ```
 ///
+#[doc = include_str!("what_changes.md")]
+///
 /// # Expands to
 ///
 /// The first attribute above, abridged:
@@ -98,7 +102,7 @@ mod returned;
 ///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
 ///         Labelled::new(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
 ///     });
-///     let ret = call(move || -> Result<usize, String> { .. });         // the body, as it was
+///     let ret = __pytheus::call(move || -> Result<usize, String> { .. });         // the body, as it was
 ///     call.finish(/* the outcome of `ret` */, []);
 ///     ret
 /// }
@@ -124,7 +128,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
@@ -187,7 +191,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`, at most 500; else the default eleven |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
@@ -250,7 +254,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the doc comment's first paragraph says so |
+/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |
 /// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
 /// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
@@ -298,10 +302,13 @@ pub fn summary(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Declares metrics; use it as `pytheus::metric!`.
 #[proc_macro]
 pub fn metric(tokens: TokenStream) -> TokenStream {
-    let Declarations { krate, all, mut errors } = Declarations::read(tokens.into());
+    let Declarations { krate, lacks_prelude, all, mut errors } = Declarations::read(tokens.into());
     let krate = krate.map_or_else(options::default_crate, ToTokens::into_token_stream);
-    let statics: Vec<_> =
-        all.into_iter().map(|declaration| check::declaration(declaration, &krate, &mut errors).expand()).collect();
+    let statics = all.into_iter().map(|declaration| {
+        let declared = check::declaration(declaration, &krate, &mut errors);
+        Static { lacks_prelude, ..declared }.expand()
+    });
+    let statics: Vec<_> = statics.collect();
     let errors = errors.to_tokens();
     quote::quote!(#(#statics)* #errors).into()
 }
@@ -355,9 +362,12 @@ pub fn label_value(item: TokenStream) -> TokenStream {
 /// Parses, checks and expands an attribute on a function.
 fn instrument(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
+    let args = proc_macro2::TokenStream::from(args);
+    let place = args.clone().into_iter().next().map(|token| token.span());
     let mut errors = Errors::default();
-    let args = Args::read(kind, args.into(), &mut errors);
-    let function = errors.keep(Function::read(&kind.name().to_lowercase(), proc_macro2::TokenStream::clone(&item)));
+    let args = Args::read(kind, args, &mut errors);
+    let name = kind.name().to_lowercase();
+    let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
     let instrument = function.and_then(|function| check::instrument(kind, args, function, &mut errors));
     instrument.map_or_else(|| fallback::unchanged(&item, &errors), |instrument| instrument.expand()).into()
 }

@@ -1,5 +1,6 @@
 //! What a return type tells: whether it is a future, of what, and which parts of it can't be named.
 
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, PathArguments, Token, Type, TypeInfer, TypeParamBound, TypePath};
@@ -105,11 +106,35 @@ const KNOWN: [&str; 24] = [
     "usize", "String", "Option", "Result", "Vec", "HashMap", "BTreeMap", "Duration", "Instant",
 ];
 
-/// The type with `_` in place of each `impl Trait`, which a closure's signature can't name.
-pub(crate) fn without_opaque(ty: &Type) -> Type {
+/// The type with `_` in place of each `impl Trait`, which a closure's signature can't name, and with `'_` in place of
+/// each lifetime: a lint asks for the lifetimes that a body uses.
+pub(crate) fn without_opaque(ty: &Type) -> TokenStream {
     let mut ty = ty.clone();
     hide_opaque(&mut ty);
-    ty
+    let tokens = ty.into_token_stream();
+    let binds = find_word(tokens.clone(), &|word| word == "for").is_some();
+    if binds { tokens } else { hide_lifetimes(tokens) }
+}
+
+fn hide_lifetimes(tokens: TokenStream) -> TokenStream {
+    let mut is_lifetime = false;
+    let tokens = tokens.into_iter().map(|token| {
+        let was_quote = std::mem::take(&mut is_lifetime);
+        match token {
+            TokenTree::Punct(quote) if quote.as_char() == '\'' => {
+                is_lifetime = true;
+                TokenTree::Punct(quote)
+            }
+            TokenTree::Ident(name) if was_quote && name != "static" => TokenTree::Ident(Ident::new("_", name.span())),
+            TokenTree::Group(group) => {
+                let mut hidden = Group::new(group.delimiter(), hide_lifetimes(group.stream()));
+                hidden.set_span(group.span());
+                TokenTree::Group(hidden)
+            }
+            token => token,
+        }
+    });
+    tokens.collect()
 }
 
 fn hide_opaque(ty: &mut Type) {

@@ -14,8 +14,9 @@ pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kin
 pub use crate::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::metrics;
 pub use crate::metrics::{
-    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, Observe, On, Outcome, Probe, ProbeAny,
-    ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets, watch, watched,
+    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,
+    Outcome, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets,
+    watch, watched,
 };
 pub use crate::registry::{Registration, Scope};
 

@@ -58,6 +58,10 @@
 /// | `Info` | `is_set`, `set` |
 /// | `StateSet` | `disable`, `enable`, `is_enabled`, `set` |
 ///
+/// The error of a missing value names the label: *a required label has no value yet: `Unset<method>`*. In a module with
+/// `#![no_implicit_prelude]`, which has no `#[diagnostic]` attributes, it is less precise, and the macro has to be told:
+/// `metric! { #![no_implicit_prelude] .. }`.
+///
 /// With a type, a label takes values of that type alone, and a type with a closed set, such as an enum that derives
 /// `LabelValue`, is exposed at zero. Without, it takes any text or number.
 ///

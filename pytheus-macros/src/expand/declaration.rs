@@ -1,7 +1,8 @@
 //! A `static` of `metric!`, and the type that has a method per label.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Visibility};
 
 use super::descriptor::{DeclaredLabel, Metric, Values};
@@ -15,6 +16,8 @@ pub(crate) struct Static {
     pub(crate) metric: Metric,
     /// The name of the method of each label.
     pub(crate) setters: Vec<Ident>,
+    /// Whether the attributes `#[diagnostic::..]` are missing here.
+    pub(crate) lacks_prelude: bool,
 }
 
 impl Static {
@@ -65,18 +68,48 @@ impl Static {
         }
     }
 
-    /// One type per required label, to name it in the error when its value is missing.
+    /// One type per required label, and the message that names it when its value is missing.
     fn markers(&self) -> TokenStream {
         let vis = &self.vis;
+        let private = &self.metric.private;
         let cfgs = cfgs(&self.attrs);
         let module = self.module();
-        let names = self.required().map(marker);
+        let labels = self.metric.labels.iter().zip(&self.setters).filter(|(label, _)| label.default.is_none());
+        let markers = labels.map(|(label, setter)| {
+            let name = marker(label);
+            let condition = format_ident!("__value_of_{}", label.text, span = label.name.span());
+            let message = format!("a required label has no value yet: Unset<{}>", label.text);
+            let note = format!("each label of the metric is a method: `{}.{}(value)`", self.ident, setter.unraw());
+            // At the label, to which the compiler points; nothing in here is a variable that could capture the user's.
+            let ty = quote_spanned!(label.name.span()=> pub struct #name<T = __NoValue>(T););
+            if self.lacks_prelude {
+                return ty;
+            }
+            quote_spanned! {label.name.span()=>
+                #ty
+
+                #[diagnostic::on_unimplemented(message = #message, label = "give this label a value first", note = #note)]
+                pub trait #condition {}
+
+                // A trait without any would be said to lack one.
+                #[diagnostic::do_not_recommend]
+                impl #condition for ::core::convert::Infallible {}
+
+                impl<T: #condition> __NotMissing for #name<T> {}
+            }
+        });
+        let markers: Vec<_> = markers.collect();
+        let ty = (!markers.is_empty()).then(|| quote_mixed!(use #private::NoValue as __NoValue;));
+        let condition = ty.as_ref().filter(|_| !self.lacks_prelude);
+        let condition = condition.map(|_| quote_mixed!(use #private::NotMissing as __NotMissing;));
         quote_mixed! {
             #(#cfgs)*
             #[doc(hidden)]
             #[allow(non_camel_case_types, non_snake_case, unreachable_pub, dead_code, missing_debug_implementations)]
             #vis mod #module {
-                #(pub enum #names {})*
+                #ty
+                #condition
+                #(#markers)*
             }
         }
     }
@@ -217,11 +250,7 @@ impl Static {
     }
 
     fn module(&self) -> Ident {
-        format_ident!("__pytheus_labels_{}", self.ident, span = Span::mixed_site())
-    }
-
-    fn required(&self) -> impl Iterator<Item = &DeclaredLabel> {
-        self.metric.labels.iter().filter(|label| label.default.is_none())
+        format_ident!("__{}", self.ident, span = Span::mixed_site())
     }
 
     /// The type parameters, one per label.
@@ -232,7 +261,7 @@ impl Static {
 
 /// The label's name as that of a type.
 fn marker(label: &DeclaredLabel) -> Ident {
-    Ident::new_raw(&label.text, Span::mixed_site())
+    Ident::new_raw(&label.text, label.name.span())
 }
 
 /// The local variable with the value of a type parameter.

@@ -1,12 +1,13 @@
 //! What an attribute writes around the body of a function. The signature stays as it is.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::{Expr, Ident, LitStr, Pat, Type};
 
+use super::arguments::Arguments;
 use super::descriptor::{Metric, metric_type};
 use super::steps::{Steps, own_values};
-use super::{at, quote_mixed};
+use super::{at, nested, quote_mixed};
 use crate::function::{Boxed, Function, Shape};
 use crate::options::Kind;
 use crate::returned::without_opaque;
@@ -86,23 +87,27 @@ pub(crate) enum On {
 impl Instrument {
     /// The function with the metric around its body.
     pub(crate) fn expand(&self) -> TokenStream {
-        let Function { attrs, vis, defaultness, sig, inner, .. } = &self.function;
+        let Function { attrs, vis, defaultness, inner, body, .. } = &self.function;
         let krate = &self.krate;
         let statics = self.statics();
         let check = self.guarded.as_ref().map(refuse_future);
-        let body = self.body(&self.steps());
-        quote_mixed! {
-            #(#attrs)*
-            #vis #defaultness #sig {
+        let steps = self.steps();
+        let Arguments { sig, inside } = self.arguments(&steps);
+        let work = self.body(&steps, &inside);
+        // In the braces of the user's body: a lint passes over a function whose span is generated in part.
+        let body = braced(
+            body.span(),
+            &quote_mixed! {
                 #(#inner)*
                 // The one path to the crate, so that it is one error where that is not found.
                 use #krate::__private as __pytheus;
 
                 #statics
                 #check
-                #body
-            }
-        }
+                #work
+            },
+        );
+        quote_mixed!(#(#attrs)* #vis #defaultness #sig #body)
     }
 
     pub(super) fn ty(&self) -> TokenStream {
@@ -118,51 +123,66 @@ impl Instrument {
         quote_mixed!(#statics #series)
     }
 
-    fn body(&self, steps: &Steps) -> TokenStream {
+    /// The arguments, where the body moves away from them.
+    fn arguments(&self, steps: &Steps) -> Arguments {
+        let function = &self.function;
+        let moves = match &self.shape {
+            Shape::Plain | Shape::Async => steps.end.is_some() && !self.is_instrumented(),
+            Shape::Future { .. } => true,
+            Shape::Boxed(_) => false,
+        };
+        if !moves {
+            return Arguments { sig: function.sig.clone(), inside: TokenStream::new() };
+        }
+        Arguments::new(&function.sig, &function.body.stream(), &self.early(), &self.late())
+    }
+
+    fn body(&self, steps: &Steps, inside: &TokenStream) -> TokenStream {
         let private = door();
         let Steps { before, begin, held, end } = steps;
         let held_until = if end.is_some() { quote_mixed!(call) } else { quote_mixed!(_) };
         let body = &self.function.body;
         match &self.shape {
+            Shape::Plain | Shape::Async if self.is_instrumented() => self.around(steps),
             Shape::Plain => match end {
                 None => {
-                    let body = nested(body);
+                    let body = in_place(&TokenStream::new(), body);
                     quote_mixed!(#before #begin #body)
                 }
                 Some(end) => {
-                    let ret = self.closure_output();
-                    let work = self.followed(&quote_mixed!(#private::call(move || #ret #body)), end);
+                    let closure = self.closure(inside);
+                    let work = self.followed(&quote_mixed!(#private::call(#closure)), end);
                     quote_mixed!(#before #begin #work)
                 }
             },
             Shape::Async => {
-                let work = self.polled(steps, body);
+                let work = self.polled(steps, body, inside);
                 quote_mixed!(#before #work)
             }
             Shape::Boxed(Boxed { pin, call, head, block }) => {
-                let work = braced(block.span(), &self.polled(steps, block));
+                let work = braced(block.span(), &self.polled(steps, block, inside));
                 let mut call_of = Group::new(Delimiter::Parenthesis, quote_mixed!(#head #work));
                 call_of.set_span(call.span());
                 quote_mixed!(#before #pin #call_of)
             }
             Shape::Future { boxed: true } => {
-                let ret = self.closure_output();
+                let closure = self.closure(inside);
                 let work = match end {
                     None => quote_mixed!(#begin future.await),
                     Some(end) => self.watched(begin, end, &quote_mixed!(future)),
                 };
                 quote_mixed! {
                     #before
-                    let future = #private::call(move || #ret #body);
+                    let future = #private::call(#closure);
                     #private::Box::pin(async move { #work })
                 }
             }
             Shape::Future { boxed: false } => {
-                let ret = self.closure_output();
+                let closure = self.closure(inside);
                 // Not an async block: that would hold the future twice, as captured and as awaited.
                 quote_mixed! {
                     #before
-                    let future = #private::call(move || #ret #body);
+                    let future = #private::call(#closure);
                     #private::watched(
                         move || {
                             #begin
@@ -179,22 +199,44 @@ impl Instrument {
         }
     }
 
+    /// Whether another attribute has put the body into a closure or an async block already, and its last statements
+    /// see how the call ended: then these go around them, and need no closure or block of their own.
+    fn is_instrumented(&self) -> bool {
+        nested::is_instrumented(&self.function.body.stream())
+    }
+
+    /// The statements around those of another attribute.
+    fn around(&self, Steps { before, begin, end, .. }: &Steps) -> TokenStream {
+        let mut body = self.function.body.stream();
+        if end.is_some() && matches!(self.shape, Shape::Async) {
+            body = nested::watch_also(body, &quote_mixed!(&mut call));
+        }
+        let body = braced(at(&self.function.body), &body);
+        let end = end.as_ref().map(|end| quote_mixed!(#end));
+        let ret = self.result();
+        quote_mixed! {
+            #before
+            #begin
+            let ret = #body;
+            #end
+            #ret
+        }
+    }
+
     /// The work of an async block.
-    fn polled(&self, Steps { begin, end, .. }: &Steps, block: &Group) -> TokenStream {
+    fn polled(&self, Steps { begin, end, .. }: &Steps, block: &Group, inside: &TokenStream) -> TokenStream {
         let Some(end) = end else {
-            let block = nested(block);
+            let block = in_place(&TokenStream::new(), block);
             return quote_mixed!(#begin #block);
         };
         let edge = self.return_edge();
-        let statements = block.stream();
-        let inside = quote_mixed!(#edge #statements);
-        let inside = braced(block.span(), &inside);
+        let inside = in_place(&quote_mixed!(#edge #inside), block);
         self.watched(begin, end, &quote_mixed!(async move #inside))
     }
 
     fn watched(&self, begin: &TokenStream, end: &TokenStream, future: &TokenStream) -> TokenStream {
         let private = door();
-        let work = self.followed(&quote_mixed!(#private::watch(&mut call, #future).await), end);
+        let work = self.followed(&quote_mixed!(#private::watch((&mut call, ()), #future).await), end);
         quote_mixed!(#begin #work)
     }
 
@@ -203,11 +245,24 @@ impl Instrument {
         if let Some(Type::Never(_)) = self.function.output() {
             return quote_mixed!(let _ = &call; #work);
         }
+        let ret = self.result();
         quote_mixed! {
             let ret = #work;
             #end
-            ret
+            #ret
         }
+    }
+
+    /// The value of the function's body, in the form that tells other attributes that there is no other way out of it.
+    fn result(&self) -> TokenStream {
+        if nested::may_return(self.early()) { quote_mixed!({ ret }) } else { quote_mixed!(ret) }
+    }
+
+    /// A closure in place of the body.
+    fn closure(&self, inside: &TokenStream) -> TokenStream {
+        let ret = self.closure_output();
+        let body = in_place(inside, &self.function.body);
+        quote_mixed!(move || #ret #body)
     }
 
     /// `-> T` for a closure in place of the body.
@@ -236,7 +291,8 @@ impl Instrument {
                 let place = at(&ty);
                 let ty = without_opaque(&ty);
                 quote_spanned! {place=>
-                    #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value, clippy::empty_loop)]
+                    #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value, clippy::empty_loop,
+                        clippy::type_complexity)]
                     if false {
                         let never: #ty = loop {};
                         return never;
@@ -262,9 +318,22 @@ fn refuse_future(ty: &Type) -> TokenStream {
     }
 }
 
-/// The block inside another. Its braces are ours, since the user's own would be unnecessary there, as a lint says.
-fn nested(block: &Group) -> Group {
-    braced(at(block), &block.stream())
+/// The block inside another, whose braces are ours: by the rules of this crate's edition, all temporaries of the block
+/// are dropped before what stands in front of it.
+fn in_place(before: &TokenStream, block: &Group) -> Group {
+    let tokens: Vec<_> = block.stream().into_iter().collect();
+    let is = |token: &TokenTree, wanted| matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted);
+    let is_macro = tokens.len() > 2 && is(&tokens[tokens.len() - 2], '!');
+    let inner = block.stream();
+    // Around a lone expression, the user's braces would be unnecessary, as a lint says.
+    let inner = if tokens.is_empty() || tokens.iter().any(|token| is(token, ';')) {
+        braced(block.span(), &inner)
+    } else if is_macro {
+        braced(block.span(), &quote_mixed!({} #inner))
+    } else {
+        braced(at(block), &inner)
+    };
+    braced(at(block), &quote_mixed!(#before #inner))
 }
 
 fn braced(span: Span, tokens: &TokenStream) -> Group {

@@ -4,9 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 
+mod arguments;
 pub(crate) mod declaration;
 pub(crate) mod descriptor;
 pub(crate) mod function;
+mod nested;
 mod steps;
 
 /// `quote!` for tokens that neither capture nor shadow the user's names.

@@ -37,6 +37,38 @@ impl Instrument {
         late || !matches!(self.on, On::Call) || self.effect == Effect::SetTimestamp
     }
 
+    /// The user's expressions that are evaluated before the body.
+    pub(super) fn early(&self) -> TokenStream {
+        match &self.source {
+            Source::Handle(handle) => handle.to_token_stream(),
+            Source::Declared(_, labels) => labels
+                .iter()
+                .filter_map(|label| match &label.value {
+                    LabelExpr::Early { value, .. } => Some(quote_mixed!(#value,)),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// The user's expressions that are evaluated after it.
+    pub(super) fn late(&self) -> TokenStream {
+        let labels: &[LabelArg] = match &self.source {
+            Source::Declared(_, labels) => labels,
+            Source::Handle(_) => &[],
+        };
+        let labels = labels.iter().filter_map(|label| match &label.value {
+            LabelExpr::Late { value, .. } => Some(&value.value),
+            _ => None,
+        });
+        let guard = match &self.on {
+            On::Pattern(pattern) => pattern.1.as_ref(),
+            _ => None,
+        };
+        let all = labels.chain(guard).chain(self.error.as_ref().map(|error| &error.value));
+        all.map(|value| quote_mixed!(#value,)).collect()
+    }
+
     fn guard_steps(&self) -> Steps {
         let (before, metric) = match &self.source {
             Source::Declared(_, labels) if own_values(labels).is_some() => {

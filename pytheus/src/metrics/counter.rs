@@ -3,7 +3,7 @@
 use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::handle::{Handle, Target};
-use super::{Amount, Metric, Watch, reading, sealed, watched};
+use super::{Amount, Complete, Metric, Watch, reading, sealed, watched};
 use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
 use crate::storage::Part;
@@ -185,7 +185,7 @@ fn get(counter: &impl Target) -> f64 {
 }
 
 super::labelled::forward! {
-    Counter {
+    Counter where L: Complete {
         fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
         fn count_errors_if<T, E>(
             work: impl FnOnce() -> Result<T, E>,

@@ -264,7 +264,7 @@ fn get(gauge: &impl Target) -> f64 {
     gauge.peek().map_or(0.0, |series| reading::gauge(gauge.core(), &series).unwrap_or(f64::NAN))
 }
 
-super::labelled::forward_time!(Gauge);
+super::labelled::forward_time!(Gauge where L: Complete);
 
 impl<L: Complete> Labelled<Gauge, L> {
     needs_clock! {
@@ -276,7 +276,7 @@ impl<L: Complete> Labelled<Gauge, L> {
 }
 
 super::labelled::forward! {
-    Gauge {
+    Gauge where L: Complete {
         fn track_inprogress() -> InProgress;
         fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
         fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);

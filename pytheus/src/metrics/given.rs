@@ -101,6 +101,26 @@ pub trait LabelState: State {
     }
 }
 
+/// The name of a required label, as long as that has no value. `metric!` writes an implementation of it per label under a
+/// condition that never holds, whose message has the name as text: that of a type would be shown with its path.
+#[diagnostic::on_unimplemented(
+    message = "a required label has no value yet: Unset<{Self}>",
+    label = "give this label a value first",
+    note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
+)]
+pub trait NotMissing {}
+
+/// Has none of the conditions of [`NotMissing`].
+#[derive(Debug)]
+pub enum NoValue {}
+
+/// Never used, since no name is [`NotMissing`].
+impl<N: NotMissing> LabelState for Unset<N> {
+    fn text<'a>(&'a self, _: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
+        ""
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl LabelState for Defaulted {
     const CLOSED: bool = true;

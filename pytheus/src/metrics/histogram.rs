@@ -146,10 +146,10 @@ fn sum(histogram: &impl Target) -> f64 {
     reading::histogram(histogram).1
 }
 
-super::labelled::forward_time!(Histogram);
+super::labelled::forward_time!(Histogram where L: Complete);
 
 super::labelled::forward! {
-    Histogram {
+    Histogram where L: Complete {
     }
     update {
         fn observe(value: impl Amount);

@@ -3,7 +3,7 @@
 use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::handle::{Handle, Target, noted};
-use super::{Metric, reading, sealed};
+use super::{Complete, Metric, reading, sealed};
 use crate::descriptor::Kind;
 use crate::storage::{Part, Room};
 
@@ -77,7 +77,7 @@ fn is_set(info: &impl Target) -> bool {
 }
 
 super::labelled::forward! {
-    Info {
+    Info where L: Complete {
         fn set();
     }
     read {

@@ -21,7 +21,7 @@ use crate::storage::{Cells, Part, Place, Series};
 /// `read` makes no series; an `async` method finds it at the first poll.
 macro_rules! forward {
     (
-        $metric:ident { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
+        $metric:ident where $l:tt: $complete:tt { $(fn $name:ident $(<$($t:ident),+>)? ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)* }
         $(update { $(fn $update:ident ($($uarg:ident: $uty:ty),*);)* })?
         read { $(fn $read:ident() -> $value:ty;)* }
         $(async {
@@ -31,14 +31,14 @@ macro_rules! forward {
             )*
         })?
     ) => {
-        impl<L> $crate::metrics::Labelled<$metric, L> {
+        impl<$l> $crate::metrics::Labelled<$metric, $l> {
             $(
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($name), "`] of the series of these labels.")]
                 #[inline]
                 pub fn $name $(<$($t),+>)? (&self, $($arg: $ty),*) $(-> $ret)?
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     self.child().$name($($arg),*)
                 }
@@ -48,7 +48,7 @@ macro_rules! forward {
                 #[inline]
                 pub fn $update(&self, $($uarg: $uty),*)
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     $update(self, $($uarg),*);
                 }
@@ -57,7 +57,7 @@ macro_rules! forward {
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($read), "`] of the series of these labels.")]
                 pub fn $read(&self) -> $value
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     $read(self)
                 }
@@ -66,9 +66,9 @@ macro_rules! forward {
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[doc = concat!("[`", stringify!($metric), "::", stringify!($aname), "`] of the series of these labels.")]
                 pub fn $aname <$($at $(: $bound)?),+> (&self, $work: $wty $(, $aarg: $aty)*)
-                    -> impl Future<Output = $aret> + use<L, $($at),+>
+                    -> impl Future<Output = $aret> + use<$l, $($at),+>
                 where
-                    L: $crate::metrics::Complete,
+                    $l: $complete,
                 {
                     let series = self.later();
                     $crate::metrics::watched(move || ($start)(series()), $work, $end)
@@ -82,26 +82,26 @@ pub(super) use forward;
 
 /// Writes the methods that take a time, for the labelled handles of a metric.
 macro_rules! forward_time {
-    ($metric:ident) => {
-        impl<L> $crate::metrics::Labelled<$metric, L> {
+    ($metric:ident where $l:tt: $complete:tt) => {
+        impl<$l> $crate::metrics::Labelled<$metric, $l> {
             $crate::clock::needs_clock! {
                 #[doc = concat!("[`", stringify!($metric), "::time`] of the series of these labels.")]
                 #[inline]
-                [pub fn time(&self) -> $crate::metrics::Timer<$metric>] where [L: $crate::metrics::Complete] {
+                [pub fn time(&self) -> $crate::metrics::Timer<$metric>] where [$l: $complete] {
                     self.child().time()
                 }
 
                 #[doc = concat!("[`", stringify!($metric), "::time_fn`] of the series of these labels.")]
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[inline]
-                [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] where [L: $crate::metrics::Complete] {
+                [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] where [$l: $complete] {
                     self.child().time_fn(work)
                 }
 
                 #[doc = concat!("[`", stringify!($metric), "::time_future`] of the series of these labels.")]
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
-                [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<L, F>]
-                where [L: $crate::metrics::Complete] {
+                [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<$l, F>]
+                where [$l: $complete] {
                     let series = self.later();
                     $crate::metrics::watched(move || series().time(), work, |_, result| result)
                 }

@@ -54,7 +54,7 @@ pub use summary::Summary;
 pub use {
     call::{Call, Count, Effect, Observe, On, SetTimestamp},
     declared::Declared,
-    given::{Complete, Defaulted, LabelState, Set, State, States, Unset},
+    given::{Complete, Defaulted, LabelState, NoValue, NotMissing, Set, State, States, Unset},
     guard::Timed,
     handle::Handle,
     kept::{Closed, Keep, Keeps, Text},

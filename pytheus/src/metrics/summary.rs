@@ -140,10 +140,10 @@ fn sum(summary: &impl Target) -> f64 {
     reading::histogram(summary).1
 }
 
-super::labelled::forward_time!(Summary);
+super::labelled::forward_time!(Summary where L: Complete);
 
 super::labelled::forward! {
-    Summary {
+    Summary where L: Complete {
     }
     update {
         fn observe(value: impl Amount);

@@ -15,27 +15,43 @@ pub trait Watch {
 
 impl Watch for () {}
 
+impl<W: Watch> Watch for &mut W {
+    #[inline]
+    fn panicked(&mut self) {
+        (**self).panicked();
+    }
+}
+
+/// Attributes on one function share the future that watches it.
+impl<W: Watch, Rest: Watch> Watch for (W, Rest) {
+    #[inline]
+    fn panicked(&mut self) {
+        self.0.panicked();
+        self.1.panicked();
+    }
+}
+
 pin_project! {
     /// Polls a future, and tells `watch` when that panics.
     #[must_use = "a future does nothing unless it is awaited"]
-    pub struct Watching<'a, W, F> {
+    pub struct Watching<W, F> {
         #[pin]
         work: F,
-        watch: &'a mut W,
+        watch: W,
     }
 }
 
 /// Polls `work`, and tells `watch` when that panics.
-pub fn watch<W: Watch, F: Future>(watch: &mut W, work: F) -> Watching<'_, W, F> {
+pub fn watch<W: Watch, F: Future>(watch: W, work: F) -> Watching<W, F> {
     Watching { work, watch }
 }
 
-impl<W: Watch, F: Future> Future for Watching<'_, W, F> {
+impl<W: Watch, F: Future> Future for Watching<W, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let mut alarm = Alarm { watch: &mut **this.watch, armed: true };
+        let mut alarm = Alarm { watch: this.watch, armed: true };
         let polled = this.work.poll(context);
         alarm.armed = false;
         polled

@@ -10,6 +10,8 @@ enum Size {
 }
 
 metric! {
+    #![no_implicit_prelude]
+
     /// A counter.
     static COUNTER: Counter = "counter_total";
     /// A histogram.
