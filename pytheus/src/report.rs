@@ -2,7 +2,6 @@
 //!
 //! Lower modules than `diagnostics` meet faults too; what the counts look like in a scrape is settled there.
 
-use std::fmt;
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Release};
@@ -159,10 +158,4 @@ pub(crate) struct Count {
     pub(crate) family: Own,
     pub(crate) labels: Vec<String>,
     pub(crate) times: u64,
-}
-
-/// Counts and reports that a backend could not do what it was asked to: `kind` is what.
-pub(crate) fn backend_failed(kind: &'static str, error: &dyn fmt::Display) {
-    count(Own::BackendErrors, &[kind]);
-    report_as(Level::Error, ("backend", kind), &format!("{error}"));
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BackendError, ConfigError, Configure as _, SingleProcessBackend};
 
@@ -78,8 +80,35 @@ pub enum LoadError {
         /// If it is the same class, the keys in which the configurations differ.
         differing: Vec<String>,
     },
+    /// The backend is not loaded yet: a load is under way that waits for something, such as a lock or a server.
+    Pending {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Why the try before has failed, if there was one.
+        last: Option<Arc<LoadError>>,
+    },
     /// A backend loads one while it is made itself.
     Within,
+}
+
+impl LoadError {
+    /// Whether what the program, the environment or the configuration says is wrong, so that nothing but a change of it
+    /// helps.
+    pub(super) fn is_mistake(&self) -> bool {
+        match self {
+            Self::UnknownClass { .. }
+            | Self::Absent { .. }
+            | Self::Ambiguous { .. }
+            | Self::Json { .. }
+            | Self::Config { .. }
+            | Self::Ready { .. } => true,
+            Self::Unreadable { .. }
+            | Self::Backend { .. }
+            | Self::Loaded { .. }
+            | Self::Pending { .. }
+            | Self::Within => false,
+        }
+    }
 }
 
 /// Who has loaded the backend in use.
@@ -156,6 +185,17 @@ impl fmt::Display for LoadError {
             Self::Loaded { class, loaded, by, .. } => {
                 write!(f, "backend `{class}` can't be loaded, since `{loaded}` is: {by}")
             }
+            Self::Pending { waited, last } => {
+                write!(
+                    f,
+                    "the backend that PYTHEUS_BACKEND_CLASS names is not loaded yet: it was waited for {waited:?}, and what \
+                     it needs may be locked by another process, or out of reach"
+                )?;
+                match last {
+                    Some(last) => write!(f, "; the try before has failed: {last}"),
+                    None => Ok(()),
+                }
+            }
             Self::Within => {
                 f.write_str("a backend can't be loaded, or scraped, while one is being made by the same thread")
             }
@@ -170,6 +210,7 @@ impl Error for LoadError {
             Self::Json { source, .. } => Some(source),
             Self::Config { source, .. } => Some(source),
             Self::Backend { source, .. } => Some(&**source),
+            Self::Pending { last: Some(last), .. } => Some(last),
             _ => None,
         }
     }

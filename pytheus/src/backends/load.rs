@@ -1,6 +1,6 @@
 //! What is to be loaded: as the program says, else as the environment does.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
@@ -137,6 +137,12 @@ pub(super) fn said() -> Said {
         (None, Some(_)) => Said::ConfigAlone,
         (None, None) => Said::Nothing,
     }
+}
+
+/// Whether the class is the one of a single process, which counts on in children.
+pub(super) fn is_single() -> bool {
+    let class = variable(CLASS).and_then(|name| BackendClass::named(&name.to_string_lossy()).ok());
+    class.is_some_and(|class| class.id() == TypeId::of::<SingleProcessBackend>())
 }
 
 fn variable(name: &str) -> Option<OsString> {

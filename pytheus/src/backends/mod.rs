@@ -43,6 +43,7 @@ mod error;
 mod family;
 #[cfg(unix)]
 mod file;
+mod haste;
 mod load;
 mod loading;
 mod members;

@@ -24,6 +24,7 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+use crate::backends::haste;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
@@ -152,6 +153,7 @@ impl Directory {
     }
 
     fn locked_within(&self, patience: Duration) -> Result<Locked<'_>, FileError> {
+        let patience = haste::at_most(patience);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         loop {
             if let Some(locked) = self.try_locked()? {
