@@ -32,9 +32,6 @@ fn is_reviving() -> bool {
     }
 }
 
-/// How long the first use of a metric in a child waits for another process, one that has just a lock to give back.
-const AT_ONCE: Duration = Duration::from_millis(20);
-
 /// In a child, where all cells have begun at zero, states again what holds for it, too.
 pub(super) fn restate() {
     for family in members::counted() {
@@ -57,7 +54,7 @@ pub(crate) fn begin() {
 #[inline]
 pub(crate) fn forked() {
     if storage::was_forked() || REVIVING.load(Relaxed) != 0 {
-        revive(AT_ONCE);
+        revive(loading::FIRST_USE);
     }
 }
 
@@ -105,7 +102,10 @@ fn revive(most: Duration) {
             removals.seen_to = false;
             removals.failing = false;
         }
-        if let Err(error) = &revived {
+        // A lock that is just busy is no fault: the background thread waits for it longer.
+        if let Err(error) = revived.as_ref()
+            && most > loading::FIRST_USE
+        {
             let message = format!("the backend can't be had in a child process, and is tried again: {error}");
             report::report_as(report::Level::Error, ("fork", ""), &message);
         }
