@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
 use super::config_error::Origin;
+use super::shape::{existing, shape};
 use super::{Backend, BackendClass, BackendError, Config, ConfigError, Configure, LoadError, LoadedBy};
 use super::{SingleProcessBackend, loading};
 use crate::unwind::guarded;
@@ -85,7 +86,8 @@ impl fmt::Debug for Load {
         let class = match &self.class {
             Class::Environment => "as the environment says",
             Class::Known(class) => class.name(),
-            Class::Named(name) => name,
+            // It may be a secret that is in the wrong place.
+            Class::Named(_) => "by its name",
             Class::Ready(type_name, _) => type_name,
         };
         f.debug_struct("Load").field("class", &class).field("config", &self.config.as_ref().map(|_| "..")).finish()
@@ -154,6 +156,8 @@ pub(super) struct Plan {
     /// The name, for people.
     pub(super) class: String,
     pub(super) config: Map<String, Value>,
+    /// The keys that the backend has, once it was made.
+    known: OnceLock<Vec<String>>,
     way: Way,
 }
 
@@ -170,7 +174,12 @@ impl Plan {
                 return Err(LoadError::Ready { class: type_name.to_owned() });
             }
             Class::Ready(type_name, backend) => {
-                return Ok(Self { class: type_name.to_owned(), config: Map::new(), way: Way::Ready(backend) });
+                return Ok(Self {
+                    class: type_name.to_owned(),
+                    config: Map::new(),
+                    known: OnceLock::new(),
+                    way: Way::Ready(backend),
+                });
             }
             Class::Known(class) => class,
             Class::Named(name) => BackendClass::named(&name)?,
@@ -186,7 +195,10 @@ impl Plan {
         };
         let name = class.name().to_owned();
         match Config::of(origin.clone(), values) {
-            Ok(config) => Ok(Self { class: name, config: config.values().clone(), way: Way::Make(class, origin) }),
+            Ok(config) => {
+                let (config, known) = (config.values().clone(), OnceLock::new());
+                Ok(Self { class: name, config, known, way: Way::Make(class, origin) })
+            }
             Err(source) => Err(LoadError::Config { class: name, source }),
         }
     }
@@ -200,6 +212,7 @@ impl Plan {
                     let mut config = Config::of(origin.clone(), Value::Object(self.config.clone()))?;
                     let backend = class.make(&mut config)?;
                     config.finish()?;
+                    let _ = self.known.set(config.known().map(str::to_owned).collect());
                     Ok(backend)
                 });
                 made.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
@@ -213,6 +226,11 @@ impl Plan {
             Ok(source) => LoadError::Config { class: self.class.clone(), source: *source },
             Err(source) => LoadError::Backend { class: self.class.clone(), source },
         }
+    }
+
+    /// Whether the backend has this key, as far as is known.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        self.known.get().is_some_and(|known| known.iter().any(|known| known == key))
     }
 
     /// Whether it comes to the same.
@@ -232,10 +250,23 @@ impl Plan {
 fn read(path: PathBuf) -> Result<(Origin, Value), LoadError> {
     let text = match fs::read(&path) {
         Ok(text) => text,
+        Err(source) if path.symlink_metadata().is_err() => {
+            let (shape, existing) = (shape(&path.to_string_lossy()), existing(&path).to_owned());
+            return Err(LoadError::NoConfig { shape, existing, source });
+        }
         Err(source) => return Err(LoadError::Unreadable { path, source }),
     };
-    match serde_json::from_slice(&text) {
-        Ok(values) => Ok((Origin::File(path), values)),
-        Err(source) => Err(LoadError::Json { path, source }),
-    }
+    // A byte order mark, as some editors write it, is no part of the text.
+    let found = match &text[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{', ..] | [b'{', 0, ..] => "UTF-16",
+        text if str::from_utf8(text).is_err() => "not UTF-8",
+        text => {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            return match serde_json::from_slice(text) {
+                Ok(values) => Ok((Origin::File(path), values)),
+                Err(source) => Err(LoadError::Json { path, source }),
+            };
+        }
+    };
+    Err(LoadError::Encoding { path, found })
 }

@@ -176,7 +176,10 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
     let mut differing = Vec::new();
     if plan.is_of_the_class_of(loaded) {
         let keys = plan.config.keys().chain(loaded.config.keys());
-        differing.extend(keys.filter(|&key| plan.config.get(key) != loaded.config.get(key)).cloned());
+        let differ = keys.filter(|&key| plan.config.get(key) != loaded.config.get(key));
+        // A key that there is not may be a secret.
+        let shown = differ.map(|key| if loaded.has_key(key) { key } else { "a key that is not known" });
+        differing.extend(shown.map(str::to_owned));
         differing.sort();
         differing.dedup();
     }
@@ -185,7 +188,7 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
 
 /// How long the first use of a metric waits for the background thread, once in the life of a process. A load takes a
 /// few milliseconds; it takes longer than this where another process holds a lock, a disk hangs or a server is away.
-pub(super) const FIRST_USE: Duration = Duration::from_millis(100);
+pub(super) const FIRST_USE: Duration = Duration::from_secs(1);
 
 /// How long a scrape waits for a load that is under way.
 pub(super) const SCRAPE: Duration = Duration::from_secs(2);

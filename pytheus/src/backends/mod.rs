@@ -52,6 +52,7 @@ mod reach;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod series_key;
+mod shape;
 mod ship;
 mod single;
 mod totals;

@@ -25,6 +25,7 @@ use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
 use crate::backends::haste;
+use crate::backends::shape::existing;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
@@ -74,8 +75,11 @@ impl Directory {
     pub(super) fn open(path: &Path, allow_others: bool) -> Result<Self, FileError> {
         let fail = |error| FileError::io(path, error);
         match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
-            Err(error) => return Err(fail(error)),
+            // Of what is not there, no more is shown than where it would be: it may be a secret in the wrong place.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(path).map_err(|error| error.at(existing(path)))?
+            }
+            Err(error) => return Err(FileError::io(existing(path), error)),
             Ok(found) if found.is_symlink() => return Err(FileError::new(path, FileFault::Symlink)),
             Ok(found) if !found.is_dir() => return Err(FileError::new(path, FileFault::NotADirectory)),
             Ok(_) => {}
