@@ -50,6 +50,9 @@ pub trait Configure: Backend + Sized {
 
     /// Makes one. It may count in metrics; it must not load a backend.
     ///
+    /// A background thread calls it where the environment names the class, again and again while it fails with anything
+    /// but a [`ConfigError`](super::ConfigError).
+    ///
     /// # Errors
     ///
     /// A [`ConfigError`](super::ConfigError) of `config`, or anything else that stands in the way.

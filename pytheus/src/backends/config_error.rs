@@ -99,7 +99,7 @@ impl fmt::Display for ConfigError {
                 match key {
                     Some(key) => write!(f, "there is no key `{}`", key.escape_debug())?,
                     None => {
-                        f.write_str("it has a key that there is not, and that is not shown, as it may be a secret")?
+                        f.write_str("it has a key that there is not, and that is not shown, as it may be a secret")?;
                     }
                 }
                 if let Some(nearest) = nearest {

@@ -164,7 +164,7 @@ impl fmt::Display for LoadError {
                 match name {
                     Some(name) => write!(f, "there is no backend `{}`", name.escape_debug())?,
                     None => {
-                        write!(f, "there is no backend of the name that is given, which {shape}, and is not shown")?
+                        write!(f, "there is no backend of the name that is given, which {shape}, and is not shown")?;
                     }
                 }
                 if let Some(nearest) = nearest {

@@ -23,8 +23,10 @@ const CONFIG: &str = "PYTHEUS_BACKEND_CONFIG";
 
 /// What [`load_backend`] is to load: a class and a configuration, each as the program says, else as the environment does.
 ///
-/// `PYTHEUS_BACKEND_CLASS` is a name such as `file`, `PYTHEUS_BACKEND_CONFIG` the path of a JSON file. A variable that is
-/// empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
+/// `PYTHEUS_BACKEND_CLASS` is a name such as `file`, `PYTHEUS_BACKEND_CONFIG` the path of a JSON file in UTF-8, with or
+/// without a byte order mark. Neither `~` nor `$HOME` is replaced in a path: such paths are refused. A relative path leads
+/// from the working directory of each process. Errors show neither a variable that names no class or file, nor a value of
+/// the file: it may be a password in the wrong place. A variable that is empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
 ///
 /// ```
 /// use pytheus::backends::{Load, SingleProcessBackend, json};
@@ -103,9 +105,20 @@ impl fmt::Debug for Load {
 /// - A call that fails leaves everything as it was, and may be repeated.
 /// - A backend that loads another one while it is made gets [`LoadError::Within`].
 ///
-/// Where it is never called, the first use of a metric or the first scrape loads what `PYTHEUS_BACKEND_CLASS` and
-/// `PYTHEUS_BACKEND_CONFIG` say. When that fails it is [reported](crate::diagnostics), and each scrape fails with the
-/// same error, until a call succeeds.
+/// Where it is never called, the first use of a metric or the first scrape has a background thread load what
+/// `PYTHEUS_BACKEND_CLASS` and `PYTHEUS_BACKEND_CONFIG` say:
+///
+/// - The first use waits for that thread for about a second at most, once in the life of the process, then counts on in
+///   memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away.
+/// - A load that fails is [reported](crate::diagnostics) and repeated with exponential back-off, from 1 to 30 seconds. A
+///   configuration that is wrong is read again at the same pace, and takes effect once it was corrected.
+/// - Until the backend is loaded each scrape fails with the reason: at once where the last try has just failed, after
+///   2 seconds where one is under way ([`LoadError::Pending`]).
+/// - [`flush`](super::flush) waits for a load for 10 seconds, [`shutdown`](super::shutdown) for as long as it may take. A
+///   process that ends by itself waits for 5 seconds. A process that is killed before its backend is loaded loses what it
+///   has counted: call this function at the start of `main` where that matters.
+/// - A child that is forked meanwhile begins at zero and loads by itself. A child of a process that has a backend counts
+///   in memory in the same way while another process holds what the backend needs.
 ///
 /// ```
 /// use pytheus::backends::{Load, SingleProcessBackend, load_backend};

@@ -77,7 +77,7 @@ impl Directory {
         match fs::symlink_metadata(path) {
             // Of what is not there, no more is shown than where it would be: it may be a secret in the wrong place.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(path).map_err(|error| error.at(existing(path)))?
+                make(path).map_err(|error| error.at(existing(path)))?;
             }
             Err(error) => return Err(FileError::io(existing(path), error)),
             Ok(found) if found.is_symlink() => return Err(FileError::new(path, FileFault::Symlink)),

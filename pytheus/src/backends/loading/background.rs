@@ -59,7 +59,7 @@ pub(super) fn start() -> bool {
         }
         state.worker = Some(Worker { process: process::id(), thread: None });
     }
-    // A panic of the system's own allocator or clock aside, nothing unwinds; the thread goes on all the same.
+    // Should it unwind, the thread goes on all the same.
     let work = || {
         while guarded(work).is_err() {
             thread::sleep(FIRST_PAUSE);
