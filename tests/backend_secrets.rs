@@ -24,7 +24,7 @@ fn all(error: &(dyn Error + 'static)) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}\n");
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(&format!("{error}\n{error:?}\n"));
+        text = format!("{text}{error}\n{error:?}\n");
         source = error.source();
     }
     text

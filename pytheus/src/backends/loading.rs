@@ -186,8 +186,11 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
     Err(LoadError::Loaded { class: plan.class.clone(), loaded: loaded.class.clone(), by, differing })
 }
 
-/// How long the first use of a metric waits for the background thread, once in the life of a process. A load takes a
-/// few milliseconds; it takes longer than this where another process holds a lock, a disk hangs or a server is away.
+/// How long the first use of a metric waits for the background thread, once in the life of a process.
+///
+/// A load takes a few milliseconds, and some hundred where processes that begin at the same time queue for the lock of a
+/// directory: without that wait, a process that is killed in its first second would lose what it has counted. It takes
+/// longer than this where another process keeps the lock, a disk hangs or a server is away.
 pub(super) const FIRST_USE: Duration = Duration::from_secs(1);
 
 /// How long a scrape waits for a load that is under way.
