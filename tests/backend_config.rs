@@ -37,50 +37,40 @@ fn a_value_of_its_type_is_read() {
 }
 
 #[test]
-fn a_value_of_another_type_is_shown_beside_what_would_be_right() {
+fn a_value_of_another_type_is_named_beside_what_would_be_right() {
     let mut config = config(json!({
         "text": 5, "path": "", "yes": "true", "port": 65536, "quoted": "6379", "seconds": "5s", "long": -1,
         "names": ["a", 1], "nested": {"password": "hunter2"},
     }));
-    assert_eq!(said(config.string("text")), "the key `text` is the number 5; it must be a string");
-    assert_eq!(said(config.path("path")), "the key `path` is the string \"\"; it must be a path, which is a string");
-    assert_eq!(
-        said(config.bool("yes")),
-        "the key `yes` is the string \"true\"; it must be true or false, without quotes"
-    );
+    assert_eq!(said(config.string("text")), "the key `text` is a number; it must be a string");
+    assert_eq!(said(config.path("path")), "the key `path` is an empty string; it must be a path, which is a string");
+    assert_eq!(said(config.bool("yes")), "the key `yes` is a string; it must be true or false, without quotes");
     assert_eq!(
         said(config.integer("port", 1..=65535)),
-        "the key `port` is the number 65536; it must be a whole number from 1 to 65535"
+        "the key `port` is a number; it must be a whole number from 1 to 65535"
     );
     assert_eq!(
         said(config.integer("quoted", 1..=u64::MAX)),
-        "the key `quoted` is the string \"6379\"; it must be a whole number of at least 1, without quotes"
+        "the key `quoted` is a string; it must be a whole number of at least 1, without quotes"
     );
     let range = Duration::from_millis(10)..=Duration::from_secs(3600);
     assert_eq!(
         said(config.duration("seconds", range.clone())),
-        "the key `seconds` is the string \"5s\"; it must be a number of seconds from 0.01 to 3600"
+        "the key `seconds` is a string; it must be a number of seconds from 0.01 to 3600"
     );
     assert_eq!(
         said(config.duration("long", range.clone())),
-        "the key `long` is the number -1; it must be a number of seconds from 0.01 to 3600"
+        "the key `long` is a number; it must be a number of seconds from 0.01 to 3600"
     );
     assert_eq!(
         said(config.duration("long", Duration::ZERO..=Duration::MAX)),
-        "the key `long` is the number -1; it must be a number of seconds, at least 0"
+        "the key `long` is a number; it must be a number of seconds, at least 0"
     );
-    assert_eq!(said(config.strings("names")), "the key `names` is the list [\"a\",1]; it must be a list of strings");
+    assert_eq!(said(config.strings("names")), "the key `names` is a list; it must be a list of strings");
     // Whatever is in there may be a secret.
     assert_eq!(said(config.string("nested")), "the key `nested` is an object; it must be a string");
     let error = config.invalid("text", "one of the letters a to z");
-    assert_eq!(said::<()>(Err(error)), "the key `text` is the number 5; it must be one of the letters a to z");
-}
-
-#[test]
-fn a_long_value_is_cut_short() {
-    let mut config = config(json!({"text": "ä".repeat(5_000)}));
-    let error = said(config.bool("text"));
-    assert!(error.len() < 250 && error.contains(".."), "{error}");
+    assert_eq!(said::<()>(Err(error)), "the key `text` is a number; it must be one of the letters a to z");
 }
 
 #[test]
@@ -119,10 +109,16 @@ fn a_key_that_is_not_known_is_an_error_with_the_one_that_was_meant() {
 
 #[test]
 fn a_backend_without_keys_says_so() {
-    assert_eq!(said(config(json!({"colour": 1})).finish()), "there is no key `colour`: this backend has none");
+    assert_eq!(
+        said(config(json!({"colour": 1})).finish()),
+        "it has a key that there is not, and that is not shown, as it may be a secret: this backend has none"
+    );
     let mut config = config(json!({"colour": 1}));
     assert_eq!(config.string("host"), Ok(None));
-    assert_eq!(said(config.finish()), "there is no key `colour`; the keys are `host`");
+    assert_eq!(
+        said(config.finish()),
+        "it has a key that there is not, and that is not shown, as it may be a secret; the keys are `host`"
+    );
 }
 
 #[test]

@@ -203,7 +203,15 @@ fn each_mistake_is_named_with_its_file_its_key_and_what_would_be_right() {
     );
 
     let absent = folder.0.path().join("absent.json");
-    wrong(class, Some(&absent), &["absent.json (PYTHEUS_BACKEND_CONFIG) can't be read: No such file", "a JSON file"]);
+    wrong(
+        class,
+        Some(&absent),
+        &[
+            "PYTHEUS_BACKEND_CONFIG must be the path of a JSON file",
+            "is like a path, and names no file",
+            "No such file",
+        ],
+    );
     wrong(class, Some(folder.0.path()), &["(PYTHEUS_BACKEND_CONFIG) can't be read: Is a directory"]);
 
     let text = "{\n  \"path\": \"read\"\n  \"token\": \"hunter2\"\n}";
@@ -216,7 +224,7 @@ fn each_mistake_is_named_with_its_file_its_key_and_what_would_be_right() {
         &[&path, "it is a list; it must be an object, {\"key\": value, ..}"],
     );
 
-    let named = [&*path, "the key `path` is the number 5; it must be a path, which is a string"];
+    let named = [&*path, "the key `path` is a number; it must be a path, which is a string"];
     wrong(class, file(r#"{"path": 5}"#).as_deref(), &named);
     let text = r#"{"path": "read", "tokn": "hunter2"}"#;
     wrong(class, file(text).as_deref(), &[&path, "there is no key `tokn`; did you mean `token`? The keys are `path`"]);
@@ -224,6 +232,6 @@ fn each_mistake_is_named_with_its_file_its_key_and_what_would_be_right() {
     wrong(class, file(text).as_deref(), &[&path, "the key `token` is a string; it must be the right one"]);
 
     // A config alone is for nobody.
-    let named = [&*path, "PYTHEUS_BACKEND_CLASS", "there is no key `path`: this backend has none"];
+    let named = [&*path, "PYTHEUS_BACKEND_CLASS", "it has a key that there is not", "this backend has none"];
     wrong(None, file(r#"{"path": "read"}"#).as_deref(), &named);
 }

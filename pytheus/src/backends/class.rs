@@ -4,7 +4,8 @@ use std::any::{TypeId, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-use super::nearest::nearest;
+use super::nearest::{nearest, slip};
+use super::shape::shape;
 use super::{Backend, BackendError, Config, LoadError, SingleProcessBackend};
 
 /// A backend that can be made of a configuration, and so [loaded](super::load_backend) by its class or its name.
@@ -48,6 +49,9 @@ pub trait Configure: Backend + Sized {
     const ALIASES: &'static [&'static str] = &[];
 
     /// Makes one. It may count in metrics; it must not load a backend.
+    ///
+    /// A background thread calls it where the environment names the class, again and again while it fails with anything
+    /// but a [`ConfigError`](super::ConfigError).
     ///
     /// # Errors
     ///
@@ -115,12 +119,14 @@ fn unknown(name: &str, classes: &[BackendClass]) -> LoadError {
     if let Some(absent) = ABSENT.iter().find(|absent| absent.names.contains(&name)) {
         return LoadError::Absent { name: name.to_owned(), needs: absent.needs };
     }
-    let names = classes.iter().flat_map(|class| [class.name].into_iter().chain(class.aliases.iter().copied()));
-    let nearest = nearest(name, names).map(str::to_owned);
+    let names = || classes.iter().flat_map(|class| [class.name].into_iter().chain(class.aliases.iter().copied()));
+    let plain = name.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+    let nearest = nearest(plain, names()).map(str::to_owned);
+    let shown = slip(name, names()).map(str::to_owned);
     let mut known: Vec<_> = classes.iter().map(|class| class.name.to_owned()).collect();
     known.sort();
     known.dedup();
-    LoadError::UnknownClass { name: name.to_owned(), known, nearest }
+    LoadError::UnknownClass { name: shown, shape: shape(name), known, nearest }
 }
 
 /// What this library has, but not in every program. One that is there is found before.

@@ -9,12 +9,14 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::config_error::{ConfigError, Fault, Origin, described};
-use super::nearest::nearest;
+use super::nearest::{nearest, slip};
+use super::shape::unexpanded;
 
 /// The keys and values that a backend is made of: a JSON object, given in the program or read from a file.
 ///
 /// A key that is left out, or is `null`, reads as `None`. Each error names where the configuration comes from, the key,
-/// what was found and what would be right.
+/// the type that was found and what would be right. No error shows a value, nor a key that is not close to one that there
+/// is: either may be a password in the wrong place.
 ///
 /// ```
 /// use pytheus::backends::{Config, json};
@@ -39,7 +41,6 @@ pub struct Config {
 struct Asked {
     key: String,
     right: String,
-    secret: bool,
 }
 
 impl Config {
@@ -56,8 +57,7 @@ impl Config {
         match values {
             Value::Object(values) => Ok(Self { origin, values, asked: Vec::new() }),
             Value::Null => Ok(Self { origin, values: Map::new(), asked: Vec::new() }),
-            // Not shown: it may be a secret.
-            other => Err(ConfigError::new(&origin, Fault::NoObject { found: described(&other, true) })),
+            other => Err(ConfigError::new(&origin, Fault::NoObject { found: described(&other).to_owned() })),
         }
     }
 
@@ -74,15 +74,21 @@ impl Config {
         self.get(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    /// A path.
+    /// A path, as it stands there: neither `~` nor a variable such as `$HOME` is replaced. A relative one leads from the
+    /// working directory of each process.
     ///
     /// # Errors
     ///
-    /// When there is something else, or an empty string.
+    /// When there is something else, an empty string, JSON or a URL, or something that only a shell would replace.
     pub fn path(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
-        self.get(key, "a path, which is a string", |value| {
-            value.as_str().filter(|path| !path.is_empty()).map(PathBuf::from)
-        })
+        let text = self.get(key, "a path, which is a string", |value| {
+            let is_path = |path: &&str| !path.is_empty() && !path.contains("://") && !path.starts_with(['{', '[']);
+            value.as_str().filter(is_path).map(str::to_owned)
+        })?;
+        match text.as_deref().and_then(unexpanded) {
+            Some(unexpanded) => Err(self.invalid(key, &format!("a path as it is; it {unexpanded}"))),
+            None => Ok(text.map(PathBuf::from)),
+        }
     }
 
     /// Yes or no.
@@ -141,7 +147,7 @@ impl Config {
     ///
     /// When there is something else.
     pub fn secret(&mut self, key: &str) -> Result<Option<Secret>, ConfigError> {
-        self.read(key, "a string", true, |value| value.as_str().map(|text| Secret(text.to_owned())))
+        self.get(key, "a string", |value| value.as_str().map(|text| Secret(text.to_owned())))
     }
 
     /// Whatever `read` makes of the value; `right` says what that is, as in "a whole number from 1 to 9".
@@ -158,7 +164,7 @@ impl Config {
     ///     _ => None,
     /// });
     /// assert!(fsync.is_err_and(|error| error.to_string().ends_with(
-    ///     "`fsync` is the string \"sometimes\"; it must be \"always\" or \"never\""
+    ///     "`fsync` is a string; it must be \"always\" or \"never\""
     /// )));
     /// # Ok::<(), pytheus::backends::ConfigError>(())
     /// ```
@@ -172,18 +178,8 @@ impl Config {
         right: &str,
         read: impl Fn(&Value) -> Option<T>,
     ) -> Result<Option<T>, ConfigError> {
-        self.read(key, right, false, read)
-    }
-
-    fn read<T>(
-        &mut self,
-        key: &str,
-        right: &str,
-        secret: bool,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
         if !self.asked.iter().any(|asked| asked.key == key) {
-            self.asked.push(Asked { key: key.to_owned(), right: right.to_owned(), secret });
+            self.asked.push(Asked { key: key.to_owned(), right: right.to_owned() });
         }
         let Some(value) = self.values.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         let found = read(value);
@@ -195,10 +191,9 @@ impl Config {
         Ok(found)
     }
 
-    /// The error for a value that is wrong by rules of your own; `right` says what it must be.
+    /// The error for a value that is wrong by rules of your own; `right` says what it must be. It does not show the value.
     pub fn invalid(&self, key: &str, right: &str) -> ConfigError {
-        let secret = self.asked.iter().any(|asked| asked.key == key && asked.secret);
-        let found = self.values.get(key).map_or_else(|| "left out".to_owned(), |value| described(value, secret));
+        let found = self.values.get(key).map_or("left out", described);
         let fault = Fault::Wrong { key: key.to_owned(), found, right: right.to_owned() };
         ConfigError::new(&self.origin, fault)
     }
@@ -207,7 +202,7 @@ impl Config {
     pub fn missing(&self, key: &str) -> ConfigError {
         let right = self.asked.iter().find(|asked| asked.key == key).map(|asked| asked.right.clone());
         // One that nobody has asked for so far may be the slip.
-        let similar = nearest(key, self.unknown()).map(str::to_owned);
+        let similar = self.unknown().find_map(|unknown| slip(unknown, [key])).map(str::to_owned);
         ConfigError::new(&self.origin, Fault::Missing { key: key.to_owned(), right, similar })
     }
 
@@ -223,8 +218,14 @@ impl Config {
         let Some(key) = self.unknown().next() else { return Ok(()) };
         let known: BTreeSet<_> = self.asked.iter().map(|asked| asked.key.as_str()).collect();
         let nearest = nearest(key, known.iter().copied()).map(str::to_owned);
+        let shown = slip(key, known.iter().copied()).map(str::to_owned);
         let known = known.into_iter().map(str::to_owned).collect();
-        Err(ConfigError::new(&self.origin, Fault::Unknown { key: key.to_owned(), known, nearest }))
+        Err(ConfigError::new(&self.origin, Fault::Unknown { key: shown, known, nearest }))
+    }
+
+    /// The keys that there are.
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.asked.iter().map(|asked| asked.key.as_str())
     }
 
     fn unknown(&self) -> impl Iterator<Item = &str> {
@@ -234,9 +235,9 @@ impl Config {
 }
 
 impl fmt::Debug for Config {
-    /// Without the values, some of which may be secrets.
+    /// Without the values, some of which may be secrets, and without keys that nobody has asked for, which may be, too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.values.keys().collect();
+        let keys: Vec<_> = self.asked.iter().map(|asked| &asked.key).collect();
         f.debug_struct("Config").field("origin", &self.origin.to_string()).field("keys", &keys).finish_non_exhaustive()
     }
 }

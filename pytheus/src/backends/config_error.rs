@@ -21,10 +21,25 @@ pub(super) enum Origin {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    NoObject { found: String },
-    Wrong { key: String, found: String, right: String },
-    Missing { key: String, right: Option<String>, similar: Option<String> },
-    Unknown { key: String, known: Vec<String>, nearest: Option<String> },
+    NoObject {
+        found: String,
+    },
+    Wrong {
+        key: String,
+        found: &'static str,
+        right: String,
+    },
+    Missing {
+        key: String,
+        right: Option<String>,
+        similar: Option<String>,
+    },
+    /// The key only where it is a slip of a known one: any other may be a secret.
+    Unknown {
+        key: Option<String>,
+        known: Vec<String>,
+        nearest: Option<String>,
+    },
 }
 
 impl ConfigError {
@@ -32,11 +47,12 @@ impl ConfigError {
         Self(Box::new((origin.clone(), fault)))
     }
 
-    /// The key; none when the configuration as a whole is wrong.
+    /// The key; none when the configuration as a whole is wrong, or has a key that is close to none that there is.
     pub fn key(&self) -> Option<&str> {
         match &self.0.1 {
             Fault::NoObject { .. } => None,
-            Fault::Wrong { key, .. } | Fault::Missing { key, .. } | Fault::Unknown { key, .. } => Some(key),
+            Fault::Wrong { key, .. } | Fault::Missing { key, .. } => Some(key),
+            Fault::Unknown { key, .. } => key.as_deref(),
         }
     }
 
@@ -80,7 +96,12 @@ impl fmt::Display for ConfigError {
                 }
             }
             Fault::Unknown { key, known, nearest } => {
-                write!(f, "there is no key `{key}`")?;
+                match key {
+                    Some(key) => write!(f, "there is no key `{}`", key.escape_debug())?,
+                    None => {
+                        f.write_str("it has a key that there is not, and that is not shown, as it may be a secret")?;
+                    }
+                }
                 if let Some(nearest) = nearest {
                     write!(f, "; did you mean `{nearest}`?")?;
                 }
@@ -96,23 +117,16 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// What a value is, and the value itself unless it is long, secret, or an object, which may hold secrets.
-pub(super) fn described(value: &Value, secret: bool) -> String {
-    const LONG: usize = 60;
-    let kind = match value {
-        Value::Null => return "null".to_owned(),
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "list",
-        Value::Object(_) => return "an object".to_owned(),
-    };
-    let text = value.to_string();
-    if secret || (value.is_array() && text.contains('{')) {
-        format!("a {kind}")
-    } else if text.chars().count() > LONG {
-        format!("the {kind} {}..", text.chars().take(LONG).collect::<String>())
-    } else {
-        format!("the {kind} {text}")
+/// What a value is. Never the value: a password may stand in the place of any other.
+pub(super) fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
+        Value::Number(_) => "a number",
+        Value::String(text) if text.is_empty() => "an empty string",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }

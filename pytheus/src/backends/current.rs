@@ -1,9 +1,8 @@
 //! The backend in use: how it comes in, what it is asked, and what a fork does to it.
 
+mod revive;
+
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,11 +12,14 @@ use super::loading;
 use super::members::{self, Counted};
 use super::ship::Shipper;
 use super::{Arena, Backend, BackendError, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId};
+use crate::clock;
 use crate::error::ScrapeError;
 use crate::report;
 use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Page, lock, read, write};
-use crate::{clock, process};
+
+pub(super) use revive::revive_within;
+pub(crate) use revive::{begin, forked};
 
 static CURRENT: RwLock<Option<Arc<Loaded>>> = RwLock::new(None);
 /// Where series are to be begun: known before the backend is in use.
@@ -61,11 +63,15 @@ inventory::collect!(BeforeLoad);
 pub(super) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
     inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
     // In a child that came of a process while that did the same: what that has begun is not the child's.
-    storage::now_settled();
+    let is_child = storage::now_settled();
     *write(&ARENA) = None;
     // First: a child may come at any moment from here on, and is not to count where its parent does.
     storage::begin_anew_in_children(backend.arena().is_some() || backend.interval().is_some());
-    move_in(&*backend).inspect_err(|_| storage::begin_anew_in_children(false))?;
+    let moved = move_in(&*backend).inspect_err(|_| storage::begin_anew_in_children(loading::is_awaited()));
+    if is_child {
+        revive::restate();
+    }
+    moved?;
     let shipper = match backend.interval() {
         Some(interval) => Some(Shipper::start(Arc::clone(&backend), interval)?),
         None => None,
@@ -231,17 +237,8 @@ pub(crate) fn load<'a>(
     let Some(loaded) = loaded() else { return Ok(totals) };
     let deadline = loaded.backend.patience().filter(|_| clock::EXISTS).map(|patience| Instant::now() + patience);
     let mut totals = totals.until(deadline);
-    // Another thread is at it.
-    while is_reviving() && !REVIVES.with(Cell::get) {
-        loading::wait();
-    }
-    if lock(&NOT_REVIVED).is_some() {
-        // Whatever stood in the way may be over.
-        storage::not_settled();
-        revive();
-    }
-    if let Some(error) = &*lock(&NOT_REVIVED) {
-        return Err(ScrapeError::new(error.clone()));
+    if let Some(error) = revive_within(loading::SCRAPE) {
+        return Err(ScrapeError::new(error));
     }
     storage::catch_up();
     match &loaded.shipper {
@@ -268,16 +265,17 @@ pub(crate) fn is_shared() -> bool {
     read(&CURRENT).is_some()
 }
 
-/// Hands all that was counted so far to the backend, which is to keep it.
-pub(super) fn flush() -> Result<(), BackendError> {
-    let Some(loaded) = loaded() else { return Ok(()) };
+/// Hands all that was counted so far to the backend, which is to keep it. In a child that has no backend of its own yet,
+/// that is waited for as long as this.
+pub(super) fn flush(most: Duration) -> Result<(), BackendError> {
+    let Some(loaded) = own(most)? else { return Ok(()) };
     loaded.hand_over()?;
     loaded.backend.flush()
 }
 
 /// As [`flush`], within about this time, and ends the part of this process.
 pub(super) fn shutdown(most: Duration) -> Result<(), BackendError> {
-    let Some(loaded) = loaded() else { return Ok(()) };
+    let Some(loaded) = own(most)? else { return Ok(()) };
     match &loaded.shipper {
         Some(shipper) => shipper.close(most)?,
         None => loaded.hand_over()?,
@@ -285,89 +283,10 @@ pub(super) fn shutdown(most: Duration) -> Result<(), BackendError> {
     loaded.backend.close()
 }
 
-/// The process in which one thread revives the backend, while others wait; 0 when none does. In a child that comes of it
-/// meanwhile nobody does.
-static REVIVING: AtomicU32 = AtomicU32::new(0);
-
-std::thread_local! {
-    /// Whether it is this thread. Without a destructor, so that it is there in those of others.
-    static REVIVES: Cell<bool> = const { Cell::new(false) };
-}
-
-fn is_reviving() -> bool {
-    match REVIVING.load(Acquire) {
-        0 => false,
-        process => process == process::id(),
+/// The backend in use, if there is one: in a child, its own.
+fn own(most: Duration) -> Result<Option<Arc<Loaded>>, BackendError> {
+    match revive_within(most) {
+        Some(error) => Err(error.into()),
+        None => Ok(loaded()),
     }
-}
-
-/// Why that failed.
-static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
-
-/// To be called before the first update of a thread or series: sees to a backend that the environment names, and to one
-/// that the parent of this process has loaded.
-#[inline]
-pub(crate) fn begin() {
-    loading::begin();
-    forked();
-}
-
-/// To be called before a series is made or removed: sees to a backend that the parent of this process has loaded.
-#[inline]
-pub(crate) fn forked() {
-    if storage::was_forked() || REVIVING.load(Relaxed) != 0 {
-        revive();
-    }
-}
-
-/// In a child, makes the backend one of its own.
-#[cold]
-fn revive() {
-    if REVIVES.with(Cell::get) {
-        return;
-    }
-    // Nothing is to be counted that is lost if the process is killed, nor begun where the parent counts. But not for
-    // ever: the backend's code may wait for this thread.
-    for _ in 0..loading::PATIENCE {
-        if !is_reviving() {
-            break;
-        }
-        loading::wait();
-    }
-    let process = REVIVING.load(Acquire);
-    if !storage::was_forked()
-        || process == process::id()
-        || REVIVING.compare_exchange(process, process::id(), AcqRel, Relaxed).is_err()
-    {
-        return;
-    }
-    REVIVES.with(|revives| revives.set(true));
-    if storage::now_settled()
-        && let Some(loaded) = loaded()
-    {
-        *write(&ARENA) = None;
-        let revived = loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
-        for family in members::counted() {
-            family.restate();
-        }
-        let is_first = lock(&NOT_REVIVED).is_none();
-        if let Some(shipper) = loaded.shipper.as_ref().filter(|_| is_first) {
-            shipper.after_fork();
-        }
-        if is_first {
-            let mut removals = lock(&loaded.removals);
-            removals.writer = WriterId::random();
-            removals.waiting.clear();
-            removals.sent = None;
-            removals.seen_to = false;
-            removals.failing = false;
-        }
-        if let Err(error) = &revived {
-            let message = format!("the backend can't be had in a child process: {error}");
-            report::report_as(report::Level::Error, ("fork", ""), &message);
-        }
-        *lock(&NOT_REVIVED) = revived.err().map(|error| error.to_string());
-    }
-    REVIVES.with(|revives| revives.set(false));
-    REVIVING.store(0, Release);
 }

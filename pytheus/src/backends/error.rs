@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BackendError, ConfigError, Configure as _, SingleProcessBackend};
 
@@ -13,8 +15,11 @@ use super::{BackendError, ConfigError, Configure as _, SingleProcessBackend};
 pub enum LoadError {
     /// No backend of the program has this name.
     UnknownClass {
-        /// The name, as given in the program or in `PYTHEUS_BACKEND_CLASS`.
-        name: String,
+        /// The name, as given in the program or in `PYTHEUS_BACKEND_CLASS`; none where it is close to none of those that
+        /// are there, as it may be a secret then.
+        name: Option<String>,
+        /// What it looks like, as in "is like a URL".
+        shape: &'static str,
         /// The names of those that are there.
         known: Vec<String>,
         /// The one that may be meant.
@@ -33,6 +38,22 @@ pub enum LoadError {
         name: String,
         /// Their types.
         types: Vec<String>,
+    },
+    /// `PYTHEUS_BACKEND_CONFIG` names no file.
+    NoConfig {
+        /// What its value looks like, as in "is like a URL". The value itself is not shown, as it may have a secret in it.
+        shape: &'static str,
+        /// The part of the path that is there.
+        existing: PathBuf,
+        /// Why the rest can't be found.
+        source: io::Error,
+    },
+    /// The file that `PYTHEUS_BACKEND_CONFIG` names is not in UTF-8.
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What it is in, as far as can be seen.
+        found: &'static str,
     },
     /// The file that `PYTHEUS_BACKEND_CONFIG` names can't be read.
     Unreadable {
@@ -78,8 +99,37 @@ pub enum LoadError {
         /// If it is the same class, the keys in which the configurations differ.
         differing: Vec<String>,
     },
+    /// The backend is not loaded yet: a load is under way that waits for something, such as a lock or a server.
+    Pending {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Why the try before has failed, if there was one.
+        last: Option<Arc<LoadError>>,
+    },
     /// A backend loads one while it is made itself.
     Within,
+}
+
+impl LoadError {
+    /// Whether what the program, the environment or the configuration says is wrong, so that nothing but a change of it
+    /// helps.
+    pub(super) fn is_mistake(&self) -> bool {
+        match self {
+            Self::UnknownClass { .. }
+            | Self::Absent { .. }
+            | Self::Ambiguous { .. }
+            | Self::Json { .. }
+            | Self::Encoding { .. }
+            | Self::Config { .. }
+            | Self::Ready { .. } => true,
+            Self::NoConfig { .. }
+            | Self::Unreadable { .. }
+            | Self::Backend { .. }
+            | Self::Loaded { .. }
+            | Self::Pending { .. }
+            | Self::Within => false,
+        }
+    }
 }
 
 /// Who has loaded the backend in use.
@@ -110,8 +160,13 @@ impl fmt::Display for LoadedBy {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownClass { name, known, nearest } => {
-                write!(f, "there is no backend `{name}`")?;
+            Self::UnknownClass { name, shape, known, nearest } => {
+                match name {
+                    Some(name) => write!(f, "there is no backend `{}`", name.escape_debug())?,
+                    None => {
+                        write!(f, "there is no backend of the name that is given, which {shape}, and is not shown")?;
+                    }
+                }
                 if let Some(nearest) = nearest {
                     write!(f, "; did you mean `{nearest}`?")?;
                 }
@@ -127,6 +182,15 @@ impl fmt::Display for LoadError {
             }
             Self::Ambiguous { name, types } => {
                 write!(f, "several backends have the name `{name}`: {}; rename one of them", types.join(", "))
+            }
+            Self::NoConfig { shape, existing, source } => write!(
+                f,
+                "PYTHEUS_BACKEND_CONFIG must be the path of a JSON file; its value, which is not shown, {shape}, and names \
+                 no file (of its path, `{}` is there; {source})",
+                existing.display()
+            ),
+            Self::Encoding { path, found } => {
+                write!(f, "{} (PYTHEUS_BACKEND_CONFIG) is {found}: save it as UTF-8", path.display())
             }
             Self::Unreadable { path, source } => write!(
                 f,
@@ -156,6 +220,17 @@ impl fmt::Display for LoadError {
             Self::Loaded { class, loaded, by, .. } => {
                 write!(f, "backend `{class}` can't be loaded, since `{loaded}` is: {by}")
             }
+            Self::Pending { waited, last } => {
+                write!(
+                    f,
+                    "the backend that PYTHEUS_BACKEND_CLASS names is not loaded yet: it was waited for {waited:?}, and what \
+                     it needs may be locked by another process, or out of reach"
+                )?;
+                match last {
+                    Some(last) => write!(f, "; the try before has failed: {last}"),
+                    None => Ok(()),
+                }
+            }
             Self::Within => {
                 f.write_str("a backend can't be loaded, or scraped, while one is being made by the same thread")
             }
@@ -166,10 +241,11 @@ impl fmt::Display for LoadError {
 impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unreadable { source, .. } => Some(source),
+            Self::NoConfig { source, .. } | Self::Unreadable { source, .. } => Some(source),
             Self::Json { source, .. } => Some(source),
             Self::Config { source, .. } => Some(source),
             Self::Backend { source, .. } => Some(&**source),
+            Self::Pending { last: Some(last), .. } => Some(last),
             _ => None,
         }
     }

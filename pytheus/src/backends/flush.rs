@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{BackendError, LoadError, current, loading};
 
@@ -79,8 +79,8 @@ impl Error for FlushError {
 ///
 /// When it is not known that the backend has it all.
 pub fn flush() -> Result<(), FlushError> {
-    begin()?;
-    current::flush().map_err(|source| FlushError::Flush { source })
+    begin(LOAD)?;
+    current::flush(LOAD).map_err(|source| FlushError::Flush { source })
 }
 
 /// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
@@ -101,12 +101,17 @@ pub fn flush() -> Result<(), FlushError> {
 ///
 /// When it is not known that the backend has it all, as when the time was too short.
 pub fn shutdown(most: Duration) -> Result<(), FlushError> {
-    begin()?;
+    let start = loading::is_waited_for().then(Instant::now);
+    begin(most)?;
+    let most = most.saturating_sub(start.map_or(Duration::ZERO, |start| start.elapsed()));
     current::shutdown(most).map_err(|source| FlushError::Shutdown { source })
 }
 
-/// Has the backend loaded that the environment alone names.
-fn begin() -> Result<(), FlushError> {
+/// How long [`flush`] waits for a load that is under way.
+const LOAD: Duration = Duration::from_secs(10);
+
+/// Waits until the backend is loaded that the environment alone names.
+fn begin(most: Duration) -> Result<(), FlushError> {
     current::begin();
-    loading::environment_error().map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
+    loading::settle(most, true).map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
 }

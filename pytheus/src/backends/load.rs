@@ -1,16 +1,17 @@
 //! What is to be loaded: as the program says, else as the environment does.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
 use super::config_error::Origin;
+use super::shape::{existing, shape};
 use super::{Backend, BackendClass, BackendError, Config, ConfigError, Configure, LoadError, LoadedBy};
 use super::{SingleProcessBackend, loading};
 use crate::unwind::guarded;
@@ -22,8 +23,10 @@ const CONFIG: &str = "PYTHEUS_BACKEND_CONFIG";
 
 /// What [`load_backend`] is to load: a class and a configuration, each as the program says, else as the environment does.
 ///
-/// `PYTHEUS_BACKEND_CLASS` is a name such as `file`, `PYTHEUS_BACKEND_CONFIG` the path of a JSON file. A variable that is
-/// empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
+/// `PYTHEUS_BACKEND_CLASS` is a name such as `file`, `PYTHEUS_BACKEND_CONFIG` the path of a JSON file in UTF-8, with or
+/// without a byte order mark. Neither `~` nor `$HOME` is replaced in a path: such paths are refused. A relative path leads
+/// from the working directory of each process. Errors show neither a variable that names no class or file, nor a value of
+/// the file: it may be a password in the wrong place. A variable that is empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
 ///
 /// ```
 /// use pytheus::backends::{Load, SingleProcessBackend, json};
@@ -85,7 +88,8 @@ impl fmt::Debug for Load {
         let class = match &self.class {
             Class::Environment => "as the environment says",
             Class::Known(class) => class.name(),
-            Class::Named(name) => name,
+            // It may be a secret that is in the wrong place.
+            Class::Named(_) => "by its name",
             Class::Ready(type_name, _) => type_name,
         };
         f.debug_struct("Load").field("class", &class).field("config", &self.config.as_ref().map(|_| "..")).finish()
@@ -101,9 +105,20 @@ impl fmt::Debug for Load {
 /// - A call that fails leaves everything as it was, and may be repeated.
 /// - A backend that loads another one while it is made gets [`LoadError::Within`].
 ///
-/// Where it is never called, the first use of a metric or the first scrape loads what `PYTHEUS_BACKEND_CLASS` and
-/// `PYTHEUS_BACKEND_CONFIG` say. When that fails it is [reported](crate::diagnostics), and each scrape fails with the
-/// same error, until a call succeeds.
+/// Where it is never called, the first use of a metric or the first scrape has a background thread load what
+/// `PYTHEUS_BACKEND_CLASS` and `PYTHEUS_BACKEND_CONFIG` say:
+///
+/// - The first use waits for that thread for about a second at most, once in the life of the process, then counts on in
+///   memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away.
+/// - A load that fails is [reported](crate::diagnostics) and repeated with exponential back-off, from 1 to 30 seconds. A
+///   configuration that is wrong is read again at the same pace, and takes effect once it was corrected.
+/// - Until the backend is loaded each scrape fails with the reason: at once where the last try has just failed, after
+///   2 seconds where one is under way ([`LoadError::Pending`]).
+/// - [`flush`](super::flush) waits for a load for 10 seconds, [`shutdown`](super::shutdown) for as long as it may take. A
+///   process that ends by itself waits for 5 seconds. A process that is killed before its backend is loaded loses what it
+///   has counted: call this function at the start of `main` where that matters.
+/// - A child that is forked meanwhile begins at zero and loads by itself. A child of a process that has a backend counts
+///   in memory in the same way while another process holds what the backend needs.
 ///
 /// ```
 /// use pytheus::backends::{Load, SingleProcessBackend, load_backend};
@@ -139,6 +154,12 @@ pub(super) fn said() -> Said {
     }
 }
 
+/// Whether the class is the one of a single process, which counts on in children.
+pub(super) fn is_single() -> bool {
+    let class = variable(CLASS).and_then(|name| BackendClass::named(&name.to_string_lossy()).ok());
+    class.is_some_and(|class| class.id() == TypeId::of::<SingleProcessBackend>())
+}
+
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -148,6 +169,8 @@ pub(super) struct Plan {
     /// The name, for people.
     pub(super) class: String,
     pub(super) config: Map<String, Value>,
+    /// The keys that the backend has, once it was made.
+    known: OnceLock<Vec<String>>,
     way: Way,
 }
 
@@ -164,7 +187,12 @@ impl Plan {
                 return Err(LoadError::Ready { class: type_name.to_owned() });
             }
             Class::Ready(type_name, backend) => {
-                return Ok(Self { class: type_name.to_owned(), config: Map::new(), way: Way::Ready(backend) });
+                return Ok(Self {
+                    class: type_name.to_owned(),
+                    config: Map::new(),
+                    known: OnceLock::new(),
+                    way: Way::Ready(backend),
+                });
             }
             Class::Known(class) => class,
             Class::Named(name) => BackendClass::named(&name)?,
@@ -180,7 +208,10 @@ impl Plan {
         };
         let name = class.name().to_owned();
         match Config::of(origin.clone(), values) {
-            Ok(config) => Ok(Self { class: name, config: config.values().clone(), way: Way::Make(class, origin) }),
+            Ok(config) => {
+                let (config, known) = (config.values().clone(), OnceLock::new());
+                Ok(Self { class: name, config, known, way: Way::Make(class, origin) })
+            }
             Err(source) => Err(LoadError::Config { class: name, source }),
         }
     }
@@ -194,6 +225,7 @@ impl Plan {
                     let mut config = Config::of(origin.clone(), Value::Object(self.config.clone()))?;
                     let backend = class.make(&mut config)?;
                     config.finish()?;
+                    let _ = self.known.set(config.known().map(str::to_owned).collect());
                     Ok(backend)
                 });
                 made.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
@@ -207,6 +239,11 @@ impl Plan {
             Ok(source) => LoadError::Config { class: self.class.clone(), source: *source },
             Err(source) => LoadError::Backend { class: self.class.clone(), source },
         }
+    }
+
+    /// Whether the backend has this key, as far as is known.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        self.known.get().is_some_and(|known| known.iter().any(|known| known == key))
     }
 
     /// Whether it comes to the same.
@@ -226,10 +263,23 @@ impl Plan {
 fn read(path: PathBuf) -> Result<(Origin, Value), LoadError> {
     let text = match fs::read(&path) {
         Ok(text) => text,
+        Err(source) if path.symlink_metadata().is_err() => {
+            let (shape, existing) = (shape(&path.to_string_lossy()), existing(&path).to_owned());
+            return Err(LoadError::NoConfig { shape, existing, source });
+        }
         Err(source) => return Err(LoadError::Unreadable { path, source }),
     };
-    match serde_json::from_slice(&text) {
-        Ok(values) => Ok((Origin::File(path), values)),
-        Err(source) => Err(LoadError::Json { path, source }),
-    }
+    // A byte order mark, as some editors write it, is no part of the text.
+    let found = match &text[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{', ..] | [b'{', 0, ..] => "UTF-16",
+        text if str::from_utf8(text).is_err() => "not UTF-8",
+        text => {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            return match serde_json::from_slice(text) {
+                Ok(values) => Ok((Origin::File(path), values)),
+                Err(source) => Err(LoadError::Json { path, source }),
+            };
+        }
+    };
+    Err(LoadError::Encoding { path, found })
 }

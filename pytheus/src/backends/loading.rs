@@ -1,26 +1,57 @@
-//! Which backend is loaded, and who loads it.
+//! The state of loading: which backend is loaded, and which thread loads it.
+//!
+//! Two callers load: [`load_backend`](super::load_backend), in its own thread, and the [background thread](background),
+//! which loads what the environment says. At most one of them holds the right to load at a time.
+
+mod background;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::load::{Load, Plan, Said, said};
+use super::load::{Load, Plan, Said, is_single, said};
 use super::{LoadError, LoadedBy, current};
 use crate::process;
-use crate::report;
-use crate::storage::lock;
+use crate::report::{self, Level, Own};
+use crate::storage::{self, lock};
 use crate::unwind::guarded;
+use background::Worker;
 
-static STATE: Mutex<State> = Mutex::new(State { stage: Stage::Unloaded, scraped: false, error: None });
+pub(super) use background::{settle, try_again};
+
+static STATE: Mutex<State> = Mutex::new(State::new());
 
 struct State {
     stage: Stage,
-    /// Whether the environment was asked on behalf of a scrape, which wants to know the most.
-    scraped: bool,
+    /// Whether a scrape has found that the environment names no backend.
+    is_silent: bool,
     /// Why what the environment says is not loaded.
     error: Option<Arc<LoadError>>,
+    /// The plan whose configuration the backend has refused: it is not made again from the same one.
+    refused: Option<(Arc<Plan>, Arc<LoadError>)>,
+    /// How many tries to load what the environment says have failed, and when the last one did.
+    failures: u64,
+    failed_at: Option<Instant>,
+    worker: Option<Worker>,
+    /// Whether the background thread is to try at once.
+    is_asked: bool,
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            stage: Stage::Unloaded,
+            is_silent: false,
+            error: None,
+            refused: None,
+            failures: 0,
+            failed_at: None,
+            worker: None,
+            is_asked: false,
+        }
+    }
 }
 
 enum Stage {
@@ -37,6 +68,9 @@ std::thread_local! {
 
 /// Whether there is nothing more to be done at a first use.
 static BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// Whether a first use has found that the environment names a backend with several processes, which is to be loaded.
+static IS_AWAITED: AtomicBool = AtomicBool::new(false);
 
 /// How things stand, for who wants to load.
 enum Turn {
@@ -66,23 +100,26 @@ impl Drop for Mine {
         let mut state = lock(&STATE);
         if let Stage::Loading(_) = state.stage {
             state.stage = Stage::Unloaded;
+            if is_awaited() {
+                storage::begin_anew_in_children(true);
+            }
         }
     }
 }
 
 /// Makes the backend and takes it into use.
-fn load_now(_right: &Mine, plan: Plan, by: LoadedBy) -> Result<(), LoadError> {
+fn load_now(_right: &Mine, plan: &Arc<Plan>, by: LoadedBy) -> Result<(), LoadError> {
     let backend = plan.make()?;
     // It calls the backend.
     guarded(|| current::install(backend))
         .unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
         .map_err(|error| plan.failed(error))?;
     let mut state = lock(&STATE);
-    state.stage = Stage::Loaded(Arc::new(plan), by);
-    let error = state.error.take();
+    state.stage = Stage::Loaded(Arc::clone(plan), by);
+    let before = (state.error.take(), state.refused.take());
     drop(state);
-    // Without the lock: it may be the backend's own.
-    drop(error);
+    // Without the lock: they may be the backend's own.
+    drop(before);
     BEGUN.store(true, Relaxed);
     Ok(())
 }
@@ -101,13 +138,30 @@ pub(super) fn wait() {
     thread::sleep(Duration::from_millis(1));
 }
 
+/// Waits until it is so, for about `most`; false when it is not so by then.
+///
+/// The time is counted in pauses, not by the clock: on a machine that is busy with something else, the thread that is
+/// waited for needs longer, too.
+pub(super) fn wait_until(most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
+    while !is_so() {
+        if waited >= most {
+            return false;
+        }
+        thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(2));
+    }
+    true
+}
+
 /// Loads, unless something is.
 pub(super) fn load(plan: Plan, by: LoadedBy) -> Result<(), LoadError> {
     loop {
         // The lock is given back before anything is done about it.
         let turn = turn(&mut lock(&STATE));
         match turn {
-            Turn::Mine(mine) => return load_now(&mine, plan, by),
+            Turn::Mine(mine) => return load_now(&mine, &Arc::new(plan), by),
             Turn::Within => return Err(LoadError::Within),
             Turn::Others => wait(),
             Turn::Loaded(loaded, by) => return compare(&plan, &loaded, by),
@@ -122,78 +176,133 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
     let mut differing = Vec::new();
     if plan.is_of_the_class_of(loaded) {
         let keys = plan.config.keys().chain(loaded.config.keys());
-        differing.extend(keys.filter(|&key| plan.config.get(key) != loaded.config.get(key)).cloned());
+        let differ = keys.filter(|&key| plan.config.get(key) != loaded.config.get(key));
+        // A key that there is not may be a secret.
+        let shown = differ.map(|key| if loaded.has_key(key) { key } else { "a key that is not known" });
+        differing.extend(shown.map(str::to_owned));
         differing.sort();
         differing.dedup();
     }
     Err(LoadError::Loaded { class: plan.class.clone(), loaded: loaded.class.clone(), by, differing })
 }
 
-/// Loads what the environment says, at the first use of a metric. Must not be called under a lock, for it runs the
-/// backend's code.
+/// How long the first use of a metric waits for the background thread, once in the life of a process.
 ///
-/// Other threads wait for it: what they counted meanwhile would be lost if the process were killed before that was
-/// carried over. They don't wait for ever, as the backend's code may wait for one of them.
-#[cold]
+/// A load takes a few milliseconds, and some hundred where processes that begin at the same time queue for the lock of a
+/// directory: without that wait, a process that is killed in its first second would lose what it has counted. It takes
+/// longer than this where another process keeps the lock, a disk hangs or a server is away.
+pub(super) const FIRST_USE: Duration = Duration::from_secs(1);
+
+/// How long a scrape waits for a load that is under way.
+pub(super) const SCRAPE: Duration = Duration::from_secs(2);
+
+/// Has what the environment says loaded, at the first use of a metric, by the background thread.
+///
+/// A first use waits for that thread, but for no longer than [`FIRST_USE`]: what is counted before the load is on the
+/// heap, and would be lost if the process were killed. Must not be called under a lock: the thread runs the backend's
+/// code, which may need it.
+#[inline]
 pub(crate) fn begin() {
-    if BEGUN.load(Relaxed) {
+    if !BEGUN.load(Relaxed) {
+        first_use();
+    }
+}
+
+#[cold]
+fn first_use() {
+    // A backend may count while it is made.
+    if LOADS.with(Cell::get) {
         return;
     }
     // A configuration without a class is for what the program has yet to load, as long as nobody scrapes.
-    if said() != Said::Class {
-        BEGUN.store(true, Relaxed);
-        return;
-    }
-    for _ in 0..PATIENCE {
-        // The lock is given back before anything is done about it.
-        let turn = turn(&mut lock(&STATE));
-        match turn {
-            Turn::Mine(mine) if !BEGUN.load(Relaxed) => return drop(from_environment(mine)),
-            Turn::Others => wait(),
-            _ => return,
+    if said() == Said::Class {
+        let awaits = !is_single();
+        {
+            let state = lock(&STATE);
+            match state.stage {
+                Stage::Loaded(..) => return BEGUN.store(true, Relaxed),
+                // The thread that loads sees to children.
+                Stage::Loading(process) if process == process::id() => IS_AWAITED.store(awaits, Relaxed),
+                Stage::Unloaded | Stage::Loading(_) => {
+                    IS_AWAITED.store(awaits, Relaxed);
+                    // Before anything is counted: the parent's own load carries over what it has counted, so a child
+                    // must not bring it along.
+                    storage::begin_anew_in_children(awaits);
+                }
+            }
+        }
+        let mut is_loaded = false;
+        let has_thread = background::start();
+        wait_until(FIRST_USE, || {
+            let state = lock(&STATE);
+            is_loaded = matches!(state.stage, Stage::Loaded(..));
+            is_loaded || !has_thread || state.failures > 0 || BEGUN.load(Relaxed)
+        });
+        if !is_loaded {
+            background::load_at_exit();
         }
     }
     BEGUN.store(true, Relaxed);
 }
 
-/// How often a thread [waits](wait) for another at a first use: for longer than a backend waits that finds what it needs
-/// taken, by a process that is stopped for one. What is counted before is lost if the process is killed.
-pub(super) const PATIENCE: u32 = 10_000;
+/// Whether what the environment says is yet to be loaded.
+pub(super) fn is_waited_for() -> bool {
+    !matches!(lock(&STATE).stage, Stage::Loaded(..)) && said() != Said::Nothing
+}
 
-/// Loads what the environment says, unless that was done; and says why it is not loaded. For each scrape, before
-/// anything else, and not under a lock.
+/// Whether a first use waits for a backend of several processes: children then begin at zero.
+pub(super) fn is_awaited() -> bool {
+    IS_AWAITED.load(Relaxed)
+}
+
+/// Takes note that this is a child, in which no thread loads: its next use of a metric is a first one.
+pub(super) fn after_fork() {
+    let mut state = lock(&STATE);
+    if is_awaited() && !matches!(state.stage, Stage::Loaded(..)) {
+        (state.failures, state.failed_at) = (0, None);
+        BEGUN.store(false, Relaxed);
+    }
+}
+
+/// Why what the environment says is not loaded, for each scrape, before anything else. Must not be called under a lock.
 pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
-    loop {
-        let mut state = lock(&STATE);
-        // What failed at a first use is tried again, once: that may have been before the backends of the program were known,
-        // which is when `main` begins.
-        if state.scraped && matches!(state.stage, Stage::Unloaded) {
-            return state.error.clone();
-        }
-        let turn = turn(&mut state);
-        state.scraped |= matches!(turn, Turn::Mine(_));
-        drop(state);
-        match turn {
-            Turn::Mine(mine) if said() != Said::Nothing => return from_environment(mine),
-            Turn::Mine(_) | Turn::Loaded(..) => return None,
-            Turn::Within => return Some(Arc::new(LoadError::Within)),
-            Turn::Others => wait(),
-        }
-    }
+    settle(SCRAPE, false)
 }
 
-fn from_environment(mine: Mine) -> Option<Arc<LoadError>> {
-    let loaded = Plan::of(Load::new()).and_then(|plan| load_now(&mine, plan, LoadedBy::FirstUse));
-    // Tried once, whatever comes of it.
-    BEGUN.store(true, Relaxed);
-    let failed = loaded.err()?;
-    let error = Arc::new(failed);
-    let previous = lock(&STATE).error.replace(Arc::clone(&error));
-    let is_known = previous.is_some_and(|previous| previous.to_string() == error.to_string());
-    // Who waits finds the error there.
+/// Loads what the environment says, unless its configuration is one that the backend has refused before.
+fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
+    let tried = Plan::of(Load::new()).map_err(Arc::new).and_then(|plan| {
+        let plan = Arc::new(plan);
+        if let Some((refused, error)) = &lock(&STATE).refused
+            && refused.is(&plan)
+        {
+            return Err(Arc::clone(error));
+        }
+        load_now(&mine, &plan, LoadedBy::FirstUse).map_err(|error| {
+            let error = Arc::new(error);
+            if let LoadError::Config { .. } = *error {
+                lock(&STATE).refused = Some((plan, Arc::clone(&error)));
+            }
+            error
+        })
+    });
+    let Err(error) = &tried else { return Ok(()) };
+    let previous = {
+        let mut state = lock(&STATE);
+        state.failures += 1;
+        state.failed_at = Some(Instant::now());
+        state.error.replace(Arc::clone(error))
+    };
+    // A thread that waits finds the error there.
     drop(mine);
-    if !is_known {
-        report::backend_failed("load", &format_args!("{error}; each scrape fails until load_backend() succeeds"));
+    if previous.is_none_or(|previous| previous.to_string() != error.to_string()) {
+        report::count(Own::BackendErrors, &["load"]);
+        let until = if error.is_mistake() {
+            "each scrape fails until load_backend() succeeds, or what is wrong is put right"
+        } else {
+            "loading is tried again, and each scrape fails until it or load_backend() succeeds"
+        };
+        report::tell(Level::Error, &format!("{error}; {until}"));
     }
-    Some(error)
+    tried
 }

@@ -70,6 +70,7 @@ mod family;
 #[cfg(unix)]
 mod file;
 mod flush;
+mod haste;
 mod load;
 mod loading;
 mod members;
@@ -79,6 +80,7 @@ mod reach;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod series_key;
+mod shape;
 mod ship;
 mod single;
 mod totals;
@@ -283,6 +285,9 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// In a child process, before anything else: makes this a backend of the child's own, with nothing of the parent's.
+    ///
+    /// The first use of a metric in the child calls it, which may be in a request: it should not wait for other processes.
+    /// What fails is tried again by a background thread, and by each scrape.
     ///
     /// # Errors
     ///

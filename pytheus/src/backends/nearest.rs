@@ -8,6 +8,16 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     (distance <= name.chars().count().max(known.chars().count()) / 3).then_some(known)
 }
 
+/// The name itself, where it is so close to a known one that it is a slip of it: any other may be a secret, and is not to
+/// be shown.
+pub(super) fn slip<'a, 'b>(name: &'b str, known: impl IntoIterator<Item = &'a str>) -> Option<&'b str> {
+    let lower = name.to_lowercase();
+    // Quotes and blanks around it are no secret.
+    let lower = lower.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+    let is_close = |known: &str| distance(lower, &known.to_lowercase()) <= (known.chars().count() / 3).min(2);
+    known.into_iter().any(is_close).then_some(name)
+}
+
 /// How many characters must be put in, left out, replaced or swapped with the next to make one of the other.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<_>, Vec<_>) = (one.chars().collect(), other.chars().collect());

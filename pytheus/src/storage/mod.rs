@@ -13,6 +13,13 @@
 //! What is out of the ordinary (a first use, a series that was removed, a thread without a shard) leads to a page that
 //! is missing, and so through the one branch there is.
 
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+mod at_exit;
+/// Nothing is called at the end of a process here.
+#[cfg(not(all(unix, not(any(target_os = "emscripten", loom, miri)))))]
+mod at_exit {
+    pub(crate) fn at_exit(_: fn()) {}
+}
 mod barrier;
 mod buckets;
 mod cells;
@@ -40,6 +47,7 @@ mod sync;
 mod table;
 mod thread;
 
+pub(crate) use at_exit::at_exit;
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 pub use child::ChildClosed;

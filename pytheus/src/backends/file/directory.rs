@@ -24,6 +24,8 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+use crate::backends::haste;
+use crate::backends::shape::existing;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
@@ -73,8 +75,11 @@ impl Directory {
     pub(super) fn open(path: &Path, allow_others: bool) -> Result<Self, FileError> {
         let fail = |error| FileError::io(path, error);
         match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
-            Err(error) => return Err(fail(error)),
+            // Of what is not there, no more is shown than where it would be: it may be a secret in the wrong place.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(path).map_err(|error| error.at(existing(path)))?;
+            }
+            Err(error) => return Err(FileError::io(existing(path), error)),
             Ok(found) if found.is_symlink() => return Err(FileError::new(path, FileFault::Symlink)),
             Ok(found) if !found.is_dir() => return Err(FileError::new(path, FileFault::NotADirectory)),
             Ok(_) => {}
@@ -152,6 +157,7 @@ impl Directory {
     }
 
     fn locked_within(&self, patience: Duration) -> Result<Locked<'_>, FileError> {
+        let patience = haste::at_most(patience);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         loop {
             if let Some(locked) = self.try_locked()? {

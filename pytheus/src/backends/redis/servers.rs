@@ -61,6 +61,12 @@ pub(super) fn split(node: &str) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
 }
 
+/// Whether it can be the name or the address of a host: anything else may be a secret in the wrong place.
+pub(super) fn is_host(host: &str) -> bool {
+    let host = bare(host);
+    !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c))
+}
+
 /// An IPv6 address without its brackets.
 pub(super) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)

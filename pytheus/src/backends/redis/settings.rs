@@ -152,9 +152,10 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
     }
     let info = if let Some(url) = url {
         // What is wrong with it is not shown: it may have a password in it.
-        let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
-        let right =
-            "a URL such as \"redis://user:password@host:6379/0\"; `rediss` needs the feature `redis-tls` of pytheus";
+        let parsed = Some(url.reveal()).filter(|url| is_plain(url));
+        let parsed = parsed.and_then(redis::parse_redis_url).and_then(|url| url.into_connection_info().ok());
+        let right = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
+             `%40 %2F %3F %23 %25`, or the password is in `password`; `rediss` needs the feature `redis-tls` of pytheus";
         let info = parsed.ok_or_else(|| config.invalid("url", right))?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
             return Err(config.invalid("url", "one without `#insecure`: name whom to trust with `tls_ca`"));
@@ -196,15 +197,32 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
     Ok((servers, who))
 }
 
+/// Whether what a URL means as a password is one: with `@`, `/`, `?` or `#` in it, the rest of the password would be taken
+/// for the host, which shows in errors.
+fn is_plain(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.find(['/', '?', '#']).map_or(rest, |end| &rest[..end]);
+    let is_encoded = |(at, _): (usize, &str)| {
+        url.get(at + 1..at + 3).is_some_and(|digits| digits.chars().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    !rest.contains('#')
+        && !user.contains(['@', '[', ']'])
+        && !rest[authority.len()..].contains('@')
+        && (host.is_empty() || servers::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
+        && url.match_indices('%').all(is_encoded)
+}
+
 /// A URL is in its own key, as it may have a password in it: where servers are shows in errors.
-fn no_url(config: &mut Config, key: &str) -> Result<(), ConfigError> {
-    let is_url = |value: &Value| value.as_str().is_some_and(|text| text.contains(['@', '/']));
+fn no_url(config: &Config, key: &str) -> Result<(), ConfigError> {
+    let is_url = |value: &Value| {
+        let host = |text: &str| !servers::is_host(servers::split(text).map_or(servers::bare(text), |(host, _)| host));
+        value.as_str().is_some_and(host)
+    };
     let found = config.values().get(key);
     if !found.is_some_and(|value| is_url(value) || value.as_array().is_some_and(|list| list.iter().any(is_url))) {
         return Ok(());
     }
-    // From here on it shows in no error.
-    drop(config.secret(key));
     let right = "names or addresses alone: who we are there is in `username` and `password`, or in `url`";
     Err(config.invalid(key, right))
 }
@@ -248,7 +266,9 @@ fn address(host: String, port: u16, _: bool) -> ConnectionAddr {
 fn certificates(config: &mut Config) -> Result<Option<TlsCertificates>, ConfigError> {
     let mut read = |key: &str| -> Result<Option<Vec<u8>>, ConfigError> {
         let Some(path) = config.path(key)? else { return Ok(None) };
-        std::fs::read(path).map(Some).map_err(|error| config.invalid(key, &format!("a file in PEM format ({error})")))
+        std::fs::read(path)
+            .map(Some)
+            .map_err(|error| config.invalid(key, &format!("the path of a file in PEM format ({error})")))
     };
     let (root_cert, client_cert, client_key) = (read("tls_ca")?, read("tls_cert")?, read("tls_key")?);
     let client_tls = match (client_cert, client_key) {

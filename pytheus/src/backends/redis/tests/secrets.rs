@@ -42,10 +42,43 @@ fn no_config_error_shows_the_secret_of_a_url_in_the_wrong_place() {
         (json!({"url": "redis://:secret@somewhere:many"}), "url"),
         (json!({"url": "redis://:secret@somewhere", "host": "there"}), "host"),
         (json!({"password": ["secret"]}), "password"),
+        (json!({"url": "redis://:first@secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://:first/secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://first/secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://first#secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://first?secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://:first%secret@somewhere:6379"}), "url"),
+        (json!({"url": "redis://:fir[secret]@somewhere:6379"}), "url"),
+        (json!({"url": "secret"}), "url"),
+        (json!({"host": "se cret!secret"}), "host"),
+        (json!({"host": ["secret"]}), "host"),
+        (json!({"port": "secret"}), "port"),
+        (json!({"key_prefix": "{secret}"}), "key_prefix"),
+        (json!({"key_prefix": {"secret": 1}}), "key_prefix"),
+        (json!({"username": "secret"}), "password"),
+        (json!({"timeout": "secret"}), "timeout"),
+        (json!({"layout": "secret"}), "layout"),
+        (json!({"spool_directory": "~/secret"}), "spool_directory"),
+        (json!({"spool_directory": "$HOME/secret"}), "spool_directory"),
     ] {
         let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
         let error = error.expect_err("it is wrong").to_string();
         assert!(error.contains(&format!("`{key}`")) && !error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_url_whose_password_is_encoded_or_that_has_none_is_taken() {
+    for url in [
+        "redis://127.0.0.1",
+        "redis://127.0.0.1:6379/2",
+        "redis://[::1]:6379/",
+        "redis://user:p%40ss%2Fword@cache-1:6379/0?protocol=resp3",
+        "redis+unix:///run/redis.sock?db=2&pass=secret",
+    ] {
+        let made = MultiProcessRedisBackend::configure(&mut Config::new(json!({ "url": url })).expect("an object"));
+        let made = made.map(|backend| format!("{backend:?}"));
+        assert!(made.as_ref().is_ok_and(|made| !made.contains("secret")), "{url}: {made:?}");
     }
 }
 

@@ -1,0 +1,29 @@
+//! How long a thread may wait for other processes: a request less than a background thread.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+std::thread_local! {
+    /// Without a destructor, so that it is there in those of others.
+    static MOST: Cell<Duration> = const { Cell::new(Duration::MAX) };
+}
+
+/// Runs it, with waits for other processes that are no longer than this each.
+pub(super) fn within<R>(most: Duration, run: impl FnOnce() -> R) -> R {
+    struct Before(Duration);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            MOST.with(|most| most.set(self.0));
+        }
+    }
+    let before = Before(MOST.with(|current| current.replace(current.get().min(most))));
+    let result = run();
+    drop(before);
+    result
+}
+
+/// The wait that this thread may spend where `usual` is what is usual.
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+pub(super) fn at_most(usual: Duration) -> Duration {
+    MOST.with(Cell::get).min(usual)
+}
