@@ -6,8 +6,9 @@
 //! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
 //! | `common` | all processes | appended to under the lock |
 //! | `archive` | all processes | replaced under the lock |
+//! | `roster` | all processes | replaced under the lock; names what has to be there |
 //! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
-//! | `archive-new`, `new-common` | who holds the lock | not there yet, for others |
+//! | `archive-new`, `new-common`, `new-roster` | who holds the lock | not there yet, for others |
 //!
 //! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
 //!
@@ -15,7 +16,9 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +27,7 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+use super::roster;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
@@ -43,6 +47,8 @@ pub(super) struct Directory {
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
     pub(super) patience: Duration,
+    /// Is there a roster of what has to be there? Not where nothing is added up.
+    pub(super) has_roster: bool,
 }
 
 /// What tells a file from all others, for as long as it is open.
@@ -85,7 +91,7 @@ impl Directory {
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
         let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, patience: PATIENCE };
+        let directory = Self { path, identity, patience: PATIENCE, has_roster: true };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -98,7 +104,7 @@ impl Directory {
         // Says whether files can be made here, and whose they are.
         let path = self.new_path(FileId::random());
         let fail = |error| FileError::io(&path, error);
-        let user = create(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
+        let user = create_as_we_are(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
         let _ = fs::remove_file(&path);
         match user {
             Ok(user) if user != metadata.uid() && !allow_others => {
@@ -128,16 +134,21 @@ impl Directory {
         self.path.join(NEW_ARCHIVE)
     }
 
-    /// Where an archive goes that is damaged.
-    pub(super) fn damaged_archive(&self) -> PathBuf {
-        self.path.join("archive-damaged")
+    pub(super) fn roster(&self) -> PathBuf {
+        self.path.join("roster")
+    }
+
+    /// The roster that is to take its place.
+    pub(super) fn new_roster(&self) -> PathBuf {
+        self.path.join("new-roster")
     }
 
     pub(super) fn process(&self, id: FileId) -> PathBuf {
         self.path.join(format!("{PROCESS}{id}"))
     }
 
-    fn new_path(&self, id: FileId) -> PathBuf {
+    /// Where the file of a process is until others may see it.
+    pub(super) fn new_path(&self, id: FileId) -> PathBuf {
         self.path.join(format!("{NEW}{id}"))
     }
 
@@ -175,7 +186,7 @@ impl Directory {
             // Or a child that is forked here would have the file open, and the lock, for ever.
             let _inside = storage::enter();
             // Opened anew: with the same open file, each thread would have the lock.
-            let file = open(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path)?;
+            let file = open_or_create(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -211,7 +222,7 @@ impl Directory {
     }
 
     /// Is it still this directory that is there?
-    fn check_place(&self) -> Result<(), FileError> {
+    pub(super) fn check_place(&self) -> Result<(), FileError> {
         match self.identity.is_at(&self.path) {
             Ok(true) => Ok(()),
             Ok(false) => Err(FileError::new(&self.path, FileFault::Gone)),
@@ -248,8 +259,36 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> Result<File, FileE
     Ok(file)
 }
 
-/// Makes a plain file that was not there, whatever the umask leaves of its permissions.
+/// Makes a plain file that was not there, whatever the umask leaves of its permissions. It belongs to the user of the
+/// directory if this is the superuser, whose files others could not read.
 pub(super) fn create(path: &Path) -> Result<File, FileError> {
+    let file = create_as_we_are(path)?;
+    give_to_owner(&file, path).map_err(|error| FileError::io(path, error))?;
+    Ok(file)
+}
+
+/// Opens a plain file, or makes it as [`create`] does.
+fn open_or_create(path: &Path) -> Result<File, FileError> {
+    match open(OpenOptions::new().read(true).write(true), path) {
+        Err(error) if error.fault() == FileFault::Gone => {}
+        opened => return opened,
+    }
+    match create(path) {
+        // Made just now by another process.
+        Err(error) if error.is_there() => open(OpenOptions::new().read(true).write(true), path),
+        created => created,
+    }
+}
+
+/// Gives a file that this process has made to the user of its directory, when this is the superuser.
+pub(super) fn give_to_owner(file: &File, path: &Path) -> std::io::Result<()> {
+    let made = file.metadata()?;
+    let Some(parent) = path.parent().filter(|_| made.uid() == 0) else { return Ok(()) };
+    let directory = fs::metadata(parent)?;
+    if directory.uid() == 0 { Ok(()) } else { fchown(file, Some(directory.uid()), Some(directory.gid())) }
+}
+
+fn create_as_we_are(path: &Path) -> Result<File, FileError> {
     let file = open(OpenOptions::new().read(true).write(true).create_new(true), path)?;
     file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| FileError::io(path, error))?;
     Ok(file)
@@ -272,6 +311,18 @@ pub(super) struct Locked<'a> {
 }
 
 impl<'a> Locked<'a> {
+    /// Says whether the lock is still the one that others take.
+    pub(super) fn check_place(&self) -> Result<(), FileError> {
+        let path = self.directory.path.join("lock");
+        let fail = |error| FileError::io(&path, error);
+        let own = self.file.metadata().map_err(fail)?;
+        match fs::symlink_metadata(&path) {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
+            Ok(_) => Err(FileError::new(&path, FileFault::Busy)),
+            Err(error) => Err(fail(error)),
+        }
+    }
+
     pub(super) fn directory(&self) -> &'a Directory {
         self.directory
     }
@@ -307,17 +358,21 @@ impl<'a> Locked<'a> {
 
     /// Removes what processes have left that died before it was there for others.
     pub(super) fn clean(&self) -> Result<(), FileError> {
-        let names = self.directory.names()?;
-        for name in names.iter().filter(|name| name.starts_with(NEW) || *name == NEW_ARCHIVE) {
-            let path = self.directory.path.join(name);
+        let mut left = self.directory.names()?;
+        left.retain(|name| {
+            let is_new = name.starts_with(NEW) || *name == NEW_ARCHIVE;
             // Locked since it was made, which was under the lock of the directory.
-            let lives = open(OpenOptions::new().read(true), &path)
-                .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
-            if !lives {
-                remove_file(&path)?;
-            }
+            let lives = || {
+                open(OpenOptions::new().read(true), &self.directory.path.join(name))
+                    .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+            };
+            is_new && !lives()
+        });
+        let ids: Vec<_> = left.iter().filter_map(|name| FileId::parse(name.strip_prefix(NEW)?)).collect();
+        if !ids.is_empty() {
+            roster::change(self, |roster| roster.processes.retain(|id, _| !ids.contains(id)))?;
         }
-        Ok(())
+        left.iter().try_for_each(|name| remove_file(&self.directory.path.join(name)))
     }
 }
 

@@ -35,11 +35,13 @@ mod merging_tests;
 mod notes;
 mod own;
 mod peer;
+mod presence;
 mod process;
 mod reading;
 mod record;
 mod remove;
 mod root;
+mod roster;
 #[cfg(test)]
 mod samples;
 mod settle;

@@ -73,6 +73,10 @@ impl Space {
     }
 
     fn grow(&mut self, file: &File, wanted: u64) -> io::Result<()> {
+        // To grow it again would put zeros in place of counts, and nobody could tell.
+        if file.metadata()?.len() < self.end {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was cut short"));
+        }
         let end = wanted.max(self.end + (self.end / 4).min(MOST)).next_multiple_of(UNIT);
         let mut offsets = (self.end..end).step_by(ZEROS.len());
         if let Err(error) = offsets.try_for_each(|offset| file.write_all_at(&ZEROS, offset)) {
