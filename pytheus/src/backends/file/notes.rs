@@ -107,7 +107,7 @@ impl ToTell {
                     let Some(first) = skips.first() else { continue };
                     let message = match skips.len() {
                         1 => first.to_string(),
-                        all => format!("{first}; and so are {} other files", all - 1),
+                        all => format!("{first}; and {} more are skipped", all - 1),
                     };
                     report(("file", &first.path.to_string_lossy()), &message);
                 }
