@@ -130,8 +130,19 @@ const FILES: [&str; 9] =
     ["living", "ended", "archive", "common", "roster", "lock", "archive-new", "new-common", "new-roster"];
 
 const WAYS: [&str; 13] = [
-    "removed", "renamed", "copy", "other file", "emptied", "cut", "longer", "unreadable", "one byte", "pipe", "directory",
-    "link", "socket",
+    "removed",
+    "renamed",
+    "copy",
+    "other file",
+    "emptied",
+    "cut",
+    "longer",
+    "unreadable",
+    "one byte",
+    "pipe",
+    "directory",
+    "link",
+    "socket",
 ];
 
 /// Does it to the file; false where there is nothing to be done.
@@ -140,7 +151,9 @@ fn harm(path: &Path, way: &str) -> bool {
     let write = |bytes: &[u8]| fs::write(path, bytes).expect("it can be written to");
     let remove = || is_there.then(|| fs::remove_file(path).expect("it is there"));
     match way {
-        "removed" | "renamed" | "copy" | "emptied" | "cut" | "longer" | "unreadable" | "one byte" if !is_there => return false,
+        "removed" | "renamed" | "copy" | "emptied" | "cut" | "longer" | "unreadable" | "one byte" if !is_there => {
+            return false;
+        }
         "removed" => drop(remove()),
         "renamed" => fs::rename(path, path.with_file_name("elsewhere")).expect("it is there"),
         "copy" => {

@@ -32,7 +32,9 @@ fn act(words: &[&str]) -> String {
         }
         ["become_user"] => {
             // SAFETY: plain calls, and this process does nothing else meanwhile.
-            let is_done = unsafe { libc::setgroups(0, std::ptr::null()) == 0 && libc::setgid(USER) == 0 && libc::setuid(USER) == 0 };
+            let is_done = unsafe {
+                libc::setgroups(0, std::ptr::null()) == 0 && libc::setgid(USER) == 0 && libc::setuid(USER) == 0
+            };
             assert!(is_done, "{}", std::io::Error::last_os_error());
         }
         _ => return format!("what is {words:?}?"),
@@ -49,7 +51,10 @@ fn worker() {
 fn directory_of(user: u32) -> (tempfile::TempDir, PathBuf) {
     // SAFETY: asks for a number.
     let is_root = unsafe { libc::geteuid() } == 0;
-    assert!(is_root, "to become another user, this test has to run as root: `sudo -E cargo test --test file_owners`, or in a container");
+    assert!(
+        is_root,
+        "to become another user, this test has to run as root: `sudo -E cargo test --test file_owners`, or in a container"
+    );
     let around = tempfile::tempdir().expect("a directory");
     fs::set_permissions(around.path(), Permissions::from_mode(0o755)).expect("it is ours");
     let path = around.path().join("counts");
@@ -153,7 +158,10 @@ fn a_file_that_may_not_be_read_fails_the_scrape_whichever_it_is() {
             let loaded = new.load(&path);
             let said = if loaded == "ok" { new.ask("scrape") } else { loaded };
             assert!(said.starts_with("error: "), "{which}: {said}");
-            assert!(said.contains("no permission for") && said.contains(file.to_str().expect("plain")), "{which}: {said}");
+            assert!(
+                said.contains("no permission for") && said.contains(file.to_str().expect("plain")),
+                "{which}: {said}"
+            );
         }
         let said = living.ask("scrape");
         if !said.starts_with("error: ") {

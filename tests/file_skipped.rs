@@ -81,8 +81,13 @@ fn a_damaged_file_fails_the_scrape_with_its_fault_and_what_to_do() {
     let mut newer = whole.clone();
     newer[8] = 2;
     let junk = b"not a file of ours".repeat(1000);
-    let damaged: [(&str, &[u8]); 5] =
-        [("corrupt", &corrupt), ("truncated", &whole[..4096]), ("truncated", b""), ("newer", &newer), ("foreign", &junk)];
+    let damaged: [(&str, &[u8]); 5] = [
+        ("corrupt", &corrupt),
+        ("truncated", &whole[..4096]),
+        ("truncated", b""),
+        ("newer", &newer),
+        ("foreign", &junk),
+    ];
     for (reason, bytes) in damaged {
         write(bytes);
         for scraper in [&mut scraper, &mut Worker::start(directory)] {

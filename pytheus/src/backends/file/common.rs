@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex};
 
 use super::amount::FileId;
 use super::contents::PeerSeries;
-use super::directory::give_to_owner;
 use super::fault::{Fault, Skip};
 use super::header::{Header, PAGE};
 use super::maps::Maps;
 use super::own;
+use super::plain_file::give_to_owner;
 use super::reading::{self, Reading};
 use super::record::Record;
 use super::space::Space;

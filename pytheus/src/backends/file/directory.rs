@@ -16,9 +16,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{
-    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +25,8 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+pub(super) use super::plain_file::{create, open, remove_file};
+use super::plain_file::{create_as_we_are, open_or_create};
 use super::roster;
 use crate::storage::{self, ChildClosed};
 
@@ -241,65 +241,6 @@ fn make(path: &Path) -> Result<(), FileError> {
     // Whatever the umask has taken away. Should it be somebody else's by now, that is found next.
     let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
     Ok(())
-}
-
-/// Opens a plain file, without following a link or waiting for who is at the other end of a pipe. One that is made is for
-/// this user alone.
-pub(super) fn open(options: &mut OpenOptions, path: &Path) -> Result<File, FileError> {
-    let fail = |error| FileError::io(path, error);
-    let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(FileError::new(path, FileFault::NotAFile));
-    }
-    if metadata.mode() & 0o600 != 0o600 {
-        // Made just now, under a umask that takes away what this user needs. Somebody else's stays as it is.
-        let _ = file.set_permissions(Permissions::from_mode(0o600));
-    }
-    Ok(file)
-}
-
-/// Makes a plain file that was not there, whatever the umask leaves of its permissions. It belongs to the user of the
-/// directory if this is the superuser, whose files others could not read.
-pub(super) fn create(path: &Path) -> Result<File, FileError> {
-    let file = create_as_we_are(path)?;
-    give_to_owner(&file, path).map_err(|error| FileError::io(path, error))?;
-    Ok(file)
-}
-
-/// Opens a plain file, or makes it as [`create`] does.
-fn open_or_create(path: &Path) -> Result<File, FileError> {
-    match open(OpenOptions::new().read(true).write(true), path) {
-        Err(error) if error.fault() == FileFault::Gone => {}
-        opened => return opened,
-    }
-    match create(path) {
-        // Made just now by another process.
-        Err(error) if error.is_there() => open(OpenOptions::new().read(true).write(true), path),
-        created => created,
-    }
-}
-
-/// Gives a file that this process has made to the user of its directory, when this is the superuser.
-pub(super) fn give_to_owner(file: &File, path: &Path) -> std::io::Result<()> {
-    let made = file.metadata()?;
-    let Some(parent) = path.parent().filter(|_| made.uid() == 0) else { return Ok(()) };
-    let directory = fs::metadata(parent)?;
-    if directory.uid() == 0 { Ok(()) } else { fchown(file, Some(directory.uid()), Some(directory.gid())) }
-}
-
-fn create_as_we_are(path: &Path) -> Result<File, FileError> {
-    let file = open(OpenOptions::new().read(true).write(true).create_new(true), path)?;
-    file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| FileError::io(path, error))?;
-    Ok(file)
-}
-
-/// Removes a file, if it is there.
-pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::io(path, error)),
-        _ => Ok(()),
-    }
 }
 
 /// A directory that this thread has locked, until it is dropped.

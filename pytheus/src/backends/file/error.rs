@@ -53,7 +53,7 @@ pub enum FileFault {
     Gone,
     /// The totals of processes that have ended are there, but can't be read.
     Archive,
-    /// It was removed while it was in use, or cut short by its removal, and what was counted there is missing.
+    /// It was removed while it was in use, and what was counted there is missing.
     Lost,
     /// Another file is in its place, and what was counted there is missing.
     Replaced,

@@ -165,7 +165,9 @@ pub(super) fn check_own(directory: &Directory, id: FileId, inode: u64, common: &
         None => Some((directory.roster(), FileFault::Lost)),
         Some(roster) => match roster.processes.get(&id) {
             // The roster is not the one that this process is in.
-            Some(known) if *known == inode => roster.lost.first().map(|name| (directory.path().join(name), FileFault::Lost)),
+            Some(known) if *known == inode => {
+                roster.lost.first().map(|name| (directory.path().join(name), FileFault::Lost))
+            }
             _ => Some((directory.roster(), FileFault::Replaced)),
         },
     };

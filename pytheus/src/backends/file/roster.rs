@@ -211,9 +211,9 @@ pub(super) fn fold(locked: &Locked<'_>, archive: &Archive) -> Result<(), FileErr
     change(locked, |roster| {
         roster.archive = archive.generation;
         // One that could not be removed stays, and the archive names it.
-        roster.processes.retain(|id, _| {
-            !archive.folded.contains(id) || !matches!(inode_at(&directory.process(*id)), Ok(None))
-        });
+        roster
+            .processes
+            .retain(|id, _| !archive.folded.contains(id) || !matches!(inode_at(&directory.process(*id)), Ok(None)));
     })
 }
 

@@ -75,7 +75,11 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
     drop(last);
     fold_all(&directory);
-    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"], "{crash_at}");
+    assert_eq!(
+        names(&directory),
+        ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"],
+        "{crash_at}"
+    );
     let archive = Archive::read(&directory).expect("it is whole");
     assert!(archive.folded.len() <= 1, "{crash_at}: those that are gone are forgotten");
     assert_eq!(shown(&directory).len(), expected.len(), "{crash_at}");
