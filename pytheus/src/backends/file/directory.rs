@@ -303,11 +303,12 @@ impl<'a> Locked<'a> {
         left.retain(|name| {
             let is_new = name.starts_with(NEW) || *name == NEW_ARCHIVE;
             // Locked since it was made, which was under the lock of the directory.
-            let lives = || {
-                open(OpenOptions::new().read(true), &self.directory.path.join(name))
-                    .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+            let is_left = || match open(OpenOptions::new().read(true), &self.directory.path.join(name)) {
+                Ok(file) => !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+                // Shown to others just now, and still in the roster.
+                Err(error) => error.fault() != FileFault::Gone,
             };
-            is_new && !lives()
+            is_new && is_left()
         });
         let ids: Vec<_> = left.iter().filter_map(|name| FileId::parse(name.strip_prefix(NEW)?)).collect();
         if !ids.is_empty() {

@@ -103,7 +103,9 @@ impl ToTell {
         for note in self.0 {
             match note {
                 Note::Skipped(skips) => {
-                    skips.iter().for_each(|skip| count(Own::FilesSkipped, &[skip.reason.as_str()]));
+                    for skip in &skips {
+                        count(Own::FilesSkipped, &[skip.reason.as_str()]);
+                    }
                     let Some(first) = skips.first() else { continue };
                     let message = match skips.len() {
                         1 => first.to_string(),

@@ -158,7 +158,7 @@ pub(super) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
         roster.lost.insert("common".to_owned());
     }
     roster.common = common.unwrap_or_default();
-    if known.as_ref() != Some(&roster) { roster.write(locked) } else { Ok(()) }
+    if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
 /// What is in the directory, where there is no roster.
