@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -174,7 +175,7 @@ fn harm(path: &Path, way: &str) -> bool {
             let len = fs::metadata(path).expect("it is there").len();
             File::options().write(true).open(path).and_then(|file| file.set_len(len + 4096)).expect("it is there");
         }
-        "unreadable" => fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("it is there"),
+        "unreadable" => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("it is there"),
         "one byte" => {
             use std::os::unix::fs::FileExt as _;
             let file = File::options().read(true).write(true).open(path).expect("it is there");
@@ -220,7 +221,7 @@ fn whatever_becomes_of_a_file_no_smaller_total_stands_in() {
             let told = format!("{file}, {way}");
             let outcomes = scene.outcomes(&told, spares_living);
             let (fails, all) = (outcomes.iter().filter(|it| it.ends_with("fails")).count(), outcomes.len());
-            table.push(format!("{told}: {} of {all} scrapes fail", fails));
+            table.push(format!("{told}: {fails} of {all} scrapes fail"));
             let is_needed = ["living", "ended", "archive", "common", "roster"].contains(&file);
             // An archive that is changed in place is written anew by those that have it in memory.
             let is_gone = !["longer", "copy", "unreadable", "cut", "one byte"].contains(&way)
@@ -315,4 +316,16 @@ fn a_pipe_under_the_name_of_a_process_does_not_hang_a_scrape() {
     assert!(outcomes.iter().all(|outcome| outcome.ends_with("shows all")), "{outcomes:?}");
     let samples = scene.other.scrape();
     assert_eq!(samples.get(r#"pytheus_backend_files_skipped_total{reason="foreign"}"#), Some(&2.0));
+}
+
+#[test]
+fn a_file_that_is_cut_short_ends_its_process_by_sigbus_and_no_other() {
+    let mut scene = Scene::new();
+    fs::write(&scene.of_living, "").expect("it is there");
+    let outcomes = scene.outcomes("emptied", false);
+    assert!(outcomes.iter().all(|outcome| outcome.ends_with("fails")), "{outcomes:?}");
+    scene.living.tell("count 1");
+    let Scene { around: _around, living, mut other, .. } = scene;
+    assert_eq!(living.wait().signal(), Some(libc::SIGBUS), "there is no memory where the file ends");
+    assert!(other.ask("scrape").starts_with("error: "), "what it had counted is missing");
 }

@@ -112,4 +112,15 @@ mod tests {
         assert_eq!(space.take_used(&file, PAGE).unwrap() / PAGE, 11);
         assert_eq!((space.given, file.metadata().unwrap().len()), (Vec::new(), UNIT));
     }
+
+    #[test]
+    fn a_file_that_was_cut_short_does_not_grow_again() {
+        let file = tempfile::tempfile().unwrap();
+        let mut space = Space::new(0, 0);
+        space.take(&file, PAGE).unwrap();
+        file.set_len(PAGE).unwrap();
+        let refused = space.take(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
+        assert!(refused.to_string().contains("cut short"), "{refused}");
+        assert_eq!(file.metadata().unwrap().len(), PAGE);
+    }
 }
