@@ -1,9 +1,13 @@
 //! A process dies wherever it changes what others see: nothing is lost, and nothing is counted twice.
 
+use std::borrow::Cow;
+
+use super::super::MultiProcessFileBackend;
 use super::super::archive::Archive;
 use super::super::fault_point::FAULT_POINTS;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
+use crate::backends::{Backend as _, Totals};
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
 pub(super) const CYCLE: &str = "cycle";
@@ -65,6 +69,10 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let removed = status.success() || point == "series removed" || (point == "archive renamed" && time == 2);
     let a = (r#"queue="a""#, 31.0 + 1.25 + counted);
     let expected = if removed { numbers([a]) } else { numbers([a, (r#"queue="gone""#, 20.75)]) };
+    // The roster names nothing that is missing.
+    let backend = MultiProcessFileBackend::new(directory.path()).expect("it is a good directory");
+    backend.load(&mut Totals::new(Cow::Borrowed(""), [])).unwrap_or_else(|error| panic!("{crash_at}: {error}"));
+    drop(backend);
     for when in ["before", "after", "long after"] {
         assert_eq!(shown(&directory), expected, "{crash_at}, {when} the next one folds");
         fold_all(&directory);
