@@ -10,7 +10,7 @@
 //! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
 //! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed, panicked, asked for its own value or gave what its kind does not allow |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
-//! | `pytheus_backend_files_skipped_total{reason}` | files of other processes that could not be read: `corrupt`, `truncated`, `foreign`, `newer_version`, `unreadable` |
+//! | `pytheus_backend_files_skipped_total{reason}` | files that have the name of a process' file and were made by none: `foreign` |
 //! | `pytheus_backend_conflicts_total{metric}` | metrics of other processes that were left out of a scrape, since another one of their name differs |
 //! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `health`, tell about itself; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
 //!
@@ -186,7 +186,7 @@ static OWN: [Declare; 7] = [
     ),
     declare(
         "pytheus_backend_files_skipped_total",
-        "Files of other processes that could not be read, by reason: what they hold is missing.",
+        "Files that have the name of a process' file and were made by none, by reason.",
         &REASON,
     ),
     declare(

@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
@@ -149,6 +149,15 @@ impl Worker {
     pub fn kill(mut self) {
         self.child.kill().expect("it is there");
         self.child.wait().expect("it is a child of this process");
+    }
+
+    /// Waits until it has ended by itself, and says how.
+    ///
+    /// # Panics
+    ///
+    /// When the system can't tell.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("it is a child of this process")
     }
 
     /// Lets it end as programs do.

@@ -16,6 +16,7 @@ use super::directory::{Directory, Identity, Locked, create, open, remove_file};
 use super::error::{FileError, FileFault};
 use super::fault::{Fault, Reason, Skip};
 use super::fault_point::fault_point;
+use super::roster;
 use crate::backends::{FamilyKey, SeriesKey};
 
 /// What the dead have counted.
@@ -83,11 +84,10 @@ impl Archive {
 
     /// A copy of the archive that is there, to be changed and [written](Self::write).
     ///
-    /// One that is damaged is moved away, so that it is not in the way for ever; what was in it is missing since it is
-    /// damaged. One of a later version, or that can't be read at all, stays, and nothing is changed.
+    /// One that can't be read, or that is older than one that was there, stays, and nothing is changed.
     pub(super) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
-        if self.is_current(directory)? {
+        if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
             return Ok(Self {
                 generation: self.generation,
                 families: self.families.clone(),
@@ -96,15 +96,11 @@ impl Archive {
                 file: None,
             });
         }
-        match Self::read(directory) {
-            Ok(archive) => Ok(archive),
-            Err(Skip { reason: Reason::Corrupt | Reason::Truncated, path, .. }) => {
-                let aside = directory.damaged_archive();
-                fs::rename(&path, &aside).map_err(|error| FileError::io(&aside, error))?;
-                Ok(Self::default())
-            }
-            Err(skip) => Err(FileError::archive(skip)),
+        let archive = Self::read(directory).map_err(FileError::archive)?;
+        if roster::archive_is_lost(directory, archive.generation)? {
+            return Err(FileError::new(&directory.archive(), FileFault::Lost));
         }
+        Ok(archive)
     }
 
     /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
@@ -113,14 +109,14 @@ impl Archive {
         let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
         // Of a process that died here.
         remove_file(&new)?;
-        let written = self.write_new(&new, &path);
+        let written = self.write_new(locked, &new, &path);
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
         written
     }
 
-    fn write_new(&mut self, new: &Path, path: &Path) -> Result<(), FileError> {
+    fn write_new(&mut self, locked: &Locked<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::io(path, error);
         let mut file = create(new)?;
         fault_point("archive made");
@@ -131,6 +127,8 @@ impl Archive {
         file.write_all(rest).map_err(fail)?;
         let file = Identity::of(file).map_err(fail)?;
         fault_point("archive written");
+        // Whoever has another lock, since this one was removed, may have written one meanwhile.
+        locked.check_place()?;
         fs::rename(new, path).map_err(fail)?;
         fault_point("archive renamed");
         self.file = Some(file);
@@ -142,6 +140,7 @@ impl Archive {
 fn unreadable(fault: FileFault) -> Reason {
     match fault {
         FileFault::NotAFile | FileFault::Symlink => Reason::Foreign,
+        FileFault::Denied => Reason::Denied,
         _ => Reason::Unreadable,
     }
 }

@@ -9,10 +9,11 @@ use super::MultiProcessFileBackend;
 use super::common::CommonFile;
 use super::directory::Directory;
 use super::error::FileError;
-use super::fault::Reason;
 use super::merge::{Merger, Put};
+use super::presence::Presence;
 use super::process::Process;
 use super::remove::translated;
+use super::roster;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
 use crate::storage::{lock, read, write};
 
@@ -51,12 +52,12 @@ impl Default for Options {
 impl Parts {
     pub(super) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
-        let common = {
-            let _locked = directory.locked_at_first()?;
-            Arc::new(CommonFile::open(&directory.common()).map_err(|skip| match skip.reason {
-                Reason::Unreadable => format!("`{}` can't be used: {}", skip.path.display(), skip.what),
-                _ => format!("{skip}; remove it once no process uses the directory"),
-            })?)
+        // Until the process has a file, and is present by that.
+        let (_presence, common) = {
+            let locked = directory.locked_at_first()?;
+            let presence = Presence::take(&locked)?;
+            roster::begin(&locked, presence.is_alone)?;
+            (presence, Arc::new(CommonFile::open(&directory.common()).map_err(FileError::damaged)?))
         };
         let process = Process::attach(&directory, &common)?;
         let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));
@@ -176,12 +177,24 @@ impl Backend for MultiProcessFileBackend {
         removed
     }
 
+    /// What is counted is in a mapped file already: says whether others find it there.
+    fn flush(&self) -> Result<(), BackendError> {
+        let process = match &*read(&self.0.own) {
+            Own::Open(process) => Arc::clone(process),
+            Own::Closed => return Ok(()),
+            Own::Failed(error) => return Err(error.clone().into()),
+        };
+        Ok(process.check()?)
+    }
+
     fn close(&self) -> Result<(), BackendError> {
         let before = std::mem::replace(&mut *write(&self.0.own), Own::Closed);
         if let Own::Open(process) = before {
+            let found = process.check();
             process.close()?;
             // It is one of the dead now: what it has counted goes to the archive, and its file away.
             self.0.fold();
+            found?;
         }
         Ok(())
     }

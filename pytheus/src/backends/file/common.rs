@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -16,6 +16,7 @@ use super::fault::{Fault, Skip};
 use super::header::{Header, PAGE};
 use super::maps::Maps;
 use super::own;
+use super::plain_file::give_to_owner;
 use super::reading::{self, Reading};
 use super::record::Record;
 use super::space::Space;
@@ -25,6 +26,7 @@ use crate::storage::{self, Page};
 /// The file that all processes write.
 pub(super) struct CommonFile {
     path: PathBuf,
+    inode: u64,
     log: Mutex<Log>,
     /// Apart from the log, so that cells are read while its series are shown.
     pages: Mutex<HashMap<u32, &'static Page>>,
@@ -60,8 +62,9 @@ impl CommonFile {
         let reading = Reading::new(reading::open(path)?, Maps::for_ever(), true)?;
         // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
         reading.file.try_lock_shared().map_err(io::Error::from)?;
+        let inode = reading.file.metadata()?.ino();
         let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
-        let opened = Self { path: path.to_owned(), log: Mutex::new(log), pages: Mutex::default() };
+        let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut storage::lock(&opened.log))?;
         Ok(opened)
     }
@@ -79,6 +82,11 @@ impl CommonFile {
             }
         }
         Ok(is_new)
+    }
+
+    /// The inode of the file that was opened.
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Reads what others have added; says whether anything is new.
@@ -271,6 +279,7 @@ fn make(path: &Path) -> Result<PathBuf, Fault> {
     let file = options.open(&new)?;
     // Whatever the umask leaves.
     file.set_permissions(Permissions::from_mode(0o600))?;
+    give_to_owner(&file, path)?;
     own::begin(&file, &Header::new(FileId::random(), 0))?;
     Ok(new)
 }

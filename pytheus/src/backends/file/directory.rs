@@ -6,8 +6,9 @@
 //! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
 //! | `common` | all processes | appended to under the lock |
 //! | `archive` | all processes | replaced under the lock |
+//! | `roster` | all processes | replaced under the lock; names what has to be there |
 //! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
-//! | `archive-new`, `new-common` | who holds the lock | not there yet, for others |
+//! | `archive-new`, `new-common`, `new-roster` | who holds the lock | not there yet, for others |
 //!
 //! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
 //!
@@ -24,6 +25,9 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
+pub(super) use super::plain_file::{create, open, remove_file};
+use super::plain_file::{create_as_we_are, open_or_create};
+use super::roster;
 use crate::backends::haste;
 use crate::backends::shape::existing;
 use crate::storage::{self, ChildClosed};
@@ -45,6 +49,8 @@ pub(super) struct Directory {
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
     pub(super) patience: Duration,
+    /// Is there a roster of what has to be there? Not where nothing is added up.
+    pub(super) has_roster: bool,
 }
 
 /// What tells a file from all others, for as long as it is open.
@@ -90,7 +96,7 @@ impl Directory {
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
         let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, patience: PATIENCE };
+        let directory = Self { path, identity, patience: PATIENCE, has_roster: true };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -103,7 +109,7 @@ impl Directory {
         // Says whether files can be made here, and whose they are.
         let path = self.new_path(FileId::random());
         let fail = |error| FileError::io(&path, error);
-        let user = create(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
+        let user = create_as_we_are(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
         let _ = fs::remove_file(&path);
         match user {
             Ok(user) if user != metadata.uid() && !allow_others => {
@@ -133,16 +139,21 @@ impl Directory {
         self.path.join(NEW_ARCHIVE)
     }
 
-    /// Where an archive goes that is damaged.
-    pub(super) fn damaged_archive(&self) -> PathBuf {
-        self.path.join("archive-damaged")
+    pub(super) fn roster(&self) -> PathBuf {
+        self.path.join("roster")
+    }
+
+    /// The roster that is to take its place.
+    pub(super) fn new_roster(&self) -> PathBuf {
+        self.path.join("new-roster")
     }
 
     pub(super) fn process(&self, id: FileId) -> PathBuf {
         self.path.join(format!("{PROCESS}{id}"))
     }
 
-    fn new_path(&self, id: FileId) -> PathBuf {
+    /// Where the file of a process is until others may see it.
+    pub(super) fn new_path(&self, id: FileId) -> PathBuf {
         self.path.join(format!("{NEW}{id}"))
     }
 
@@ -181,7 +192,7 @@ impl Directory {
             // Or a child that is forked here would have the file open, and the lock, for ever.
             let _inside = storage::enter();
             // Opened anew: with the same open file, each thread would have the lock.
-            let file = open(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path)?;
+            let file = open_or_create(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -227,7 +238,7 @@ impl Directory {
     }
 
     /// Is it still this directory that is there?
-    fn check_place(&self) -> Result<(), FileError> {
+    pub(super) fn check_place(&self) -> Result<(), FileError> {
         match self.identity.is_at(&self.path) {
             Ok(true) => Ok(()),
             Ok(false) => Err(FileError::new(&self.path, FileFault::Gone)),
@@ -248,37 +259,6 @@ fn make(path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Opens a plain file, without following a link or waiting for who is at the other end of a pipe. One that is made is for
-/// this user alone.
-pub(super) fn open(options: &mut OpenOptions, path: &Path) -> Result<File, FileError> {
-    let fail = |error| FileError::io(path, error);
-    let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(FileError::new(path, FileFault::NotAFile));
-    }
-    if metadata.mode() & 0o600 != 0o600 {
-        // Made just now, under a umask that takes away what this user needs. Somebody else's stays as it is.
-        let _ = file.set_permissions(Permissions::from_mode(0o600));
-    }
-    Ok(file)
-}
-
-/// Makes a plain file that was not there, whatever the umask leaves of its permissions.
-pub(super) fn create(path: &Path) -> Result<File, FileError> {
-    let file = open(OpenOptions::new().read(true).write(true).create_new(true), path)?;
-    file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| FileError::io(path, error))?;
-    Ok(file)
-}
-
-/// Removes a file, if it is there.
-pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::io(path, error)),
-        _ => Ok(()),
-    }
-}
-
 /// A directory that this thread has locked, until it is dropped.
 #[derive(Debug)]
 #[must_use]
@@ -288,6 +268,18 @@ pub(super) struct Locked<'a> {
 }
 
 impl<'a> Locked<'a> {
+    /// Says whether the lock is still the one that others take.
+    pub(super) fn check_place(&self) -> Result<(), FileError> {
+        let path = self.directory.path.join("lock");
+        let fail = |error| FileError::io(&path, error);
+        let own = self.file.metadata().map_err(fail)?;
+        match fs::symlink_metadata(&path) {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
+            Ok(_) => Err(FileError::new(&path, FileFault::Busy)),
+            Err(error) => Err(fail(error)),
+        }
+    }
+
     pub(super) fn directory(&self) -> &'a Directory {
         self.directory
     }
@@ -323,17 +315,22 @@ impl<'a> Locked<'a> {
 
     /// Removes what processes have left that died before it was there for others.
     pub(super) fn clean(&self) -> Result<(), FileError> {
-        let names = self.directory.names()?;
-        for name in names.iter().filter(|name| name.starts_with(NEW) || *name == NEW_ARCHIVE) {
-            let path = self.directory.path.join(name);
+        let mut left = self.directory.names()?;
+        left.retain(|name| {
+            let is_new = name.starts_with(NEW) || *name == NEW_ARCHIVE;
             // Locked since it was made, which was under the lock of the directory.
-            let lives = open(OpenOptions::new().read(true), &path)
-                .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
-            if !lives {
-                remove_file(&path)?;
-            }
+            let is_left = || match open(OpenOptions::new().read(true), &self.directory.path.join(name)) {
+                Ok(file) => !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+                // Shown to others just now, and still in the roster.
+                Err(error) => error.fault() != FileFault::Gone,
+            };
+            is_new && is_left()
+        });
+        let ids: Vec<_> = left.iter().filter_map(|name| FileId::parse(name.strip_prefix(NEW)?)).collect();
+        if !ids.is_empty() {
+            roster::change(self, |roster| roster.processes.retain(|id, _| !ids.contains(id)))?;
         }
-        Ok(())
+        left.iter().try_for_each(|name| remove_file(&self.directory.path.join(name)))
     }
 }
 

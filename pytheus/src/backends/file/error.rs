@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::fault::Skip;
+use super::fault::{Fault, Reason, Skip};
 
 /// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct FileError {
     path: PathBuf,
     fault: FileFault,
     source: Option<io::Error>,
+    /// How many other files have faults.
+    more: usize,
 }
 
 /// What is wrong with a directory or a file in it.
@@ -51,13 +53,19 @@ pub enum FileFault {
     Gone,
     /// The totals of processes that have ended are there, but can't be read.
     Archive,
+    /// It was removed while it was in use, and what was counted there is missing.
+    Lost,
+    /// Another file is in its place, and what was counted there is missing.
+    Replaced,
+    /// It is there, but can't be read as what it should be: see the [source](Error::source).
+    Damaged,
     /// Anything else: see the [source](Error::source).
     Other,
 }
 
 impl FileError {
     pub(super) fn new(path: &Path, fault: FileFault) -> Self {
-        Self { path: path.to_owned(), fault, source: None }
+        Self { path: path.to_owned(), fault, source: None, more: 0 }
     }
 
     /// What the system says about a file.
@@ -73,7 +81,7 @@ impl FileError {
             _ if [Some(libc::ELOOP), Some(libc::EMLINK)].contains(&source.raw_os_error()) => FileFault::Symlink,
             _ => FileFault::Other,
         };
-        Self { path: path.to_owned(), fault, source: Some(source) }
+        Self { path: path.to_owned(), fault, source: Some(source), more: 0 }
     }
 
     /// What the system says when a file can't be locked.
@@ -81,14 +89,37 @@ impl FileError {
         let unknown = [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL];
         if source.kind() == ErrorKind::Unsupported || source.raw_os_error().is_some_and(|code| unknown.contains(&code))
         {
-            return Self { path: path.to_owned(), fault: FileFault::NoLocks, source: Some(source) };
+            return Self { path: path.to_owned(), fault: FileFault::NoLocks, source: Some(source), more: 0 };
         }
         Self::io(path, source)
     }
 
     /// The totals of those that have ended can't be read, so nothing may be added to them.
     pub(super) fn archive(skip: Skip) -> Self {
-        Self { path: skip.path.clone(), fault: FileFault::Archive, source: Some(skip.into()) }
+        match skip.reason {
+            Reason::Denied => Self::damaged(skip),
+            _ => Self { fault: FileFault::Archive, ..Self::damaged(skip) },
+        }
+    }
+
+    /// A file that should hold counts can't be read.
+    pub(super) fn damaged(skip: Skip) -> Self {
+        let fault = match skip.reason {
+            Reason::Denied => FileFault::Denied,
+            Reason::Unreadable => FileFault::Other,
+            _ => FileFault::Damaged,
+        };
+        Self { path: skip.path, fault, source: Some(Fault { reason: skip.reason, what: skip.what }.into()), more: 0 }
+    }
+
+    /// The same, of the first of several files.
+    pub(super) fn and_more(self, more: usize) -> Self {
+        Self { more, ..self }
+    }
+
+    /// Says whether a file could not be made since there was one.
+    pub(super) fn is_there(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.kind() == ErrorKind::AlreadyExists)
     }
 
     /// The same, said of another file.
@@ -152,13 +183,34 @@ impl fmt::Display for FileError {
             ),
             FileFault::Archive => write!(
                 f,
-                "`{path}` can't be added to: it should be readable by this version of pytheus, or be moved away"
+                "`{path}` can't be read, so the counts of processes that have ended are missing: it should be readable by this \
+                 version of pytheus; or end all processes that use the directory, move the file and `roster` away, and start \
+                 them again without these counts"
+            ),
+            FileFault::Lost => write!(
+                f,
+                "`{path}` was removed while it was in use, so counts are missing: put it back, or end all processes that use \
+                 the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::Replaced => write!(
+                f,
+                "`{path}` is another file than the one that processes count in, so counts are missing: put that one back, or \
+                 end all processes that use the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::Damaged => write!(
+                f,
+                "`{path}` can't be read, so counts are missing: end all processes that use the directory, move the file and \
+                 `roster` away, and start them again without these counts"
             ),
             FileFault::Other => write!(f, "`{path}` can't be used"),
         }?;
-        match &self.source {
-            Some(source) => write!(f, " ({source})"),
-            None => Ok(()),
+        if let Some(source) = &self.source {
+            write!(f, " ({source})")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            1 => f.write_str("; and another file has a fault"),
+            more => write!(f, "; and {more} other files have faults"),
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Reason {
     NewerVersion,
     /// Can't be read.
     Unreadable,
+    /// May not be read by the user of this process.
+    Denied,
 }
 
 impl Reason {
@@ -27,7 +29,7 @@ impl Reason {
             Self::Truncated => "truncated",
             Self::Foreign => "foreign",
             Self::NewerVersion => "newer_version",
-            Self::Unreadable => "unreadable",
+            Self::Unreadable | Self::Denied => "unreadable",
         }
     }
 }
@@ -60,7 +62,11 @@ impl Fault {
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
-        let reason = if error.kind() == io::ErrorKind::UnexpectedEof { Reason::Truncated } else { Reason::Unreadable };
+        let reason = match error.kind() {
+            io::ErrorKind::UnexpectedEof => Reason::Truncated,
+            io::ErrorKind::PermissionDenied => Reason::Denied,
+            _ => Reason::Unreadable,
+        };
         Self::new(reason, error.to_string())
     }
 }

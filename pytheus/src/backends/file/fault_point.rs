@@ -2,7 +2,10 @@
 
 /// The names of all places, in the order in which a process that attaches, folds and removes comes by.
 #[cfg(any(test, debug_assertions))]
-pub(super) const FAULT_POINTS: [&str; 11] = [
+pub(super) const FAULT_POINTS: [&str; 14] = [
+    "roster made",
+    "roster written",
+    "roster renamed",
     "number taken",
     "file made",
     "file locked",

@@ -12,7 +12,8 @@
 //! 4. The files are removed. Those that are left when this process ends here are named by the archive, so nobody counts
 //!    them; the next one to fold removes them.
 //!
-//! An id is forgotten with the next archive that is written after its file is gone: by step 1, nobody who still has the
+//! An id is forgotten with the next archive that is written after its file is gone, and after the roster names it no more
+//! (see `roster`): by step 1, nobody who still has the
 //! file open adds it up again. An id is random and is never given to a second file.
 //!
 //! Who reads meanwhile takes no lock: the archive, then the list and the files, and then looks whether it is still the
@@ -36,6 +37,7 @@ use super::fault::Skip;
 use super::fault_point::fault_point;
 use super::peer::Peer;
 use super::remove::counted;
+use super::roster;
 use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
 
 /// What has come of it.
@@ -59,6 +61,10 @@ pub(super) fn fold(
     let mut folded = Folded::default();
     let mut next = archive.to_change(locked)?;
     let present: HashSet<FileId> = locked.directory().list()?.into_iter().map(|(id, _)| id).collect();
+
+    // Named by the archive until the roster names them no more.
+    let mut kept = present.clone();
+    kept.extend(roster::processes(locked)?);
 
     let mut dead = Vec::new();
     for mut peer in peers {
@@ -84,7 +90,7 @@ pub(super) fn fold(
         }
         folded.files = dead.len();
         next.folded.extend(dead.iter().map(Peer::id));
-        next.forget(&present);
+        next.forget(&kept);
         next.write(locked)?;
     }
     drop(dead);
@@ -93,6 +99,10 @@ pub(super) fn fold(
             folded.left.push(error);
         }
         fault_point("file removed");
+    }
+    // What is left on an error is named by the archive.
+    if let Err(error) = roster::fold(locked, &next) {
+        folded.left.push(error);
     }
     *archive = next;
     Ok(folded)

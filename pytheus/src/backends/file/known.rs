@@ -83,8 +83,9 @@ impl Known {
         }
         // First this: what is new in the file of one that is dead is the last there is. Should the system not tell, it
         // lives: its counts stand either way.
-        self.is_alive = self.peer.is_alive().unwrap_or(true);
+        let is_alive = self.peer.is_alive().unwrap_or(true);
         let is_new = self.peer.refresh()?;
+        self.is_alive = is_alive;
         Ok(is_new || !self.is_alive || self.is_unsettled())
     }
 
@@ -138,6 +139,7 @@ impl Known {
 
     /// Adds what this process has of the series of a table.
     pub(super) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), Skip> {
+        self.peer.check_len()?;
         self.read(&tables[number], number);
         let is_new = self.peer.refresh()?;
         let (table, width) = (&mut tables[number], self.amounts.len() / self.read.len().max(1));

@@ -4,8 +4,6 @@
 //! archive after all files were read as before, nothing was left out or taken twice.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -20,6 +18,7 @@ use super::fold::fold;
 use super::known::Known;
 use super::notes::{Notes, ToTell};
 use super::peer::Peer;
+use super::presence::{self, is_foreign, is_gone};
 use super::remove::remove;
 use super::settle::Standing;
 use super::table::Table;
@@ -40,14 +39,16 @@ pub(super) struct Put {
 
 /// How often something is read again that changes meanwhile: so often in a row that is another program's business.
 pub(super) const ROUNDS: usize = 20;
+/// So often, a file that has come meanwhile is read, too.
+const WAITS_FOR_NEW: usize = 3;
 
 /// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
 pub(super) struct Merger {
     directory: Arc<Directory>,
     pub(super) common: Arc<CommonFile>,
     pub(super) archive: Archive,
-    /// There is an archive that can't be used.
-    is_damaged: bool,
+    /// The archive that is there was not read.
+    is_unread: bool,
     /// Are files there that the archive has, of who was killed before they were removed?
     is_left: bool,
     /// By age.
@@ -82,7 +83,7 @@ impl Merger {
             directory,
             common,
             archive: Archive::default(),
-            is_damaged: true,
+            is_unread: true,
             is_left: false,
             processes: Vec::new(),
             tables: Vec::new(),
@@ -101,8 +102,8 @@ impl Merger {
 
     /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
     pub(super) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
-        for _ in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants)? {
+        for round in 0..ROUNDS {
+            if let Some(found) = self.attempt(wants, round < WAITS_FOR_NEW)? {
                 self.fold_dead();
                 return Ok(found);
             }
@@ -111,7 +112,7 @@ impl Merger {
         let directory = Arc::clone(&self.directory);
         let _locked = directory.locked()?;
         for _ in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants)? {
+            if let Some(found) = self.attempt(wants, false)? {
                 return Ok(found);
             }
         }
@@ -119,7 +120,11 @@ impl Merger {
     }
 
     /// The totals, unless files came or went meanwhile.
-    fn attempt(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Option<Vec<Put>>, BackendError> {
+    fn attempt(
+        &mut self,
+        wants: &dyn Fn(&FamilyKey) -> bool,
+        waits_for_new: bool,
+    ) -> Result<Option<Vec<Put>>, BackendError> {
         self.look()?;
         let mut puts = Vec::new();
         for (number, standing) in self.by_age() {
@@ -136,29 +141,21 @@ impl Merger {
         if self.tables.iter().any(Table::is_worn) {
             self.forget();
         }
-        let is_current = self.is_damaged || self.archive.is_current(&self.directory)?;
-        Ok(is_current.then_some(puts))
+        let Self { directory, archive, common, processes, .. } = self;
+        let is_complete = presence::is_complete(directory, archive, common, processes, waits_for_new)?;
+        Ok((is_complete && archive.is_current(directory)?).then_some(puts))
     }
 
     /// Looks at what is in the directory now.
     fn look(&mut self) -> Result<(), BackendError> {
-        if self.is_damaged || !self.archive.is_current(&self.directory)? {
-            let read = Archive::read(&self.directory);
-            self.is_damaged = read.is_err();
-            self.archive = match read {
-                Ok(archive) => archive,
-                Err(skip) => {
-                    self.skip(skip)?;
-                    Archive::default()
-                }
-            };
+        if self.is_unread || !self.archive.is_current(&self.directory)? {
+            self.is_unread = true;
+            self.archive = Archive::read(&self.directory).map_err(FileError::archive)?;
+            self.is_unread = false;
             self.take_up_archive();
         }
         self.look_at_files()?;
-        match self.common.refresh() {
-            Ok(is_new) => self.changed |= is_new,
-            Err(skip) => self.skip(skip)?,
-        }
+        self.changed |= self.common.refresh().map_err(FileError::damaged)?;
         if self.changed {
             self.changed = false;
             self.settle();
@@ -187,50 +184,47 @@ impl Merger {
         self.processes.retain(|process| ids.contains(&process.peer.id()));
         self.changed |= self.processes.len() != before;
         let known: HashSet<_, RandomState> = self.processes.iter().map(|process| process.peer.id()).collect();
+        let (mut faults, mut foreign) = (Vec::new(), Vec::new());
         for (id, path) in listed.into_iter().filter(|(id, _)| !known.contains(id)) {
             match Peer::open(&path) {
                 Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
                 Ok(peer) => {
                     let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
-                    self.skip(Skip { path, reason: Reason::Foreign, what })?;
+                    foreign.push(Skip { path, reason: Reason::Foreign, what });
                 }
-                Err(skip) => self.skip(skip)?,
+                // In the archive by now, or lost: either is noticed in the end.
+                Err(skip) if is_gone(&skip.path) => {}
+                Err(skip) if is_foreign(&skip) => foreign.push(skip),
+                Err(skip) => faults.push(skip),
             }
             self.changed = true;
         }
+        self.notes.skipped(foreign);
         self.processes.sort_by_key(Known::age);
-        let mut place = 0;
-        while let Some(process) = self.processes.get_mut(place) {
-            match process.look() {
-                Ok(changed) => {
-                    self.changed |= changed;
-                    place += 1;
-                }
-                Err(skip) => self.leave_out(place, skip)?,
+        self.processes.retain_mut(|process| match process.look() {
+            Ok(changed) => {
+                self.changed |= changed;
+                true
             }
-        }
-        Ok(())
+            Err(skip) if is_gone(&skip.path) => {
+                self.changed = true;
+                false
+            }
+            // Kept: whatever is at its path later, what was in it is missing.
+            Err(skip) => {
+                faults.push(skip);
+                true
+            }
+        });
+        let more = faults.len().saturating_sub(1);
+        // Without it, the totals would be smaller.
+        faults.into_iter().next().map_or(Ok(()), |skip| Err(FileError::damaged(skip).and_more(more).into()))
     }
 
-    fn leave_out(&mut self, place: usize, skip: Skip) -> Result<(), BackendError> {
-        self.processes.remove(place);
+    /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
+    fn look_again(&mut self, skip: Skip) -> Result<bool, BackendError> {
         self.changed = true;
-        self.skip(skip)
-    }
-
-    /// Takes note that a file is left out. An error when it may well be whole, but can't be read now: its totals would
-    /// be missing.
-    fn skip(&mut self, skip: Skip) -> Result<(), BackendError> {
-        // To be read, or to be known as none of our business.
-        match File::open(&skip.path) {
-            // It is in the archive by now, which is noticed in the end.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-            _ if skip.reason == Reason::Unreadable => return Err(skip.into()),
-            _ => {}
-        }
-        self.notes.skipped(skip);
-        Ok(())
+        if is_gone(&skip.path) { Ok(false) } else { Err(FileError::damaged(skip).into()) }
     }
 
     /// Starts with new tables at the next look.
@@ -266,8 +260,7 @@ impl Merger {
                 continue;
             }
             if let Err(skip) = process.merge_into(&mut self.tables, number) {
-                self.leave_out(place, skip)?;
-                return Ok(false);
+                return self.look_again(skip);
             }
         }
         Ok(true)
@@ -284,8 +277,7 @@ impl Merger {
                 continue;
             }
             if let Err(skip) = process.add_work(&all, &mut in_progress, &mut self.tables) {
-                self.leave_out(place, skip)?;
-                return Ok(false);
+                return self.look_again(skip);
             }
         }
         self.put_shared(number, &in_progress);
@@ -334,10 +326,9 @@ impl Merger {
         self.changed = true;
         let dead = dead.into_iter().map(|process| process.peer);
         let folded = fold(&locked, &mut self.archive, dead)?;
-        self.is_damaged = false;
+        self.is_unread = false;
         self.take_up_archive();
         folded.left.iter().for_each(|error| self.notes.not_folded(error));
-        folded.skipped.into_iter().for_each(|skip| self.notes.skipped(skip));
         Ok(())
     }
 

@@ -35,11 +35,14 @@ mod merging_tests;
 mod notes;
 mod own;
 mod peer;
+mod plain_file;
+mod presence;
 mod process;
 mod reading;
 mod record;
 mod remove;
 mod root;
+mod roster;
 #[cfg(test)]
 mod samples;
 mod settle;
@@ -112,15 +115,52 @@ use super::{Configure as _, LoadError};
 ///   that is counted (`pytheus_dropped_updates_total{reason="no_room"}`); those that have begun count on. Room is taken
 ///   before it is used.
 ///   (With a limit on the length of files, `ulimit -f`, the program should ignore `SIGXFSZ`, which else ends it.)
-/// - **A file that can't be read**, since it is damaged, of a later version, or none of ours, is left alone and skipped:
-///   reported once, and counted in `pytheus_backend_files_skipped_total{reason}`.
+/// - **No smaller total stands in for a whole one.** Where a file is missing, replaced, damaged or not to be read, scrapes
+///   fail, and say which file, and what to do: see [below](#files-that-are-lost-or-damaged).
 /// - **Versions of a program that declare a metric differently** count side by side, in any order: a rolling upgrade, a
 ///   rollback, the upgrade again. The totals of each declaration are kept; a scrape shows
 ///   [one family](crate::backends#versions-of-a-program) that has all of them.
 /// - **Permissions**: a directory that others can write to, or that belongs to somebody else, is refused unless
-///   `allow_others`. Files are for their user alone (0600), and symbolic links aren't followed.
+///   `allow_others`. Files are for their user alone (0600), and symbolic links aren't followed. What the superuser makes in
+///   a directory of another user belongs to that user.
 /// - After [`shutdown`](crate::backends::shutdown), what this process still counts is lost, and its series begin no
 ///   more. Nothing needs to be called before a process ends.
+///
+/// # Files that are lost or damaged
+///
+/// The file `roster` names each file that has to be there, so that all processes notice a loss: those that have seen the file,
+/// and those that begin later. Each failure is a [`FileError`], which names the file; [`flush`](crate::backends::flush)
+/// and [`shutdown`](crate::backends::shutdown) say it too, for a process that is never scraped.
+///
+/// | file | holds | where it is missing, or another file is in its place | where it is damaged, or may not be read |
+/// |---|---|---|---|
+/// | `process-<id>` | the counts of a process that lives, or that the archive doesn't have yet | scrapes fail | scrapes fail |
+/// | `archive` | the counts of processes that have ended | scrapes fail; a copy of the last one is as good | scrapes fail, but of a process that has read it: that one shows all, and writes it anew when it archives |
+/// | `common` | shared gauges and state sets | scrapes fail | loading fails; a process that has read it before shows all, unless the file became shorter |
+/// | `roster` | the names of these files | scrapes fail | scrapes fail |
+/// | `lock` | the number of the last process | it is made anew | loading fails while it is no plain file, or may not be opened; a text that is no number counts as none |
+/// | `new-..`, `archive-new` | nothing that counts | removed by the next process that begins; a directory of such a name has to be removed by hand | the same |
+/// | the directory | all of these | scrapes fail | scrapes fail |
+/// | `process-<id>` that no process has made, and that is a link, a pipe, a directory, .., or a copy of another | nothing | | it is skipped: reported, and counted in `pytheus_backend_files_skipped_total{reason="foreign"}` |
+///
+/// **To go on**, put the file back: scrapes show all of it again. If it can't be had back, end all processes that use the
+/// directory, remove `roster` there (and the file, if it is damaged), and start them again: the totals then begin without what
+/// was lost. After `rm -rf DIR/*` it is enough to start all of them again.
+///
+/// **To begin at zero**, end all processes and remove the directory, or all that is in it. Removing some of the files is a loss.
+///
+/// **Never cut a file short** (`: > process-..`, `truncate`, `cp` over it) while processes use it. Cells are memory that is
+/// mapped from the file; where the file ends, there is none, and the system ends a process that counts there by the signal
+/// `SIGBUS`. This library installs no handler of signals. A scrape looks at the length of a file before it reads it, and fails;
+/// only a file that is cut in that very moment ends the process that scrapes, too. Processes never write past such a cut, which
+/// would put zeros in place of counts.
+///
+/// Three losses can't be noticed: of a file of an ended process, if `roster` is removed with it while no process uses the
+/// directory; of what a process counts that is killed after its file was removed; and of bytes of cells
+/// that another program overwrites, as any number may stand there.
+///
+/// Each process holds a shared `flock` on the directory. Programs that clean `/tmp`, such as systemd-tmpfiles, leave such a
+/// directory alone; of others, `/dev/shm` or `/run` are safer places.
 ///
 /// # Gauges
 ///
@@ -166,11 +206,12 @@ use super::{Configure as _, LoadError};
 /// `/dev/shm`, or `/tmp`: `flock` and mapped files don't work between machines. Containers may share a directory if they
 /// share a kernel.
 ///
-/// All processes that share a directory run as one user: files are for theirs alone. One that is to become another user
-/// loads the backend afterwards.
+/// All processes that share a directory run as one user: files are for theirs alone, and a process that may not read the
+/// file of another fails its scrapes. The superuser may join them with `allow_others`, for one as a tool, or as a server that
+/// drops its privileges after it has loaded the backend: its files belong to the user of the directory. In a directory of the
+/// superuser such a server can't read anything any more; so give the directory to the other user before.
 ///
-/// Files are in the directory as long as somebody uses it, then the archive alone; remove the directory to begin at zero.
-/// Not while a process uses it: its scrapes fail from then on, and say so.
+/// Files of processes are in the directory as long as they are used, then `archive`, `common`, `lock` and `roster` alone.
 pub struct MultiProcessFileBackend(backend::Parts);
 
 impl MultiProcessFileBackend {

@@ -15,15 +15,16 @@ pub(super) struct Notes {
 }
 
 enum Note {
-    Skipped(Skip),
+    Skipped(Vec<Skip>),
     NotFolded(String),
 }
 
 impl Notes {
-    /// A file is left out: told once.
-    pub(super) fn skipped(&mut self, skip: Skip) {
-        if self.skipped.insert((skip.path.clone(), skip.reason)) {
-            self.new.push(Note::Skipped(skip));
+    /// Files are none of ours: told once of each, and of many at a time in one report.
+    pub(super) fn skipped(&mut self, mut skips: Vec<Skip>) {
+        skips.retain(|skip| self.skipped.insert((skip.path.clone(), skip.reason)));
+        if !skips.is_empty() {
+            self.new.push(Note::Skipped(skips));
         }
     }
 
@@ -47,9 +48,16 @@ impl ToTell {
     pub(super) fn tell(self) {
         for note in self.0 {
             match note {
-                Note::Skipped(skip) => {
-                    count(Own::FilesSkipped, &[skip.reason.as_str()]);
-                    report(("file", &skip.path.to_string_lossy()), &skip.to_string());
+                Note::Skipped(skips) => {
+                    for skip in &skips {
+                        count(Own::FilesSkipped, &[skip.reason.as_str()]);
+                    }
+                    let Some(first) = skips.first() else { continue };
+                    let message = match skips.len() {
+                        1 => first.to_string(),
+                        all => format!("{first}; and {} more are skipped", all - 1),
+                    };
+                    report(("file", &first.path.to_string_lossy()), &message);
                 }
                 Note::NotFolded(error) => {
                     count(Own::BackendErrors, &["fold"]);

@@ -78,6 +78,12 @@ impl OwnFile {
         storage::lock(&self.log).written.look_often();
     }
 
+    /// Says whether the file is as long as it has grown.
+    pub(super) fn is_whole(&self) -> io::Result<bool> {
+        let end = storage::lock(&self.log).written.space.end();
+        Ok(self.file.metadata()?.len() >= end)
+    }
+
     /// The file that all processes write.
     pub(super) fn common_file(&self) -> &Arc<CommonFile> {
         &self.common

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -21,6 +22,7 @@ use crate::storage::Mapped;
 /// The file of a process, as others read it.
 pub(super) struct Peer {
     path: PathBuf,
+    inode: u64,
     reading: Reading<Mapped>,
     /// Saves allocations.
     scratch: Cell<(Vec<u64>, Vec<u64>)>,
@@ -36,7 +38,18 @@ impl Peer {
     fn of(file: File, path: &Path) -> Result<Self, Fault> {
         let mut reading = Reading::new(file, Maps::new(), false)?;
         reading.refresh()?;
-        Ok(Self { path: path.to_owned(), reading, scratch: Cell::default() })
+        let inode = reading.file.metadata()?.ino();
+        Ok(Self { path: path.to_owned(), inode, reading, scratch: Cell::default() })
+    }
+
+    /// The inode of the file that was opened.
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Says whether the file has become shorter, so that cells must not be read.
+    pub(super) fn check_len(&self) -> Result<(), Skip> {
+        self.reading.check_len().map_err(|fault| fault.at(&self.path))
     }
 
     /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -13,9 +13,12 @@ use super::amount::FileId;
 use super::common::CommonFile;
 use super::directory::{Directory, Locked, open, publish};
 use super::error::FileError;
+use super::fault::Fault;
 use super::header::Header;
 use super::life::LifeLock;
 use super::own::{OwnFile, WithDirectory};
+use super::presence::{self, Presence};
+use super::roster;
 use super::settle::full_name;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::{Page, lock};
@@ -29,6 +32,7 @@ pub(super) struct Process {
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
     life: LifeLock,
+    presence: Presence,
     directory: Arc<Directory>,
     /// Where the file is until others may see it, and where it goes.
     hidden: Mutex<Option<(PathBuf, PathBuf)>>,
@@ -51,6 +55,7 @@ impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
     pub(super) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
         let locked = directory.locked_at_first()?;
+        let presence = Presence::take(&locked)?;
         locked.clean()?;
         let shares_pid = has_number(&locked, std::process::id())?;
         let (life, new) = locked.create_process_file()?;
@@ -59,9 +64,12 @@ impl Process {
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
         let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
+        let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
+        roster::add(&locked, id, inode, common.inode())?;
         let hidden = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
-        Ok(Self { id, label: header.label(), file, life, directory, hidden, shared, closed: AtomicBool::new(false) })
+        let label = header.label();
+        Ok(Self { id, label, file, life, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -77,7 +85,21 @@ impl Process {
     /// Ends the life of this process, for others.
     pub(super) fn close(&self) -> io::Result<()> {
         self.closed.store(true, Release);
-        self.life.unlock()
+        self.life.unlock()?;
+        self.presence.end();
+        Ok(())
+    }
+
+    /// Says whether what is counted here is where others find it.
+    pub(super) fn check(&self) -> Result<(), FileError> {
+        let path = self.directory.process(self.id);
+        let is_shown = lock(&self.hidden).is_none();
+        let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
+        let fail = |error| FileError::io(&path, error);
+        if !file.is_whole().map_err(fail)? {
+            return Err(FileError::damaged(Fault::truncated("it was longer before").at(&path)));
+        }
+        presence::check_own(&self.directory, self.id, self.life.metadata().map_err(fail)?.ino(), file.common_file())
     }
 
     /// The file, unless it belongs to others now: in a child it is the parent's.

@@ -104,6 +104,11 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         Ok(true)
     }
 
+    /// Says whether all that is mapped is still there.
+    pub(super) fn check_len(&self) -> Result<(), Fault> {
+        self.len().map(drop)
+    }
+
     /// How long the file is, which is never less than what is mapped.
     fn len(&self) -> Result<u64, Fault> {
         let len = self.file.metadata()?.len();

@@ -18,6 +18,7 @@ use super::directory::Locked;
 use super::error::FileError;
 use super::fault_point::fault_point;
 use super::peer::Peer;
+use super::roster;
 use crate::backends::{At, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
 
@@ -38,7 +39,7 @@ pub(super) fn remove(
         let wanted = translated(series, &family.key);
         family.series.retain(|(series, _)| !wanted.contains(series));
     }
-    // One that can't be read any more shows nothing, either.
+    // While one can't be read, no scrape shows anything.
     let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
     for peer in readable.filter(|peer| peer.id() != own && !next.folded.contains(&peer.id())) {
         let file = peer.id();
@@ -61,7 +62,7 @@ pub(super) fn remove(
         next.removed.retain(|removed| removed.file != file || peer.counts(removed.series));
         next.removed.append(&mut new);
     }
-    next.forget(&present);
+    next.forget(&present.into_iter().chain(roster::processes(locked)?).collect());
     next.write(locked)?;
     fault_point("series removed");
     *archive = next;

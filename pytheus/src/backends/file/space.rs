@@ -73,6 +73,10 @@ impl Space {
     }
 
     fn grow(&mut self, file: &File, wanted: u64) -> io::Result<()> {
+        // To grow it again would put zeros in place of counts, and nobody could tell.
+        if file.metadata()?.len() < self.end {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was cut short"));
+        }
         let end = wanted.max(self.end + (self.end / 4).min(MOST)).next_multiple_of(UNIT);
         let mut offsets = (self.end..end).step_by(ZEROS.len());
         if let Err(error) = offsets.try_for_each(|offset| file.write_all_at(&ZEROS, offset)) {
@@ -107,5 +111,16 @@ mod tests {
         assert_eq!(space.take_used(&file, 6 * PAGE).unwrap(), 0);
         assert_eq!(space.take_used(&file, PAGE).unwrap() / PAGE, 11);
         assert_eq!((space.given, file.metadata().unwrap().len()), (Vec::new(), UNIT));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_short_does_not_grow_again() {
+        let file = tempfile::tempfile().unwrap();
+        let mut space = Space::new(0, 0);
+        space.take(&file, PAGE).unwrap();
+        file.set_len(PAGE).unwrap();
+        let refused = space.take(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
+        assert!(refused.to_string().contains("cut short"), "{refused}");
+        assert_eq!(file.metadata().unwrap().len(), PAGE);
     }
 }

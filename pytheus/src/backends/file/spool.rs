@@ -36,7 +36,10 @@ pub(in crate::backends) struct Spool {
 impl Spool {
     /// Joins the processes that use this directory, which is made if there is none.
     pub(in crate::backends) fn open(path: &Path) -> Result<Self, BackendError> {
-        let directory = Arc::new(Directory::open(path, false)?);
+        let mut directory = Directory::open(path, false)?;
+        // What is counted here is sent elsewhere, and shown there.
+        directory.has_roster = false;
+        let directory = Arc::new(directory);
         let common = {
             let _locked = directory.locked_at_first()?;
             Arc::new(CommonFile::open(&directory.common()).map_err(|skip| skip.to_string())?)

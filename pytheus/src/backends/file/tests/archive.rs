@@ -118,17 +118,17 @@ fn an_archive_is_known_by_its_file() {
 }
 
 #[test]
-fn a_damaged_archive_is_kept_aside() {
+fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
     let (_around, directory) = fresh();
     let locked = directory.locked().expect("nobody has it");
     let stale = Archive::default();
     fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
     let skip = Archive::read(&directory).expect_err("it is damaged");
     assert_eq!((skip.reason, &skip.path), (Reason::Corrupt, &directory.archive()));
-    let mut next = stale.to_change(&locked).expect("it begins anew");
-    assert!(directory.damaged_archive().exists());
-    next.write(&locked).expect("there is room");
-    assert_eq!(Archive::read(&directory).expect("it is whole").generation, 1);
+    let refused = stale.to_change(&locked).expect_err("what is in it would be missing");
+    assert_eq!((refused.fault(), refused.path()), (FileFault::Archive, &*directory.archive()));
+    assert!(refused.to_string().contains("move the file and `roster` away"), "{refused}");
+    assert!(directory.archive().exists());
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! A process dies wherever it changes what others see: nothing is lost, and nothing is counted twice.
 
+use std::borrow::Cow;
+
+use super::super::MultiProcessFileBackend;
 use super::super::archive::Archive;
 use super::super::fault_point::FAULT_POINTS;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
+use crate::backends::{Backend as _, Totals};
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
 pub(super) const CYCLE: &str = "cycle";
@@ -24,7 +28,8 @@ fn wherever_a_process_dies_the_total_is_exact() {
             crashes += 1;
         }
     }
-    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 2, "the archive is written twice, and three files are removed");
+    let twice = "the archive and the roster are written twice, and three files are removed";
+    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 3 + 2, "{twice}");
 }
 
 /// A limit on the size of files stands for a disk that is full.
@@ -59,10 +64,15 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let is_after =
         |name: &str| place > FAULT_POINTS.iter().position(|known| *known == name).expect("it is in the list");
     // The child counts once it is there, and removes once it has folded.
-    let counted = if status.success() || is_after("file published") { 1000.0 } else { 0.0 };
+    let is_of_fold = point.starts_with("roster") && time == 2;
+    let counted = if status.success() || is_of_fold || is_after("file published") { 1000.0 } else { 0.0 };
     let removed = status.success() || point == "series removed" || (point == "archive renamed" && time == 2);
     let a = (r#"queue="a""#, 31.0 + 1.25 + counted);
     let expected = if removed { numbers([a]) } else { numbers([a, (r#"queue="gone""#, 20.75)]) };
+    // The roster names nothing that is missing.
+    let backend = MultiProcessFileBackend::new(directory.path()).expect("it is a good directory");
+    backend.load(&mut Totals::new(Cow::Borrowed(""), [])).unwrap_or_else(|error| panic!("{crash_at}: {error}"));
+    drop(backend);
     for when in ["before", "after", "long after"] {
         assert_eq!(shown(&directory), expected, "{crash_at}, {when} the next one folds");
         fold_all(&directory);
@@ -73,7 +83,11 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
     drop(last);
     fold_all(&directory);
-    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id())], "{crash_at}");
+    assert_eq!(
+        names(&directory),
+        ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"],
+        "{crash_at}"
+    );
     let archive = Archive::read(&directory).expect("it is whole");
     assert!(archive.folded.len() <= 1, "{crash_at}: those that are gone are forgotten");
     assert_eq!(shown(&directory).len(), expected.len(), "{crash_at}");

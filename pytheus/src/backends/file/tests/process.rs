@@ -13,8 +13,10 @@ use super::super::directory::{Directory, Locked};
 use super::super::error::{FileError, FileFault};
 use super::super::fold::{Folded, fold};
 use super::super::peer::Peer;
+use super::super::presence::Presence;
 use super::super::process as file_of;
 use super::super::remove::remove;
+use super::super::roster;
 use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::{Descriptor, Kind};
 use crate::number::Number;
@@ -38,9 +40,12 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn begin(directory: &Arc<Directory>) -> Self {
-        let common = {
-            let _locked = locked(directory);
-            Arc::new(CommonFile::open(&directory.common()).expect("it is one"))
+        // As the backend does.
+        let (_presence, common) = {
+            let locked = locked(directory);
+            let presence = Presence::take(&locked).expect("it can be locked");
+            roster::begin(&locked, presence.is_alone).expect("there is room");
+            (presence, Arc::new(CommonFile::open(&directory.common()).expect("it is one")))
         };
         let file = patiently(|| file_of::Process::attach(directory, &common));
         file.ready().expect("nothing is in the way");
