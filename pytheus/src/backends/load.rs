@@ -108,8 +108,8 @@ impl fmt::Debug for Load {
 /// Where it is never called, the first use of a metric or the first scrape has a background thread load what
 /// `PYTHEUS_BACKEND_CLASS` and `PYTHEUS_BACKEND_CONFIG` say:
 ///
-/// - The first use waits for that thread for about a second at most, once in the life of the process, then counts on in
-///   memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away.
+/// - The first use waits for that thread for about a quarter of a second at most, once in the life of the process, then counts
+///   on in memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away.
 /// - A load that fails is [reported](crate::diagnostics) and repeated with exponential back-off, from 1 to 30 seconds. A
 ///   configuration that is wrong is read again at the same pace, and takes effect once it was corrected.
 /// - Until the backend is loaded each scrape fails with the reason: at once where the last try has just failed, after

@@ -189,9 +189,9 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
 /// How long the first use of a metric waits for the background thread, once in the life of a process.
 ///
 /// A load takes a few milliseconds, and some hundred where processes that begin at the same time queue for the lock of a
-/// directory: without that wait, a process that is killed in its first second would lose what it has counted. It takes
-/// longer than this where another process keeps the lock, a disk hangs or a server is away.
-pub(super) const FIRST_USE: Duration = Duration::from_secs(1);
+/// directory: without that wait, a process that is killed just then would lose what it has counted. It takes longer than
+/// this where another process keeps the lock, a disk hangs or a server is away, and no request is to wait for these.
+pub(super) const FIRST_USE: Duration = Duration::from_millis(250);
 
 /// How long a scrape waits for a load that is under way.
 pub(super) const SCRAPE: Duration = Duration::from_secs(2);

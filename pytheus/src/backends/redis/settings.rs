@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, TlsCertificates};
-use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::layout;
 use super::servers::{self, Servers};
@@ -152,14 +152,15 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
     }
     let info = if let Some(url) = url {
         // What is wrong with it is not shown: it may have a password in it.
-        let parsed = Some(url.reveal()).filter(|url| is_plain(url));
-        let parsed = parsed.and_then(redis::parse_redis_url).and_then(|url| url.into_connection_info().ok());
-        let right = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
-             `%40 %2F %3F %23 %25`, or the password is in `password`; `rediss` needs the feature `redis-tls` of pytheus";
-        let info = parsed.ok_or_else(|| config.invalid("url", right))?;
-        if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+        let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
+        let is_insecure = |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. });
+        if parsed.as_ref().is_some_and(is_insecure) {
             return Err(config.invalid("url", "one without `#insecure`: name whom to trust with `tls_ca`"));
         }
+        let right = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
+             `%40 %2F %3F %23 %25`, or the password is in `password`; `rediss` needs the feature `redis-tls` of pytheus";
+        let parsed = parsed.filter(|_| is_plain(url.reveal()));
+        let info = parsed.ok_or_else(|| config.invalid("url", right))?;
         info
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
