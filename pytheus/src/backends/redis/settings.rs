@@ -160,8 +160,7 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         let right = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
              `%40 %2F %3F %23 %25`, or the password is in `password`; `rediss` needs the feature `redis-tls` of pytheus";
         let parsed = parsed.filter(|_| is_plain(url.reveal()));
-        let info = parsed.ok_or_else(|| config.invalid("url", right))?;
-        info
+        parsed.ok_or_else(|| config.invalid("url", right))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
         let host = host.as_deref().map_or("127.0.0.1", servers::bare);
