@@ -22,7 +22,7 @@ thread_local! {
 }
 
 fn hold(more: usize, less: usize) {
-    HELD.with(|held| held.set(held.get() + more as isize - less as isize));
+    HELD.with(|held| held.set(held.get() + more.cast_signed() - less.cast_signed()));
 }
 
 struct Counting;
@@ -116,11 +116,11 @@ fn clear_gives_the_memory_of_many_series_back_to_the_allocator() {
     };
     let before = HELD.get();
     let filled = fill();
-    assert!(filled > (SERIES * 50) as isize, "{filled} bytes");
+    assert!(filled > (SERIES * 50).cast_signed(), "{filled} bytes");
     drop(generate_metrics_from(&registry).unwrap());
     family.clear();
     let left = HELD.get() - before;
-    assert!(left < (SERIES * 10 + 200_000) as isize, "{left} of {filled} bytes are still held");
+    assert!(left < (SERIES * 10 + 200_000).cast_signed(), "{left} of {filled} bytes are still held");
     // Nor does it grow from one time to the next.
     fill();
     family.clear();
