@@ -46,27 +46,28 @@ pub(super) struct Declared {
 pub(super) fn merge(mut all: Vec<Declared>) -> Option<Declared> {
     let newest = all.iter().rposition(|declared| declared.is_live).or_else(|| all.len().checked_sub(1))?;
     let newest = all.remove(newest);
-    let mode = newest.family.descriptor().mode();
     // A shared gauge outlives its processes. Once no living process declares its mode, it is not set any more.
-    all.retain(|declared| declared.is_live || declared.family.descriptor().mode() == mode);
+    let is_over = |older: &Descriptor, newest: &Descriptor| older.kind == newest.kind && older.mode != newest.mode;
+    all.retain(|declared| declared.is_live || !is_over(declared.family.descriptor(), newest.family.descriptor()));
     if all.is_empty() {
         return Some(newest);
     }
     let mut union = newest.family.descriptor().clone();
     let mut merging = Vec::with_capacity(all.len() + 1);
-    for declared in all {
+    merging.push(newest);
+    // The oldest last, whose defaults stand.
+    for declared in all.into_iter().rev() {
         match unite(&union, declared.family.descriptor()) {
             Some(united) => {
                 union = united;
                 merging.push(declared);
             }
-            None => leave_out(&declared.family, &newest.family),
+            None => leave_out(&declared.family, &merging[0].family),
         }
     }
-    merging.push(newest);
     let scope = merging[0].family.scope().to_owned();
     let mut merged = Merged::new(Arc::new(FamilyKey::new(scope, union)));
-    for declared in &merging {
+    for declared in merging.iter().rev() {
         merged.add(declared);
     }
     Some(merged.finish())
@@ -288,16 +289,21 @@ mod tests {
     fn the_default_of_the_oldest_declaration_stands_for_series_without_the_label() {
         let v1 = described(Kind::Counter, &[]);
         let with = |default| described(Kind::Counter, &[("currency", Some(default))]);
-        let all = |last: &'static str| {
-            let values: [&str; 1] = [last];
-            vec![
-                declared(&v1, true, &[(&[], &[ONE])]),
-                declared(&with("EUR"), true, &[(&["EUR"], &[TWO])]),
-                declared(&with(last), true, &[(&values, &[FOUR])]),
-            ]
-        };
-        let shown = [(r#"currency="EUR""#.to_owned(), vec![3.0]), (r#"currency="USD""#.to_owned(), vec![4.0])];
-        assert_eq!(merged(all("USD")).1, shown);
+        let mut all = vec![
+            declared(&v1, true, &[(&[], &[ONE])]),
+            declared(&with("EUR"), true, &[(&["EUR"], &[TWO])]),
+            declared(&with("USD"), true, &[(&["USD"], &[FOUR])]),
+        ];
+        let mut shown = vec![(r#"currency="EUR""#.to_owned(), vec![3.0]), (r#"currency="USD""#.to_owned(), vec![4.0])];
+        assert_eq!(merged(all).1, shown);
+        all = vec![
+            declared(&v1, true, &[(&[], &[ONE])]),
+            declared(&with("EUR"), true, &[(&["EUR"], &[TWO])]),
+            declared(&with("USD"), true, &[(&["USD"], &[FOUR])]),
+            declared(&with("GBP"), true, &[(&["GBP"], &[ONE])]),
+        ];
+        shown.insert(1, (r#"currency="GBP""#.to_owned(), vec![1.0]));
+        assert_eq!(merged(all).1, shown, "a version more changes no series");
     }
 
     #[test]
