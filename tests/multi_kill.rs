@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, iter};
 
+use pytheus::backends::{Load, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::registry::CollectorRegistry;
 use support::fork::{beside_threads, on_threads};
@@ -146,6 +147,9 @@ fn child() {
 
 /// The life of a worker, with threads that are done after these many batches; never, if there are none.
 fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
+    // A first use of a metric does not wait for a process that keeps the directory locked, and counts in memory meanwhile.
+    // What is lost to a kill just then is what this call is for.
+    load_backend(Load::new()).expect("the directory is good");
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
     thread::scope(|scope| {
         scope.spawn(|| count_on_threads(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));

@@ -46,7 +46,7 @@ fn reports_go_to_the_logger_once_there_is_one() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}{stderr}", String::from_utf8_lossy(&output.stdout));
         // What came before the logger is not lost.
-        assert!(stderr.contains("pytheus: there is no backend `none`"), "{stderr}");
+        assert!(stderr.contains("pytheus: there is no backend of the name that is given"), "{stderr}");
         assert!(!stderr.contains("out of paper"), "{stderr}");
         return;
     }

@@ -46,7 +46,7 @@ fn reports_go_to_the_subscriber() {
     tracing_subscriber::fmt().with_writer(|| Writer).without_time().with_ansi(false).init();
     generate_metrics().expect_err("there is no such backend");
     let text = written();
-    assert!(text.starts_with("ERROR pytheus: there is no backend `none` "), "{text}");
+    assert!(text.starts_with("ERROR pytheus: there is no backend of the name that is given, "), "{text}");
     load_backend(Load::class::<SingleProcessBackend>()).expect("it takes nothing");
 
     let descriptor = Descriptor::new(Kind::Gauge, "broken", "B.").expect("a good name");

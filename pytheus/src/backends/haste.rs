@@ -1,6 +1,7 @@
 //! How long a thread may wait for other processes: a request less than a background thread.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 std::thread_local! {
@@ -20,6 +21,20 @@ pub(super) fn within<R>(most: Duration, run: impl FnOnce() -> R) -> R {
     let result = run();
     drop(before);
     result
+}
+
+/// How often a lock that this process waits for was seen to pass from one process to another.
+static MOVES: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes note that the lock which is waited for has passed on: the queue moves, and so it is worth to wait in it.
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+pub(super) fn moved() {
+    MOVES.fetch_add(1, Relaxed);
+}
+
+/// Another number once a queue that is waited in has moved.
+pub(super) fn moves() -> usize {
+    MOVES.load(Relaxed)
 }
 
 /// The wait that this thread may spend where `usual` is what is usual.

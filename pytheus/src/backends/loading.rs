@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::load::{Load, Plan, Said, is_single, said};
-use super::{LoadError, LoadedBy, current};
+use super::{LoadError, LoadedBy, current, haste};
 use crate::process;
 use crate::report::{self, Level, Own};
 use crate::storage::{self, lock};
@@ -142,10 +142,19 @@ pub(super) fn wait() {
 ///
 /// The time is counted in pauses, not by the clock: on a machine that is busy with something else, the thread that is
 /// waited for needs longer, too.
-pub(super) fn wait_until(most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+pub(super) fn wait_until(most: Duration, is_so: impl FnMut() -> bool) -> bool {
+    wait_in_queue(most, most, is_so)
+}
+
+/// As [`wait_until`], until the lock that the load waits for has not [passed on](haste::moves) for as long as `still`.
+fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
+    let (mut moves, mut moved_at) = (haste::moves(), Duration::ZERO);
     while !is_so() {
-        if waited >= most {
+        if haste::moves() != moves {
+            (moves, moved_at) = (haste::moves(), waited);
+        }
+        if waited >= most || waited.saturating_sub(moved_at) >= still {
             return false;
         }
         thread::sleep(pause);
@@ -188,17 +197,20 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
 
 /// How long the first use of a metric waits for the background thread, once in the life of a process.
 ///
-/// A load takes a few milliseconds, and some hundred where processes that begin at the same time queue for the lock of a
-/// directory: without that wait, a process that is killed just then would lose what it has counted. It takes longer than
-/// this where another process keeps the lock, a disk hangs or a server is away, and no request is to wait for these.
+/// A load takes a few milliseconds; longer than this where another process keeps the lock, a disk hangs or a server is away,
+/// and no request is to wait for these.
 pub(super) const FIRST_USE: Duration = Duration::from_millis(250);
+
+/// How long it waits at most where many processes begin at the same time, and queue for the lock of a directory: a process
+/// that is killed in that queue would else lose what it has counted.
+const IN_QUEUE: Duration = Duration::from_secs(2);
 
 /// How long a scrape waits for a load that is under way.
 pub(super) const SCRAPE: Duration = Duration::from_secs(2);
 
 /// Has what the environment says loaded, at the first use of a metric, by the background thread.
 ///
-/// A first use waits for that thread, but for no longer than [`FIRST_USE`]: what is counted before the load is on the
+/// A first use waits for that thread, but for no longer than [`FIRST_USE`] unless it is [in a queue](IN_QUEUE): what is counted before the load is on the
 /// heap, and would be lost if the process were killed. Must not be called under a lock: the thread runs the backend's
 /// code, which may need it.
 #[inline]
@@ -233,7 +245,7 @@ fn first_use() {
         }
         let mut is_loaded = false;
         let has_thread = background::start();
-        wait_until(FIRST_USE, || {
+        wait_in_queue(FIRST_USE, IN_QUEUE, || {
             let state = lock(&STATE);
             is_loaded = matches!(state.stage, Stage::Loaded(..));
             is_loaded || !has_thread || state.failures > 0 || BEGUN.load(Relaxed)

@@ -167,21 +167,33 @@ impl Directory {
         self.locked_within(PATIENCE_AT_FIRST)
     }
 
-    fn locked_within(&self, patience: Duration) -> Result<Locked<'_>, FileError> {
-        let patience = haste::at_most(patience);
+    fn locked_within(&self, most: Duration) -> Result<Locked<'_>, FileError> {
+        // A request waits in a queue that moves, but not for a process that keeps the lock.
+        let still = haste::at_most(most);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
+        let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
             if let Some(locked) = self.try_locked()? {
+                haste::moved();
                 return Ok(locked);
             }
+            if self.changed() != changed {
+                (changed, changed_at) = (self.changed(), waited);
+                haste::moved();
+            }
             // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
-            if waited > patience {
+            if waited > most.min(still * 8) || waited.saturating_sub(changed_at) > still {
                 return Err(FileError::new(&self.path.join("lock"), FileFault::Busy));
             }
             thread::sleep(pause);
             waited += pause;
             pause = (pause * 2).min(Duration::from_millis(2));
         }
+    }
+
+    /// When a file has come or gone last: each process that has the lock makes one, or takes one away.
+    fn changed(&self) -> Option<(i64, i64)> {
+        fs::metadata(&self.path).ok().map(|found| (found.mtime(), found.mtime_nsec()))
     }
 
     /// Locks the directory, unless it is locked.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::{LOADS, STATE, Stage, State, Turn, from_environment, lock, turn, wait, wait_until};
 use crate::backends::load::{Said, said};
-use crate::backends::{LoadError, current};
+use crate::backends::{LoadError, current, haste};
 use crate::report::{self, Level};
 use crate::storage;
 use crate::unwind::guarded;
@@ -74,6 +74,7 @@ pub(super) fn start() -> bool {
 
 fn work() {
     let mut pause = FIRST_PAUSE;
+    haste::moved();
     loop {
         {
             let mut state = lock(&STATE);
