@@ -109,7 +109,8 @@ impl fmt::Debug for Load {
 /// `PYTHEUS_BACKEND_CLASS` and `PYTHEUS_BACKEND_CONFIG` say:
 ///
 /// - The first use waits for that thread for about a quarter of a second at most, once in the life of the process, then counts
-///   on in memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away.
+///   on in memory; a load takes milliseconds unless another process holds a lock, a disk hangs or a server is away. In a
+///   queue of processes that begin at the same time it waits for 2 seconds at most, while the queue moves.
 /// - A load that fails is [reported](crate::diagnostics) and repeated with exponential back-off, from 1 to 30 seconds. A
 ///   configuration that is wrong is read again at the same pace, and takes effect once it was corrected.
 /// - Until the backend is loaded each scrape fails with the reason: at once where the last try has just failed, after

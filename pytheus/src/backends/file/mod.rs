@@ -100,6 +100,8 @@ use super::{Configure as _, LoadError};
 /// # What holds
 ///
 /// - **A kill at any moment** loses no count that was completed: what is in a mapped file is there without the process.
+///   (A process that leaves the loading to its [first use](crate::backends::load_backend) counts in memory while another one
+///   keeps the directory locked; calling `load_backend` at the start of `main` leaves no such moment.)
 ///   (Only the machine's own end loses what was not written to its disk: after it, begin with an empty directory.)
 /// - **Counters, histograms and summaries** of processes that have ended stay in the totals. The scrape that finds such
 ///   a process adds its file to an archive, exactly once, whatever is killed meanwhile, and removes it. No total ever
