@@ -4,6 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+/// The longest that a request waits for another process that keeps a lock.
+pub(super) const REQUEST: Duration = Duration::from_millis(250);
+
 std::thread_local! {
     /// Without a destructor, so that it is there in those of others.
     static MOST: Cell<Duration> = const { Cell::new(Duration::MAX) };

@@ -199,7 +199,7 @@ fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
 ///
 /// A load takes a few milliseconds; longer than this where another process keeps the lock, a disk hangs or a server is away,
 /// and no request is to wait for these.
-pub(super) const FIRST_USE: Duration = Duration::from_millis(250);
+pub(super) const FIRST_USE: Duration = haste::REQUEST;
 
 /// How long it waits at most where many processes begin at the same time, and queue for the lock of a directory: a process
 /// that is killed in that queue would else lose what it has counted.
@@ -255,6 +255,11 @@ fn first_use() {
         }
     }
     BEGUN.store(true, Relaxed);
+}
+
+/// Whether this thread loads a backend: what it waits for holds up no request.
+pub(super) fn loads_here() -> bool {
+    LOADS.with(Cell::get)
 }
 
 /// Whether what the environment says is yet to be loaded.

@@ -14,7 +14,7 @@
 //!
 //! The lock is an `flock`, too: a process that dies while it holds it frees it.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use super::amount::FileId;
 use super::error::{FileError, FileFault};
 use super::fault_point::fault_point;
 use super::life::LifeLock;
-pub(super) use super::plain_file::{create, open, remove_file};
+pub(super) use super::plain_file::{Identity, create, open, remove_file};
 use super::plain_file::{create_as_we_are, open_or_create};
 use super::roster;
 use crate::backends::haste;
@@ -51,26 +51,6 @@ pub(super) struct Directory {
     pub(super) patience: Duration,
     /// Is there a roster of what has to be there? Not where nothing is added up.
     pub(super) has_roster: bool,
-}
-
-/// What tells a file from all others, for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Identity(File, (u64, u64));
-
-impl Identity {
-    pub(super) fn of(file: File) -> std::io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self(file, (metadata.dev(), metadata.ino())))
-    }
-
-    /// Is this file at that path? False if none is.
-    pub(super) fn is_at(&self, path: &Path) -> std::io::Result<bool> {
-        match fs::symlink_metadata(path) {
-            Ok(there) => Ok((there.dev(), there.ino()) == self.1),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Directory {
@@ -213,7 +193,7 @@ impl Directory {
             let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = ChildClosed::new(file.0).map_err(|error| FileError::io(&path, error))?;
+                let file = ChildClosed::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(Locked { directory: self, file }));
             }
         }

@@ -66,3 +66,28 @@ pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
         _ => Ok(()),
     }
 }
+
+/// What tells a file from all others, for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Identity(File, (u64, u64));
+
+impl Identity {
+    pub(super) fn of(file: File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self(file, (metadata.dev(), metadata.ino())))
+    }
+
+    /// The file.
+    pub(super) fn into_file(self) -> File {
+        self.0
+    }
+
+    /// Is this file at that path? False if none is.
+    pub(super) fn is_at(&self, path: &Path) -> std::io::Result<bool> {
+        match fs::symlink_metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == self.1),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::amount::FileId;
 use super::common::CommonFile;
@@ -20,7 +21,7 @@ use super::own::{OwnFile, WithDirectory};
 use super::presence::{self, Presence};
 use super::roster;
 use super::settle::full_name;
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey, haste, loading};
 use crate::storage::{Page, lock};
 
 /// The file of this process, until it is closed.
@@ -126,10 +127,12 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
     Ok(locked.directory().process_files()?.iter().any(is_it))
 }
 
-/// Does something while the directory is locked.
+/// Does something while the directory is locked. Called where a series is first used: in a request, unless this thread
+/// loads the backend.
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
-        let _locked = directory.locked().map_err(io::Error::other)?;
+        let most = if loading::loads_here() { Duration::MAX } else { haste::REQUEST };
+        let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
         act()
     })
 }
