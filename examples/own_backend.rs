@@ -252,7 +252,7 @@ impl Drop for Locked {
 struct Book {
     /// By the number of the writer.
     writers: BTreeMap<String, Writer>,
-    /// One for each declaration, the oldest first.
+    /// A page for each declaration, the oldest first.
     pages: Vec<Page>,
 }
 

@@ -9,7 +9,7 @@ use pytheus::metrics::{Counter, Family, Gauge, Histogram};
 use support::scrapes::Samples;
 use support::worker::{Worker, serve};
 
-/// What one version of the program declares, and does with it.
+/// Declares and counts as one version of the program does.
 fn act(words: &[&str]) -> String {
     match *words {
         ["count", version, shop, times] => {
@@ -64,7 +64,7 @@ fn worker() {
     serve(act);
 }
 
-/// What was counted of one metric, over all labels but `shop`.
+/// The sums of one metric over all labels but `shop`.
 fn by_shop(samples: &Samples) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     for (sample, value) in samples.iter().filter(|(sample, _)| sample.starts_with("orders_total{")) {

@@ -148,7 +148,7 @@ fn child() {
 /// The life of a worker, with threads that are done after these many batches; never, if there are none.
 fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
     // A first use of a metric does not wait for a process that keeps the directory locked, and counts in memory meanwhile.
-    // What is lost to a kill just then is what this call is for.
+    // A kill just then loses these counts, which is what this call is for.
     load_backend(Load::new()).expect("the directory is good");
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
     thread::scope(|scope| {

@@ -14,7 +14,7 @@ use crate::returned::{future_output, may_be_future};
 /// A function.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
-    /// What the doc comment of the attribute says.
+    /// The text of the attribute's doc comment.
     pub(crate) help: Option<LitStr>,
     pub(crate) vis: Visibility,
     pub(crate) defaultness: Option<Token![default]>,

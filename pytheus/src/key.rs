@@ -102,7 +102,7 @@ impl<'a> Labels<'a> {
         Self { specs, head, text }
     }
 
-    /// What the labels are.
+    /// The declarations of the labels.
     pub(crate) fn specs(&self) -> &'a [LabelSpec] {
         self.specs
     }

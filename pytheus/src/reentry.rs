@@ -39,7 +39,7 @@ pub(crate) enum Failure {
     Panicked(String),
 }
 
-/// What a piece of code has asked for, and could not have.
+/// A request of a piece of code that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Its own result.
@@ -52,7 +52,7 @@ pub(crate) enum Fault {
     Totals(String),
 }
 
-/// What a thread is in the middle of.
+/// The code that a thread is in the middle of.
 struct Frame {
     address: usize,
     /// Is it code of the user's, or a scrape of a registry?

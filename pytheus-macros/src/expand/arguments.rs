@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Those of a function with this body, where `early` is evaluated before the body, and `late` after it.
+    /// The arguments of a function with this body, where `early` is evaluated before the body, and `late` after it.
     pub(super) fn new(sig: &Signature, body: &TokenStream, early: &TokenStream, late: &TokenStream) -> Self {
         let mut sig = sig.clone();
         let mut inside = TokenStream::new();

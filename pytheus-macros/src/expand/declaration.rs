@@ -68,7 +68,7 @@ impl Static {
         }
     }
 
-    /// One type per required label, and the message that names it when its value is missing.
+    /// A type per required label, and the message that names it when its value is missing.
     fn markers(&self) -> TokenStream {
         let vis = &self.vis;
         let private = &self.metric.private;

@@ -47,7 +47,7 @@ pub(super) fn watch_also(body: TokenStream, also: &TokenStream) -> TokenStream {
         let TokenTree::Group(group) = token else { return token };
         let stream = match group.delimiter() {
             Delimiter::Parenthesis if was_watch => watch_first(group.stream(), also),
-            // What another attribute has put around the call.
+            // The wrapper that another attribute has put around the call.
             Delimiter::Brace if is_instrumented(&group.stream()) => watch_also(group.stream(), also),
             _ => return TokenTree::Group(group),
         };

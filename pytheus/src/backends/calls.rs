@@ -19,7 +19,7 @@ pub(super) fn load(backend: &dyn Backend, totals: &mut Totals<'_>) -> Result<(),
     }
 }
 
-/// What the backend has to say about itself; nothing when it fails, which is counted.
+/// The backend's families about itself; none when it fails, which is counted.
 pub(super) fn health(backend: &dyn Backend) -> Vec<FamilySnapshot> {
     static HEALTH: Code = Code::unbounded();
     match HEALTH.run(|| backend.health()) {

@@ -6,7 +6,7 @@
 pub enum Combine {
     /// Each part is added up, over the living and the dead: counters, histograms, summaries.
     Add,
-    /// One value for all: the last that was set, plus what was added since. Outlives those who set it.
+    /// A single value for all processes: the last that was set, plus what was added since. It outlives its setters.
     Shared,
     /// Added up over the living.
     LiveSum,
@@ -18,7 +18,7 @@ pub enum Combine {
     MostRecent,
     /// The value that a living process set last; it goes with the process.
     LiveMostRecent,
-    /// One series for each living process, told apart by the label `pid`; see [`process_label`](super::process_label).
+    /// A series for each living process, told apart by the label `pid`; see [`process_label`](super::process_label).
     PerProcess,
 }
 

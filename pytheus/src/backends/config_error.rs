@@ -117,7 +117,7 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// What a value is. Never the value: a password may stand in the place of any other.
+/// The type of a value. Never the value: a password may stand in the place of any other.
 pub(super) fn described(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -18,7 +18,7 @@ pub enum LoadError {
         /// The name, as given in the program or in `PYTHEUS_BACKEND_CLASS`; none where it is close to none of those that
         /// are there, as it may be a secret then.
         name: Option<String>,
-        /// What it looks like, as in "is like a URL".
+        /// The form of the name, as in "is like a URL".
         shape: &'static str,
         /// The names of those that are there.
         known: Vec<String>,
@@ -41,7 +41,7 @@ pub enum LoadError {
     },
     /// `PYTHEUS_BACKEND_CONFIG` names no file.
     NoConfig {
-        /// What its value looks like, as in "is like a URL". The value itself is not shown, as it may have a secret in it.
+        /// The form of its value, as in "is like a URL". The value itself is not shown, as it may have a secret in it.
         shape: &'static str,
         /// The part of the path that is there.
         existing: PathBuf,
@@ -52,7 +52,7 @@ pub enum LoadError {
     Encoding {
         /// The file.
         path: PathBuf,
-        /// What it is in, as far as can be seen.
+        /// The encoding that it is in, as far as can be seen.
         found: &'static str,
     },
     /// The file that `PYTHEUS_BACKEND_CONFIG` names can't be read.

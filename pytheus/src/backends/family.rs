@@ -122,7 +122,7 @@ impl FamilyKey {
         translate(&series.labels(self), to)
     }
 
-    /// What tells two declarations of one name apart; `None` when their numbers are of one sort and add up as they are.
+    /// Returns the first thing that differs between two declarations of one name; `None` when their numbers add up as they are.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         self.descriptor.difference(&other.descriptor)
     }

@@ -1,4 +1,4 @@
-//! What a program does before it ends: handing over what it has counted.
+//! `flush` and `shutdown`: a program hands over its counts before it ends.
 
 use std::error::Error;
 use std::fmt;
@@ -14,19 +14,19 @@ use super::{BackendError, LoadError, current, loading};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// What the environment says of a backend is wrong, so that none is loaded.
+    /// No backend is loaded, since the environment names none that can be.
     NotLoaded {
         /// Why.
         source: Arc<LoadError>,
     },
     /// [`flush`] has failed. Counting goes on, and it may be called again.
     Flush {
-        /// What the backend says.
+        /// The error of the backend.
         source: BackendError,
     },
     /// [`shutdown`] has failed, or has taken too long.
     Shutdown {
-        /// What the backend says.
+        /// The error of the backend.
         source: BackendError,
     },
 }

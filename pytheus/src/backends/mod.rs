@@ -287,7 +287,7 @@ pub trait Backend: Send + Sync + 'static {
     /// In a child process, before anything else: makes this a backend of the child's own, with nothing of the parent's.
     ///
     /// The first use of a metric in the child calls it, which may be in a request: it should not wait for other processes.
-    /// What fails is tried again by a background thread, and by each scrape.
+    /// A failure is tried again by a background thread, and by each scrape.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-/// What a value looks like that is neither the name of a class nor the path of a file, so that the slip can be found.
+/// The form of a value that is neither the name of a class nor the path of a file, so that the slip can be found.
 pub(super) fn shape(text: &str) -> &'static str {
     let trimmed = text.trim();
     if trimmed.starts_with(['{', '[']) {
@@ -24,7 +24,7 @@ pub(super) fn shape(text: &str) -> &'static str {
     }
 }
 
-/// What of a path only a shell would replace, if there is such a thing.
+/// The part of a path that only a shell would replace, if there is such a part.
 pub(super) fn unexpanded(path: &str) -> Option<&'static str> {
     if path.starts_with('~') {
         return Some("begins with `~`, which is not replaced here: write the whole path");

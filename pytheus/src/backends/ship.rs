@@ -48,7 +48,7 @@ struct Shared {
     members: Members,
     removals: Removals,
     state: Mutex<State>,
-    /// What runs while a pass does.
+    /// The code that runs during a pass.
     code: Code,
 }
 

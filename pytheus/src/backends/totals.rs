@@ -31,7 +31,7 @@ pub struct Totals<'a> {
 struct Own<'a> {
     family: &'a dyn Counted,
     key: Option<Arc<FamilyKey>>,
-    /// What the backend has of it, by declaration.
+    /// The totals that the backend has of it, by declaration.
     put: Vec<Declared>,
 }
 

@@ -73,7 +73,7 @@ pub(super) fn merge(mut all: Vec<Declared>) -> Option<Declared> {
     Some(merged.finish())
 }
 
-/// What a family is that has the series of both; `None` when there is no such family.
+/// Returns the descriptor of a family that has the series of both; `None` when there is no such family.
 fn unite(newest: &Descriptor, older: &Descriptor) -> Option<Descriptor> {
     let mut union = newest.clone();
     match (newest.kind, older.kind) {
@@ -192,7 +192,7 @@ fn combines(combine: Combine) -> bool {
     matches!(combine, Combine::LiveSum | Combine::LiveMin | Combine::LiveMax)
 }
 
-/// What two values come to, each with its time.
+/// Aggregates two values, each with its time.
 fn combined(combine: Combine, one: (Number, u64), other: (Number, u64)) -> (Number, u64) {
     if let (Number::Int(one), Number::Int(other)) = (one.0, other.0) {
         // Facts are stated, or not.

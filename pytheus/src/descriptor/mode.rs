@@ -9,7 +9,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum GaugeMode {
-    /// One value for all: the last `set` wins, `inc` and `dec` add up.
+    /// A single value for all processes: the last `set` wins, `inc` and `dec` add up.
     #[default]
     Shared,
     /// The sum over the living processes.
@@ -23,7 +23,7 @@ pub enum GaugeMode {
     MostRecent,
     /// The value that a living process set last. Named `livemostrecent` by Python's client.
     LiveMostRecent,
-    /// One series per living process, told apart by the label `pid`.
+    /// A series per living process, told apart by the label `pid`.
     PerProcess,
 }
 

@@ -146,7 +146,7 @@ impl CollectorRegistry {
         let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
         let is_described = |descriptor: &Descriptor| is_wanted(&self.dress.full_name(descriptor.name()));
         let mut entries = self.entries();
-        // As has the one that stands behind `REGISTRY`.
+        // The registry behind `REGISTRY` does the same.
         let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
         if sample.is_some() {
             entries.retain(|entry| entry.descriptors.iter().any(is_described));

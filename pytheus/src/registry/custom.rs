@@ -9,7 +9,7 @@ use crate::reentry::Failure;
 use crate::snapshot::{FamilySnapshot, Number, Sample};
 use crate::{escape, number, report};
 
-/// What a user's own collector gives; nothing when it fails, which is counted.
+/// The families that a user's own collector gives; none when it fails, which is counted.
 pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
     if collector.as_counted().is_some() || diagnostics::is_own(collector) {
         return Vec::new();

@@ -20,7 +20,7 @@ pub(super) struct Entries {
 pub(super) struct Entry {
     pub(super) collector: Arc<dyn Collector>,
     pub(super) descriptors: Arc<[Descriptor]>,
-    /// What runs when the collector collects.
+    /// The code that runs when the collector collects.
     pub(super) code: Arc<Code>,
 }
 
@@ -41,12 +41,12 @@ impl Entries {
         self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
-    /// Who gives samples of this name.
+    /// The entry that gives samples of this name.
     pub(super) fn holder(&self, name: &str) -> Option<&Entry> {
         self.place(name).ok().map(|place| &self.names[place].1)
     }
 
-    /// Who is in charge of these names: nobody, or one that they are shared with.
+    /// The entry in charge of these names: none, or one that they are shared with.
     pub(super) fn find(
         &self,
         collector: &Arc<dyn Collector>,

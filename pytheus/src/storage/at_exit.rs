@@ -1,4 +1,4 @@
-//! What is done when a process ends in the usual way: `main` returns, or `exit` is called.
+//! Work at the end of a process that ends in the usual way: `main` returns, or `exit` is called.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Release};

@@ -65,7 +65,7 @@ const fn series_at(buckets: usize) -> usize {
     TAGS + buckets * size_of::<AtomicU8>()
 }
 
-// As there is a power of two of buckets, pointers are aligned where they begin.
+// There is a power of two of buckets, so pointers are aligned where they begin.
 const _: () = assert!(
     TAGS.is_multiple_of(align_of::<AtomicPtr<Raw>>())
         && series_at(LEAST).is_multiple_of(align_of::<AtomicPtr<Raw>>())

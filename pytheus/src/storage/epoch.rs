@@ -84,7 +84,7 @@ impl Epoch {
 pub(super) struct Retired<T> {
     /// In the order of their epochs: one writer adds them.
     removed: VecDeque<(u64, T)>,
-    /// Nobody looks any more at what was removed in an epoch before this one.
+    /// No thread looks any more at what was removed in an epoch before this one.
     free: u64,
 }
 

@@ -25,7 +25,7 @@ struct Free {
 const GROUP: usize = 64;
 
 struct Group {
-    /// What each page has room for, to be found without a look at the page.
+    /// The room of each page, to be found without a look at the page.
     room: [Room; GROUP],
     /// The most of these.
     most: Room,
@@ -286,7 +286,7 @@ mod tests {
         }
         let histograms = take_all(&slots, 100);
         assert_eq!(histograms.len(), (COMMON_PAGE as usize - 1) * (CELLS / 100));
-        // What one histogram leaves is enough for some gauges and their work in progress, and these for it.
+        // The cells of one histogram are enough for some gauges and their work in progress, and these for it.
         take_all(&slots, 1);
         slots.give_back(histograms[7], 100, || ());
         let gauges: Vec<_> = take_all(&slots, 3).into_iter().map(|slot| (slot, 3)).collect();

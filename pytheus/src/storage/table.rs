@@ -4,7 +4,7 @@
 //! size. A full segment is split in two, and the directory is copied once in a while: a few pointers for each segment. So
 //! no insertion moves more than one segment of series, however many there are; a removal merges segments in the same way.
 //!
-//! What is split, merged or copied is made beside what is there, and readers are led to it by one store. What was there
+//! A split, a merge and a copy are made beside what is there, and readers are led to them by one store. What was there
 //! stays as it was until no reader looks at it any more (`epoch`): a reader who is still there misses the series that came
 //! since, and finds those that have gone marked as removed.
 
@@ -23,7 +23,7 @@ use writer::{Garbage, Occupancy};
 
 /// Series by the hash of their labels.
 ///
-/// One byte of the hash stands apart from the pointers: a byte that differs spares a look at the series. One writer at a
+/// A byte of the hash stands apart from the pointers: a byte that differs spares a look at the series. One writer at a
 /// time, who holds the [`Writer`].
 pub(crate) struct Table(AtomicPtr<Head>);
 

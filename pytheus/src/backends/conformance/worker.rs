@@ -147,7 +147,7 @@ impl Worker {
     }
 }
 
-/// What one version of a program declares and counts: the second has a label and a bucket more.
+/// Declares and counts as one version of a program does: the second has a label and a bucket more.
 fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
     let counter = Counter::new("versioned_total", "V.");
     let (counter, bounds) = if is_second {

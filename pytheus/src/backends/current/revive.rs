@@ -1,4 +1,4 @@
-//! What a fork does to the backend: a child makes it one of its own.
+//! The backend after a fork: a child makes it one of its own.
 
 use crate::process;
 use std::cell::Cell;
@@ -64,7 +64,7 @@ fn revive(most: Duration) {
     if REVIVES.with(Cell::get) {
         return;
     }
-    // What is counted on the heap is lost if the process is killed. But no request waits for long, nor for a try that comes
+    // Counts on the heap are lost if the process is killed. But no request waits for long, nor for a try that comes
     // after one has failed; and the backend's code may wait for this thread.
     if TRIED_IN.load(Relaxed) != process::id() {
         loading::wait_until(loading::FIRST_USE, || !is_reviving());
@@ -130,7 +130,7 @@ pub(in crate::backends) fn revive_within(most: Duration) -> Option<String> {
         return Some(format!("the backend of a child process is not ready yet: it was waited for {most:?}"));
     }
     if lock(&NOT_REVIVED).is_some() {
-        // Whatever stood in the way may be over.
+        // The obstacle may be gone.
         storage::not_settled();
         revive(most);
     }

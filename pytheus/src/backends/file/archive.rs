@@ -84,7 +84,7 @@ impl Archive {
 
     /// A copy of the archive that is there, to be changed and [written](Self::write).
     ///
-    /// One that can't be read, or that is older than one that was there, stays, and nothing is changed.
+    /// An archive that can't be read, or is older than one that was there, stays, and nothing is changed.
     pub(super) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
         if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
@@ -127,7 +127,7 @@ impl Archive {
         file.write_all(rest).map_err(fail)?;
         let file = Identity::of(file).map_err(fail)?;
         fault_point("archive written");
-        // Whoever has another lock, since this one was removed, may have written one meanwhile.
+        // A process with another lock file, since this one was removed, may have written an archive meanwhile.
         locked.check_place()?;
         fs::rename(new, path).map_err(fail)?;
         fault_point("archive renamed");

@@ -177,7 +177,7 @@ impl Backend for MultiProcessFileBackend {
         removed
     }
 
-    /// What is counted is in a mapped file already: says whether others find it there.
+    /// Checks that others find the counts, which are in a mapped file already.
     fn flush(&self) -> Result<(), BackendError> {
         let process = match &*read(&self.0.own) {
             Own::Open(process) => Arc::clone(process),

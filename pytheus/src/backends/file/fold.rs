@@ -100,7 +100,7 @@ pub(super) fn fold(
         }
         fault_point("file removed");
     }
-    // What is left on an error is named by the archive.
+    // Files that are left after an error are named by the archive.
     if let Err(error) = roster::fold(locked, &next) {
         folded.left.push(error);
     }

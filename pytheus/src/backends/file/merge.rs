@@ -69,7 +69,7 @@ pub(super) struct Merger {
 /// Where a table gets its numbers from, but for the processes.
 #[derive(Default)]
 pub(super) struct Sources {
-    /// Who has the declaration; nobody has it now if there is none.
+    /// The processes that have the declaration; `None` if no process has it now.
     pub(super) standing: Option<Standing>,
     /// The place of the family in the archive, and the row of each of its series there.
     pub(super) archived: Option<(usize, Vec<u32>)>,

@@ -166,7 +166,7 @@ impl Peer {
         is_there.then(|| value.unwrap_or_default() + in_progress as f64)
     }
 
-    /// What a gauge was set to last, and when, without work in progress, which ends with its process; `None` when it was
+    /// The value that a gauge was set to last, and when, without work in progress, which ends with its process; `None` when it was
     /// never set.
     pub(super) fn last_set(&self, series: usize) -> Option<(f64, u64)> {
         // The time first: an old value never goes with the time of a later one.

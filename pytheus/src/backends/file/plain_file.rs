@@ -67,7 +67,7 @@ pub(super) fn remove_file(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// What tells a file from all others, for as long as it is open.
+/// The identity of a file, for as long as it is open.
 #[derive(Debug)]
 pub(super) struct Identity(File, (u64, u64));
 

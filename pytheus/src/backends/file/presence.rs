@@ -145,7 +145,7 @@ pub(super) fn is_foreign(skip: &Skip) -> bool {
     skip.path.symlink_metadata().is_ok_and(|there| !there.is_file())
 }
 
-/// What is wrong with a file that should have one inode, has another at its path, and was opened with a third.
+/// Returns the fault of a file that should have one inode, has another at its path, and was opened with a third.
 fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<FileFault> {
     match there {
         None => Some(FileFault::Lost),

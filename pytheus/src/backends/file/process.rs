@@ -119,7 +119,7 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
     let is_it = |path: &PathBuf| {
         let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
         let mut head = [0; Header::LEN];
-        // One that can't be read shows nothing.
+        // A file that can't be read shows nothing.
         let header = file.read_exact_at(&mut head, 0).ok().and_then(|()| Header::decode(&head).ok());
         header.is_some_and(|header| header.pid == pid && !header.shares_pid)
             && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))

@@ -143,7 +143,7 @@ pub(super) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
         None => Roster { lost: BTreeSet::from(["roster".to_owned()]), ..present(directory)? },
     };
     if is_alone {
-        // Whatever was missing then was of processes that have ended since.
+        // The files that were missing then were of processes that have ended since.
         roster.lost.remove("roster");
         for (id, inode) in &mut roster.processes {
             *inode = inode_at(&directory.process(*id))?.unwrap_or(*inode);
@@ -161,7 +161,7 @@ pub(super) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
     if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
-/// What is in the directory, where there is no roster.
+/// Lists the files of the directory, where there is no roster.
 fn present(directory: &Directory) -> Result<Roster, FileError> {
     let mut roster = Roster::default();
     for (id, path) in directory.list()? {
@@ -178,7 +178,7 @@ pub(super) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> R
     if !directory.has_roster {
         return Ok(());
     }
-    // One that is missing is lost: no other takes its place but for a process that begins, which says so.
+    // A roster that is missing is lost: only a process that begins makes a new one, and says so.
     let Some(known) = Roster::read(directory)? else { return Ok(()) };
     let mut roster = known.clone();
     change(&mut roster);
@@ -210,7 +210,7 @@ pub(super) fn fold(locked: &Locked<'_>, archive: &Archive) -> Result<(), FileErr
     let directory = locked.directory();
     change(locked, |roster| {
         roster.archive = archive.generation;
-        // One that could not be removed stays, and the archive names it.
+        // A file that could not be removed stays, and the archive names it.
         roster
             .processes
             .retain(|id, _| !archive.folded.contains(id) || !matches!(inode_at(&directory.process(*id)), Ok(None)));

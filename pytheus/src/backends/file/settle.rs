@@ -8,7 +8,7 @@ use super::merge::{Merger, Sources};
 use super::table::Table;
 use crate::backends::FamilyKey;
 
-/// Who has a declaration.
+/// The processes that have a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Standing {
     /// The number of the process that has begun last, of those that have it.

@@ -37,7 +37,7 @@ impl Spool {
     /// Joins the processes that use this directory, which is made if there is none.
     pub(in crate::backends) fn open(path: &Path) -> Result<Self, BackendError> {
         let mut directory = Directory::open(path, false)?;
-        // What is counted here is sent elsewhere, and shown there.
+        // Counts in a spool are sent elsewhere, and shown there.
         directory.has_roster = false;
         let directory = Arc::new(directory);
         let common = {
@@ -140,7 +140,7 @@ pub(in crate::backends) struct Dead {
 pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
 impl Dead {
-    /// What it has counted, of what adds up, and the most recent values.
+    /// Its counts, of families that add up, and its most recent values.
     pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
         if peer.id() != self.id {

@@ -41,7 +41,7 @@ pub(super) struct Worker {
     thread: Option<Thread>,
 }
 
-/// What a caller that wants to know does next.
+/// The next step of a caller that waits for the load.
 enum Next {
     Answer(Option<Arc<LoadError>>),
     /// A thread loads.
@@ -165,7 +165,7 @@ fn is_running() -> bool {
     lock(&STATE).worker.as_ref().is_some_and(|worker| worker.thread.is_some())
 }
 
-/// What has come of it: `None` while a try is to come or under way, else the error, or none once it is loaded.
+/// The outcome: `None` while a try is to come or under way, else the error, or none once it is loaded.
 #[expect(clippy::option_option, reason = "the outer one says whether it is over")]
 fn over(state: &State, wanted: u64) -> Option<Option<Arc<LoadError>>> {
     match state.stage {

@@ -97,7 +97,7 @@ fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
     fields.iter().filter(|(field, _)| field != layout::SELF.as_bytes())
 }
 
-/// What a field is of, its number, and when that was set where it says so.
+/// The series of a field, its number, and when that was set where it says so.
 fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number, u64), Bad> {
     let field = layout::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
     if family.combine() == Combine::MostRecent {
@@ -128,7 +128,7 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 /// A family of which each living process has numbers of its own.
 pub(super) struct Live {
     family: Arc<FamilyKey>,
-    /// What the values of all processes come to, by label values.
+    /// The aggregates of the values of all processes, by label values.
     series: HashMap<Vec<String>, Aggregate>,
     /// Where each process shows for itself: the label values, its own, and the number.
     apart: Vec<(Vec<String>, Arc<str>, f64)>,

@@ -262,7 +262,7 @@ pub(super) fn is_noted(family: &FamilyKey) -> bool {
     matches!(family.combine(), Combine::Add | Combine::MostRecent)
 }
 
-/// What the notes of a spool say of a series: its parts, or the most recent value and the time at which it was set.
+/// The entry of a series in the notes of a spool: its parts, or the most recent value and the time at which it was set.
 pub(super) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
     let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
     totals.iter().copied().chain(time).collect()

@@ -20,7 +20,7 @@ const PAGE: usize = 100_000;
 pub(super) struct Found {
     pub(super) family: Arc<FamilyKey>,
     pub(super) series: Arc<[SeriesKey]>,
-    /// Those of each series, one after the other.
+    /// The parts of each series, one after the other.
     pub(super) parts: Vec<Number>,
     /// When the value of each series was set, where that says which one shows.
     pub(super) times: Vec<u64>,

@@ -1,4 +1,4 @@
-//! What the one writer of a table knows of it.
+//! The state of a table that its one writer keeps.
 
 use super::super::buckets::{Entries, REMOVED, Segment, prefix_of};
 use super::super::epoch::Retired;
@@ -35,7 +35,7 @@ pub(super) struct Occupancy {
     pub(super) used: u32,
 }
 
-/// What was taken out of a table, to be dropped.
+/// Series that were taken out of a table, to be dropped.
 #[derive(Debug)]
 #[allow(dead_code, reason = "to be dropped")]
 pub(super) enum Garbage {

@@ -1,4 +1,4 @@
-//! What the values of gauges of several processes come to.
+//! Aggregation of the values of gauges over several processes.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn gauges(bench: &Bench) -> Result<(), Fault> {
     for mode in ["live_sum"].into_iter().chain(WITHOUT_ZERO) {
         one.gauge(mode, "set", 5.0)?;
         other.gauge(mode, "set", -2.0)?;
-        // One that has not touched it has no part in it.
+        // A process that has not touched the gauge has no part in it.
         third.scrape()?;
     }
     one.flush()?;
@@ -94,7 +94,7 @@ fn unset(bench: &Bench) -> Result<(), Fault> {
         let shown = one.scrape()?.of_family(&format!("gauge_{mode}{{")).count();
         ensure(shown == 0, || format!("a gauge that was removed and not set again shows ({mode})"))?;
     }
-    // What a closure reads has the label of its process from the first scrape on.
+    // A value read by a closure has the label of its process from the first scrape on.
     one.ask(json!(["read lone", "per_process"]))?;
     let samples = one.scrape()?;
     let shown: Vec<_> = samples.of_family("lone_per_process").collect();

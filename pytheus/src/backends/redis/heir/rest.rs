@@ -9,12 +9,12 @@ use crate::storage::Sum;
 /// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.
 const ROUNDING: f64 = 1e-12;
 
-/// What tells a server the rest of a series, of which it had so much; nothing where it has all.
+/// Builds the steps that send a server the rest of a series, of which it had so much; none where it has all.
 pub(super) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<Step> {
     let mut steps = Vec::new();
     match totals {
         [value, set_at] if family.combine() == Combine::MostRecent => {
-            // One that it had may have been removed since.
+            // A value that the server had may have been removed since.
             if !had.is_some_and(|had| is_same(had, totals)) {
                 errand::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
             }
