@@ -258,6 +258,7 @@ fn first_use() {
 }
 
 /// Whether this thread loads a backend: what it waits for holds up no request.
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
 pub(super) fn loads_here() -> bool {
     LOADS.with(Cell::get)
 }
