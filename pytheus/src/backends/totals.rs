@@ -84,34 +84,31 @@ impl<'a> Totals<'a> {
     /// themselves, in the order in which processes have last begun to use it. They are merged: a label that one lacks shows
     /// its default, counts of buckets stand at the next bound, and what adds up is added up.
     pub fn put(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        self.put_declared(Declared { family, series: series.into(), parts, times: Vec::new(), is_live: true });
+        self.put_declared(family, series, parts, Vec::new(), true);
     }
 
-    /// As [`put`](Self::put), of a declaration that no living process has. Where a living one has declared a gauge in
-    /// another mode, the value of this one is over.
-    pub fn put_ended(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        self.put_declared(Declared { family, series: series.into(), parts, times: Vec::new(), is_live: false });
-    }
-
-    /// As [`put`](Self::put), of a gauge that shows the [most recent](super::Combine::MostRecent) value: each value with the
-    /// time at which it was set, in nanoseconds since 1970, so that the latest of several declarations shows. As
-    /// [`put_ended`](Self::put_ended) unless `is_live`.
-    pub fn put_by_time(
+    /// As [`put`](Self::put), with more about the declaration, for families that have several.
+    ///
+    /// `set_at` says when the value of each series was set, in nanoseconds since 1970, of a gauge that shows the
+    /// [most recent](Combine::MostRecent) one: the latest of all declarations shows. It is empty where that is not known.
+    ///
+    /// `is_live` says whether a living process has the declaration. If none has, and a living one has declared the gauge in
+    /// another mode, the value of this declaration is over.
+    pub fn put_declared(
         &mut self,
         family: Arc<FamilyKey>,
         series: impl Into<Arc<[SeriesKey]>>,
-        values: &[(f64, u64)],
+        mut parts: Vec<Number>,
+        set_at: Vec<u64>,
         is_live: bool,
     ) {
-        let (parts, times) = values.iter().map(|(value, set_at)| (Number::Float(*value), *set_at)).unzip();
-        self.put_declared(Declared { family, series: series.into(), parts, times, is_live });
-    }
-
-    fn put_declared(&mut self, mut declared: Declared) {
-        let family = &declared.family;
+        let series = series.into();
         let width = family.width();
-        debug_assert_eq!(declared.parts.len(), declared.series.len() * width, "the parts of {family}");
-        declared.parts.resize(declared.series.len() * width, Number::Int(0));
+        debug_assert_eq!(parts.len(), series.len() * width, "the parts of {family}");
+        parts.resize(series.len() * width, Number::Int(0));
+        let times = if family.combine().is_by_time() { set_at } else { Vec::new() };
+        let declared = Declared { family, series, parts, times, is_live };
+        let family = &declared.family;
         if let Some(own) = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(family))) {
             own.put.push(declared);
         } else if family.scope() == self.scope && !members::has(family) {

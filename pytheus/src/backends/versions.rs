@@ -194,9 +194,9 @@ fn combines(combine: Combine) -> bool {
 
 /// Aggregates two values, each with its time.
 fn combined(combine: Combine, one: (Number, u64), other: (Number, u64)) -> (Number, u64) {
-    if let (Number::Int(one), Number::Int(other)) = (one.0, other.0) {
+    if let (Number::Int(stated), Number::Int(also), Combine::LiveMax) = (one.0, other.0, combine) {
         // Facts are stated, or not.
-        return (Number::Int(one.max(other)), 0);
+        return (Number::Int(stated.max(also)), 0);
     }
     let mut aggregate = Aggregate::new(combine);
     for (value, set_at) in [one, other] {

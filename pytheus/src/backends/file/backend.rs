@@ -141,17 +141,10 @@ impl Backend for MultiProcessFileBackend {
             let found = merger.load(&|family| totals.wants(family));
             (found, merger.take_notes())
         };
-        // Both may run the user's own code: reporters, and closures that gauges are read with.
+        // Without the lock: a reporter is the user's own code.
         to_tell.tell();
         for Put { family, series, parts, times, is_live } in found? {
-            if family.combine().is_by_time() {
-                let values: Vec<_> = parts.iter().map(|part| part.as_f64()).zip(times).collect();
-                totals.put_by_time(family, series, &values, is_live);
-            } else if is_live {
-                totals.put(family, series, parts);
-            } else {
-                totals.put_ended(family, series, parts);
-            }
+            totals.put_declared(family, series, parts, times, is_live);
         }
         Ok(())
     }

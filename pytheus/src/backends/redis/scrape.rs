@@ -119,14 +119,7 @@ pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         found
     };
     for (Found { family, series, parts, times }, is_live) in found {
-        if family.combine().is_by_time() {
-            let values: Vec<_> = parts.iter().map(|part| part.as_f64()).zip(times).collect();
-            totals.put_by_time(family, series, &values, is_live);
-        } else if is_live {
-            totals.put(family, series, parts);
-        } else {
-            totals.put_ended(family, series, parts);
-        }
+        totals.put_declared(family, series, parts, times, is_live);
     }
     Ok(())
 }
