@@ -38,6 +38,8 @@ fn is_mark(attr: &Attribute) -> bool {
 /// Whether the source of one stands after that of the other; where a macro brought one of them, the source can't say.
 fn is_after(attr: Span, place: Span) -> bool {
     let source = |span: Span| {
+        // The debug text of a span begins with its expansion, which nothing else tells. Should that text change, no span
+        // stands after another: all comments count as above.
         let expansion = format!("{span:?}").split(" bytes").next().map(str::to_owned);
         let span = span.unwrap();
         ((expansion, span.file()), (span.line(), span.column()))

@@ -11,7 +11,7 @@
 //! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed, panicked, asked for its own value or gave what its kind does not allow |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
 //! | `pytheus_backend_files_skipped_total{reason}` | files that have the name of a process' file and were made by none: `foreign` |
-//! | `pytheus_backend_conflicts_total{metric}` | metrics of other processes that were left out of a scrape, since another one of their name differs |
+//! | `pytheus_backend_conflicts_total{metric}` | metrics that were left out of a scrape, since another version or program has one of that name whose kind they can't be shown beside |
 //! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `health`, tell about itself; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
 //!
 //! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the

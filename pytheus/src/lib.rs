@@ -212,9 +212,10 @@
 //! environment. Called at the start of `main`, it says so when they are wrong. Without it, the first use of a metric has
 //! a thread of the library load what they say. That first use waits for the thread, which needs milliseconds; where
 //! another process holds a lock, a disk hangs or a server is away, it counts on in memory after about a quarter of a
-//! second, or 2 seconds in a queue of processes that all begin, once in the life of the process. Until the load succeeds it is repeated, with pauses of 1 to 30 seconds, and each scrape fails
-//! with the reason, after 2 seconds at most if a load is under way. What was counted before is carried over. A process
-//! that ends meanwhile waits for its load for 5 seconds; one that is killed meanwhile loses what it has counted.
+//! second, or 2 seconds in a queue of processes that all begin, once in the life of the process. Until the load succeeds
+//! it is repeated, with pauses of 1 to 30 seconds, and each scrape fails with the reason, after 2 seconds at most if a
+//! load is under way. What was counted before is carried over. A process that ends meanwhile waits for its load for 5
+//! seconds; one that is killed meanwhile loses what it has counted.
 //!
 //! ```
 //! # #[cfg(unix)] {

@@ -50,9 +50,10 @@
 //! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
 //!
 //! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
-//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series. [`Configure`] and [`register_backend!`](crate::register_backend) give a
-//! backend a name and a configuration. The example `own_backend` is the whole program, and the feature `conformance`
-//! has a suite of what each backend has to do, which runs against yours, too.
+//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series.
+//! [`Configure`] and [`register_backend!`](crate::register_backend) give a backend a name and a configuration. The
+//! example `own_backend` is the whole program, and the feature `conformance` has a suite of what each backend has to do,
+//! which runs against yours, too.
 
 mod aggregate;
 mod arena;
