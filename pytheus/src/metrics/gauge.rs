@@ -101,7 +101,7 @@ impl Gauge {
     }
 
     /// Adds one while `work` runs.
-    pub fn track_inprogress_fn<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn track_inprogress_call<T>(&self, work: impl FnOnce() -> T) -> T {
         let _guard = self.track_inprogress();
         work()
     }
@@ -121,7 +121,7 @@ impl Gauge {
 
         /// Sets the value to the seconds that `work` takes.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }
@@ -278,7 +278,7 @@ impl<L: Complete> Labelled<Gauge, L> {
 super::labelled::forward! {
     Gauge where L: Complete {
         fn track_inprogress() -> InProgress;
-        fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
+        fn track_inprogress_call<T>(work: impl FnOnce() -> T) -> T;
         fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
     }
     update {

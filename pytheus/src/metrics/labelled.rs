@@ -91,11 +91,11 @@ macro_rules! forward_time {
                     self.child().time()
                 }
 
-                #[doc = concat!("[`", stringify!($metric), "::time_fn`] of the series of these labels.")]
+                #[doc = concat!("[`", stringify!($metric), "::time_call`] of the series of these labels.")]
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[inline]
-                [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] where [$l: $complete] {
-                    self.child().time_fn(work)
+                [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] where [$l: $complete] {
+                    self.child().time_call(work)
                 }
 
                 #[doc = concat!("[`", stringify!($metric), "::time_future`] of the series of these labels.")]
