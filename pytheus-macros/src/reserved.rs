@@ -47,7 +47,7 @@ fn methods(kind: Kind) -> &'static [&'static str] {
             "time",
             "time_call",
             "time_future",
-            "read_with",
+            "set_function",
             "get",
         ],
         Kind::Histogram | Kind::Summary => {

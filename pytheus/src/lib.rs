@@ -185,7 +185,7 @@
 //! # Custom collectors
 //!
 //! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
-//! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
+//! numbers that are known elsewhere. For a single one, [`Gauge::set_function`](metrics::Gauge::set_function) takes a closure.
 //! Both may ask for the values of other metrics, but not for their own, nor for a whole scrape.
 //!
 //! # Many processes
