@@ -74,7 +74,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     of(&STEPS.phase(Phase::Running));
     of(&STEPS.phase(Phase::Starting).region(format!("{}", 1)).status("404"));
     of(&SECONDS.region("eu").time());
-    of(&SECONDS.region("eu").child().time());
+    of(&SECONDS.region("eu").to_series().time());
     of(&WORK.region("eu").track_inprogress());
     is_free::<Labelled<Counter, ()>>();
 

@@ -314,7 +314,7 @@ fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
 #[test]
 fn handles_of_one_series_share_its_number() -> TestResult {
     let counter = Counter::new("shared_total", "Shared.").unregistered().build()?;
-    let (clone, child) = (counter.clone(), counter.child());
+    let (clone, child) = (counter.clone(), counter.to_series());
     counter.inc();
     clone.inc();
     child.inc();

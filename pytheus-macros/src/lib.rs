@@ -36,7 +36,7 @@ mod returned;
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |
@@ -126,7 +126,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
@@ -189,7 +189,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`, at most 500; else the default eleven |
@@ -233,7 +233,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// fn home() -> &'static str {
-///     let metric: Histogram = (PAGE_SECONDS.page("home")).child();
+///     let metric: Histogram = (PAGE_SECONDS.page("home")).to_series();
 ///     let _guard = metric.time();                                      // observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }
@@ -252,7 +252,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |

@@ -9,7 +9,7 @@ const METHODS: [&str; 14] = [
     "new",
     "with",
     "family",
-    "child",
+    "to_series",
     "descriptor",
     "labels",
     "partial",

@@ -51,7 +51,7 @@
 ///
 /// | on | reserved names |
 /// |---|---|
-/// | every metric | `child`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
+/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
 /// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_if_future`, `count_errors_if`, `get`, `inc`, `inc_by` |
 /// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `set_function`, `set`, `set_to_current_time`, `time`, `time_call`, `time_future`, `track_inprogress`, `track_inprogress_call`, `track_inprogress_future` |
 /// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_call`, `time_future` |

@@ -112,7 +112,7 @@
 //!
 //! - A handle that still misses a required label has no `inc`: `PAGE_HITS.region("eu").inc()` is the compile error
 //!   *a required label has no value yet: `Unset<method>`*.
-//! - To keep a handle in a struct, finish it with `child()`, which gives a plain `Counter`, or make it a
+//! - To keep a handle in a struct, finish it with `to_series()`, which gives a plain `Counter`, or make it a
 //!   [`Partial`](metrics::Partial) with `to_partial()`. A metric built at run time is a [`Family`](metrics::Family).
 //! - A series is its label values by name. The order they are given in does not matter, and an explicit value equal to
 //!   the default is the same series.

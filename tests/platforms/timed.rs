@@ -48,5 +48,5 @@ fn main() {
     BY_KIND.kind("a").time_call(|| ()); // clock
     drop(BY_KIND.kind("a").time_future(async {})); // clock
     LAST.kind("a").set_to_current_time(); // clock
-    LAST.kind("a").child().set_to_current_time(); // clock
+    LAST.kind("a").to_series().set_to_current_time(); // clock
 }

@@ -190,7 +190,7 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<M, RegisterError> {
-        Ok(self.family()?.child(&[""; 0][..]))
+        Ok(self.family()?.series_of(&[""; 0][..]))
     }
 }
 
