@@ -55,7 +55,7 @@ fn a_metric_whose_labels_all_have_defaults_shows_at_zero() -> TestResult {
     let builder = Counter::new("hits_total", "Hits.").labels(["a", "b"]).default_labels([("a", "x"), ("b", "y")]);
     let hits = builder.registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 0"]);
-    hits.defaults()?.inc();
+    hits.default_series()?.inc();
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 1"]);
     Ok(())
 }

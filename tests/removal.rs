@@ -172,7 +172,7 @@ fn the_series_of_closed_sets_and_defaults_are_at_zero_after_clear() -> TestResul
     let held = closed.labels([("hit", true)])?;
     held.inc_by(3.0);
     defaults.labels([("x", "2")])?.inc();
-    defaults.defaults()?.inc();
+    defaults.default_series()?.inc();
     closed.clear();
     defaults.clear();
     let zeros = ["closed_total{hit=\"false\"} 0", "closed_total{hit=\"true\"} 0", "default_total{x=\"1\"} 0"];

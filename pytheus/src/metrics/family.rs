@@ -81,7 +81,7 @@ impl<M: Metric> Family<M> {
     /// # Errors
     ///
     /// When a label has no default.
-    pub fn defaults(&self) -> Result<M, LabelError> {
+    pub fn default_series(&self) -> Result<M, LabelError> {
         self.labels([("", ""); 0])
     }
 
