@@ -160,7 +160,7 @@ fn declarations_that_share_a_family_need_not_have_the_same_sets() {
 
 metric! {
     /// Few.
-    static FEW: Counter = "few_total" { labels: { method: Method }, limit: 1, zeros: false };
+    static FEW: Counter = "few_total" { labels: { method: Method }, limit: 1, zero_series: false };
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_closed_set_shows_all_its_combinations_at_zero() -> TestResult {
 #[test]
 fn series_at_zero_can_be_refused_and_need_every_set_closed() -> TestResult {
     let registry = CollectorRegistry::new();
-    Counter::new("a_total", "A.").label_of::<bool>("x").zeros(false).registry(&registry).build()?;
+    Counter::new("a_total", "A.").label_of::<bool>("x").zero_series(false).registry(&registry).build()?;
     Counter::new("b_total", "B.").label_of::<bool>("x").labels(["y"]).registry(&registry).build()?;
     assert_eq!(samples(&registry)?.len(), 0);
     Ok(())

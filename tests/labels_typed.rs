@@ -28,7 +28,7 @@ pytheus::metric! {
     /// Closed, with a default.
     static DEFAULTED: Counter = "defaulted_total" { labels: { method: Method = Method::Post } };
     /// Closed, too large to show.
-    static QUIET: Counter = "quiet_total" { labels: { method: Method }, zeros: false };
+    static QUIET: Counter = "quiet_total" { labels: { method: Method }, zero_series: false };
     /// Optional.
     static OPTIONAL: Counter = "optional_total" { labels: { user } };
     /// Once.

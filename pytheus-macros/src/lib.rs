@@ -45,7 +45,7 @@ mod returned;
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -136,7 +136,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -199,7 +199,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -261,7 +261,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |

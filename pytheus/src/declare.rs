@@ -42,7 +42,7 @@
 /// | `unit: "seconds"` | the unit, in which the name must end |
 /// | `namespace: ".."` | goes before the name, with a `_` |
 /// | `limit: 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros: false` | closed label sets are not exposed at zero |
+/// | `zero_series: false` | closed label sets are not exposed at zero |
 /// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 ///
 /// Each label is a method of the static, and its doc comment that of the method. Those with a default may be left out;

@@ -117,7 +117,7 @@
 //! - A series is its label values by name. The order they are given in does not matter, and an explicit value equal to
 //!   the default is the same series.
 //! - When every label is a closed set, such as a derived enum, all combinations are exposed at zero from the first
-//!   scrape, up to 1,000 of them; `zeros: false` turns that off.
+//!   scrape, up to 1,000 of them; `zero_series: false` turns that off.
 //! - A label named like a method of the handle is set with `label_` before it: `label_time(..)`. One named like a
 //!   keyword is written `r#type`.
 //! - `limit: 100` bounds the series: beyond it (with several labels a sixteenth is kept free for `__other__`), the label with the most distinct values becomes `__other__`, and
