@@ -17,7 +17,7 @@ use pytheus::metrics::{
     Builder, Counter, Family, Gauge, Histogram, InProgress, Info, Labelled, Outcome, Partial, StateSet, Summary, Timer,
     WithLabels, WithoutLabels,
 };
-use pytheus::registry::{CollectorRegistry, Exposed, REGISTRY, Registry, RegistryProxy};
+use pytheus::registry::{CollectorRegistry, FamilyView, REGISTRY, Registry, RegistryProxy};
 use pytheus::snapshot::{FamilySnapshot, Number, Sample};
 use pytheus::{LabelValue, Labels, metric};
 
@@ -74,7 +74,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     of(&STEPS.phase(Phase::Running));
     of(&STEPS.phase(Phase::Starting).region(format!("{}", 1)).status("404"));
     of(&SECONDS.region("eu").time());
-    of(&SECONDS.region("eu").child().time());
+    of(&SECONDS.region("eu").to_series().time());
     of(&WORK.region("eu").track_inprogress());
     is_free::<Labelled<Counter, ()>>();
 
@@ -85,7 +85,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_threaded::<Arc<dyn Collector>>();
     is_threaded::<Arc<dyn Backend>>();
     is_threaded::<Load>();
-    is_free::<Exposed<'static>>();
+    is_free::<FamilyView<'static>>();
     is_free::<FamilySnapshot>();
     is_free::<Sample>();
     is_free::<Number>();

@@ -208,7 +208,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestRes
         }
         assert_eq!(shown("b"), Some(0.0), "work is over, which is a value: {mode:?}");
         jobs.clear();
-        b.read_with(|| 4.0);
+        b.set_function(|| 4.0);
         let a = jobs.labels([("queue", "a")])?;
         assert_eq!([shown("a"), shown("b")], [unset, Some(4.0)], "{mode:?} was cleared, and is read by a closure");
         drop(a);
@@ -232,7 +232,7 @@ fn a_gauge_reads_a_closure_at_each_scrape() -> TestResult {
     let gauge = Gauge::new("queue", "Queue.").registry(&registry).build()?;
     gauge.set(100.0);
     let calls = std::sync::atomic::AtomicU32::new(0);
-    gauge.read_with(move || f64::from(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+    gauge.set_function(move || f64::from(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
     assert_eq!(text_of(&registry, "queue")?, "0");
     assert_eq!(text_of(&registry, "queue")?, "1");
     assert_eq!(gauge.get(), 2.0);
@@ -243,8 +243,8 @@ fn a_gauge_reads_a_closure_at_each_scrape() -> TestResult {
 fn a_closure_that_panics_costs_its_own_series_only() -> TestResult {
     let registry = CollectorRegistry::new();
     let queues = Gauge::new("queues", "Queues.").labels(["name"]).registry(&registry).build()?;
-    queues.labels([("name", "bad")])?.read_with(|| panic!("on purpose"));
-    queues.labels([("name", "good")])?.read_with(|| 7.0);
+    queues.labels([("name", "bad")])?.set_function(|| panic!("on purpose"));
+    queues.labels([("name", "good")])?.set_function(|| 7.0);
     for _ in 0..2 {
         let text = generate_metrics_from(&registry)?;
         assert_eq!(text, "# HELP queues Queues.\n# TYPE queues gauge\nqueues{name=\"good\"} 7\n");
@@ -259,7 +259,7 @@ fn a_closure_may_count_and_scrape_itself() -> TestResult {
     let reads = Counter::new("reads_total", "Reads.").registry(registry).build()?;
     let sizes = Gauge::new("sizes", "Sizes.").labels(["of"]).registry(registry).build()?;
     let (own, counted) = (sizes.clone(), reads.clone());
-    sizes.labels([("of", "a")])?.read_with(move || {
+    sizes.labels([("of", "a")])?.set_function(move || {
         counted.inc();
         own.labels([("of", "b")]).map_or(f64::NAN, |other| {
             other.inc();
@@ -281,19 +281,19 @@ fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
     hits.set(3.0);
     lookups.set(4.0);
     let (ratio, percent) = (gauge("ratio")?, gauge("percent")?);
-    ratio.read_with(move || hits.get() / registry.sample_value("lookups", &[]).unwrap_or(f64::NAN));
+    ratio.set_function(move || hits.get() / registry.sample_value("lookups", &[]).unwrap_or(f64::NAN));
     let of = ratio.clone();
-    percent.read_with(move || of.get() * 100.0);
+    percent.set_function(move || of.get() * 100.0);
     // By itself, through another, and through a scrape: what stands in for the answer is no value.
     let selfish = gauge("selfish")?;
     let own = selfish.clone();
-    selfish.read_with(move || own.get().max(1.0));
+    selfish.set_function(move || own.get().max(1.0));
     let (ring, back) = (gauge("ring")?, gauge("ring_back")?);
     let (of_ring, of_back) = (ring.clone(), back.clone());
-    ring.read_with(move || of_back.get().max(1.0));
-    back.read_with(move || of_ring.get().max(1.0));
+    ring.set_function(move || of_back.get().max(1.0));
+    back.set_function(move || of_ring.get().max(1.0));
     let scraping = gauge("scraping")?;
-    scraping.read_with(move || generate_metrics_from(registry).map_or(0.0, |text| text.len() as f64));
+    scraping.set_function(move || generate_metrics_from(registry).map_or(0.0, |text| text.len() as f64));
     for _ in 0..2 {
         let values: Vec<_> =
             registry.collect()?.iter().map(|family| (family.name().to_owned(), family.samples().len())).collect();
@@ -314,7 +314,7 @@ fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
 #[test]
 fn handles_of_one_series_share_its_number() -> TestResult {
     let counter = Counter::new("shared_total", "Shared.").unregistered().build()?;
-    let (clone, child) = (counter.clone(), counter.child());
+    let (clone, child) = (counter.clone(), counter.to_series());
     counter.inc();
     clone.inc();
     child.inc();

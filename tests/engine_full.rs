@@ -123,7 +123,7 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
     let registry = CollectorRegistry::new();
     let read = Gauge::new("read", "Read.").labels(["n"]).registry(&registry).build()?;
     for n in 0..3 {
-        read.labels([("n", n)])?.read_with(move || f64::from(n));
+        read.labels([("n", n)])?.set_function(move || f64::from(n));
     }
     for n in 0..3 {
         assert_eq!(registry.sample_value("read", &[("n", &n.to_string())]), Some(f64::from(n)));

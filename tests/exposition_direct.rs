@@ -107,7 +107,7 @@ fn expose(plan: &Plan, number: usize, registry: &CollectorRegistry) {
     match plan.kind {
         Kind::Counter => fill!(plan, registry, Counter::new(&name, help), |counter, amount| counter.inc_by(amount)),
         Kind::Gauge => fill!(plan, registry, Gauge::new(&name, help), |gauge, amount| if amount == 0.1 {
-            gauge.read_with(|| panic!("left out"));
+            gauge.set_function(|| panic!("left out"));
         } else {
             gauge.set(amount);
         }),

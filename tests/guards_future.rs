@@ -178,7 +178,7 @@ fn a_future_that_is_dropped_by_a_panic_elsewhere_leaves_nothing_behind() {
 #[test]
 fn only_the_errors_that_match_are_counted() {
     let metrics = Metrics::new();
-    let future = |matches: bool| metrics.errors.count_errors_future_if(work(End::Error), move |_| matches);
+    let future = |matches: bool| metrics.errors.count_errors_if_future(work(End::Error), move |_| matches);
     assert_eq!(drive(future(false), AWAITS + 1, || {}), Some(Err("as asked")));
     assert_eq!(metrics.errors.get(), 0.0);
     assert_eq!(drive(future(true), AWAITS + 1, || {}), Some(Err("as asked")));

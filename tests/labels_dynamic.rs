@@ -52,7 +52,7 @@ fn a_metric_without_such_labels_says_so() -> TestResult {
     let none = Counter::new("none_total", "None.").labels([""; 0]).unregistered().build()?;
     let error = none.labels([("a", "b")]).expect_err("there is no label");
     assert_eq!(error.to_string(), "metric `none_total`: unknown label `a` (the metric has no labels)");
-    none.defaults()?.inc();
+    none.default_series()?.inc();
     Ok(())
 }
 

@@ -55,7 +55,7 @@ fn a_metric_whose_labels_all_have_defaults_shows_at_zero() -> TestResult {
     let builder = Counter::new("hits_total", "Hits.").labels(["a", "b"]).default_labels([("a", "x"), ("b", "y")]);
     let hits = builder.registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 0"]);
-    hits.defaults()?.inc();
+    hits.default_series()?.inc();
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 1"]);
     Ok(())
 }
@@ -121,7 +121,7 @@ fn a_closed_set_shows_all_its_combinations_at_zero() -> TestResult {
 #[test]
 fn series_at_zero_can_be_refused_and_need_every_set_closed() -> TestResult {
     let registry = CollectorRegistry::new();
-    Counter::new("a_total", "A.").label_of::<bool>("x").zeros(false).registry(&registry).build()?;
+    Counter::new("a_total", "A.").label_of::<bool>("x").zero_series(false).registry(&registry).build()?;
     Counter::new("b_total", "B.").label_of::<bool>("x").labels(["y"]).registry(&registry).build()?;
     assert_eq!(samples(&registry)?.len(), 0);
     Ok(())

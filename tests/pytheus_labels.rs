@@ -134,7 +134,7 @@ fn the_error_of_a_missing_label_says_which_metric_and_label() -> Test {
 #[test]
 fn defaults_for_all_labels_make_a_metric_countable() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1"), ("cat", "2")])?;
-    family.defaults()?.inc();
+    family.default_series()?.inc();
     family.labels(NONE)?.inc();
     assert_eq!(family.labels([("bob", "1"), ("cat", "2")])?.get(), 2.0);
     Ok(())
@@ -143,7 +143,7 @@ fn defaults_for_all_labels_make_a_metric_countable() -> Test {
 #[test]
 fn defaults_for_some_labels_leave_the_others_required() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1")])?;
-    assert_eq!(refused(family.defaults()).missing(), ["cat"]);
+    assert_eq!(refused(family.default_series()).missing(), ["cat"]);
     assert!(series(&family).is_empty());
     Ok(())
 }

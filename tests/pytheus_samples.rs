@@ -79,7 +79,7 @@ fn a_summary_gives_two_samples() -> Test {
 fn a_summary_gives_two_samples_of_its_defaults() -> Test {
     let registry = CollectorRegistry::new();
     let summary = Summary::new("summary", "desc").labels(["bob"]).default_labels([("bob", "cat")]);
-    summary.registry(&registry).build()?.defaults()?.observe(7.0);
+    summary.registry(&registry).build()?.default_series()?.observe(7.0);
     assert_eq!(samples(&registry)?, ["summary_sum{bob=\"cat\"} 7", "summary_count{bob=\"cat\"} 1"]);
     Ok(())
 }

@@ -107,8 +107,8 @@ fn code_that_asks_for_itself_ends_in_a_registry_of_the_users_own_too() -> Result
     let _alone = exclusive();
     let plain: &'static Plain = Box::leak(Box::default());
     let gauge = |name| Gauge::new(name, "G.").registry(plain).build();
-    gauge("selfish")?.read_with(|| plain.sample_value("selfish", &[]).unwrap_or(1.0));
-    gauge("fine")?.read_with(|| 2.0);
+    gauge("selfish")?.set_function(|| plain.sample_value("selfish", &[]).unwrap_or(1.0));
+    gauge("fine")?.set_function(|| 2.0);
     let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
     plain.register(collector_fn([length.clone()], move || {
         let mut family = FamilySnapshot::new(&length);
@@ -120,7 +120,7 @@ fn code_that_asks_for_itself_ends_in_a_registry_of_the_users_own_too() -> Result
     let filter: &'static Filter = Box::leak(Box::default());
     let asks = Gauge::new("asks", "A.").registry(filter).build()?;
     Gauge::new("asked", "A.").registry(filter).build()?.set(2.0);
-    asks.read_with(|| filter.sample_value("asked", &[]).unwrap_or(0.0));
+    asks.set_function(|| filter.sample_value("asked", &[]).unwrap_or(0.0));
     assert_eq!(generate_metrics_from(filter)?, "# HELP asked A.\n# TYPE asked gauge\nasked 2\n");
     Ok(())
 }

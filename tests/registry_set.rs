@@ -28,7 +28,7 @@ static OTHER: CollectorRegistry = CollectorRegistry::new();
 fn declared_metrics_follow_the_global_registry() -> Result<(), Box<dyn Error>> {
     let value = |name| REGISTRY.sample_value(name, &[]);
     EARLY.inc();
-    let page = HITS.page("home").child();
+    let page = HITS.page("home").to_series();
     page.inc();
     ELSEWHERE.inc();
     NOWHERE.inc();

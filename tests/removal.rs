@@ -124,7 +124,7 @@ fn every_kind_starts_again_from_zero() -> TestResult {
     let histogram = Histogram::new("histogram", "H.").buckets([1.0]).registry(&registry).build()?;
     let states = StateSet::new("states", "S.").states(["a", "b"]).registry(&registry).build()?;
     gauge.set(5.0);
-    read.read_with(|| 7.0);
+    read.set_function(|| 7.0);
     histogram.observe(0.5);
     states.set("a");
     assert!(gauge.remove() && read.remove() && histogram.remove() && states.remove());
@@ -172,7 +172,7 @@ fn the_series_of_closed_sets_and_defaults_are_at_zero_after_clear() -> TestResul
     let held = closed.labels([("hit", true)])?;
     held.inc_by(3.0);
     defaults.labels([("x", "2")])?.inc();
-    defaults.defaults()?.inc();
+    defaults.default_series()?.inc();
     closed.clear();
     defaults.clear();
     let zeros = ["closed_total{hit=\"false\"} 0", "closed_total{hit=\"true\"} 0", "default_total{x=\"1\"} 0"];
@@ -276,7 +276,7 @@ fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
     let read = |queue| {
         let end = CountsItsEnd(waiting.clone());
         waiting.labels([("queue", queue)]).map(|gauge| {
-            gauge.read_with(move || {
+            gauge.set_function(move || {
                 let _ = &end;
                 1.0
             });
@@ -285,7 +285,7 @@ fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
     read("removed")?;
     waiting.remove([("queue", "removed")])?;
     read("replaced")?;
-    waiting.labels([("queue", "replaced")])?.read_with(|| 2.0);
+    waiting.labels([("queue", "replaced")])?.set_function(|| 2.0);
     read("cleared")?;
     waiting.clear();
     assert_eq!(registry.sample_value("waiting", &[("queue", "ended")]), Some(1.0), "those before were cleared");

@@ -109,7 +109,7 @@ impl Counter {
     where
         F: Future<Output = Result<T, E>>,
     {
-        self.count_errors_future_if(work, |_| true)
+        self.count_errors_if_future(work, |_| true)
     }
 
     /// Counts the error that a future ends with if `counts` is true for it.
@@ -117,7 +117,7 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub fn count_errors_future_if<T, E, F, C>(
+    pub fn count_errors_if_future<T, E, F, C>(
         &self,
         work: F,
         counts: C,
@@ -202,7 +202,7 @@ super::labelled::forward! {
     async {
         fn count_errors_future<T, E, F: Future<Output = Result<T, E>>>(work: F) -> Result<T, E> =
             |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, |_| true);
-        fn count_errors_future_if<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
+        fn count_errors_if_future<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
             work: F,
             counts: C
         ) -> Result<T, E> = |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, counts);

@@ -81,7 +81,7 @@ impl<M: Metric> Family<M> {
     /// # Errors
     ///
     /// When a label has no default.
-    pub fn defaults(&self) -> Result<M, LabelError> {
+    pub fn default_series(&self) -> Result<M, LabelError> {
         self.labels([("", ""); 0])
     }
 
@@ -143,7 +143,7 @@ impl<M: Metric> Family<M> {
     }
 
     /// The series of these label values, in the order of the sorted names.
-    pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> M {
+    pub(super) fn series_of(&self, key: &(impl Key + ?Sized)) -> M {
         M::from_handle(Handle::kept(Arc::clone(&self.core), self.core.series(key)))
     }
 }

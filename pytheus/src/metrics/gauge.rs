@@ -101,7 +101,7 @@ impl Gauge {
     }
 
     /// Adds one while `work` runs.
-    pub fn track_inprogress_fn<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn track_inprogress_call<T>(&self, work: impl FnOnce() -> T) -> T {
         let _guard = self.track_inprogress();
         work()
     }
@@ -121,7 +121,7 @@ impl Gauge {
 
         /// Sets the value to the seconds that `work` takes.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }
@@ -151,11 +151,11 @@ impl Gauge {
     /// # let ratio = Gauge::new("hit_ratio", "Hits of a look-up.").unregistered().build()?;
     /// hits.set(3);
     /// lookups.set(4);
-    /// ratio.read_with(move || hits.get() / lookups.get());
+    /// ratio.set_function(move || hits.get() / lookups.get());
     /// assert_eq!(ratio.get(), 0.75);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
-    pub fn read_with(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+    pub fn set_function(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         let series = self.0.now();
         let core = self.0.core();
         let mut former = core.sources.set(&series, Arc::new(Source::new(read)));
@@ -278,8 +278,8 @@ impl<L: Complete> Labelled<Gauge, L> {
 super::labelled::forward! {
     Gauge where L: Complete {
         fn track_inprogress() -> InProgress;
-        fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
-        fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
+        fn track_inprogress_call<T>(work: impl FnOnce() -> T) -> T;
+        fn set_function(read: impl Fn() -> f64 + Send + Sync + 'static);
     }
     update {
         fn inc();

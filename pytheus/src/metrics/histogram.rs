@@ -69,7 +69,7 @@ impl Histogram {
 
         /// Observes the time that `work` takes, also when it panics.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }

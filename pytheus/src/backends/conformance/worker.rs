@@ -117,7 +117,7 @@ impl Worker {
                 drop(gauge(text(1))?.labels([("l", "x")])?);
                 lone(text(1))?;
             }
-            "read lone" => lone(text(1))?.read_with(|| 4.0),
+            "read lone" => lone(text(1))?.set_function(|| 4.0),
             "remove gauge" => return Ok(json!(gauge(text(1))?.remove([("l", "x")])?)),
             "hold" => self.held.push(gauge("live_sum")?.labels([("l", "x")])?.track_inprogress()),
             "release" => drop(self.held.pop()),
@@ -220,12 +220,12 @@ fn mode_of(mode: &str) -> GaugeMode {
 /// Gauges and a collector whose code asks for metrics at each scrape: the first may, the others never end.
 fn closures() -> Result<(), super::pytheus::error::RegisterError> {
     let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
-    Gauge::new("half", "H.").build()?.read_with(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
+    Gauge::new("half", "H.").build()?.set_function(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
     // Of the first, whose closure asks in turn.
     let half = || REGISTRY.sample_value("half", &[]);
-    Gauge::new("quarter", "Q.").build()?.read_with(move || half().map_or(f64::NAN, |half| half / 2.0));
-    Gauge::new("selfish", "S.").build()?.read_with(|| REGISTRY.sample_value("selfish", &[]).unwrap_or(1.0) + 1.0);
-    Gauge::new("scraping", "S.").build()?.read_with(|| generate_metrics().map_or(0.0, |text| text.len() as f64));
+    Gauge::new("quarter", "Q.").build()?.set_function(move || half().map_or(f64::NAN, |half| half / 2.0));
+    Gauge::new("selfish", "S.").build()?.set_function(|| REGISTRY.sample_value("selfish", &[]).unwrap_or(1.0) + 1.0);
+    Gauge::new("scraping", "S.").build()?.set_function(|| generate_metrics().map_or(0.0, |text| text.len() as f64));
     let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
     REGISTRY.register(collector_fn([length.clone()], move || {
         let mut family = FamilySnapshot::new(&length);
