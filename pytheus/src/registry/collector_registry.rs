@@ -170,7 +170,8 @@ impl CollectorRegistry {
             let health = backends::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
-            let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
+            let mut free: Vec<_> =
+                own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
             families.append(&mut free);
         }
         families.sort_by(|a, b| a.name().cmp(b.name()));
