@@ -71,7 +71,7 @@
 //! | [`StateSet`] | states, those of an enum | one sample per state, 0 or 1 |
 //!
 //! Each can be declared by [`metric!`], written by an attribute on a function, or built at run time:
-//! `Counter::new(name, help).labels(..).build()?`. A name stands in the output as it stands in the source, so that it
+//! `Counter::builder(name, help).label_names(..).build()?`. A name stands in the output as it stands in the source, so that it
 //! can be found with grep: nothing is appended but the suffixes above. End counters in `_total`.
 //!
 //! A metric without labels that was never touched is exposed at zero. Amounts are [numbers of any

@@ -33,8 +33,8 @@ pub enum WithLabels {}
 /// ```
 /// use pytheus::metrics::Histogram;
 ///
-/// let sizes = Histogram::new("upload_bytes", "Size of an upload.")
-///     .labels(["kind"])
+/// let sizes = Histogram::builder("upload_bytes", "Size of an upload.")
+///     .label_names(["kind"])
 ///     .unit("bytes")
 ///     .buckets(pytheus::metrics::exponential_buckets::<8>(1024.0, 4.0))
 ///     .limit(100)
@@ -96,7 +96,7 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
 
 impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// Names the labels, which every series must give.
-    pub fn labels<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
+    pub fn label_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
         self.spec.labels.extend(names.into_iter().map(|name| (name.into(), None)));
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
@@ -111,7 +111,7 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// use pytheus::metrics::Counter;
     /// use pytheus::registry::{REGISTRY, Registry};
     ///
-    /// let cached = Counter::new("lookups_total", "Look-ups.").label_of::<bool>("cached").build()?;
+    /// let cached = Counter::builder("lookups_total", "Look-ups.").label_of::<bool>("cached").build()?;
     /// cached.labels([("cached", true)])?.inc();
     /// assert_eq!(REGISTRY.sample_value("lookups_total", &[("cached", "false")]), Some(0.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -20,8 +20,8 @@ use crate::storage::Place;
 /// ```
 /// use pytheus::metrics::Counter;
 ///
-/// let hits = Counter::new("hits_total", "Hits of a page.")
-///     .labels(["method", "status"])
+/// let hits = Counter::builder("hits_total", "Hits of a page.")
+///     .label_names(["method", "status"])
 ///     .default_labels([("status", "200")])
 ///     .build()?;
 ///

@@ -24,7 +24,7 @@ use crate::storage::{read, write};
 /// use pytheus::registry::{CollectorRegistry, Registry};
 ///
 /// let registry = CollectorRegistry::new().with_prefix("shop")?.with_labels([("region", "eu")])?;
-/// let orders = Counter::new("orders_total", "Orders.").registry(&registry).build()?;
+/// let orders = Counter::builder("orders_total", "Orders.").registry(&registry).build()?;
 /// orders.inc();
 /// assert_eq!(registry.sample_value("shop_orders_total", &[("region", "eu")]), Some(1.0));
 /// # Ok::<(), pytheus::error::RegisterError>(())
@@ -170,7 +170,8 @@ impl CollectorRegistry {
             let health = backends::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
-            let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
+            let mut free: Vec<_> =
+                own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
             families.append(&mut free);
         }
         families.sort_by(|a, b| a.name().cmp(b.name()));
