@@ -18,7 +18,7 @@ use super::scrape::{self, Memory};
 use super::sender::Sender;
 use super::settings::{Layout, Settings};
 use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
-use crate::snapshot::FamilySnapshot;
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.

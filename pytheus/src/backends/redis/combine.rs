@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::layout;
 use super::scrape::{Fields, Found};
 use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// A field that can't be read, and why. Left out, it would make a total smaller than it is.
 pub(super) struct Bad {

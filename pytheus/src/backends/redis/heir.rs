@@ -24,7 +24,7 @@ use super::layout::{self, Keys};
 use super::notes::{self, Entry, Note, Notes, Told};
 use crate::backends::file::{Dead, Spool};
 use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
-use crate::number::Number;
+use crate::model::number::Number;
 use crate::report::{self, Own};
 use rest::{later, steps};
 

@@ -11,7 +11,7 @@ use super::fault::RedisFault;
 use super::layout::{self, Keys};
 use super::link::Link;
 use crate::backends::{FamilyKey, SeriesKey, Totals};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// The most fields of a hash that are read at once.
 const PAGE: usize = 100_000;

@@ -7,7 +7,7 @@ use super::errand::{self, Act, Done, Errand, Group, Step};
 use super::layout::{self, Keys};
 use super::notes::Entry;
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// How many steps of errands that were done are kept, in case the server forgets some of the last.
 const MOST_KEPT: usize = 50_000;

@@ -11,8 +11,8 @@ use crate::backends::redis::fault::{RedisFault, Sort};
 use crate::backends::redis::layout;
 use crate::backends::redis::scrape::pairs;
 use crate::backends::{FamilyKey, SeriesKey, Totals};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// Puts in all families that this process has: Redis does not say what others are.
 pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
