@@ -104,7 +104,7 @@ fn counter(name: &'static str) -> Arc<FamilyKey> {
 
 /// Where the numbers of a [`counter`] are.
 fn key(name: &'static str, shard: u64) -> String {
-    layout::Keys::new("ns", shard).family(&counter(name).id())
+    schema::Keys::new("ns", shard).family(&counter(name).id())
 }
 
 pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::fault::Sort;
+use crate::backends::redis::client::error::Sort;
 use crate::descriptor::{Descriptor, Kind};
 use crate::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 #[derive(Default)]
-pub(super) struct Stats(Mutex<Counts>);
+pub(crate) struct Stats(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
@@ -29,24 +29,24 @@ struct Counts {
 }
 
 impl Stats {
-    pub(super) fn failed(&self, sort: Sort) {
+    pub(crate) fn failed(&self, sort: Sort) {
         *lock(&self.0).errors.entry(sort.name()).or_default() += 1;
     }
 
-    pub(super) fn answered(&self, after: Duration) {
+    pub(crate) fn answered(&self, after: Duration) {
         let mut counts = lock(&self.0);
         counts.round_trips += 1;
         counts.last_round_trip = after;
     }
 
     /// Something is to be sent.
-    pub(super) fn begun(&self) {
+    pub(crate) fn begun(&self) {
         let mut counts = lock(&self.0);
         counts.waits_since.get_or_insert_with(Instant::now);
     }
 
     /// All was sent.
-    pub(super) fn sent(&self) {
+    pub(crate) fn sent(&self) {
         let mut counts = lock(&self.0);
         counts.batches += 1;
         let waited = counts.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
@@ -54,23 +54,23 @@ impl Stats {
     }
 
     /// The server has lost what it had said that it has.
-    pub(super) fn lost(&self) {
+    pub(crate) fn lost(&self) {
         lock(&self.0).losses += 1;
     }
 
     /// So many batches can't be told again.
-    pub(super) fn missed(&self, batches: u64) {
+    pub(crate) fn missed(&self, batches: u64) {
         lock(&self.0).missed += batches;
     }
 
     /// What another process had left when it was killed was told.
     #[cfg(unix)]
-    pub(super) fn taken_over(&self) {
+    pub(crate) fn taken_over(&self) {
         lock(&self.0).taken_over += 1;
     }
 
     /// As families, for a scrape.
-    pub(super) fn families(&self) -> Vec<FamilySnapshot> {
+    pub(crate) fn families(&self) -> Vec<FamilySnapshot> {
         let mut counts = lock(&self.0);
         let errors: Vec<_> = counts.errors.iter().map(|(sort, times)| (*sort, *times)).collect();
         let waited = std::mem::take(&mut counts.waited);

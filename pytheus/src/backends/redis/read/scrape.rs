@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
-use super::combine::{self, Bad, Live, Series};
-use super::common::{Common, layout_of};
-use super::fault::RedisFault;
-use super::layout::{self, Keys};
-use super::link::Link;
+use crate::backends::redis::client::connection::Link;
+use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::context::{Common, layout_of};
+use crate::backends::redis::read::series::{self, Bad, Live, Series};
+use crate::backends::redis::schema::{self, Keys};
 use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::number::Number;
 
@@ -17,13 +17,13 @@ use crate::number::Number;
 const PAGE: usize = 100_000;
 
 /// The numbers of a declaration.
-pub(super) struct Found {
-    pub(super) family: Arc<FamilyKey>,
-    pub(super) series: Arc<[SeriesKey]>,
+pub(crate) struct Found {
+    pub(crate) family: Arc<FamilyKey>,
+    pub(crate) series: Arc<[SeriesKey]>,
     /// The parts of each series, one after the other.
-    pub(super) parts: Vec<Number>,
+    pub(crate) parts: Vec<Number>,
     /// When the value of each series was set, where that says which one shows.
-    pub(super) times: Vec<u64>,
+    pub(crate) times: Vec<u64>,
 }
 
 /// The numbers of a declaration, and whether a living process has it.
@@ -31,7 +31,7 @@ type FoundOf = (Found, bool);
 
 /// What was read before.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// Families, as the index has them, and what they are called there.
     families: HashMap<Vec<u8>, (Arc<FamilyKey>, String)>,
     /// Their series, by key.
@@ -81,7 +81,7 @@ impl Failed {
 }
 
 /// The declarations in the index of a shard that are wanted, those that were begun first before the others.
-pub(super) fn declarations(
+pub(crate) fn declarations(
     common: &Common,
     shard: usize,
     wants: &dyn Fn(&FamilyKey) -> bool,
@@ -96,7 +96,7 @@ pub(super) fn declarations(
 }
 
 /// Puts in all that the scrape shows.
-pub(super) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
         let wants = |family: &FamilyKey| totals.wants(family);
         let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
@@ -172,7 +172,7 @@ fn read(
             memory.declared(keys, index, wants).map_err(|bad| Failed::Field(keys.families.clone(), bad))?;
         // Whether somebody living declares it matters where there are two declarations.
         let mut names = HashSet::new();
-        if !wanted.iter().all(|one| names.insert(layout::name_of(&one.id))) {
+        if !wanted.iter().all(|one| names.insert(schema::name_of(&one.id))) {
             declaring.extend(alive.iter().map(|writer| keys.declared(writer)));
             for one in &mut wanted {
                 one.is_asked = true;
@@ -202,7 +202,7 @@ fn read(
     }
     for (key, writer) in &writers {
         let fields = contents.next().unwrap_or_default();
-        combine::writer(writer, &fields, &mut live).map_err(|bad| Failed::Field(key.clone(), bad))?;
+        series::writer(writer, &fields, &mut live).map_err(|bad| Failed::Field(key.clone(), bad))?;
     }
     let living: HashSet<_> = contents.flatten().map(|(field, _)| field).collect();
     let all = declared.iter().zip(found).filter_map(|(declared, found)| {
@@ -213,10 +213,10 @@ fn read(
 }
 
 /// Fields and values.
-pub(super) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Fields and values of a hash, whatever protocol it comes in.
-pub(super) fn pairs(value: Value) -> Fields {
+pub(crate) fn pairs(value: Value) -> Fields {
     let text = |value| match value {
         Value::BulkString(text) => Some(text),
         Value::SimpleString(text) => Some(text.into_bytes()),
@@ -248,7 +248,7 @@ impl Memory {
         let (mut declared, mut begun) = (Vec::new(), HashMap::new());
         for (field, value) in index {
             if let [first, id @ ..] = &*field
-                && char::from(*first) == layout::BEGUN
+                && char::from(*first) == schema::BEGUN
             {
                 let time: Option<u64> = str::from_utf8(&value).ok().and_then(|time| time.parse().ok());
                 let time = time.ok_or_else(|| Bad::value(&field, &value, "time in microseconds"))?;
@@ -257,7 +257,7 @@ impl Memory {
             }
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
-                let key = (!layout::is_live(&family)).then(|| keys.family(&id));
+                let key = (!schema::is_live(&family)).then(|| keys.family(&id));
                 declared.push(Declared { family, id, begun: 0, is_asked: false, key });
             }
         }

@@ -16,7 +16,7 @@ pub struct RedisFault {
 
 /// What sort of fault it is: the label `kind` of the errors that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// No connection, or one that broke.
     Connection,
     /// No answer in time.
@@ -41,7 +41,7 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
@@ -77,11 +77,11 @@ impl Sort {
 }
 
 impl RedisFault {
-    pub(super) fn new(place: &str, sort: Sort, what: impl Into<String>) -> Self {
+    pub(crate) fn new(place: &str, sort: Sort, what: impl Into<String>) -> Self {
         Self { place: place.to_owned(), sort, what: what.into(), is_moved: false }
     }
 
-    pub(super) fn of(place: &str, error: &RedisError) -> Self {
+    pub(crate) fn of(place: &str, error: &RedisError) -> Self {
         let is_moved = error.redirect_node().is_some();
         let mut what = match error.kind() {
             _ if error.is_timeout() => "no answer in time".to_owned(),
@@ -96,25 +96,25 @@ impl RedisFault {
     }
 
     /// Has another node of a cluster what was asked for?
-    pub(super) fn is_moved(&self) -> bool {
+    pub(crate) fn is_moved(&self) -> bool {
         self.is_moved
     }
 
     /// May it have been done all the same?
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Protocol)
     }
 
     /// Does it need somebody to do something about it, as far as is known?
-    pub(super) fn lasts(&self) -> bool {
+    pub(crate) fn lasts(&self) -> bool {
         !matches!(self.sort, Sort::Connection | Sort::Timeout | Sort::Busy)
     }
 
-    pub(super) fn is_timeout(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         self.sort == Sort::Timeout
     }
 
-    pub(super) fn sort(&self) -> Sort {
+    pub(crate) fn sort(&self) -> Sort {
         self.sort
     }
 }

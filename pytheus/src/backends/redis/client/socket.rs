@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, Parser, RedisError, Value};
 
-use super::lookup;
-use super::settings::Settings;
-use super::wire::left;
+use crate::backends::redis::client::protocol::left;
+use crate::backends::redis::client::resolve;
+use crate::backends::redis::config::Settings;
 
 /// A connection as nobody yet.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: Socket,
     parser: Parser,
     /// Whether all was written, and all that was read made sense.
@@ -28,7 +28,7 @@ pub(super) struct Connection {
 enum Socket {
     Tcp(Patient<TcpStream>),
     #[cfg(feature = "redis-tls")]
-    Tls(Box<super::tls::Stream>),
+    Tls(Box<crate::backends::redis::client::tls::Stream>),
     #[cfg(unix)]
     Unix(Patient<UnixStream>),
 }
@@ -36,13 +36,13 @@ enum Socket {
 impl Connection {
     /// Connects by a deadline.
     #[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "there are no certificates"))]
-    pub(super) fn open(settings: &Settings, address: &ConnectionAddr, deadline: Instant) -> Result<Self, RedisError> {
+    pub(crate) fn open(settings: &Settings, address: &ConnectionAddr, deadline: Instant) -> Result<Self, RedisError> {
         let socket = match address {
             ConnectionAddr::Tcp(host, port) => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(feature = "redis-tls")]
-            ConnectionAddr::TcpTls { host, port, .. } => {
-                Socket::Tls(Box::new(super::tls::open(settings, host, tcp(host, *port, deadline)?)?))
-            }
+            ConnectionAddr::TcpTls { host, port, .. } => Socket::Tls(Box::new(
+                crate::backends::redis::client::tls::open(settings, host, tcp(host, *port, deadline)?)?,
+            )),
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {
                 let socket = again(left(deadline)?, |_| UnixStream::connect(path))?;
@@ -54,7 +54,7 @@ impl Connection {
     }
 
     /// Sets how long it may take from now on until anything is written or read.
-    pub(super) fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         match &mut self.socket {
             Socket::Tcp(socket) => socket.time = time,
             #[cfg(feature = "redis-tls")]
@@ -65,7 +65,7 @@ impl Connection {
     }
 
     /// Sends what was packed.
-    pub(super) fn send(&mut self, packed: &[u8]) -> Result<(), RedisError> {
+    pub(crate) fn send(&mut self, packed: &[u8]) -> Result<(), RedisError> {
         let socket: &mut dyn Write = match &mut self.socket {
             Socket::Tcp(socket) => socket,
             #[cfg(feature = "redis-tls")]
@@ -79,7 +79,7 @@ impl Connection {
     }
 
     /// Reads the next answer.
-    pub(super) fn receive(&mut self) -> Result<Value, RedisError> {
+    pub(crate) fn receive(&mut self) -> Result<Value, RedisError> {
         let received = match &mut self.socket {
             Socket::Tcp(socket) => self.parser.parse_value(socket),
             #[cfg(feature = "redis-tls")]
@@ -92,14 +92,14 @@ impl Connection {
     }
 
     /// Returns whether it may be used again.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }
 }
 
 /// Connects to the first address that can be reached; each has its part of the time.
 fn tcp(host: &str, port: u16, deadline: Instant) -> Result<Patient<TcpStream>, RedisError> {
-    let addresses = lookup::addresses(host, port, deadline)?;
+    let addresses = resolve::addresses(host, port, deadline)?;
     let mut outcome = Err(io::Error::new(ErrorKind::NotFound, format!("`{host}` has no address")));
     for (at, address) in addresses.iter().enumerate() {
         let time = left(deadline)? / u32::try_from(addresses.len() - at).unwrap_or(1);
@@ -116,7 +116,7 @@ fn connect(address: &SocketAddr, time: Duration) -> io::Result<TcpStream> {
 }
 
 /// A socket that each call waits for so long, whatever interrupts it.
-pub(super) struct Patient<S> {
+pub(crate) struct Patient<S> {
     socket: S,
     time: Duration,
 }
@@ -150,7 +150,7 @@ impl<S: Timed> Write for Patient<S> {
 }
 
 /// Does something that may take so long; again with the rest of the time when a signal has interrupted it.
-pub(super) fn again<T>(time: Duration, mut act: impl FnMut(Duration) -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn again<T>(time: Duration, mut act: impl FnMut(Duration) -> io::Result<T>) -> io::Result<T> {
     let begun = Instant::now();
     let mut left = time;
     loop {

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::errand::{self, Act, Done, Errand, Group, Step};
-use super::layout::{self, Keys};
-use super::notes::Entry;
+use crate::backends::redis::schema::{self, Keys};
+use crate::backends::redis::write::command::{self, Act, Done, Errand, Group, Step};
+use crate::backends::redis::write::journal::Entry;
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
 use crate::number::Number;
 
@@ -18,35 +18,35 @@ const MOST_ERRANDS: usize = 200;
 /// The most steps in one errand of what is told again.
 const MOST_STEPS: usize = 20_000;
 
-pub(super) struct Shard {
-    pub(super) keys: Keys,
+pub(crate) struct Shard {
+    pub(crate) keys: Keys,
     /// The key of this writer alone.
-    pub(super) own: String,
+    pub(crate) own: String,
     /// That of what it declares.
-    pub(super) declared: String,
+    pub(crate) declared: String,
     /// The last number that is known to be applied.
-    pub(super) acked: u64,
+    pub(crate) acked: u64,
     /// The last number that was given away.
     numbered: u64,
     /// Were the writer's own keys there?
-    pub(super) had_own: bool,
-    pub(super) pending: VecDeque<Errand>,
+    pub(crate) had_own: bool,
+    pub(crate) pending: VecDeque<Errand>,
     /// The last that were done.
     done: VecDeque<Errand>,
-    pub(super) families: HashMap<Arc<str>, Known>,
+    pub(crate) families: HashMap<Arc<str>, Known>,
 }
 
 /// A family that was told of.
-pub(super) struct Known {
-    pub(super) family: Arc<FamilyKey>,
+pub(crate) struct Known {
+    pub(crate) family: Arc<FamilyKey>,
     /// As it stands, or is to stand, in the index.
-    pub(super) schema: String,
+    pub(crate) schema: String,
     /// Is it known to stand there?
-    pub(super) declared: bool,
+    pub(crate) declared: bool,
     /// When this writer began it, by the server's clock in µs: so it is as old when it is declared again.
-    pub(super) begun: Option<u64>,
+    pub(crate) begun: Option<u64>,
     /// Which life of its hash was added to.
-    pub(super) incarnation: Option<String>,
+    pub(crate) incarnation: Option<String>,
     /// What this writer has counted.
     told: HashMap<SeriesKey, Told>,
 }
@@ -59,19 +59,19 @@ struct Told {
 }
 
 /// What the server is found to have of what this writer has told.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The last number.
-    pub(super) last: Option<u64>,
+    pub(crate) last: Option<u64>,
     /// Are the writer's own keys there?
-    pub(super) has_own: bool,
+    pub(crate) has_own: bool,
     /// The families whose hashes are not those that were added to.
-    pub(super) gone: Vec<Arc<str>>,
+    pub(crate) gone: Vec<Arc<str>>,
     /// The families that stand in the index no more.
-    pub(super) unlisted: Vec<Arc<str>>,
+    pub(crate) unlisted: Vec<Arc<str>>,
 }
 
 impl Shard {
-    pub(super) fn new(namespace: &str, shard: u64, writer: &str) -> Self {
+    pub(crate) fn new(namespace: &str, shard: u64, writer: &str) -> Self {
         let keys = Keys::new(namespace, shard);
         Self {
             own: keys.own(writer),
@@ -103,18 +103,18 @@ impl Shard {
     }
 
     /// Takes a change into an errand.
-    pub(super) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
+    pub(crate) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
         let (_, id) = self.known(id, &change.family);
         let steps = errand.group(&id, false);
-        if layout::is_live(&change.family) {
+        if schema::is_live(&change.family) {
             steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
         } else {
-            errand::steps_of(change, steps);
+            command::steps_of(change, steps);
         }
     }
 
     /// The change is to be sent, whatever happens: from now on it is told again with the rest.
-    pub(super) fn told(&mut self, id: &str, change: &Change) {
+    pub(crate) fn told(&mut self, id: &str, change: &Change) {
         let Some(known) = self.families.get_mut(id) else { return };
         let told = known.told.entry(change.series.clone()).or_default();
         told.totals = change.totals.as_slice().into();
@@ -123,43 +123,43 @@ impl Shard {
     }
 
     /// The number that the next errand gets.
-    pub(super) fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.numbered + 1
     }
 
     /// All that was told of what a spool keeps, when nothing waits.
-    pub(super) fn noted(&self) -> Vec<Entry> {
-        let families = self.families.iter().filter(|(_, known)| errand::is_noted(&known.family));
+    pub(crate) fn noted(&self) -> Vec<Entry> {
+        let families = self.families.iter().filter(|(_, known)| command::is_noted(&known.family));
         let of_family = |(id, known): (&Arc<str>, &Known)| -> Vec<Entry> {
-            let text = |series| layout::series_text(&known.family, series);
-            let noted = |told: &Told| errand::noted(&known.family, &told.totals, told.stamp);
+            let text = |series| schema::series_text(&known.family, series);
+            let noted = |told: &Told| command::noted(&known.family, &told.totals, told.stamp);
             known.told.iter().map(|(series, told)| (id.to_string(), text(series), noted(told))).collect()
         };
         families.flat_map(of_family).collect()
     }
 
     /// Takes the removal of a series into an errand.
-    pub(super) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, errand: &mut Errand) {
+    pub(crate) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, errand: &mut Errand) {
         let (known, id) = self.known(id, family);
         known.told.remove(series);
-        let fields = if layout::is_live(family) {
-            vec![layout::live_field(&id, family, series)]
+        let fields = if schema::is_live(family) {
+            vec![schema::live_field(&id, family, series)]
         } else {
-            layout::fields(family, &layout::series_text(family, series))
+            schema::fields(family, &schema::series_text(family, series))
         };
         let steps = errand.group(&id, true);
         steps.extend(fields.into_iter().map(|field| Step { act: Act::Remove, field, amount: String::new() }));
     }
 
     /// Numbers an errand, to be sent after those that wait.
-    pub(super) fn push(&mut self, mut errand: Errand) {
+    pub(crate) fn push(&mut self, mut errand: Errand) {
         self.numbered += 1;
         errand.number = self.numbered;
         self.pending.push_back(errand);
     }
 
     /// The first that waits was applied.
-    pub(super) fn finished(&mut self, done: Done) {
+    pub(crate) fn finished(&mut self, done: Done) {
         self.had_own = true;
         let (mut again, mut undeclared) = (Vec::new(), Vec::new());
         if let Some(errand) = self.pending.pop_front() {
@@ -169,7 +169,7 @@ impl Shard {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
                     if done.again {
-                        let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                        let which = if schema::is_live(&known.family) { &mut again } else { &mut undeclared };
                         which.push(Arc::clone(&group.family));
                     }
                 }
@@ -204,12 +204,12 @@ impl Shard {
     }
 
     /// Brings what waits up to what the server is found to have. Gives how many errands can't be told again.
-    pub(super) fn recover(&mut self, found: Found) -> u64 {
+    pub(crate) fn recover(&mut self, found: Found) -> u64 {
         let mut missed = 0;
         let (last, mut again, mut undeclared) = (found.last, found.gone, found.unlisted);
         if self.had_own && !found.has_own {
             for (id, known) in &self.families {
-                let which = if layout::is_live(&known.family) { &mut again } else { &mut undeclared };
+                let which = if schema::is_live(&known.family) { &mut again } else { &mut undeclared };
                 which.push(Arc::clone(id));
             }
         }
@@ -283,15 +283,15 @@ impl Shard {
         for (series, told) in &known.told {
             let last = errands.len() - 1;
             let steps = errands[last].group(id, false);
-            let text = layout::series_text(family, series);
-            if layout::is_live(family) {
+            let text = schema::series_text(family, series);
+            if schema::is_live(family) {
                 steps.extend(live_step(id, family, series, &told.totals, told.stamp));
             } else if family.combine() == Combine::MostRecent {
-                errand::set_latest(family, &text, &told.totals, told.stamp, steps);
-            } else if told.was_set && errand::is_shared(family) {
-                errand::set(family, &text, &told.totals, Act::SetNew, steps);
+                command::set_latest(family, &text, &told.totals, told.stamp, steps);
+            } else if told.was_set && command::is_shared(family) {
+                command::set(family, &text, &told.totals, Act::SetNew, steps);
             } else {
-                errand::add(family, &text, &told.totals, steps);
+                command::add(family, &text, &told.totals, steps);
             }
             if steps.len() >= MOST_STEPS {
                 errands.push(Errand::default());
@@ -305,18 +305,18 @@ impl Shard {
     }
 
     /// The families that stand in the index, as far as is known.
-    pub(super) fn listed(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Arc<str>> {
         self.families.iter().filter(|(_, known)| known.declared).map(|(id, _)| id)
     }
 
     /// The families whose hashes are known to have been there.
-    pub(super) fn incarnations(&self) -> Vec<(Arc<str>, String)> {
+    pub(crate) fn incarnations(&self) -> Vec<(Arc<str>, String)> {
         let known = self.families.iter();
         known.filter_map(|(id, known)| Some((Arc::clone(id), known.incarnation.clone()?))).collect()
     }
 }
 
 fn live_step(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<Step> {
-    let amount = layout::value_text(*totals.first()?, stamp);
-    Some(Step { act: Act::Set, field: layout::live_field(id, family, series), amount })
+    let amount = schema::value_text(*totals.first()?, stamp);
+    Some(Step { act: Act::Set, field: schema::live_field(id, family, series), amount })
 }

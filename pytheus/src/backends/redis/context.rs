@@ -6,49 +6,49 @@ use std::time::Instant;
 
 use redis::{Script, Value};
 
-use super::errand::Reply;
-use super::fault::{RedisFault, Sort};
-use super::link::Pool;
-use super::settings::Settings;
-use super::stats::Stats;
+use crate::backends::redis::client::connection::Pool;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::client::health::Stats;
+use crate::backends::redis::config::Settings;
+use crate::backends::redis::write::command::Reply;
 
 /// The script that applies an errand.
-pub(super) const CODE: &str = include_str!("apply.lua");
+pub(crate) const CODE: &str = include_str!("write/apply.lua");
 
 /// One for each process.
-pub(super) struct Common {
-    pub(super) settings: Arc<Settings>,
-    pub(super) stats: Arc<Stats>,
-    pub(super) pool: Pool,
-    pub(super) script: Script,
+pub(crate) struct Common {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) pool: Pool,
+    pub(crate) script: Script,
     /// The server's clock, when it was heard of last, in ms since 1970.
     clock: AtomicU64,
 }
 
 impl Common {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let (settings, stats) = (Arc::new(settings), Arc::new(Stats::default()));
         let pool = Pool::new(Arc::clone(&settings), Arc::clone(&stats));
         Self { settings, stats, pool, script: Script::new(CODE), clock: AtomicU64::new(0) }
     }
 
     /// Who has died before this need not be asked after.
-    pub(super) fn long_ago(&self) -> u64 {
+    pub(crate) fn long_ago(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(60_000)
     }
 
     /// The end of a life that is forgotten in an hour: see the script.
-    pub(super) fn forgotten_in_an_hour(&self) -> u64 {
+    pub(crate) fn forgotten_in_an_hour(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
     }
 
     #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
-    pub(super) fn shards(&self) -> usize {
+    pub(crate) fn shards(&self) -> usize {
         usize::try_from(self.settings.shards).unwrap_or(1)
     }
 
     /// The namespace is laid out in another way.
-    pub(super) fn other_layout(&self, layout: &str) -> RedisFault {
+    pub(crate) fn other_layout(&self, layout: &str) -> RedisFault {
         let (namespace, own) = (&self.settings.namespace, layout_of(&self.settings));
         let what = format!(
             "the namespace `{namespace}` is laid out as {layout}, where this program has {own} (version/shards)"
@@ -57,12 +57,12 @@ impl Common {
     }
 
     /// A key of the namespace is of another type.
-    pub(super) fn other_type(&self, key: &str, found: &str) -> RedisFault {
+    pub(crate) fn other_type(&self, key: &str, found: &str) -> RedisFault {
         self.pool.fault(Sort::Keys, format!("the key `{key}` is a {found}, which is not of pytheus"))
     }
 
     /// A field of a key holds something that nothing can be added to.
-    pub(super) fn no_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
+    pub(crate) fn no_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
         let found: String = found.chars().take(60).collect();
         match field {
             "" => self.pool.fault(Sort::Keys, format!("the key `{key}` has `{found}`, which is no number")),
@@ -71,28 +71,28 @@ impl Common {
     }
 
     /// A field of a key can't be read: it would be missing in a scrape.
-    pub(super) fn unreadable(&self, key: &str, field: &str, why: &str) -> RedisFault {
+    pub(crate) fn unreadable(&self, key: &str, field: &str, why: &str) -> RedisFault {
         self.pool.fault(Sort::Fields, format!("the field `{field}` of the key `{key}` {why}"))
     }
 
     /// No script of ours has answered that.
-    pub(super) fn nonsense(&self) -> RedisFault {
+    pub(crate) fn nonsense(&self) -> RedisFault {
         self.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give")
     }
 
     /// What the script has answered.
-    pub(super) fn reply(&self, answer: Value) -> Result<Reply, RedisFault> {
+    pub(crate) fn reply(&self, answer: Value) -> Result<Reply, RedisFault> {
         let (reply, clock) = Reply::parse(answer).ok_or_else(|| self.nonsense())?;
         self.clock.store(clock, Relaxed);
         Ok(reply)
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.settings.timeout
     }
 }
 
 /// How a namespace is laid out.
-pub(super) fn layout_of(settings: &Settings) -> String {
+pub(crate) fn layout_of(settings: &Settings) -> String {
     format!("2/{}", settings.shards)
 }

@@ -2,17 +2,17 @@
 
 use redis::{FromRedisValue as _, RedisError};
 
-use super::common::{Common, layout_of};
-use super::errand::{Errand, Header, Mode, Request};
-use super::layout;
-use super::link::Link;
-use super::settings::Settings;
-use super::shard::Shard;
 use crate::backends::WriterId;
+use crate::backends::redis::client::connection::Link;
+use crate::backends::redis::config::Settings;
+use crate::backends::redis::context::{Common, layout_of};
+use crate::backends::redis::schema;
+use crate::backends::redis::write::command::{Errand, Header, Mode, Request};
+use crate::backends::redis::write::partition::Shard;
 use std::time::Duration;
 
 /// The request for an errand; without one, that says only that the writer lives.
-pub(super) fn request(
+pub(crate) fn request(
     common: &Common,
     shard: &Shard,
     writer: &str,
@@ -39,7 +39,7 @@ pub(super) fn request(
     for group in errand.iter().flat_map(|errand| &errand.groups) {
         let Some(known) = shard.families.get(&group.family) else { continue };
         let family = &*group.family;
-        let is_live = layout::is_live(&known.family);
+        let is_live = schema::is_live(&known.family);
         if is_live && group.removes {
             let places = match &mut others {
                 Some(places) => places,

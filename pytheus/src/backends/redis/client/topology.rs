@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo, RedisError};
 
-use super::settings::Settings;
-use super::wire;
+use crate::backends::redis::client::protocol;
+use crate::backends::redis::config::Settings;
 use crate::storage::lock;
 
 /// Where servers are.
-pub(super) enum Servers {
+pub(crate) enum Servers {
     One(ConnectionAddr),
     Sentinels {
         nodes: Vec<ConnectionAddr>,
@@ -25,7 +25,7 @@ pub(super) enum Servers {
 
 impl Servers {
     /// For people.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let list = |nodes: &[ConnectionAddr]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::One(address) => address.to_string(),
@@ -45,7 +45,7 @@ impl Servers {
 }
 
 /// The address of another server, which is spoken to as this one is.
-pub(super) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
+pub(crate) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
     match address {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
             ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: *insecure, tls_params: tls_params.clone() }
@@ -55,25 +55,25 @@ pub(super) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> Connect
 }
 
 /// Host and port, as in `host:6379`.
-pub(super) fn split(node: &str) -> Option<(&str, u16)> {
+pub(crate) fn split(node: &str) -> Option<(&str, u16)> {
     let (host, port) = node.rsplit_once(':')?;
     let host = bare(host);
     Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
 }
 
 /// Whether it can be the name or the address of a host: anything else may be a secret in the wrong place.
-pub(super) fn is_host(host: &str) -> bool {
+pub(crate) fn is_host(host: &str) -> bool {
     let host = bare(host);
     !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c))
 }
 
 /// An IPv6 address without its brackets.
-pub(super) fn bare(host: &str) -> &str {
+pub(crate) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// Knows where to go.
-pub(super) struct Router {
+pub(crate) struct Router {
     settings: Arc<Settings>,
     /// By shard; the master is that of all.
     known: Mutex<HashMap<usize, ConnectionAddr>>,
@@ -82,12 +82,12 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
         Self { settings, known: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 
     /// Where a shard is, as far as is known.
-    pub(super) fn find(&self, shard: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
+    pub(crate) fn find(&self, shard: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
         if let Servers::One(address) = &self.settings.servers {
             return Ok(address.clone());
         }
@@ -120,12 +120,12 @@ impl Router {
             let sentinel = &nodes[(self.turn.load(Relaxed) + turn) % nodes.len()];
             let asked = (|| {
                 // Each has its part of the time.
-                let most = wire::left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
+                let most = protocol::left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
                 let deadline = Instant::now() + most;
-                let mut connection = wire::connect(&self.settings, sentinel, who, deadline)?;
+                let mut connection = protocol::connect(&self.settings, sentinel, who, deadline)?;
                 let mut question = redis::cmd("SENTINEL");
                 question.arg("get-master-addr-by-name").arg(service);
-                let answer = wire::ask(&mut connection, &[question], deadline)?.pop().unwrap_or_default();
+                let answer = protocol::ask(&mut connection, &[question], deadline)?.pop().unwrap_or_default();
                 let master = Option::<(String, u16)>::from_redis_value(answer.extract_error()?)?;
                 master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())
             })();
@@ -138,7 +138,7 @@ impl Router {
     }
 
     /// A node has said where the shard is.
-    pub(super) fn moved(&self, shard: usize, from: &ConnectionAddr, error: &RedisError) -> bool {
+    pub(crate) fn moved(&self, shard: usize, from: &ConnectionAddr, error: &RedisError) -> bool {
         let is_moved = error.kind() == ErrorKind::Server(redis::ServerErrorKind::Moved);
         let Some((host, port)) = error.redirect_node().filter(|_| is_moved).and_then(|(node, _)| {
             // Without a host it is the same one.
@@ -153,7 +153,7 @@ impl Router {
     }
 
     /// Where these are is not known any more: another one is asked.
-    pub(super) fn forget(&self, shards: &[usize]) {
+    pub(crate) fn forget(&self, shards: &[usize]) {
         self.turn.fetch_add(1, Relaxed);
         let mut known = lock(&self.known);
         for &shard in shards {
@@ -161,12 +161,12 @@ impl Router {
         }
     }
 
-    pub(super) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.settings.servers, Servers::Cluster(_))
     }
 
     /// Shards that may be asked after at once.
-    pub(super) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
         if !self.is_cluster() {
             return vec![(0..shards).collect()];
         }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::layout;
+use crate::backends::redis::schema;
 use crate::number::Number;
 
 /// From this length on notes are shortened, when they have grown to a multiple of what they have to say.
@@ -25,7 +25,7 @@ const GREATEST: u64 = 1 << 52;
 
 /// What sort of note it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// All that was told before.
     Base,
     Errand,
@@ -45,11 +45,11 @@ impl Sort {
 }
 
 /// A series: its family, its labels, what the server has of it; nothing where it was removed.
-pub(super) type Entry = (String, String, Vec<Number>);
+pub(crate) type Entry = (String, String, Vec<Number>);
 
 fn to_json(entries: &[Entry]) -> Value {
     let entry = |(family, series, parts): &Entry| {
-        let parts = parts.iter().map(|part| layout::number_text(*part).into());
+        let parts = parts.iter().map(|part| schema::number_text(*part).into());
         Value::Array([family.as_str().into(), series.as_str().into()].into_iter().chain(parts).collect())
     };
     entries.iter().map(entry).collect()
@@ -57,12 +57,12 @@ fn to_json(entries: &[Entry]) -> Value {
 
 /// A note of an errand to a shard: its number, and the last that was known to be applied.
 #[derive(Debug)]
-pub(super) struct Note {
-    pub(super) sort: Sort,
-    pub(super) shard: usize,
-    pub(super) number: u64,
-    pub(super) before: u64,
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Note {
+    pub(crate) sort: Sort,
+    pub(crate) shard: usize,
+    pub(crate) number: u64,
+    pub(crate) before: u64,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Note {
@@ -104,7 +104,7 @@ impl Note {
 }
 
 /// The notes of one process, to which it adds.
-pub(super) struct Notes {
+pub(crate) struct Notes {
     path: PathBuf,
     file: Option<File>,
     /// How long they are; what comes behind was not written whole.
@@ -115,12 +115,12 @@ pub(super) struct Notes {
 
 impl Notes {
     /// Of a process that has told nothing.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, file: None, len: 0, short: 0 }
     }
 
     /// Adds notes, before they come true.
-    pub(super) fn add(&mut self, notes: &[Note]) -> io::Result<()> {
+    pub(crate) fn add(&mut self, notes: &[Note]) -> io::Result<()> {
         if notes.is_empty() {
             return Ok(());
         }
@@ -139,12 +139,12 @@ impl Notes {
     }
 
     /// Have they become much longer than they need to be?
-    pub(super) fn are_long(&self) -> bool {
+    pub(crate) fn are_long(&self) -> bool {
         self.len > LONG.max(self.short * MULTIPLE)
     }
 
     /// Puts others in their place, in one step.
-    pub(super) fn replace(&mut self, notes: &[Note]) -> io::Result<()> {
+    pub(crate) fn replace(&mut self, notes: &[Note]) -> io::Result<()> {
         let mut name = self.path.clone().into_os_string();
         name.push("-new");
         let mut new = Self::new(name.into());
@@ -158,7 +158,7 @@ impl Notes {
     }
 
     /// What a process has noted, to be gone on with.
-    pub(super) fn read(path: &Path) -> io::Result<(Self, Told)> {
+    pub(crate) fn read(path: &Path) -> io::Result<(Self, Told)> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((Self::new(path.into()), Told::default()));
@@ -179,7 +179,7 @@ impl Notes {
 
 /// The notes of a process that has ended, in order.
 #[derive(Default)]
-pub(super) struct Told(Vec<Note>);
+pub(crate) struct Told(Vec<Note>);
 
 impl Told {
     /// What a shard has of each series, by family and labels, when this is the number of the last errand that it has
@@ -187,7 +187,7 @@ impl Told {
     ///
     /// Where it knows of none, none was ever applied, or it has lost them: those that were known to be applied are then not
     /// told again, as those of others who have ended are not.
-    pub(super) fn had(&self, shard: usize, last: Option<u64>) -> HashMap<(&str, &str), &[Number]> {
+    pub(crate) fn had(&self, shard: usize, last: Option<u64>) -> HashMap<(&str, &str), &[Number]> {
         let of_shard = || self.0.iter().filter(|note| note.shard == shard);
         let mut last = last.unwrap_or_else(|| of_shard().map(|note| note.before).max().unwrap_or(0));
         let mut applied: Vec<&Note> = of_shard().collect();
@@ -213,19 +213,19 @@ impl Told {
     }
 
     /// Was all that was noted applied, when this is the number of the last errand that was? Else something may be under way.
-    pub(super) fn is_applied(&self, shard: usize, last: Option<u64>) -> bool {
+    pub(crate) fn is_applied(&self, shard: usize, last: Option<u64>) -> bool {
         self.last(shard) <= last.unwrap_or(0)
     }
 
     /// The number of an heir's note that says the same.
-    pub(super) fn same(&self, shard: usize, before: u64, entries: &[Entry]) -> Option<u64> {
+    pub(crate) fn same(&self, shard: usize, before: u64, entries: &[Entry]) -> Option<u64> {
         let is_meant = |note: &&Note| (note.sort, note.shard, note.before) == (Sort::Heir, shard, before);
         let entries = to_json(entries);
         self.0.iter().rev().filter(is_meant).find(|note| to_json(&note.entries) == entries).map(|note| note.number)
     }
 
     /// The last number that was given away.
-    pub(super) fn last(&self, shard: usize) -> u64 {
+    pub(crate) fn last(&self, shard: usize) -> u64 {
         self.0.iter().filter(|note| note.shard == shard).map(|note| note.number).max().unwrap_or(0)
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::backend::Inner;
-use super::sender;
+use crate::backends::redis::backend::Inner;
+use crate::backends::redis::write::writer;
 use crate::report::{self, Level};
 use crate::unwind::guarded;
 
@@ -13,7 +13,7 @@ use crate::unwind::guarded;
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts it. It ends with the backend, and is not there in a child.
-pub(super) fn start(inner: &Arc<Inner>) -> Result<(), std::io::Error> {
+pub(crate) fn start(inner: &Arc<Inner>) -> Result<(), std::io::Error> {
     let weak = Arc::downgrade(inner);
     let work = move || {
         // A process that nobody hears of any more loses what it keeps alive.
@@ -54,7 +54,7 @@ fn work(inner: &Weak<Inner>) {
             // Who ships need not wait for the rest.
             drop(aboard);
             if !is_away && kept.is_none_or(|kept| kept.elapsed() >= every) {
-                let keeps = sender::keep(&inner.common);
+                let keeps = writer::keep(&inner.common);
                 if keeps.is_ok() {
                     kept = Some(Instant::now());
                 }

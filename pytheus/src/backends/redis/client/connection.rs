@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use redis::{Cmd, ConnectionAddr, ErrorKind, RedisError, Script, Value};
 
-use super::fault::{RedisFault, Sort};
-use super::servers::Router;
-use super::settings::Settings;
-use super::socket::Connection;
-use super::stats::Stats;
-use super::wire;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::client::health::Stats;
+use crate::backends::redis::client::protocol;
+use crate::backends::redis::client::socket::Connection;
+use crate::backends::redis::client::topology::Router;
+use crate::backends::redis::config::Settings;
 use crate::storage::lock;
 
 /// How many connections are kept to each server for the next time: one that ships, one that scrapes.
@@ -23,7 +23,7 @@ const MOST_IDLE: usize = 2;
 const MOST_MOVES: usize = 4;
 
 /// Where connections come from.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     settings: Arc<Settings>,
     stats: Arc<Stats>,
     router: Router,
@@ -31,14 +31,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
         let router = Router::new(Arc::clone(&settings));
         Self { settings, stats, router, idle: Mutex::default() }
     }
 
     /// Does something with shards of one server, by a deadline. What it does may be done twice: a connection that has lain
     /// idle may have been closed by the server, which shows at its first use.
-    pub(super) fn with<T>(
+    pub(crate) fn with<T>(
         &self,
         shards: &[usize],
         deadline: Instant,
@@ -70,23 +70,23 @@ impl Pool {
     }
 
     /// Shards that may be asked after at once.
-    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn groups(&self) -> Vec<Vec<usize>> {
         self.router.groups(usize::try_from(self.settings.shards).unwrap_or(1))
     }
 
     /// Are shards on several servers?
-    pub(super) fn has_many(&self) -> bool {
+    pub(crate) fn has_many(&self) -> bool {
         self.router.is_cluster()
     }
 
     /// A fault that no command has met.
-    pub(super) fn fault(&self, sort: Sort, what: impl Into<String>) -> RedisFault {
+    pub(crate) fn fault(&self, sort: Sort, what: impl Into<String>) -> RedisFault {
         self.stats.failed(sort);
         RedisFault::new(&self.settings.place, sort, what)
     }
 
     /// Closes what is kept; in a child, those of the parent, for whom they stay open.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         drop(std::mem::take(&mut *lock(&self.idle)));
     }
 
@@ -118,7 +118,7 @@ impl Pool {
 
     fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
         let deadline = deadline.min(Instant::now() + self.settings.connect_timeout);
-        wire::connect(&self.settings, address, &self.settings.who, deadline)
+        protocol::connect(&self.settings, address, &self.settings.who, deadline)
     }
 
     fn run<T>(
@@ -139,7 +139,7 @@ impl Pool {
 }
 
 /// A connection in use.
-pub(super) struct Link<'a> {
+pub(crate) struct Link<'a> {
     connection: &'a mut Connection,
     deadline: Instant,
     stats: &'a Stats,
@@ -147,17 +147,17 @@ pub(super) struct Link<'a> {
 
 impl Link<'_> {
     /// Sends several commands, and gives the answer of each: one round trip.
-    pub(super) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+    pub(crate) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
         self.each(commands)?.into_iter().map(Value::extract_error).collect()
     }
 
     /// The same; an answer may be an error.
-    pub(super) fn each(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+    pub(crate) fn each(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
         if commands.is_empty() { Ok(Vec::new()) } else { self.ask(commands) }
     }
 
     /// Runs a script, which the server may not know yet.
-    pub(super) fn script(
+    pub(crate) fn script(
         &mut self,
         script: &Script,
         code: &str,
@@ -183,7 +183,7 @@ impl Link<'_> {
 
     fn ask(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
         let begun = Instant::now();
-        let answers = wire::ask(self.connection, commands, self.deadline)?;
+        let answers = protocol::ask(self.connection, commands, self.deadline)?;
         self.stats.answered(begun.elapsed());
         Ok(answers)
     }

@@ -4,25 +4,25 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::layout;
-use super::scrape::{Fields, Found};
+use crate::backends::redis::read::scrape::{Fields, Found};
+use crate::backends::redis::schema;
 use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
 use crate::descriptor::Kind;
 use crate::number::Number;
 
 /// A field that can't be read, and why. Left out, it would make a total smaller than it is.
-pub(super) struct Bad {
-    pub(super) field: Vec<u8>,
-    pub(super) why: String,
+pub(crate) struct Bad {
+    pub(crate) field: Vec<u8>,
+    pub(crate) why: String,
 }
 
 impl Bad {
-    pub(super) fn new(field: &[u8], why: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &[u8], why: impl Into<String>) -> Self {
         Self { field: field.to_vec(), why: why.into() }
     }
 
     /// A field whose value should be something else.
-    pub(super) fn value(field: &[u8], value: &[u8], expected: &str) -> Self {
+    pub(crate) fn value(field: &[u8], value: &[u8], expected: &str) -> Self {
         let shown: String = String::from_utf8_lossy(value).chars().take(60).collect();
         Self::new(field, format!("has `{shown}`, which is no {expected}"))
     }
@@ -30,7 +30,7 @@ impl Bad {
 
 /// The series of a family, as they were when it was read last: most of the time they are the same.
 #[derive(Default)]
-pub(super) struct Series {
+pub(crate) struct Series {
     /// By their texts.
     places: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
     /// In order.
@@ -42,7 +42,7 @@ type Numbers = (Vec<Number>, Vec<u64>);
 
 impl Series {
     /// The series in the hash of a family, and their numbers.
-    pub(super) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Numbers), Bad> {
+    pub(crate) fn read(&mut self, family: &FamilyKey, fields: &Fields) -> Result<(Arc<[SeriesKey]>, Numbers), Bad> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -94,18 +94,18 @@ impl Series {
 
 /// All fields but the one that says what the hash is.
 fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
-    fields.iter().filter(|(field, _)| field != layout::SELF.as_bytes())
+    fields.iter().filter(|(field, _)| field != schema::SELF.as_bytes())
 }
 
 /// The series of a field, its number, and when that was set where it says so.
-fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(layout::Field<'a>, Number, u64), Bad> {
-    let field = layout::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
+fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(schema::Field<'a>, Number, u64), Bad> {
+    let field = schema::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
     if family.combine() == Combine::MostRecent {
-        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let latest = str::from_utf8(value).ok().and_then(schema::parse_value);
         let (latest, set_at) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
         return Ok((field, Number::Float(latest), set_at));
     }
-    let number = layout::parse_number(value, field.is_fraction);
+    let number = schema::parse_number(value, field.is_fraction);
     Ok((field, number.ok_or_else(|| Bad::value(name, value, "number of this kind"))?, 0))
 }
 
@@ -126,7 +126,7 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 }
 
 /// A family of which each living process has numbers of its own.
-pub(super) struct Live {
+pub(crate) struct Live {
     family: Arc<FamilyKey>,
     /// The aggregates of the values of all processes, by label values.
     series: HashMap<Vec<String>, Aggregate>,
@@ -138,7 +138,7 @@ pub(super) struct Live {
 const PID: &str = "pid";
 
 impl Live {
-    pub(super) fn new(family: Arc<FamilyKey>) -> Self {
+    pub(crate) fn new(family: Arc<FamilyKey>) -> Self {
         Self { family, series: HashMap::new(), apart: Vec::new() }
     }
 
@@ -155,7 +155,7 @@ impl Live {
         }
     }
 
-    pub(super) fn finish(self) -> Found {
+    pub(crate) fn finish(self) -> Found {
         if self.family.combine() == Combine::PerProcess {
             return self.finish_apart();
         }
@@ -192,13 +192,13 @@ impl Live {
 
 /// The label of a process, of which Redis has the number: always with the beginning of its writer, as processes of other
 /// machines and containers may have the same number.
-pub(super) fn process_label(pid: &str, writer: &str) -> String {
+pub(crate) fn process_label(pid: &str, writer: &str) -> String {
     backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
 }
 
 /// Takes what is one writer's own.
-pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Live>) -> Result<(), Bad> {
-    let pid = fields.iter().find(|(field, _)| field == layout::SELF.as_bytes());
+pub(crate) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Live>) -> Result<(), Bad> {
+    let pid = fields.iter().find(|(field, _)| field == schema::SELF.as_bytes());
     let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
     let process = process_label(&pid, writer).into();
     for (field, value) in of_series(fields) {
@@ -207,7 +207,7 @@ pub(super) fn writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, Liv
         let id = values.next().unwrap_or_default();
         // Of another registry.
         let Some(live) = live.get_mut(id.as_str()) else { continue };
-        let latest = str::from_utf8(value).ok().and_then(layout::parse_value);
+        let latest = str::from_utf8(value).ok().and_then(schema::parse_value);
         let (number, stamp) = latest.ok_or_else(|| Bad::value(field, value, "number and stamp"))?;
         let values: Vec<_> = values.collect();
         if values.len() != live.family.descriptor().label_names().len() {

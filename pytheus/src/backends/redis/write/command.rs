@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
-use super::layout;
+use crate::backends::redis::schema;
 use crate::backends::{Change, Combine, FamilyKey};
 use crate::descriptor::Kind;
 use crate::number::Number;
 
 /// What is to be done to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Add a whole number.
     Add,
     /// Add any number.
@@ -38,36 +38,36 @@ impl Act {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Step {
-    pub(super) act: Act,
-    pub(super) field: String,
-    pub(super) amount: String,
+pub(crate) struct Step {
+    pub(crate) act: Act,
+    pub(crate) field: String,
+    pub(crate) amount: String,
 }
 
 /// The steps in one family.
 #[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) family: Arc<str>,
-    pub(super) removes: bool,
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Group {
+    pub(crate) family: Arc<str>,
+    pub(crate) removes: bool,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// What is sent at once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Errand {
-    pub(super) number: u64,
+pub(crate) struct Errand {
+    pub(crate) number: u64,
     /// Was it sent, and nothing heard of it?
-    pub(super) in_doubt: bool,
-    pub(super) groups: Vec<Group>,
+    pub(crate) in_doubt: bool,
+    pub(crate) groups: Vec<Group>,
 }
 
 impl Errand {
-    pub(super) fn steps(&self) -> usize {
+    pub(crate) fn steps(&self) -> usize {
         self.groups.iter().map(|group| group.steps.len()).sum()
     }
 
     /// The steps of this family.
-    pub(super) fn group(&mut self, family: &Arc<str>, removes: bool) -> &mut Vec<Step> {
+    pub(crate) fn group(&mut self, family: &Arc<str>, removes: bool) -> &mut Vec<Step> {
         // Changes come family by family.
         let is_last = self.groups.last().is_some_and(|last| last.family == *family && last.removes == removes);
         if !is_last {
@@ -79,8 +79,8 @@ impl Errand {
 }
 
 /// What a change comes to, where all write to the same.
-pub(super) fn steps_of(change: &Change, out: &mut Vec<Step>) {
-    let series = layout::series_text(&change.family, &change.series);
+pub(crate) fn steps_of(change: &Change, out: &mut Vec<Step>) {
+    let series = schema::series_text(&change.family, &change.series);
     if change.family.combine() == Combine::MostRecent {
         set_latest(&change.family, &series, &change.totals, change.stamp, out);
     } else if change.set {
@@ -90,30 +90,30 @@ pub(super) fn steps_of(change: &Change, out: &mut Vec<Step>) {
     }
 }
 
-pub(super) fn set(family: &FamilyKey, series: &str, totals: &[Number], act: Act, out: &mut Vec<Step>) {
+pub(crate) fn set(family: &FamilyKey, series: &str, totals: &[Number], act: Act, out: &mut Vec<Step>) {
     for (part, total) in totals.iter().enumerate() {
-        let field = layout::part_name(family, part) + series;
-        out.push(Step { act, field, amount: layout::number_text(*total) });
+        let field = schema::part_name(family, part) + series;
+        out.push(Step { act, field, amount: schema::number_text(*total) });
     }
 }
 
 /// The value that was set last, whoever has set it. It may be told any number of times, in any order.
-pub(super) fn set_latest(family: &FamilyKey, series: &str, totals: &[Number], set_at: u64, out: &mut Vec<Step>) {
+pub(crate) fn set_latest(family: &FamilyKey, series: &str, totals: &[Number], set_at: u64, out: &mut Vec<Step>) {
     out.extend(totals.first().map(|value| Step {
         act: Act::SetLatest,
-        field: layout::part_name(family, 0) + series,
-        amount: layout::value_text(*value, set_at),
+        field: schema::part_name(family, 0) + series,
+        amount: schema::value_text(*value, set_at),
     }));
 }
 
-pub(super) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<Step>) {
+pub(crate) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<Step>) {
     let before = out.len();
     let kind = family.descriptor().kind();
     for (part, amount) in amounts.iter().enumerate() {
         if *amount == Number::Int(0) {
             continue;
         }
-        let name = layout::part_name(family, part);
+        let name = schema::part_name(family, part);
         let (act, name, amount) = match *amount {
             // As Redis has it: it begins anew after the greatest.
             Number::Int(whole) if kind != Kind::Gauge && name != "s" => {
@@ -123,34 +123,34 @@ pub(super) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mu
             Number::Float(flag) if matches!(kind, Kind::Info | Kind::StateSet) => {
                 (Act::Add, name, (flag as i64).to_string())
             }
-            other if kind == Kind::Counter => (Act::AddFloat, "f".to_owned(), layout::number_text(other)),
-            other => (Act::AddFloat, name, layout::number_text(other)),
+            other if kind == Kind::Counter => (Act::AddFloat, "f".to_owned(), schema::number_text(other)),
+            other => (Act::AddFloat, name, schema::number_text(other)),
         };
         out.push(Step { act, field: name + series, amount });
     }
     if out.len() == before {
         // It shows at zero.
         let act = if kind == Kind::Gauge { Act::SetNew } else { Act::Add };
-        out.push(Step { act, field: layout::part_name(family, 0) + series, amount: "0".to_owned() });
+        out.push(Step { act, field: schema::part_name(family, 0) + series, amount: "0".to_owned() });
     }
 }
 
 /// What is known of a family, for the script.
-pub(super) struct Header<'a> {
-    pub(super) family: &'a str,
+pub(crate) struct Header<'a> {
+    pub(crate) family: &'a str,
     /// Where it is not known to be there.
-    pub(super) schema: &'a str,
+    pub(crate) schema: &'a str,
     /// When this writer began it, in µs since 1970; empty: now.
-    pub(super) begun: &'a str,
+    pub(crate) begun: &'a str,
     /// The one that was added to before.
-    pub(super) incarnation: &'a str,
+    pub(crate) incarnation: &'a str,
     /// Counted from 1.
-    pub(super) key: usize,
-    pub(super) mode: Mode,
+    pub(crate) key: usize,
+    pub(crate) mode: Mode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Hash,
     Own,
     Removal,
@@ -158,13 +158,13 @@ pub(super) enum Mode {
 
 /// Keys and arguments of the script.
 #[derive(Default)]
-pub(super) struct Request {
+pub(crate) struct Request {
     keys: Vec<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
 }
 
 impl Request {
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         keys: impl IntoIterator<Item = &'a str>,
         arguments: impl IntoIterator<Item = String>,
     ) -> Self {
@@ -175,12 +175,12 @@ impl Request {
     }
 
     /// Another key, and its place.
-    pub(super) fn key(&mut self, key: String) -> usize {
+    pub(crate) fn key(&mut self, key: String) -> usize {
         self.keys.push(key.into_bytes());
         self.keys.len()
     }
 
-    pub(super) fn group(&mut self, header: &Header<'_>, steps: &[Step]) {
+    pub(crate) fn group(&mut self, header: &Header<'_>, steps: &[Step]) {
         let mode = match header.mode {
             Mode::Hash => "h",
             Mode::Own => "o",
@@ -197,7 +197,7 @@ impl Request {
     }
 
     /// Everything, and how much of it are keys.
-    pub(super) fn finish(mut self) -> (Vec<Vec<u8>>, usize) {
+    pub(crate) fn finish(mut self) -> (Vec<Vec<u8>>, usize) {
         let keys = self.keys.len();
         self.keys.append(&mut self.arguments);
         (self.keys, keys)
@@ -206,7 +206,7 @@ impl Request {
 
 /// What the script says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Done(Done),
     /// Something is gone that was there.
     Lost,
@@ -220,18 +220,18 @@ pub(super) enum Reply {
 
 /// An errand is applied.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// It had been before: nobody has heard of that.
-    pub(super) again: bool,
+    pub(crate) again: bool,
     /// The incarnations of families that had none known; empty where such a hash is gone since.
-    pub(super) incarnations: Vec<(String, String)>,
+    pub(crate) incarnations: Vec<(String, String)>,
     /// When families were begun that were declared with it, in µs since 1970.
-    pub(super) begun: Vec<(String, u64)>,
+    pub(crate) begun: Vec<(String, u64)>,
 }
 
 impl Reply {
     /// The reply and the time at the server, in ms since 1970.
-    pub(super) fn parse(value: Value) -> Option<(Self, u64)> {
+    pub(crate) fn parse(value: Value) -> Option<(Self, u64)> {
         let Value::Array(parts) = value else { return None };
         let mut parts = parts.into_iter();
         let mut text = || String::from_redis_value(parts.next()?).ok();
@@ -258,17 +258,17 @@ impl Reply {
 }
 
 /// Whether a spool keeps what a process has counted there: it outlives the process, and is told once, or any number of times.
-pub(super) fn is_noted(family: &FamilyKey) -> bool {
+pub(crate) fn is_noted(family: &FamilyKey) -> bool {
     matches!(family.combine(), Combine::Add | Combine::MostRecent)
 }
 
 /// The entry of a series in the notes of a spool: its parts, or the most recent value and the time at which it was set.
-pub(super) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
+pub(crate) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
     let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
     totals.iter().copied().chain(time).collect()
 }
 
 /// Does the last that was set hold, as far as this writer knows?
-pub(super) fn is_shared(family: &FamilyKey) -> bool {
+pub(crate) fn is_shared(family: &FamilyKey) -> bool {
     family.combine() == Combine::Shared
 }

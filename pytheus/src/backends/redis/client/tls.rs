@@ -9,14 +9,14 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::settings::Settings;
-use super::socket::Patient;
+use crate::backends::redis::client::socket::Patient;
+use crate::backends::redis::config::Settings;
 
 /// A socket through which nobody else can read.
-pub(super) type Stream = StreamOwned<ClientConnection, Patient<TcpStream>>;
+pub(crate) type Stream = StreamOwned<ClientConnection, Patient<TcpStream>>;
 
 /// Puts TLS on a socket. The handshake follows when something is sent.
-pub(super) fn open(settings: &Settings, host: &str, socket: Patient<TcpStream>) -> Result<Stream, RedisError> {
+pub(crate) fn open(settings: &Settings, host: &str, socket: Patient<TcpStream>) -> Result<Stream, RedisError> {
     let name = ServerName::try_from(host).map_err(io::Error::other)?.to_owned();
     let connection = ClientConnection::new(Arc::new(config(settings.certificates.as_ref())?), name);
     Ok(StreamOwned::new(connection.map_err(io::Error::other)?, socket))

@@ -1,13 +1,11 @@
 //! Tells what processes of this machine have counted, and been killed before they could tell it.
 //!
-//! Exactly once. A process that has ended left its cells, which change no more, and its [notes](super::notes). What of it was
+//! Exactly once. A process that has ended left its cells, which change no more, and its [notes](crate::backends::redis::write::journal). What of it was
 //! told is known once the server has said which errand of that process was the last that it has applied; the difference goes
 //! to the server as an errand of the same writer, which it applies only while that is still the last. So of all that may
 //! still be under way, of that process or of another one that was killed while it took over, one comes first, and the others
 //! change nothing; who is refused asks again. Each errand is noted before it is sent, as the process itself would have done.
 //! One process at a time takes over, under the lock of the file, which is free again when it ends.
-
-mod rest;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -16,17 +14,17 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
-use super::berth::Berth;
-use super::common::{CODE, Common, layout_of};
-use super::errand::{Errand, Header, Mode, Reply, Request};
-use super::fault::{RedisFault, Sort};
-use super::layout::{self, Keys};
-use super::notes::{self, Entry, Note, Notes, Told};
 use crate::backends::file::{Dead, Spool};
+use crate::backends::redis::berth::Berth;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::context::{CODE, Common, layout_of};
+use crate::backends::redis::recovery::remaining::{later, steps};
+use crate::backends::redis::schema::{self, Keys};
+use crate::backends::redis::write::command::{Errand, Header, Mode, Reply, Request};
+use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
 use crate::number::Number;
 use crate::report::{self, Own};
-use rest::{later, steps};
 
 /// The most steps in one errand.
 const MOST_STEPS: usize = if cfg!(test) { 3 } else { 20_000 };
@@ -41,7 +39,7 @@ const APART: u64 = 1_000;
 const SETTLED: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// What is left in a directory by those that were killed, where there is one.
-pub(super) struct Heir {
+pub(crate) struct Heir {
     spool: Option<Spool>,
     /// Those that can't be taken over. They come after all others, and are reported once. One thread at a time looks.
     failed: Berth<HashSet<String>>,
@@ -65,36 +63,36 @@ enum Outcome {
 }
 
 impl Heir {
-    pub(super) fn new(directory: Option<&PathBuf>) -> Result<Self, BackendError> {
+    pub(crate) fn new(directory: Option<&PathBuf>) -> Result<Self, BackendError> {
         let spool = directory.map(|directory| Spool::open(directory)).transpose()?;
         Ok(Self { spool, failed: Berth::new(HashSet::new()) })
     }
 
-    pub(super) fn arena(&self) -> Option<Arc<dyn Arena>> {
+    pub(crate) fn arena(&self) -> Option<Arc<dyn Arena>> {
         self.spool.as_ref()?.arena()
     }
 
     /// The name of this writer, and where its notes go.
-    pub(super) fn own(&self) -> Option<(String, PathBuf)> {
+    pub(crate) fn own(&self) -> Option<(String, PathBuf)> {
         let (id, path) = self.spool.as_ref()?.own()?;
         Some((writer(&id), path))
     }
 
-    pub(super) fn forked(&self) -> Result<(), BackendError> {
+    pub(crate) fn forked(&self) -> Result<(), BackendError> {
         self.failed.replace(HashSet::new());
         self.spool.as_ref().map_or(Ok(()), Spool::forked)
     }
 
     /// As if it were killed; but what it was about to send it sends later.
     #[cfg(test)]
-    pub(super) fn die(&self) {
+    pub(crate) fn die(&self) {
         if let Some(spool) = &self.spool {
             spool.close().expect("it can be unlocked");
         }
     }
 
     /// All was told; what was counted since is told by somebody.
-    pub(super) fn close(&self, common: &Common) {
+    pub(crate) fn close(&self, common: &Common) {
         let Some(spool) = &self.spool else { return };
         match spool.own() {
             Some((id, _)) => self.inherit(common, Some(&id)),
@@ -104,7 +102,7 @@ impl Heir {
     }
 
     /// Takes over what the dead have left; with its own name, this process is the first of them. What fails is tried again.
-    pub(super) fn inherit(&self, common: &Common, own: Option<&str>) {
+    pub(crate) fn inherit(&self, common: &Common, own: Option<&str>) {
         let mut aboard = self.failed.board();
         let (Some(spool), Some(failed)) = (&self.spool, aboard.get()) else { return };
         if own.is_none() || spool.close().is_ok() {
@@ -167,7 +165,7 @@ fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Insta
 
 /// Where a test may have something happen, or the process end as if it were killed: between all that others can see.
 #[cfg(test)]
-pub(super) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "removed"];
+pub(crate) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "removed"];
 
 /// A moment, how often it comes by before, and what happens then.
 #[cfg(test)]
@@ -176,7 +174,7 @@ type Act = (&'static str, usize, Box<dyn FnOnce()>);
 #[cfg(test)]
 std::thread_local! {
     /// What is to happen, once.
-    pub(super) static ACT: std::cell::RefCell<Option<Act>> = const { std::cell::RefCell::new(None) };
+    pub(crate) static ACT: std::cell::RefCell<Option<Act>> = const { std::cell::RefCell::new(None) };
 }
 
 #[inline]
@@ -234,8 +232,8 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
     let mut all = All::new();
     for (family, series, totals) in dead.counted()? {
         let id = family.id();
-        let shard = usize::try_from(layout::shard_of(&id, common.settings.shards)).unwrap_or_default();
-        let text = layout::series_text(&family, &series);
+        let shard = usize::try_from(schema::shard_of(&id, common.settings.shards)).unwrap_or_default();
+        let text = schema::series_text(&family, &series);
         let counted = all.entry((shard, id, text)).or_insert_with(|| Counted { family, totals: Vec::new() });
         // Of two that are alike, both.
         counted.totals = if counted.totals.is_empty() {
@@ -328,7 +326,7 @@ fn number(
         return Ok(known);
     }
     let number = told.last(shard).max(before).saturating_add(APART);
-    notes.add(&[Note { sort: notes::Sort::Heir, shard, number, before, entries }])?;
+    notes.add(&[Note { sort: journal::Sort::Heir, shard, number, before, entries }])?;
     Ok(number)
 }
 

@@ -1,7 +1,7 @@
 //! What of the numbers of a process that has ended a server does not have.
 
-use crate::backends::redis::errand::{self, Step};
-use crate::backends::redis::layout;
+use crate::backends::redis::schema;
+use crate::backends::redis::write::command::{self, Step};
 use crate::backends::{Aggregate, Combine, FamilyKey};
 use crate::number::Number;
 use crate::storage::Sum;
@@ -10,19 +10,19 @@ use crate::storage::Sum;
 const ROUNDING: f64 = 1e-12;
 
 /// Builds the steps that send a server the rest of a series, of which it had so much; none where it has all.
-pub(super) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<Step> {
+pub(crate) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<Step> {
     let mut steps = Vec::new();
     match totals {
         [value, set_at] if family.combine() == Combine::MostRecent => {
             // A value that the server had may have been removed since.
             if !had.is_some_and(|had| is_same(had, totals)) {
-                errand::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
+                command::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
             }
         }
         totals => {
             let rest = rest(totals, had);
             if rest.iter().any(|part| *part != Number::Int(0)) {
-                errand::add(family, series, &rest, &mut steps);
+                command::add(family, series, &rest, &mut steps);
             }
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Op
 }
 
 /// Of two values, each with the time at which it was set, the later one.
-pub(super) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
+pub(crate) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
     let mut latest = Aggregate::new(Combine::MostRecent);
     for number in [one, other] {
         if let [value, set_at] = number {
@@ -42,7 +42,7 @@ pub(super) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
 
 fn is_same(one: &[Number], other: &[Number]) -> bool {
     // NaN is the same as NaN here.
-    one.iter().map(|part| layout::number_text(*part)).eq(other.iter().map(|part| layout::number_text(*part)))
+    one.iter().map(|part| schema::number_text(*part)).eq(other.iter().map(|part| schema::number_text(*part)))
 }
 
 /// What of these numbers is not there yet.

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, Value};
 
-use super::settings::Settings;
-use super::socket::Connection;
+use crate::backends::redis::client::socket::Connection;
+use crate::backends::redis::config::Settings;
 
 /// The time that is left.
-pub(super) fn left(deadline: Instant) -> Result<Duration, RedisError> {
+pub(crate) fn left(deadline: Instant) -> Result<Duration, RedisError> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
 }
 
 /// Connects to a server as somebody.
-pub(super) fn connect(
+pub(crate) fn connect(
     settings: &Settings,
     address: &ConnectionAddr,
     who: &RedisConnectionInfo,
@@ -68,7 +68,7 @@ fn greet(
 }
 
 /// Sends commands at once, and gives the answer of each, which may be an error.
-pub(super) fn ask(connection: &mut Connection, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>, RedisError> {
+pub(crate) fn ask(connection: &mut Connection, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>, RedisError> {
     let packed: Vec<u8> = commands.iter().flat_map(Cmd::get_packed_command).collect();
     connection.wait(left(deadline)?);
     let sent = connection.send(&packed);

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use redis::RedisError;
 
-use super::socket::again;
-use super::wire::left;
+use crate::backends::redis::client::protocol::left;
+use crate::backends::redis::client::socket::again;
 use crate::storage::{self, lock};
 
 /// Threads that look up one name: more than ever connect at a time while it is found.
@@ -24,7 +24,7 @@ const MOST: usize = 8;
 static THREADS: Mutex<(usize, Vec<Arc<str>>)> = Mutex::new((0, Vec::new()));
 
 /// Where a server is that has this name or address.
-pub(super) fn addresses(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, RedisError> {
+pub(crate) fn addresses(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, RedisError> {
     let time = left(deadline)?;
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);

@@ -22,19 +22,19 @@ use crate::descriptor::Kind;
 use crate::number::{self, Number};
 
 /// The field for what a hash is, in place of a series.
-pub(super) const SELF: &str = "#";
+pub(crate) const SELF: &str = "#";
 
 /// The keys of one shard.
 #[derive(Debug, Clone)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     tag: String,
-    pub(super) writers: String,
-    pub(super) alive: String,
-    pub(super) families: String,
+    pub(crate) writers: String,
+    pub(crate) alive: String,
+    pub(crate) families: String,
 }
 
 impl Keys {
-    pub(super) fn new(namespace: &str, shard: u64) -> Self {
+    pub(crate) fn new(namespace: &str, shard: u64) -> Self {
         let tag = format!("{{{namespace}:{shard}}}");
         Self {
             writers: format!("{tag}:writers"),
@@ -44,25 +44,25 @@ impl Keys {
         }
     }
 
-    pub(super) fn family(&self, family: &str) -> String {
+    pub(crate) fn family(&self, family: &str) -> String {
         format!("{}:f:{family}", self.tag)
     }
 
-    pub(super) fn own(&self, writer: &str) -> String {
+    pub(crate) fn own(&self, writer: &str) -> String {
         format!("{}:w:{writer}", self.tag)
     }
 
     /// The key of the declarations of a writer; apart, as most scrapes have no need of it.
-    pub(super) fn declared(&self, writer: &str) -> String {
+    pub(crate) fn declared(&self, writer: &str) -> String {
         format!("{}:d:{writer}", self.tag)
     }
 }
 
 /// In the index, before a family: the field for when a process declared it last.
-pub(super) const BEGUN: char = '@';
+pub(crate) const BEGUN: char = '@';
 
 /// The name of a family, and its scope, whatever its declaration.
-pub(super) fn scoped_name(family: &FamilyKey) -> String {
+pub(crate) fn scoped_name(family: &FamilyKey) -> String {
     match family.scope() {
         "" => family.name().to_owned(),
         scope => format!("{}|{scope}", family.name()),
@@ -70,40 +70,40 @@ pub(super) fn scoped_name(family: &FamilyKey) -> String {
 }
 
 /// The scoped name of a family of this [`FamilyKey::id`].
-pub(super) fn name_of(id: &str) -> &str {
+pub(crate) fn name_of(id: &str) -> &str {
     id.rsplit_once('@').map_or(id, |(name, _)| name)
 }
 
 /// Where a family lies, and all other declarations of its name: the same in each process and version.
-pub(super) fn shard_of(id: &str, shards: u64) -> u64 {
+pub(crate) fn shard_of(id: &str, shards: u64) -> u64 {
     hash(name_of(id)) % shards.max(1)
 }
 
 /// FNV-1a: the same in each process and version.
-pub(super) fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Does each living process have a number of its own, which goes with it?
-pub(super) fn is_live(family: &FamilyKey) -> bool {
+pub(crate) fn is_live(family: &FamilyKey) -> bool {
     family.combine().is_of_the_living()
 }
 
 /// The label values of a series, as JSON.
-pub(super) fn series_text(family: &FamilyKey, series: &SeriesKey) -> String {
+pub(crate) fn series_text(family: &FamilyKey, series: &SeriesKey) -> String {
     let values: Vec<_> = series.labels(family).values().collect();
     serde_json::to_string(&values).unwrap_or_default()
 }
 
 /// The field of a series in the key of a writer.
-pub(super) fn live_field(id: &str, family: &FamilyKey, series: &SeriesKey) -> String {
+pub(crate) fn live_field(id: &str, family: &FamilyKey, series: &SeriesKey) -> String {
     let all: Vec<_> = std::iter::once(id).chain(series.labels(family).values()).collect();
     serde_json::to_string(&all).unwrap_or_default()
 }
 
 /// The name of a part that is counted in whole numbers; of a sum, `s`.
-pub(super) fn part_name(family: &FamilyKey, part: usize) -> String {
+pub(crate) fn part_name(family: &FamilyKey, part: usize) -> String {
     match family.descriptor().kind() {
         Kind::Counter => "n".to_owned(),
         Kind::Gauge => "f".to_owned(),
@@ -113,7 +113,7 @@ pub(super) fn part_name(family: &FamilyKey, part: usize) -> String {
 }
 
 /// Every field that a series may have.
-pub(super) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
+pub(crate) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
     let mut fields: Vec<_> = (0..family.width()).map(|part| part_name(family, part) + series).collect();
     if family.descriptor().kind() == Kind::Counter {
         fields.push(format!("f{series}"));
@@ -122,7 +122,7 @@ pub(super) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
 }
 
 /// A number as Redis and its scripts read it.
-pub(super) fn number_text(number: Number) -> String {
+pub(crate) fn number_text(number: Number) -> String {
     match number {
         Number::Int(whole) => whole.to_string(),
         Number::Float(float) if float.is_finite() => number::to_text(float),
@@ -138,12 +138,12 @@ pub(super) fn number_text(number: Number) -> String {
 }
 
 /// A value of a gauge and when it was set, as they stand in one field.
-pub(super) fn value_text(value: Number, set_at: u64) -> String {
+pub(crate) fn value_text(value: Number, set_at: u64) -> String {
     format!("{} {set_at}", number_text(value))
 }
 
 /// Reads a [text](value_text) of them.
-pub(super) fn parse_value(text: &str) -> Option<(f64, u64)> {
+pub(crate) fn parse_value(text: &str) -> Option<(f64, u64)> {
     let (value, set_at) = text.split_once(' ')?;
     let value: f64 = value.parse().ok()?;
     // Zero has no sign.
@@ -151,15 +151,15 @@ pub(super) fn parse_value(text: &str) -> Option<(f64, u64)> {
 }
 
 /// What a field adds to a series of this family.
-pub(super) struct Field<'a> {
-    pub(super) part: usize,
+pub(crate) struct Field<'a> {
+    pub(crate) part: usize,
     /// Fractions, to be added to what is whole.
-    pub(super) is_fraction: bool,
-    pub(super) series: &'a [u8],
+    pub(crate) is_fraction: bool,
+    pub(crate) series: &'a [u8],
 }
 
 /// The part and the series that a field is of; `None` where it is no field of such a family.
-pub(super) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Field<'a>> {
+pub(crate) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Field<'a>> {
     let at = field.iter().position(|byte| *byte == b'[')?;
     let (name, series) = field.split_at(at);
     let (part, is_fraction) = match (family.descriptor().kind(), name) {
@@ -177,7 +177,7 @@ pub(super) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Fie
 }
 
 /// The number that a field holds.
-pub(super) fn parse_number(text: &[u8], is_fraction: bool) -> Option<Number> {
+pub(crate) fn parse_number(text: &[u8], is_fraction: bool) -> Option<Number> {
     let text = str::from_utf8(text).ok()?;
     if is_fraction {
         text.parse().ok().map(Number::Float)

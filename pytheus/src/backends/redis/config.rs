@@ -7,8 +7,8 @@ use std::time::Duration;
 use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
-use super::layout;
-use super::servers::{self, Servers};
+use crate::backends::redis::client::topology::{self, Servers};
+use crate::backends::redis::schema;
 use crate::backends::{Config, ConfigError, Secret, Value};
 
 /// The port that Redis has.
@@ -16,40 +16,40 @@ const PORT: u64 = 6379;
 
 /// How everything is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     Own,
     /// As Python does it.
     Python,
 }
 
 /// The configuration, checked.
-pub(super) struct Settings {
-    pub(super) servers: Servers,
+pub(crate) struct Settings {
+    pub(crate) servers: Servers,
     /// Who we are there, with the secrets: never shown.
-    pub(super) who: RedisConnectionInfo,
+    pub(crate) who: RedisConnectionInfo,
     #[cfg(feature = "redis-tls")]
-    pub(super) certificates: Option<TlsCertificates>,
+    pub(crate) certificates: Option<TlsCertificates>,
     /// Where the servers are, for people.
-    pub(super) place: String,
-    pub(super) layout: Layout,
-    pub(super) namespace: String,
-    pub(super) shards: u64,
+    pub(crate) place: String,
+    pub(crate) layout: Layout,
+    pub(crate) namespace: String,
+    pub(crate) shards: u64,
     /// How long a namespace is kept when none of its processes lives.
-    pub(super) expiry: Duration,
+    pub(crate) expiry: Duration,
     /// How long a process lives that has not been heard of.
-    pub(super) lease: Duration,
-    pub(super) interval: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) timeout: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Must the server be there from the beginning?
-    pub(super) wait: bool,
+    pub(crate) wait: bool,
     /// Where the cells of processes are that count for this namespace.
-    pub(super) spool: Option<PathBuf>,
+    pub(crate) spool: Option<PathBuf>,
 }
 
 impl Settings {
     /// Reads all keys, and refuses others.
-    pub(super) fn read(config: &mut Config) -> Result<Self, ConfigError> {
+    pub(crate) fn read(config: &mut Config) -> Result<Self, ConfigError> {
         let seconds = |least: f64| Duration::from_secs_f64(least)..=WEEK;
         let (servers, who) = servers(config)?;
         #[cfg(feature = "redis-tls")]
@@ -119,7 +119,7 @@ fn spool_name(place: &str, db: i64, namespace: &str, shards: u64) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = namespace.chars().take(40).map(plain).collect();
     let all = format!("{place}\n{db}\n{namespace}\n{shards}");
-    format!("{name}-{:016x}", layout::hash(&all))
+    format!("{name}-{:016x}", schema::hash(&all))
 }
 
 /// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
@@ -163,7 +163,7 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         parsed.ok_or_else(|| config.invalid("url", right))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let host = host.as_deref().map_or("127.0.0.1", servers::bare);
+        let host = host.as_deref().map_or("127.0.0.1", topology::bare);
         let wrong = |_| config.invalid("host", "the name or address of a server");
         address(host.to_owned(), port, tls == Some(true)).into_connection_info().map_err(wrong)?
     };
@@ -175,7 +175,7 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
     let nodes = |key: &str, list: Vec<String>| -> Result<Vec<ConnectionAddr>, ConfigError> {
         let nodes: Option<Vec<_>> = list
             .iter()
-            .map(|node| servers::split(node).map(|(host, port)| servers::beside(info.addr(), host, port)))
+            .map(|node| topology::split(node).map(|(host, port)| topology::beside(info.addr(), host, port)))
             .collect();
         nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| config.invalid(key, "a list such as [\"host:6379\"]"))
     };
@@ -209,14 +209,15 @@ fn is_plain(url: &str) -> bool {
     !rest.contains('#')
         && !user.contains(['@', '[', ']'])
         && !rest[authority.len()..].contains('@')
-        && (host.is_empty() || servers::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
+        && (host.is_empty() || topology::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
         && url.match_indices('%').all(is_encoded)
 }
 
 /// A URL is in its own key, as it may have a password in it: where servers are shows in errors.
 fn no_url(config: &Config, key: &str) -> Result<(), ConfigError> {
     let is_url = |value: &Value| {
-        let host = |text: &str| !servers::is_host(servers::split(text).map_or(servers::bare(text), |(host, _)| host));
+        let host =
+            |text: &str| !topology::is_host(topology::split(text).map_or(topology::bare(text), |(host, _)| host));
         value.as_str().is_some_and(host)
     };
     let found = config.values().get(key);

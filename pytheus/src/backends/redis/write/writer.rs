@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use redis::{FromRedisValue as _, RedisError, Value};
 
-use super::combine;
-use super::common::{CODE, Common};
-use super::errand::{self, Errand, Reply};
-use super::fault::{RedisFault, Sort};
-use super::layout::{self, Keys};
-use super::notes::Notes;
-use super::request::request;
-use super::scrape;
-use super::settings::Settings;
-use super::shard::{Found, Shard};
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::config::Settings;
+use crate::backends::redis::context::{CODE, Common};
+use crate::backends::redis::read::scrape;
+use crate::backends::redis::read::series;
+use crate::backends::redis::schema::{self, Keys};
+use crate::backends::redis::write::command::{self, Errand, Reply};
+use crate::backends::redis::write::journal::Notes;
+use crate::backends::redis::write::partition::{Found, Shard};
+use crate::backends::redis::write::request::request;
 use crate::backends::{Batch, FamilyKey, Removal, WriterId};
 use crate::report;
 
@@ -24,20 +24,20 @@ use crate::report;
 const MOST_LOSSES: usize = 8;
 
 /// What one writer has told, and is about to.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     writer: String,
     /// What was taken last, of whom: it comes again until it is known to be done.
     taken: Option<(WriterId, u64)>,
-    pub(super) shards: Vec<Shard>,
+    pub(crate) shards: Vec<Shard>,
     /// Where there is a spool.
-    pub(super) notes: Option<Notes>,
+    pub(crate) notes: Option<Notes>,
     /// When the server gave no answer in time last.
-    pub(super) gave_up: Option<(Instant, RedisFault)>,
+    pub(crate) gave_up: Option<(Instant, RedisFault)>,
 }
 
 impl Sender {
     /// A writer that has told nothing; of this name, with notes there, where there is a spool.
-    pub(super) fn new(settings: &Settings, spooled: Option<(String, PathBuf)>) -> Self {
+    pub(crate) fn new(settings: &Settings, spooled: Option<(String, PathBuf)>) -> Self {
         let (writer, notes) = match spooled {
             Some((writer, path)) => (writer, Some(Notes::new(path))),
             None => (WriterId::random().to_string(), None),
@@ -47,11 +47,11 @@ impl Sender {
     }
 
     /// The label `pid` of this process, as others show it.
-    pub(super) fn process_label(&self) -> Arc<str> {
-        combine::process_label(&std::process::id().to_string(), &self.writer).into()
+    pub(crate) fn process_label(&self) -> Arc<str> {
+        series::process_label(&std::process::id().to_string(), &self.writer).into()
     }
 
-    pub(super) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
+    pub(crate) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
         if self.takes(batch.writer, batch.sequence) {
             self.shorten_notes(common)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
@@ -68,9 +68,9 @@ impl Sender {
             for (shard, id, changes) in &families {
                 for change in *changes {
                     self.shards[*shard].change(id, change, &mut errands[*shard]);
-                    if self.notes.is_some() && errand::is_noted(&change.family) {
-                        let series = layout::series_text(&change.family, &change.series);
-                        let told = errand::noted(&change.family, &change.totals, change.stamp);
+                    if self.notes.is_some() && command::is_noted(&change.family) {
+                        let series = schema::series_text(&change.family, &change.series);
+                        let told = command::noted(&change.family, &change.totals, change.stamp);
                         entries[*shard].push((id.clone(), series, told));
                     }
                 }
@@ -87,7 +87,7 @@ impl Sender {
         self.send(common)
     }
 
-    pub(super) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
+    pub(crate) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         if self.takes(removal.writer, removal.sequence) {
             self.shorten_notes(common)?;
             let others = self.other_declarations(common, removal)?;
@@ -103,7 +103,7 @@ impl Sender {
                     }
                 }
                 if self.notes.is_some() {
-                    entries[shard].push((id, layout::series_text(family, series), Vec::new()));
+                    entries[shard].push((id, schema::series_text(family, series), Vec::new()));
                 }
             }
             self.note_errands(common, &errands, entries)?;
@@ -127,7 +127,7 @@ impl Sender {
     }
 
     /// Takes note of how it went.
-    pub(super) fn note(&mut self, fault: Option<RedisFault>) {
+    pub(crate) fn note(&mut self, fault: Option<RedisFault>) {
         self.gave_up = fault.filter(|fault| fault.sort() == Sort::Timeout).map(|fault| (Instant::now(), fault));
     }
 
@@ -137,7 +137,7 @@ impl Sender {
     }
 
     fn place(&self, id: &str) -> usize {
-        usize::try_from(layout::shard_of(id, self.shards.len() as u64)).unwrap_or_default()
+        usize::try_from(schema::shard_of(id, self.shards.len() as u64)).unwrap_or_default()
     }
 
     fn push(&mut self, errands: Vec<Errand>) {
@@ -149,12 +149,12 @@ impl Sender {
     }
 
     /// Is there anything to be sent?
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.shards.iter().any(|shard| !shard.pending.is_empty())
     }
 
     /// Sends all that waits.
-    pub(super) fn send(&mut self, common: &Common) -> Result<(), RedisFault> {
+    pub(crate) fn send(&mut self, common: &Common) -> Result<(), RedisFault> {
         if !self.waits() {
             return Ok(());
         }
@@ -184,17 +184,17 @@ impl Sender {
     }
 
     /// Tells each shard that this writer lives.
-    pub(super) fn live(&mut self, common: &Common) -> Result<(), RedisFault> {
+    pub(crate) fn live(&mut self, common: &Common) -> Result<(), RedisFault> {
         self.each(common, |this, place| this.step(common, place, true, &mut 0))
     }
 
     /// Sees whether each shard still has what it was told; what it has not is to be sent.
-    pub(super) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
+    pub(crate) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
         self.each(common, |this, place| this.look(common, place))
     }
 
     /// Says farewell. What has died meanwhile is seen by the lease alone.
-    pub(super) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
+    pub(crate) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
         self.each(common, |this, place| {
             let shard = &this.shards[place];
             let mut own = redis::cmd("DEL");
@@ -257,7 +257,7 @@ impl Sender {
             let mut commands = vec![last, own, index];
             commands.extend(hashes.iter().map(|(id, _)| {
                 let mut command = redis::cmd("HGET");
-                command.arg(shard.keys.family(id)).arg(layout::SELF);
+                command.arg(shard.keys.family(id)).arg(schema::SELF);
                 command
             }));
             let mut answers = link.pipeline(&commands)?.into_iter();
@@ -308,7 +308,7 @@ fn each_shard(common: &Common, mut act: impl FnMut(usize) -> Result<(), RedisFau
 }
 
 /// Keeps what all have written from expiring.
-pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
+pub(crate) fn keep(common: &Common) -> Result<(), RedisFault> {
     let expiry = common.settings.expiry.as_secs().max(1);
     each_shard(common, |place| {
         let keys = Keys::new(&common.settings.namespace, place as u64);
@@ -322,7 +322,7 @@ pub(super) fn keep(common: &Common) -> Result<(), RedisFault> {
                 command.arg(keys.family(family)).arg(expiry);
                 command
             };
-            let families: Vec<_> = families.iter().filter(|field| !field.starts_with(layout::BEGUN)).collect();
+            let families: Vec<_> = families.iter().filter(|field| !field.starts_with(schema::BEGUN)).collect();
             for some in families.chunks(1_000) {
                 link.pipeline(&some.iter().copied().map(extend).collect::<Vec<_>>())?;
             }
