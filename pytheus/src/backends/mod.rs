@@ -89,6 +89,6 @@ pub use single::SingleProcessBackend;
 #[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
 pub use crate::storage::ChildClosed;
 
-use crate::error::into_io_error;
+use crate::model::error::into_io_error;
 
 into_io_error!(ConfigError FamilyKeyError FlushError LoadError);

@@ -10,8 +10,8 @@ use super::zeros;
 use crate::backends::api::{Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey, cells};
 use crate::backends::runtime;
 use crate::clock;
-use crate::descriptor::Kind;
-use crate::key::{self, Key};
+use crate::model::descriptor::Kind;
+use crate::model::key::{self, Key};
 use crate::report;
 use crate::storage::{self, Place, Series, Slot};
 

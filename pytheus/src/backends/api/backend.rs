@@ -8,10 +8,10 @@ use crate::backends::api::arena::Arena;
 use crate::backends::api::batch::{Batch, Removal, WriterId};
 use crate::backends::api::reach::Reach;
 use crate::backends::api::totals::Totals;
-use crate::snapshot::FamilySnapshot;
+use crate::model::snapshot::FamilySnapshot;
 
 /// Why a backend could not do what it was asked to: any error. What a [`Backend`] gives; programs meet it as the source
-/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::error::ScrapeError), each of which goes with `?`
+/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::model::error::ScrapeError), each of which goes with `?`
 /// through a `main` that gives a `Box<dyn Error>`.
 pub type BackendError = Box<dyn Error + Send + Sync>;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::series_key::SeriesKey;
-use crate::snapshot::Number;
-use crate::{clock, process};
+use crate::clock;
+use crate::model::process;
+use crate::model::snapshot::Number;
 
 /// What a process has counted since the batch before.
 #[derive(Debug, Clone)]

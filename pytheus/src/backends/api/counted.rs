@@ -6,8 +6,8 @@ use crate::backends::api::arena::Arena;
 use crate::backends::api::backend::BackendError;
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::family_totals::FamilyTotals;
-use crate::descriptor::Descriptor;
-use crate::number::Number;
+use crate::model::descriptor::Descriptor;
+use crate::model::number::Number;
 
 /// A family that this crate counts.
 #[doc(hidden)]

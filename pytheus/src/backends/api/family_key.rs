@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::backends::api::aggregation::Combine;
 use crate::backends::api::backend::BackendError;
 use crate::backends::api::series_key::SeriesKey;
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::key::Labels;
-use crate::labels::LabelSpec;
-use crate::number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::key::Labels;
+use crate::model::labels::LabelSpec;
+use crate::model::number;
 use crate::storage::{GAUGE_CELLS, observation_cells};
 
 /// A family, as all processes know it: the scope of its registry, and its descriptor.

@@ -9,11 +9,11 @@ use crate::backends::api::family_key::{self, FamilyKey};
 use crate::backends::api::process_label::process_label;
 use crate::backends::api::series_key::SeriesKey;
 use crate::backends::api::versions::Declared;
-use crate::descriptor::{Descriptor, Kind};
-use crate::key::Labels;
-use crate::number::Number;
-use crate::process;
-use crate::snapshot::FamilySnapshot;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::key::Labels;
+use crate::model::number::Number;
+use crate::model::process;
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::{self, Sorted};
 
 /// The numbers of one family: its series in order, and their parts.

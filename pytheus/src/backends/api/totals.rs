@@ -11,7 +11,7 @@ use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::family_totals::FamilyTotals;
 use crate::backends::api::series_key::SeriesKey;
 use crate::backends::api::versions::{self, Declared};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// What a scrape of one registry shows, for a [backend](crate::backends::Backend::load) to complete.
 pub struct Totals<'a> {

@@ -12,9 +12,9 @@ use crate::backends::runtime::fork::{self, begin, forked, revive_within};
 use crate::backends::runtime::ship::Shipper;
 use crate::backends::runtime::{calls, families, loader};
 use crate::clock;
-use crate::error::ScrapeError;
+use crate::model::error::ScrapeError;
+use crate::model::snapshot::FamilySnapshot;
 use crate::report;
-use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Page, lock, read, write};
 
 pub(super) static CURRENT: RwLock<Option<Arc<Loaded>>> = RwLock::new(None);

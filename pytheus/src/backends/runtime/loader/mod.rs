@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::backends::config::{Load, LoadError, LoadedBy, Plan, Said, is_single, said};
 use crate::backends::runtime::{active, haste};
-use crate::process;
+use crate::model::process;
 use crate::report::{self, Level, Own};
 use crate::storage::{self, lock};
 use crate::unwind::guarded;
