@@ -15,7 +15,7 @@ use pytheus::snapshot::FamilySnapshot;
 fn large() -> CollectorRegistry {
     let registry = CollectorRegistry::new();
     for name in ["first_seconds", "second_seconds"] {
-        let family = Histogram::new(name, "H.").labels(["path"]).registry(&registry).build().unwrap();
+        let family = Histogram::builder(name, "H.").label_names(["path"]).registry(&registry).build().unwrap();
         for path in 0..200 {
             family.labels([("path", format!("/items/{path}"))]).unwrap().observe(0.5);
         }

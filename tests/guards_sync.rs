@@ -10,11 +10,11 @@ use pytheus::metrics::{Gauge, Histogram, Summary};
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn gauge() -> Gauge {
-    Gauge::new("busy", "Busy.").unregistered().build().expect("the description is right")
+    Gauge::builder("busy", "Busy.").unregistered().build().expect("the description is right")
 }
 
 fn histogram() -> Histogram {
-    Histogram::new("time_seconds", "Time.").unregistered().build().expect("the description is right")
+    Histogram::builder("time_seconds", "Time.").unregistered().build().expect("the description is right")
 }
 
 /// Panics without a word on standard error.
@@ -117,7 +117,7 @@ fn a_timer_takes_at_least_the_time_that_passes() {
 #[test]
 fn a_closure_is_timed_once_however_it_ends() -> TestResult {
     let times = histogram();
-    let sizes = Summary::new("s", "S.").unregistered().build()?;
+    let sizes = Summary::builder("s", "S.").unregistered().build()?;
     assert_eq!(times.time_call(|| 7), 7);
     assert!(times.time_call(|| "x".parse::<u8>()).is_err());
     panics(|| times.time_call(|| panic()));

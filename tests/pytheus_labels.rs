@@ -15,14 +15,14 @@ type Test = Result<(), Box<dyn Error + Send + Sync>>;
 const NONE: [(&str, &str); 0] = [];
 
 fn counter<const N: usize>(labels: [&str; N]) -> Result<Family<Counter>, RegisterError> {
-    Counter::new("name", "desc").labels(labels).unregistered().build()
+    Counter::builder("name", "desc").label_names(labels).unregistered().build()
 }
 
 fn counter_with_defaults<const N: usize, const D: usize>(
     labels: [&str; N],
     defaults: [(&str, &str); D],
 ) -> Result<Family<Counter>, RegisterError> {
-    Counter::new("name", "desc").labels(labels).default_labels(defaults).unregistered().build()
+    Counter::builder("name", "desc").label_names(labels).default_labels(defaults).unregistered().build()
 }
 
 /// The labels of each sample, in the order of the output.
@@ -83,7 +83,8 @@ fn a_family_whose_labels_all_have_defaults_shows_that_series_from_the_start() ->
 
 #[test]
 fn a_default_may_be_any_label_value() -> Test {
-    let family = Counter::new("name", "desc").labels(["a"]).default_labels([("a", 1)]).unregistered().build()?;
+    let family =
+        Counter::builder("name", "desc").label_names(["a"]).default_labels([("a", 1)]).unregistered().build()?;
     assert_eq!(series(&family), [labels([("a", "1")])]);
     Ok(())
 }
@@ -252,7 +253,7 @@ fn a_metric_may_have_a_default_for_each_label() -> Test {
 
 #[test]
 fn a_default_for_a_metric_without_labels_is_refused() {
-    let error = Counter::new("name", "desc").default_labels([("bob", "bobvalue")]).unregistered().build();
+    let error = Counter::builder("name", "desc").default_labels([("bob", "bobvalue")]).unregistered().build();
     let error = error.expect_err("there is no such label").to_string();
     assert!(error.contains("label `bob`"), "{error}");
 }

@@ -21,19 +21,19 @@ use fault::{Fault, raise};
 const WORK: Duration = Duration::from_millis(1);
 
 fn counter() -> Counter {
-    Counter::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Counter::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn gauge() -> Gauge {
-    Gauge::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Gauge::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn histogram() -> Histogram {
-    Histogram::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Histogram::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn summary() -> Summary {
-    Summary::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Summary::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn is_work(seconds: f64) -> bool {

@@ -32,7 +32,7 @@ fn declared_metrics_follow_the_global_registry() -> Result<(), Box<dyn Error>> {
     page.inc();
     ELSEWHERE.inc();
     NOWHERE.inc();
-    let built = Counter::new("built_total", "Built at run time.").build()?;
+    let built = Counter::builder("built_total", "Built at run time.").build()?;
     built.inc();
     let names = |registry: &dyn Registry| -> Result<Vec<String>, Box<dyn Error>> {
         Ok(registry

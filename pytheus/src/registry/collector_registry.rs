@@ -7,14 +7,14 @@ use std::sync::{Arc, RwLock};
 use super::dress::Dress;
 use super::entries::{Entries, Entry, duplicate};
 use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
-use crate::backends;
+use crate::backends::runtime;
 use crate::collector::Collector;
-use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::{DescriptorError, RegisterError, ScrapeError};
-use crate::name;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
+use crate::model::name;
+use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{self, Fault};
-use crate::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
 /// Holds collectors; may put a prefix before their names and constant labels on their samples.
@@ -24,7 +24,7 @@ use crate::storage::{read, write};
 /// use pytheus::registry::{CollectorRegistry, Registry};
 ///
 /// let registry = CollectorRegistry::new().with_prefix("shop")?.with_labels([("region", "eu")])?;
-/// let orders = Counter::new("orders_total", "Orders.").registry(&registry).build()?;
+/// let orders = Counter::builder("orders_total", "Orders.").registry(&registry).build()?;
 /// orders.inc();
 /// assert_eq!(registry.sample_value("shop_orders_total", &[("region", "eu")]), Some(1.0));
 /// # Ok::<(), pytheus::error::RegisterError>(())
@@ -152,7 +152,7 @@ impl CollectorRegistry {
             entries.retain(|entry| entry.descriptors.iter().any(is_described));
         }
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let (own, others) = backends::load(self.scope(), counted)?.finish();
+        let (own, others) = runtime::load(self.scope(), counted)?.finish();
         let labels = self.dress.exposed_labels();
         // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
         let is_theirs = !self.scope().is_empty() || has_own;
@@ -167,7 +167,7 @@ impl CollectorRegistry {
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if has_own {
-            let health = backends::health().into_iter().filter(custom::is_healthy);
+            let health = runtime::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
             let mut free: Vec<_> =
@@ -253,7 +253,7 @@ impl Registry for CollectorRegistry {
         if !matches!(self.scope, Scope::None)
             && let Some(family) = Arc::clone(&collector).into_counted()
         {
-            backends::join(&self.scope(), &family);
+            runtime::join(&self.scope(), &family);
         }
         Ok(collector)
     }

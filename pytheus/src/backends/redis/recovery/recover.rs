@@ -23,7 +23,7 @@ use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::command::{Errand, Header, Mode, Reply, Request};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
-use crate::number::Number;
+use crate::model::number::Number;
 use crate::report::{self, Own};
 
 /// The most steps in one errand.

@@ -7,7 +7,7 @@ use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::command::{self, Act, Done, Errand, Group, Step};
 use crate::backends::redis::write::journal::Entry;
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// How many steps of errands that were done are kept, in case the server forgets some of the last.
 const MOST_KEPT: usize = 50_000;
