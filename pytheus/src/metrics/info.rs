@@ -4,7 +4,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::handle::{Handle, Target, noted};
 use super::{Complete, Metric, reading, sealed};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 use crate::storage::{Part, Room};
 
 /// Facts about the program, as labels of a sample that is 1: its version, its commit.
@@ -28,9 +28,8 @@ pub struct Info(Handle<Self>);
 
 impl Info {
     /// Starts to build an info metric at run time.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 

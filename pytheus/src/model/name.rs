@@ -1,0 +1,158 @@
+//! Which names Prometheus accepts, as `const fn`s: the one place that knows the rules.
+//!
+//! Macros have them evaluated by the compiler, under the span of the user's own literal or constant; everything
+//! built at run time calls them as ordinary functions. Each returns what would be right instead.
+//!
+//! Source: the [data model](https://prometheus.io/docs/concepts/data_model/) of Prometheus.
+
+/// The verdict on a name or list: the reason when it is refused.
+pub(crate) type Verdict = Result<(), &'static str>;
+
+/// Does `[a-zA-Z_:][a-zA-Z0-9_:]*` match?
+pub(crate) const fn metric_name(name: &str) -> Verdict {
+    if matches_name(name, true) { Ok(()) } else { Err("invalid metric name: expected [a-zA-Z_:][a-zA-Z0-9_:]*") }
+}
+
+/// Does `[a-zA-Z_][a-zA-Z0-9_]*` match, without the `__` that Prometheus keeps for itself?
+pub(crate) const fn label_name(name: &str) -> Verdict {
+    if !matches_name(name, false) {
+        return Err("invalid label name: expected [a-zA-Z_][a-zA-Z0-9_]*");
+    }
+    let bytes = name.as_bytes();
+    if bytes.len() >= 2 && bytes[0] == b'_' && bytes[1] == b'_' {
+        return Err("invalid label name: names that start with `__` are kept for Prometheus itself");
+    }
+    Ok(())
+}
+
+/// The most buckets of a histogram: its cells lie in one page.
+pub(crate) const MAX_BUCKETS: usize = 500;
+
+/// Bounds that rise strictly, without NaN; `+Inf` may end the list and is added when missing.
+#[allow(clippy::float_cmp, reason = "bounds are compared as they are given")]
+pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
+    if bounds.is_empty() {
+        return Err("a histogram needs at least one bucket: leave `buckets` out for the default eleven");
+    }
+    if bounds.len() == 1 && bounds[0] == f64::INFINITY {
+        return Err("`+Inf` alone is no bucket: name at least one finite bound");
+    }
+    if bounds.len() > MAX_BUCKETS {
+        return Err("a histogram has at most 500 buckets: each is a series of its own in Prometheus");
+    }
+    let mut i = 0;
+    while i < bounds.len() {
+        if bounds[i].is_nan() {
+            return Err("a bucket bound can't be NaN");
+        }
+        if bounds[i] == f64::NEG_INFINITY {
+            return Err("a bucket bound can't be -Inf: nothing would fall into it");
+        }
+        if i > 0 && bounds[i] == bounds[i - 1] {
+            return Err("a bucket bound is given twice");
+        }
+        if i > 0 && bounds[i] < bounds[i - 1] {
+            return Err("bucket bounds must be in rising order");
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
+/// Does the name end in `_unit` (a counter's in `_unit_total`, too)? Is the unit a name itself?
+pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
+    if !matches_name(unit, false) {
+        return Err("invalid unit: expected a plural word in lower case, such as `seconds` or `bytes`");
+    }
+    let name = if counter { strip_suffix(name.as_bytes(), b"_total") } else { name.as_bytes() };
+    let unit = unit.as_bytes();
+    if name.len() > unit.len() && ends_with(name, unit) && name[name.len() - unit.len() - 1] == b'_' {
+        Ok(())
+    } else if counter {
+        Err("the name must end in its unit and `_total`, for instance `sent_bytes_total` with the unit `bytes`")
+    } else {
+        Err("the name must end in its unit, for instance `request_seconds` with the unit `seconds`")
+    }
+}
+
+/// Does the name of an info metric end in `_info`?
+pub(crate) const fn info_name(name: &str) -> Verdict {
+    if ends_with(name.as_bytes(), b"_info") { Ok(()) } else { Err("the name of an info metric must end in `_info`") }
+}
+
+/// Can a label have the name of the state set, as that of its states does?
+pub(crate) const fn state_set_name(name: &str) -> Verdict {
+    if label_name(name).is_ok() {
+        Ok(())
+    } else {
+        Err("invalid name of a state set: its states stand under a label of that name, which has no `:` and does not \
+             start with `__`")
+    }
+}
+
+/// Is this label free on a state set of this name, whose states stand under its name?
+pub(crate) const fn state_set_label(name: &str, label: &str) -> Verdict {
+    if name.len() == label.len() && ends_with(name.as_bytes(), label.as_bytes()) {
+        return Err("invalid label name: the states of a state set stand under its own name");
+    }
+    Ok(())
+}
+
+/// The most series that a family exposes at zero before anything was counted.
+pub const MAX_ZERO_SERIES: usize = 1_000;
+
+/// May this many combinations of closed sets be exposed at zero?
+pub(crate) const fn zero_series(combinations: usize, limit: Option<usize>) -> Verdict {
+    if combinations > MAX_ZERO_SERIES {
+        return Err(
+            "these labels have more than 1000 combinations, too many to expose at zero: turn `zero_series` off to \
+                    expose a series when it is first counted",
+        );
+    }
+    match limit {
+        Some(limit) if combinations > limit => {
+            Err("these labels have more combinations to expose at zero than the limit allows: raise the limit, or \
+                 turn `zero_series` off")
+        }
+        _ => Ok(()),
+    }
+}
+
+const fn matches_name(name: &str, colons: bool) -> bool {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() {
+        return false;
+    }
+    let mut i = 0;
+    while i < bytes.len() {
+        let fits = match bytes[i] {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
+            b':' => colons,
+            b'0'..=b'9' => i > 0,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn strip_suffix<'a>(name: &'a [u8], suffix: &[u8]) -> &'a [u8] {
+    if ends_with(name, suffix) { name.split_at(name.len() - suffix.len()).0 } else { name }
+}
+
+const fn ends_with(text: &[u8], suffix: &[u8]) -> bool {
+    if text.len() < suffix.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < suffix.len() {
+        if text[text.len() - suffix.len() + i] != suffix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
