@@ -16,7 +16,8 @@ use crate::clock;
 use crate::model::error::ScrapeError;
 use crate::model::snapshot::FamilySnapshot;
 use crate::report;
-use crate::storage::{self, Page, lock, read, write};
+use crate::storage::{self, Page};
+use crate::sync::{lock, read, write};
 
 pub(super) use revive::revive_within;
 pub(crate) use revive::{begin, forked};

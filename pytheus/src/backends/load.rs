@@ -14,7 +14,7 @@ use super::config_error::Origin;
 use super::shape::{existing, shape};
 use super::{Backend, BackendClass, BackendError, Config, ConfigError, Configure, LoadError, LoadedBy};
 use super::{SingleProcessBackend, loading};
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// The environment's variable for the class.
 const CLASS: &str = "PYTHEUS_BACKEND_CLASS";
@@ -222,7 +222,7 @@ impl Plan {
         match &self.way {
             Way::Ready(backend) => Ok(Arc::clone(backend)),
             Way::Make(class, origin) => {
-                let made = guarded(|| {
+                let made = catch_panic(|| {
                     let mut config = Config::of(origin.clone(), Value::Object(self.config.clone()))?;
                     let backend = class.make(&mut config)?;
                     config.finish()?;

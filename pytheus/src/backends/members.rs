@@ -6,7 +6,7 @@ use super::{Arena, BackendError, FamilyKey, FamilyTotals, current};
 use crate::model::descriptor::Descriptor;
 use crate::model::number::Number;
 use crate::report;
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// A family that this crate counts.
 #[doc(hidden)]

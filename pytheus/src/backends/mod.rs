@@ -123,7 +123,7 @@ pub use totals::FamilyTotals;
 pub use totals::Totals;
 
 #[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
-pub use crate::storage::ChildClosed;
+pub use crate::sync::CloseOnFork;
 
 use std::error::Error;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::process::Process;
 use super::remove::translated;
 use super::roster;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
-use crate::storage::{lock, read, write};
+use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
 pub(super) struct Parts {

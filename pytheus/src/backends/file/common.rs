@@ -21,7 +21,8 @@ use super::reading::{self, Reading};
 use super::record::Record;
 use super::space::Space;
 use crate::backends::{At, FamilyKey, SeriesKey};
-use crate::storage::{self, Page};
+use crate::storage::Page;
+use crate::sync;
 
 /// The file that all processes write.
 pub(super) struct CommonFile {
@@ -65,7 +66,7 @@ impl CommonFile {
         let inode = reading.file.metadata()?.ino();
         let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
-        opened.read(&mut storage::lock(&opened.log))?;
+        opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
     }
 
@@ -74,7 +75,7 @@ impl CommonFile {
         let is_new = log.reading.refresh()?;
         if is_new {
             log.index();
-            let mut pages = storage::lock(&self.pages);
+            let mut pages = sync::lock(&self.pages);
             for page in log.reading.contents.pages() {
                 if let Some(kept) = log.reading.kept(page) {
                     pages.insert(page, kept);
@@ -91,12 +92,12 @@ impl CommonFile {
 
     /// Reads what others have added; says whether anything is new.
     pub(super) fn refresh(&self) -> Result<bool, Skip> {
-        self.read(&mut storage::lock(&self.log)).map_err(|fault| fault.at(&self.path))
+        self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
     pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
         Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
@@ -104,7 +105,7 @@ impl CommonFile {
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
     pub(super) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
         let mut space = log.space()?;
@@ -124,7 +125,7 @@ impl CommonFile {
 
     /// Sets a series to nothing.
     pub(super) fn unset(&self, at: At) {
-        Self::clear(&storage::lock(&self.log), at);
+        Self::clear(&sync::lock(&self.log), at);
     }
 
     fn clear(log: &Log, at: At) {
@@ -137,7 +138,7 @@ impl CommonFile {
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
     pub(super) fn remove(&self, at: At) -> io::Result<()> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let contents = &log.reading.contents;
         let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
@@ -162,7 +163,7 @@ impl CommonFile {
     }
 
     fn known_page(&self, page: u32) -> Option<&'static Page> {
-        storage::lock(&self.pages).get(&page).copied()
+        sync::lock(&self.pages).get(&page).copied()
     }
 
     /// The cells of a series, and what comes after them.
@@ -185,7 +186,7 @@ impl CommonFile {
     /// Shows each series with its number in the file and its family, as far as they were [read](Self::refresh). Their
     /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
     pub(super) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
-        let log = storage::lock(&self.log);
+        let log = sync::lock(&self.log);
         let contents = &log.reading.contents;
         for (number, series) in contents.series.iter().enumerate() {
             if let Some(family) = contents.families.get(series.family as usize) {

@@ -22,7 +22,8 @@ use super::presence::{self, Presence};
 use super::roster;
 use super::settle::full_name;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey, haste, loading};
-use crate::storage::{Page, lock};
+use crate::storage::Page;
+use crate::sync::lock;
 
 /// The file of this process, until it is closed.
 pub(super) struct Process {

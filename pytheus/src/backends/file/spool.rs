@@ -20,7 +20,7 @@ use super::process::Process;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 const TOLD: &str = "told-";
 

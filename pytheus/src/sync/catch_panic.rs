@@ -1,10 +1,10 @@
-//! Running code of the user's whose panic must go no further.
+//! Contains panics of code that belongs to the user.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs it; a panic becomes its message.
-pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs the closure, and turns a panic into its message.
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(message)
 }
 
@@ -14,7 +14,7 @@ fn message(panic: Box<dyn Any + Send>) -> String {
         Err(panic) => match panic.downcast::<&str>() {
             Ok(message) => (*message).to_owned(),
             Err(panic) => {
-                // A payload whose own drop panics must go no further, either.
+                // The destructor of a payload may panic again.
                 std::mem::forget(panic);
                 String::new()
             }

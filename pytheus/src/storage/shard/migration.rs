@@ -8,12 +8,12 @@
 #[cfg(not(loom))]
 use std::sync::{RwLock, RwLockReadGuard};
 
-#[cfg(not(loom))]
-use super::gate;
-use super::gate::{Held, lock};
+use super::Shard;
 use super::page::{CELLS, Page};
-use super::shard::Shard;
-use super::sync::{Acquire, AtomicPtr, AtomicUsize, Mutex, MutexGuard, Relaxed, Release, SeqCst, fence, global, hint};
+use crate::sync::shim::{
+    Acquire, AtomicPtr, AtomicUsize, Mutex, MutexGuard, Relaxed, Release, SeqCst, fence, global, hint,
+};
+use crate::sync::{self, Guarded, lock};
 
 /// Where pages come from, in place of the heap.
 pub(crate) trait Source: Send + Sync {
@@ -58,21 +58,21 @@ struct Left {
 static STILL: RwLock<()> = RwLock::new(());
 
 #[cfg(not(loom))]
-pub(crate) type Still = Held<RwLockReadGuard<'static, ()>>;
+pub(crate) type Still = Guarded<RwLockReadGuard<'static, ()>>;
 #[cfg(loom)]
 pub(crate) struct Still;
 
 /// Has pages stay where they are. Not to be held twice by a thread, nor while code of the user's runs.
 pub(crate) fn still() -> Still {
     #[cfg(not(loom))]
-    return gate::read(&STILL);
+    return sync::read(&STILL);
     // Models that move pages do nothing that it keeps apart.
     #[cfg(loom)]
     Still
 }
 
 /// A new page from where they come from; `Err` when that is the heap, which is up to the caller.
-pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, Heap> {
+pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, Heap> {
     let source = SOURCE.load(Acquire);
     // SAFETY: null, or a box that `move_to` leaked.
     let source = unsafe { source.as_ref() }.ok_or(Heap)?;
@@ -92,27 +92,27 @@ pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
 }
 
 /// The page is to come from the heap.
-pub(super) struct Heap;
+pub(crate) struct Heap;
 
 /// Has pages come from the heap again.
-pub(super) fn take_back() {
+pub(crate) fn take_back() {
     SOURCE.store(std::ptr::null_mut(), Release);
 }
 
 /// Has pages come from the heap again, in a child process, and forgets what is left in pages of the parent.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
-pub(super) fn cut_off() {
+pub(crate) fn cut_off() {
     SOURCE.store(std::ptr::null_mut(), Relaxed);
     LEFT_LEN.store(0, Relaxed);
 }
 
 /// The moves so far, for who is about to keep a way to a page: it is to ask [`has_moved`] once it has done so.
-pub(super) fn moves() -> usize {
+pub(crate) fn moves() -> usize {
     MOVES.load(Acquire)
 }
 
 /// Have pages moved since, so that a way that was kept may lead to where one was?
-pub(super) fn has_moved(since: usize) -> bool {
+pub(crate) fn has_moved(since: usize) -> bool {
     // Either this sees the move, or who moves sees the way and takes it away.
     fence(SeqCst);
     MOVES.load(Relaxed) != since
@@ -125,12 +125,12 @@ pub(crate) struct NoRoom;
 /// Moves all pages of these shards to where this source has room for them, and has it give all that come later.
 ///
 /// One at a time.
-pub(super) fn move_to<I: Iterator<Item = &'static Shard>>(
+pub(crate) fn move_to<I: Iterator<Item = &'static Shard>>(
     source: Box<dyn Source>,
     shards: impl Fn() -> I,
 ) -> Result<(), NoRoom> {
     #[cfg(not(loom))]
-    let _nobody_else = gate::write(&STILL);
+    let _nobody_else = sync::write(&STILL);
     // What is left of a move before, if there was one.
     catch_up();
     let source: &'static dyn Source = Box::leak(source);
@@ -162,7 +162,7 @@ pub(super) fn move_to<I: Iterator<Item = &'static Shard>>(
 }
 
 /// Takes along what the one writer of this page, who is here, has counted where it was.
-pub(super) fn arrive(shard: &Shard, page: usize) {
+pub(crate) fn arrive(shard: &Shard, page: usize) {
     if LEFT_LEN.load(Acquire) == 0 {
         return;
     }
@@ -182,12 +182,12 @@ pub(crate) fn catch_up() {
 }
 
 /// Has cells be zero also where they were before a move, lest that is copied.
-pub(super) fn clear(first: (usize, usize), run: usize) {
+pub(crate) fn clear(first: (usize, usize), run: usize) {
     if LEFT_LEN.load(Acquire) == 0 {
         return;
     }
     let (page, cell) = first;
-    let left: Held<MutexGuard<'_, Vec<Left>>> = lock(&LEFT);
+    let left: Guarded<MutexGuard<'_, Vec<Left>>> = lock(&LEFT);
     for left in left.iter().filter(|left| left.page == page) {
         (cell..cell + run).for_each(|place| left.from.cell(place).store(0, Relaxed));
     }

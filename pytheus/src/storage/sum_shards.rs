@@ -2,13 +2,12 @@
 
 use std::ops::Deref;
 
-use super::moving::{Still, still};
-use super::page::{Cells, Slot};
+use super::exact_sum::Sum;
 use super::series::Series;
-use super::shard::Shard;
-use super::sum::Sum;
-use super::sync::{Relaxed, hint};
-use super::thread;
+use super::shard::migration::{Still, still};
+use super::shard::page::{Cells, Slot};
+use super::shard::{Shard, thread};
+use crate::sync::shim::{Relaxed, hint};
 
 /// The cells of this part in all shards that have them.
 fn everywhere(slot: Slot) -> impl Iterator<Item = Cells> {

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::os::fd::AsRawFd as _;
 use std::ptr::NonNull;
 
-use super::page::Page;
+use super::shard::page::Page;
 
 /// Pages of a file that all who map them share.
 pub(crate) struct Mapped {

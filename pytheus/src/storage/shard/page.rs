@@ -3,12 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::moving;
-use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Release, constant, each};
+use super::super::cell_layout::{COUNT, FIRST_BUCKET};
+use super::migration as moving;
+use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, AtomicU64, Relaxed, Release, constant, each};
 
 /// Cells of a page: small enough that a thread which counts little costs little memory.
 #[cfg(not(loom))]
-pub(super) const CELLS: usize = 512;
+pub(crate) const CELLS: usize = 512;
 #[cfg(not(loom))]
 const PAGES: usize = 256;
 #[cfg(not(loom))]
@@ -19,7 +20,7 @@ const NEAR: usize = 128;
 
 // A model looks at every interleaving: the same tables, but of few entries.
 #[cfg(loom)]
-pub(super) const CELLS: usize = 8;
+pub(crate) const CELLS: usize = 8;
 #[cfg(loom)]
 const PAGES: usize = 1;
 #[cfg(loom)]
@@ -33,7 +34,7 @@ const NEAR: usize = 4;
 /// last, which stands for all pages that are further, and for what was [removed](Self::removed). So one branch finds
 /// all that is out of the ordinary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(pub(super) u32);
+pub(crate) struct Slot(pub(crate) u32);
 
 const PAGE_BITS: u32 = 15;
 
@@ -48,10 +49,10 @@ impl Slot {
     const FURTHER: u32 = NEAR as u32 - 1;
 
     /// The places that lead to cells, [`at`](Self::at) which there are slots, of those that this process gives out.
-    pub(super) const PLACES: Range<u32> = CELLS as u32..COMMON_PAGE * CELLS as u32;
+    pub(crate) const PLACES: Range<u32> = CELLS as u32..COMMON_PAGE * CELLS as u32;
 
     /// The slot at a place, counted through all pages.
-    pub(super) const fn at(place: u32) -> Self {
+    pub(crate) const fn at(place: u32) -> Self {
         let (cell, page) = (place % CELLS as u32, place / CELLS as u32);
         let near = if page < Self::FURTHER { page } else { Self::FURTHER };
         Self(cell << (8 + PAGE_BITS) | page << 8 | near)
@@ -74,23 +75,23 @@ impl Slot {
     }
 
     /// The same, leading nowhere.
-    pub(super) fn removed(self) -> Self {
+    pub(crate) fn removed(self) -> Self {
         Self(self.0 | Self::REMOVED)
     }
 
     /// The slot that this was before it was [removed](Self::removed).
-    pub(super) fn original(self) -> Self {
+    pub(crate) fn original(self) -> Self {
         Self::at((self.page() * CELLS + self.cell()) as u32)
     }
 
     /// Does it lead nowhere because the series was removed?
     #[inline]
-    pub(super) fn is_removed(self) -> bool {
+    pub(crate) fn is_removed(self) -> bool {
         self.0 & Self::REMOVED == Self::REMOVED
     }
 
     /// Does it lead to cells that all processes write?
-    pub(super) fn is_common(self) -> bool {
+    pub(crate) fn is_common(self) -> bool {
         !self.is_removed() && self.page() >= COMMON_PAGE as usize
     }
 
@@ -105,12 +106,12 @@ impl Slot {
     }
 
     #[inline]
-    pub(super) fn page(self) -> usize {
+    pub(crate) fn page(self) -> usize {
         (self.0 as usize >> 8) % (1 << PAGE_BITS)
     }
 
     #[inline]
-    pub(super) fn cell(self) -> usize {
+    pub(crate) fn cell(self) -> usize {
         (self.0 >> (8 + PAGE_BITS)) as usize
     }
 }
@@ -136,7 +137,7 @@ impl Page {
 
     /// One of its cells.
     #[inline]
-    pub(super) fn cell(&self, place: usize) -> &AtomicU64 {
+    pub(crate) fn cell(&self, place: usize) -> &AtomicU64 {
         // A run lies in one page; the remainder is taken to spare the check of a bound.
         &self.0[place % CELLS]
     }
@@ -159,29 +160,29 @@ impl fmt::Debug for Page {
 pub(crate) const COMMON_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
 
 /// Pages, made when they are first touched.
-pub(super) struct Directory([AtomicPtr<Page>; PAGES]);
+pub(crate) struct Directory([AtomicPtr<Page>; PAGES]);
 
 impl Directory {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(each![AtomicPtr::new(std::ptr::null_mut()); PAGES])
         }
     }
 }
 
 /// The first pages, in one step: for the one thread that writes them.
-pub(super) struct Near([AtomicPtr<Page>; NEAR]);
+pub(crate) struct Near([AtomicPtr<Page>; NEAR]);
 
 impl Near {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(each![AtomicPtr::new(std::ptr::null_mut()); NEAR])
         }
     }
 
     /// The cells of a slot; `None` when its page was not [brought](Self::bring) here, and for slots that lead nowhere.
     #[inline]
-    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
+    pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
         let page = self.0[slot.near()].load(Acquire);
         // SAFETY: null, or what `bring` put there: a `&'static` page.
         let page = unsafe { page.as_ref() }?;
@@ -189,12 +190,12 @@ impl Near {
     }
 
     /// Has no page here any more.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.iter().for_each(|page| page.store(std::ptr::null_mut(), Release));
     }
 
     /// Brings the page of these cells here, if it is one of the first.
-    pub(super) fn bring(&self, cells: Cells) {
+    pub(crate) fn bring(&self, cells: Cells) {
         let near = cells.slot.near();
         if near + 1 != NEAR {
             self.0[near].store(std::ptr::from_ref(cells.page).cast_mut(), Release);
@@ -203,18 +204,18 @@ impl Near {
 }
 
 /// The way from a slot to its cells.
-pub(super) struct Pages([AtomicPtr<Directory>; DIRECTORIES]);
+pub(crate) struct Pages([AtomicPtr<Directory>; DIRECTORIES]);
 
 impl Pages {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(each![AtomicPtr::new(std::ptr::null_mut()); DIRECTORIES])
         }
     }
 
     /// The cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
     #[inline]
-    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
+    pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
         if slot.is_removed() {
             return None;
         }
@@ -228,14 +229,14 @@ impl Pages {
     }
 
     /// Is one of the pages from that of the first slot to that of the last there?
-    pub(super) fn any(&self, (first, last): (Slot, Slot)) -> bool {
+    pub(crate) fn any(&self, (first, last): (Slot, Slot)) -> bool {
         let mut pages = first.page()..=last.page();
         pages.any(|page| self.cells(Slot::of_page(page)).is_some())
     }
 
     /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room for the page.
     #[cold]
-    pub(super) fn cells_or_make(&self, slot: Slot, shard: u32) -> Option<Cells> {
+    pub(crate) fn cells_or_make(&self, slot: Slot, shard: u32) -> Option<Cells> {
         debug_assert!(slot.is_live(), "{slot:?} leads nowhere");
         if let Some(cells) = self.cells(slot) {
             return Some(cells);
@@ -271,19 +272,19 @@ impl Pages {
     }
 
     /// All pages that are there, but for those of all processes.
-    pub(super) fn all(&self) -> Vec<(usize, &'static Page)> {
+    pub(crate) fn all(&self) -> Vec<(usize, &'static Page)> {
         let pages = 0..COMMON_PAGE as usize;
         pages.filter_map(|page| self.cells(Slot::of_page(page)).map(|cells| (page, cells.page))).collect()
     }
 
     /// Puts a page in the place of another.
-    pub(super) fn replace(&self, page: usize, by: &'static Page) {
+    pub(crate) fn replace(&self, page: usize, by: &'static Page) {
         self.place(page).store(std::ptr::from_ref(by).cast_mut(), Release);
     }
 
     /// Has no page any more, but for those of all processes.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0[..DIRECTORIES / 2].iter().for_each(|directory| directory.store(std::ptr::null_mut(), Release));
     }
 }
@@ -304,15 +305,22 @@ fn set_once<T>(place: &AtomicPtr<T>, new: Box<T>) -> *mut T {
 /// The cells of one series in one shard, the first of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Cells {
-    pub(super) page: &'static Page,
-    pub(super) slot: Slot,
+    pub(crate) page: &'static Page,
+    pub(crate) slot: Slot,
 }
 
 impl Cells {
     /// The cell after so many others of the series.
     #[inline]
-    pub(super) fn at(self, offset: usize) -> &'static AtomicU64 {
+    pub(crate) fn at(self, offset: usize) -> &'static AtomicU64 {
         self.page.cell(self.slot.cell() + offset)
+    }
+
+    /// Counts what is in the buckets: that is what was observed. For the one writer.
+    pub(crate) fn mend(self, run: u16) {
+        let buckets = FIRST_BUCKET..usize::from(run);
+        let observed = buckets.fold(0_u64, |sum, place| sum.wrapping_add(self.at(place).load(Relaxed)));
+        self.at(COUNT).store(observed, Relaxed);
     }
 }
 
@@ -320,4 +328,13 @@ impl fmt::Debug for Cells {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cells").field(&self.slot).finish()
     }
+}
+
+/// Was there room for an update?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Room {
+    Found,
+    /// The process had no more cells when the series was made: what is counted there is lost.
+    None,
 }

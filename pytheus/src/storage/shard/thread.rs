@@ -5,13 +5,13 @@
 
 use std::cell::Cell;
 
-use super::epoch::{Epoch, Pinned, Retired};
-use super::moving::{self, NoRoom, Source};
-use super::page::{Cells, Slot};
-use super::series::Room;
-use super::shard::{Shard, Shards};
-use super::slots::Slots;
-use super::sync::{Acquire, AtomicBool, AtomicU32, AtomicUsize, Relaxed, Release, constant, global, per_thread};
+use super::migration::{self as moving, NoRoom, Source};
+use super::page::{Cells, Room, Slot};
+use super::slot_allocator::Slots;
+use super::{Shard, Shards};
+use crate::sync::epoch::{Epoch, Pinned, Retired};
+use crate::sync::run_in_child;
+use crate::sync::shim::{Acquire, AtomicBool, AtomicUsize, Relaxed, Release, constant, global, per_thread};
 
 global! {
     /// Those that threads have for their life.
@@ -44,11 +44,6 @@ global! {
 
 global! {
     static EPOCH: Epoch = Epoch::new();
-}
-
-global! {
-    /// Shards that were made.
-    static IDS: AtomicU32 = AtomicU32::new(1);
 }
 
 global! {
@@ -141,7 +136,7 @@ pub(crate) fn set_most_shards(most: usize) {
 
 /// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
 #[inline]
-pub(super) fn own_cells(slot: Slot) -> Option<Cells> {
+pub(crate) fn own_cells(slot: Slot) -> Option<Cells> {
     current().own_cells(slot)
 }
 
@@ -158,7 +153,7 @@ pub(crate) fn shared_cells_or_make(slot: Slot) -> Option<Cells> {
 
 /// Acts on cells that no other thread writes meanwhile, at zero if they are new.
 #[cold]
-pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
+pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
     with_shard(|shard| match shard.cells_or_make(slot) {
         Some(cells) => {
             act(cells);
@@ -166,11 +161,6 @@ pub(super) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
         }
         None => Room::None,
     })
-}
-
-/// The number of the next shard.
-pub(super) fn next_id() -> u32 {
-    IDS.fetch_add(1, Relaxed)
 }
 
 /// Has pages come from this source from now on, and moves all there are, but for those that all threads write.
@@ -197,7 +187,7 @@ pub(crate) fn take_back() {
 /// `act` runs no code of the user's, and waits for nobody who is pinned.
 #[inline]
 pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
-    with_shard(|shard| act(&shard.pin.begin(&EPOCH)))
+    with_shard(|shard| act(&shard.pin.pin(&EPOCH)))
 }
 
 /// With the thread's own shard, or a borrowed one.
@@ -219,6 +209,7 @@ fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
 
 /// A shard that no other thread has, with every observation in it whole.
 fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
+    run_in_child(&AFTER_FORK);
     let taken = shards.take(most)?;
     taken.after_cut_off(|shard| {
         SLOTS.each_observed(|slot, run| {
@@ -230,9 +221,10 @@ fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
     Some(taken)
 }
 
+static AFTER_FORK: fn() = cut_off_others;
+
 /// In a child, where no other thread is: frees the shards of those of the parent. What they have counted stays.
-#[allow(dead_code, reason = "after a fork, which not every system has")]
-pub(super) fn cut_off_others() {
+fn cut_off_others() {
     let own = current();
     OWN.cut_off_others(own);
     POOL.cut_off_others(own);
@@ -272,12 +264,14 @@ impl Lease {
 
 /// Has child processes begin at zero from now on, or not any more: what their parent has counted is seen to by others.
 pub(crate) fn begin_anew_in_children(anew: bool) {
+    run_in_child(&AFTER_FORK);
     ANEW.store(anew, Relaxed);
 }
 
 /// Differs from what it was in the parent, where this is a child, and from what it was before something was [taken
 /// back](take_back).
 pub(crate) fn forks() -> usize {
+    run_in_child(&AFTER_FORK);
     FORKS.load(Relaxed)
 }
 
@@ -330,17 +324,17 @@ pub(crate) fn give_back_slot(slot: Slot, run: u16) {
 }
 
 /// The shards that threads count in.
-pub(super) fn all() -> impl Iterator<Item = &'static Shard> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Shard> {
     OWN.iter().chain(POOL.iter())
 }
 
 /// Keeps what was removed from a table until nobody looks at it.
-pub(super) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
+pub(crate) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
     garbage.add(&EPOCH, removed);
 }
 
 /// Finds out what nobody looks at any more.
-pub(super) fn sweep<T>(garbage: &mut Retired<T>) {
+pub(crate) fn sweep<T>(garbage: &mut Retired<T>) {
     // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
-    garbage.sweep(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
+    garbage.collect(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
 }

@@ -8,16 +8,17 @@
 //! stays as it was until no reader looks at it any more (`epoch`): a reader who is still there misses the series that came
 //! since, and finds those that have gone marked as removed.
 
+mod buckets;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod writer;
 
 use std::fmt;
 
-use super::buckets::{Buckets, Directory, EMPTY, Entries, Head, LEAST, PREFIX_BITS, Segment, prefix_of, room, tag_of};
-use super::epoch::Pinned;
 use super::series::{Found, Raw, Series};
-use super::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, constant};
+use crate::sync::epoch::Pinned;
+use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, Relaxed, constant};
+use buckets::{Buckets, Directory, EMPTY, Entries, Head, LEAST, PREFIX_BITS, Segment, prefix_of, room, tag_of};
 pub(crate) use writer::Writer;
 use writer::{Garbage, Occupancy};
 

@@ -8,8 +8,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::series::{Found, Raw};
-use super::sync::{Acquire, AtomicPtr, AtomicU8, Relaxed, Release, Watch};
+use super::super::series::{Found, Raw};
+use crate::sync::shim::{Acquire, AtomicPtr, AtomicU8, LoomTracked, Relaxed, Release};
 
 /// A bucket that was never used.
 pub(super) const EMPTY: u8 = 0;
@@ -57,7 +57,7 @@ pub(super) struct Segment {
 // SAFETY: atomics, whose memory the last owner alone frees.
 unsafe impl Send for Segment {}
 
-const TAGS: usize = size_of::<Watch>();
+const TAGS: usize = size_of::<LoomTracked>();
 
 /// Where the pointers of a segment of so many buckets begin.
 #[inline]
@@ -69,7 +69,7 @@ const fn series_at(buckets: usize) -> usize {
 const _: () = assert!(
     TAGS.is_multiple_of(align_of::<AtomicPtr<Raw>>())
         && series_at(LEAST).is_multiple_of(align_of::<AtomicPtr<Raw>>())
-        && align_of::<AtomicPtr<Raw>>() >= align_of::<Watch>()
+        && align_of::<AtomicPtr<Raw>>() >= align_of::<LoomTracked>()
         && TAGS.is_multiple_of(align_of::<AtomicU8>())
 );
 
@@ -82,7 +82,7 @@ impl Segment {
         let Some(start) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
-            start.cast::<Watch>().write(Watch::new());
+            start.cast::<LoomTracked>().write(LoomTracked::new());
             for place in 0..buckets {
                 start.add(TAGS).cast::<AtomicU8>().add(place).write(AtomicU8::new(EMPTY));
             }
@@ -115,7 +115,7 @@ impl Drop for Segment {
     fn drop(&mut self) {
         // SAFETY: made by `new` with this layout; no reader looks at it any more, and this is done once.
         unsafe {
-            self.start.cast::<Watch>().drop_in_place();
+            self.start.cast::<LoomTracked>().drop_in_place();
             for place in 0..self.buckets {
                 self.start.add(TAGS).cast::<AtomicU8>().add(place).drop_in_place();
                 self.start.add(series_at(self.buckets)).cast::<AtomicPtr<Raw>>().add(place).drop_in_place();
@@ -150,7 +150,7 @@ impl<'a> Buckets<'a> {
     #[inline]
     fn look(self) {
         // SAFETY: the segment begins with it, and lasts for `'a`.
-        unsafe { self.start.cast::<Watch>().as_ref() }.look();
+        unsafe { self.start.cast::<LoomTracked>().as_ref() }.touch();
     }
 
     #[inline]
@@ -206,7 +206,7 @@ impl<'a> Buckets<'a> {
 /// The head of a directory; its entries follow.
 #[repr(C)]
 pub(super) struct Head {
-    watch: Watch,
+    tracked: LoomTracked,
     /// Buckets of each segment, less one.
     bucket_mask: u32,
     /// Entries, less one.
@@ -235,7 +235,7 @@ impl Directory {
         let (bucket_mask, entry_mask) = ((buckets - 1) as u32, (entries - 1) as u32);
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
-            head.write(Head { watch: Watch::new(), bucket_mask, entry_mask, entries: [] });
+            head.write(Head { tracked: LoomTracked::new(), bucket_mask, entry_mask, entries: [] });
             for entry in 0..entries {
                 Self::entry(head, entry).write(AtomicPtr::new(std::ptr::null_mut()));
             }
@@ -319,7 +319,7 @@ impl<'a> Entries<'a> {
     fn head(self) -> &'a Head {
         // SAFETY: it lasts for `'a`.
         let head: &'a Head = unsafe { self.head.as_ref() };
-        head.watch.look();
+        head.tracked.touch();
         head
     }
 

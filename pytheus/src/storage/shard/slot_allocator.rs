@@ -1,15 +1,15 @@
 //! Which cells are free: a bit for each, so that what is given back is one with what is free beside it.
 
-use super::cells;
-use super::gate::lock;
+use super::super::cell_layout as cells;
 use super::page::{CELLS, COMMON_PAGE, Slot};
-use super::sync::{Mutex, constant};
+use crate::sync::lock;
+use crate::sync::shim::{Mutex, constant};
 
 /// Cells in a line of the cache.
 const LINE: usize = 8;
 
 /// Gives out runs of cells, the same in all shards.
-pub(super) struct Slots(Mutex<Free>);
+pub(crate) struct Slots(Mutex<Free>);
 
 struct Free {
     /// Of pages that were begun, a few together.
@@ -52,19 +52,19 @@ struct Map {
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 impl Slots {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(Mutex::new(Free { groups: Vec::new(), pages: 0, first: 0 }))
         }
     }
 
     /// A run of so many cells in one page, all zero in all shards; [`Slot::NONE`] when there are no more.
-    pub(super) fn take(&self, run: u16) -> Slot {
+    pub(crate) fn take(&self, run: u16) -> Slot {
         debug_assert!((1..=CELLS).contains(&usize::from(run)), "{run} cells in a page");
         lock(&self.0).take(run)
     }
 
     /// From now on, gives out slots in pages that do not exist yet; others not even when they are given back.
-    pub(super) fn begin_page(&self) {
+    pub(crate) fn begin_page(&self) {
         let mut free = lock(&self.0);
         free.first = free.pages;
         for group in &mut free.groups {
@@ -73,14 +73,14 @@ impl Slots {
     }
 
     /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.
-    pub(super) fn give_back(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
+    pub(crate) fn give_back(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
         let mut free = lock(&self.0);
         clear();
         free.give_back(slot, run);
     }
 
     /// Looks at all runs of observations that are given out, none of which is being cleared meanwhile.
-    pub(super) fn each_observed(&self, mut look: impl FnMut(Slot, u16)) {
+    pub(crate) fn each_observed(&self, mut look: impl FnMut(Slot, u16)) {
         let free = lock(&self.0);
         let maps = free.groups.iter().flat_map(|group| &group.maps);
         for (page, map) in maps.enumerate() {

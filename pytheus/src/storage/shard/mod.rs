@@ -1,17 +1,23 @@
 //! Shards: the cells that one thread alone writes, handed on when it ends.
 
-use super::barrier;
-use super::epoch::Pin;
-use super::moving;
-use super::page::{Cells, Near, Page, Pages, Slot};
-use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, constant};
-use super::thread;
+pub(super) mod migration;
+pub(super) mod page;
+mod slot_allocator;
+pub(super) mod thread;
+
+use self::migration as moving;
+use crate::sync::barrier;
+use crate::sync::epoch::Pin;
+use crate::sync::shim::{
+    AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Relaxed, Release, constant, global,
+};
+use page::{Cells, Near, Page, Pages, Slot};
 
 /// The cells that one thread alone writes, and what it is looking at.
 ///
 /// On lines of its own: no two threads write to one.
 #[repr(align(128))]
-pub(super) struct Shard {
+pub(crate) struct Shard {
     /// Its number, from 1 on in the order in which they are made; 0 is the one that all threads write.
     id: u32,
     near: Near,
@@ -27,7 +33,7 @@ pub(super) struct Shard {
 
 impl Shard {
     constant! {
-        pub(super) fn new(id: u32) -> Self {
+        pub(crate) fn new(id: u32) -> Self {
             Self {
                 id,
                 near: Near::new(),
@@ -43,7 +49,7 @@ impl Shard {
     /// The cells of a slot, for the thread that has the shard; `None` when they do not exist yet, and for slots that
     /// lead nowhere.
     #[inline]
-    pub(super) fn own_cells(&self, slot: Slot) -> Option<Cells> {
+    pub(crate) fn own_cells(&self, slot: Slot) -> Option<Cells> {
         match self.near.cells(slot) {
             Some(cells) => Some(cells),
             None => self.far_cells(slot),
@@ -67,17 +73,17 @@ impl Shard {
 
     /// The cells of a slot, for any thread.
     #[inline]
-    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
+    pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
         self.pages.cells(slot)
     }
 
     /// Has it a page from that of the first slot to that of the last?
-    pub(super) fn has_any(&self, slots: (Slot, Slot)) -> bool {
+    pub(crate) fn has_any(&self, slots: (Slot, Slot)) -> bool {
         self.pages.any(slots)
     }
 
     /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room. For who has the shard.
-    pub(super) fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
+    pub(crate) fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
         loop {
             let moves = moving::moves();
             let cells = self.pages.cells_or_make(slot, self.id)?;
@@ -88,34 +94,34 @@ impl Shard {
         }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
     /// The pages that it has.
-    pub(super) fn moving_pages(&self) -> Vec<(usize, &'static Page)> {
+    pub(crate) fn moving_pages(&self) -> Vec<(usize, &'static Page)> {
         self.pages.all()
     }
 
     /// Puts a page in the place of another.
-    pub(super) fn replace(&self, page: usize, by: &'static Page) {
+    pub(crate) fn replace(&self, page: usize, by: &'static Page) {
         self.pages.replace(page, by);
     }
 
     /// Leads all updates of its thread through the pages that it has now.
-    pub(super) fn forget_near(&self) {
+    pub(crate) fn forget_near(&self) {
         self.near.clear();
     }
 
     /// Has it no page any more, in a child process to which they do not belong; but for those of all processes.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(super) fn forget_pages(&self) {
+    pub(crate) fn forget_pages(&self) {
         self.near.clear();
         self.pages.clear();
     }
 
     /// Hands it on, with all that was counted in it.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         // Release: the next owner goes on from the cells as they are.
         self.owned.store(false, Release);
     }
@@ -123,7 +129,7 @@ impl Shard {
     /// Frees it from a thread that is no more. Writes only where it has to: memory that is not written to stays one
     /// with that of the parent.
     fn free(&self) {
-        self.pin.cut_off();
+        self.pin.unpin_after_fork();
         if self.owned.load(Relaxed) {
             self.cut_off.store(true, Relaxed);
             self.owned.store(false, Relaxed);
@@ -131,7 +137,7 @@ impl Shard {
     }
 
     /// Does what is to be done when the thread before was cut off.
-    pub(super) fn after_cut_off(&self, mend: impl FnOnce(&Self)) {
+    pub(crate) fn after_cut_off(&self, mend: impl FnOnce(&Self)) {
         if self.cut_off.load(Relaxed) {
             mend(self);
             self.cut_off.store(false, Relaxed);
@@ -144,21 +150,26 @@ impl Shard {
     }
 }
 
+global! {
+    /// The id of the next shard.
+    static IDS: AtomicU32 = AtomicU32::new(1);
+}
+
 /// Shards, in a list that only grows. Nobody waits for anybody, so that a fork in the middle leaves no lock behind.
-pub(super) struct Shards {
+pub(crate) struct Shards {
     last: AtomicPtr<Shard>,
     len: AtomicUsize,
 }
 
 impl Shards {
     constant! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self { last: AtomicPtr::new(std::ptr::null_mut()), len: AtomicUsize::new(0) }
         }
     }
 
     /// One that no other thread has; `None` when there are `most` already.
-    pub(super) fn take(&self, most: usize) -> Option<&'static Shard> {
+    pub(crate) fn take(&self, most: usize) -> Option<&'static Shard> {
         if let Some(free) = self.iter().find(|shard| shard.take()) {
             return Some(free);
         }
@@ -167,8 +178,8 @@ impl Shards {
     }
 
     fn add(&self) -> &'static Shard {
-        barrier::settle();
-        let shard: &'static Shard = Box::leak(Box::new(Shard::new(thread::next_id())));
+        barrier::init();
+        let shard: &'static Shard = Box::leak(Box::new(Shard::new(IDS.fetch_add(1, Relaxed))));
         let place = std::ptr::from_ref(shard).cast_mut();
         let mut last = self.last.load(Relaxed);
         loop {
@@ -183,7 +194,7 @@ impl Shards {
 
     /// Frees all from threads that are no more: all but the one thread there is, which has `own`.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(super) fn cut_off_others(&self, own: &Shard) {
+    pub(crate) fn cut_off_others(&self, own: &Shard) {
         let others = self.iter().filter(|shard| !std::ptr::eq(*shard, own));
         others.for_each(Shard::free);
         // One that a thread was about to add is not there.
@@ -191,7 +202,7 @@ impl Shards {
     }
 
     /// All there are, the newest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
         // SAFETY: null, or a shard that `add` leaked.
         let shard = |place: &AtomicPtr<Shard>| unsafe { place.load(Acquire).as_ref() };
         std::iter::successors(shard(&self.last), move |last| shard(&last.next))

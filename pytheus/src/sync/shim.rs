@@ -1,15 +1,17 @@
-//! What the models replace: atomics, locks, statics and thread-locals, from std or from loom.
+//! Atomics, locks, statics and thread-locals, from std or from [loom](https://docs.rs/loom).
+//!
+//! The package `pytheus-models` compiles this folder and `storage` once more, with loom.
 
-// The crate is that of the models then, which has a reason not to take loom's as they are.
+// `crate` is the package of the models, which wraps loom's atomics.
 #[cfg(loom)]
-pub(super) use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 #[cfg(loom)]
-pub(super) use loom::{
+pub(crate) use loom::{
     hint,
     sync::{Mutex, MutexGuard, atomic::fence},
 };
 #[cfg(not(loom))]
-pub(super) use std::{
+pub(crate) use std::{
     hint,
     sync::{
         Mutex, MutexGuard,
@@ -17,9 +19,9 @@ pub(super) use std::{
     },
 };
 
-pub(super) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
-/// A function that is `const`, but for the models: loom's atomics are made at run time.
+/// Declares a function that is `const`, except with loom, whose atomics are made at run time.
 macro_rules! constant {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         #[cfg(not(loom))]
@@ -31,9 +33,9 @@ macro_rules! constant {
         $vis fn $($rest)*
     };
 }
-pub(super) use constant;
+pub(crate) use constant;
 
-/// An array, each element made by the expression.
+/// Makes an array by evaluating the expression for each element.
 macro_rules! each {
     ($element:expr; $len:expr) => {{
         #[cfg(not(loom))]
@@ -43,9 +45,9 @@ macro_rules! each {
         array
     }};
 }
-pub(super) use each;
+pub(crate) use each;
 
-/// A `static`; in a model, one per execution.
+/// Declares a `static`; with loom, one per execution of a model.
 #[cfg(not(loom))]
 macro_rules! global {
     ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:expr;) => {
@@ -62,9 +64,9 @@ macro_rules! global {
         }
     };
 }
-pub(super) use global;
+pub(crate) use global;
 
-/// A `static` of each thread, its first value made by a block that is `const` but for the models.
+/// Declares a thread-local, initialised by a block that is `const`, except with loom.
 #[cfg(not(loom))]
 macro_rules! per_thread {
     ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:block;) => {
@@ -83,31 +85,31 @@ macro_rules! per_thread {
         }
     };
 }
-pub(super) use per_thread;
+pub(crate) use per_thread;
 
-/// Has a model fail when this is dropped while a thread may still look at what it stands in, or is never dropped.
+/// A probe that makes a loom model fail on a use after free, and on a leak.
 #[derive(Debug)]
-pub(super) struct Watch(#[cfg(loom)] loom::cell::UnsafeCell<loom::alloc::Track<()>>);
+pub(crate) struct LoomTracked(#[cfg(loom)] loom::cell::UnsafeCell<loom::alloc::Track<()>>);
 
-impl Watch {
-    pub(super) fn new() -> Self {
+impl LoomTracked {
+    pub(crate) fn new() -> Self {
         Self(
             #[cfg(loom)]
             loom::cell::UnsafeCell::new(loom::alloc::Track::new(())),
         )
     }
 
-    /// Someone looks.
+    /// Records a read of the value that contains the probe.
     #[inline]
     #[allow(clippy::unused_self, reason = "but in a model")]
-    pub(super) fn look(&self) {
+    pub(crate) fn touch(&self) {
         #[cfg(loom)]
         self.0.with(|_| ());
     }
 }
 
 #[cfg(loom)]
-impl Drop for Watch {
+impl Drop for LoomTracked {
     fn drop(&mut self) {
         self.0.with_mut(|_| ());
     }
