@@ -4,6 +4,7 @@ pub mod every_kind;
 pub mod example;
 #[cfg(unix)]
 pub mod fork;
+pub mod modules;
 pub mod multi;
 pub mod package;
 pub mod prometheus;
@@ -12,6 +13,7 @@ pub mod python;
 #[cfg(unix)]
 pub mod room;
 pub mod scrapes;
+pub mod sources;
 pub mod visitor;
 #[cfg(unix)]
 pub mod worker;

@@ -21,8 +21,8 @@ use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 use crate::storage::{read, write};
 
 const TOLD: &str = "told-";

@@ -21,7 +21,7 @@ use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
 ///

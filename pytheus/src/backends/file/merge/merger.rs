@@ -24,8 +24,8 @@ use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::descriptor::Kind;
-use crate::snapshot::Number;
+use crate::model::descriptor::Kind;
+use crate::model::snapshot::Number;
 
 /// The totals of one declaration of a family.
 pub(crate) struct Put {

@@ -13,7 +13,7 @@ use crate::backends::file::format::superblock::Root;
 use crate::backends::file::merge::accumulator::Table;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
 pub(crate) struct Known {

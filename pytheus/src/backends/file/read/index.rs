@@ -9,7 +9,7 @@ use crate::backends::file::format::header::{CELLS, PAGE};
 use crate::backends::file::format::mappings::Spot;
 use crate::backends::file::format::record::Record;
 use crate::backends::{At, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.
 #[derive(Debug, Clone)]

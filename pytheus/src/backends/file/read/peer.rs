@@ -17,7 +17,7 @@ use crate::backends::file::format::superblock::Root;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
 use crate::backends::{At, FamilyKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
 /// The file of a process, as others read it.
@@ -237,8 +237,8 @@ mod tests {
     use crate::backends::file::format::error::Reason;
     use crate::backends::file::tests::samples::{self, Sample, at};
     use crate::backends::{Arena as _, SeriesKey};
-    use crate::descriptor::GaugeMode;
-    use crate::number::Number;
+    use crate::model::descriptor::GaugeMode;
+    use crate::model::number::Number;
 
     fn parts(peer: &Peer, series: usize) -> Vec<Number> {
         let width = peer.families()[peer.series()[series].family as usize].width();

@@ -11,7 +11,7 @@ use crate::backends::file::format::error::Reason;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, Kind};
+use crate::model::descriptor::{Descriptor, Kind};
 use crate::storage::Sum;
 
 fn archive() -> Archive {

@@ -15,8 +15,8 @@ use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena as _, At, Begun, SeriesKey};
-use crate::descriptor::GaugeMode;
-use crate::number::Number;
+use crate::model::descriptor::GaugeMode;
+use crate::model::number::Number;
 
 /// What a child does here: counts 1000, then lets so many series come and go.
 pub(crate) const CHURN: &str = "churn";

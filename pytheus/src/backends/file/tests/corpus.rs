@@ -15,7 +15,7 @@ use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::fuzz::read_any_file;
 use crate::backends::file::tests::samples::{self, Sample, at, family, gauge, header};
 use crate::backends::{Arena as _, FamilyKey, SeriesKey};
-use crate::descriptor::{GaugeMode, Kind};
+use crate::model::descriptor::{GaugeMode, Kind};
 use crate::storage::Sum;
 
 fn directory() -> PathBuf {

@@ -9,7 +9,7 @@ use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, shown};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::roster;
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// What a child does here: attaches, counts 5 and dies, 50 times over, and folds the dead each time.
 pub(crate) const COME_AND_GO: &str = "come and go";

@@ -19,8 +19,8 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process as file_of;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, Kind};
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::number::Number;
 
 pub(crate) fn jobs() -> Arc<FamilyKey> {
     let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");

@@ -12,7 +12,7 @@ use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::file::write::writer_file::OwnFile;
 use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
 pub(crate) struct Sample {

@@ -7,7 +7,7 @@ use super::*;
 use crate::backends::file::format::error::Reason;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
-use crate::descriptor::GaugeMode;
+use crate::model::descriptor::GaugeMode;
 
 fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();

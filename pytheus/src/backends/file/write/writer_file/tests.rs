@@ -11,8 +11,8 @@ use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{self, Sample, at};
 use crate::backends::file::write::shared_compaction;
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// Random numbers: xorshift, G. Marsaglia, 2003.
 struct Random(Cell<u64>);
