@@ -21,14 +21,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::backends::config::shape::existing;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::liveness::LifeLock;
 pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
 use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::haste;
-use crate::backends::shape::existing;
+use crate::backends::runtime::haste;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to

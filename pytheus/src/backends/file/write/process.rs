@@ -20,7 +20,8 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey, haste, loading};
+use crate::backends::runtime::{haste, loader};
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::{Page, lock};
 
 /// The file of this process, until it is closed.
@@ -135,7 +136,7 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
 /// loads the backend.
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
-        let most = if loading::loads_here() { Duration::MAX } else { haste::REQUEST };
+        let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
         let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
         act()
     })
