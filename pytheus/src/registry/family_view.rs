@@ -11,7 +11,7 @@ use crate::model::snapshot::FamilySnapshot;
 ///
 /// What this crate counts goes to an encoder as it is, without a sample for each line of output.
 #[derive(Clone)]
-pub struct Exposed<'a>(Source<'a>);
+pub struct FamilyView<'a>(Source<'a>);
 
 #[derive(Clone)]
 enum Source<'a> {
@@ -27,7 +27,7 @@ pub(crate) enum Content<'a> {
     Samples(&'a FamilySnapshot),
 }
 
-impl<'a> Exposed<'a> {
+impl<'a> FamilyView<'a> {
     /// Totals in the dress of a registry, whose labels are rendered already.
     pub(super) fn totals(totals: &'a FamilyTotals<'a>, dress: &'a Dress, labels: &'a str) -> Self {
         Self(Source::Totals { totals, dress, name: dress.full_name(totals.descriptor().name()), labels })
@@ -61,20 +61,20 @@ impl<'a> Exposed<'a> {
     }
 }
 
-impl<'a> From<&'a FamilySnapshot> for Exposed<'a> {
+impl<'a> From<&'a FamilySnapshot> for FamilyView<'a> {
     fn from(snapshot: &'a FamilySnapshot) -> Self {
         Self(Source::Snapshot(Cow::Borrowed(snapshot)))
     }
 }
 
-impl From<FamilySnapshot> for Exposed<'_> {
+impl From<FamilySnapshot> for FamilyView<'_> {
     fn from(snapshot: FamilySnapshot) -> Self {
         Self(Source::Snapshot(Cow::Owned(snapshot)))
     }
 }
 
-impl fmt::Debug for Exposed<'_> {
+impl fmt::Debug for FamilyView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Exposed").field(&self.name()).finish()
+        f.debug_tuple("FamilyView").field(&self.name()).finish()
     }
 }

@@ -7,5 +7,5 @@ metric! {
 }
 
 fn main() {
-    let _child = PAGE_SECONDS.status("404").child();
+    let _series = PAGE_SECONDS.status("404").to_series();
 }
