@@ -113,7 +113,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
         // It holds an `io::Error`, which may hold any error.
         is_threaded::<pytheus::backends::FileError>();
         is_free::<pytheus::backends::FileFault>();
-        is_free::<pytheus::backends::ChildClosed>();
+        is_free::<pytheus::backends::CloseOnFork>();
     }
     is_free::<Config>();
     is_free::<Secret>();
