@@ -14,7 +14,7 @@ use crate::backends::file::dir::roster;
 use crate::backends::file::merge::merger::{Merger, Put};
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
 use crate::sync::{lock, read, write};
 
@@ -23,7 +23,7 @@ pub(crate) struct Parts {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
     fold_at: usize,
-    common: Arc<CommonFile>,
+    common: Arc<SharedFile>,
     own: RwLock<Own>,
     merger: Mutex<Merger>,
 }
@@ -54,18 +54,18 @@ impl Parts {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         // Until the process has a file, and is present by that.
-        let (_presence, common) = {
+        let (_presence, shared) = {
             let locked = directory.locked_at_first()?;
             let presence = Presence::take(&locked)?;
             roster::begin(&locked, presence.is_alone)?;
-            (presence, Arc::new(shared_compaction::open(&directory.common()).map_err(FileError::damaged)?))
+            (presence, Arc::new(shared_compaction::open(&directory.shared_file()).map_err(FileError::damaged)?))
         };
-        let process = Process::attach(&directory, &common)?;
-        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));
+        let process = Process::attach(&directory, &shared)?;
+        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&shared));
         let parts = Self {
             directory,
             fold_at: options.fold_at,
-            common,
+            shared,
             own: RwLock::new(Own::Open(Arc::new(process))),
             merger: Mutex::new(merger),
         };
@@ -87,11 +87,11 @@ impl Parts {
     }
 
     /// Removes the series that all processes write.
-    fn remove_common(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
-        self.common.refresh()?;
+    fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
+        self.shared.refresh()?;
         let mut found = Vec::new();
         let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
-        self.common.each(|_, family, of_file| {
+        self.shared.each(|_, family, of_file| {
             let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
             let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
             if wanted.contains(&of_file.key) {
@@ -102,7 +102,7 @@ impl Parts {
         if !found.is_empty() {
             let _locked = self.directory.locked()?;
             for at in found {
-                self.common.remove(at)?;
+                self.shared.remove(at)?;
             }
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Backend for MultiProcessFileBackend {
             let removed = if merger.has_removed(removal) {
                 Ok(())
             } else {
-                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
+                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_shared(&removal.series));
                 removed.inspect(|()| merger.note_removed(removal))
             };
             (removed, merger.take_notes())
@@ -194,13 +194,13 @@ impl Backend for MultiProcessFileBackend {
     }
 
     fn forked(&self) -> Result<(), BackendError> {
-        let Parts { directory, common, own, merger, .. } = &self.0;
+        let Parts { directory, shared, own, merger, .. } = &self.0;
         // What the parent had open is none of the child's business.
-        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(common));
+        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(shared));
         if matches!(&*read(own), Own::Closed) {
             return Ok(());
         }
-        let attached = Process::attach(directory, common);
+        let attached = Process::attach(directory, shared);
         let mut own = write(own);
         match attached {
             Ok(process) => *own = Own::Open(Arc::new(process)),

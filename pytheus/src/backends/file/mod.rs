@@ -107,7 +107,7 @@ use super::{Configure as _, LoadError};
 /// |---|---|---|---|
 /// | `process-<id>` | the counts of a process that lives, or that the archive doesn't have yet | scrapes fail | scrapes fail |
 /// | `archive` | the counts of processes that have ended | scrapes fail; a copy of the last one is as good | scrapes fail, but of a process that has read it: that one shows all, and writes it anew when it archives |
-/// | `common` | shared gauges and state sets | scrapes fail | loading fails; a process that has read it before shows all, unless the file became shorter |
+/// | `shared` | shared gauges and state sets | scrapes fail | loading fails; a process that has read it before shows all, unless the file became shorter |
 /// | `roster` | the names of these files | scrapes fail | scrapes fail |
 /// | `lock` | the number of the last process | it is made anew | loading fails while it is no plain file, or may not be opened; a text that is no number counts as none |
 /// | `new-..`, `archive-new` | nothing that counts | removed by the next process that begins; a directory of such a name has to be removed by hand | the same |
@@ -182,7 +182,7 @@ use super::{Configure as _, LoadError};
 /// drops its privileges after it has loaded the backend: its files belong to the user of the directory. In a directory of the
 /// superuser such a server can't read anything any more; so give the directory to the other user before.
 ///
-/// Files of processes are in the directory as long as they are used, then `archive`, `common`, `lock` and `roster` alone.
+/// Files of processes are in the directory as long as they are used, then `archive`, `shared`, `lock` and `roster` alone.
 pub struct MultiProcessFileBackend(backend::Parts);
 
 impl MultiProcessFileBackend {

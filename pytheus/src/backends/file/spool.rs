@@ -19,7 +19,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
@@ -30,7 +30,7 @@ const TOLD: &str = "told-";
 /// A directory with the cells of processes, and the file of this one.
 pub(in crate::backends) struct Spool {
     directory: Arc<Directory>,
-    common: Arc<CommonFile>,
+    common: Arc<SharedFile>,
     /// Not there once it is closed, or in a child that could not begin.
     own: RwLock<Option<Arc<Process>>>,
     closed: AtomicBool,
@@ -43,12 +43,12 @@ impl Spool {
         // Counts in a spool are sent elsewhere, and shown there.
         directory.has_roster = false;
         let directory = Arc::new(directory);
-        let common = {
+        let shared = {
             let _locked = directory.locked_at_first()?;
-            Arc::new(shared_compaction::open(&directory.common()).map_err(|skip| skip.to_string())?)
+            Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skip| skip.to_string())?)
         };
-        let own = Process::attach(&directory, &common)?;
-        Ok(Self { directory, common, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
+        let own = Process::attach(&directory, &shared)?;
+        Ok(Self { directory, shared, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
     }
 
     /// What tells this process from all others, and where it takes note of what it has told.
@@ -75,7 +75,7 @@ impl Spool {
         if self.closed.load(Relaxed) {
             return Ok(());
         }
-        let own = Process::attach(&self.directory, &self.common);
+        let own = Process::attach(&self.directory, &self.shared);
         let (own, outcome) = match own {
             Ok(own) => (Some(Arc::new(own)), Ok(())),
             Err(error) => (None, Err(error.into())),

@@ -23,7 +23,7 @@
 //! Each declaration of a name is archived by itself: versions of a program may follow each other in any order.
 //!
 //! Of a gauge that shows the most recent value, the archive keeps the value and the time at which it was set: a later one
-//! takes its place. All other gauges, info metrics and state sets end with their process or lie in `common`: there is
+//! takes its place. All other gauges, info metrics and state sets end with their process or lie in `shared`: there is
 //! nothing to be folded.
 
 use std::collections::{HashMap, HashSet};

@@ -23,7 +23,7 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
-/// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
+/// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `shared`.
 ///
 /// `peers` are those that are listed now, under the lock. `archive` is then the one that is there; on an error nothing has
 /// changed.

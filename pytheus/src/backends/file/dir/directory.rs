@@ -4,11 +4,11 @@
 //! |---|---|---|
 //! | `lock` | all processes | locked by who changes what is below, for a moment; holds the number of the last process |
 //! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
-//! | `common` | all processes | appended to under the lock |
+//! | `shared` | all processes | appended to under the lock |
 //! | `archive` | all processes | replaced under the lock |
 //! | `roster` | all processes | replaced under the lock; names what has to be there |
 //! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
-//! | `archive-new`, `new-common`, `new-roster` | who holds the lock | not there yet, for others |
+//! | `archive-new`, `new-shared`, `new-roster` | who holds the lock | not there yet, for others |
 //!
 //! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
 //!
@@ -105,7 +105,7 @@ impl Directory {
         &self.path
     }
 
-    pub(crate) fn common(&self) -> PathBuf {
+    pub(crate) fn shared_file(&self) -> PathBuf {
         self.path.join("common")
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A directory can't tell a file that was archived from one that somebody removed. The roster names each process from the
 //! moment its file is made until the archive has its counts, with the [inode](https://man7.org/linux/man-pages/man7/inode.7.html)
-//! of the file; the generation of the archive; and the inode of `common`. It is a text:
+//! of the file; the generation of the archive; and the inode of `shared`. It is a text:
 //!
 //! ```text
 //! pytheus roster 1 <checksum of the rest>
@@ -89,7 +89,7 @@ impl Roster {
     }
 
     fn text(&self) -> String {
-        let mut lines = format!("archive {}\ncommon {}\n", self.archive, self.common);
+        let mut lines = format!("archive {}\ncommon {}\n", self.archive, self.shared);
         // To write to a string does not fail.
         for (id, inode) in &self.processes {
             let _ = writeln!(lines, "process {id} {inode}");
@@ -110,7 +110,7 @@ impl Roster {
             let (kind, rest) = line.split_once(' ')?;
             match kind {
                 "archive" => roster.archive = rest.parse().ok()?,
-                "common" => roster.common = rest.parse().ok()?,
+                "common" => roster.shared_file = rest.parse().ok()?,
                 "process" => {
                     let (id, inode) = rest.split_once(' ')?;
                     roster.processes.insert(FileId::parse(id)?, inode.parse().ok()?);
@@ -148,15 +148,15 @@ pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
             *inode = inode_at(&directory.process(*id))?.unwrap_or(*inode);
         }
     }
-    let common = inode_at(&directory.common())?;
-    let is_lost = match common {
-        None => roster.common != 0,
-        Some(common) => roster.common != 0 && roster.common != common && !is_alone,
+    let shared = inode_at(&directory.shared_file())?;
+    let is_lost = match shared {
+        None => roster.shared_file != 0,
+        Some(shared) => roster.shared_file != 0 && roster.shared_file != shared && !is_alone,
     };
     if is_lost {
         roster.lost.insert("common".to_owned());
     }
-    roster.common = common.unwrap_or_default();
+    roster.shared_file = shared.unwrap_or_default();
     if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
@@ -191,8 +191,8 @@ pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, common: u64) -> R
     }
     change(locked, |roster| {
         roster.processes.insert(id, inode);
-        if roster.common == 0 {
-            roster.common = common;
+        if roster.shared_file == 0 {
+            roster.shared_file = shared;
         }
     })
 }
@@ -277,10 +277,10 @@ pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, common: u
         },
     };
     let fault = fault.or(fault_of(inode_at(&path)?, inode, inode).map(|fault| (path, fault)));
-    let common = (directory.common(), common);
+    let shared = (directory.shared_file(), shared);
     let fault = match fault {
         Some(fault) => Some(fault),
-        None => fault_of(inode_at(&common.0)?, common.1, common.1).map(|fault| (common.0, fault)),
+        None => fault_of(inode_at(&shared.0)?, shared.1, shared.1).map(|fault| (shared.0, fault)),
     };
     fault.map_or(Ok(()), |(path, fault)| Err(FileError::new(&path, fault)))
 }

@@ -40,8 +40,8 @@ pub(crate) fn is_complete(
     if archive.generation < roster.archive {
         wrong.push((directory.archive(), FileFault::Lost));
     }
-    if let Some(fault) = fault_of(inode_at(&directory.common())?, roster.common, common) {
-        wrong.push((directory.common(), fault));
+    if let Some(fault) = fault_of(inode_at(&directory.shared_file())?, roster.shared_file, shared) {
+        wrong.push((directory.shared_file(), fault));
     }
     let opened: HashMap<_, _> = processes.iter().map(|process| (process.peer.id(), process.peer.inode())).collect();
     for (id, inode) in roster.processes.iter().filter(|(id, _)| !archive.folded.contains(id)) {

@@ -22,7 +22,7 @@ use crate::backends::file::merge::peer_rows::Known;
 use crate::backends::file::merge::reports::{Notes, ToTell};
 use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
@@ -46,7 +46,7 @@ const WAITS_FOR_NEW: usize = 3;
 /// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
 pub(crate) struct Merger {
     directory: Arc<Directory>,
-    pub(crate) common: Arc<CommonFile>,
+    pub(crate) common: Arc<SharedFile>,
     pub(crate) archive: Archive,
     /// The archive that is there was not read.
     is_unread: bool,
@@ -79,10 +79,10 @@ pub(crate) struct Sources {
 }
 
 impl Merger {
-    pub(crate) fn new(directory: Arc<Directory>, common: Arc<CommonFile>) -> Self {
+    pub(crate) fn new(directory: Arc<Directory>, common: Arc<SharedFile>) -> Self {
         Self {
             directory,
-            common,
+            shared,
             archive: Archive::default(),
             is_unread: true,
             is_left: false,
@@ -142,8 +142,8 @@ impl Merger {
         if self.tables.iter().any(Table::is_worn) {
             self.forget();
         }
-        let Self { directory, archive, common, processes, .. } = self;
-        let is_complete = completeness::is_complete(directory, archive, common.inode(), processes, waits_for_new)?;
+        let Self { directory, archive, shared, processes, .. } = self;
+        let is_complete = completeness::is_complete(directory, archive, shared.inode(), processes, waits_for_new)?;
         Ok((is_complete && archive.is_current(directory)?).then_some(puts))
     }
 
@@ -156,7 +156,7 @@ impl Merger {
             self.take_up_archive();
         }
         self.look_at_files()?;
-        self.changed |= self.common.refresh().map_err(FileError::damaged)?;
+        self.changed |= self.shared.refresh().map_err(FileError::damaged)?;
         if self.changed {
             self.changed = false;
             self.settle();
@@ -286,21 +286,21 @@ impl Merger {
     }
 
     fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
-        let Self { common, tables, sources, .. } = self;
+        let Self { shared, tables, sources, .. } = self;
         let table = &mut tables[number];
         let family = Arc::clone(table.declared());
         let states = family.descriptor().states().len();
         for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
             table.have(*row, *promised);
             if family.descriptor().kind() == Kind::StateSet {
-                let flags = common.flags(*at);
+                let flags = shared.flags(*at);
                 if flags != 0 {
                     let flags: Vec<_> = (0..states).map(|flag| Amount::whole(flags >> flag & 1)).collect();
                     table.set(*row, &flags);
                 }
                 continue;
             }
-            let value = common.value(*at);
+            let value = shared.value(*at);
             if value.is_some() || *in_progress != 0 {
                 let mut amount = Amount::float(value.unwrap_or(0.0));
                 amount += Amount::whole(*in_progress);

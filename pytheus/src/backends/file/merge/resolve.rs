@@ -31,7 +31,7 @@ impl Merger {
             process.place(&mut self.tables);
         }
         self.place_archived();
-        self.place_shared();
+        self.assign_shared_rows();
     }
 
     /// The table of a declaration.
@@ -65,11 +65,11 @@ impl Merger {
         }
     }
 
-    fn place_shared(&mut self) {
+    fn assign_shared_rows(&mut self) {
         self.sources.iter_mut().for_each(|sources| sources.shared.clear());
-        let common = Arc::clone(&self.common);
+        let shared = Arc::clone(&self.shared);
         let mut last: Option<(Arc<FamilyKey>, usize)> = None;
-        common.each(|_, family, series| {
+        shared.each(|_, family, series| {
             let number = match &last {
                 Some((known, number)) if Arc::ptr_eq(known, family) => *number,
                 // Which processes have had it, the file does not say: of those that have ended, the order in it decides.

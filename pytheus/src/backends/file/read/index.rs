@@ -67,7 +67,7 @@ const PAGES: u32 = At::COMMON * 2;
 impl Contents {
     pub(crate) fn new(common: bool) -> Self {
         Self {
-            common,
+            shared,
             families: Vec::new(),
             series: Vec::new(),
             by_at: HashMap::new(),
@@ -83,7 +83,7 @@ impl Contents {
 
     /// Of another log of the same file.
     pub(crate) fn anew(&self) -> Self {
-        Self { taken: self.taken, ..Self::new(self.common) }
+        Self { taken: self.taken, ..Self::new(self.shared) }
     }
 
     /// Takes in the next record. `place` finds the page of the file that begins there.
@@ -153,7 +153,7 @@ impl Contents {
         }
         let extended = match known {
             Some(series) => series.also.get_or_insert(also),
-            None if at.page >= At::COMMON && !self.common => {
+            None if at.page >= At::COMMON && !self.shared => {
                 check_run(at, 1)?;
                 &mut self.elsewhere.entry(at).or_insert((also, self.taken)).0
             }
@@ -179,7 +179,7 @@ impl Contents {
         offset: u64,
         place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
     ) -> Result<(), Fault> {
-        let is_ours = if self.common { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
+        let is_ours = if self.shared { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
         if page >= PAGES || !is_ours {
             return Err(Fault::corrupt("it has a page of cells that can't be its own"));
         }

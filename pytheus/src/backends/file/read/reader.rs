@@ -54,7 +54,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         let header = Header::decode(&bytes)?;
         let first = maps.place(&file, len, 0)?;
         let root = Root::FIRST;
-        let (contents, cursor) = (Contents::new(common), Cursor::new(&header, root));
+        let (contents, cursor) = (Contents::new(shared), Cursor::new(&header, root));
         Ok(Self { file, header, contents, cursor, root, maps, first, fault: None })
     }
 

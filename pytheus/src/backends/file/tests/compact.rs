@@ -13,7 +13,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{Arena as _, At, Begun, SeriesKey};
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
@@ -186,15 +186,15 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
 /// What a child does here: sets many series that all processes write, and removes most.
 pub(crate) const SHARE: &str = "share";
 
-pub(crate) fn share(common: &CommonFile) {
+pub(crate) fn share(common: &SharedFile) {
     let family = gauge("shared", GaugeMode::Shared);
     for number in 0..1000 {
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let at = common.find_or_add(&family, &key, false).expect("there is room");
-        let page = common.page(at.page).expect("it has just been named");
+        let at = shared.find_or_add(&family, &key, false).expect("there is room");
+        let page = shared.page(at.page).expect("it has just been named");
         page.cells()[at.cell as usize].store(f64::from(number).to_bits(), Relaxed);
         if number % 100 != 7 {
-            common.remove(at).expect("there is room");
+            shared.remove(at).expect("there is room");
         }
     }
 }
@@ -204,15 +204,15 @@ fn wherever_a_process_dies_what_all_write_is_whole() {
     for point in [None, Some(RENEWAL_POINTS[0]), Some(RENEWAL_POINTS[1])] {
         let (_around, directory) = fresh();
         assert!(child::run(SHARE, directory.path(), None).success());
-        let before = directory.common().metadata().expect("it is there").len();
+        let before = directory.shared_file().metadata().expect("it is there").len();
         assert_eq!(child::run("attach", directory.path(), point).success(), point.is_none(), "{point:?}");
         let _next = Process::begin(&directory);
-        assert!(directory.common().metadata().expect("it is there").len() < before / 2, "{point:?}");
-        let common = shared_compaction::open(&directory.common()).expect("it is whole");
+        assert!(directory.shared_file().metadata().expect("it is there").len() < before / 2, "{point:?}");
+        let shared = shared_compaction::open(&directory.shared_file()).expect("it is whole");
         let (mut values, mut all) = (Vec::new(), 0);
-        common.each(|_, _, series| {
+        shared.each(|_, _, series| {
             all += 1;
-            values.extend(common.value(series.at));
+            values.extend(shared.value(series.at));
         });
         assert_eq!((values, all), ((0..10).map(|hundreds| f64::from(hundreds * 100 + 7)).collect(), 10), "{point:?}");
         assert!(!names(&directory).contains(&"new-common".to_owned()), "{point:?}");

@@ -83,7 +83,7 @@ fn common() -> Vec<u8> {
     sample.own.common(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
     let up = sample.own.common(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
     sample.add(0, up, 0, 1);
-    sample.common.remove(first).expect("there is room");
+    sample.shared.remove(first).expect("there is room");
     let mut bytes = pages(&sample.directory.path().join("common"));
     // The only one whose header says what process has made it, and when.
     bytes[..72]

@@ -42,13 +42,13 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn begin(directory: &Arc<Directory>) -> Self {
         // As the backend does.
-        let (_presence, common) = {
+        let (_presence, shared) = {
             let locked = locked(directory);
             let presence = Presence::take(&locked).expect("it can be locked");
             roster::begin(&locked, presence.is_alone).expect("there is room");
-            (presence, Arc::new(shared_compaction::open(&directory.common()).expect("it is one")))
+            (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
         };
-        let file = patiently(|| file_of::Process::attach(directory, &common));
+        let file = patiently(|| file_of::Process::attach(directory, &shared));
         file.ready().expect("nothing is in the way");
         Self { file, next: 0 }
     }

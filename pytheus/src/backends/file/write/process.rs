@@ -18,7 +18,7 @@ use crate::backends::file::dir::roster;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
 use crate::backends::runtime::{haste, loader};
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
@@ -55,7 +55,7 @@ struct Shared {
 
 impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
-    pub(crate) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
+    pub(crate) fn attach(directory: &Arc<Directory>, common: &Arc<SharedFile>) -> Result<Self, FileError> {
         let locked = directory.locked_at_first()?;
         let presence = Presence::take(&locked)?;
         roster::clean(&locked)?;
@@ -64,10 +64,10 @@ impl Process {
         let id = new.id;
         let header = Header { shares_pid, ..Header::new(id, new.number) };
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
-        let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
+        let file = OwnFile::create(mapped, header, Arc::clone(shared), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
-        roster::add(&locked, id, inode, common.inode())?;
+        roster::add(&locked, id, inode, shared.inode())?;
         let hidden = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
@@ -105,7 +105,7 @@ impl Process {
             &self.directory,
             self.id,
             self.life.metadata().map_err(fail)?.ino(),
-            file.common_file().inode(),
+            file.shared_file().inode(),
         )
     }
 
@@ -180,10 +180,10 @@ impl Arena for Process {
             }
         }
         // At once, whoever has the directory: this may be somebody's request.
-        file.common_file().unset(series);
+        file.shared_file().unset(series);
         if let Ok(Some(_locked)) = self.directory.try_locked() {
             // Should it fail, a series that shows from the start shows as zero.
-            let _ = file.common_file().remove(series);
+            let _ = file.shared_file().remove(series);
         }
     }
 

@@ -10,24 +10,24 @@ use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::file::write::shared_file::{CommonFile, make};
+use crate::backends::file::write::shared_file::{SharedFile, make};
 use crate::storage::Mapped;
 
 /// Logs that are shorter stay as they are.
 const LEAST: u64 = 64 * 1024;
 
-/// Opens the file as [`CommonFile::open`] does, with what was removed left out, if nobody else has it open.
-pub(crate) fn open(path: &Path) -> Result<CommonFile, Skip> {
+/// Opens the file as [`SharedFile::open`] does, with what was removed left out, if nobody else has it open.
+pub(crate) fn open(path: &Path) -> Result<SharedFile, Skip> {
     let is_there = !path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let renewed = if is_there { renew(path).map_err(|fault| fault.at(path))? } else { None };
-    renewed.map_or_else(|| CommonFile::open(path), Ok)
+    renewed.map_or_else(|| SharedFile::open(path), Ok)
 }
 
 /// Puts a file with what is set or promised in place of one of which most was removed, if nobody has it open: else
 /// nothing. The caller holds the directory's lock.
 ///
 /// One step for all others, whatever happens to this process.
-fn renew(path: &Path) -> Result<Option<CommonFile>, Fault> {
+fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
     let mut old = Reading::new(reader::open(path)?, Maps::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
@@ -38,7 +38,7 @@ fn renew(path: &Path) -> Result<Option<CommonFile>, Fault> {
     renewed
 }
 
-fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<CommonFile>, Fault> {
+fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<SharedFile>, Fault> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
         let family = old.contents.families.get(series.family as usize);
@@ -53,7 +53,7 @@ fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<CommonFi
     }
     let copy = || {
         let new = make(path)?;
-        let mut copy = CommonFile::open_as_it_is(&new)?;
+        let mut copy = SharedFile::open_as_it_is(&new)?;
         for series in &kept {
             let Some(family) = old.contents.families.get(series.family as usize) else { continue };
             let at = copy.find_or_add(family, &series.key, series.promised)?;

@@ -24,7 +24,7 @@ use crate::storage::Page;
 use crate::sync;
 
 /// The file that all processes write.
-pub(crate) struct CommonFile {
+pub(crate) struct SharedFile {
     pub(crate) path: PathBuf,
     inode: u64,
     log: Mutex<Log>,
@@ -42,7 +42,7 @@ struct Log {
     indexed: (usize, usize),
 }
 
-impl CommonFile {
+impl SharedFile {
     /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
     pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
         Self::open_or_make(path).map_err(|fault| fault.at(path))
@@ -282,7 +282,7 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
     Ok(new)
 }
 
-impl fmt::Debug for CommonFile {
+impl fmt::Debug for SharedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
     }

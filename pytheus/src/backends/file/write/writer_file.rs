@@ -15,7 +15,7 @@ use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::record::Record;
-use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::Page;
 use crate::sync;
@@ -32,7 +32,7 @@ pub(crate) struct OwnFile {
     header: Header,
     first: &'static Page,
     log: Mutex<Log>,
-    common: Arc<CommonFile>,
+    common: Arc<SharedFile>,
     with_directory: WithDirectory,
 }
 
@@ -55,7 +55,7 @@ impl OwnFile {
     pub(crate) fn create(
         file: impl Deref<Target = File> + Send + Sync + 'static,
         header: Header,
-        common: Arc<CommonFile>,
+        common: Arc<SharedFile>,
         with_directory: WithDirectory,
     ) -> io::Result<Self> {
         let (mut maps, space) = (Maps::for_ever(), Space::of_new_file(&file, &header)?);
@@ -69,7 +69,7 @@ impl OwnFile {
             known: HashMap::new(),
             series: 0,
         };
-        Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), common, with_directory })
+        Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), shared, with_directory })
     }
 
     /// As if short logs were long ones.
@@ -85,8 +85,8 @@ impl OwnFile {
     }
 
     /// The file that all processes write.
-    pub(crate) fn common_file(&self) -> &Arc<CommonFile> {
-        &self.common
+    pub(crate) fn shared_file(&self) -> &Arc<SharedFile> {
+        &self.shared
     }
 
     /// Writes records, which then count. Room for the ends of so many series is left.
@@ -153,7 +153,7 @@ fn address(family: &Arc<FamilyKey>) -> usize {
 impl Arena for OwnFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         if page >= At::COMMON {
-            return if shard == 0 { self.common.page(page) } else { None };
+            return if shard == 0 { self.shared.page(page) } else { None };
         }
         let log = &mut *sync::lock(&self.log);
         match log.pages.get(&(shard, page)) {
@@ -187,10 +187,10 @@ impl Arena for OwnFile {
     }
 
     fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
-        if let Some(at) = self.common.find(family, series, promised)? {
+        if let Some(at) = self.shared.find(family, series, promised)? {
             return Ok(at);
         }
-        let at = (self.with_directory)(&mut || self.common.find_or_add(family, series, promised));
+        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, promised));
         at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
     }
 }
