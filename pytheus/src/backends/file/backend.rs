@@ -23,7 +23,7 @@ pub(crate) struct Parts {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
     fold_at: usize,
-    common: Arc<SharedFile>,
+    shared: Arc<SharedFile>,
     own: RwLock<Own>,
     merger: Mutex<Merger>,
 }

@@ -25,7 +25,7 @@ pub(crate) const COMPACTION_POINTS: [&str; 3] = ["log copied", "log measured", "
 
 /// The same, of one that attaches where nobody else is, and much was removed.
 #[cfg(any(test, debug_assertions))]
-pub(crate) const RENEWAL_POINTS: [&str; 2] = ["common copied", "common renamed"];
+pub(crate) const RENEWAL_POINTS: [&str; 2] = ["shared file copied", "shared file renamed"];
 
 /// Aborts the process when `PYTHEUS_TEST_CRASH_AT` is this name, or `name:3` the third time. Nothing where debug
 /// assertions are off.

@@ -30,7 +30,7 @@ const TOLD: &str = "told-";
 /// A directory with the cells of processes, and the file of this one.
 pub(in crate::backends) struct Spool {
     directory: Arc<Directory>,
-    common: Arc<SharedFile>,
+    shared: Arc<SharedFile>,
     /// Not there once it is closed, or in a child that could not begin.
     own: RwLock<Option<Arc<Process>>>,
     closed: AtomicBool,

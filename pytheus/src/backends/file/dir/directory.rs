@@ -106,7 +106,7 @@ impl Directory {
     }
 
     pub(crate) fn shared_file(&self) -> PathBuf {
-        self.path.join("common")
+        self.path.join("shared")
     }
 
     pub(crate) fn archive(&self) -> PathBuf {

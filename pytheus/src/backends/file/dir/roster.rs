@@ -7,7 +7,7 @@
 //! ```text
 //! pytheus roster 1 <checksum of the rest>
 //! archive <generation>
-//! common <inode>
+//! shared <inode>
 //! process <id> <inode>
 //! lost <name>
 //! ```
@@ -45,7 +45,7 @@ pub(crate) struct Roster {
     /// The generation of the archive is this one or a later one.
     pub(crate) archive: u64,
     /// The inode of the file that all processes write; 0 if there is none.
-    pub(crate) common: u64,
+    pub(crate) shared: u64,
     /// The inode of the file of each process.
     pub(crate) processes: BTreeMap<FileId, u64>,
     /// The names of files that were missing when a process began.
@@ -89,7 +89,7 @@ impl Roster {
     }
 
     fn text(&self) -> String {
-        let mut lines = format!("archive {}\ncommon {}\n", self.archive, self.shared);
+        let mut lines = format!("archive {}\nshared {}\n", self.archive, self.shared);
         // To write to a string does not fail.
         for (id, inode) in &self.processes {
             let _ = writeln!(lines, "process {id} {inode}");
@@ -110,7 +110,7 @@ impl Roster {
             let (kind, rest) = line.split_once(' ')?;
             match kind {
                 "archive" => roster.archive = rest.parse().ok()?,
-                "common" => roster.shared_file = rest.parse().ok()?,
+                "shared" => roster.shared = rest.parse().ok()?,
                 "process" => {
                     let (id, inode) = rest.split_once(' ')?;
                     roster.processes.insert(FileId::parse(id)?, inode.parse().ok()?);
@@ -150,13 +150,13 @@ pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
     }
     let shared = inode_at(&directory.shared_file())?;
     let is_lost = match shared {
-        None => roster.shared_file != 0,
-        Some(shared) => roster.shared_file != 0 && roster.shared_file != shared && !is_alone,
+        None => roster.shared != 0,
+        Some(shared) => roster.shared != 0 && roster.shared != shared && !is_alone,
     };
     if is_lost {
-        roster.lost.insert("common".to_owned());
+        roster.lost.insert("shared".to_owned());
     }
-    roster.shared_file = shared.unwrap_or_default();
+    roster.shared = shared.unwrap_or_default();
     if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
@@ -185,14 +185,14 @@ pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> R
 }
 
 /// Names a process, before its file is shown to others, and the file that all write.
-pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     if locked.directory().has_roster && Roster::read(locked.directory())?.is_none() {
         begin(locked, false)?;
     }
     change(locked, |roster| {
         roster.processes.insert(id, inode);
-        if roster.shared_file == 0 {
-            roster.shared_file = shared;
+        if roster.shared == 0 {
+            roster.shared = shared;
         }
     })
 }
@@ -260,7 +260,7 @@ pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<F
 }
 
 /// Says whether the file of this process is where others find it, and the directory complete as far as this process knows.
-pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     directory.check_place()?;
     if !directory.has_roster {
         return Ok(());
@@ -293,9 +293,9 @@ mod tests {
     fn a_roster_reads_back_and_one_with_any_bit_wrong_is_refused() {
         let roster = Roster {
             archive: 7,
-            common: 12,
+            shared: 12,
             processes: BTreeMap::from([(FileId(1), 2), (FileId(u128::MAX), 3)]),
-            lost: BTreeSet::from(["common".to_owned()]),
+            lost: BTreeSet::from(["shared".to_owned()]),
         };
         let text = roster.text();
         assert_eq!(Roster::parse(&text), Some(roster));

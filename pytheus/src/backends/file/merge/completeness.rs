@@ -22,7 +22,7 @@ use crate::backends::file::merge::peer_rows::Known;
 pub(crate) fn is_complete(
     directory: &Directory,
     archive: &Archive,
-    common: u64,
+    shared: u64,
     processes: &[Known],
     waits_for_new: bool,
 ) -> Result<bool, FileError> {
@@ -40,7 +40,7 @@ pub(crate) fn is_complete(
     if archive.generation < roster.archive {
         wrong.push((directory.archive(), FileFault::Lost));
     }
-    if let Some(fault) = fault_of(inode_at(&directory.shared_file())?, roster.shared_file, shared) {
+    if let Some(fault) = fault_of(inode_at(&directory.shared_file())?, roster.shared, shared) {
         wrong.push((directory.shared_file(), fault));
     }
     let opened: HashMap<_, _> = processes.iter().map(|process| (process.peer.id(), process.peer.inode())).collect();

@@ -46,7 +46,7 @@ const WAITS_FOR_NEW: usize = 3;
 /// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
 pub(crate) struct Merger {
     directory: Arc<Directory>,
-    pub(crate) common: Arc<SharedFile>,
+    pub(crate) shared: Arc<SharedFile>,
     pub(crate) archive: Archive,
     /// The archive that is there was not read.
     is_unread: bool,
@@ -79,7 +79,7 @@ pub(crate) struct Sources {
 }
 
 impl Merger {
-    pub(crate) fn new(directory: Arc<Directory>, common: Arc<SharedFile>) -> Self {
+    pub(crate) fn new(directory: Arc<Directory>, shared: Arc<SharedFile>) -> Self {
         Self {
             directory,
             shared,

@@ -32,7 +32,7 @@ pub(crate) struct PeerSeries {
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// Whether its pages are those that all processes write.
-    common: bool,
+    shared: bool,
     pub(crate) families: Vec<Arc<FamilyKey>>,
     /// By number. Those that ended long ago may be missing.
     pub(crate) series: Vec<PeerSeries>,
@@ -65,7 +65,7 @@ pub(crate) struct Placed {
 const PAGES: u32 = At::COMMON * 2;
 
 impl Contents {
-    pub(crate) fn new(common: bool) -> Self {
+    pub(crate) fn new(shared: bool) -> Self {
         Self {
             shared,
             families: Vec::new(),

@@ -47,7 +47,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
 
 impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
-    pub(crate) fn new(file: File, mut maps: Maps<M>, common: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(file: File, mut maps: Maps<M>, shared: bool) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
         let mut bytes = [0; Header::LEN];
         file.read_exact_at(&mut bytes, 0)?;

@@ -186,7 +186,7 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
 /// What a child does here: sets many series that all processes write, and removes most.
 pub(crate) const SHARE: &str = "share";
 
-pub(crate) fn share(common: &SharedFile) {
+pub(crate) fn share(shared: &SharedFile) {
     let family = gauge("shared", GaugeMode::Shared);
     for number in 0..1000 {
         let key = SeriesKey::new(&family, &[&text(number)]);
@@ -215,7 +215,7 @@ fn wherever_a_process_dies_what_all_write_is_whole() {
             values.extend(shared.value(series.at));
         });
         assert_eq!((values, all), ((0..10).map(|hundreds| f64::from(hundreds * 100 + 7)).collect(), 10), "{point:?}");
-        assert!(!names(&directory).contains(&"new-common".to_owned()), "{point:?}");
+        assert!(!names(&directory).contains(&"new-shared".to_owned()), "{point:?}");
     }
 }
 

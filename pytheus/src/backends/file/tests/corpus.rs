@@ -74,7 +74,7 @@ fn all_modes() -> Vec<u8> {
     pages(&sample.path)
 }
 
-fn common() -> Vec<u8> {
+fn shared_file() -> Vec<u8> {
     let sample = Sample::new();
     let states = family(Kind::StateSet, "s");
     let shared = gauge("g", GaugeMode::Shared);
@@ -84,7 +84,7 @@ fn common() -> Vec<u8> {
     let up = sample.own.common(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
     sample.add(0, up, 0, 1);
     sample.shared.remove(first).expect("there is room");
-    let mut bytes = pages(&sample.directory.path().join("common"));
+    let mut bytes = pages(&sample.directory.path().join("shared"));
     // The only one whose header says what process has made it, and when.
     bytes[..72]
         .copy_from_slice(&crate::backends::file::format::header::Header { first_extent: 12_288, ..header() }.encode());
@@ -157,7 +157,7 @@ fn files_are_laid_out_as_they_always_were() {
         ("churned", churned()),
         ("compacted", compacted()),
         ("all_modes", all_modes()),
-        ("common", common()),
+        ("shared", shared_file()),
         ("two_extents", two_extents()),
         ("archive", archive()),
     ];
@@ -178,7 +178,7 @@ fn files_are_laid_out_as_they_always_were() {
         let first = stored.iter().zip(bytes).position(|(stored, now)| stored != now);
         assert!(stored == *bytes, "{name} is written otherwise, first at byte {first:?}");
         let sorts = read_any_file(bytes).expect("there is room");
-        let is_good = ["empty", "churned", "compacted", "all_modes", "common", "two_extents", "archive", "everything"]
+        let is_good = ["empty", "churned", "compacted", "all_modes", "shared", "two_extents", "archive", "everything"]
             .contains(name);
         assert_eq!(sorts >= 2, is_good, "{name}: {sorts}");
     }

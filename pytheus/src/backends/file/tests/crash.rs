@@ -86,7 +86,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     fold_all(&directory);
     assert_eq!(
         names(&directory),
-        ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"],
+        ["archive", "shared", "lock", &format!("process-{}", living.id()), "roster"],
         "{crash_at}"
     );
     let archive = Archive::read(&directory).expect("it is whole");

@@ -25,7 +25,7 @@ fn the_dead_are_folded_and_the_living_are_not() {
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
     assert_eq!(shown(&directory), expected);
-    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"]);
+    assert_eq!(names(&directory), ["archive", "shared", "lock", &format!("process-{}", living.id()), "roster"]);
     // Nothing is left to be folded.
     assert_eq!(fold_all(&directory).files, 0);
     drop(living);

@@ -19,7 +19,7 @@ pub(crate) struct Sample {
     pub(crate) directory: TempDir,
     pub(crate) path: PathBuf,
     pub(crate) own: OwnFile,
-    pub(crate) common: Arc<SharedFile>,
+    pub(crate) shared: Arc<SharedFile>,
 }
 
 /// Always the same header.
@@ -42,7 +42,7 @@ pub(crate) fn new_file(path: &Path) -> Arc<File> {
 impl Sample {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let shared = Arc::new(shared_compaction::open(&directory.path().join("common")).expect("a new file"));
+        let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).expect("a new file"));
         let path = directory.path().join("process");
         // Alone there.
         let own = OwnFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));

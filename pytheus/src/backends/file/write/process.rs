@@ -55,7 +55,7 @@ struct Shared {
 
 impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
-    pub(crate) fn attach(directory: &Arc<Directory>, common: &Arc<SharedFile>) -> Result<Self, FileError> {
+    pub(crate) fn attach(directory: &Arc<Directory>, shared: &Arc<SharedFile>) -> Result<Self, FileError> {
         let locked = directory.locked_at_first()?;
         let presence = Presence::take(&locked)?;
         roster::clean(&locked)?;

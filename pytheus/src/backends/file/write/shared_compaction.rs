@@ -61,9 +61,9 @@ fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<SharedFi
                 copy.store(cell, Release);
             }
         }
-        fault_point("common copied");
+        fault_point("shared file copied");
         fs::rename(&new, path)?;
-        fault_point("common renamed");
+        fault_point("shared file renamed");
         path.clone_into(&mut copy.path);
         Ok::<_, Fault>(copy)
     };

@@ -267,7 +267,7 @@ impl Log {
 
 /// Makes a file that has no series, beside where it is to be.
 pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
-    let new = path.with_file_name("new-common");
+    let new = path.with_file_name("new-shared");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}

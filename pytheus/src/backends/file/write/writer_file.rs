@@ -32,7 +32,7 @@ pub(crate) struct OwnFile {
     header: Header,
     first: &'static Page,
     log: Mutex<Log>,
-    common: Arc<SharedFile>,
+    shared: Arc<SharedFile>,
     with_directory: WithDirectory,
 }
 
@@ -55,7 +55,7 @@ impl OwnFile {
     pub(crate) fn create(
         file: impl Deref<Target = File> + Send + Sync + 'static,
         header: Header,
-        common: Arc<SharedFile>,
+        shared: Arc<SharedFile>,
         with_directory: WithDirectory,
     ) -> io::Result<Self> {
         let (mut maps, space) = (Maps::for_ever(), Space::of_new_file(&file, &header)?);

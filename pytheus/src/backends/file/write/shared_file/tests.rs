@@ -10,7 +10,7 @@ use crate::backends::file::write::shared_compaction;
 use crate::model::descriptor::GaugeMode;
 use crate::sync;
 
-fn shown(common: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
+fn shown(shared: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();
     shared.each(|number, family, series| {
         let label = series.key.labels(family).get("a").unwrap_or_default().to_owned();
@@ -19,14 +19,14 @@ fn shown(common: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
     shown
 }
 
-fn set(common: &SharedFile, at: At, value: f64) {
+fn set(shared: &SharedFile, at: At, value: f64) {
     shared.page(at.page).unwrap().cells()[at.cell as usize].store(value.to_bits(), Relaxed);
 }
 
 #[test]
 fn what_one_adds_another_finds() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
     let family = gauge("g", GaugeMode::Shared);
     let (first, second) = (SeriesKey::new(&family, &["1"]), SeriesKey::new(&family, &["2"]));
@@ -52,7 +52,7 @@ fn what_one_adds_another_finds() {
 #[test]
 fn what_was_removed_shows_when_it_is_set_again() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
     let family = gauge("g", GaugeMode::Shared);
     let series = SeriesKey::new(&family, &["1"]);
@@ -74,7 +74,7 @@ fn what_was_removed_shows_when_it_is_set_again() {
 #[test]
 fn many_series_and_many_who_add_them() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     drop(shared_compaction::open(&path).unwrap());
     let lock = Mutex::new(());
     let start = Barrier::new(4);
@@ -111,7 +111,7 @@ fn many_series_and_many_who_add_them() {
 #[test]
 fn a_file_that_is_wrong_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     for (bytes, reason) in [(&b""[..], Reason::Truncated), (&[b'x'; 5000], Reason::Foreign)] {
         fs::write(&path, bytes).unwrap();
         assert_eq!(shared_compaction::open(&path).unwrap_err().reason, reason);
@@ -132,7 +132,7 @@ fn abandoned(path: &Path, act: impl FnOnce(&SharedFile)) {
 #[test]
 fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (family, other) = (gauge("g", GaugeMode::Shared), gauge("other", GaugeMode::Shared));
     let key = |number: u32| SeriesKey::new(&family, &[&format!("{number:0>100}")]);
     abandoned(&path, |shared| {
@@ -147,7 +147,7 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
         let tracked = shared.find_or_add(&other, &SeriesKey::new(&other, &["t"]), false).unwrap();
         shared.page(tracked.page).unwrap().cells()[tracked.cell as usize + 1].store(1, Relaxed);
     });
-    let series = |common: &SharedFile| {
+    let series = |shared: &SharedFile| {
         let mut shown: Vec<_> =
             shown(shared).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
         shown.retain(|(_, value, promised)| value.is_some() || *promised);
