@@ -10,7 +10,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::file::write::writer_file::OwnFile;
+use crate::backends::file::write::writer_file::WriterFile;
 use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
@@ -18,7 +18,7 @@ use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 pub(crate) struct Sample {
     pub(crate) directory: TempDir,
     pub(crate) path: PathBuf,
-    pub(crate) own: OwnFile,
+    pub(crate) own: WriterFile,
     pub(crate) shared: Arc<SharedFile>,
 }
 
@@ -45,7 +45,7 @@ impl Sample {
         let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).expect("a new file"));
         let path = directory.path().join("process");
         // Alone there.
-        let own = OwnFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));
+        let own = WriterFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));
         Self { own: own.expect("there is room"), path, directory, shared }
     }
 

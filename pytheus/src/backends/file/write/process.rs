@@ -19,7 +19,7 @@ use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
+use crate::backends::file::write::writer_file::{WriterFile, WithDirectory};
 use crate::backends::runtime::{haste, loader};
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::Page;
@@ -30,7 +30,7 @@ pub(crate) struct Process {
     id: FileId,
     /// The label `pid` of this process.
     label: String,
-    file: OwnFile,
+    file: WriterFile,
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
     life: LifeLock,
@@ -64,7 +64,7 @@ impl Process {
         let id = new.id;
         let header = Header { shares_pid, ..Header::new(id, new.number) };
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
-        let file = OwnFile::create(mapped, header, Arc::clone(shared), with_lock_of(Arc::clone(directory)))
+        let file = WriterFile::create(mapped, header, Arc::clone(shared), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
         roster::add(&locked, id, inode, shared.inode())?;
@@ -110,11 +110,11 @@ impl Process {
     }
 
     /// The file, unless it belongs to others now: in a child it is the parent's.
-    fn open(&self) -> Option<&OwnFile> {
+    fn open(&self) -> Option<&WriterFile> {
         (!self.closed.load(Acquire) && !self.life.is_closed()).then_some(&self.file)
     }
 
-    fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
+    fn open_or_error(&self) -> Result<&WriterFile, BackendError> {
         self.open().ok_or_else(|| "the backend was closed".into())
     }
 }

@@ -27,7 +27,7 @@ pub(crate) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -
 type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
 
 /// The file of this process, in which it counts.
-pub(crate) struct OwnFile {
+pub(crate) struct WriterFile {
     file: Handle,
     header: Header,
     first: &'static Page,
@@ -48,7 +48,7 @@ struct Log {
     series: u32,
 }
 
-impl OwnFile {
+impl WriterFile {
     /// Of a file that is open for reading and writing, empty, and locked for the life of this process.
     ///
     /// The handle may be an `Arc<File>`, or one that is closed in a child.
@@ -150,7 +150,7 @@ fn address(family: &Arc<FamilyKey>) -> usize {
     Arc::as_ptr(family).addr()
 }
 
-impl Arena for OwnFile {
+impl Arena for WriterFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         if page >= At::COMMON {
             return if shard == 0 { self.shared.page(page) } else { None };
@@ -199,7 +199,7 @@ fn refused(what: &str, error: &io::Error) -> BackendError {
     format!("the file of this process can't {what}: {error}").into()
 }
 
-impl fmt::Debug for OwnFile {
+impl fmt::Debug for WriterFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnFile").field("header", &self.header).finish_non_exhaustive()
     }

@@ -198,7 +198,7 @@ fn a_file_that_can_not_grow_stays_whole() {
     let good = samples::new_file(&path);
     let switch = Switch { good, bad: File::open(&path).unwrap(), is_good: Arc::clone(&is_good) };
     let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).unwrap());
-    let own = OwnFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
+    let own = WriterFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
     let family = samples::family(Kind::Counter, "c_total");
     let mut expected = BTreeMap::new();
     for place in 0..400 {
@@ -229,7 +229,7 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     let good = samples::new_file(&path);
     let switch = Switch { good, bad: File::open(&path).unwrap(), is_good: Arc::clone(&is_good) };
     let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).unwrap());
-    let own = OwnFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
+    let own = WriterFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
     own.look_often();
     let family = samples::family(Kind::Counter, "c_total");
     let page = own.page(1, 1).unwrap();
