@@ -12,7 +12,7 @@ use std::sync::{Arc, RwLock};
 
 use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::roster;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
@@ -101,15 +101,15 @@ impl Spool {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.directory.process(id);
         // For the process that takes it, not for a child of it; and gone with the process.
-        let life = match LifeLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
-            Ok(life) => life,
+        let liveness = match LivenessLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
+            Ok(liveness) => liveness,
             Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         // Somebody else may have taken it until just now.
-        let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
+        let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
         let same = same.map_err(|error| FileError::io(&path, error))?;
-        Ok(same.then(|| Dead { id, path, told: self.told(id), _life: life }))
+        Ok(same.then(|| Dead { id, path, told: self.told(id), _liveness: liveness }))
     }
 
     /// Removes notes whose process is gone.
@@ -135,7 +135,7 @@ pub(in crate::backends) struct Dead {
     id: FileId,
     path: PathBuf,
     pub(in crate::backends) told: PathBuf,
-    _life: LifeLock,
+    _liveness: LivenessLock,
 }
 
 /// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the

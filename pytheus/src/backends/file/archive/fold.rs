@@ -5,7 +5,7 @@
 //! 1. The archive is read as it is now, and the directory is listed. A file that is not in it any more was folded by
 //!    somebody else since it was opened: it is left out. So is one that the archive names: it was folded by a process that
 //!    died before step 4.
-//! 2. Of the others, those that nobody has locked are read: they don't change any more (see `life`). What each has counted
+//! 2. Of the others, those that nobody has locked are read: they don't change any more (see `liveness`). What each has counted
 //!    is added to a copy of the archive, but for what had been removed by then; and the copy names their ids.
 //! 3. The copy is written beside the archive and takes its place in one step. Before it, nothing has happened; after it,
 //!    the counts of these files are in the archive, which says so.

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::backends::config::shape::existing;
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
 use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
 use crate::backends::file::failpoint::fault_point;
@@ -276,17 +276,17 @@ impl<'a> Locked<'a> {
     }
 
     /// Begins the file of a process, empty and locked. Others don't see it until it is [published](NewFile::publish).
-    pub(crate) fn create_process_file(&self) -> Result<(LifeLock, NewFile<'_>), FileError> {
+    pub(crate) fn create_process_file(&self) -> Result<(LivenessLock, NewFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
         let new = NewFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
-        let life = LifeLock::take(&new.path, || {
+        let liveness = LivenessLock::take(&new.path, || {
             let file = create(&new.path)?;
             fault_point("file made");
             Ok(file)
         })?;
         fault_point("file locked");
-        Ok((life, new))
+        Ok((liveness, new))
     }
 
     /// The number of a process: the later it began, the higher.

@@ -44,7 +44,7 @@ fn a_directory_is_made_for_this_user_alone() {
     let directory = open(&path);
     assert_eq!(mode(&path), 0o700);
     let locked = directory.locked().expect("nobody has locked it");
-    let (_life, new) = locked.create_process_file().expect("there is room");
+    let (_liveness, new) = locked.create_process_file().expect("there is room");
     let file = new.publish().expect("it can be renamed");
     assert_eq!((mode(&file), mode(&path.join("lock"))), (0o600, 0o600));
 }
@@ -189,7 +189,7 @@ fn a_file_is_seen_once_it_is_published() {
     fs::write(path.join("process-of-somebody"), "").expect("there is room");
     let locked = directory.locked().expect("nobody has it");
     let names = || fs::read_dir(&path).expect("it is there").count();
-    let (_life, new) = locked.create_process_file().expect("there is room");
+    let (_liveness, new) = locked.create_process_file().expect("there is room");
     let (first, number) = (new.id, new.number);
     assert_eq!((directory.list().expect("it is there").len(), names()), (0, 3));
     new.publish().expect("it can be renamed");

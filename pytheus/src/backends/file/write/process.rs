@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::backends::file::dir::directory::{Directory, Locked, open, publish};
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
 use crate::backends::file::format::error::Fault;
@@ -33,7 +33,7 @@ pub(crate) struct Process {
     file: WriterFile,
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
-    life: LifeLock,
+    liveness: LivenessLock,
     presence: Presence,
     directory: Arc<Directory>,
     /// Where the file is until others may see it, and where it goes.
@@ -60,18 +60,18 @@ impl Process {
         let presence = Presence::take(&locked)?;
         roster::clean(&locked)?;
         let shares_pid = has_number(&locked, std::process::id())?;
-        let (life, new) = locked.create_process_file()?;
+        let (liveness, new) = locked.create_process_file()?;
         let id = new.id;
         let header = Header { shares_pid, ..Header::new(id, new.number) };
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
         let file = WriterFile::create(mapped, header, Arc::clone(shared), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
-        let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
+        let inode = liveness.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
         roster::add(&locked, id, inode, shared.inode())?;
         let hidden = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
-        Ok(Self { id, label, file, life, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
+        Ok(Self { id, label, file, liveness, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -87,7 +87,7 @@ impl Process {
     /// Ends the life of this process, for others.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.closed.store(true, Release);
-        self.life.unlock()?;
+        self.liveness.unlock()?;
         self.presence.end();
         Ok(())
     }
@@ -104,14 +104,14 @@ impl Process {
         roster::check_own(
             &self.directory,
             self.id,
-            self.life.metadata().map_err(fail)?.ino(),
+            self.liveness.metadata().map_err(fail)?.ino(),
             file.shared_file().inode(),
         )
     }
 
     /// The file, unless it belongs to others now: in a child it is the parent's.
     fn open(&self) -> Option<&WriterFile> {
-        (!self.closed.load(Acquire) && !self.life.is_closed()).then_some(&self.file)
+        (!self.closed.load(Acquire) && !self.liveness.is_closed()).then_some(&self.file)
     }
 
     fn open_or_error(&self) -> Result<&WriterFile, BackendError> {
