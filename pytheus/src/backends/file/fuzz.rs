@@ -59,11 +59,11 @@ fn as_process(path: &Path) -> Result<(), Skip> {
 fn as_common(path: &Path) -> Result<(), Fault> {
     let mut reading = Reading::new(reader::open(path)?, Maps::new(), true)?;
     reading.refresh()?;
-    for series in &reading.contents.series {
+    for series in &reading.index.series {
         let cells = reading.shared_cells(series.at).unwrap_or_default();
         black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reading.in_progress(series.at)));
     }
-    black_box((reading.contents.room(3), reading.contents.end(), reading.cursor.extent_end()));
+    black_box((reading.index.room(3), reading.index.end(), reading.cursor.extent_end()));
     Ok(())
 }
 

@@ -124,12 +124,12 @@ impl Live {
         let (len, mut bytes) = (file.metadata()?.len(), Vec::new());
         while cursor.passed() != committed {
             cursor.fetch(file, len, committed, &mut bytes)?;
-            cursor.follow(&bytes, len, &mut |record| live.take_in(record))?;
+            cursor.follow(&bytes, len, &mut |record| live.apply(record))?;
         }
         Ok(live)
     }
 
-    fn take_in(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), Fault> {
         match *record {
             Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.lasting)?,
             Record::Series { number, at, .. } => {

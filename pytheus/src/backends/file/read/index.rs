@@ -30,7 +30,7 @@ pub(crate) struct PeerSeries {
 
 /// What the log of a file says.
 #[derive(Debug)]
-pub(crate) struct Contents {
+pub(crate) struct LogIndex {
     /// Whether its pages are those that all processes write.
     shared: bool,
     pub(crate) families: Vec<Arc<FamilyKey>>,
@@ -64,7 +64,7 @@ pub(crate) struct Placed {
 /// Pages that there can be.
 const PAGES: u32 = At::COMMON * 2;
 
-impl Contents {
+impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
         Self {
             shared,
@@ -82,12 +82,12 @@ impl Contents {
     }
 
     /// Of another log of the same file.
-    pub(crate) fn anew(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         Self { taken: self.taken, ..Self::new(self.shared) }
     }
 
     /// Takes in the next record. `place` finds the page of the file that begins there.
-    pub(crate) fn take_in(
+    pub(crate) fn apply(
         &mut self,
         record: &Record<'_>,
         place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,

@@ -96,13 +96,13 @@ impl Peer {
 
     /// Its families, by their number in the file.
     pub(crate) fn families(&self) -> &[Arc<FamilyKey>] {
-        &self.reading.contents.families
+        &self.reading.index.families
     }
 
     /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
     /// places are the same for as long as its [log](Self::root).
     pub(crate) fn series(&self) -> &[PeerSeries] {
-        &self.reading.contents.series
+        &self.reading.index.series
     }
 
     /// The log that was read. Another one leaves out what had ended; families and numbers stay.
@@ -112,13 +112,13 @@ impl Peer {
 
     /// Is there a series of this number that has not ended?
     pub(crate) fn counts(&self, number: u32) -> bool {
-        let place = self.reading.contents.numbered(number);
+        let place = self.reading.index.numbered(number);
         place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
     }
 
     /// The place of the series that begins there, if it has not ended.
     pub(crate) fn series_at(&self, at: At) -> Option<usize> {
-        self.reading.contents.at(at)
+        self.reading.index.at(at)
     }
 
     /// A series that has not ended, with its family.
@@ -213,7 +213,7 @@ impl Peer {
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
     fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
-        all.iter().map(|at| (number(*at), self.reading.contents.extended_by(*at))).collect()
+        all.iter().map(|at| (number(*at), self.reading.index.extended_by(*at))).collect()
     }
 
     /// The flags of an info metric, or of a state set.

@@ -13,7 +13,7 @@ use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::mappings::{Maps, Spot};
 use crate::backends::file::format::superblock::Root;
-use crate::backends::file::read::index::Contents;
+use crate::backends::file::read::index::LogIndex;
 use crate::storage::Page;
 
 /// A file as it is read.
@@ -21,7 +21,7 @@ use crate::storage::Page;
 pub(crate) struct Reading<M> {
     pub(crate) file: File,
     pub(crate) header: Header,
-    pub(crate) contents: Contents,
+    pub(crate) index: LogIndex,
     pub(crate) cursor: Cursor,
     /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
     pub(crate) root: Root,
@@ -54,8 +54,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         let header = Header::decode(&bytes)?;
         let first = maps.place(&file, len, 0)?;
         let root = Root::FIRST;
-        let (contents, cursor) = (Contents::new(shared), Cursor::new(&header, root));
-        Ok(Self { file, header, contents, cursor, root, maps, first, fault: None })
+        let (index, cursor) = (LogIndex::new(shared), Cursor::new(&header, root));
+        Ok(Self { file, header, index, cursor, root, maps, first, fault: None })
     }
 
     /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
@@ -79,7 +79,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
             if root != self.root {
                 self.root = root;
                 self.cursor = Cursor::new(&self.header, root);
-                self.contents = self.contents.anew();
+                self.index = self.index.fresh();
             }
             if self.read_to(committed)? {
                 return Ok(root != before || self.cursor.passed() != passed);
@@ -97,9 +97,9 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
             if Root::now(self.first()?) != self.root {
                 return Ok(false);
             }
-            let Self { file, contents, cursor, maps, .. } = self;
+            let Self { file, index, cursor, maps, .. } = self;
             let mut place = |offset| maps.place(file, len, offset);
-            cursor.follow(&bytes, len, &mut |record| contents.take_in(record, &mut place))?;
+            cursor.follow(&bytes, len, &mut |record| index.apply(record, &mut place))?;
         }
         Ok(true)
     }
@@ -130,7 +130,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Each shard's page of this number.
     #[inline]
     pub(crate) fn pages(&self, page: u32) -> impl Iterator<Item = (u32, &Page)> {
-        let placed = self.contents.column(page).iter();
+        let placed = self.index.column(page).iter();
         placed.filter_map(|placed| Some((placed.shard, self.maps.page(placed.spot)?)))
     }
 
@@ -141,7 +141,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 
     /// Work in progress of the series that begins there.
     pub(crate) fn in_progress(&self, at: At) -> u64 {
-        let Some(also) = self.contents.also(at) else { return 0 };
+        let Some(also) = self.index.also(at) else { return 0 };
         let sum = |place: usize| {
             let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));
             cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Acquire)))
@@ -156,7 +156,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 impl Reading<&'static [Page]> {
     /// The page of this number of shard 0, for the rest of the process.
     pub(crate) fn kept(&self, page: u32) -> Option<&'static Page> {
-        let placed = self.contents.column(page).iter().find(|placed| placed.shard == 0)?;
+        let placed = self.index.column(page).iter().find(|placed| placed.shard == 0)?;
         self.maps.kept(placed.spot)
     }
 }

@@ -41,21 +41,21 @@ fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
 fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<SharedFile>, Fault> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
-        let family = old.contents.families.get(series.family as usize);
+        let family = old.index.families.get(series.family as usize);
         let cells =
             old.shared_cells(series.at).unwrap_or_default().iter().take(family.map_or(0, |family| family.cells()));
         cells.map(|cell| cell.load(Acquire)).collect::<Vec<_>>()
     };
     let kept = |series: &&PeerSeries| series.promised || cells(series).iter().any(|cell| *cell != 0);
-    let kept: Vec<_> = old.contents.series.iter().filter(kept).collect();
-    if old.cursor.passed() < LEAST || kept.len() > old.contents.series.len() / 2 {
+    let kept: Vec<_> = old.index.series.iter().filter(kept).collect();
+    if old.cursor.passed() < LEAST || kept.len() > old.index.series.len() / 2 {
         return Ok(None);
     }
     let copy = || {
         let new = make(path)?;
         let mut copy = SharedFile::open_as_it_is(&new)?;
         for series in &kept {
-            let Some(family) = old.contents.families.get(series.family as usize) else { continue };
+            let Some(family) = old.index.families.get(series.family as usize) else { continue };
             let at = copy.find_or_add(family, &series.key, series.promised)?;
             for (copy, cell) in copy.cells(at).iter().zip(cells(series)) {
                 copy.store(cell, Release);

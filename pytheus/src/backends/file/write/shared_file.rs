@@ -73,7 +73,7 @@ impl SharedFile {
         if is_new {
             log.index();
             let mut pages = sync::lock(&self.pages);
-            for page in log.reading.contents.pages() {
+            for page in log.reading.index.pages() {
                 if let Some(kept) = log.reading.kept(page) {
                     pages.insert(page, kept);
                 }
@@ -126,9 +126,9 @@ impl SharedFile {
     }
 
     fn clear(log: &Log, at: At) {
-        let contents = &log.reading.contents;
-        let series = contents.at(at).and_then(|number| contents.series.get(number));
-        let family = series.and_then(|series| contents.families.get(series.family as usize));
+        let index = &log.reading.index;
+        let series = index.at(at).and_then(|number| index.series.get(number));
+        let family = series.and_then(|series| index.families.get(series.family as usize));
         let cells = log.reading.shared_cells(at).unwrap_or_default().iter();
         cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
     }
@@ -137,8 +137,8 @@ impl SharedFile {
     pub(crate) fn remove(&self, at: At) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
-        let contents = &log.reading.contents;
-        let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
+        let index = &log.reading.index;
+        let Some(series) = index.at(at).and_then(|number| index.series.get(number)) else {
             return Ok(());
         };
         if series.promised {
@@ -184,9 +184,9 @@ impl SharedFile {
     /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
     pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
         let log = sync::lock(&self.log);
-        let contents = &log.reading.contents;
-        for (number, series) in contents.series.iter().enumerate() {
-            if let Some(family) = contents.families.get(series.family as usize) {
+        let index = &log.reading.index;
+        for (number, series) in index.series.iter().enumerate() {
+            if let Some(family) = index.families.get(series.family as usize) {
                 show(number, family, series);
             }
         }
@@ -196,25 +196,25 @@ impl SharedFile {
 impl Log {
     /// Takes note of what is new.
     fn index(&mut self) {
-        let contents = &self.reading.contents;
+        let index = &self.reading.index;
         let (families, series) = &mut self.indexed;
-        for (number, family) in (0..).zip(&contents.families).skip(*families) {
+        for (number, family) in (0..).zip(&index.families).skip(*families) {
             self.families.entry(family.name().to_owned()).or_default().push(number);
         }
-        for (number, one) in contents.series.iter().enumerate().skip(*series) {
+        for (number, one) in index.series.iter().enumerate().skip(*series) {
             self.series.entry((one.family, one.key.clone())).or_insert(number);
         }
-        self.indexed = (contents.families.len(), contents.series.len());
+        self.indexed = (index.families.len(), index.series.len());
     }
 
     /// The number of a family that is the same but for its help, and the series.
     fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
-        let contents = &self.reading.contents;
+        let index = &self.reading.index;
         let mut named = self.families.get(family.name()).into_iter().flatten().copied();
         let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
-        let number = named.find(|number| contents.families.get(*number as usize).is_some_and(|known| is_it(known)));
+        let number = named.find(|number| index.families.get(*number as usize).is_some_and(|known| is_it(known)));
         let found = number.and_then(|number| self.series.get(&(number, series.clone())));
-        (number, found.and_then(|number| contents.series.get(*number)))
+        (number, found.and_then(|number| index.series.get(*number)))
     }
 
     /// The records of a series, where there is room for it.
@@ -226,11 +226,11 @@ impl Log {
         space: &mut Space,
         records: &mut Vec<u8>,
     ) -> io::Result<At> {
-        let Reading { file, contents, .. } = &self.reading;
+        let Reading { file, index, .. } = &self.reading;
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;
-        let at = contents.room(cells).ok_or_else(full)?;
-        if contents.column(at.page).is_empty() {
+        let at = index.room(cells).ok_or_else(full)?;
+        if index.column(at.page).is_empty() {
             let offset = space.take(file, PAGE)?;
             // Who was killed before it was taken for good may have written there.
             file.write_all_at(&[0; size_of::<Page>()], offset)?;
@@ -239,12 +239,12 @@ impl Log {
         let family = if let Some(number) = known {
             number
         } else {
-            let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
+            let number = u32::try_from(index.families.len()).map_err(|_| full())?;
             let json = family.to_json().to_string();
             Record::Family { number, json: json.as_bytes() }.encode(records)?;
             number
         };
-        let number = contents.next_number().ok_or_else(full)?;
+        let number = index.next_number().ok_or_else(full)?;
         let (head, text) = series.parts();
         Record::Series { number, family, promised, at, head, text }.encode(records)?;
         Ok(at)
@@ -252,7 +252,7 @@ impl Log {
 
     /// What the file has room for, as far as the log is read.
     fn space(&self) -> io::Result<Space> {
-        let taken = self.reading.contents.end().max(self.reading.cursor.extent_end());
+        let taken = self.reading.index.end().max(self.reading.cursor.extent_end());
         Ok(Space::new(taken, self.reading.file.metadata()?.len()))
     }
 
