@@ -12,7 +12,7 @@ use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::mappings::Maps;
-use crate::backends::file::format::superblock::ROOT;
+use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::read::reader::{self, Reading};
 
@@ -47,7 +47,7 @@ fn as_process(path: &Path) -> Result<(), Skip> {
         black_box((
             peer.series_at(series.at),
             peer.counts(series.number),
-            peer.root(),
+            peer.generation(),
             family.combine(),
             family.to_json(),
         ));
@@ -87,7 +87,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
         put(&mut bytes, 64, sum);
     }
     // What says which log counts: the low half is the page that it begins with.
-    let start = number(&bytes, ROOT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
+    let start = number(&bytes, CURRENT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;

@@ -2,7 +2,7 @@
 //!
 //! The short one says what the long one says, but for series that have ended. Families, pages and the numbers of series
 //! stay what they are: others know them by these. (Of pages none is ever over: their cells are used again.) How others find
-//! out is said in `root`. The room that the long one took is used again, so the file of a process is as long as what it has
+//! out is said in `generation`. The room that the long one took is used again, so the file of a process is as long as what it has
 //! at a time needs, times a small number, whatever comes and goes.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::record::{END_LEN, Record};
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 use crate::storage::Page;
 
 /// Logs that are shorter stay as they are.
@@ -26,7 +26,7 @@ const TIMES: u64 = 4;
 
 /// The log that a process writes.
 pub(crate) struct Written {
-    pub(crate) root: Root,
+    pub(crate) generation: LogGeneration,
     pub(crate) cursor: Cursor,
     pub(crate) space: Space,
     /// Series that may end, for each of which there is room to say so.
@@ -40,7 +40,7 @@ pub(crate) struct Written {
 impl Written {
     /// The log that a file is made with.
     pub(crate) fn new(header: &Header, space: Space) -> Self {
-        Self { root: Root::FIRST, cursor: Cursor::new(header, Root::FIRST), space, live: 0, limit: LEAST, least: LEAST }
+        Self { generation: LogGeneration::FIRST, cursor: Cursor::new(header, LogGeneration::FIRST), space, live: 0, limit: LEAST, least: LEAST }
     }
 
     /// As if short logs were long ones.
@@ -53,7 +53,7 @@ impl Written {
     pub(crate) fn append(&mut self, file: &File, first: &Page, records: &[u8], live: u64) -> io::Result<()> {
         let len = self.cursor.append(file, &mut self.space, records, live.saturating_mul(END_LEN))?;
         self.live = live;
-        self.root.commit(first, len);
+        self.generation.commit(first, len);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Written {
 
     /// Gives the length of the short one; nothing if this one stays.
     fn replace(&mut self, file: &File, header: &Header, first: &Page) -> io::Result<Option<u64>> {
-        let live = Live::read(file, header, self.root, self.cursor.passed())?;
+        let live = Live::read(file, header, self.generation, self.cursor.passed())?;
         let records = live.records();
         let len = records.len() as u64;
         if len * TIMES > self.cursor.passed() {
@@ -81,19 +81,19 @@ impl Written {
         }
         let extent = u64::from(header.first_extent);
         let start = self.space.take_used(file, extent)?;
-        let written = self.root.next(start).and_then(|root| {
-            let mut cursor = Cursor::new(header, root);
+        let written = self.generation.next(start).and_then(|generation| {
+            let mut cursor = Cursor::new(header, generation);
             let reserve = live.ends().saturating_mul(END_LEN);
             let committed = cursor.append(file, &mut self.space, &records, reserve)?;
-            Ok((root, cursor, committed))
+            Ok((generation, cursor, committed))
         });
-        let (root, cursor, committed) = written.inspect_err(|_| self.space.give(start, extent))?;
+        let (generation, cursor, committed) = written.inspect_err(|_| self.space.give(start, extent))?;
         fault_point("log copied");
-        root.commit(first, committed);
+        generation.commit(first, committed);
         fault_point("log measured");
-        root.publish(first);
+        generation.publish(first);
         fault_point("log replaced");
-        (self.root, self.cursor, self.live) = (root, cursor, live.ends());
+        (self.generation, self.cursor, self.live) = (generation, cursor, live.ends());
         for (start, len) in live.extents {
             self.space.give(start, len);
         }
@@ -117,10 +117,10 @@ struct Live {
 }
 
 impl Live {
-    fn read(file: &File, header: &Header, root: Root, committed: u64) -> io::Result<Self> {
+    fn read(file: &File, header: &Header, generation: LogGeneration, committed: u64) -> io::Result<Self> {
         let mut live = Self::default();
-        let mut cursor = Cursor::new(header, root);
-        live.extents.push((root.start(), u64::from(header.first_extent)));
+        let mut cursor = Cursor::new(header, generation);
+        live.extents.push((generation.start(), u64::from(header.first_extent)));
         let (len, mut bytes) = (file.metadata()?.len(), Vec::new());
         while cursor.passed() != committed {
             cursor.fetch(file, len, committed, &mut bytes)?;

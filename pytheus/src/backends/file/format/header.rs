@@ -1,4 +1,4 @@
-//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `root`.
+//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `generation`.
 //!
 //! Numbers are little endian, but for cells, which are as the machine has them. Whoever changes the layout raises
 //! [`VERSION`].
@@ -25,7 +25,7 @@ pub(crate) const CELLS: u32 = {
     assert!(size_of::<Page>() == 4096, "the layout of files is made of pages of so many bytes");
     512
 };
-/// Where the log begins that a file is made with; see `root` for what follows.
+/// Where the log begins that a file is made with; see `generation` for what follows.
 pub(crate) const LOG: u64 = PAGE;
 
 /// Whose file it is.

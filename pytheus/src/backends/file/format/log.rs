@@ -8,7 +8,7 @@ use crate::backends::file::format::allocator::Space;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::record::{JUMP_LEN, Record};
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 
 /// A place in a log.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,8 @@ const MOST: u64 = 1024 * 1024;
 
 impl Cursor {
     /// The beginning of a log.
-    pub(crate) fn new(header: &Header, root: Root) -> Self {
-        let (start, extents) = (root.start(), u64::from(header.first_extent));
+    pub(crate) fn new(header: &Header, generation: LogGeneration) -> Self {
+        let (start, extents) = (generation.start(), u64::from(header.first_extent));
         Self { at: start, start, end: start + extents, passed: 0, extents }
     }
 

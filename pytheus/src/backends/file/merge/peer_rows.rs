@@ -9,7 +9,7 @@ use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::format::error::Skip;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::merge::accumulator::Table;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine};
@@ -24,7 +24,7 @@ pub(crate) struct Known {
     /// By the number of the family in the file: its table.
     tables: Vec<usize>,
     /// The log that the places are of.
-    root: Root,
+    generation: LogGeneration,
     /// By table: the places of the series in the file, and their rows.
     places: HashMap<usize, Vec<(usize, u32)>, RandomState>,
     /// How many series of the file have their place.
@@ -57,7 +57,7 @@ enum Holds {
 impl Known {
     pub(crate) fn new(peer: Peer, archive: &Archive) -> Self {
         let mut known = Self {
-            root: peer.root(),
+            generation: peer.generation(),
             label: peer.label(),
             peer,
             is_alive: true,
@@ -115,9 +115,9 @@ impl Known {
 
     /// Gives the series their rows that have come since, and takes those away that have ended.
     pub(crate) fn place(&mut self, tables: &mut [Table]) {
-        if self.root != self.peer.root() {
+        if self.generation != self.peer.generation() {
             // Its families are what they were.
-            self.root = self.peer.root();
+            self.generation = self.peer.generation();
             self.places.clear();
             self.placed = 0;
         }

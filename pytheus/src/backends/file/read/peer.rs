@@ -13,7 +13,7 @@ use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::mappings::Maps;
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
 use crate::backends::{At, FamilyKey};
@@ -100,14 +100,14 @@ impl Peer {
     }
 
     /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
-    /// places are the same for as long as its [log](Self::root).
+    /// places are the same for as long as its [log](Self::generation).
     pub(crate) fn series(&self) -> &[PeerSeries] {
         &self.reading.index.series
     }
 
     /// The log that was read. Another one leaves out what had ended; families and numbers stay.
-    pub(crate) fn root(&self) -> Root {
-        self.reading.root
+    pub(crate) fn generation(&self) -> LogGeneration {
+        self.reading.generation
     }
 
     /// Is there a series of this number that has not ended?
@@ -194,10 +194,10 @@ impl Peer {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
         for _ in 0..1000 {
-            let (root, before) = (self.root(), self.whose(all));
+            let (generation, before) = (self.generation(), self.whose(all));
             let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
             is_new |= self.refresh()?;
-            if self.root() != root {
+            if self.generation() != generation {
                 continue;
             }
             for ((work, before), now) in work.iter_mut().zip(&before).zip(self.whose(all)) {

@@ -12,7 +12,7 @@ use crate::backends::file::format::error::{Fault, Reason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::mappings::{Maps, Spot};
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::read::index::LogIndex;
 use crate::storage::Page;
 
@@ -24,7 +24,7 @@ pub(crate) struct Reading<M> {
     pub(crate) index: LogIndex,
     pub(crate) cursor: Cursor,
     /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
-    pub(crate) root: Root,
+    pub(crate) generation: LogGeneration,
     maps: Maps<M>,
     first: Spot,
     /// What was wrong: nothing is read any more.
@@ -53,9 +53,9 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes)?;
         let first = maps.place(&file, len, 0)?;
-        let root = Root::FIRST;
-        let (index, cursor) = (LogIndex::new(shared), Cursor::new(&header, root));
-        Ok(Self { file, header, index, cursor, root, maps, first, fault: None })
+        let generation = LogGeneration::FIRST;
+        let (index, cursor) = (LogIndex::new(shared), Cursor::new(&header, generation));
+        Ok(Self { file, header, index, cursor, generation, maps, first, fault: None })
     }
 
     /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
@@ -72,17 +72,17 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     fn read_log(&mut self) -> Result<bool, Fault> {
         // Before anything that is mapped is read: there is nothing behind what was cut off.
         self.len()?;
-        let (before, passed) = (self.root, self.cursor.passed());
+        let (before, passed) = (self.generation, self.cursor.passed());
         // Another log takes the place of one that has grown: so often in a row that is no program's business.
         for _ in 0..1000 {
-            let (root, committed) = Root::committed(self.first()?);
-            if root != self.root {
-                self.root = root;
-                self.cursor = Cursor::new(&self.header, root);
+            let (generation, committed) = LogGeneration::committed(self.first()?);
+            if generation != self.generation {
+                self.generation = generation;
+                self.cursor = Cursor::new(&self.header, generation);
                 self.index = self.index.fresh();
             }
             if self.read_to(committed)? {
-                return Ok(root != before || self.cursor.passed() != passed);
+                return Ok(generation != before || self.cursor.passed() != passed);
             }
         }
         Err(Fault::corrupt("its log is another one all the time"))
@@ -94,7 +94,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         while self.cursor.passed() != committed {
             let len = self.len()?;
             self.cursor.fetch(&self.file, len, committed, &mut bytes)?;
-            if Root::now(self.first()?) != self.root {
+            if LogGeneration::now(self.first()?) != self.generation {
                 return Ok(false);
             }
             let Self { file, index, cursor, maps, .. } = self;

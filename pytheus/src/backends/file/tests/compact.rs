@@ -83,9 +83,9 @@ fn a_file_stays_short_and_is_read_meanwhile() {
     let (mut logs, mut most, mut last, mut fresh_last) = (0, 0, 0.0, 0.0);
     loop {
         let is_over = process.try_wait().expect("it can be waited for").is_some();
-        let root = peer.root();
+        let generation = peer.generation();
         peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
-        logs += u32::from(peer.root() != root);
+        logs += u32::from(peer.generation() != generation);
         most = most.max(peer.series().len());
         let passing = counted(&peer, |text| text.contains("000"));
         assert!(passing.len() <= LIVE as usize, "{passing:?}");
@@ -150,9 +150,9 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     churn(&process, passing, 0..100);
     let gone = process.series(&jobs(), &["gone"], true);
     process.count(gone, 5, 0.5);
-    let root = |process: &Process| {
+    let generation = |process: &Process| {
         let peer = peers(&directory).into_iter().find(|peer| peer.id() == process.id()).expect("its file");
-        peer.root()
+        peer.generation()
     };
     let value = || shown(&directory).get("jobs_total{queue=\"gone\"}").map(|number| number.as_f64());
     assert_eq!(value(), Some(12.75));
@@ -162,9 +162,9 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     fold_all(&directory);
     remove_all(&directory, NOBODY, &jobs(), &["gone"]);
     assert_eq!(value(), None);
-    let before = root(&process);
+    let before = generation(&process);
     churn(&process, passing, 100..100 + ROUND);
-    let second = root(&process);
+    let second = generation(&process);
     assert_ne!(second, before, "there is another log");
     assert_eq!(value(), None);
     process.count(gone, 2, 0.0);
@@ -173,7 +173,7 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     remove_all(&directory, NOBODY, &jobs(), &["gone"]);
     assert_eq!(value(), None);
     churn(&process, passing, 100 + ROUND..100 + 2 * ROUND);
-    assert_ne!(root(&process), second, "there is another log");
+    assert_ne!(generation(&process), second, "there is another log");
     process.count(gone, 0, 1.5);
     assert_eq!(value(), Some(1.5));
     drop(process);

@@ -260,7 +260,7 @@ impl Log {
     fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
         let mut cursor = self.reading.cursor;
         let len = cursor.append(&self.reading.file, space, records, 0)?;
-        self.reading.root.commit(self.reading.first()?, len);
+        self.reading.generation.commit(self.reading.first()?, len);
         Ok(())
     }
 }

@@ -109,9 +109,9 @@ fn write_and_read(seed: u64, often: bool) -> usize {
             _ => {}
         }
         if step % 50 == 49 || random.below(20) == 0 {
-            let root = peer.root();
+            let generation = peer.generation();
             peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
-            logs += usize::from(peer.root() != root);
+            logs += usize::from(peer.generation() != generation);
             assert!(live.iter().all(|one| peer.counts(one.number)));
             assert!(peer.series().len() == next as usize || often);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), live.len());
@@ -242,9 +242,9 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
         assert_eq!(begun.is_ok(), place % 3 != 0);
         if place % 3 != 0 {
             page.cells()[place as usize % 4].store(1 + u64::from(place), Relaxed);
-            let root = peer.root();
+            let generation = peer.generation();
             peer.refresh().unwrap();
-            logs += usize::from(peer.root() != root);
+            logs += usize::from(peer.generation() != generation);
             assert_eq!(parts(&peer, peer.series().len() - 1), [Number::Int(1 + u64::from(place))]);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), 1);
             own.end(at(1, place % 4));
