@@ -11,7 +11,7 @@ use std::io;
 
 use crate::backends::At;
 use crate::backends::file::failpoint::fault_point;
-use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
@@ -28,7 +28,7 @@ const TIMES: u64 = 4;
 pub(crate) struct Written {
     pub(crate) generation: LogGeneration,
     pub(crate) cursor: Cursor,
-    pub(crate) space: Space,
+    pub(crate) allocator: Allocator,
     /// Series that may end, for each of which there is room to say so.
     pub(crate) live: u64,
     /// How long it may become before it is looked at.
@@ -39,8 +39,8 @@ pub(crate) struct Written {
 
 impl Written {
     /// The log that a file is made with.
-    pub(crate) fn new(header: &Header, space: Space) -> Self {
-        Self { generation: LogGeneration::FIRST, cursor: Cursor::new(header, LogGeneration::FIRST), space, live: 0, limit: LEAST, least: LEAST }
+    pub(crate) fn new(header: &Header, allocator: Allocator) -> Self {
+        Self { generation: LogGeneration::FIRST, cursor: Cursor::new(header, LogGeneration::FIRST), allocator, live: 0, limit: LEAST, least: LEAST }
     }
 
     /// As if short logs were long ones.
@@ -51,7 +51,7 @@ impl Written {
 
     /// Writes records, which then count. Room for the ends of so many series is left.
     pub(crate) fn append(&mut self, file: &File, first: &Page, records: &[u8], live: u64) -> io::Result<()> {
-        let len = self.cursor.append(file, &mut self.space, records, live.saturating_mul(END_LEN))?;
+        let len = self.cursor.append(file, &mut self.allocator, records, live.saturating_mul(END_LEN))?;
         self.live = live;
         self.generation.commit(first, len);
         Ok(())
@@ -80,14 +80,14 @@ impl Written {
             return Ok(None);
         }
         let extent = u64::from(header.first_extent);
-        let start = self.space.take_used(file, extent)?;
+        let start = self.allocator.alloc(file, extent)?;
         let written = self.generation.next(start).and_then(|generation| {
             let mut cursor = Cursor::new(header, generation);
             let reserve = live.ends().saturating_mul(END_LEN);
-            let committed = cursor.append(file, &mut self.space, &records, reserve)?;
+            let committed = cursor.append(file, &mut self.allocator, &records, reserve)?;
             Ok((generation, cursor, committed))
         });
-        let (generation, cursor, committed) = written.inspect_err(|_| self.space.give(start, extent))?;
+        let (generation, cursor, committed) = written.inspect_err(|_| self.allocator.free(start, extent))?;
         fault_point("log copied");
         generation.commit(first, committed);
         fault_point("log measured");
@@ -95,7 +95,7 @@ impl Written {
         fault_point("log replaced");
         (self.generation, self.cursor, self.live) = (generation, cursor, live.ends());
         for (start, len) in live.extents {
-            self.space.give(start, len);
+            self.allocator.free(start, len);
         }
         Ok(Some(len))
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::record::{JUMP_LEN, Record};
@@ -103,17 +103,17 @@ impl Cursor {
 
     /// Writes records, all in one extent, so that room for `reserve` bytes is left there. They count once the length that
     /// this gives is committed; after an error nothing has changed.
-    pub(crate) fn append(&mut self, file: &File, space: &mut Space, records: &[u8], reserve: u64) -> io::Result<u64> {
+    pub(crate) fn append(&mut self, file: &File, allocator: &mut Allocator, records: &[u8], reserve: u64) -> io::Result<u64> {
         let len = records.len() as u64;
         let wanted = len + reserve + JUMP_LEN;
         let mut next = *self;
         if self.at + wanted > self.end {
             let extent = wanted.max((self.passed / 2).clamp(LEAST, MOST)).next_multiple_of(PAGE);
-            let start = space.take_used(file, extent)?;
+            let start = allocator.alloc(file, extent)?;
             let mut jump = Vec::new();
             Record::Jump { offset: start, len: extent }.encode(&mut jump)?;
             let written = file.write_all_at(&jump, self.at).and_then(|()| file.write_all_at(records, start));
-            written.inspect_err(|_| space.give(start, extent))?;
+            written.inspect_err(|_| allocator.free(start, extent))?;
             (next.at, next.start, next.end) = (start, start, start + extent);
             next.passed += jump.len() as u64;
             next.extents += extent;

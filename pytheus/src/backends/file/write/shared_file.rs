@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use crate::backends::file::dir::plain_file::give_to_owner;
-use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, PAGE};
@@ -105,7 +105,7 @@ impl SharedFile {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
-        let mut space = log.space()?;
+        let mut allocator = log.allocator()?;
         let (known, found) = log.look_up(family, series);
         let at = match found {
             Some(found) if found.promised || !promised => return Ok(found.at),
@@ -113,9 +113,9 @@ impl SharedFile {
                 Record::Promise { series: found.at, promised }.encode(&mut records)?;
                 found.at
             }
-            None => log.add((known, family), series, promised, &mut space, &mut records)?,
+            None => log.add((known, family), series, promised, &mut allocator, &mut records)?,
         };
-        log.append(&mut space, &records)?;
+        log.append(&mut allocator, &records)?;
         self.read(log)?;
         Ok(at)
     }
@@ -144,7 +144,7 @@ impl SharedFile {
         if series.promised {
             let mut records = Vec::new();
             Record::Promise { series: at, promised: false }.encode(&mut records)?;
-            log.append(&mut log.space()?, &records)?;
+            log.append(&mut log.allocator()?, &records)?;
             self.read(log)?;
         }
         Self::clear(log, at);
@@ -223,7 +223,7 @@ impl Log {
         (known, family): (Option<u32>, &FamilyKey),
         series: &SeriesKey,
         promised: bool,
-        space: &mut Space,
+        allocator: &mut Allocator,
         records: &mut Vec<u8>,
     ) -> io::Result<At> {
         let Reading { file, index, .. } = &self.reading;
@@ -231,7 +231,7 @@ impl Log {
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;
         let at = index.room(cells).ok_or_else(full)?;
         if index.column(at.page).is_empty() {
-            let offset = space.take(file, PAGE)?;
+            let offset = allocator.alloc_zeroed(file, PAGE)?;
             // Who was killed before it was taken for good may have written there.
             file.write_all_at(&[0; size_of::<Page>()], offset)?;
             Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
@@ -251,15 +251,15 @@ impl Log {
     }
 
     /// What the file has room for, as far as the log is read.
-    fn space(&self) -> io::Result<Space> {
+    fn allocator(&self) -> io::Result<Allocator> {
         let taken = self.reading.index.end().max(self.reading.cursor.extent_end());
-        Ok(Space::new(taken, self.reading.file.metadata()?.len()))
+        Ok(Allocator::new(taken, self.reading.file.metadata()?.len()))
     }
 
     /// Writes records, which then count.
-    fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
+    fn append(&self, allocator: &mut Allocator, records: &[u8]) -> io::Result<()> {
         let mut cursor = self.reading.cursor;
-        let len = cursor.append(&self.reading.file, space, records, 0)?;
+        let len = cursor.append(&self.reading.file, allocator, records, 0)?;
         self.reading.generation.commit(self.reading.first()?, len);
         Ok(())
     }
@@ -278,7 +278,7 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
     // Whatever the umask leaves.
     file.set_permissions(Permissions::from_mode(0o600))?;
     give_to_owner(&file, path)?;
-    Space::of_new_file(&file, &Header::new(FileId::random(), 0))?;
+    Allocator::of_new_file(&file, &Header::new(FileId::random(), 0))?;
     Ok(new)
 }
 

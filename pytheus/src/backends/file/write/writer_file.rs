@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Release;
 use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
-use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::compaction::Written;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{Header, PAGE};
@@ -58,11 +58,11 @@ impl WriterFile {
         shared: Arc<SharedFile>,
         with_directory: WithDirectory,
     ) -> io::Result<Self> {
-        let (mut maps, space) = (Maps::for_ever(), Space::of_new_file(&file, &header)?);
-        let first = maps.place(&file, space.end(), 0)?;
+        let (mut maps, allocator) = (Maps::for_ever(), Allocator::of_new_file(&file, &header)?);
+        let first = maps.place(&file, allocator.end(), 0)?;
         let first = maps.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
         let log = Log {
-            written: Written::new(&header, space),
+            written: Written::new(&header, allocator),
             maps,
             pages: HashMap::new(),
             families: HashMap::new(),
@@ -80,7 +80,7 @@ impl WriterFile {
 
     /// Says whether the file is as long as it has grown.
     pub(crate) fn is_whole(&self) -> io::Result<bool> {
-        let end = sync::lock(&self.log).written.space.end();
+        let end = sync::lock(&self.log).written.allocator.end();
         Ok(self.file.metadata()?.len() >= end)
     }
 
@@ -95,8 +95,8 @@ impl WriterFile {
     }
 
     fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
-        let offset = log.written.space.take(&self.file, PAGE)?;
-        let spot = log.maps.place(&self.file, log.written.space.end(), offset)?;
+        let offset = log.written.allocator.alloc_zeroed(&self.file, PAGE)?;
+        let spot = log.maps.place(&self.file, log.written.allocator.end(), offset)?;
         let cells = log.maps.kept(spot).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut records = Vec::new();
         Record::Page { shard, page, offset }.encode(&mut records)?;

@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::Ordering::Release;
 
 use super::*;
-use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::Reason;
 use crate::backends::file::format::header::{Header, LOG};
 use crate::backends::file::format::mappings::Maps;
@@ -27,10 +27,10 @@ fn read_log(log: &[u8], committed: u64) -> Result<(), Reason> {
     let path = directory.path().join("process");
     let file = new_file(&path);
     let header = Header { first_extent: 61_440, ..header() };
-    let (mut maps, mut space) = (Maps::for_ever(), Space::of_new_file(&file, &header).unwrap());
-    space.take(&file, 65_536).unwrap();
+    let (mut maps, mut allocator) = (Maps::for_ever(), Allocator::of_new_file(&file, &header).unwrap());
+    allocator.alloc_zeroed(&file, 65_536).unwrap();
     file.write_all_at(log, LOG).unwrap();
-    let first = maps.place(&file, space.end(), 0).unwrap();
+    let first = maps.place(&file, allocator.end(), 0).unwrap();
     maps.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
     Peer::open(&path).map(drop).map_err(|skip| skip.reason)
 }

@@ -165,12 +165,12 @@ fn a_log_of_any_length_is_read() {
     }
     // That a series ends can be written whatever else is on the disk.
     let len = std::fs::metadata(&sample.path).unwrap().len();
-    let taken = sync::lock(&sample.own.log).written.space.clone();
+    let taken = sync::lock(&sample.own.log).written.allocator.clone();
     for at in &places {
         sample.own.end(*at);
     }
     assert_eq!(std::fs::metadata(&sample.path).unwrap().len(), len);
-    assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.space));
+    assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.allocator));
     assert!(peer.refresh().unwrap());
     assert!(peer.series().iter().all(|series| series.ended));
 }
