@@ -11,7 +11,7 @@ use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::read::reader::{self, Reading};
@@ -57,7 +57,7 @@ fn as_process(path: &Path) -> Result<(), Skip> {
 }
 
 fn as_common(path: &Path) -> Result<(), Fault> {
-    let mut reading = Reading::new(reader::open(path)?, Maps::new(), true)?;
+    let mut reading = Reading::new(reader::open(path)?, Mappings::new(), true)?;
     reading.refresh()?;
     for series in &reading.index.series {
         let cells = reading.shared_cells(series.at).unwrap_or_default();

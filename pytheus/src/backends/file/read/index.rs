@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{CELLS, PAGE};
-use crate::backends::file::format::mappings::Spot;
+use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
 use crate::backends::{At, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
@@ -41,7 +41,7 @@ pub(crate) struct LogIndex {
     /// Where work in progress is of series that have no record here, and which record says so.
     elsewhere: HashMap<At, (At, u64)>,
     /// By page, where it lies for each shard.
-    columns: HashMap<u32, Vec<Placed>, foldhash::fast::RandomState>,
+    locations_by_page: HashMap<u32, Vec<PageLocation>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
     pages: HashSet<(u32, u32)>,
     /// Where they lie in the file.
@@ -56,9 +56,9 @@ pub(crate) struct LogIndex {
 
 /// A page of cells.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
+pub(crate) struct PageLocation {
     pub(crate) shard: u32,
-    pub(crate) spot: Spot,
+    pub(crate) page_ref: PageRef,
 }
 
 /// Pages that there can be.
@@ -72,7 +72,7 @@ impl LogIndex {
             series: Vec::new(),
             by_at: HashMap::new(),
             elsewhere: HashMap::new(),
-            columns: HashMap::default(),
+            locations_by_page: HashMap::default(),
             pages: HashSet::new(),
             offsets: HashSet::new(),
             end: 0,
@@ -90,7 +90,7 @@ impl LogIndex {
     pub(crate) fn apply(
         &mut self,
         record: &Record<'_>,
-        place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
+        place: &mut dyn FnMut(u64) -> Result<PageRef, Fault>,
     ) -> Result<(), Fault> {
         self.taken += 1;
         match *record {
@@ -177,7 +177,7 @@ impl LogIndex {
         shard: u32,
         page: u32,
         offset: u64,
-        place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
+        place: &mut dyn FnMut(u64) -> Result<PageRef, Fault>,
     ) -> Result<(), Fault> {
         let is_ours = if self.shared { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
         if page >= PAGES || !is_ours {
@@ -186,20 +186,20 @@ impl LogIndex {
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
             return Err(Fault::corrupt("it has a page of cells twice"));
         }
-        self.columns.entry(page).or_default().push(Placed { shard, spot: place(offset)? });
+        self.locations_by_page.entry(page).or_default().push(PageLocation { shard, page_ref: place(offset)? });
         self.end = self.end.max(offset + PAGE);
         Ok(())
     }
 
     /// Where a page lies, for each shard that has it.
     #[inline]
-    pub(crate) fn column(&self, page: u32) -> &[Placed] {
-        self.columns.get(&page).map_or(&[], Vec::as_slice)
+    pub(crate) fn locations(&self, page: u32) -> &[PageLocation] {
+        self.locations_by_page.get(&page).map_or(&[], Vec::as_slice)
     }
 
     /// The pages that it has.
     pub(crate) fn pages(&self) -> impl Iterator<Item = u32> {
-        self.columns.keys().copied()
+        self.locations_by_page.keys().copied()
     }
 
     /// The number of the next series, if there can be one more.

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::LogGeneration;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
@@ -37,7 +37,7 @@ impl Peer {
     }
 
     fn of(file: File, path: &Path) -> Result<Self, Fault> {
-        let mut reading = Reading::new(file, Maps::new(), false)?;
+        let mut reading = Reading::new(file, Mappings::new(), false)?;
         reading.refresh()?;
         let inode = reading.file.metadata()?.ino();
         Ok(Self { path: path.to_owned(), inode, reading, scratch: Cell::default() })

@@ -11,7 +11,7 @@ use crate::backends::At;
 use crate::backends::file::format::error::{Fault, Reason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::mappings::{Maps, Spot};
+use crate::backends::file::format::mappings::{Mappings, PageRef};
 use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::read::index::LogIndex;
 use crate::storage::Page;
@@ -25,8 +25,8 @@ pub(crate) struct Reading<M> {
     pub(crate) cursor: Cursor,
     /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
     pub(crate) generation: LogGeneration,
-    maps: Maps<M>,
-    first: Spot,
+    mappings: Mappings<M>,
+    first: PageRef,
     /// What was wrong: nothing is read any more.
     fault: Option<Fault>,
 }
@@ -47,15 +47,15 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
 
 impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
-    pub(crate) fn new(file: File, mut maps: Maps<M>, shared: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(file: File, mut mappings: Mappings<M>, shared: bool) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
         let mut bytes = [0; Header::LEN];
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes)?;
-        let first = maps.place(&file, len, 0)?;
+        let first = mappings.place(&file, len, 0)?;
         let generation = LogGeneration::FIRST;
         let (index, cursor) = (LogIndex::new(shared), Cursor::new(&header, generation));
-        Ok(Self { file, header, index, cursor, generation, maps, first, fault: None })
+        Ok(Self { file, header, index, cursor, generation, mappings, first, fault: None })
     }
 
     /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
@@ -97,8 +97,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
             if LogGeneration::now(self.first()?) != self.generation {
                 return Ok(false);
             }
-            let Self { file, index, cursor, maps, .. } = self;
-            let mut place = |offset| maps.place(file, len, offset);
+            let Self { file, index, cursor, mappings, .. } = self;
+            let mut place = |offset| mappings.place(file, len, offset);
             cursor.follow(&bytes, len, &mut |record| index.apply(record, &mut place))?;
         }
         Ok(true)
@@ -112,12 +112,12 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// How long the file is, which is never less than what is mapped.
     fn len(&self) -> Result<u64, Fault> {
         let len = self.file.metadata()?.len();
-        if len < self.maps.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
+        if len < self.mappings.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
     }
 
     /// Its first page.
     pub(crate) fn first(&self) -> Result<&Page, Fault> {
-        self.maps.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
+        self.mappings.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
     }
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
@@ -130,8 +130,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Each shard's page of this number.
     #[inline]
     pub(crate) fn pages(&self, page: u32) -> impl Iterator<Item = (u32, &Page)> {
-        let placed = self.index.column(page).iter();
-        placed.filter_map(|placed| Some((placed.shard, self.maps.page(placed.spot)?)))
+        let placed = self.index.locations(page).iter();
+        placed.filter_map(|placed| Some((placed.shard, self.mappings.page(placed.page_ref)?)))
     }
 
     /// The cells of shard 0 from there on.
@@ -156,8 +156,8 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 impl Reading<&'static [Page]> {
     /// The page of this number of shard 0, for the rest of the process.
     pub(crate) fn kept(&self, page: u32) -> Option<&'static Page> {
-        let placed = self.index.column(page).iter().find(|placed| placed.shard == 0)?;
-        self.maps.kept(placed.spot)
+        let placed = self.index.locations(page).iter().find(|placed| placed.shard == 0)?;
+        self.mappings.kept(placed.page_ref)
     }
 }
 

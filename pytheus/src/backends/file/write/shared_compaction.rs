@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::error::{Fault, Skip};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
 use crate::backends::file::write::shared_file::{SharedFile, make};
@@ -28,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<SharedFile, Skip> {
 ///
 /// One step for all others, whatever happens to this process.
 fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
-    let mut old = Reading::new(reader::open(path)?, Maps::new(), true)?;
+    let mut old = Reading::new(reader::open(path)?, Mappings::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
     }

@@ -15,7 +15,7 @@ use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
@@ -57,7 +57,7 @@ impl SharedFile {
     }
 
     pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
-        let reading = Reading::new(reader::open(path)?, Maps::for_ever(), true)?;
+        let reading = Reading::new(reader::open(path)?, Mappings::leaking(), true)?;
         // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
         reading.file.try_lock_shared().map_err(io::Error::from)?;
         let inode = reading.file.metadata()?.ino();
@@ -230,7 +230,7 @@ impl Log {
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;
         let at = index.room(cells).ok_or_else(full)?;
-        if index.column(at.page).is_empty() {
+        if index.locations(at.page).is_empty() {
             let offset = allocator.alloc_zeroed(file, PAGE)?;
             // Who was killed before it was taken for good may have written there.
             file.write_all_at(&[0; size_of::<Page>()], offset)?;

@@ -13,7 +13,7 @@ use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::compaction::Written;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
@@ -39,7 +39,7 @@ pub(crate) struct WriterFile {
 /// What is written to the file, and what is in it.
 struct Log {
     written: Written,
-    maps: Maps<&'static [Page]>,
+    mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
     /// By the family as it stands in the log.
     families: HashMap<String, u32>,
@@ -58,12 +58,12 @@ impl WriterFile {
         shared: Arc<SharedFile>,
         with_directory: WithDirectory,
     ) -> io::Result<Self> {
-        let (mut maps, allocator) = (Maps::for_ever(), Allocator::of_new_file(&file, &header)?);
-        let first = maps.place(&file, allocator.end(), 0)?;
-        let first = maps.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (mut mappings, allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header)?);
+        let first = mappings.place(&file, allocator.end(), 0)?;
+        let first = mappings.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
         let log = Log {
             written: Written::new(&header, allocator),
-            maps,
+            mappings,
             pages: HashMap::new(),
             families: HashMap::new(),
             known: HashMap::new(),
@@ -96,8 +96,8 @@ impl WriterFile {
 
     fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
         let offset = log.written.allocator.alloc_zeroed(&self.file, PAGE)?;
-        let spot = log.maps.place(&self.file, log.written.allocator.end(), offset)?;
-        let cells = log.maps.kept(spot).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let page_ref = log.mappings.place(&self.file, log.written.allocator.end(), offset)?;
+        let cells = log.mappings.kept(page_ref).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut records = Vec::new();
         Record::Page { shard, page, offset }.encode(&mut records)?;
         self.append(log, &records, log.written.live)?;

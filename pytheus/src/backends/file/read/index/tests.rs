@@ -7,7 +7,7 @@ use super::*;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::Reason;
 use crate::backends::file::format::header::{Header, LOG};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::read::peer::Peer;
@@ -27,11 +27,11 @@ fn read_log(log: &[u8], committed: u64) -> Result<(), Reason> {
     let path = directory.path().join("process");
     let file = new_file(&path);
     let header = Header { first_extent: 61_440, ..header() };
-    let (mut maps, mut allocator) = (Maps::for_ever(), Allocator::of_new_file(&file, &header).unwrap());
+    let (mut mappings, mut allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header).unwrap());
     allocator.alloc_zeroed(&file, 65_536).unwrap();
     file.write_all_at(log, LOG).unwrap();
-    let first = maps.place(&file, allocator.end(), 0).unwrap();
-    maps.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
+    let first = mappings.place(&file, allocator.end(), 0).unwrap();
+    mappings.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
     Peer::open(&path).map(drop).map_err(|skip| skip.reason)
 }
 
