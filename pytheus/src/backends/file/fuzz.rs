@@ -14,7 +14,7 @@ use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 
 /// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
 /// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
@@ -57,13 +57,13 @@ fn as_process(path: &Path) -> Result<(), Skip> {
 }
 
 fn as_common(path: &Path) -> Result<(), Fault> {
-    let mut reading = Reading::new(reader::open(path)?, Mappings::new(), true)?;
-    reading.refresh()?;
-    for series in &reading.index.series {
-        let cells = reading.shared_cells(series.at).unwrap_or_default();
-        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reading.in_progress(series.at)));
+    let mut reader = Reader::new(reader::open(path)?, Mappings::new(), true)?;
+    reader.refresh()?;
+    for series in &reader.index.series {
+        let cells = reader.shared_cells(series.at).unwrap_or_default();
+        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reader.in_progress(series.at)));
     }
-    black_box((reading.index.room(3), reading.index.end(), reading.cursor.extent_end()));
+    black_box((reader.index.room(3), reader.index.end(), reader.cursor.extent_end()));
     Ok(())
 }
 

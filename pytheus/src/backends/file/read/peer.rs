@@ -15,7 +15,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::LogGeneration;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 use crate::backends::{At, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
@@ -24,7 +24,7 @@ use crate::storage::Mapped;
 pub(crate) struct Peer {
     path: PathBuf,
     inode: u64,
-    reading: Reading<Mapped>,
+    reader: Reader<Mapped>,
     /// Saves allocations.
     scratch: Cell<(Vec<u64>, Vec<u64>)>,
 }
@@ -37,10 +37,10 @@ impl Peer {
     }
 
     fn of(file: File, path: &Path) -> Result<Self, Fault> {
-        let mut reading = Reading::new(file, Mappings::new(), false)?;
-        reading.refresh()?;
-        let inode = reading.file.metadata()?.ino();
-        Ok(Self { path: path.to_owned(), inode, reading, scratch: Cell::default() })
+        let mut reader = Reader::new(file, Mappings::new(), false)?;
+        reader.refresh()?;
+        let inode = reader.file.metadata()?.ino();
+        Ok(Self { path: path.to_owned(), inode, reader, scratch: Cell::default() })
     }
 
     /// The inode of the file that was opened.
@@ -50,45 +50,45 @@ impl Peer {
 
     /// Says whether the file has become shorter, so that cells must not be read.
     pub(crate) fn check_len(&self) -> Result<(), Skip> {
-        self.reading.check_len().map_err(|fault| fault.at(&self.path))
+        self.reader.check_len().map_err(|fault| fault.at(&self.path))
     }
 
     /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
     ///
     /// What was read of a series before is its own if it has not ended now.
     pub(crate) fn refresh(&mut self) -> Result<bool, Skip> {
-        self.reading.refresh().map_err(|fault| fault.at(&self.path))
+        self.reader.refresh().map_err(|fault| fault.at(&self.path))
     }
 
     /// Tells it from all others.
     pub(crate) fn id(&self) -> FileId {
-        self.reading.header.id
+        self.reader.header.id
     }
 
     /// In the order in which processes were born.
     pub(crate) fn number(&self) -> u64 {
-        self.reading.header.number
+        self.reader.header.number
     }
 
     /// The process that has made it.
     pub(crate) fn pid(&self) -> u32 {
-        self.reading.header.pid
+        self.reader.header.pid
     }
 
     /// The label `pid` of that process.
     pub(crate) fn label(&self) -> String {
-        self.reading.header.label()
+        self.reader.header.label()
     }
 
     /// When it was made, in nanoseconds since 1970.
     pub(crate) fn started(&self) -> u64 {
-        self.reading.header.started
+        self.reader.header.started
     }
 
     /// Does the process live?
     pub(crate) fn is_alive(&self) -> io::Result<bool> {
-        match self.reading.file.try_lock_shared() {
-            Ok(()) => self.reading.file.unlock().map(|()| false),
+        match self.reader.file.try_lock_shared() {
+            Ok(()) => self.reader.file.unlock().map(|()| false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -96,29 +96,29 @@ impl Peer {
 
     /// Its families, by their number in the file.
     pub(crate) fn families(&self) -> &[Arc<FamilyKey>] {
-        &self.reading.index.families
+        &self.reader.index.families
     }
 
     /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
     /// places are the same for as long as its [log](Self::generation).
     pub(crate) fn series(&self) -> &[PeerSeries] {
-        &self.reading.index.series
+        &self.reader.index.series
     }
 
     /// The log that was read. Another one leaves out what had ended; families and numbers stay.
     pub(crate) fn generation(&self) -> LogGeneration {
-        self.reading.generation
+        self.reader.generation
     }
 
     /// Is there a series of this number that has not ended?
     pub(crate) fn counts(&self, number: u32) -> bool {
-        let place = self.reading.index.numbered(number);
+        let place = self.reader.index.numbered(number);
         place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
     }
 
     /// The place of the series that begins there, if it has not ended.
     pub(crate) fn series_at(&self, at: At) -> Option<usize> {
-        self.reading.index.at(at)
+        self.reader.index.at(at)
     }
 
     /// A series that has not ended, with its family.
@@ -134,10 +134,10 @@ impl Peer {
         let Some((series, family)) = self.live(series) else { return };
         match (family.descriptor().kind(), parts) {
             (Kind::Counter, [value, ..]) => {
-                for (_, cells) in self.reading.cells(series.at) {
+                for (_, cells) in self.reader.cells(series.at) {
                     value.whole = value.whole.wrapping_add(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
-                for (_, cells) in series.also.iter().flat_map(|also| self.reading.cells(*also)) {
+                for (_, cells) in series.also.iter().flat_map(|also| self.reader.cells(*also)) {
                     value.float += f64::from_bits(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
             }
@@ -145,7 +145,7 @@ impl Peer {
                 let (mut seen, mut scratch) = self.scratch.take();
                 seen.clear();
                 seen.resize(counts.len(), 0);
-                for (_, page) in self.reading.pages(series.at.page) {
+                for (_, page) in self.reader.pages(series.at.page) {
                     sum.float += page.observed(series.at.cell as usize, &mut seen, &mut scratch);
                 }
                 for (count, seen) in counts.iter_mut().zip(&seen) {
@@ -161,7 +161,7 @@ impl Peer {
     pub(crate) fn value(&self, series: usize) -> Option<f64> {
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
         let in_progress = self.in_progress(series.at);
-        let cells = self.reading.shared_cells(series.at).unwrap_or_default();
+        let cells = self.reader.shared_cells(series.at).unwrap_or_default();
         let value = reader::gauge_value(cells);
         let is_there = value.is_some() || in_progress != 0 || reader::gauge_is_tracked(cells);
         is_there.then(|| value.unwrap_or_default() + in_progress as f64)
@@ -173,19 +173,19 @@ impl Peer {
         // The time first: an old value never goes with the time of a later one.
         let set_at = self.stamp(series);
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
-        Some((reader::gauge_value(self.reading.shared_cells(series.at)?)?, set_at))
+        Some((reader::gauge_value(self.reader.shared_cells(series.at)?)?, set_at))
     }
 
     /// When a gauge was set last.
     pub(crate) fn stamp(&self, series: usize) -> u64 {
         let live = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge);
-        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        let cells = live.and_then(|(series, _)| self.reader.shared_cells(series.at));
         cells.and_then(|cells| cells.get(2)).map_or(0, |cell| cell.load(Acquire))
     }
 
     /// Work in progress in this process of the series that begins there, be it its own or common to all.
     pub(crate) fn in_progress(&self, at: At) -> u64 {
-        self.reading.in_progress(at)
+        self.reader.in_progress(at)
     }
 
     /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
@@ -213,14 +213,14 @@ impl Peer {
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
     fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
-        all.iter().map(|at| (number(*at), self.reading.index.extended_by(*at))).collect()
+        all.iter().map(|at| (number(*at), self.reader.index.extended_by(*at))).collect()
     }
 
     /// The flags of an info metric, or of a state set.
     pub(crate) fn flags(&self, series: usize) -> u64 {
         let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
         let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
-        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        let cells = live.and_then(|(series, _)| self.reader.shared_cells(series.at));
         cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
     }
 }

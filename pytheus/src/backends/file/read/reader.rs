@@ -18,7 +18,7 @@ use crate::storage::Page;
 
 /// A file as it is read.
 #[derive(Debug)]
-pub(crate) struct Reading<M> {
+pub(crate) struct Reader<M> {
     pub(crate) file: File,
     pub(crate) header: Header,
     pub(crate) index: LogIndex,
@@ -45,7 +45,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(foreign("it is not a file")) }
 }
 
-impl<M: Deref<Target = [Page]>> Reading<M> {
+impl<M: Deref<Target = [Page]>> Reader<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
     pub(crate) fn new(file: File, mut mappings: Mappings<M>, shared: bool) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
@@ -153,7 +153,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 }
 
-impl Reading<&'static [Page]> {
+impl Reader<&'static [Page]> {
     /// The page of this number of shard 0, for the rest of the process.
     pub(crate) fn kept(&self, page: u32) -> Option<&'static Page> {
         let placed = self.index.locations(page).iter().find(|placed| placed.shard == 0)?;

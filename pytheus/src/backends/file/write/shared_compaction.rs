@@ -9,7 +9,7 @@ use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 use crate::backends::file::write::shared_file::{SharedFile, make};
 use crate::storage::Mapped;
 
@@ -28,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<SharedFile, Skip> {
 ///
 /// One step for all others, whatever happens to this process.
 fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
-    let mut old = Reading::new(reader::open(path)?, Mappings::new(), true)?;
+    let mut old = Reader::new(reader::open(path)?, Mappings::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
     }
@@ -38,7 +38,7 @@ fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
     renewed
 }
 
-fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<SharedFile>, Fault> {
+fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, Fault> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
         let family = old.index.families.get(series.family as usize);

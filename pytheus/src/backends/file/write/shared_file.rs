@@ -18,7 +18,7 @@ use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 use crate::backends::{At, FamilyKey, SeriesKey};
 use crate::storage::Page;
 use crate::sync;
@@ -33,7 +33,7 @@ pub(crate) struct SharedFile {
 }
 
 struct Log {
-    reading: Reading<&'static [Page]>,
+    reader: Reader<&'static [Page]>,
     /// Families by name.
     families: HashMap<String, Vec<u32>>,
     /// Series by family and key.
@@ -57,11 +57,11 @@ impl SharedFile {
     }
 
     pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
-        let reading = Reading::new(reader::open(path)?, Mappings::leaking(), true)?;
+        let reader = Reader::new(reader::open(path)?, Mappings::leaking(), true)?;
         // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
-        reading.file.try_lock_shared().map_err(io::Error::from)?;
-        let inode = reading.file.metadata()?.ino();
-        let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        reader.file.try_lock_shared().map_err(io::Error::from)?;
+        let inode = reader.file.metadata()?.ino();
+        let log = Log { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
@@ -69,12 +69,12 @@ impl SharedFile {
 
     /// Reads what others have added; says whether anything is new.
     fn read(&self, log: &mut Log) -> Result<bool, Fault> {
-        let is_new = log.reading.refresh()?;
+        let is_new = log.reader.refresh()?;
         if is_new {
             log.index();
             let mut pages = sync::lock(&self.pages);
-            for page in log.reading.index.pages() {
-                if let Some(kept) = log.reading.kept(page) {
+            for page in log.reader.index.pages() {
+                if let Some(kept) = log.reader.kept(page) {
                     pages.insert(page, kept);
                 }
             }
@@ -126,10 +126,10 @@ impl SharedFile {
     }
 
     fn clear(log: &Log, at: At) {
-        let index = &log.reading.index;
+        let index = &log.reader.index;
         let series = index.at(at).and_then(|number| index.series.get(number));
         let family = series.and_then(|series| index.families.get(series.family as usize));
-        let cells = log.reading.shared_cells(at).unwrap_or_default().iter();
+        let cells = log.reader.shared_cells(at).unwrap_or_default().iter();
         cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
     }
 
@@ -137,7 +137,7 @@ impl SharedFile {
     pub(crate) fn remove(&self, at: At) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
-        let index = &log.reading.index;
+        let index = &log.reader.index;
         let Some(series) = index.at(at).and_then(|number| index.series.get(number)) else {
             return Ok(());
         };
@@ -184,7 +184,7 @@ impl SharedFile {
     /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
     pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
         let log = sync::lock(&self.log);
-        let index = &log.reading.index;
+        let index = &log.reader.index;
         for (number, series) in index.series.iter().enumerate() {
             if let Some(family) = index.families.get(series.family as usize) {
                 show(number, family, series);
@@ -196,7 +196,7 @@ impl SharedFile {
 impl Log {
     /// Takes note of what is new.
     fn index(&mut self) {
-        let index = &self.reading.index;
+        let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
         for (number, family) in (0..).zip(&index.families).skip(*families) {
             self.families.entry(family.name().to_owned()).or_default().push(number);
@@ -209,7 +209,7 @@ impl Log {
 
     /// The number of a family that is the same but for its help, and the series.
     fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
-        let index = &self.reading.index;
+        let index = &self.reader.index;
         let mut named = self.families.get(family.name()).into_iter().flatten().copied();
         let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
         let number = named.find(|number| index.families.get(*number as usize).is_some_and(|known| is_it(known)));
@@ -226,7 +226,7 @@ impl Log {
         allocator: &mut Allocator,
         records: &mut Vec<u8>,
     ) -> io::Result<At> {
-        let Reading { file, index, .. } = &self.reading;
+        let Reader { file, index, .. } = &self.reader;
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;
         let at = index.room(cells).ok_or_else(full)?;
@@ -252,15 +252,15 @@ impl Log {
 
     /// What the file has room for, as far as the log is read.
     fn allocator(&self) -> io::Result<Allocator> {
-        let taken = self.reading.index.end().max(self.reading.cursor.extent_end());
-        Ok(Allocator::new(taken, self.reading.file.metadata()?.len()))
+        let taken = self.reader.index.end().max(self.reader.cursor.extent_end());
+        Ok(Allocator::new(taken, self.reader.file.metadata()?.len()))
     }
 
     /// Writes records, which then count.
     fn append(&self, allocator: &mut Allocator, records: &[u8]) -> io::Result<()> {
-        let mut cursor = self.reading.cursor;
-        let len = cursor.append(&self.reading.file, allocator, records, 0)?;
-        self.reading.generation.commit(self.reading.first()?, len);
+        let mut cursor = self.reader.cursor;
+        let len = cursor.append(&self.reader.file, allocator, records, 0)?;
+        self.reader.generation.commit(self.reader.first()?, len);
         Ok(())
     }
 }

@@ -126,7 +126,7 @@ fn a_file_that_is_wrong_is_left_alone() {
 fn abandoned(path: &Path, act: impl FnOnce(&SharedFile)) {
     let shared = shared_compaction::open(path).unwrap();
     act(&shared);
-    sync::lock(&shared.log).reading.file.unlock().unwrap();
+    sync::lock(&shared.log).reader.file.unlock().unwrap();
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     set(&held, at, 70.0);
     assert_eq!(next.value(at), Some(70.0));
     for shared in [held, next] {
-        sync::lock(&shared.log).reading.file.unlock().unwrap();
+        sync::lock(&shared.log).reader.file.unlock().unwrap();
     }
     let last = shared_compaction::open(&path).unwrap();
     assert_eq!((series(&last).len(), shown(&last).len()), (12, 12));
