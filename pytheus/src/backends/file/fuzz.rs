@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
@@ -33,7 +33,7 @@ pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
     Ok(good)
 }
 
-fn as_process(path: &Path) -> Result<(), Skip> {
+fn as_process(path: &Path) -> Result<(), SkippedFile> {
     let mut peer = Peer::open(path)?;
     black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
     for (number, series) in peer.series().iter().enumerate() {
@@ -56,7 +56,7 @@ fn as_process(path: &Path) -> Result<(), Skip> {
     Ok(())
 }
 
-fn as_common(path: &Path) -> Result<(), Fault> {
+fn as_common(path: &Path) -> Result<(), FormatError> {
     let mut reader = Reader::new(reader::open(path)?, Mappings::new(), true)?;
     reader.refresh()?;
     for series in &reader.index.series {
@@ -67,7 +67,7 @@ fn as_common(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn as_archive(bytes: &[u8]) -> Result<(), Fault> {
+fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
     let archive = codec::decode(bytes)?;
     for family in &archive.families {
         for (series, amounts) in &family.series {

@@ -45,7 +45,7 @@ impl Spool {
         let directory = Arc::new(directory);
         let shared = {
             let _locked = directory.locked_at_first()?;
-            Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skip| skip.to_string())?)
+            Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skipped| skipped.to_string())?)
         };
         let own = Process::attach(&directory, &shared)?;
         Ok(Self { directory, shared, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
@@ -145,7 +145,7 @@ pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 impl Dead {
     /// Its counts, of families that add up, and its most recent values.
     pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
-        let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
+        let peer = Peer::open(&self.path).map_err(|skipped| skipped.to_string())?;
         if peer.id() != self.id {
             // The notes of that one are not those of this file.
             return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());

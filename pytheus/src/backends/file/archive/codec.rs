@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Reason};
+use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
@@ -106,37 +106,37 @@ fn put_amounts(out: &mut Vec<u8>, amounts: &[Amount]) {
 }
 
 /// The archive of these bytes. They may be any.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, FormatError> {
     let mut rest = Bytes(bytes);
     if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
-        return Err(Fault::new(Reason::Foreign, "it is no archive"));
+        return Err(FormatError::new(SkipReason::Foreign, "it is no archive"));
     }
     rest.take(MAGIC.len())?;
     let version = rest.u32()?;
     // There won't be as many.
     if version > VERSION && u16::try_from(version).is_ok() {
-        return Err(Fault::new(Reason::NewerVersion, format!("its layout is version {version}, later than {VERSION}")));
+        return Err(FormatError::new(SkipReason::NewerVersion, format!("its layout is version {version}, later than {VERSION}")));
     }
     let check = rest.u32()?;
     if Bytes(rest.0).take(HEAD - 16).map(|head| crc32(&[head]))? != check || version != VERSION {
-        return Err(Fault::corrupt("its head has another checksum"));
+        return Err(FormatError::corrupt("its head has another checksum"));
     }
     let mut archive = Archive::default();
     archive.generation = rest.u64()?;
     let (len, records) = (rest.u64()?, rest.u64()?);
     if len != bytes.len() as u64 {
         let there = bytes.len();
-        return Err(Fault::truncated(format!("it should be {len} bytes long and is {there}")));
+        return Err(FormatError::truncated(format!("it should be {len} bytes long and is {there}")));
     }
     for _ in 0..records {
         let (kind, payload) = rest.record()?;
         archive.add_record(kind, Bytes(payload))?;
     }
-    if rest.0.is_empty() { Ok(archive) } else { Err(Fault::corrupt("it goes on after its end")) }
+    if rest.0.is_empty() { Ok(archive) } else { Err(FormatError::corrupt("it goes on after its end")) }
 }
 
 impl Archive {
-    fn add_record(&mut self, kind: u32, mut payload: Bytes<'_>) -> Result<(), Fault> {
+    fn add_record(&mut self, kind: u32, mut payload: Bytes<'_>) -> Result<(), FormatError> {
         match kind {
             FAMILY => {
                 let newest = payload.u64()?;
@@ -147,7 +147,7 @@ impl Archive {
             SERIES => {
                 let place = payload.u32()?;
                 let family = self.families.get_mut(place as usize);
-                let family = family.ok_or_else(|| Fault::corrupt("a series is of no family"))?;
+                let family = family.ok_or_else(|| FormatError::corrupt("a series is of no family"))?;
                 let mut values = Vec::new();
                 for _ in family.key.descriptor().label_names() {
                     let len = payload.u32()? as usize;
@@ -155,7 +155,7 @@ impl Archive {
                 }
                 let amounts = payload.amounts()?;
                 if amounts.len() != family.key.width() {
-                    return Err(Fault::corrupt("a series has other parts than its family"));
+                    return Err(FormatError::corrupt("a series has other parts than its family"));
                 }
                 family.series.push((SeriesKey::new(&family.key, &values), amounts));
             }
@@ -170,46 +170,46 @@ impl Archive {
                 self.removed.push(Removed { file, series, amounts: payload.amounts()? });
             }
             // To leave it out would be to lose it with the next archive that is written.
-            _ => return Err(Fault::new(Reason::NewerVersion, format!("it has records of an unknown kind, {kind}"))),
+            _ => return Err(FormatError::new(SkipReason::NewerVersion, format!("it has records of an unknown kind, {kind}"))),
         }
         Ok(())
     }
 }
 
-fn not_as(error: &dyn std::fmt::Display) -> Fault {
-    Fault::corrupt(error.to_string())
+fn not_as(error: &dyn std::fmt::Display) -> FormatError {
+    FormatError::corrupt(error.to_string())
 }
 
 /// What is left to be read.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| Fault::truncated("it ends within a record"))?;
+    fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| FormatError::truncated("it ends within a record"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    fn u32(&mut self) -> Result<u32, Fault> {
+    fn u32(&mut self) -> Result<u32, FormatError> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Fault> {
+    fn u64(&mut self) -> Result<u64, FormatError> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn id(&mut self) -> Result<FileId, Fault> {
+    fn id(&mut self) -> Result<FileId, FormatError> {
         self.array().map(|id| FileId(u128::from_le_bytes(id)))
     }
 
     /// All that is left.
-    fn amounts(&mut self) -> Result<Box<[Amount]>, Fault> {
+    fn amounts(&mut self) -> Result<Box<[Amount]>, FormatError> {
         let mut amounts = Vec::with_capacity(self.0.len() / 24);
         while !self.0.is_empty() {
             let whole = self.u64()?;
@@ -222,13 +222,13 @@ impl<'a> Bytes<'a> {
         Ok(amounts.into())
     }
 
-    fn record(&mut self) -> Result<(u32, &'a [u8]), Fault> {
+    fn record(&mut self) -> Result<(u32, &'a [u8]), FormatError> {
         let (len, check, kind) = (self.u32()? as usize, self.u32()?, self.u64()?);
         let payload = self.take(len)?;
         self.take(len.next_multiple_of(8) - len)?;
         match u32::try_from(kind) {
             Ok(plain) if crc32(&[&kind.to_le_bytes(), payload]) == check => Ok((plain, payload)),
-            _ => Err(Fault::corrupt("a record has another checksum")),
+            _ => Err(FormatError::corrupt("a record has another checksum")),
         }
     }
 }

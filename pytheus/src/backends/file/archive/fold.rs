@@ -35,7 +35,7 @@ use crate::backends::file::dir::directory::{Locked, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
-use crate::backends::file::format::error::Skip;
+use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
@@ -47,7 +47,7 @@ pub(crate) struct Folded {
     /// How many files were added to the archive.
     pub(crate) files: usize,
     /// The dead that can't be read, and are left alone.
-    pub(crate) skipped: Vec<Skip>,
+    pub(crate) skipped: Vec<SkippedFile>,
     /// Files that were added, and can't be removed. Nobody counts them again.
     pub(crate) left: Vec<FileError>,
 }
@@ -77,7 +77,7 @@ pub(crate) fn fold(
         // It may have gone on since it was read.
         match peer.refresh() {
             Ok(_) => dead.push(peer),
-            Err(skip) => folded.skipped.push(skip),
+            Err(skipped) => folded.skipped.push(skipped),
         }
     }
     // What the order decides is the same whoever folds.

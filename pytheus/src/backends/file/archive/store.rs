@@ -10,20 +10,20 @@ use crate::backends::file::dir::directory::{Directory, Identity, Locked, create,
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
-use crate::backends::file::format::error::{Fault, Reason, Skip};
+use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
 
 use crate::backends::file::archive::archive::Archive;
 
 impl Archive {
     /// The archive as it is now; an empty one if there is none.
-    pub(crate) fn read(directory: &Directory) -> Result<Self, Skip> {
+    pub(crate) fn read(directory: &Directory) -> Result<Self, SkippedFile> {
         let path = directory.archive();
         let file = match open(OpenOptions::new().read(true), &path) {
             Ok(file) => file,
             Err(error) if error.fault() == FileFault::Gone => return Ok(Self::default()),
-            Err(error) => return Err(Fault::new(unreadable(error.fault()), error.to_string()).at(&path)),
+            Err(error) => return Err(FormatError::new(unreadable(error.fault()), error.to_string()).at(&path)),
         };
-        let fail = |error: std::io::Error| Fault::from(error).at(&path);
+        let fail = |error: std::io::Error| FormatError::from(error).at(&path);
         let mut bytes = Vec::new();
         // Not longer than it was: never changed, by us.
         let len = file.metadata().map_err(fail)?.len();
@@ -97,10 +97,10 @@ impl Archive {
 }
 
 /// The sort of fault that it is not to be able to open a file.
-fn unreadable(fault: FileFault) -> Reason {
+fn unreadable(fault: FileFault) -> SkipReason {
     match fault {
-        FileFault::NotAFile | FileFault::Symlink => Reason::Foreign,
-        FileFault::Denied => Reason::Denied,
-        _ => Reason::Unreadable,
+        FileFault::NotAFile | FileFault::Symlink => SkipReason::Foreign,
+        FileFault::Denied => SkipReason::Denied,
+        _ => SkipReason::Unreadable,
     }
 }

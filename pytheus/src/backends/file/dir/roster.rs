@@ -34,7 +34,7 @@ use crate::backends::file::dir::directory::{Directory, Locked, NEW, NEW_ARCHIVE,
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 
 const TITLE: &str = "pytheus roster 1 ";
@@ -62,7 +62,7 @@ impl Roster {
             Err(error) => return Err(error),
         };
         let mut text = String::new();
-        let damaged = |what: String| FileError::damaged(Fault::corrupt(what).at(&path));
+        let damaged = |what: String| FileError::damaged(FormatError::corrupt(what).at(&path));
         (&file).read_to_string(&mut text).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => damaged(error.to_string()),
             _ => FileError::io(&path, error),

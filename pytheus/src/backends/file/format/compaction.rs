@@ -12,7 +12,7 @@ use std::io;
 use crate::backends::At;
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::record::{END_LEN, Record};
@@ -129,7 +129,7 @@ impl Live {
         Ok(live)
     }
 
-    fn apply(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), FormatError> {
         match *record {
             Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.lasting)?,
             Record::Series { number, at, .. } => {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::record::{JUMP_LEN, Record};
 use crate::backends::file::format::superblock::LogGeneration;
@@ -47,17 +47,17 @@ impl Cursor {
 
     /// Reads what comes next, up to the committed length of the log, or to the end of the extent, in a file of so many
     /// bytes. Nothing if there is no more.
-    pub(crate) fn fetch(&self, file: &File, len: u64, committed: u64, bytes: &mut Vec<u8>) -> Result<(), Fault> {
+    pub(crate) fn fetch(&self, file: &File, len: u64, committed: u64, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
         if committed < self.passed || !committed.is_multiple_of(8) {
-            return Err(Fault::corrupt("the length of its log is wrong"));
+            return Err(FormatError::corrupt("the length of its log is wrong"));
         }
         let wanted = (committed - self.passed).min(self.end.saturating_sub(self.at));
         if self.at.checked_add(wanted).is_none_or(|end| end > len) {
-            return Err(Fault::truncated("it ends before its log does"));
+            return Err(FormatError::truncated("it ends before its log does"));
         }
-        bytes.resize(usize::try_from(wanted).map_err(|_| Fault::corrupt("its log is too long"))?, 0);
+        bytes.resize(usize::try_from(wanted).map_err(|_| FormatError::corrupt("its log is too long"))?, 0);
         if wanted == 0 && committed != self.passed {
-            return Err(Fault::corrupt("its log leaves its place"));
+            return Err(FormatError::corrupt("its log leaves its place"));
         }
         Ok(file.read_exact_at(bytes, self.at)?)
     }
@@ -67,8 +67,8 @@ impl Cursor {
         &mut self,
         mut bytes: &[u8],
         len: u64,
-        show: &mut dyn FnMut(&Record<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        show: &mut dyn FnMut(&Record<'_>) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
         while !bytes.is_empty() {
             let (record, record_len) = Record::decode(bytes)?;
             bytes = bytes.get(record_len..).unwrap_or_default();
@@ -82,20 +82,20 @@ impl Cursor {
         Ok(())
     }
 
-    fn jump(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), Fault> {
+    fn jump(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), FormatError> {
         let end = offset.checked_add(extent).filter(|_| extent != 0);
-        let end = end.ok_or_else(|| Fault::corrupt("its log goes on nowhere"))?;
+        let end = end.ok_or_else(|| FormatError::corrupt("its log goes on nowhere"))?;
         let is_here = offset < self.end && end > self.start;
         if offset < LOG || is_here || !offset.is_multiple_of(PAGE) || !extent.is_multiple_of(PAGE) {
-            return Err(Fault::corrupt("its log goes on where something else is"));
+            return Err(FormatError::corrupt("its log goes on where something else is"));
         }
         if end > len {
-            return Err(Fault::truncated("it ends before its log does"));
+            return Err(FormatError::truncated("it ends before its log does"));
         }
         // No extent comes twice, so no more is read than the file has.
         self.extents = self.extents.saturating_add(extent);
         if self.extents > len {
-            return Err(Fault::corrupt("its log is longer than all of it"));
+            return Err(FormatError::corrupt("its log is longer than all of it"));
         }
         (self.at, self.start, self.end) = (offset, offset, end);
         Ok(())

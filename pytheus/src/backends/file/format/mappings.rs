@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Deref;
 
 use crate::backends::file::format::allocator::UNIT;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::PAGE;
 use crate::storage::{Mapped, Page};
 
@@ -51,14 +51,14 @@ impl Mappings<&'static [Page]> {
 
 impl<M: Deref<Target = [Page]>> Mappings<M> {
     /// Maps a page of a file that has so many bytes, with all that comes before it, unless it is mapped.
-    pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<PageRef, Fault> {
+    pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<PageRef, FormatError> {
         if !offset.is_multiple_of(PAGE) {
-            return Err(Fault::corrupt("a page begins within another"));
+            return Err(FormatError::corrupt("a page begins within another"));
         }
         if offset.checked_add(PAGE).is_none_or(|end| end > len) {
-            return Err(Fault::truncated("it ends before a page that it says it has"));
+            return Err(FormatError::truncated("it ends before a page that it says it has"));
         }
-        let wrong = || Fault::corrupt("it is too long");
+        let wrong = || FormatError::corrupt("it is too long");
         if offset >= self.end {
             let start = self.end / UNIT * UNIT;
             let end = len / PAGE * PAGE;

@@ -6,7 +6,7 @@
 
 use crate::backends::At;
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{PAGE, take};
 
 /// One record.
@@ -47,7 +47,7 @@ const PROMISE: u32 = 7;
 
 impl<'a> Record<'a> {
     /// Appends it, unless it is too long for a record.
-    pub(crate) fn encode(&self, log: &mut Vec<u8>) -> Result<(), Fault> {
+    pub(crate) fn encode(&self, log: &mut Vec<u8>) -> Result<(), FormatError> {
         let mut numbers: Vec<u32> = Vec::new();
         let mut bytes: [&[u8]; 2] = [&[], &[]];
         let low = |number: u64| u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default();
@@ -101,8 +101,8 @@ impl<'a> Record<'a> {
     }
 
     /// The record that a log begins with, and its length there.
-    pub(crate) fn decode(log: &'a [u8]) -> Result<(Self, usize), Fault> {
-        let leaves = || Fault::corrupt("a record leaves the log");
+    pub(crate) fn decode(log: &'a [u8]) -> Result<(Self, usize), FormatError> {
+        let leaves = || FormatError::corrupt("a record leaves the log");
         let (prefix, rest) = log.split_first_chunk::<PREFIX>().ok_or_else(leaves)?;
         let mut prefix = &prefix[..];
         let len_bytes: [u8; 4] = take(&mut prefix)?;
@@ -112,13 +112,13 @@ impl<'a> Record<'a> {
         let whole = len.checked_next_multiple_of(8).and_then(|padded| padded.checked_add(PREFIX)).ok_or_else(leaves)?;
         let summed = log.get(8..whole).ok_or_else(leaves)?;
         if crc32(&[&len_bytes, summed]) != sum {
-            return Err(Fault::corrupt("the checksum of a record is wrong"));
+            return Err(FormatError::corrupt("the checksum of a record is wrong"));
         }
         let payload = rest.get(..len).ok_or_else(leaves)?;
         Ok((Self::of_payload(kind, payload)?, whole))
     }
 
-    fn of_payload(kind: u32, mut payload: &'a [u8]) -> Result<Self, Fault> {
+    fn of_payload(kind: u32, mut payload: &'a [u8]) -> Result<Self, FormatError> {
         let payload = &mut payload;
         let record = match kind {
             FAMILY => Self::Family { number: number(payload)?, json: std::mem::take(payload) },
@@ -127,9 +127,9 @@ impl<'a> Record<'a> {
                 let at = at(payload)?;
                 let head_len = usize::try_from(self::number(payload)?).unwrap_or(usize::MAX);
                 let (head, text) =
-                    payload.split_at_checked(head_len).ok_or_else(|| Fault::corrupt("a series leaves its record"))?;
+                    payload.split_at_checked(head_len).ok_or_else(|| FormatError::corrupt("a series leaves its record"))?;
                 *payload = &[];
-                let text = str::from_utf8(text).map_err(|_| Fault::corrupt("the labels of a series are no text"))?;
+                let text = str::from_utf8(text).map_err(|_| FormatError::corrupt("the labels of a series are no text"))?;
                 Self::Series { number, family, promised: flags & 1 == 1, at, head, text }
             }
             EXTEND => Self::Extend { series: at(payload)?, also: at(payload)? },
@@ -146,20 +146,20 @@ impl<'a> Record<'a> {
                 Self::Unknown
             }
         };
-        if payload.is_empty() { Ok(record) } else { Err(Fault::corrupt("a record is too long")) }
+        if payload.is_empty() { Ok(record) } else { Err(FormatError::corrupt("a record is too long")) }
     }
 }
 
-fn number(payload: &mut &[u8]) -> Result<u32, Fault> {
+fn number(payload: &mut &[u8]) -> Result<u32, FormatError> {
     take(payload).map(u32::from_le_bytes)
 }
 
-fn at(payload: &mut &[u8]) -> Result<At, Fault> {
+fn at(payload: &mut &[u8]) -> Result<At, FormatError> {
     Ok(At { page: number(payload)?, cell: number(payload)? })
 }
 
-fn too_long() -> Fault {
-    Fault::corrupt("what is to be written has no room in one record")
+fn too_long() -> FormatError {
+    FormatError::corrupt("what is to be written has no room in one record")
 }
 
 #[cfg(test)]

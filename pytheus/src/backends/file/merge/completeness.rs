@@ -8,7 +8,7 @@ use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
-use crate::backends::file::format::error::Skip;
+use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::merge::peer_rows::Known;
 
 /// Says whether all that the roster names was read; false when files came or went meanwhile.
@@ -74,6 +74,6 @@ pub(crate) fn is_gone(path: &Path) -> bool {
 
 /// Says whether a file that can't be read was never one of ours: a process makes plain files. If one was there instead, the
 /// roster has its name.
-pub(crate) fn is_foreign(skip: &Skip) -> bool {
-    skip.path.symlink_metadata().is_ok_and(|there| !there.is_file())
+pub(crate) fn is_foreign(skipped: &SkippedFile) -> bool {
+    skipped.path.symlink_metadata().is_ok_and(|there| !there.is_file())
 }

@@ -13,7 +13,7 @@ use crate::backends::file::archive::fold::fold;
 use crate::backends::file::archive::tombstones::remove;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{Reason, Skip};
+use crate::backends::file::format::error::{SkipReason, SkippedFile};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::merge::accumulator::Table;
@@ -191,12 +191,12 @@ impl Merger {
                 Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
                 Ok(peer) => {
                     let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
-                    foreign.push(Skip { path, reason: Reason::Foreign, what });
+                    foreign.push(SkippedFile { path, reason: SkipReason::Foreign, what });
                 }
                 // In the archive by now, or lost: either is noticed in the end.
-                Err(skip) if is_gone(&skip.path) => {}
-                Err(skip) if is_foreign(&skip) => foreign.push(skip),
-                Err(skip) => faults.push(skip),
+                Err(skipped) if is_gone(&skipped.path) => {}
+                Err(skipped) if is_foreign(&skipped) => foreign.push(skipped),
+                Err(skipped) => faults.push(skipped),
             }
             self.changed = true;
         }
@@ -207,25 +207,25 @@ impl Merger {
                 self.changed |= changed;
                 true
             }
-            Err(skip) if is_gone(&skip.path) => {
+            Err(skipped) if is_gone(&skipped.path) => {
                 self.changed = true;
                 false
             }
             // Kept: whatever is at its path later, what was in it is missing.
-            Err(skip) => {
-                faults.push(skip);
+            Err(skipped) => {
+                faults.push(skipped);
                 true
             }
         });
         let more = faults.len().saturating_sub(1);
         // Without it, the totals would be smaller.
-        faults.into_iter().next().map_or(Ok(()), |skip| Err(FileError::damaged(skip).and_more(more).into()))
+        faults.into_iter().next().map_or(Ok(()), |skipped| Err(FileError::damaged(skipped).and_more(more).into()))
     }
 
     /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
-    fn look_again(&mut self, skip: Skip) -> Result<bool, BackendError> {
+    fn look_again(&mut self, skipped: SkippedFile) -> Result<bool, BackendError> {
         self.changed = true;
-        if is_gone(&skip.path) { Ok(false) } else { Err(FileError::damaged(skip).into()) }
+        if is_gone(&skipped.path) { Ok(false) } else { Err(FileError::damaged(skipped).into()) }
     }
 
     /// Starts with new tables at the next look.
@@ -260,8 +260,8 @@ impl Merger {
             if combine.is_of_the_living() && !process.is_alive {
                 continue;
             }
-            if let Err(skip) = process.merge_into(&mut self.tables, number) {
-                return self.look_again(skip);
+            if let Err(skipped) = process.merge_into(&mut self.tables, number) {
+                return self.look_again(skipped);
             }
         }
         Ok(true)
@@ -277,8 +277,8 @@ impl Merger {
             if !process.is_alive {
                 continue;
             }
-            if let Err(skip) = process.add_work(&all, &mut in_progress, &mut self.tables) {
-                return self.look_again(skip);
+            if let Err(skipped) = process.add_work(&all, &mut in_progress, &mut self.tables) {
+                return self.look_again(skipped);
             }
         }
         self.put_shared(number, &in_progress);

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::format::error::Skip;
+use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::LogGeneration;
@@ -78,7 +78,7 @@ impl Known {
     }
 
     /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
-    pub(crate) fn look(&mut self) -> Result<bool, Skip> {
+    pub(crate) fn look(&mut self) -> Result<bool, SkippedFile> {
         if !self.is_alive {
             return Ok(self.is_unsettled());
         }
@@ -139,7 +139,7 @@ impl Known {
     }
 
     /// Adds what this process has of the series of a table.
-    pub(crate) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), Skip> {
+    pub(crate) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), SkippedFile> {
         self.peer.check_len()?;
         self.read(&tables[number], number);
         let is_new = self.peer.refresh()?;
@@ -162,7 +162,7 @@ impl Known {
     }
 
     /// Adds the work that this process has in progress, of series that all processes write.
-    pub(crate) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), Skip> {
+    pub(crate) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), SkippedFile> {
         let (work, is_new) = self.peer.work_on(all)?;
         for (sum, work) in sums.iter_mut().zip(work) {
             *sum = sum.wrapping_add(work);

@@ -4,27 +4,27 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{Reason, Skip};
+use crate::backends::file::format::error::{SkipReason, SkippedFile};
 use crate::report::{Own, count, report};
 
 /// What is to be told, and what was told already.
 #[derive(Default)]
 pub(crate) struct Notes {
     new: Vec<Note>,
-    skipped: HashSet<(PathBuf, Reason)>,
+    skipped: HashSet<(PathBuf, SkipReason)>,
 }
 
 enum Note {
-    Skipped(Vec<Skip>),
+    Skipped(Vec<SkippedFile>),
     NotFolded(String),
 }
 
 impl Notes {
     /// Files are none of ours: told once of each, and of many at a time in one report.
-    pub(crate) fn skipped(&mut self, mut skips: Vec<Skip>) {
-        skips.retain(|skip| self.skipped.insert((skip.path.clone(), skip.reason)));
-        if !skips.is_empty() {
-            self.new.push(Note::Skipped(skips));
+    pub(crate) fn skipped(&mut self, mut skipped: Vec<SkippedFile>) {
+        skipped.retain(|skipped| self.skipped.insert((skipped.path.clone(), skipped.reason)));
+        if !skipped.is_empty() {
+            self.new.push(Note::Skipped(skipped));
         }
     }
 
@@ -48,12 +48,12 @@ impl ToTell {
     pub(crate) fn tell(self) {
         for note in self.0 {
             match note {
-                Note::Skipped(skips) => {
-                    for skip in &skips {
-                        count(Own::FilesSkipped, &[skip.reason.as_str()]);
+                Note::Skipped(skipped) => {
+                    for skipped in &skipped {
+                        count(Own::FilesSkipped, &[skipped.reason.as_str()]);
                     }
-                    let Some(first) = skips.first() else { continue };
-                    let message = match skips.len() {
+                    let Some(first) = skipped.first() else { continue };
+                    let message = match skipped.len() {
                         1 => first.to_string(),
                         all => format!("{first}; and {} more are skipped", all - 1),
                     };

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{CELLS, PAGE};
 use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
@@ -90,16 +90,16 @@ impl LogIndex {
     pub(crate) fn apply(
         &mut self,
         record: &Record<'_>,
-        place: &mut dyn FnMut(u64) -> Result<PageRef, Fault>,
-    ) -> Result<(), Fault> {
+        place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
+    ) -> Result<(), FormatError> {
         self.taken += 1;
         match *record {
             Record::Family { number, json } => self.family(number, json),
             Record::Series { number, family, promised, at, head, text } => {
                 let known = self.families.get(family as usize);
-                let known = known.ok_or_else(|| Fault::corrupt("a series is of a family that is not there"))?;
+                let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
                 let key = key_of(known, head, text)
-                    .ok_or_else(|| Fault::corrupt(format!("the labels of a series of {known} are not its labels")))?;
+                    .ok_or_else(|| FormatError::corrupt(format!("the labels of a series of {known} are not its labels")))?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
                 self.series(cells, PeerSeries { number, family, key, at, also: None, promised, ended: false })
@@ -117,23 +117,23 @@ impl LogIndex {
         }
     }
 
-    fn family(&mut self, number: u32, json: &[u8]) -> Result<(), Fault> {
+    fn family(&mut self, number: u32, json: &[u8]) -> Result<(), FormatError> {
         if usize::try_from(number).ok() != Some(self.families.len()) {
             return Err(out_of_order());
         }
-        let wrong = |what: String| Fault::corrupt(format!("a family can't be read: {what}"));
+        let wrong = |what: String| FormatError::corrupt(format!("a family can't be read: {what}"));
         let json = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
         let family = FamilyKey::from_json(&json).map_err(|error| wrong(error.to_string()))?;
         self.families.push(Arc::new(family));
         Ok(())
     }
 
-    fn series(&mut self, cells: u32, series: PeerSeries) -> Result<(), Fault> {
+    fn series(&mut self, cells: u32, series: PeerSeries) -> Result<(), FormatError> {
         if series.number < self.next_number().ok_or_else(out_of_order)? {
             return Err(out_of_order());
         }
         match self.by_at.entry(series.at) {
-            Entry::Occupied(_) => return Err(Fault::corrupt("two series begin in the same cell")),
+            Entry::Occupied(_) => return Err(FormatError::corrupt("two series begin in the same cell")),
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
         let after = At { page: series.at.page, cell: series.at.cell + cells };
@@ -142,14 +142,14 @@ impl LogIndex {
         Ok(())
     }
 
-    fn extend(&mut self, at: At, also: At) -> Result<(), Fault> {
+    fn extend(&mut self, at: At, also: At) -> Result<(), FormatError> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(also, cells)?;
         if also.page >= At::COMMON {
-            return Err(Fault::corrupt("a series goes on where all processes write"));
+            return Err(FormatError::corrupt("a series goes on where all processes write"));
         }
         let extended = match known {
             Some(series) => series.also.get_or_insert(also),
@@ -159,10 +159,10 @@ impl LogIndex {
             }
             None => return Err(unknown()),
         };
-        if *extended == also { Ok(()) } else { Err(Fault::corrupt("a series goes on in two places")) }
+        if *extended == also { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
     }
 
-    fn end_series(&mut self, at: At) -> Result<(), Fault> {
+    fn end_series(&mut self, at: At) -> Result<(), FormatError> {
         let elsewhere = self.elsewhere.remove(&at).is_some();
         match self.by_at.remove(&at).and_then(|number| self.series.get_mut(number)) {
             Some(series) => series.ended = true,
@@ -177,14 +177,14 @@ impl LogIndex {
         shard: u32,
         page: u32,
         offset: u64,
-        place: &mut dyn FnMut(u64) -> Result<PageRef, Fault>,
-    ) -> Result<(), Fault> {
+        place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
+    ) -> Result<(), FormatError> {
         let is_ours = if self.shared { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
         if page >= PAGES || !is_ours {
-            return Err(Fault::corrupt("it has a page of cells that can't be its own"));
+            return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
         }
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
-            return Err(Fault::corrupt("it has a page of cells twice"));
+            return Err(FormatError::corrupt("it has a page of cells twice"));
         }
         self.locations_by_page.entry(page).or_default().push(PageLocation { shard, page_ref: place(offset)? });
         self.end = self.end.max(offset + PAGE);
@@ -242,18 +242,18 @@ impl LogIndex {
     }
 }
 
-fn unknown() -> Fault {
-    Fault::corrupt("a record is of a series that is not there")
+fn unknown() -> FormatError {
+    FormatError::corrupt("a record is of a series that is not there")
 }
 
-fn out_of_order() -> Fault {
-    Fault::corrupt("its records are not in order")
+fn out_of_order() -> FormatError {
+    FormatError::corrupt("its records are not in order")
 }
 
 /// Do so many cells lie in a page that there can be?
-fn check_run(at: At, cells: u32) -> Result<(), Fault> {
+fn check_run(at: At, cells: u32) -> Result<(), FormatError> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
-    if in_page && at.page < PAGES { Ok(()) } else { Err(Fault::corrupt("a series leaves the cells that there are")) }
+    if in_page && at.page < PAGES { Ok(()) } else { Err(FormatError::corrupt("a series leaves the cells that there are")) }
 }
 
 /// The key of a series, if it is one as this crate makes them.

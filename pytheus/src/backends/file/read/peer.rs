@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::mappings::Mappings;
@@ -31,12 +31,12 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Opens a file and reads what is in it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
         let peer = reader::open(path).and_then(|file| Self::of(file, path));
         peer.map_err(|fault| fault.at(path))
     }
 
-    fn of(file: File, path: &Path) -> Result<Self, Fault> {
+    fn of(file: File, path: &Path) -> Result<Self, FormatError> {
         let mut reader = Reader::new(file, Mappings::new(), false)?;
         reader.refresh()?;
         let inode = reader.file.metadata()?.ino();
@@ -49,14 +49,14 @@ impl Peer {
     }
 
     /// Says whether the file has become shorter, so that cells must not be read.
-    pub(crate) fn check_len(&self) -> Result<(), Skip> {
+    pub(crate) fn check_len(&self) -> Result<(), SkippedFile> {
         self.reader.check_len().map_err(|fault| fault.at(&self.path))
     }
 
     /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
     ///
     /// What was read of a series before is its own if it has not ended now.
-    pub(crate) fn refresh(&mut self) -> Result<bool, Skip> {
+    pub(crate) fn refresh(&mut self) -> Result<bool, SkippedFile> {
         self.reader.refresh().map_err(|fault| fault.at(&self.path))
     }
 
@@ -190,7 +190,7 @@ impl Peer {
 
     /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
     /// whether anything is new in the log.
-    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
+    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), SkippedFile> {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
         for _ in 0..1000 {
@@ -207,7 +207,7 @@ impl Peer {
             }
             return Ok((work, is_new));
         }
-        Err(Fault::corrupt("its log is another one all the time").at(&self.path))
+        Err(FormatError::corrupt("its log is another one all the time").at(&self.path))
     }
 
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
@@ -234,7 +234,7 @@ impl fmt::Debug for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::file::format::error::Reason;
+    use crate::backends::file::format::error::SkipReason;
     use crate::backends::file::tests::samples::{self, Sample, at};
     use crate::backends::{Arena as _, SeriesKey};
     use crate::model::descriptor::GaugeMode;
@@ -342,9 +342,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("elsewhere", &link).unwrap();
-        assert_eq!(Peer::open(&link).unwrap_err().reason, Reason::Foreign);
-        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, Reason::Foreign);
-        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(Peer::open(&link).unwrap_err().reason, SkipReason::Foreign);
+        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, SkipReason::Foreign);
+        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, SkipReason::Unreadable);
     }
 
     #[test]
@@ -353,9 +353,9 @@ mod tests {
             let sample = samples::everything();
             let mut peer = Peer::open(&sample.path).unwrap();
             new_len(&sample.path, len);
-            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            assert_eq!(peer.refresh().unwrap_err().reason, SkipReason::Truncated);
             new_len(&sample.path, 64 * 1024);
-            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            assert_eq!(peer.refresh().unwrap_err().reason, SkipReason::Truncated);
         }
     }
 
@@ -378,6 +378,6 @@ mod tests {
         // What is free at the end may be missing.
         assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
         let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
-        assert!(reasons.iter().all(|reason| *reason == Reason::Truncated), "{reasons:?}");
+        assert!(reasons.iter().all(|reason| *reason == SkipReason::Truncated), "{reasons:?}");
     }
 }

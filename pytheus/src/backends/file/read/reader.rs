@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
 use crate::backends::At;
-use crate::backends::file::format::error::{Fault, Reason};
+use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::mappings::{Mappings, PageRef};
@@ -28,15 +28,15 @@ pub(crate) struct Reader<M> {
     mappings: Mappings<M>,
     first: PageRef,
     /// What was wrong: nothing is read any more.
-    fault: Option<Fault>,
+    fault: Option<FormatError>,
 }
 
 /// Opens a file that is there; no symbolic link, and nothing else that is no file.
-pub(crate) fn open(path: &Path) -> Result<File, Fault> {
+pub(crate) fn open(path: &Path) -> Result<File, FormatError> {
     let mut options = OpenOptions::new();
     // For writing, too, so that it can be mapped as `Mapped` wants it. Waits for nobody who would open a pipe.
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let foreign = |what| Fault::new(Reason::Foreign, what);
+    let foreign = |what| FormatError::new(SkipReason::Foreign, what);
     let file = options.open(path).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => foreign("it is a symbolic link"),
         Some(libc::EISDIR | libc::ENXIO) => foreign("it is not a file"),
@@ -47,7 +47,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
 
 impl<M: Deref<Target = [Page]>> Reader<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
-    pub(crate) fn new(file: File, mut mappings: Mappings<M>, shared: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(file: File, mut mappings: Mappings<M>, shared: bool) -> Result<Self, FormatError> {
         let len = file.metadata()?.len();
         let mut bytes = [0; Header::LEN];
         file.read_exact_at(&mut bytes, 0)?;
@@ -60,7 +60,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
 
     /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
     /// have not ended now: others count in its cells only after the log says that it has.
-    pub(crate) fn refresh(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn refresh(&mut self) -> Result<bool, FormatError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -69,7 +69,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
         read
     }
 
-    fn read_log(&mut self) -> Result<bool, Fault> {
+    fn read_log(&mut self) -> Result<bool, FormatError> {
         // Before anything that is mapped is read: there is nothing behind what was cut off.
         self.len()?;
         let (before, passed) = (self.generation, self.cursor.passed());
@@ -85,11 +85,11 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
                 return Ok(generation != before || self.cursor.passed() != passed);
             }
         }
-        Err(Fault::corrupt("its log is another one all the time"))
+        Err(FormatError::corrupt("its log is another one all the time"))
     }
 
     /// Takes in the log up to there; false when another log counts meanwhile.
-    fn read_to(&mut self, committed: u64) -> Result<bool, Fault> {
+    fn read_to(&mut self, committed: u64) -> Result<bool, FormatError> {
         let mut bytes = Vec::new();
         while self.cursor.passed() != committed {
             let len = self.len()?;
@@ -105,19 +105,19 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
     }
 
     /// Says whether all that is mapped is still there.
-    pub(crate) fn check_len(&self) -> Result<(), Fault> {
+    pub(crate) fn check_len(&self) -> Result<(), FormatError> {
         self.len().map(drop)
     }
 
     /// How long the file is, which is never less than what is mapped.
-    fn len(&self) -> Result<u64, Fault> {
+    fn len(&self) -> Result<u64, FormatError> {
         let len = self.file.metadata()?.len();
-        if len < self.mappings.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
+        if len < self.mappings.end() { Err(FormatError::truncated("it was longer before")) } else { Ok(len) }
     }
 
     /// Its first page.
-    pub(crate) fn first(&self) -> Result<&Page, Fault> {
-        self.mappings.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
+    pub(crate) fn first(&self) -> Result<&Page, FormatError> {
+        self.mappings.page(self.first).ok_or_else(|| FormatError::truncated("it has no first page"))
     }
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.

@@ -7,7 +7,7 @@ use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
-use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
@@ -67,7 +67,7 @@ fn damage_is_found_wherever_it_is() {
     let bytes = encode(&whole);
     for len in 0..bytes.len() {
         let fault = decode(&bytes[..len]).expect_err("it is cut off");
-        assert_eq!(fault.reason, Reason::Truncated, "at {len}: {}", fault.what);
+        assert_eq!(fault.reason, SkipReason::Truncated, "at {len}: {}", fault.what);
     }
     for place in 0..bytes.len() {
         for flipped in [1, 0x80] {
@@ -83,8 +83,8 @@ fn damage_is_found_wherever_it_is() {
     assert!(decode(&longer).is_err());
     let mut later = bytes.clone();
     later[8] += 1;
-    assert_eq!(decode(&later).expect_err("it is of later").reason, Reason::NewerVersion);
-    assert_eq!(decode(b"{\"not\": \"ours\"}").expect_err("it is foreign").reason, Reason::Foreign);
+    assert_eq!(decode(&later).expect_err("it is of later").reason, SkipReason::NewerVersion);
+    assert_eq!(decode(b"{\"not\": \"ours\"}").expect_err("it is foreign").reason, SkipReason::Foreign);
 }
 
 fn fresh() -> (tempfile::TempDir, Directory) {
@@ -124,8 +124,8 @@ fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
     let locked = directory.locked().expect("nobody has it");
     let stale = Archive::default();
     fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
-    let skip = Archive::read(&directory).expect_err("it is damaged");
-    assert_eq!((skip.reason, &skip.path), (Reason::Corrupt, &directory.archive()));
+    let skipped = Archive::read(&directory).expect_err("it is damaged");
+    assert_eq!((skipped.reason, &skipped.path), (SkipReason::Corrupt, &directory.archive()));
     let refused = stale.to_change(&locked).expect_err("what is in it would be missing");
     assert_eq!((refused.fault(), refused.path()), (FileFault::Archive, &*directory.archive()));
     assert!(refused.to_string().contains("move the file and `roster` away"), "{refused}");
@@ -138,7 +138,7 @@ fn an_archive_of_a_later_version_stays() {
     let locked = directory.locked().expect("nobody has it");
     let later = [b"PYTHARC\n", &99_u32.to_le_bytes()[..], b"whatever"].concat();
     fs::write(directory.archive(), &later).expect("there is room");
-    assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, Reason::NewerVersion);
+    assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, SkipReason::NewerVersion);
     let refused = Archive::default().to_change(&locked).expect_err("it can't be changed");
     assert_eq!(refused.fault(), FileFault::Archive);
     assert!(refused.to_string().contains("version 99"), "{refused}");

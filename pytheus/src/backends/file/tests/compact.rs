@@ -84,7 +84,7 @@ fn a_file_stays_short_and_is_read_meanwhile() {
     loop {
         let is_over = process.try_wait().expect("it can be waited for").is_some();
         let generation = peer.generation();
-        peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
+        peer.refresh().unwrap_or_else(|skipped| panic!("{skipped}"));
         logs += u32::from(peer.generation() != generation);
         most = most.max(peer.series().len());
         let passing = counted(&peer, |text| text.contains("000"));

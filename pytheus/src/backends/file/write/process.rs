@@ -15,7 +15,7 @@ use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::SharedFile;
@@ -99,7 +99,7 @@ impl Process {
         let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
         let fail = |error| FileError::io(&path, error);
         if !file.is_whole().map_err(fail)? {
-            return Err(FileError::damaged(Fault::truncated("it was longer before").at(&path)));
+            return Err(FileError::damaged(FormatError::truncated("it was longer before").at(&path)));
         }
         roster::check_own(
             &self.directory,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::backends::file::failpoint::fault_point;
-use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reader};
@@ -17,7 +17,7 @@ use crate::storage::Mapped;
 const LEAST: u64 = 64 * 1024;
 
 /// Opens the file as [`SharedFile::open`] does, with what was removed left out, if nobody else has it open.
-pub(crate) fn open(path: &Path) -> Result<SharedFile, Skip> {
+pub(crate) fn open(path: &Path) -> Result<SharedFile, SkippedFile> {
     let is_there = !path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let renewed = if is_there { renew(path).map_err(|fault| fault.at(path))? } else { None };
     renewed.map_or_else(|| SharedFile::open(path), Ok)
@@ -27,7 +27,7 @@ pub(crate) fn open(path: &Path) -> Result<SharedFile, Skip> {
 /// nothing. The caller holds the directory's lock.
 ///
 /// One step for all others, whatever happens to this process.
-fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
+fn renew(path: &Path) -> Result<Option<SharedFile>, FormatError> {
     let mut old = Reader::new(reader::open(path)?, Mappings::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
@@ -38,7 +38,7 @@ fn renew(path: &Path) -> Result<Option<SharedFile>, Fault> {
     renewed
 }
 
-fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, Fault> {
+fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, FormatError> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
         let family = old.index.families.get(series.family as usize);
@@ -65,7 +65,7 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
         fs::rename(&new, path)?;
         fault_point("shared file renamed");
         path.clone_into(&mut copy.path);
-        Ok::<_, Fault>(copy)
+        Ok::<_, FormatError>(copy)
     };
     // Should there be no room, it stays as it is.
     Ok(copy().ok())

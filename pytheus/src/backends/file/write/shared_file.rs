@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::backends::file::dir::plain_file::give_to_owner;
 use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Mappings;
@@ -44,11 +44,11 @@ struct Log {
 
 impl SharedFile {
     /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
-    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
         Self::open_or_make(path).map_err(|fault| fault.at(path))
     }
 
-    fn open_or_make(path: &Path) -> Result<Self, Fault> {
+    fn open_or_make(path: &Path) -> Result<Self, FormatError> {
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             let new = make(path)?;
             fs::rename(&new, path)?;
@@ -56,7 +56,7 @@ impl SharedFile {
         Self::open_as_it_is(path)
     }
 
-    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, FormatError> {
         let reader = Reader::new(reader::open(path)?, Mappings::leaking(), true)?;
         // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
         reader.file.try_lock_shared().map_err(io::Error::from)?;
@@ -68,7 +68,7 @@ impl SharedFile {
     }
 
     /// Reads what others have added; says whether anything is new.
-    fn read(&self, log: &mut Log) -> Result<bool, Fault> {
+    fn read(&self, log: &mut Log) -> Result<bool, FormatError> {
         let is_new = log.reader.refresh()?;
         if is_new {
             log.index();
@@ -88,12 +88,12 @@ impl SharedFile {
     }
 
     /// Reads what others have added; says whether anything is new.
-    pub(crate) fn refresh(&self) -> Result<bool, Skip> {
+    pub(crate) fn refresh(&self) -> Result<bool, SkippedFile> {
         self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
-    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
+    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, SkippedFile> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
@@ -198,10 +198,10 @@ impl Log {
     fn index(&mut self) {
         let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
-        for (number, family) in (0..).zip(&index.families).skip(*families) {
+        for (number, family) in (0..).zip(&index.families).skipped(*families) {
             self.families.entry(family.name().to_owned()).or_default().push(number);
         }
-        for (number, one) in index.series.iter().enumerate().skip(*series) {
+        for (number, one) in index.series.iter().enumerate().skipped(*series) {
             self.series.entry((one.family, one.key.clone())).or_insert(number);
         }
         self.indexed = (index.families.len(), index.series.len());
@@ -266,7 +266,7 @@ impl Log {
 }
 
 /// Makes a file that has no series, beside where it is to be.
-pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn make(path: &Path) -> Result<PathBuf, FormatError> {
     let new = path.with_file_name("new-shared");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::compaction::Written;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
@@ -106,7 +106,7 @@ impl WriterFile {
     }
 
     /// The number of a family, and the record of it, if it is new.
-    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, Fault> {
+    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
         if let Some((number, _)) = log.known.get(&address(family)) {
             return Ok(Numbered { number: *number, json: None });
         }
@@ -114,7 +114,7 @@ impl WriterFile {
         if let Some(number) = log.families.get(&json) {
             return Ok(Numbered { number: *number, json: Some(json) });
         }
-        let number = u32::try_from(log.families.len()).map_err(|_| Fault::corrupt("it has too many families"))?;
+        let number = u32::try_from(log.families.len()).map_err(|_| FormatError::corrupt("it has too many families"))?;
         Record::Family { number, json: json.as_bytes() }.encode(records)?;
         Ok(Numbered { number, json: Some(json) })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Release;
 
 use super::*;
 use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::format::header::{Header, LOG};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
@@ -14,7 +14,7 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{at, family, header, new_file};
 
 /// Reads a file of two units whose log has these records.
-fn read(records: &[Record<'_>]) -> Result<(), Reason> {
+fn read(records: &[Record<'_>]) -> Result<(), SkipReason> {
     let mut log = Vec::new();
     for record in records {
         record.encode(&mut log).unwrap();
@@ -22,7 +22,7 @@ fn read(records: &[Record<'_>]) -> Result<(), Reason> {
     read_log(&log, log.len() as u64)
 }
 
-fn read_log(log: &[u8], committed: u64) -> Result<(), Reason> {
+fn read_log(log: &[u8], committed: u64) -> Result<(), SkipReason> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("process");
     let file = new_file(&path);
@@ -32,10 +32,10 @@ fn read_log(log: &[u8], committed: u64) -> Result<(), Reason> {
     file.write_all_at(log, LOG).unwrap();
     let first = mappings.place(&file, allocator.end(), 0).unwrap();
     mappings.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
-    Peer::open(&path).map(drop).map_err(|skip| skip.reason)
+    Peer::open(&path).map(drop).map_err(|skipped| skipped.reason)
 }
 
-const CORRUPT: Result<(), Reason> = Err(Reason::Corrupt);
+const CORRUPT: Result<(), SkipReason> = Err(SkipReason::Corrupt);
 
 /// A counter, a histogram of 6 cells, and a gauge of 3.
 fn families(act: impl FnOnce([Record<'_>; 3])) {
@@ -186,8 +186,8 @@ fn pages_that_can_not_be_are_refused() {
     assert_eq!(read(&[page(0, 1, 0)]), CORRUPT);
     assert_eq!(read(&[page(0, At::COMMON, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, u32::MAX, 65_536)]), CORRUPT);
-    assert_eq!(read(&[page(0, 1, 131_072)]), Err(Reason::Truncated));
-    assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(Reason::Truncated));
+    assert_eq!(read(&[page(0, 1, 131_072)]), Err(SkipReason::Truncated));
+    assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(SkipReason::Truncated));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_log_that_leads_astray_is_refused() {
     assert_eq!(jump(4096, 4096), CORRUPT);
     assert_eq!(jump(0, 4096), CORRUPT);
     assert_eq!(jump(u64::MAX - 4095, 4096), CORRUPT);
-    assert_eq!(jump(131_072, 4096), Err(Reason::Truncated));
+    assert_eq!(jump(131_072, 4096), Err(SkipReason::Truncated));
     let end = Record::Page { shard: 0, page: 1, offset: 65_536 };
     let mut log = Vec::new();
     end.encode(&mut log).unwrap();
@@ -210,6 +210,6 @@ fn a_log_that_leads_astray_is_refused() {
     }
     for wrong in [131_072, 1 << 40, u64::MAX - 7] {
         let read = read_log(&log, wrong);
-        assert!(read == CORRUPT || read == Err(Reason::Truncated), "{wrong}: {read:?}");
+        assert!(read == CORRUPT || read == Err(SkipReason::Truncated), "{wrong}: {read:?}");
     }
 }

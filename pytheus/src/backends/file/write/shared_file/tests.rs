@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::model::descriptor::GaugeMode;
@@ -112,14 +112,14 @@ fn many_series_and_many_who_add_them() {
 fn a_file_that_is_wrong_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
-    for (bytes, reason) in [(&b""[..], Reason::Truncated), (&[b'x'; 5000], Reason::Foreign)] {
+    for (bytes, reason) in [(&b""[..], SkipReason::Truncated), (&[b'x'; 5000], SkipReason::Foreign)] {
         fs::write(&path, bytes).unwrap();
         assert_eq!(shared_compaction::open(&path).unwrap_err().reason, reason);
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("elsewhere", &path).unwrap();
-    assert_eq!(shared_compaction::open(&path).unwrap_err().reason, Reason::Foreign);
+    assert_eq!(shared_compaction::open(&path).unwrap_err().reason, SkipReason::Foreign);
 }
 
 /// A file with the lock that this process has on it taken away: as if it had ended.

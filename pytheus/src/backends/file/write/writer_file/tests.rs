@@ -110,7 +110,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
         }
         if step % 50 == 49 || random.below(20) == 0 {
             let generation = peer.generation();
-            peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
+            peer.refresh().unwrap_or_else(|skipped| panic!("{skipped}"));
             logs += usize::from(peer.generation() != generation);
             assert!(live.iter().all(|one| peer.counts(one.number)));
             assert!(peer.series().len() == next as usize || often);
