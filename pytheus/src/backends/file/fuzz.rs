@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
 use crate::backends::file::format::mappings::Mappings;
@@ -38,9 +38,9 @@ fn as_process(path: &Path) -> Result<(), SkippedFile> {
     black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
-        let mut parts = vec![Amount::default(); family.width()];
+        let mut parts = vec![ExactAmount::default(); family.width()];
         peer.read(number, &mut parts);
-        black_box(parts.iter().map(Amount::number).collect::<Vec<_>>());
+        black_box(parts.iter().map(ExactAmount::number).collect::<Vec<_>>());
         black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
         let labels = series.key.labels(family);
         black_box((labels.exposed(), labels.iter().collect::<Vec<_>>(), series.key.compare(&series.key, family)));
@@ -71,7 +71,7 @@ fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
     let archive = codec::decode(bytes)?;
     for family in &archive.families {
         for (series, amounts) in &family.series {
-            black_box((series.labels(&family.key).exposed(), amounts.first().map(Amount::number)));
+            black_box((series.labels(&family.key).exposed(), amounts.first().map(ExactAmount::number)));
         }
     }
     let again = codec::encode(&archive);

@@ -14,7 +14,7 @@ use crate::backends::file::dir::directory::{Directory, Identity, open, remove_fi
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process::Process;
@@ -163,10 +163,10 @@ impl Dead {
                 }
                 _ => continue,
             }
-            let mut amounts = vec![Amount::default(); family.width()];
+            let mut amounts = vec![ExactAmount::default(); family.width()];
             peer.read(place, &mut amounts);
             let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
-            let part = |(part, amount): (usize, &Amount)| {
+            let part = |(part, amount): (usize, &ExactAmount)| {
                 if part == sum { amount.number_float() } else { amount.number() }
             };
             let parts = amounts.iter().enumerate().map(part).collect();

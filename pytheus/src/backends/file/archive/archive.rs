@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::backends::file::dir::directory::Identity;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
 
@@ -32,7 +32,7 @@ pub(crate) struct ArchivedFamily {
     pub(crate) newest: u64,
     /// Each with as many parts as the family's width. Of a gauge that shows the most recent value, the whole number is the
     /// time at which it was set.
-    pub(crate) series: Vec<(SeriesKey, Box<[Amount]>)>,
+    pub(crate) series: Vec<(SeriesKey, Box<[ExactAmount]>)>,
 }
 
 /// A series that was removed while a process counted in it.
@@ -43,7 +43,7 @@ pub(crate) struct Removed {
     /// Its number there.
     pub(crate) series: u32,
     /// What it had counted by then, which doesn't count any more; see [`counted`](crate::backends::file::archive::tombstones::counted).
-    pub(crate) amounts: Box<[Amount]>,
+    pub(crate) amounts: Box<[ExactAmount]>,
 }
 
 impl Archive {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkipReason};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
 use crate::storage::Sum;
@@ -96,7 +96,7 @@ fn record(out: &mut Vec<u8>, kind: u32, payload: &[u8]) {
     out.resize(out.len().next_multiple_of(8), 0);
 }
 
-fn put_amounts(out: &mut Vec<u8>, amounts: &[Amount]) {
+fn put_amounts(out: &mut Vec<u8>, amounts: &[ExactAmount]) {
     for amount in amounts {
         let (high, low) = amount.float.parts();
         out.extend(amount.whole.to_le_bytes());
@@ -209,7 +209,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// All that is left.
-    fn amounts(&mut self) -> Result<Box<[Amount]>, FormatError> {
+    fn amounts(&mut self) -> Result<Box<[ExactAmount]>, FormatError> {
         let mut amounts = Vec::with_capacity(self.0.len() / 24);
         while !self.0.is_empty() {
             let whole = self.u64()?;
@@ -217,7 +217,7 @@ impl<'a> Bytes<'a> {
             let mut float = Sum::ZERO;
             float += f64::from_bits(self.u64()?);
             float += f64::from_bits(self.u64()?);
-            amounts.push(Amount { whole, float });
+            amounts.push(ExactAmount { whole, float });
         }
         Ok(amounts.into())
     }

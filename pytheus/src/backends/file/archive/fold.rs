@@ -36,7 +36,7 @@ use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
@@ -110,12 +110,12 @@ pub(crate) fn fold(
 }
 
 /// Of two values of a gauge, each with its time, that which was set later.
-fn later(one: Amount, other: Amount) -> Amount {
+fn later(one: ExactAmount, other: ExactAmount) -> ExactAmount {
     let mut latest = Aggregate::new(Combine::MostRecent);
     for amount in [one, other] {
         latest.add(amount.float.value(), amount.whole);
     }
-    Amount { whole: latest.set_at(), float: latest.sum() }
+    ExactAmount { whole: latest.set_at(), float: latest.sum() }
 }
 
 /// The archive, while the dead are added to it.
@@ -129,7 +129,7 @@ impl Sums<'_> {
     fn add(&mut self, peer: &Peer) {
         // Where the families of the file are in the archive, as far as that was looked up.
         let mut families: Vec<Option<usize>> = vec![None; peer.families().len()];
-        let baselines: HashMap<u32, Box<[Amount]>> = {
+        let baselines: HashMap<u32, Box<[ExactAmount]>> = {
             let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
             of_peer.map(|removed| (removed.series, removed.amounts.clone())).collect()
         };
@@ -142,7 +142,7 @@ impl Sums<'_> {
                     && baselines.get(&series.number).is_none_or(|then| *then != counted(peer, in_file, key))
                 {
                     let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
-                    let value = Amount { whole: set_at, ..Amount::float(value) };
+                    let value = ExactAmount { whole: set_at, ..ExactAmount::float(value) };
                     self.add_to(family, &series.key, &[value]);
                 }
                 continue;
@@ -150,7 +150,7 @@ impl Sums<'_> {
             if key.combine() != Combine::Add {
                 continue;
             }
-            let mut amounts = vec![Amount::default(); key.width()];
+            let mut amounts = vec![ExactAmount::default(); key.width()];
             peer.read(in_file, &mut amounts);
             let baseline = baselines.get(&series.number);
             for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
@@ -158,7 +158,7 @@ impl Sums<'_> {
             }
             // What shows before it is counted in does so after the death of its process, too, unless it was removed.
             let shows = series.promised && baseline.is_none();
-            if !shows && amounts.iter().all(Amount::is_zero) {
+            if !shows && amounts.iter().all(ExactAmount::is_zero) {
                 continue;
             }
             let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
@@ -166,7 +166,7 @@ impl Sums<'_> {
         }
     }
 
-    fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[Amount]) {
+    fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[ExactAmount]) {
         let ArchivedFamily { key: declared, series, .. } = &mut self.archive.families[family];
         let combine = declared.combine();
         let known = self

@@ -17,7 +17,7 @@ use crate::backends::file::dir::directory::Locked;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine, FamilyKey, SeriesKey};
@@ -78,22 +78,22 @@ pub(crate) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey)
 
 /// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to
 /// tell whether they have changed since: a gauge's bits and stamp, the flags of an info metric.
-pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[Amount]> {
+pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[ExactAmount]> {
     match (family.combine(), family.descriptor().kind()) {
         (Combine::Add, _) => {
-            let mut amounts = vec![Amount::default(); family.width()];
+            let mut amounts = vec![ExactAmount::default(); family.width()];
             peer.read(series, &mut amounts);
             amounts.into()
         }
         (Combine::MostRecent, _) => {
             let (value, set_at) = peer.last_set(series).unwrap_or((f64::from_bits(u64::MAX), 0));
-            [Amount::whole(value.to_bits()), Amount::whole(set_at)].into()
+            [ExactAmount::whole(value.to_bits()), ExactAmount::whole(set_at)].into()
         }
         (_, Kind::Gauge) => {
             // Never set: the bits of no number that is counted.
             let bits = peer.value(series).map_or(u64::MAX, f64::to_bits);
-            [Amount::whole(bits), Amount::whole(peer.stamp(series))].into()
+            [ExactAmount::whole(bits), ExactAmount::whole(peer.stamp(series))].into()
         }
-        _ => [Amount::whole(peer.flags(series))].into(),
+        _ => [ExactAmount::whole(peer.flags(series))].into(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
@@ -24,7 +24,7 @@ pub(crate) struct Table {
     /// By row.
     series: Vec<SeriesKey>,
     /// By row, as many as a series has parts.
-    amounts: Vec<Amount>,
+    amounts: Vec<ExactAmount>,
     /// By row: what this scrape has of it.
     seen: Vec<Seen>,
     /// By row: the values of a gauge so far. Empty where counts are added up.
@@ -111,7 +111,7 @@ impl Table {
         let row = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
         self.index.insert(series.clone(), row);
         self.series.push(series.clone());
-        self.amounts.resize(self.series.len() * self.family.width(), Amount::default());
+        self.amounts.resize(self.series.len() * self.family.width(), ExactAmount::default());
         self.seen.push(Seen::Nowhere);
         if self.combine != Combine::Add {
             self.values.push(Aggregate::new(self.combine));
@@ -121,13 +121,13 @@ impl Table {
 
     /// Begins anew: nobody has anything.
     pub(crate) fn clear(&mut self) {
-        self.amounts.fill(Amount::default());
+        self.amounts.fill(ExactAmount::default());
         self.seen.fill(Seen::Nowhere);
         self.values.fill(Aggregate::new(self.combine));
     }
 
     /// Adds what somebody has counted in a series.
-    pub(crate) fn add(&mut self, row: u32, amounts: &[Amount]) {
+    pub(crate) fn add(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(sums) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
         for (sum, amount) in sums.iter_mut().zip(amounts) {
@@ -143,7 +143,7 @@ impl Table {
     }
 
     /// Puts amounts in place of what is there.
-    pub(crate) fn set(&mut self, row: u32, amounts: &[Amount]) {
+    pub(crate) fn set(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(there) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
         there.copy_from_slice(amounts);
@@ -155,7 +155,7 @@ impl Table {
         let row = row as usize;
         let Some(values) = self.values.get_mut(row) else { return };
         values.add(value, set_at);
-        self.amounts[row] = Amount { whole: 0, float: values.sum() };
+        self.amounts[row] = ExactAmount { whole: 0, float: values.sum() };
         self.seen[row] = Seen::Valued;
     }
 
@@ -206,10 +206,10 @@ impl Table {
 }
 
 /// The parts of a series as a scrape shows them.
-fn numbers(kind: Kind, amounts: &[Amount], parts: &mut Vec<Number>) {
+fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
     match (kind, amounts) {
-        (Kind::Counter, _) => parts.extend(amounts.iter().map(Amount::number)),
-        (Kind::Gauge, _) => parts.extend(amounts.iter().map(Amount::number_float)),
+        (Kind::Counter, _) => parts.extend(amounts.iter().map(ExactAmount::number)),
+        (Kind::Gauge, _) => parts.extend(amounts.iter().map(ExactAmount::number_float)),
         (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
             parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
             parts.push(sum.number_float());

@@ -14,7 +14,7 @@ use crate::backends::file::archive::tombstones::remove;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::format::error::{SkipReason, SkippedFile};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::merge::accumulator::Table;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
@@ -295,15 +295,15 @@ impl Merger {
             if family.descriptor().kind() == Kind::StateSet {
                 let flags = shared.flags(*at);
                 if flags != 0 {
-                    let flags: Vec<_> = (0..states).map(|flag| Amount::whole(flags >> flag & 1)).collect();
+                    let flags: Vec<_> = (0..states).map(|flag| ExactAmount::whole(flags >> flag & 1)).collect();
                     table.set(*row, &flags);
                 }
                 continue;
             }
             let value = shared.value(*at);
             if value.is_some() || *in_progress != 0 {
-                let mut amount = Amount::float(value.unwrap_or(0.0));
-                amount += Amount::whole(*in_progress);
+                let mut amount = ExactAmount::float(value.unwrap_or(0.0));
+                amount += ExactAmount::whole(*in_progress);
                 table.set(*row, &[amount]);
             }
         }

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::merge::accumulator::Table;
@@ -30,10 +30,10 @@ pub(crate) struct Known {
     /// How many series of the file have their place.
     placed: usize,
     /// By the number of a series: what it held when it was removed.
-    baselines: HashMap<u32, Box<[Amount]>, RandomState>,
+    baselines: HashMap<u32, Box<[ExactAmount]>, RandomState>,
     /// What was read last.
     read: Vec<Read>,
-    amounts: Vec<Amount>,
+    amounts: Vec<ExactAmount>,
 }
 
 /// What was read of a series.
@@ -182,7 +182,7 @@ impl Known {
         let adds = table.combine() == Combine::Add;
         let width = table.family().width();
         if adds {
-            self.amounts.resize(places.len() * width, Amount::default());
+            self.amounts.resize(places.len() * width, ExactAmount::default());
         }
         for (place, (series, row)) in places.iter().enumerate() {
             let of_file = &self.peer.series()[*series];
@@ -213,10 +213,10 @@ impl Known {
 }
 
 /// Takes away what was there when the series was removed, if it was; false when nobody has counted in it since.
-fn take_away_baseline(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> bool {
+fn take_away_baseline(amounts: &mut [ExactAmount], baseline: Option<&[ExactAmount]>) -> bool {
     let Some(baseline) = baseline else { return true };
     for (amount, before) in amounts.iter_mut().zip(baseline) {
         *amount -= *before;
     }
-    !amounts.iter().all(Amount::is_zero)
+    !amounts.iter().all(ExactAmount::is_zero)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::LogGeneration;
@@ -130,7 +130,7 @@ impl Peer {
 
     /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Combine::Add).
     /// Nothing for others, and for one that has ended.
-    pub(crate) fn read(&self, series: usize, parts: &mut [Amount]) {
+    pub(crate) fn read(&self, series: usize, parts: &mut [ExactAmount]) {
         let Some((series, family)) = self.live(series) else { return };
         match (family.descriptor().kind(), parts) {
             (Kind::Counter, [value, ..]) => {
@@ -242,9 +242,9 @@ mod tests {
 
     fn parts(peer: &Peer, series: usize) -> Vec<Number> {
         let width = peer.families()[peer.series()[series].family as usize].width();
-        let mut parts = vec![Amount::default(); width];
+        let mut parts = vec![ExactAmount::default(); width];
         peer.read(series, &mut parts);
-        parts.iter().map(Amount::number).collect()
+        parts.iter().map(ExactAmount::number).collect()
     }
 
     fn labels(peer: &Peer, series: usize) -> String {

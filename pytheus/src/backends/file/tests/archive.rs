@@ -8,7 +8,7 @@ use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
 use crate::backends::file::format::error::SkipReason;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
@@ -23,15 +23,15 @@ fn archive() -> Archive {
     exact += 0.1;
     let series = |values: [&str; 2], amount| (SeriesKey::new(&counter, &values), Box::from([amount]));
     let counts = vec![
-        series(["a", ""], Amount::whole(u64::MAX)),
-        series(["\"quoted\\\n\"", "é"], Amount { whole: 3, float: exact }),
-        series([&"long".repeat(20_000), "x"], Amount::default()),
+        series(["a", ""], ExactAmount::whole(u64::MAX)),
+        series(["\"quoted\\\n\"", "é"], ExactAmount { whole: 3, float: exact }),
+        series([&"long".repeat(20_000), "x"], ExactAmount::default()),
     ];
-    let times = [Amount::whole(2), Amount::whole(0), Amount::whole(1), Amount::float(0.7)];
-    let mut infinite = Amount::default();
-    infinite += Amount { whole: 0, float: Sum::ZERO };
+    let times = [ExactAmount::whole(2), ExactAmount::whole(0), ExactAmount::whole(1), ExactAmount::float(0.7)];
+    let mut infinite = ExactAmount::default();
+    infinite += ExactAmount { whole: 0, float: Sum::ZERO };
     infinite.float += f64::INFINITY;
-    let (file, amounts) = (FileId(7), Box::from([infinite, Amount::whole(4)]));
+    let (file, amounts) = (FileId(7), Box::from([infinite, ExactAmount::whole(4)]));
     let mut archive = Archive::default();
     archive.generation = 41;
     archive.families = vec![

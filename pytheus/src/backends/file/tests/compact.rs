@@ -8,7 +8,7 @@ use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::gauge;
@@ -64,7 +64,7 @@ fn length(directory: &Directory) -> u64 {
 fn counted(peer: &Peer, is_it: impl Fn(&str) -> bool) -> Vec<f64> {
     let live = peer.series().iter().enumerate().filter(|(_, series)| !series.ended && is_it(series.key.parts().1));
     let read = live.map(|(place, _)| {
-        let mut amounts = [Amount::default()];
+        let mut amounts = [ExactAmount::default()];
         peer.read(place, &mut amounts);
         amounts[0].number().as_f64()
     });

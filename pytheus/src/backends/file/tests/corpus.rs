@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::archive::codec;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::LOG;
 use crate::backends::file::format::record::Record;
@@ -115,10 +115,10 @@ fn two_extents() -> Vec<u8> {
 
 fn archive() -> Vec<u8> {
     let (counter, histogram) = (family(Kind::Counter, "c_total"), family(Kind::Histogram, "h"));
-    let float = Amount { whole: 3, float: Sum::new(0.1, 1e-20) };
-    let series = |key: &FamilyKey, labels: &[&str], amounts: &[Amount]| (SeriesKey::new(key, labels), amounts.into());
+    let float = ExactAmount { whole: 3, float: Sum::new(0.1, 1e-20) };
+    let series = |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];
-    let of_histogram = vec![series(&histogram, &[], &[Amount::whole(2); 4])];
+    let of_histogram = vec![series(&histogram, &[], &[ExactAmount::whole(2); 4])];
     let mut archive = Archive::default();
     archive.generation = 5;
     archive.families = vec![

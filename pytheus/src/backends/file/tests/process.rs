@@ -13,7 +13,7 @@ use crate::backends::file::dir::directory::{Directory, Locked};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process as file_of;
@@ -123,8 +123,8 @@ pub(crate) type Shown = BTreeMap<String, Number>;
 pub(crate) fn shown(directory: &Directory) -> Shown {
     loop {
         let archive = Archive::read(directory).expect("it is whole");
-        let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
-        let mut add = |family: &FamilyKey, key: &SeriesKey, amount: Amount| {
+        let mut sums: BTreeMap<String, ExactAmount> = BTreeMap::new();
+        let mut add = |family: &FamilyKey, key: &SeriesKey, amount: ExactAmount| {
             *sums.entry(format!("{}{{{}}}", family.name(), key.parts().1)).or_default() += amount;
         };
         for family in &archive.families {
@@ -136,7 +136,7 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
                 if family.combine() != Combine::Add {
                     continue;
                 }
-                let mut amounts = [Amount::default()];
+                let mut amounts = [ExactAmount::default()];
                 peer.read(place, &mut amounts);
                 let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series == series.number;
                 let baseline = archive.removed.iter().find(is_it);

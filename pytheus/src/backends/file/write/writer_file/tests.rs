@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::*;
 use crate::backends::Begun;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{self, Sample, at};
 use crate::backends::file::write::shared_compaction;
@@ -30,9 +30,9 @@ impl Random {
 }
 
 fn parts(peer: &Peer, series: usize) -> Vec<Number> {
-    let mut parts = vec![Amount::default(); peer.families()[peer.series()[series].family as usize].width()];
+    let mut parts = vec![ExactAmount::default(); peer.families()[peer.series()[series].family as usize].width()];
     peer.read(series, &mut parts);
-    parts.iter().map(Amount::number).collect()
+    parts.iter().map(ExactAmount::number).collect()
 }
 
 /// A series as it should be read: the parts of a counter, or of a histogram of three buckets.
