@@ -25,7 +25,7 @@ const LEAST: u64 = 256 * 1024;
 const TIMES: u64 = 4;
 
 /// The log that a process writes.
-pub(crate) struct Written {
+pub(crate) struct LogWriter {
     pub(crate) generation: LogGeneration,
     pub(crate) cursor: Cursor,
     pub(crate) allocator: Allocator,
@@ -37,7 +37,7 @@ pub(crate) struct Written {
     least: u64,
 }
 
-impl Written {
+impl LogWriter {
     /// The log that a file is made with.
     pub(crate) fn new(header: &Header, allocator: Allocator) -> Self {
         Self { generation: LogGeneration::FIRST, cursor: Cursor::new(header, LogGeneration::FIRST), allocator, live: 0, limit: LEAST, least: LEAST }
@@ -45,7 +45,7 @@ impl Written {
 
     /// As if short logs were long ones.
     #[cfg(test)]
-    pub(crate) fn look_often(&mut self) {
+    pub(crate) fn compact_often(&mut self) {
         (self.limit, self.least) = (1024, 1024);
     }
 
@@ -59,8 +59,8 @@ impl Written {
 
     /// Puts a short log in place of this one, if it is long and most of it is over. Should there be no room, this one
     /// stays, and grows on.
-    pub(crate) fn keep_short(&mut self, file: &File, header: &Header, first: &Page) {
-        let len = self.cursor.passed();
+    pub(crate) fn maybe_compact(&mut self, file: &File, header: &Header, first: &Page) {
+        let len = self.cursor.offset();
         if len < self.limit {
             return;
         }
@@ -73,10 +73,10 @@ impl Written {
 
     /// Gives the length of the short one; nothing if this one stays.
     fn replace(&mut self, file: &File, header: &Header, first: &Page) -> io::Result<Option<u64>> {
-        let live = Live::read(file, header, self.generation, self.cursor.passed())?;
+        let live = Live::read(file, header, self.generation, self.cursor.offset())?;
         let records = live.records();
         let len = records.len() as u64;
-        if len * TIMES > self.cursor.passed() {
+        if len * TIMES > self.cursor.offset() {
             return Ok(None);
         }
         let extent = u64::from(header.first_extent);
@@ -105,7 +105,7 @@ impl Written {
 #[derive(Default)]
 struct Live {
     /// Families and pages, as records.
-    lasting: Vec<u8>,
+    permanent: Vec<u8>,
     /// By the number of a series, what is said of it, as records.
     series: BTreeMap<u32, Vec<u8>>,
     /// Their numbers, by where they begin.
@@ -122,16 +122,16 @@ impl Live {
         let mut cursor = Cursor::new(header, generation);
         live.extents.push((generation.start(), u64::from(header.first_extent)));
         let (len, mut bytes) = (file.metadata()?.len(), Vec::new());
-        while cursor.passed() != committed {
-            cursor.fetch(file, len, committed, &mut bytes)?;
-            cursor.follow(&bytes, len, &mut |record| live.apply(record))?;
+        while cursor.offset() != committed {
+            cursor.read_extent(file, len, committed, &mut bytes)?;
+            cursor.replay(&bytes, len, &mut |record| live.apply(record))?;
         }
         Ok(live)
     }
 
     fn apply(&mut self, record: &Record<'_>) -> Result<(), FormatError> {
         match *record {
-            Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.lasting)?,
+            Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.permanent)?,
             Record::Series { number, at, .. } => {
                 self.by_at.insert(at, number);
                 record.encode(self.series.entry(number).or_default())?;
@@ -146,7 +146,7 @@ impl Live {
                 }
                 self.elsewhere.remove(&series);
             }
-            Record::Jump { offset, len } => self.extents.push((offset, len)),
+            Record::NextExtent { offset, len } => self.extents.push((offset, len)),
             Record::Unknown => {}
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Live {
 
     /// The records of a log that says this.
     fn records(&self) -> Vec<u8> {
-        let all = [&self.lasting].into_iter().chain(self.series.values()).chain(self.elsewhere.values());
+        let all = [&self.permanent].into_iter().chain(self.series.values()).chain(self.elsewhere.values());
         all.flatten().copied().collect()
     }
 }

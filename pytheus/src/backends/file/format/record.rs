@@ -23,7 +23,7 @@ pub(crate) enum Record<'a> {
     /// A page of cells lies there.
     Page { shard: u32, page: u32, offset: u64 },
     /// The log goes on there, in so many bytes.
-    Jump { offset: u64, len: u64 },
+    NextExtent { offset: u64, len: u64 },
     /// Whether the series shows while it is not set.
     Promise { series: At, promised: bool },
     /// One of a later version, which can be left out.
@@ -32,8 +32,8 @@ pub(crate) enum Record<'a> {
 
 /// What comes before the payload.
 const PREFIX: usize = 16;
-/// The length of a [`Record::Jump`].
-pub(crate) const JUMP_LEN: u64 = 32;
+/// The length of a [`Record::NextExtent`].
+pub(crate) const NEXT_EXTENT_LEN: u64 = 32;
 /// The length of a [`Record::End`].
 pub(crate) const END_LEN: u64 = 24;
 
@@ -42,7 +42,7 @@ const SERIES: u32 = 2;
 const EXTEND: u32 = 3;
 const END: u32 = 4;
 const PAGE_AT: u32 = 5;
-const JUMP: u32 = 6;
+const NEXT_EXTENT: u32 = 6;
 const PROMISE: u32 = 7;
 
 impl<'a> Record<'a> {
@@ -75,9 +75,9 @@ impl<'a> Record<'a> {
                 numbers.extend([shard, page, u32::try_from(offset / PAGE).map_err(|_| too_long())?]);
                 PAGE_AT
             }
-            Self::Jump { offset, len } => {
+            Self::NextExtent { offset, len } => {
                 numbers.extend([low(offset), low(offset >> 32), low(len), low(len >> 32)]);
-                JUMP
+                NEXT_EXTENT
             }
             Self::Promise { series, promised } => {
                 numbers.extend([series.page, series.cell, u32::from(promised)]);
@@ -139,7 +139,7 @@ impl<'a> Record<'a> {
                 page: number(payload)?,
                 offset: u64::from(number(payload)?) * PAGE,
             },
-            JUMP => Self::Jump { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) },
+            NEXT_EXTENT => Self::NextExtent { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) },
             PROMISE => Self::Promise { series: at(payload)?, promised: number(payload)? & 1 == 1 },
             _ => {
                 *payload = &[];
@@ -174,7 +174,7 @@ mod tests {
             Record::Extend { series: at(1, 2), also: at(3, 4) },
             Record::End { series: at(At::COMMON, 511) },
             Record::Page { shard: 7, page: 1, offset: 65_536 },
-            Record::Jump { offset: 1 << 40, len: 4096 },
+            Record::NextExtent { offset: 1 << 40, len: 4096 },
             Record::Promise { series: at(At::COMMON, 1), promised: true },
         ]
     }
@@ -202,7 +202,7 @@ mod tests {
             record.encode(&mut log).unwrap();
             log.len() as u64
         };
-        assert_eq!(len(Record::Jump { offset: 0, len: 0 }), JUMP_LEN);
+        assert_eq!(len(Record::NextExtent { offset: 0, len: 0 }), NEXT_EXTENT_LEN);
         assert_eq!(len(Record::End { series: At { page: 0, cell: 0 } }), END_LEN);
     }
 

@@ -113,7 +113,7 @@ impl LogIndex {
                 Ok(())
             }
             // The log follows these by itself.
-            Record::Jump { .. } | Record::Unknown => Ok(()),
+            Record::NextExtent { .. } | Record::Unknown => Ok(()),
         }
     }
 

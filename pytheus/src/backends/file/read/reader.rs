@@ -72,7 +72,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
     fn read_log(&mut self) -> Result<bool, FormatError> {
         // Before anything that is mapped is read: there is nothing behind what was cut off.
         self.len()?;
-        let (before, passed) = (self.generation, self.cursor.passed());
+        let (before, offset) = (self.generation, self.cursor.offset());
         // Another log takes the place of one that has grown: so often in a row that is no program's business.
         for _ in 0..1000 {
             let (generation, committed) = LogGeneration::committed(self.first()?);
@@ -82,7 +82,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
                 self.index = self.index.fresh();
             }
             if self.read_to(committed)? {
-                return Ok(generation != before || self.cursor.passed() != passed);
+                return Ok(generation != before || self.cursor.offset() != offset);
             }
         }
         Err(FormatError::corrupt("its log is another one all the time"))
@@ -91,15 +91,15 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
     /// Takes in the log up to there; false when another log counts meanwhile.
     fn read_to(&mut self, committed: u64) -> Result<bool, FormatError> {
         let mut bytes = Vec::new();
-        while self.cursor.passed() != committed {
+        while self.cursor.offset() != committed {
             let len = self.len()?;
-            self.cursor.fetch(&self.file, len, committed, &mut bytes)?;
+            self.cursor.read_extent(&self.file, len, committed, &mut bytes)?;
             if LogGeneration::now(self.first()?) != self.generation {
                 return Ok(false);
             }
             let Self { file, index, cursor, mappings, .. } = self;
             let mut place = |offset| mappings.place(file, len, offset);
-            cursor.follow(&bytes, len, &mut |record| index.apply(record, &mut place))?;
+            cursor.replay(&bytes, len, &mut |record| index.apply(record, &mut place))?;
         }
         Ok(true)
     }

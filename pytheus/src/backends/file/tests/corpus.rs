@@ -46,7 +46,7 @@ fn churned() -> Vec<u8> {
 /// With a log that has taken the place of another one.
 fn compacted() -> Vec<u8> {
     let sample = Sample::new();
-    sample.own.look_often();
+    sample.own.compact_often();
     let counter = family(Kind::Counter, "c_total");
     let shared = gauge("g", GaugeMode::Shared);
     let other = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
@@ -95,7 +95,7 @@ fn shared_file() -> Vec<u8> {
 fn two_extents() -> Vec<u8> {
     let json = family(Kind::Counter, "c_total").to_json().to_string();
     let (mut first, mut second) = (Vec::new(), Vec::new());
-    let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::Jump { offset: 8192, len: 4096 }];
+    let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::NextExtent { offset: 8192, len: 4096 }];
     records.iter().try_for_each(|record| record.encode(&mut first)).expect("they are short");
     let records = [
         Record::Series { number: 0, family: 0, promised: true, at: at(1, 511), head: &[0; 4], text: "" },

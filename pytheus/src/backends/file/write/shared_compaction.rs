@@ -48,7 +48,7 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
     };
     let kept = |series: &&PeerSeries| series.promised || cells(series).iter().any(|cell| *cell != 0);
     let kept: Vec<_> = old.index.series.iter().filter(kept).collect();
-    if old.cursor.passed() < LEAST || kept.len() > old.index.series.len() / 2 {
+    if old.cursor.offset() < LEAST || kept.len() > old.index.series.len() / 2 {
         return Ok(None);
     }
     let copy = || {

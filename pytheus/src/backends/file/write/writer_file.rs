@@ -10,7 +10,7 @@ use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
 use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::compaction::Written;
+use crate::backends::file::format::compaction::LogWriter;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Mappings;
@@ -38,7 +38,7 @@ pub(crate) struct WriterFile {
 
 /// What is written to the file, and what is in it.
 struct Log {
-    written: Written,
+    written: LogWriter,
     mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
     /// By the family as it stands in the log.
@@ -62,7 +62,7 @@ impl WriterFile {
         let first = mappings.place(&file, allocator.end(), 0)?;
         let first = mappings.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
         let log = Log {
-            written: Written::new(&header, allocator),
+            written: LogWriter::new(&header, allocator),
             mappings,
             pages: HashMap::new(),
             families: HashMap::new(),
@@ -74,8 +74,8 @@ impl WriterFile {
 
     /// As if short logs were long ones.
     #[cfg(test)]
-    pub(crate) fn look_often(&self) {
-        sync::lock(&self.log).written.look_often();
+    pub(crate) fn compact_often(&self) {
+        sync::lock(&self.log).written.compact_often();
     }
 
     /// Says whether the file is as long as it has grown.
@@ -121,7 +121,7 @@ impl WriterFile {
 
     fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
-        log.written.keep_short(&self.file, &self.header, self.first);
+        log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
@@ -168,7 +168,7 @@ impl Arena for WriterFile {
 
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
-        log.written.keep_short(&self.file, &self.header, self.first);
+        log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.

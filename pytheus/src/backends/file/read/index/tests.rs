@@ -68,7 +68,7 @@ fn a_good_log_is_read() {
             Record::End { series: at(1, 0) },
             series(2, 0, at(1, 0)),
             Record::Promise { series: at(1, 0), promised: true },
-            Record::Jump { offset: 65_536, len: 4096 },
+            Record::NextExtent { offset: 65_536, len: 4096 },
         ];
         assert_eq!(read(&log), Ok(()));
         assert_eq!(read(&[]), Ok(()));
@@ -192,15 +192,15 @@ fn pages_that_can_not_be_are_refused() {
 
 #[test]
 fn a_log_that_leads_astray_is_refused() {
-    let jump = |offset, len| read(&[Record::Jump { offset, len }]);
-    assert_eq!(jump(65_536, 4096), Ok(()));
-    assert_eq!(jump(65_536, 0), CORRUPT);
-    assert_eq!(jump(65_536, 4097), CORRUPT);
-    assert_eq!(jump(65_537, 4096), CORRUPT);
-    assert_eq!(jump(4096, 4096), CORRUPT);
-    assert_eq!(jump(0, 4096), CORRUPT);
-    assert_eq!(jump(u64::MAX - 4095, 4096), CORRUPT);
-    assert_eq!(jump(131_072, 4096), Err(SkipReason::Truncated));
+    let next_extent = |offset, len| read(&[Record::NextExtent { offset, len }]);
+    assert_eq!(next_extent(65_536, 4096), Ok(()));
+    assert_eq!(next_extent(65_536, 0), CORRUPT);
+    assert_eq!(next_extent(65_536, 4097), CORRUPT);
+    assert_eq!(next_extent(65_537, 4096), CORRUPT);
+    assert_eq!(next_extent(4096, 4096), CORRUPT);
+    assert_eq!(next_extent(0, 4096), CORRUPT);
+    assert_eq!(next_extent(u64::MAX - 4095, 4096), CORRUPT);
+    assert_eq!(next_extent(131_072, 4096), Err(SkipReason::Truncated));
     let end = Record::Page { shard: 0, page: 1, offset: 65_536 };
     let mut log = Vec::new();
     end.encode(&mut log).unwrap();

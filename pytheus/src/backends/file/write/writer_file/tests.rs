@@ -50,7 +50,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
     let random = Random(Cell::new(seed));
     let sample = Sample::new();
     if often {
-        sample.own.look_often();
+        sample.own.compact_often();
     }
     let ends = if often { 4..8 } else { 4..5 };
     let mut logs = 1;
@@ -230,7 +230,7 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     let switch = Switch { good, bad: File::open(&path).unwrap(), is_good: Arc::clone(&is_good) };
     let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).unwrap());
     let own = WriterFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
-    own.look_often();
+    own.compact_often();
     let family = samples::family(Kind::Counter, "c_total");
     let page = own.page(1, 1).unwrap();
     let mut peer = Peer::open(&path).unwrap();
