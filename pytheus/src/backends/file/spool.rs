@@ -196,8 +196,8 @@ impl Arena for OwnArena {
         self.0.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
-        self.0.extend(series, also)
+    fn extend(&self, series: At, extra: At) -> Result<(), BackendError> {
+        self.0.extend(series, extra)
     }
 
     fn end(&self, series: At) {

@@ -111,7 +111,7 @@ struct Live {
     /// Their numbers, by where they begin.
     by_at: HashMap<At, u32>,
     /// Where work in progress is of series that are not here, as records.
-    elsewhere: BTreeMap<At, Vec<u8>>,
+    foreign_extras: BTreeMap<At, Vec<u8>>,
     /// Where it lies, and how long that is.
     extents: Vec<(u64, u64)>,
 }
@@ -136,15 +136,15 @@ impl Live {
                 self.by_at.insert(at, number);
                 record.encode(self.series.entry(number).or_default())?;
             }
-            Record::Extend { series, .. } | Record::Promise { series, .. } => {
+            Record::ExtraCells { series, .. } | Record::Promise { series, .. } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(number));
-                record.encode(known.unwrap_or_else(|| self.elsewhere.entry(series).or_default()))?;
+                record.encode(known.unwrap_or_else(|| self.foreign_extras.entry(series).or_default()))?;
             }
             Record::End { series } => {
                 if let Some(number) = self.by_at.remove(&series) {
                     self.series.remove(&number);
                 }
-                self.elsewhere.remove(&series);
+                self.foreign_extras.remove(&series);
             }
             Record::NextExtent { offset, len } => self.extents.push((offset, len)),
             Record::Unknown => {}
@@ -154,12 +154,12 @@ impl Live {
 
     /// How many series may end.
     fn ends(&self) -> u64 {
-        (self.series.len() + self.elsewhere.len()) as u64
+        (self.series.len() + self.foreign_extras.len()) as u64
     }
 
     /// The records of a log that says this.
     fn records(&self) -> Vec<u8> {
-        let all = [&self.permanent].into_iter().chain(self.series.values()).chain(self.elsewhere.values());
+        let all = [&self.permanent].into_iter().chain(self.series.values()).chain(self.foreign_extras.values());
         all.flatten().copied().collect()
     }
 }

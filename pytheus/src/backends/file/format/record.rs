@@ -17,7 +17,7 @@ pub(crate) enum Record<'a> {
     /// A series, its number the next one, of a family that comes before it.
     Series { number: u32, family: u32, promised: bool, at: At, head: &'a [u8], text: &'a str },
     /// The series goes on there.
-    Extend { series: At, also: At },
+    ExtraCells { series: At, extra: At },
     /// Nobody counts in the series any more.
     End { series: At },
     /// A page of cells lies there.
@@ -39,7 +39,7 @@ pub(crate) const END_LEN: u64 = 24;
 
 const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
-const EXTEND: u32 = 3;
+const EXTRA_CELLS: u32 = 3;
 const END: u32 = 4;
 const PAGE_AT: u32 = 5;
 const NEXT_EXTENT: u32 = 6;
@@ -63,9 +63,9 @@ impl<'a> Record<'a> {
                 bytes = [head, text.as_bytes()];
                 SERIES
             }
-            Self::Extend { series, also } => {
-                numbers.extend([series.page, series.cell, also.page, also.cell]);
-                EXTEND
+            Self::ExtraCells { series, extra } => {
+                numbers.extend([series.page, series.cell, extra.page, extra.cell]);
+                EXTRA_CELLS
             }
             Self::End { series } => {
                 numbers.extend([series.page, series.cell]);
@@ -132,7 +132,7 @@ impl<'a> Record<'a> {
                 let text = str::from_utf8(text).map_err(|_| FormatError::corrupt("the labels of a series are no text"))?;
                 Self::Series { number, family, promised: flags & 1 == 1, at, head, text }
             }
-            EXTEND => Self::Extend { series: at(payload)?, also: at(payload)? },
+            EXTRA_CELLS => Self::ExtraCells { series: at(payload)?, extra: at(payload)? },
             END => Self::End { series: at(payload)? },
             PAGE_AT => Self::Page {
                 shard: number(payload)?,
@@ -171,7 +171,7 @@ mod tests {
         [
             Record::Family { number: 0, json: b"{}" },
             Record::Series { number: 3, family: 2, promised: true, at: at(1, 9), head: &[1, 0], text: "a=\"b\"" },
-            Record::Extend { series: at(1, 2), also: at(3, 4) },
+            Record::ExtraCells { series: at(1, 2), extra: at(3, 4) },
             Record::End { series: at(At::COMMON, 511) },
             Record::Page { shard: 7, page: 1, offset: 65_536 },
             Record::NextExtent { offset: 1 << 40, len: 4096 },

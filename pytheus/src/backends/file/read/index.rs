@@ -21,7 +21,7 @@ pub(crate) struct PeerSeries {
     pub(crate) key: SeriesKey,
     pub(crate) at: At,
     /// Where it goes on.
-    pub(crate) also: Option<At>,
+    pub(crate) extra: Option<At>,
     /// Shows before anyone has counted in it.
     pub(crate) promised: bool,
     /// Nobody counts in it any more, and its cells may belong to another one.
@@ -39,7 +39,7 @@ pub(crate) struct LogIndex {
     /// Those that have not ended, by where they begin.
     by_at: HashMap<At, usize>,
     /// Where work in progress is of series that have no record here, and which record says so.
-    elsewhere: HashMap<At, (At, u64)>,
+    foreign_extras: HashMap<At, (At, u64)>,
     /// By page, where it lies for each shard.
     locations_by_page: HashMap<u32, Vec<PageLocation>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
@@ -71,7 +71,7 @@ impl LogIndex {
             families: Vec::new(),
             series: Vec::new(),
             by_at: HashMap::new(),
-            elsewhere: HashMap::new(),
+            foreign_extras: HashMap::new(),
             locations_by_page: HashMap::default(),
             pages: HashSet::new(),
             offsets: HashSet::new(),
@@ -102,9 +102,9 @@ impl LogIndex {
                     .ok_or_else(|| FormatError::corrupt(format!("the labels of a series of {known} are not its labels")))?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
-                self.series(cells, PeerSeries { number, family, key, at, also: None, promised, ended: false })
+                self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
             }
-            Record::Extend { series, also } => self.extend(series, also),
+            Record::ExtraCells { series, extra } => self.extend(series, extra),
             Record::End { series } => self.end_series(series),
             Record::Page { shard, page, offset } => self.page(shard, page, offset, place),
             Record::Promise { series, promised } => {
@@ -142,31 +142,31 @@ impl LogIndex {
         Ok(())
     }
 
-    fn extend(&mut self, at: At, also: At) -> Result<(), FormatError> {
+    fn extend(&mut self, at: At, extra: At) -> Result<(), FormatError> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
-        check_run(also, cells)?;
-        if also.page >= At::COMMON {
+        check_run(extra, cells)?;
+        if extra.page >= At::COMMON {
             return Err(FormatError::corrupt("a series goes on where all processes write"));
         }
-        let extended = match known {
-            Some(series) => series.also.get_or_insert(also),
+        let extra_cells = match known {
+            Some(series) => series.extra.get_or_insert(extra),
             None if at.page >= At::COMMON && !self.shared => {
                 check_run(at, 1)?;
-                &mut self.elsewhere.entry(at).or_insert((also, self.taken)).0
+                &mut self.foreign_extras.entry(at).or_insert((extra, self.taken)).0
             }
             None => return Err(unknown()),
         };
-        if *extended == also { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
+        if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
     }
 
     fn end_series(&mut self, at: At) -> Result<(), FormatError> {
-        let elsewhere = self.elsewhere.remove(&at).is_some();
+        let foreign_extras = self.foreign_extras.remove(&at).is_some();
         match self.by_at.remove(&at).and_then(|number| self.series.get_mut(number)) {
             Some(series) => series.ended = true,
-            None if elsewhere => {}
+            None if foreign_extras => {}
             None => return Err(unknown()),
         }
         Ok(())
@@ -218,15 +218,15 @@ impl LogIndex {
     }
 
     /// Where the work in progress is of a series that begins there.
-    pub(crate) fn also(&self, at: At) -> Option<At> {
-        let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.also);
-        known.or_else(|| self.elsewhere.get(&at).map(|(also, _)| *also))
+    pub(crate) fn extra(&self, at: At) -> Option<At> {
+        let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.extra);
+        known.or_else(|| self.foreign_extras.get(&at).map(|(extra, _)| *extra))
     }
 
     /// The record that says where the work in progress is of a series that has none here: another one each time that the
     /// series ends and begins anew, and in each log.
-    pub(crate) fn extended_by(&self, at: At) -> Option<u64> {
-        self.elsewhere.get(&at).map(|(_, record)| *record)
+    pub(crate) fn extra_record(&self, at: At) -> Option<u64> {
+        self.foreign_extras.get(&at).map(|(_, record)| *record)
     }
 
     /// No page lies further.

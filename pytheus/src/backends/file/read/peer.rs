@@ -137,7 +137,7 @@ impl Peer {
                 for (_, cells) in self.reader.cells(series.at) {
                     value.whole = value.whole.wrapping_add(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
-                for (_, cells) in series.also.iter().flat_map(|also| self.reader.cells(*also)) {
+                for (_, cells) in series.extra.iter().flat_map(|extra| self.reader.cells(*extra)) {
                     value.float += f64::from_bits(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
             }
@@ -213,7 +213,7 @@ impl Peer {
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
     fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
-        all.iter().map(|at| (number(*at), self.reader.index.extended_by(*at))).collect()
+        all.iter().map(|at| (number(*at), self.reader.index.extra_record(*at))).collect()
     }
 
     /// The flags of an info metric, or of a state set.

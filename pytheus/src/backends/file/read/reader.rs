@@ -141,9 +141,9 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
 
     /// Work in progress of the series that begins there.
     pub(crate) fn in_progress(&self, at: At) -> u64 {
-        let Some(also) = self.index.also(at) else { return 0 };
+        let Some(extra) = self.index.extra(at) else { return 0 };
         let sum = |place: usize| {
-            let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));
+            let cells = self.cells(extra).filter_map(|(_, cells)| cells.get(place));
             cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Acquire)))
         };
         // In this order: of what has ended, the beginning is seen, too.

@@ -59,19 +59,19 @@ impl Process {
 
     /// Begins a series: where its whole number and its fraction are.
     pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
-        let [at, also] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
+        let [at, extra] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
         self.file.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
-        self.file.extend(at, also).expect("there is room");
-        [at, also]
+        self.file.extend(at, extra).expect("there is room");
+        [at, extra]
     }
 
-    pub(crate) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
+    pub(crate) fn count(&self, [at, extra]: [At; 2], whole: u64, fraction: f64) {
         let cell = |at: At| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
         cell(at).fetch_add(whole, Relaxed);
-        let sum = f64::from_bits(cell(also).load(Relaxed)) + fraction;
-        cell(also).store(sum.to_bits(), Relaxed);
+        let sum = f64::from_bits(cell(extra).load(Relaxed)) + fraction;
+        cell(extra).store(sum.to_bits(), Relaxed);
     }
 
     /// Counts in a series of its own.

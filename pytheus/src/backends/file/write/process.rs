@@ -50,7 +50,7 @@ struct Shared {
     /// Series that the file names: there, or with work in progress.
     series: HashSet<At>,
     /// Where those go on that have work in progress.
-    extended: HashMap<At, At>,
+    extra_cells: HashMap<At, At>,
 }
 
 impl Process {
@@ -152,17 +152,17 @@ impl Arena for Process {
         self.open_or_error()?.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: At, extra: At) -> Result<(), BackendError> {
         let file = self.open_or_error()?;
         if series.page < At::COMMON {
-            return file.extend(series, also);
+            return file.extend(series, extra);
         }
         let shared = &mut *lock(&self.shared);
         // Of a family that was made anew: the one before it is gone, and its work with it.
-        if shared.extended.insert(series, also).is_some_and(|before| before != also) {
+        if shared.extra_cells.insert(series, extra).is_some_and(|before| before != extra) {
             file.end(series);
         }
-        file.extend(series, also)?;
+        file.extend(series, extra)?;
         shared.series.insert(series);
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Arena for Process {
         }
         {
             let shared = &mut *lock(&self.shared);
-            shared.extended.remove(&series);
+            shared.extra_cells.remove(&series);
             if shared.series.remove(&series) {
                 file.end(series);
             }

@@ -166,11 +166,11 @@ impl Arena for WriterFile {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: At, extra: At) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
         log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
-        Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
+        Record::ExtraCells { series, extra }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
         let live = log.written.live + u64::from(series.page >= At::COMMON);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))

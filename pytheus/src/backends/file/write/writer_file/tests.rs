@@ -42,7 +42,7 @@ struct Expected {
     kind: Kind,
     labels: [String; 2],
     parts: Vec<Number>,
-    also: Option<At>,
+    extra: Option<At>,
 }
 
 /// How many logs were seen in the file of one that looks often whether most of its log is over.
@@ -71,7 +71,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 let family = if random.below(4) == 0 { &samples::family(kind, "n") } else { family };
                 sample.begin(family, &[&labels[0], &labels[1]], at, false);
                 let parts = vec![Number::Int(0); family.width()];
-                live.push(Expected { number: next, at, kind, labels, parts, also: None });
+                live.push(Expected { number: next, at, kind, labels, parts, extra: None });
                 next += 1;
             }
             kind if ends.contains(&kind) && !live.is_empty() => {
@@ -93,12 +93,12 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                     one.parts[bucket] = one.parts[bucket] + Number::Int(1);
                     one.parts[3] = one.parts[3] + Number::Float(amount);
                 } else if random.below(3) == 0 {
-                    let also = *one.also.get_or_insert_with(|| {
-                        let also = At { cell: one.at.cell + 1, ..one.at };
-                        sample.own.extend(one.at, also).unwrap();
-                        also
+                    let extra = *one.extra.get_or_insert_with(|| {
+                        let extra = At { cell: one.at.cell + 1, ..one.at };
+                        sample.own.extend(one.at, extra).unwrap();
+                        extra
                     });
-                    let cell = &sample.own.page(shard, also.page).unwrap().cells()[also.cell as usize];
+                    let cell = &sample.own.page(shard, extra.page).unwrap().cells()[extra.cell as usize];
                     cell.store((f64::from_bits(cell.load(Relaxed)) + amount).to_bits(), Relaxed);
                     one.parts[0] = one.parts[0] + Number::Float(amount);
                 } else {
@@ -119,7 +119,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 let place = peer.series().iter().position(|series| series.number == one.number).unwrap();
                 let series = &peer.series()[place];
                 assert_eq!(parts(&peer, place), one.parts, "step {step}");
-                assert_eq!((series.at, series.also), (one.at, one.also));
+                assert_eq!((series.at, series.extra), (one.at, one.extra));
                 let labels = series.key.labels(&peer.families()[series.family as usize]);
                 assert!(labels.values().eq(one.labels.iter().map(String::as_str)));
             }
