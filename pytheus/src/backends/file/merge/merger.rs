@@ -277,7 +277,7 @@ impl Merger {
             if !process.is_alive {
                 continue;
             }
-            if let Err(skipped) = process.add_work(&all, &mut in_progress, &mut self.tables) {
+            if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.tables) {
                 return self.look_again(skipped);
             }
         }

@@ -162,8 +162,8 @@ impl Known {
     }
 
     /// Adds the work that this process has in progress, of series that all processes write.
-    pub(crate) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), SkippedFile> {
-        let (work, is_new) = self.peer.work_on(all)?;
+    pub(crate) fn add_in_progress(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), SkippedFile> {
+        let (work, is_new) = self.peer.in_progress_of(all)?;
         for (sum, work) in sums.iter_mut().zip(work) {
             *sum = sum.wrapping_add(work);
         }

@@ -190,17 +190,17 @@ impl Peer {
 
     /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
     /// whether anything is new in the log.
-    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), SkippedFile> {
+    pub(crate) fn in_progress_of(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), SkippedFile> {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
         for _ in 0..1000 {
-            let (generation, before) = (self.generation(), self.whose(all));
+            let (generation, before) = (self.generation(), self.owners_of(all));
             let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
             is_new |= self.refresh()?;
             if self.generation() != generation {
                 continue;
             }
-            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.whose(all)) {
+            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.owners_of(all)) {
                 if *before != now {
                     *work = 0;
                 }
@@ -211,7 +211,7 @@ impl Peer {
     }
 
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
-    fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
+    fn owners_of(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
         all.iter().map(|at| (number(*at), self.reader.index.extra_record(*at))).collect()
     }
@@ -314,12 +314,12 @@ mod tests {
             sample.own.extend(one, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 3);
             let mut peer = Peer::open(&sample.path).unwrap();
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![3, 0], false));
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![3, 0], false));
             sample.own.end(one);
             sample.own.extend(two, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 4);
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 7], false));
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 7], false));
         }
     }
 
