@@ -25,7 +25,7 @@ pub(crate) enum Record<'a> {
     /// The log goes on there, in so many bytes.
     NextExtent { offset: u64, len: u64 },
     /// Whether the series shows while it is not set.
-    Promise { series: At, promised: bool },
+    PreInit { series: At, promised: bool },
     /// One of a later version, which can be left out.
     Unknown,
 }
@@ -43,7 +43,7 @@ const EXTRA_CELLS: u32 = 3;
 const END: u32 = 4;
 const PAGE_AT: u32 = 5;
 const NEXT_EXTENT: u32 = 6;
-const PROMISE: u32 = 7;
+const PRE_INIT: u32 = 7;
 
 impl<'a> Record<'a> {
     /// Appends it, unless it is too long for a record.
@@ -79,9 +79,9 @@ impl<'a> Record<'a> {
                 numbers.extend([low(offset), low(offset >> 32), low(len), low(len >> 32)]);
                 NEXT_EXTENT
             }
-            Self::Promise { series, promised } => {
+            Self::PreInit { series, promised } => {
                 numbers.extend([series.page, series.cell, u32::from(promised)]);
-                PROMISE
+                PRE_INIT
             }
             Self::Unknown => return Ok(()),
         };
@@ -140,7 +140,7 @@ impl<'a> Record<'a> {
                 offset: u64::from(number(payload)?) * PAGE,
             },
             NEXT_EXTENT => Self::NextExtent { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) },
-            PROMISE => Self::Promise { series: at(payload)?, promised: number(payload)? & 1 == 1 },
+            PRE_INIT => Self::PreInit { series: at(payload)?, promised: number(payload)? & 1 == 1 },
             _ => {
                 *payload = &[];
                 Self::Unknown
@@ -175,7 +175,7 @@ mod tests {
             Record::End { series: at(At::COMMON, 511) },
             Record::Page { shard: 7, page: 1, offset: 65_536 },
             Record::NextExtent { offset: 1 << 40, len: 4096 },
-            Record::Promise { series: at(At::COMMON, 1), promised: true },
+            Record::PreInit { series: at(At::COMMON, 1), promised: true },
         ]
     }
 

@@ -43,7 +43,7 @@ enum Seen {
     /// Somebody has it, but there is nothing to show.
     Hidden,
     /// It shows, at zero, unless somebody has a value.
-    Promised,
+    Zero,
     /// Its amounts stand.
     Valued,
 }
@@ -139,7 +139,7 @@ impl Table {
     /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
     pub(crate) fn have(&mut self, row: u32, promised: bool) {
         let seen = &mut self.seen[row as usize];
-        *seen = if promised && self.combine.starts_at_zero() { Seen::Promised } else { Seen::Hidden }.max(*seen);
+        *seen = if promised && self.combine.starts_at_zero() { Seen::Zero } else { Seen::Hidden }.max(*seen);
     }
 
     /// Puts amounts in place of what is there.
@@ -163,14 +163,14 @@ impl Table {
     pub(crate) fn shown(&mut self) -> (Arc<[SeriesKey]>, Vec<Number>) {
         self.sort();
         if self.last.0 != self.seen {
-            let shown = self.order.iter().filter(|row| self.seen[**row as usize] >= Seen::Promised);
+            let shown = self.order.iter().filter(|row| self.seen[**row as usize] >= Seen::Zero);
             let series = shown.map(|row| self.series[*row as usize].clone()).collect();
             self.last = (self.seen.clone(), series);
         }
         let width = self.family.width();
         let mut parts = Vec::with_capacity(self.last.1.len() * width);
         for row in self.order.iter().map(|row| *row as usize) {
-            if self.seen[row] >= Seen::Promised {
+            if self.seen[row] >= Seen::Zero {
                 numbers(self.family.descriptor().kind(), &self.amounts[row * width..(row + 1) * width], &mut parts);
             }
         }
@@ -182,7 +182,7 @@ impl Table {
         if !self.combine.is_by_time() {
             return Vec::new();
         }
-        let shown = self.order.iter().map(|row| *row as usize).filter(|row| self.seen[*row] >= Seen::Promised);
+        let shown = self.order.iter().map(|row| *row as usize).filter(|row| self.seen[*row] >= Seen::Zero);
         shown.map(|row| self.values[row].set_at()).collect()
     }
 

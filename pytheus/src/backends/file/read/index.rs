@@ -107,7 +107,7 @@ impl LogIndex {
             Record::ExtraCells { series, extra } => self.extend(series, extra),
             Record::End { series } => self.end_series(series),
             Record::Page { shard, page, offset } => self.page(shard, page, offset, place),
-            Record::Promise { series, promised } => {
+            Record::PreInit { series, promised } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(*number));
                 known.ok_or_else(unknown)?.promised = promised;
                 Ok(())

@@ -110,7 +110,7 @@ impl SharedFile {
         let at = match found {
             Some(found) if found.promised || !promised => return Ok(found.at),
             Some(found) => {
-                Record::Promise { series: found.at, promised }.encode(&mut records)?;
+                Record::PreInit { series: found.at, promised }.encode(&mut records)?;
                 found.at
             }
             None => log.add((known, family), series, promised, &mut allocator, &mut records)?,
@@ -143,7 +143,7 @@ impl SharedFile {
         };
         if series.promised {
             let mut records = Vec::new();
-            Record::Promise { series: at, promised: false }.encode(&mut records)?;
+            Record::PreInit { series: at, promised: false }.encode(&mut records)?;
             log.append(&mut log.allocator()?, &records)?;
             self.read(log)?;
         }

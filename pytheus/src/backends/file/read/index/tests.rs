@@ -67,7 +67,7 @@ fn a_good_log_is_read() {
             Record::End { series: at(20_000, 3) },
             Record::End { series: at(1, 0) },
             series(2, 0, at(1, 0)),
-            Record::Promise { series: at(1, 0), promised: true },
+            Record::PreInit { series: at(1, 0), promised: true },
             Record::NextExtent { offset: 65_536, len: 4096 },
         ];
         assert_eq!(read(&log), Ok(()));
@@ -169,7 +169,7 @@ fn what_is_of_no_series_is_refused() {
             &[Record::ExtraCells { series: at(1, 0), extra: at(1, 512) }],
             &[Record::ExtraCells { series: at(1, 0), extra: at(16_384, 0) }],
             &[Record::ExtraCells { series: at(1, 0), extra: at(1, 1) }, Record::ExtraCells { series: at(1, 0), extra: at(1, 2) }],
-            &[Record::Promise { series: at(1, 1), promised: false }],
+            &[Record::PreInit { series: at(1, 1), promised: false }],
         ];
         for wrong in wrong {
             assert_eq!(read(&[&begun[..], wrong].concat()), CORRUPT, "{wrong:?}");
