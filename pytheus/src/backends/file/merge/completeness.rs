@@ -9,7 +9,7 @@ use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
 use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::merge::peer_rows::Known;
+use crate::backends::file::merge::peer_rows::PeerRows;
 
 /// Says whether all that the roster names was read; false when files came or went meanwhile.
 ///
@@ -23,7 +23,7 @@ pub(crate) fn is_complete(
     directory: &Directory,
     archive: &Archive,
     shared: u64,
-    processes: &[Known],
+    processes: &[PeerRows],
     waits_for_new: bool,
 ) -> Result<bool, FileError> {
     if !directory.has_roster {

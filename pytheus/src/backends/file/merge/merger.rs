@@ -18,7 +18,7 @@ use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::merge::accumulator::Table;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
-use crate::backends::file::merge::peer_rows::Known;
+use crate::backends::file::merge::peer_rows::PeerRows;
 use crate::backends::file::merge::reports::{Notes, ToTell};
 use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
@@ -53,7 +53,7 @@ pub(crate) struct Merger {
     /// Are files there that the archive has, of who was killed before they were removed?
     is_left: bool,
     /// By age.
-    pub(crate) processes: Vec<Known>,
+    pub(crate) processes: Vec<PeerRows>,
     pub(crate) tables: Vec<Table>,
     /// By table.
     pub(crate) sources: Vec<Sources>,
@@ -167,7 +167,7 @@ impl Merger {
     /// Takes note of what is in an archive that is new.
     fn take_up_archive(&mut self) {
         for process in &mut self.processes {
-            process.take_away(&self.archive);
+            process.set_baselines(&self.archive);
         }
         self.sources.iter_mut().for_each(|sources| sources.archived = None);
         self.changed = true;
@@ -188,7 +188,7 @@ impl Merger {
         let (mut faults, mut foreign) = (Vec::new(), Vec::new());
         for (id, path) in listed.into_iter().filter(|(id, _)| !known.contains(id)) {
             match Peer::open(&path) {
-                Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
+                Ok(peer) if peer.id() == id => self.processes.push(PeerRows::new(peer, &self.archive)),
                 Ok(peer) => {
                     let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
                     foreign.push(SkippedFile { path, reason: SkipReason::Foreign, what });
@@ -201,7 +201,7 @@ impl Merger {
             self.changed = true;
         }
         self.notes.skipped(foreign);
-        self.processes.sort_by_key(Known::age);
+        self.processes.sort_by_key(PeerRows::start_order);
         self.processes.retain_mut(|process| match process.look() {
             Ok(changed) => {
                 self.changed |= changed;
@@ -233,7 +233,7 @@ impl Merger {
         self.tables.clear();
         self.sources.clear();
         self.index.clear();
-        self.processes.iter_mut().for_each(Known::forget);
+        self.processes.iter_mut().for_each(PeerRows::forget);
         self.changed = true;
     }
 
@@ -361,7 +361,7 @@ impl Merger {
         self.look()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
         let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
-        self.processes = peers.into_iter().map(|peer| Known::new(peer, &self.archive)).collect();
+        self.processes = peers.into_iter().map(|peer| PeerRows::new(peer, &self.archive)).collect();
         self.forget();
         Ok(removed?)
     }

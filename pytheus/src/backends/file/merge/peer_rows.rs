@@ -16,7 +16,7 @@ use crate::backends::{At, Combine};
 use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
-pub(crate) struct Known {
+pub(crate) struct PeerRows {
     pub(crate) peer: Peer,
     pub(crate) is_alive: bool,
     /// The label `pid` of the process.
@@ -41,11 +41,11 @@ struct Read {
     /// Its number in the file.
     series: u32,
     row: u32,
-    holds: Holds,
+    held: Held,
 }
 
 /// What a series holds.
-enum Holds {
+enum Held {
     /// Nothing was set, or nothing since it was removed. It shows if it was promised, and not removed.
     Nothing { promised: bool },
     /// So much stands among the amounts.
@@ -54,7 +54,7 @@ enum Holds {
     Value(f64, u64),
 }
 
-impl Known {
+impl PeerRows {
     pub(crate) fn new(peer: Peer, archive: &Archive) -> Self {
         let mut known = Self {
             generation: peer.generation(),
@@ -68,36 +68,36 @@ impl Known {
             read: Vec::new(),
             amounts: Vec::new(),
         };
-        known.take_away(archive);
+        known.set_baselines(archive);
         known
     }
 
     /// The order of birth.
-    pub(crate) fn age(&self) -> (u64, FileId) {
+    pub(crate) fn start_order(&self) -> (u64, FileId) {
         (self.peer.number(), self.peer.id())
     }
 
     /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
     pub(crate) fn look(&mut self) -> Result<bool, SkippedFile> {
         if !self.is_alive {
-            return Ok(self.is_unsettled());
+            return Ok(self.has_unresolved_families());
         }
         // First this: what is new in the file of one that is dead is the last there is. Should the system not tell, it
         // lives: its counts stand either way.
         let is_alive = self.peer.is_alive().unwrap_or(true);
         let is_new = self.peer.refresh()?;
         self.is_alive = is_alive;
-        Ok(is_new || !self.is_alive || self.is_unsettled())
+        Ok(is_new || !self.is_alive || self.has_unresolved_families())
     }
 
     /// Takes note of what was removed.
-    pub(crate) fn take_away(&mut self, archive: &Archive) {
+    pub(crate) fn set_baselines(&mut self, archive: &Archive) {
         let of_this = archive.removed.iter().filter(|removed| removed.file == self.peer.id());
         self.baselines = of_this.map(|removed| (removed.series, removed.amounts.clone())).collect();
     }
 
     /// Has it families whose tables are not known yet?
-    fn is_unsettled(&self) -> bool {
+    fn has_unresolved_families(&self) -> bool {
         self.tables.len() != self.peer.families().len()
     }
 
@@ -149,10 +149,10 @@ impl Known {
             if is_new && !self.peer.counts(read.series) {
                 continue;
             }
-            match read.holds {
-                Holds::Nothing { promised } => table.have(read.row, promised),
-                Holds::Amounts => table.add(read.row, &self.amounts[place * width..(place + 1) * width]),
-                Holds::Value(value, stamp) => table.combine_value(read.row, value, stamp),
+            match read.held {
+                Held::Nothing { promised } => table.have(read.row, promised),
+                Held::Amounts => table.add(read.row, &self.amounts[place * width..(place + 1) * width]),
+                Held::Value(value, stamp) => table.combine_value(read.row, value, stamp),
             }
         }
         if is_new {
@@ -187,11 +187,11 @@ impl Known {
         for (place, (series, row)) in places.iter().enumerate() {
             let of_file = &self.peer.series()[*series];
             let baseline = self.baselines.get(&of_file.number);
-            let nothing = Holds::Nothing { promised: of_file.promised && baseline.is_none() };
-            let holds = if adds {
+            let nothing = Held::Nothing { promised: of_file.promised && baseline.is_none() };
+            let held = if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);
-                if take_away_baseline(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
+                if subtract_baseline(amounts, baseline.map(|amounts| &**amounts)) { Held::Amounts } else { nothing }
             } else {
                 let set_at = self.peer.stamp(*series);
                 let value = match (kind, table.combine()) {
@@ -203,17 +203,17 @@ impl Known {
                 // Has it not changed since it was removed?
                 let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
                 match value {
-                    Some((value, set_at)) if !is_old() => Holds::Value(value, set_at),
+                    Some((value, set_at)) if !is_old() => Held::Value(value, set_at),
                     _ => nothing,
                 }
             };
-            self.read.push(Read { series: of_file.number, row: *row, holds });
+            self.read.push(Read { series: of_file.number, row: *row, held });
         }
     }
 }
 
 /// Takes away what was there when the series was removed, if it was; false when nobody has counted in it since.
-fn take_away_baseline(amounts: &mut [ExactAmount], baseline: Option<&[ExactAmount]>) -> bool {
+fn subtract_baseline(amounts: &mut [ExactAmount], baseline: Option<&[ExactAmount]>) -> bool {
     let Some(baseline) = baseline else { return true };
     for (amount, before) in amounts.iter_mut().zip(baseline) {
         *amount -= *before;
