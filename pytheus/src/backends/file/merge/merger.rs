@@ -16,7 +16,7 @@ use crate::backends::file::dir::error::FileError;
 use crate::backends::file::format::error::{SkipReason, SkippedFile};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::merge::accumulator::Table;
+use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
 use crate::backends::file::merge::peer_rows::PeerRows;
 use crate::backends::file::merge::reports::{Notes, ToTell};
@@ -54,7 +54,7 @@ pub(crate) struct Merger {
     is_left: bool,
     /// By age.
     pub(crate) processes: Vec<PeerRows>,
-    pub(crate) tables: Vec<Table>,
+    pub(crate) accumulators: Vec<FamilyAccumulator>,
     /// By table.
     pub(crate) sources: Vec<Sources>,
     /// By scope and name: the tables, of one declaration each.
@@ -87,7 +87,7 @@ impl Merger {
             is_unread: true,
             is_left: false,
             processes: Vec::new(),
-            tables: Vec::new(),
+            accumulators: Vec::new(),
             sources: Vec::new(),
             index: HashMap::default(),
             changed: true,
@@ -129,17 +129,17 @@ impl Merger {
         self.look()?;
         let mut puts = Vec::new();
         for (number, standing) in self.by_age() {
-            if wants(self.tables[number].declared()) {
+            if wants(self.accumulators[number].declared()) {
                 if !self.sum(number)? {
                     return Ok(None);
                 }
-                let table = &mut self.tables[number];
-                let (series, parts) = table.shown();
-                let (family, times) = (Arc::clone(table.family()), table.times());
+                let accumulator = &mut self.accumulators[number];
+                let (series, parts) = accumulator.finish();
+                let (family, times) = (Arc::clone(accumulator.family()), accumulator.times());
                 puts.push(Put { family, series, parts, times, is_live: standing.is_live });
             }
         }
-        if self.tables.iter().any(Table::is_worn) {
+        if self.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
             self.forget();
         }
         let Self { directory, archive, shared, processes, .. } = self;
@@ -230,7 +230,7 @@ impl Merger {
 
     /// Starts with new tables at the next look.
     pub(crate) fn forget(&mut self) {
-        self.tables.clear();
+        self.accumulators.clear();
         self.sources.clear();
         self.index.clear();
         self.processes.iter_mut().for_each(PeerRows::forget);
@@ -239,19 +239,19 @@ impl Merger {
 
     /// Adds up a family; false when it must be looked again.
     fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
-        self.tables[number].clear();
-        if self.tables[number].combine() == Combine::Shared {
+        self.accumulators[number].clear();
+        if self.accumulators[number].combine() == Combine::Shared {
             return self.share(number);
         }
-        let combine = self.tables[number].combine();
+        let combine = self.accumulators[number].combine();
         if let (false, Some((place, rows))) = (combine.is_of_the_living(), &self.sources[number].archived) {
             let archived = &self.archive.families[*place].series;
             for (row, (_, amounts)) in rows.iter().zip(archived) {
                 match &**amounts {
                     [value] if combine == Combine::MostRecent => {
-                        self.tables[number].combine_value(*row, value.float.value(), value.whole);
+                        self.accumulators[number].add_value(*row, value.float.value(), value.whole);
                     }
-                    amounts => self.tables[number].add(*row, amounts),
+                    amounts => self.accumulators[number].add(*row, amounts),
                 }
             }
         }
@@ -260,7 +260,7 @@ impl Merger {
             if combine.is_of_the_living() && !process.is_alive {
                 continue;
             }
-            if let Err(skipped) = process.merge_into(&mut self.tables, number) {
+            if let Err(skipped) = process.merge_into(&mut self.accumulators, number) {
                 return self.look_again(skipped);
             }
         }
@@ -277,7 +277,7 @@ impl Merger {
             if !process.is_alive {
                 continue;
             }
-            if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.tables) {
+            if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.accumulators) {
                 return self.look_again(skipped);
             }
         }
@@ -286,17 +286,17 @@ impl Merger {
     }
 
     fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
-        let Self { shared, tables, sources, .. } = self;
-        let table = &mut tables[number];
-        let family = Arc::clone(table.declared());
+        let Self { shared, accumulators, sources, .. } = self;
+        let accumulator = &mut accumulators[number];
+        let family = Arc::clone(accumulator.declared());
         let states = family.descriptor().states().len();
         for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
-            table.have(*row, *promised);
+            accumulator.mark_present(*row, *promised);
             if family.descriptor().kind() == Kind::StateSet {
                 let flags = shared.flags(*at);
                 if flags != 0 {
                     let flags: Vec<_> = (0..states).map(|flag| ExactAmount::whole(flags >> flag & 1)).collect();
-                    table.set(*row, &flags);
+                    accumulator.set(*row, &flags);
                 }
                 continue;
             }
@@ -304,7 +304,7 @@ impl Merger {
             if value.is_some() || *in_progress != 0 {
                 let mut amount = ExactAmount::float(value.unwrap_or(0.0));
                 amount += ExactAmount::whole(*in_progress);
-                table.set(*row, &[amount]);
+                accumulator.set(*row, &[amount]);
             }
         }
     }

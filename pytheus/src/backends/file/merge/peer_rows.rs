@@ -10,7 +10,7 @@ use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::LogGeneration;
-use crate::backends::file::merge::accumulator::Table;
+use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::{At, Combine};
 use crate::model::descriptor::Kind;
@@ -22,7 +22,7 @@ pub(crate) struct PeerRows {
     /// The label `pid` of the process.
     label: String,
     /// By the number of the family in the file: its table.
-    tables: Vec<usize>,
+    accumulators: Vec<usize>,
     /// The log that the places are of.
     generation: LogGeneration,
     /// By table: the places of the series in the file, and their rows.
@@ -61,7 +61,7 @@ impl PeerRows {
             label: peer.label(),
             peer,
             is_alive: true,
-            tables: Vec::new(),
+            accumulators: Vec::new(),
             places: HashMap::default(),
             placed: 0,
             baselines: HashMap::default(),
@@ -98,23 +98,23 @@ impl PeerRows {
 
     /// Has it families whose tables are not known yet?
     fn has_unresolved_families(&self) -> bool {
-        self.tables.len() != self.peer.families().len()
+        self.accumulators.len() != self.peer.families().len()
     }
 
     /// Says in which table each family is.
-    pub(crate) fn settle(&mut self, tables: Vec<usize>) {
-        self.tables = tables;
+    pub(crate) fn settle(&mut self, accumulators: Vec<usize>) {
+        self.accumulators = accumulators;
     }
 
     /// Forgets all places: the tables are new.
     pub(crate) fn forget(&mut self) {
-        self.tables.clear();
+        self.accumulators.clear();
         self.places.clear();
         self.placed = 0;
     }
 
     /// Gives the series their rows that have come since, and takes those away that have ended.
-    pub(crate) fn place(&mut self, tables: &mut [Table]) {
+    pub(crate) fn place(&mut self, accumulators: &mut [FamilyAccumulator]) {
         if self.generation != self.peer.generation() {
             // Its families are what they were.
             self.generation = self.peer.generation();
@@ -127,11 +127,11 @@ impl PeerRows {
         }
         while let Some(series) = peer.series().get(self.placed) {
             // Of a family that was begun a moment ago: the next scrape has it.
-            let Some(number) = self.tables.get(series.family as usize) else { break };
+            let Some(number) = self.accumulators.get(series.family as usize) else { break };
             // What all processes write is read where it lies.
             if series.at.page < At::COMMON && !series.ended {
-                let table = &mut tables[*number];
-                let row = table.row_of(&series.key, &self.label);
+                let accumulator = &mut accumulators[*number];
+                let row = accumulator.row_of_process(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));
             }
             self.placed += 1;
@@ -139,48 +139,48 @@ impl PeerRows {
     }
 
     /// Adds what this process has of the series of a table.
-    pub(crate) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), SkippedFile> {
+    pub(crate) fn merge_into(&mut self, accumulators: &mut [FamilyAccumulator], number: usize) -> Result<(), SkippedFile> {
         self.peer.check_len()?;
-        self.read(&tables[number], number);
+        self.read(&accumulators[number], number);
         let is_new = self.peer.refresh()?;
-        let (table, width) = (&mut tables[number], self.amounts.len() / self.read.len().max(1));
+        let (accumulator, width) = (&mut accumulators[number], self.amounts.len() / self.read.len().max(1));
         for (place, read) in self.read.iter().enumerate() {
             // Its cells may have been another's by the time that they were read.
             if is_new && !self.peer.counts(read.series) {
                 continue;
             }
             match read.held {
-                Held::Nothing { promised } => table.have(read.row, promised),
-                Held::Amounts => table.add(read.row, &self.amounts[place * width..(place + 1) * width]),
-                Held::Value(value, stamp) => table.combine_value(read.row, value, stamp),
+                Held::Nothing { promised } => accumulator.mark_present(read.row, promised),
+                Held::Amounts => accumulator.add(read.row, &self.amounts[place * width..(place + 1) * width]),
+                Held::Value(value, stamp) => accumulator.add_value(read.row, value, stamp),
             }
         }
         if is_new {
-            self.place(tables);
+            self.place(accumulators);
         }
         Ok(())
     }
 
     /// Adds the work that this process has in progress, of series that all processes write.
-    pub(crate) fn add_in_progress(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), SkippedFile> {
+    pub(crate) fn add_in_progress(&mut self, all: &[At], sums: &mut [u64], accumulators: &mut [FamilyAccumulator]) -> Result<(), SkippedFile> {
         let (work, is_new) = self.peer.in_progress_of(all)?;
         for (sum, work) in sums.iter_mut().zip(work) {
             *sum = sum.wrapping_add(work);
         }
         if is_new {
-            self.place(tables);
+            self.place(accumulators);
         }
         Ok(())
     }
 
     /// Reads the series of a table; whether what was read is theirs is to be seen afterwards.
-    fn read(&mut self, table: &Table, number: usize) {
+    fn read(&mut self, accumulator: &FamilyAccumulator, number: usize) {
         self.read.clear();
         self.amounts.clear();
         let Some(places) = self.places.get(&number) else { return };
-        let kind = table.family().descriptor().kind();
-        let adds = table.combine() == Combine::Add;
-        let width = table.family().width();
+        let kind = accumulator.family().descriptor().kind();
+        let adds = accumulator.combine() == Combine::Add;
+        let width = accumulator.family().width();
         if adds {
             self.amounts.resize(places.len() * width, ExactAmount::default());
         }
@@ -194,12 +194,12 @@ impl PeerRows {
                 if subtract_baseline(amounts, baseline.map(|amounts| &**amounts)) { Held::Amounts } else { nothing }
             } else {
                 let set_at = self.peer.stamp(*series);
-                let value = match (kind, table.combine()) {
+                let value = match (kind, accumulator.combine()) {
                     (Kind::Info, _) => (self.peer.flags(*series) & 1 != 0).then_some((1.0, 0)),
                     (_, Combine::MostRecent) => self.peer.last_set(*series),
                     _ => self.peer.value(*series).map(|value| (value, set_at)),
                 };
-                let family = table.declared();
+                let family = accumulator.declared();
                 // Has it not changed since it was removed?
                 let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
                 match value {
