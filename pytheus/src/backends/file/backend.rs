@@ -112,7 +112,7 @@ impl Parts {
     fn fold(&self) {
         let to_tell = {
             let mut merger = lock(&self.merger);
-            let _ = merger.look_and_fold();
+            let _ = merger.rescan_and_fold();
             merger.take_notes()
         };
         to_tell.tell();

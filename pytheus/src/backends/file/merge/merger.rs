@@ -39,7 +39,7 @@ pub(crate) struct Put {
 }
 
 /// How often something is read again that changes meanwhile: so often in a row that is another program's business.
-pub(crate) const ROUNDS: usize = 20;
+pub(crate) const MAX_RETRIES: usize = 20;
 /// So often, a file that has come meanwhile is read, too.
 const WAITS_FOR_NEW: usize = 3;
 
@@ -103,17 +103,17 @@ impl Merger {
 
     /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
     pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
-        for round in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants, round < WAITS_FOR_NEW)? {
-                self.fold_dead();
+        for round in 0..MAX_RETRIES {
+            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
+                self.fold_ended();
                 return Ok(found);
             }
         }
         // Under the lock nobody changes the archive.
         let directory = Arc::clone(&self.directory);
         let _locked = directory.locked()?;
-        for _ in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants, false)? {
+        for _ in 0..MAX_RETRIES {
+            if let Some(found) = self.try_read(wants, false)? {
                 return Ok(found);
             }
         }
@@ -121,14 +121,14 @@ impl Merger {
     }
 
     /// The totals, unless files came or went meanwhile.
-    fn attempt(
+    fn try_read(
         &mut self,
         wants: &dyn Fn(&FamilyKey) -> bool,
         waits_for_new: bool,
     ) -> Result<Option<Vec<Put>>, BackendError> {
-        self.look()?;
+        self.rescan()?;
         let mut puts = Vec::new();
-        for (number, standing) in self.by_age() {
+        for (number, standing) in self.by_start_order() {
             if wants(self.accumulators[number].declared()) {
                 if !self.sum(number)? {
                     return Ok(None);
@@ -148,14 +148,14 @@ impl Merger {
     }
 
     /// Looks at what is in the directory now.
-    fn look(&mut self) -> Result<(), BackendError> {
+    fn rescan(&mut self) -> Result<(), BackendError> {
         if self.is_unread || !self.archive.is_current(&self.directory)? {
             self.is_unread = true;
             self.archive = Archive::read(&self.directory).map_err(FileError::archive)?;
             self.is_unread = false;
-            self.take_up_archive();
+            self.apply_archive();
         }
-        self.look_at_files()?;
+        self.rescan_files()?;
         self.changed |= self.shared.refresh().map_err(FileError::damaged)?;
         if self.changed {
             self.changed = false;
@@ -165,7 +165,7 @@ impl Merger {
     }
 
     /// Takes note of what is in an archive that is new.
-    fn take_up_archive(&mut self) {
+    fn apply_archive(&mut self) {
         for process in &mut self.processes {
             process.set_baselines(&self.archive);
         }
@@ -173,7 +173,7 @@ impl Merger {
         self.changed = true;
     }
 
-    fn look_at_files(&mut self) -> Result<(), BackendError> {
+    fn rescan_files(&mut self) -> Result<(), BackendError> {
         let mut listed = self.directory.list()?;
         let all = listed.len();
         // What is in the archive does not count twice.
@@ -202,7 +202,7 @@ impl Merger {
         }
         self.notes.skipped(foreign);
         self.processes.sort_by_key(PeerRows::start_order);
-        self.processes.retain_mut(|process| match process.look() {
+        self.processes.retain_mut(|process| match process.rescan() {
             Ok(changed) => {
                 self.changed |= changed;
                 true
@@ -223,7 +223,7 @@ impl Merger {
     }
 
     /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
-    fn look_again(&mut self, skipped: SkippedFile) -> Result<bool, BackendError> {
+    fn retry_unless_lost(&mut self, skipped: SkippedFile) -> Result<bool, BackendError> {
         self.changed = true;
         if is_gone(&skipped.path) { Ok(false) } else { Err(FileError::damaged(skipped).into()) }
     }
@@ -261,7 +261,7 @@ impl Merger {
                 continue;
             }
             if let Err(skipped) = process.merge_into(&mut self.accumulators, number) {
-                return self.look_again(skipped);
+                return self.retry_unless_lost(skipped);
             }
         }
         Ok(true)
@@ -278,7 +278,7 @@ impl Merger {
                 continue;
             }
             if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.accumulators) {
-                return self.look_again(skipped);
+                return self.retry_unless_lost(skipped);
             }
         }
         self.put_shared(number, &in_progress);
@@ -310,7 +310,7 @@ impl Merger {
     }
 
     /// Folds the dead into the archive, unless somebody else is about to.
-    fn fold_dead(&mut self) {
+    fn fold_ended(&mut self) {
         if !self.is_left && self.processes.iter().all(|process| process.is_alive) {
             return;
         }
@@ -328,15 +328,15 @@ impl Merger {
         let dead = dead.into_iter().map(|process| process.peer);
         let folded = fold(&locked, &mut self.archive, dead)?;
         self.is_unread = false;
-        self.take_up_archive();
+        self.apply_archive();
         folded.left.iter().for_each(|error| self.notes.not_folded(error));
         Ok(())
     }
 
     /// Folds the dead, whatever is to be shown.
-    pub(crate) fn look_and_fold(&mut self) -> Result<(), BackendError> {
-        self.look()?;
-        self.fold_dead();
+    pub(crate) fn rescan_and_fold(&mut self) -> Result<(), BackendError> {
+        self.rescan()?;
+        self.fold_ended();
         Ok(())
     }
 
@@ -358,7 +358,7 @@ impl Merger {
     ) -> Result<(), BackendError> {
         let directory = Arc::clone(&self.directory);
         let locked = directory.locked()?;
-        self.look()?;
+        self.rescan()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
         let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
         self.processes = peers.into_iter().map(|peer| PeerRows::new(peer, &self.archive)).collect();

@@ -78,7 +78,7 @@ impl PeerRows {
     }
 
     /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
-    pub(crate) fn look(&mut self) -> Result<bool, SkippedFile> {
+    pub(crate) fn rescan(&mut self) -> Result<bool, SkippedFile> {
         if !self.is_alive {
             return Ok(self.has_unresolved_families());
         }

@@ -82,7 +82,7 @@ impl Merger {
     }
 
     /// The tables of what anybody has declared, in the order in which that was begun last.
-    pub(crate) fn by_age(&self) -> Vec<(usize, Standing)> {
+    pub(crate) fn by_start_order(&self) -> Vec<(usize, Standing)> {
         let all = self.sources.iter().enumerate();
         let mut all: Vec<_> = all.filter_map(|(number, sources)| Some((number, sources.standing?))).collect();
         all.sort_by_key(|(number, standing)| (standing.newest, *number));
