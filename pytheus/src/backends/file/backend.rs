@@ -110,12 +110,12 @@ impl Parts {
 
     /// Folds the dead. If that can't be done now, scrapes try it again.
     fn fold(&self) {
-        let to_tell = {
+        let reports = {
             let mut merger = lock(&self.merger);
             let _ = merger.rescan_and_fold();
-            merger.take_notes()
+            merger.take_reports()
         };
-        to_tell.tell();
+        reports.emit();
     }
 }
 
@@ -137,13 +137,13 @@ impl Backend for MultiProcessFileBackend {
             Own::Open(process) => totals.name_process(process.label()),
             Own::Closed => {}
         }
-        let (found, to_tell) = {
+        let (found, reports) = {
             let mut merger = lock(&self.0.merger);
             let found = merger.load(&|family| totals.wants(family));
-            (found, merger.take_notes())
+            (found, merger.take_reports())
         };
         // Without the lock: a reporter is the user's own code.
-        to_tell.tell();
+        reports.emit();
         for Put { family, series, parts, times, is_live } in found? {
             totals.put_declared(family, series, parts, times, is_live);
         }
@@ -157,7 +157,7 @@ impl Backend for MultiProcessFileBackend {
         };
         // Waited for without what scrapes need: whoever has it may be stopped.
         drop(self.0.directory.locked()?);
-        let (removed, to_tell) = {
+        let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {
                 Ok(())
@@ -165,9 +165,9 @@ impl Backend for MultiProcessFileBackend {
                 let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_shared(&removal.series));
                 removed.inspect(|()| merger.note_removed(removal))
             };
-            (removed, merger.take_notes())
+            (removed, merger.take_reports())
         };
-        to_tell.tell();
+        reports.emit();
         removed
     }
 

@@ -19,7 +19,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
 use crate::backends::file::merge::peer_rows::PeerRows;
-use crate::backends::file::merge::reports::{Notes, ToTell};
+use crate::backends::file::merge::reports::{PendingReports, Reports};
 use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::shared_file::SharedFile;
@@ -62,7 +62,7 @@ pub(crate) struct Merger {
     /// Is anything new, so that tables and rows may be others?
     pub(crate) changed: bool,
     /// What is to be told once no lock is held.
-    pub(crate) notes: Notes,
+    pub(crate) reports: PendingReports,
     /// The last removal that this process has made.
     removed: Option<(WriterId, u64)>,
 }
@@ -91,14 +91,14 @@ impl Merger {
             sources: Vec::new(),
             index: HashMap::default(),
             changed: true,
-            notes: Notes::default(),
+            reports: PendingReports::default(),
             removed: None,
         }
     }
 
     /// What is to be told once no lock is held.
-    pub(crate) fn take_notes(&mut self) -> ToTell {
-        self.notes.take()
+    pub(crate) fn take_reports(&mut self) -> Reports {
+        self.reports.take()
     }
 
     /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
@@ -200,7 +200,7 @@ impl Merger {
             }
             self.changed = true;
         }
-        self.notes.skipped(foreign);
+        self.reports.skipped(foreign);
         self.processes.sort_by_key(PeerRows::start_order);
         self.processes.retain_mut(|process| match process.rescan() {
             Ok(changed) => {
@@ -315,7 +315,7 @@ impl Merger {
             return;
         }
         if let Err(error) = self.try_fold() {
-            self.notes.not_folded(&error);
+            self.reports.not_folded(&error);
         }
     }
 
@@ -329,7 +329,7 @@ impl Merger {
         let folded = fold(&locked, &mut self.archive, dead)?;
         self.is_unread = false;
         self.apply_archive();
-        folded.left.iter().for_each(|error| self.notes.not_folded(error));
+        folded.left.iter().for_each(|error| self.reports.not_folded(error));
         Ok(())
     }
 

@@ -9,46 +9,46 @@ use crate::report::{Own, count, report};
 
 /// What is to be told, and what was told already.
 #[derive(Default)]
-pub(crate) struct Notes {
-    new: Vec<Note>,
+pub(crate) struct PendingReports {
+    new: Vec<PendingReport>,
     skipped: HashSet<(PathBuf, SkipReason)>,
 }
 
-enum Note {
+enum PendingReport {
     Skipped(Vec<SkippedFile>),
     NotFolded(String),
 }
 
-impl Notes {
+impl PendingReports {
     /// Files are none of ours: told once of each, and of many at a time in one report.
     pub(crate) fn skipped(&mut self, mut skipped: Vec<SkippedFile>) {
         skipped.retain(|skipped| self.skipped.insert((skipped.path.clone(), skipped.reason)));
         if !skipped.is_empty() {
-            self.new.push(Note::Skipped(skipped));
+            self.new.push(PendingReport::Skipped(skipped));
         }
     }
 
     /// The dead could not be folded: they are added up file by file.
     pub(crate) fn not_folded(&mut self, error: &FileError) {
-        self.new.push(Note::NotFolded(error.to_string()));
+        self.new.push(PendingReport::NotFolded(error.to_string()));
     }
 
     /// What is to be told now.
-    pub(crate) fn take(&mut self) -> ToTell {
-        ToTell(std::mem::take(&mut self.new))
+    pub(crate) fn take(&mut self) -> Reports {
+        Reports(std::mem::take(&mut self.new))
     }
 }
 
 /// What is to be told, under no lock.
 #[must_use]
-pub(crate) struct ToTell(Vec<Note>);
+pub(crate) struct Reports(Vec<PendingReport>);
 
-impl ToTell {
+impl Reports {
     /// Counts and reports it.
-    pub(crate) fn tell(self) {
+    pub(crate) fn emit(self) {
         for note in self.0 {
             match note {
-                Note::Skipped(skipped) => {
+                PendingReport::Skipped(skipped) => {
                     for skipped in &skipped {
                         count(Own::FilesSkipped, &[skipped.reason.as_str()]);
                     }
@@ -59,7 +59,7 @@ impl ToTell {
                     };
                     report(("file", &first.path.to_string_lossy()), &message);
                 }
-                Note::NotFolded(error) => {
+                PendingReport::NotFolded(error) => {
                     count(Own::BackendErrors, &["fold"]);
                     report(("fold", &error), &format!("files of processes that have ended stay for now: {error}"));
                 }
