@@ -19,7 +19,7 @@ pub(crate) struct Archive {
     pub(crate) families: Vec<ArchivedFamily>,
     /// Files whose counts are included, and which may still be there: to be left out.
     pub(crate) folded: HashSet<FileId>,
-    pub(crate) removed: Vec<Removed>,
+    pub(crate) tombstones: Vec<Tombstone>,
     /// Where it was read; open, so that no other file is taken for it. None: there was none.
     pub(crate) file: Option<Identity>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct ArchivedFamily {
 
 /// A series that was removed while a process counted in it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Removed {
+pub(crate) struct Tombstone {
     /// In whose file.
     pub(crate) file: FileId,
     /// Its number there.

@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::exact_amount::ExactAmount;
@@ -33,7 +33,7 @@ const HEAD: usize = 40;
 const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
 const FOLDED: u32 = 3;
-const REMOVED: u32 = 4;
+const TOMBSTONE: u32 = 4;
 
 pub(crate) fn encode(archive: &Archive) -> Vec<u8> {
     let mut out = vec![0; HEAD];
@@ -63,12 +63,12 @@ pub(crate) fn encode(archive: &Archive) -> Vec<u8> {
     folded.sort_unstable();
     payload.extend(folded.iter().flat_map(|id| id.0.to_le_bytes()));
     put(FOLDED, &mut payload);
-    for removed in &archive.removed {
+    for removed in &archive.tombstones {
         payload.extend(removed.file.0.to_le_bytes());
         payload.extend(removed.series.to_le_bytes());
         payload.extend([0; 4]);
         put_amounts(&mut payload, &removed.amounts);
-        put(REMOVED, &mut payload);
+        put(TOMBSTONE, &mut payload);
     }
     let len = out.len() as u64;
     for (at, number) in [(16, archive.generation), (24, len), (32, records)] {
@@ -164,10 +164,10 @@ impl Archive {
                     self.folded.insert(payload.id()?);
                 }
             }
-            REMOVED => {
+            TOMBSTONE => {
                 let (file, series) = (payload.id()?, payload.u32()?);
                 payload.u32()?;
-                self.removed.push(Removed { file, series, amounts: payload.amounts()? });
+                self.tombstones.push(Tombstone { file, series, amounts: payload.amounts()? });
             }
             // To leave it out would be to lose it with the next archive that is written.
             _ => return Err(FormatError::new(SkipReason::NewerVersion, format!("it has records of an unknown kind, {kind}"))),

@@ -130,7 +130,7 @@ impl Sums<'_> {
         // Where the families of the file are in the archive, as far as that was looked up.
         let mut families: Vec<Option<usize>> = vec![None; peer.families().len()];
         let baselines: HashMap<u32, Box<[ExactAmount]>> = {
-            let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
+            let of_peer = self.archive.tombstones.iter().filter(|removed| removed.file == peer.id());
             of_peer.map(|removed| (removed.series, removed.amounts.clone())).collect()
         };
         for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {

@@ -52,7 +52,7 @@ impl Archive {
                 generation: self.generation,
                 families: self.families.clone(),
                 folded: self.folded.clone(),
-                removed: self.removed.clone(),
+                removed: self.tombstones.clone(),
                 file: None,
             });
         }

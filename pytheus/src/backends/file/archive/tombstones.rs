@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::backends::file::archive::archive::{Archive, Removed};
+use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::dir::directory::Locked;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
@@ -44,8 +44,8 @@ pub(crate) fn remove(
     let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
     for peer in readable.filter(|peer| peer.id() != own && !next.folded.contains(&peer.id())) {
         let file = peer.id();
-        let of_peer = next.removed.iter_mut().filter(|removed| removed.file == file);
-        let mut known: HashMap<u32, &mut Removed> = of_peer.map(|removed| (removed.series, removed)).collect();
+        let of_peer = next.tombstones.iter_mut().filter(|removed| removed.file == file);
+        let mut known: HashMap<u32, &mut Tombstone> = of_peer.map(|removed| (removed.series, removed)).collect();
         let mut new = Vec::new();
         let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
@@ -56,12 +56,12 @@ pub(crate) fn remove(
             let amounts = counted(peer, place, family);
             match known.get_mut(&of_file.number) {
                 Some(removed) => removed.amounts = amounts,
-                None => new.push(Removed { file, series: of_file.number, amounts }),
+                None => new.push(Tombstone { file, series: of_file.number, amounts }),
             }
         }
         // A series that has ended needs none.
-        next.removed.retain(|removed| removed.file != file || peer.counts(removed.series));
-        next.removed.append(&mut new);
+        next.tombstones.retain(|removed| removed.file != file || peer.counts(removed.series));
+        next.tombstones.append(&mut new);
     }
     next.forget(&present.into_iter().chain(roster::processes(locked)?).collect());
     next.write(locked)?;

@@ -92,7 +92,7 @@ impl PeerRows {
 
     /// Takes note of what was removed.
     pub(crate) fn set_baselines(&mut self, archive: &Archive) {
-        let of_this = archive.removed.iter().filter(|removed| removed.file == self.peer.id());
+        let of_this = archive.tombstones.iter().filter(|removed| removed.file == self.peer.id());
         self.baselines = of_this.map(|removed| (removed.series, removed.amounts.clone())).collect();
     }
 

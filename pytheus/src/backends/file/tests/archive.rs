@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
@@ -39,7 +39,7 @@ fn archive() -> Archive {
         ArchivedFamily { series: counts, key: counter, newest: 9 },
     ];
     archive.folded = [FileId(1), FileId(u128::MAX)].into();
-    archive.removed = vec![Removed { file, series: 5, amounts }];
+    archive.tombstones = vec![Tombstone { file, series: 5, amounts }];
     archive
 }
 

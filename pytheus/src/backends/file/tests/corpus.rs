@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
@@ -126,7 +126,7 @@ fn archive() -> Vec<u8> {
         ArchivedFamily { newest: 4, series: of_histogram, key: histogram },
     ];
     archive.folded.extend([FileId(1), FileId(u128::MAX)]);
-    archive.removed.push(Removed { file: FileId(1), series: 2, amounts: [float].into() });
+    archive.tombstones.push(Tombstone { file: FileId(1), series: 2, amounts: [float].into() });
     codec::encode(&archive)
 }
 

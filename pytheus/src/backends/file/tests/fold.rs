@@ -91,7 +91,7 @@ fn what_is_removed_stays_so_whoever_counts_on() {
     drop(living);
     fold_all(&directory);
     assert_eq!(shown(&directory), expected);
-    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty(), "its file is gone");
+    assert!(Archive::read(&directory).expect("it is whole").tombstones.is_empty(), "its file is gone");
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn a_series_can_be_removed_again_and_again() {
         remove_all(&directory, own.id(), &jobs(), &["a"]);
         assert_eq!(shown(&directory), numbers([]));
     }
-    assert_eq!(Archive::read(&directory).expect("it is whole").removed.len(), 1);
+    assert_eq!(Archive::read(&directory).expect("it is whole").tombstones.len(), 1);
     // A series that ends needs no baseline, and the next one with the same labels counts from zero.
     living.file.end(series[0]);
     living.count_in(&jobs(), &["a"], 4, 0.0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
     remove_all(&directory, own.id(), &jobs(), &["other"]);
-    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty());
+    assert!(Archive::read(&directory).expect("it is whole").tombstones.is_empty());
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
 }
 

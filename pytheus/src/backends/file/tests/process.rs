@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::backends::file::archive::archive::{Archive, Removed};
+use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold};
 use crate::backends::file::archive::tombstones::remove;
 use crate::backends::file::dir::directory::{Directory, Locked};
@@ -138,8 +138,8 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
                 }
                 let mut amounts = [ExactAmount::default()];
                 peer.read(place, &mut amounts);
-                let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series == series.number;
-                let baseline = archive.removed.iter().find(is_it);
+                let is_it = |removed: &&Tombstone| removed.file == peer.id() && removed.series == series.number;
+                let baseline = archive.tombstones.iter().find(is_it);
                 if let Some(baseline) = baseline {
                     amounts[0] -= baseline.amounts[0];
                 }
