@@ -55,7 +55,7 @@ impl Parts {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         // Until the process has a file, and is present by that.
         let (_presence, shared) = {
-            let locked = directory.locked_at_first()?;
+            let locked = directory.lock_at_startup()?;
             let presence = Presence::take(&locked)?;
             roster::begin(&locked, presence.is_alone)?;
             (presence, Arc::new(shared_compaction::open(&directory.shared_file()).map_err(FileError::damaged)?))
@@ -79,7 +79,7 @@ impl Parts {
         if files >= self.fold_at {
             if files >= self.fold_at.saturating_mul(2) {
                 // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.directory.locked());
+                drop(self.directory.lock());
             }
             self.fold();
         }
@@ -100,7 +100,7 @@ impl Parts {
             last = Some((family, wanted));
         });
         if !found.is_empty() {
-            let _locked = self.directory.locked()?;
+            let _locked = self.directory.lock()?;
             for at in found {
                 self.shared.remove(at)?;
             }
@@ -156,7 +156,7 @@ impl Backend for MultiProcessFileBackend {
             Own::Closed | Own::Failed(_) => None,
         };
         // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.directory.locked()?);
+        drop(self.0.directory.lock()?);
         let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {

@@ -23,7 +23,7 @@ mod tests;
 mod write;
 
 pub use dir::error::{FileError, FileFault};
-#[doc(hidden)]
+#[doc(staged)]
 pub use fuzz::read_any_file;
 #[cfg(feature = "redis")]
 pub(super) use spool::{Dead, Spool};

@@ -44,7 +44,7 @@ impl Spool {
         directory.has_roster = false;
         let directory = Arc::new(directory);
         let shared = {
-            let _locked = directory.locked_at_first()?;
+            let _locked = directory.lock_at_startup()?;
             Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skipped| skipped.to_string())?)
         };
         let own = Process::attach(&directory, &shared)?;
@@ -114,7 +114,7 @@ impl Spool {
 
     /// Removes notes whose process is gone.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
-        let locked = self.directory.locked()?;
+        let locked = self.directory.lock()?;
         roster::clean(&locked)?;
         for entry in fs::read_dir(self.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };

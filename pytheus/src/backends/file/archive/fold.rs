@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
 use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::dir::directory::{Locked, remove_file};
+use crate::backends::file::dir::directory::{DirLock, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
@@ -55,7 +55,7 @@ pub(crate) struct Folded {
 /// Folds those of these that are dead; `archive` is then the one that is there. On an error it is as it was, and nothing
 /// is lost.
 pub(crate) fn fold(
-    locked: &Locked<'_>,
+    locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: impl IntoIterator<Item = Peer>,
 ) -> Result<Folded, FileError> {

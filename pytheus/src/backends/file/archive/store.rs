@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use crate::backends::file::archive::codec::{decode, encode};
-use crate::backends::file::dir::directory::{Directory, Identity, Locked, create, open, remove_file};
+use crate::backends::file::dir::directory::{Directory, Identity, DirLock, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
@@ -45,7 +45,7 @@ impl Archive {
     /// A copy of the archive that is there, to be changed and [written](Self::write).
     ///
     /// An archive that can't be read, or is older than one that was there, stays, and nothing is changed.
-    pub(crate) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
+    pub(crate) fn to_change(&self, locked: &DirLock<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
         if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
             return Ok(Self {
@@ -64,7 +64,7 @@ impl Archive {
     }
 
     /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
-    pub(crate) fn write(&mut self, locked: &Locked<'_>) -> Result<(), FileError> {
+    pub(crate) fn write(&mut self, locked: &DirLock<'_>) -> Result<(), FileError> {
         self.generation += 1;
         let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
         // Of a process that died here.
@@ -76,7 +76,7 @@ impl Archive {
         written
     }
 
-    fn write_new(&mut self, locked: &Locked<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
+    fn write_new(&mut self, locked: &DirLock<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::io(path, error);
         let mut file = create(new)?;
         fault_point("archive made");

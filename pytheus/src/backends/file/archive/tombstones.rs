@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::file::archive::archive::{Archive, Tombstone};
-use crate::backends::file::dir::directory::Locked;
+use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::fault_point;
@@ -28,7 +28,7 @@ use crate::model::descriptor::Kind;
 /// `peers` are those that are listed now, under the lock. `archive` is then the one that is there; on an error nothing has
 /// changed.
 pub(crate) fn remove(
-    locked: &Locked<'_>,
+    locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: &mut [Peer],
     own: FileId,

@@ -33,9 +33,9 @@ use crate::sync::{self, CloseOnFork};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
-const PATIENCE: Duration = Duration::from_secs(2);
+const WAIT_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a process that begins: without the lock, nobody else would see what it counts.
-const PATIENCE_AT_FIRST: Duration = Duration::from_secs(10);
+const STARTUP_WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 const PROCESS: &str = "process-";
 pub(crate) const NEW: &str = "new-";
@@ -47,7 +47,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
-    pub(crate) patience: Duration,
+    pub(crate) wait_limit: Duration,
     /// Is there a roster of what has to be there? Not where nothing is added up.
     pub(crate) has_roster: bool,
 }
@@ -75,7 +75,7 @@ impl Directory {
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
         let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, patience: PATIENCE, has_roster: true };
+        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, has_roster: true };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -137,22 +137,22 @@ impl Directory {
     }
 
     /// Locks the directory, once whoever has locked it is done: another process, or another thread.
-    pub(crate) fn locked(&self) -> Result<Locked<'_>, FileError> {
-        self.locked_within(self.patience)
+    pub(crate) fn lock(&self) -> Result<DirLock<'_>, FileError> {
+        self.lock_within(self.wait_limit)
     }
 
     /// The same, for a process that begins.
-    pub(crate) fn locked_at_first(&self) -> Result<Locked<'_>, FileError> {
-        self.locked_within(PATIENCE_AT_FIRST)
+    pub(crate) fn lock_at_startup(&self) -> Result<DirLock<'_>, FileError> {
+        self.lock_within(STARTUP_WAIT_LIMIT)
     }
 
-    fn locked_within(&self, most: Duration) -> Result<Locked<'_>, FileError> {
+    fn lock_within(&self, most: Duration) -> Result<DirLock<'_>, FileError> {
         // A request waits in a queue that moves, but not for a process that keeps the lock.
         let still = haste::at_most(most);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
-            if let Some(locked) = self.try_locked()? {
+            if let Some(locked) = self.try_lock_directory()? {
                 haste::moved();
                 return Ok(locked);
             }
@@ -176,7 +176,7 @@ impl Directory {
     }
 
     /// Locks the directory, unless it is locked.
-    pub(crate) fn try_locked(&self) -> Result<Option<Locked<'_>>, FileError> {
+    pub(crate) fn try_lock_directory(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
             self.check_place()?;
@@ -193,7 +193,7 @@ impl Directory {
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
                 let file = CloseOnFork::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
-                return Ok(Some(Locked { directory: self, file }));
+                return Ok(Some(DirLock { directory: self, file }));
             }
         }
     }
@@ -253,12 +253,12 @@ fn make(path: &Path) -> Result<(), FileError> {
 /// A directory that this thread has locked, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Locked<'a> {
+pub(crate) struct DirLock<'a> {
     directory: &'a Directory,
     file: CloseOnFork,
 }
 
-impl<'a> Locked<'a> {
+impl<'a> DirLock<'a> {
     /// Says whether the lock is still the one that others take.
     pub(crate) fn check_place(&self) -> Result<(), FileError> {
         let path = self.directory.path.join("lock");
@@ -275,11 +275,11 @@ impl<'a> Locked<'a> {
         self.directory
     }
 
-    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](NewFile::publish).
-    pub(crate) fn create_process_file(&self) -> Result<(LivenessLock, NewFile<'_>), FileError> {
+    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](StagedFile::publish).
+    pub(crate) fn create_process_file(&self) -> Result<(LivenessLock, StagedFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
-        let new = NewFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
+        let new = StagedFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
         let liveness = LivenessLock::take(&new.path, || {
             let file = create(&new.path)?;
             fault_point("file made");
@@ -305,7 +305,7 @@ impl<'a> Locked<'a> {
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for DirLock<'_> {
     fn drop(&mut self) {
         // Closing would do, but for a child that has it open for a moment.
         if !self.file.is_closed() {
@@ -316,8 +316,8 @@ impl Drop for Locked<'_> {
 
 /// The file of a process, which others can't see yet. Removed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct NewFile<'a> {
-    locked: &'a Locked<'a>,
+pub(crate) struct StagedFile<'a> {
+    locked: &'a DirLock<'a>,
     path: PathBuf,
     published: bool,
     /// What tells the file from all others.
@@ -326,7 +326,7 @@ pub(crate) struct NewFile<'a> {
     pub(crate) number: u64,
 }
 
-impl NewFile<'_> {
+impl StagedFile<'_> {
     /// Where the file is now.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -351,14 +351,14 @@ impl NewFile<'_> {
     }
 }
 
-/// Shows a file to others that was made before; see [`NewFile::later`].
-pub(crate) fn publish((hidden, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
-    fs::rename(hidden, path).map_err(|error| FileError::io(path, error))?;
+/// Shows a file to others that was made before; see [`StagedFile::later`].
+pub(crate) fn publish((staged, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
+    fs::rename(staged, path).map_err(|error| FileError::io(path, error))?;
     fault_point("file published");
     Ok(())
 }
 
-impl Drop for NewFile<'_> {
+impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
         if !self.published {
             let _ = fs::remove_file(&self.path);

@@ -30,7 +30,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::backends::file::dir::directory::{Directory, Locked, NEW, NEW_ARCHIVE, create, open, remove_file};
+use crate::backends::file::dir::directory::{Directory, DirLock, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::crc32::crc32;
@@ -71,7 +71,7 @@ impl Roster {
     }
 
     /// Replaces the roster in one step.
-    pub(crate) fn write(&self, locked: &Locked<'_>) -> Result<(), FileError> {
+    pub(crate) fn write(&self, locked: &DirLock<'_>) -> Result<(), FileError> {
         let (new, path) = (locked.directory().new_roster(), locked.directory().roster());
         // Of a process that died here.
         remove_file(&new)?;
@@ -129,7 +129,7 @@ impl Roster {
 /// the directory.
 ///
 /// Files that moved to other inodes while no process used the directory, as those of a copied directory, are taken as they are.
-pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError> {
+pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileError> {
     let directory = locked.directory();
     if !directory.has_roster {
         return Ok(());
@@ -172,7 +172,7 @@ fn present(directory: &Directory) -> Result<Roster, FileError> {
 }
 
 /// Changes the roster that is there.
-pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
+pub(crate) fn change(locked: &DirLock<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
     let directory = locked.directory();
     if !directory.has_roster {
         return Ok(());
@@ -185,7 +185,7 @@ pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> R
 }
 
 /// Names a process, before its file is shown to others, and the file that all write.
-pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
+pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     if locked.directory().has_roster && Roster::read(locked.directory())?.is_none() {
         begin(locked, false)?;
     }
@@ -198,14 +198,14 @@ pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, shared: u64) -> R
 }
 
 /// The processes that the roster names. The caller holds the lock.
-pub(crate) fn processes(locked: &Locked<'_>) -> Result<Vec<FileId>, FileError> {
+pub(crate) fn processes(locked: &DirLock<'_>) -> Result<Vec<FileId>, FileError> {
     let directory = locked.directory();
     let roster = if directory.has_roster { Roster::read(directory)? } else { None };
     Ok(roster.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
 }
 
 /// Removes what processes have left that died before it was there for others.
-pub(crate) fn clean(locked: &Locked<'_>) -> Result<(), FileError> {
+pub(crate) fn clean(locked: &DirLock<'_>) -> Result<(), FileError> {
     let directory = locked.directory();
     let mut left = directory.names()?;
     left.retain(|name| {
@@ -226,7 +226,7 @@ pub(crate) fn clean(locked: &Locked<'_>) -> Result<(), FileError> {
 }
 
 /// Takes note that the archive is this one: what is in it needs no file any more.
-pub(crate) fn fold(locked: &Locked<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
+pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
     let directory = locked.directory();
     change(locked, |roster| {
         roster.archive = generation;

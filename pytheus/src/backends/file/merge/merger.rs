@@ -111,7 +111,7 @@ impl Merger {
         }
         // Under the lock nobody changes the archive.
         let directory = Arc::clone(&self.directory);
-        let _locked = directory.locked()?;
+        let _locked = directory.lock()?;
         for _ in 0..MAX_RETRIES {
             if let Some(found) = self.try_read(wants, false)? {
                 return Ok(found);
@@ -321,7 +321,7 @@ impl Merger {
 
     fn try_fold(&mut self) -> Result<(), FileError> {
         let directory = Arc::clone(&self.directory);
-        let Some(locked) = directory.try_locked()? else { return Ok(()) };
+        let Some(locked) = directory.try_lock_directory()? else { return Ok(()) };
         let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
         self.processes = living;
         self.changed = true;
@@ -357,7 +357,7 @@ impl Merger {
         series: &[(Arc<FamilyKey>, SeriesKey)],
     ) -> Result<(), BackendError> {
         let directory = Arc::clone(&self.directory);
-        let locked = directory.locked()?;
+        let locked = directory.lock()?;
         self.rescan()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
         let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);

@@ -98,7 +98,7 @@ fn an_archive_is_known_by_its_file() {
     let (_around, directory) = fresh();
     let none = Archive::read(&directory).expect("there is none");
     assert!(none.is_current(&directory).expect("it is there"));
-    let locked = directory.locked().expect("nobody has it");
+    let locked = directory.lock().expect("nobody has it");
     let mut first = archive();
     first.write(&locked).expect("there is room");
     assert!(!none.is_current(&directory).expect("it is there"));
@@ -121,7 +121,7 @@ fn an_archive_is_known_by_its_file() {
 #[test]
 fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
     let (_around, directory) = fresh();
-    let locked = directory.locked().expect("nobody has it");
+    let locked = directory.lock().expect("nobody has it");
     let stale = Archive::default();
     fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
     let skipped = Archive::read(&directory).expect_err("it is damaged");
@@ -135,7 +135,7 @@ fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
 #[test]
 fn an_archive_of_a_later_version_stays() {
     let (_around, directory) = fresh();
-    let locked = directory.locked().expect("nobody has it");
+    let locked = directory.lock().expect("nobody has it");
     let later = [b"PYTHARC\n", &99_u32.to_le_bytes()[..], b"whatever"].concat();
     fs::write(directory.archive(), &later).expect("there is room");
     assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, SkipReason::NewerVersion);

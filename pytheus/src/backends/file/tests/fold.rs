@@ -46,7 +46,7 @@ fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
     fold_all(&directory);
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
-    let locked = directory.locked().expect("nobody has it");
+    let locked = directory.lock().expect("nobody has it");
     let folded = fold(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold};
 use crate::backends::file::archive::tombstones::remove;
-use crate::backends::file::dir::directory::{Directory, Locked};
+use crate::backends::file::dir::directory::{Directory, DirLock};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
@@ -93,8 +93,8 @@ fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
 }
 
 /// The directory, once it is this one's turn.
-pub(crate) fn locked(directory: &Directory) -> Locked<'_> {
-    patiently(|| directory.locked())
+pub(crate) fn lock(directory: &Directory) -> DirLock<'_> {
+    patiently(|| directory.lock())
 }
 
 /// The files of processes.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::{Directory, Locked, open, publish};
+use crate::backends::file::dir::directory::{Directory, DirLock, open, publish};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::presence::Presence;
@@ -37,7 +37,7 @@ pub(crate) struct Process {
     presence: Presence,
     directory: Arc<Directory>,
     /// Where the file is until others may see it, and where it goes.
-    hidden: Mutex<Option<(PathBuf, PathBuf)>>,
+    staged: Mutex<Option<(PathBuf, PathBuf)>>,
     shared: Mutex<Shared>,
     closed: AtomicBool,
 }
@@ -56,7 +56,7 @@ struct Shared {
 impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
     pub(crate) fn attach(directory: &Arc<Directory>, shared: &Arc<SharedFile>) -> Result<Self, FileError> {
-        let locked = directory.locked_at_first()?;
+        let locked = directory.lock_at_startup()?;
         let presence = Presence::take(&locked)?;
         roster::clean(&locked)?;
         let shares_pid = has_number(&locked, std::process::id())?;
@@ -68,10 +68,10 @@ impl Process {
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let inode = liveness.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
         roster::add(&locked, id, inode, shared.inode())?;
-        let hidden = Mutex::new(Some(new.later()));
+        let staged = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
-        Ok(Self { id, label, file, liveness, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
+        Ok(Self { id, label, file, liveness, presence, directory, staged, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -95,7 +95,7 @@ impl Process {
     /// Says whether what is counted here is where others find it.
     pub(crate) fn check(&self) -> Result<(), FileError> {
         let path = self.directory.process(self.id);
-        let is_shown = lock(&self.hidden).is_none();
+        let is_shown = lock(&self.staged).is_none();
         let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
         let fail = |error| FileError::io(&path, error);
         if !file.is_whole().map_err(fail)? {
@@ -121,7 +121,7 @@ impl Process {
 
 /// Whether a living process is called by this number alone. Under the lock, so that of two that begin at the same time one
 /// sees the other.
-fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
+fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
     let is_it = |path: &PathBuf| {
         let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
         let mut head = [0; Header::LEN];
@@ -138,7 +138,7 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
         let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
-        let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
+        let _locked = haste::within(most, || directory.lock()).map_err(io::Error::other)?;
         act()
     })
 }
@@ -181,7 +181,7 @@ impl Arena for Process {
         }
         // At once, whoever has the directory: this may be somebody's request.
         file.shared_file().unset(series);
-        if let Ok(Some(_locked)) = self.directory.try_locked() {
+        if let Ok(Some(_locked)) = self.directory.try_lock_directory() {
             // Should it fail, a series that shows from the start shows as zero.
             let _ = file.shared_file().remove(series);
         }
@@ -189,11 +189,11 @@ impl Arena for Process {
 
     fn ready(&self) -> Result<(), BackendError> {
         self.open_or_error()?;
-        let mut hidden = lock(&self.hidden);
-        if let Some(paths) = &*hidden {
+        let mut staged = lock(&self.staged);
+        if let Some(paths) = &*staged {
             publish(paths)?;
         }
-        *hidden = None;
+        *staged = None;
         Ok(())
     }
 
