@@ -1,7 +1,7 @@
 //! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
 //!
 //! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
-//! is not added up there, but [taken](Spool::dead) by whoever sends it on. Beside `process-<id>` lies `told-<id>`, which says
+//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `told-<id>`, which says
 //! what of it was sent.
 
 use std::fs::{self, OpenOptions};
@@ -97,7 +97,7 @@ impl Spool {
 
     /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
     /// it is gone.
-    pub(in crate::backends) fn dead(&self, id: &str) -> Result<Option<Dead>, BackendError> {
+    pub(in crate::backends) fn ended(&self, id: &str) -> Result<Option<Dead>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.directory.process(id);
         // For the process that takes it, not for a child of it; and gone with the process.

@@ -67,34 +67,34 @@ pub(crate) fn fold(
     let mut kept = present.clone();
     kept.extend(roster::processes(locked)?);
 
-    let mut dead = Vec::new();
+    let mut ended = Vec::new();
     for mut peer in peers {
         let id = peer.id();
         // Each at most once, too.
-        if !present.contains(&id) || next.folded.contains(&id) || !matches!(peer.is_alive(), Ok(false)) {
+        if !present.contains(&id) || next.folded.contains(&id) || !matches!(peer.is_live(), Ok(false)) {
             continue;
         }
         // It may have gone on since it was read.
         match peer.refresh() {
-            Ok(_) => dead.push(peer),
+            Ok(_) => ended.push(peer),
             Err(skipped) => folded.skipped.push(skipped),
         }
     }
     // What the order decides is the same whoever folds.
-    dead.sort_by_key(|peer| (peer.number(), peer.id()));
-    dead.dedup_by_key(|peer| peer.id());
+    ended.sort_by_key(|peer| (peer.number(), peer.id()));
+    ended.dedup_by_key(|peer| peer.id());
 
-    if !dead.is_empty() {
+    if !ended.is_empty() {
         let mut sums = Sums { archive: &mut next, places: HashMap::new() };
-        for peer in &dead {
+        for peer in &ended {
             sums.add(peer);
         }
-        folded.files = dead.len();
-        next.folded.extend(dead.iter().map(Peer::id));
+        folded.files = ended.len();
+        next.folded.extend(ended.iter().map(Peer::id));
         next.forget(&kept);
         next.write(locked)?;
     }
-    drop(dead);
+    drop(ended);
     for id in next.folded.intersection(&present) {
         if let Err(error) = remove_file(&locked.directory().process(*id)) {
             folded.left.push(error);

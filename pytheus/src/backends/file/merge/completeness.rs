@@ -57,7 +57,7 @@ pub(crate) fn is_complete(
         }
     }
     // Each that lives is named: this roster is an old one, or of another directory.
-    if processes.iter().any(|process| process.is_alive && !roster.processes.contains_key(&process.peer.id())) {
+    if processes.iter().any(|process| process.is_live && !roster.processes.contains_key(&process.peer.id())) {
         wrong.push((directory.roster(), FileFault::Replaced));
     }
     let Some((path, fault)) = wrong.first() else { return Ok(!(is_new && waits_for_new)) };

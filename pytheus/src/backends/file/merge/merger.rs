@@ -257,7 +257,7 @@ impl Merger {
         }
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];
-            if combine.is_of_the_living() && !process.is_alive {
+            if combine.is_of_the_living() && !process.is_live {
                 continue;
             }
             if let Err(skipped) = process.merge_into(&mut self.accumulators, number) {
@@ -274,7 +274,7 @@ impl Merger {
         let mut in_progress = vec![0; all.len()];
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];
-            if !process.is_alive {
+            if !process.is_live {
                 continue;
             }
             if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.accumulators) {
@@ -311,7 +311,7 @@ impl Merger {
 
     /// Folds the dead into the archive, unless somebody else is about to.
     fn fold_ended(&mut self) {
-        if !self.is_left && self.processes.iter().all(|process| process.is_alive) {
+        if !self.is_left && self.processes.iter().all(|process| process.is_live) {
             return;
         }
         if let Err(error) = self.try_fold() {
@@ -322,11 +322,11 @@ impl Merger {
     fn try_fold(&mut self) -> Result<(), FileError> {
         let directory = Arc::clone(&self.directory);
         let Some(locked) = directory.try_lock_directory()? else { return Ok(()) };
-        let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
-        self.processes = living;
+        let (live, ended): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_live);
+        self.processes = live;
         self.changed = true;
-        let dead = dead.into_iter().map(|process| process.peer);
-        let folded = fold(&locked, &mut self.archive, dead)?;
+        let ended = ended.into_iter().map(|process| process.peer);
+        let folded = fold(&locked, &mut self.archive, ended)?;
         self.is_unread = false;
         self.apply_archive();
         folded.left.iter().for_each(|error| self.reports.not_folded(error));

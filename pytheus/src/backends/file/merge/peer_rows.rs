@@ -18,7 +18,7 @@ use crate::model::descriptor::Kind;
 /// The file of a process, and where its series stand.
 pub(crate) struct PeerRows {
     pub(crate) peer: Peer,
-    pub(crate) is_alive: bool,
+    pub(crate) is_live: bool,
     /// The label `pid` of the process.
     label: String,
     /// By the number of the family in the file: its table.
@@ -60,7 +60,7 @@ impl PeerRows {
             generation: peer.generation(),
             label: peer.label(),
             peer,
-            is_alive: true,
+            is_live: true,
             accumulators: Vec::new(),
             places: HashMap::default(),
             placed: 0,
@@ -79,15 +79,15 @@ impl PeerRows {
 
     /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
     pub(crate) fn rescan(&mut self) -> Result<bool, SkippedFile> {
-        if !self.is_alive {
+        if !self.is_live {
             return Ok(self.has_unresolved_families());
         }
         // First this: what is new in the file of one that is dead is the last there is. Should the system not tell, it
         // lives: its counts stand either way.
-        let is_alive = self.peer.is_alive().unwrap_or(true);
+        let is_live = self.peer.is_live().unwrap_or(true);
         let is_new = self.peer.refresh()?;
-        self.is_alive = is_alive;
-        Ok(is_new || !self.is_alive || self.has_unresolved_families())
+        self.is_live = is_live;
+        Ok(is_new || !self.is_live || self.has_unresolved_families())
     }
 
     /// Takes note of what was removed.

@@ -23,7 +23,7 @@ impl Merger {
         self.changed = false;
         for place in 0..self.processes.len() {
             let process = &self.processes[place];
-            let standing = Standing { newest: process.peer.number(), is_live: process.is_alive };
+            let standing = Standing { newest: process.peer.number(), is_live: process.is_live };
             let families = process.peer.families().to_vec();
             let accumulators = families.iter().map(|family| self.accumulator(family, standing)).collect();
             let process = &mut self.processes[place];

@@ -86,7 +86,7 @@ impl Peer {
     }
 
     /// Does the process live?
-    pub(crate) fn is_alive(&self) -> io::Result<bool> {
+    pub(crate) fn is_live(&self) -> io::Result<bool> {
         match self.reader.file.try_lock_shared() {
             Ok(()) => self.reader.file.unlock().map(|()| false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -327,14 +327,14 @@ mod tests {
     fn who_holds_the_lock_lives() {
         let sample = Sample::new();
         let peer = Peer::open(&sample.path).unwrap();
-        assert!(!peer.is_alive().unwrap());
+        assert!(!peer.is_live().unwrap());
         let file = File::open(&sample.path).unwrap();
         File::lock(&file).unwrap();
-        assert!(peer.is_alive().unwrap());
+        assert!(peer.is_live().unwrap());
         // Not by closing it: a child that another test starts may have it open.
         file.unlock().unwrap();
-        assert!(!peer.is_alive().unwrap());
-        assert!(!Peer::open(&sample.path).unwrap().is_alive().unwrap());
+        assert!(!peer.is_live().unwrap());
+        assert!(!Peer::open(&sample.path).unwrap().is_live().unwrap());
     }
 
     #[test]

@@ -52,13 +52,13 @@ fn a_fold_that_finds_no_room_changes_nothing() {
 /// False if the process did not come by there.
 fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let (_around, directory) = fresh();
-    let mut living = Process::begin(&directory);
-    living.count_in(&jobs(), &["a"], 1, 0.5);
-    living.count_in(&jobs(), &["gone"], 5, 0.0);
+    let mut live = Process::begin(&directory);
+    live.count_in(&jobs(), &["a"], 1, 0.5);
+    live.count_in(&jobs(), &["gone"], 5, 0.0);
     for _ in 0..3 {
-        let mut dead = Process::begin(&directory);
-        dead.count_in(&jobs(), &["a"], 10, 0.25);
-        dead.count_in(&jobs(), &["gone"], 5, 0.25);
+        let mut ended = Process::begin(&directory);
+        ended.count_in(&jobs(), &["a"], 10, 0.25);
+        ended.count_in(&jobs(), &["gone"], 5, 0.25);
     }
     let status = child::run(CYCLE, directory.path(), Some(crash_at));
     let place = FAULT_POINTS.iter().position(|known| *known == point).expect("it is in the list");
@@ -86,7 +86,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     fold_all(&directory);
     assert_eq!(
         names(&directory),
-        ["archive", "shared", "lock", &format!("process-{}", living.id()), "roster"],
+        ["archive", "shared", "lock", &format!("process-{}", live.id()), "roster"],
         "{crash_at}"
     );
     let archive = Archive::read(&directory).expect("it is whole");

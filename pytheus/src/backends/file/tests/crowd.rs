@@ -119,9 +119,9 @@ fn ten_thousand_short_lives_leave_a_bounded_number_of_files() {
 
 #[test]
 fn a_thousand_dead_are_folded_at_once() {
-    for dead in [32, 320, 1000] {
+    for ended in [32, 320, 1000] {
         let (_around, directory) = fresh();
-        for _ in 0..dead {
+        for _ in 0..ended {
             let mut process = Process::begin(&directory);
             for queue in ["a", "b", "c"] {
                 process.count_in(&jobs(), &[queue], 1, 0.0);
@@ -129,8 +129,8 @@ fn a_thousand_dead_are_folded_at_once() {
         }
         let start = Instant::now();
         let folded = fold_all(&directory);
-        eprintln!("{dead} dead are folded in {:?}", start.elapsed());
-        assert_eq!(folded.files, dead);
-        assert!(shown(&directory).into_values().eq([Number::Int(dead as u64); 3]));
+        eprintln!("{ended} dead are folded in {:?}", start.elapsed());
+        assert_eq!(folded.files, ended);
+        assert!(shown(&directory).into_values().eq([Number::Int(ended as u64); 3]));
     }
 }
