@@ -19,7 +19,7 @@ use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey
 use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
-pub(crate) struct Parts {
+pub(crate) struct State {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
     fold_at: usize,
@@ -50,7 +50,7 @@ impl Default for Options {
     }
 }
 
-impl Parts {
+impl State {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         // Until the process has a file, and is present by that.
@@ -194,7 +194,7 @@ impl Backend for MultiProcessFileBackend {
     }
 
     fn forked(&self) -> Result<(), BackendError> {
-        let Parts { directory, shared, own, merger, .. } = &self.0;
+        let State { directory, shared, own, merger, .. } = &self.0;
         // What the parent had open is none of the child's business.
         *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(shared));
         if matches!(&*read(own), Own::Closed) {
@@ -231,7 +231,7 @@ impl Configure for MultiProcessFileBackend {
         // Before anything is made.
         config.finish()?;
         let fold_at = fold_at.map_or(default.fold_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(Parts::open(&directory, Options { allow_others, fold_at })?))
+        Ok(Self(State::open(&directory, Options { allow_others, fold_at })?))
     }
 }
 

@@ -183,7 +183,7 @@ use super::{Configure as _, LoadError};
 /// superuser such a server can't read anything any more; so give the directory to the other user before.
 ///
 /// Files of processes are in the directory as long as they are used, then `archive`, `shared`, `lock` and `roster` alone.
-pub struct MultiProcessFileBackend(backend::Parts);
+pub struct MultiProcessFileBackend(backend::State);
 
 impl MultiProcessFileBackend {
     /// Joins the processes that use this directory, with everything that can be configured left out.
@@ -192,7 +192,7 @@ impl MultiProcessFileBackend {
     ///
     /// [`LoadError::Backend`] when the directory can't be used; its source is mostly a [`FileError`].
     pub fn new(directory: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let parts = backend::Parts::open(directory.as_ref(), backend::Options::default());
+        let parts = backend::State::open(directory.as_ref(), backend::Options::default());
         let refused = |source| LoadError::Backend { class: Self::NAME.to_owned(), source };
         parts.map(Self).map_err(refused)
     }
