@@ -34,7 +34,7 @@ use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::dir::directory::{DirLock, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
@@ -99,7 +99,7 @@ pub(crate) fn fold(
         if let Err(error) = remove_file(&locked.directory().process(*id)) {
             folded.left.push(error);
         }
-        fault_point("file removed");
+        failpoint("file removed");
     }
     // Files that are left after an error are named by the archive.
     if let Err(error) = roster::fold(locked, next.generation, &next.folded) {

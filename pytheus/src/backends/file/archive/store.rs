@@ -9,7 +9,7 @@ use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::{Directory, Identity, DirLock, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
 
 use crate::backends::file::archive::archive::Archive;
@@ -79,18 +79,18 @@ impl Archive {
     fn write_new(&mut self, locked: &DirLock<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::io(path, error);
         let mut file = create(new)?;
-        fault_point("archive made");
+        failpoint("archive made");
         let bytes = encode(self);
         let (half, rest) = bytes.split_at(bytes.len() / 2);
         file.write_all(half).map_err(fail)?;
-        fault_point("archive half written");
+        failpoint("archive half written");
         file.write_all(rest).map_err(fail)?;
         let file = Identity::of(file).map_err(fail)?;
-        fault_point("archive written");
+        failpoint("archive written");
         // A process with another lock file, since this one was removed, may have written an archive meanwhile.
         locked.check_place()?;
         fs::rename(new, path).map_err(fail)?;
-        fault_point("archive renamed");
+        failpoint("archive renamed");
         self.file = Some(file);
         Ok(())
     }

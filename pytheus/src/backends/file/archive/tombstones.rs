@@ -16,7 +16,7 @@ use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
@@ -65,7 +65,7 @@ pub(crate) fn remove(
     }
     next.forget(&present.into_iter().chain(roster::processes(locked)?).collect());
     next.write(locked)?;
-    fault_point("series removed");
+    failpoint("series removed");
     *archive = next;
     Ok(())
 }

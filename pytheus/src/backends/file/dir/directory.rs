@@ -26,7 +26,7 @@ use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::liveness::LivenessLock;
 pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
 use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::runtime::haste;
 use crate::sync::{self, CloseOnFork};
@@ -282,10 +282,10 @@ impl<'a> DirLock<'a> {
         let new = StagedFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
         let liveness = LivenessLock::take(&new.path, || {
             let file = create(&new.path)?;
-            fault_point("file made");
+            failpoint("file made");
             Ok(file)
         })?;
-        fault_point("file locked");
+        failpoint("file locked");
         Ok((liveness, new))
     }
 
@@ -300,7 +300,7 @@ impl<'a> DirLock<'a> {
         let next = last.saturating_add(1);
         // As long as any, so that the new number leaves nothing of the old one.
         self.file.write_all_at(format!("{next:020}\n").as_bytes(), 0).map_err(fail)?;
-        fault_point("number taken");
+        failpoint("number taken");
         Ok(next)
     }
 }
@@ -335,17 +335,17 @@ impl StagedFile<'_> {
     /// Shows the file to others, now that its header is written; gives its path.
     #[cfg(test)]
     pub(crate) fn publish(mut self) -> Result<PathBuf, FileError> {
-        fault_point("file written");
+        failpoint("file written");
         let path = self.locked.directory.process(self.id);
         fs::rename(&self.path, &path).map_err(|error| FileError::io(&path, error))?;
         self.published = true;
-        fault_point("file published");
+        failpoint("file published");
         Ok(path)
     }
 
     /// To be shown to others later, when the directory is not locked any more.
     pub(crate) fn later(mut self) -> (PathBuf, PathBuf) {
-        fault_point("file written");
+        failpoint("file written");
         self.published = true;
         (self.path.clone(), self.locked.directory.process(self.id))
     }
@@ -354,7 +354,7 @@ impl StagedFile<'_> {
 /// Shows a file to others that was made before; see [`StagedFile::later`].
 pub(crate) fn publish((staged, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
     fs::rename(staged, path).map_err(|error| FileError::io(path, error))?;
-    fault_point("file published");
+    failpoint("file published");
     Ok(())
 }
 

@@ -32,7 +32,7 @@ use std::path::Path;
 
 use crate::backends::file::dir::directory::{Directory, DirLock, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
@@ -76,15 +76,15 @@ impl Roster {
         // Of a process that died here.
         remove_file(&new)?;
         let written = create(&new).and_then(|mut file| {
-            fault_point("roster made");
+            failpoint("roster made");
             file.write_all(self.text().as_bytes()).map_err(|error| FileError::io(&path, error))?;
-            fault_point("roster written");
+            failpoint("roster written");
             fs::rename(&new, &path).map_err(|error| FileError::io(&path, error))
         });
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
-        fault_point("roster renamed");
+        failpoint("roster renamed");
         written
     }
 

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 
 use crate::backends::At;
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::Header;
@@ -88,11 +88,11 @@ impl LogWriter {
             Ok((generation, cursor, committed))
         });
         let (generation, cursor, committed) = written.inspect_err(|_| self.allocator.free(start, extent))?;
-        fault_point("log copied");
+        failpoint("log copied");
         generation.commit(first, committed);
-        fault_point("log measured");
+        failpoint("log measured");
         generation.publish(first);
-        fault_point("log replaced");
+        failpoint("log replaced");
         (self.generation, self.cursor, self.live) = (generation, cursor, live.ends());
         for (start, len) in live.extents {
             self.allocator.free(start, len);

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;
@@ -61,9 +61,9 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
                 copy.store(cell, Release);
             }
         }
-        fault_point("shared file copied");
+        failpoint("shared file copied");
         fs::rename(&new, path)?;
-        fault_point("shared file renamed");
+        failpoint("shared file renamed");
         path.clone_into(&mut copy.path);
         Ok::<_, FormatError>(copy)
     };
