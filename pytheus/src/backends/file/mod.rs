@@ -23,10 +23,10 @@ mod tests;
 mod write;
 
 pub use dir::error::{FileError, FileFault};
-#[doc(staged)]
+#[doc(hidden)]
 pub use fuzz::read_any_file;
 #[cfg(feature = "redis")]
-pub(super) use spool::{Dead, Spool};
+pub(super) use spool::{CrashedProcess, Spool};
 
 use std::path::Path;
 

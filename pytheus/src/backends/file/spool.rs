@@ -1,7 +1,7 @@
 //! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
 //!
 //! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
-//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `told-<id>`, which says
+//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `journal-<id>`, which says
 //! what of it was sent.
 
 use std::fs::{self, OpenOptions};
@@ -25,7 +25,7 @@ use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::sync::{read, write};
 
-const TOLD: &str = "told-";
+const JOURNAL: &str = "journal-";
 
 /// A directory with the cells of processes, and the file of this one.
 pub(in crate::backends) struct Spool {
@@ -54,7 +54,7 @@ impl Spool {
     /// What tells this process from all others, and where it takes note of what it has told.
     pub(in crate::backends) fn own(&self) -> Option<(String, PathBuf)> {
         let id = read(&self.own).as_ref()?.id();
-        Some((id.to_string(), self.told(id)))
+        Some((id.to_string(), self.journal(id)))
     }
 
     /// Where this process counts.
@@ -84,8 +84,8 @@ impl Spool {
         outcome
     }
 
-    fn told(&self, id: FileId) -> PathBuf {
-        self.directory.path().join(format!("{TOLD}{id}"))
+    fn journal(&self, id: FileId) -> PathBuf {
+        self.directory.path().join(format!("{JOURNAL}{id}"))
     }
 
     /// Those who count there, or have, but for this process.
@@ -97,7 +97,7 @@ impl Spool {
 
     /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
     /// it is gone.
-    pub(in crate::backends) fn ended(&self, id: &str) -> Result<Option<Dead>, BackendError> {
+    pub(in crate::backends) fn claim(&self, id: &str) -> Result<Option<CrashedProcess>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.directory.process(id);
         // For the process that takes it, not for a child of it; and gone with the process.
@@ -109,7 +109,7 @@ impl Spool {
         // Somebody else may have taken it until just now.
         let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
         let same = same.map_err(|error| FileError::io(&path, error))?;
-        Ok(same.then(|| Dead { id, path, told: self.told(id), _liveness: liveness }))
+        Ok(same.then(|| CrashedProcess { id, path, journal: self.journal(id), _liveness: liveness }))
     }
 
     /// Removes notes whose process is gone.
@@ -118,7 +118,7 @@ impl Spool {
         roster::clean(&locked)?;
         for entry in fs::read_dir(self.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            let Some(id) = name.strip_prefix(TOLD).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
+            let Some(id) = name.strip_prefix(JOURNAL).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
             let is_there = |name: &str| self.directory.path().join(format!("{name}-{id}")).exists();
             // A process that begins shows its file later; it does so under this lock, but for the last step.
             if !is_there("new") && !is_there("process") {
@@ -131,20 +131,20 @@ impl Spool {
 }
 
 /// What a process has left that has ended. Nobody else takes it until it is dropped.
-pub(in crate::backends) struct Dead {
+pub(in crate::backends) struct CrashedProcess {
     id: FileId,
     path: PathBuf,
-    pub(in crate::backends) told: PathBuf,
+    pub(in crate::backends) journal: PathBuf,
     _liveness: LivenessLock,
 }
 
 /// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
 /// time at which it was set.
-pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
+pub(in crate::backends) type CrashedTotals = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
-impl Dead {
+impl CrashedProcess {
     /// Its counts, of families that add up, and its most recent values.
-    pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
+    pub(in crate::backends) fn totals(&self) -> Result<Vec<CrashedTotals>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skipped| skipped.to_string())?;
         if peer.id() != self.id {
             // The notes of that one are not those of this file.
@@ -179,7 +179,7 @@ impl Dead {
     pub(in crate::backends) fn remove(self) -> Result<(), BackendError> {
         // First: without notes, all that it has counted would seem not to be told.
         remove_file(&self.path)?;
-        remove_file(&self.told)?;
+        remove_file(&self.journal)?;
         Ok(())
     }
 }

@@ -49,8 +49,8 @@ pub(crate) struct Tombstone {
 impl Archive {
     /// Forgets what is said of files that are gone, or that count no more.
     pub(crate) fn forget(&mut self, present: &HashSet<FileId>) {
-        let Self { folded, removed, .. } = self;
+        let Self { folded, tombstones, .. } = self;
         folded.retain(|id| present.contains(id));
-        removed.retain(|removed| present.contains(&removed.file) && !folded.contains(&removed.file));
+        tombstones.retain(|tombstones| present.contains(&tombstones.file) && !folded.contains(&tombstones.file));
     }
 }

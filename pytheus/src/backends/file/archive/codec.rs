@@ -115,7 +115,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, FormatError> {
     let version = rest.u32()?;
     // There won't be as many.
     if version > VERSION && u16::try_from(version).is_ok() {
-        return Err(FormatError::new(SkipReason::NewerVersion, format!("its layout is version {version}, later than {VERSION}")));
+        return Err(FormatError::new(
+            SkipReason::NewerVersion,
+            format!("its layout is version {version}, later than {VERSION}"),
+        ));
     }
     let check = rest.u32()?;
     if Bytes(rest.0).take(HEAD - 16).map(|head| crc32(&[head]))? != check || version != VERSION {
@@ -170,7 +173,12 @@ impl Archive {
                 self.tombstones.push(Tombstone { file, series, amounts: payload.amounts()? });
             }
             // To leave it out would be to lose it with the next archive that is written.
-            _ => return Err(FormatError::new(SkipReason::NewerVersion, format!("it has records of an unknown kind, {kind}"))),
+            _ => {
+                return Err(FormatError::new(
+                    SkipReason::NewerVersion,
+                    format!("it has records of an unknown kind, {kind}"),
+                ));
+            }
         }
         Ok(())
     }
@@ -185,7 +193,8 @@ struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| FormatError::truncated("it ends within a record"))?;
+        let (taken, rest) =
+            self.0.split_at_checked(len).ok_or_else(|| FormatError::truncated("it ends within a record"))?;
         self.0 = rest;
         Ok(taken)
     }

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use crate::backends::file::archive::codec::{decode, encode};
-use crate::backends::file::dir::directory::{Directory, Identity, DirLock, create, open, remove_file};
+use crate::backends::file::dir::directory::{DirLock, Directory, Identity, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
 use crate::backends::file::failpoint::failpoint;
@@ -52,7 +52,7 @@ impl Archive {
                 generation: self.generation,
                 families: self.families.clone(),
                 folded: self.folded.clone(),
-                removed: self.tombstones.clone(),
+                tombstones: self.tombstones.clone(),
                 file: None,
             });
         }

@@ -109,7 +109,12 @@ impl FileError {
             SkipReason::Unreadable => FileFault::Other,
             _ => FileFault::Damaged,
         };
-        Self { path: skipped.path, fault, source: Some(FormatError { reason: skipped.reason, what: skipped.what }.into()), more: 0 }
+        Self {
+            path: skipped.path,
+            fault,
+            source: Some(FormatError { reason: skipped.reason, what: skipped.what }.into()),
+            more: 0,
+        }
     }
 
     /// The same, of the first of several files.

@@ -30,7 +30,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::backends::file::dir::directory::{Directory, DirLock, NEW, NEW_ARCHIVE, create, open, remove_file};
+use crate::backends::file::dir::directory::{DirLock, Directory, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::crc32::crc32;

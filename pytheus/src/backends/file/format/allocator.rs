@@ -17,7 +17,7 @@ const MOST: u64 = 4 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Allocator {
     /// From here on nothing was taken.
-    free: u64,
+    next_free: u64,
     /// What the file has grown to.
     end: u64,
     /// Where there is room before that, and how much, in order. There may be anything in it.
@@ -26,8 +26,8 @@ pub(crate) struct Allocator {
 
 impl Allocator {
     /// Of a file of this length, of which all is taken before `free`.
-    pub(crate) fn new(free: u64, len: u64) -> Self {
-        Self { free, end: len / UNIT * UNIT, free_list: Vec::new() }
+    pub(crate) fn new(next_free: u64, len: u64) -> Self {
+        Self { next_free, end: len / UNIT * UNIT, free_list: Vec::new() }
     }
 
     /// Writes the first pages of a file that is empty.
@@ -48,7 +48,7 @@ impl Allocator {
         let whole = len.checked_next_multiple_of(PAGE).unwrap_or(len);
         // Where least is left over.
         let fits = self.free_list.iter_mut().filter(|(_, room)| *room >= whole).min_by_key(|(_, room)| *room);
-        let Some((start, room)) = fits else { return self.take(file, len) };
+        let Some((start, room)) = fits else { return self.alloc_zeroed(file, len) };
         let taken = *start;
         (*start, *room) = (taken + whole, *room - whole);
         self.free_list.retain(|(_, room)| *room != 0);
@@ -56,7 +56,7 @@ impl Allocator {
     }
 
     /// Gives back what was taken, for what needs no zeros.
-    pub(crate) fn give(&mut self, start: u64, len: u64) {
+    pub(crate) fn free(&mut self, start: u64, len: u64) {
         let place = self.free_list.partition_point(|(other, _)| *other < start);
         self.free_list.insert(place, (start, len.next_multiple_of(PAGE)));
         // What lies side by side becomes one.
@@ -68,15 +68,15 @@ impl Allocator {
     }
 
     /// Takes so many bytes of zeros, in whole pages, and says where they begin.
-    pub(crate) fn take(&mut self, file: &File, len: u64) -> io::Result<u64> {
+    pub(crate) fn alloc_zeroed(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let len = len.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
-        let wanted = self.free.checked_add(len).ok_or_else(too_large)?;
+        let wanted = self.next_free.checked_add(len).ok_or_else(too_large)?;
         if wanted > self.end {
             self.grow(file, wanted)?;
         }
-        let taken = self.free;
-        self.free = wanted;
+        let taken = self.next_free;
+        self.next_free = wanted;
         Ok(taken)
     }
 

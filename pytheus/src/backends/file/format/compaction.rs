@@ -40,7 +40,14 @@ pub(crate) struct LogWriter {
 impl LogWriter {
     /// The log that a file is made with.
     pub(crate) fn new(header: &Header, allocator: Allocator) -> Self {
-        Self { generation: LogGeneration::FIRST, cursor: Cursor::new(header, LogGeneration::FIRST), allocator, live: 0, limit: LEAST, least: LEAST }
+        Self {
+            generation: LogGeneration::FIRST,
+            cursor: Cursor::new(header, LogGeneration::FIRST),
+            allocator,
+            live: 0,
+            limit: LEAST,
+            least: LEAST,
+        }
     }
 
     /// As if short logs were long ones.

@@ -106,7 +106,10 @@ impl Header {
         let cells = u32::from_le_bytes(take(&mut rest)?);
         let order = u32::from_ne_bytes(take(&mut rest)?);
         if cells != CELLS || order != ORDER {
-            return Err(FormatError::new(SkipReason::Foreign, "it was written by a machine that lays out numbers otherwise"));
+            return Err(FormatError::new(
+                SkipReason::Foreign,
+                "it was written by a machine that lays out numbers otherwise",
+            ));
         }
         let header = Self {
             first_extent: u32::from_le_bytes(take(&mut rest)?),

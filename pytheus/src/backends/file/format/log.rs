@@ -47,7 +47,13 @@ impl Cursor {
 
     /// Reads what comes next, up to the committed length of the log, or to the end of the extent, in a file of so many
     /// bytes. Nothing if there is no more.
-    pub(crate) fn read_extent(&self, file: &File, len: u64, committed: u64, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
+    pub(crate) fn read_extent(
+        &self,
+        file: &File,
+        len: u64,
+        committed: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
         if committed < self.offset || !committed.is_multiple_of(8) {
             return Err(FormatError::corrupt("the length of its log is wrong"));
         }
@@ -103,7 +109,13 @@ impl Cursor {
 
     /// Writes records, all in one extent, so that room for `reserve` bytes is left there. They count once the length that
     /// this gives is committed; after an error nothing has changed.
-    pub(crate) fn append(&mut self, file: &File, allocator: &mut Allocator, records: &[u8], reserve: u64) -> io::Result<u64> {
+    pub(crate) fn append(
+        &mut self,
+        file: &File,
+        allocator: &mut Allocator,
+        records: &[u8],
+        reserve: u64,
+    ) -> io::Result<u64> {
         let len = records.len() as u64;
         let wanted = len + reserve + NEXT_EXTENT_LEN;
         let mut next = *self;

@@ -126,10 +126,12 @@ impl<'a> Record<'a> {
                 let (number, family, flags) = (number(payload)?, number(payload)?, number(payload)?);
                 let at = at(payload)?;
                 let head_len = usize::try_from(self::number(payload)?).unwrap_or(usize::MAX);
-                let (head, text) =
-                    payload.split_at_checked(head_len).ok_or_else(|| FormatError::corrupt("a series leaves its record"))?;
+                let (head, text) = payload
+                    .split_at_checked(head_len)
+                    .ok_or_else(|| FormatError::corrupt("a series leaves its record"))?;
                 *payload = &[];
-                let text = str::from_utf8(text).map_err(|_| FormatError::corrupt("the labels of a series are no text"))?;
+                let text =
+                    str::from_utf8(text).map_err(|_| FormatError::corrupt("the labels of a series are no text"))?;
                 Self::Series { number, family, promised: flags & 1 == 1, at, head, text }
             }
             EXTRA_CELLS => Self::ExtraCells { series: at(payload)?, extra: at(payload)? },
@@ -139,7 +141,9 @@ impl<'a> Record<'a> {
                 page: number(payload)?,
                 offset: u64::from(number(payload)?) * PAGE,
             },
-            NEXT_EXTENT => Self::NextExtent { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) },
+            NEXT_EXTENT => {
+                Self::NextExtent { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) }
+            }
             PRE_INIT => Self::PreInit { series: at(payload)?, promised: number(payload)? & 1 == 1 },
             _ => {
                 *payload = &[];

@@ -97,7 +97,10 @@ mod tests {
         let second = LogGeneration::FIRST.next(65_536).unwrap();
         let third = second.next(LOG).unwrap();
         assert_eq!([LogGeneration::FIRST, second, third].map(LogGeneration::start), [LOG, 65_536, LOG]);
-        assert_eq!([LogGeneration::FIRST, second, third].map(LogGeneration::length), [COMMITTED, COMMITTED_ODD, COMMITTED]);
+        assert_eq!(
+            [LogGeneration::FIRST, second, third].map(LogGeneration::length),
+            [COMMITTED, COMMITTED_ODD, COMMITTED]
+        );
         assert_ne!(LogGeneration::FIRST, third);
         assert!(LogGeneration::FIRST.next(u64::MAX).is_err());
         assert_eq!(LogGeneration(u64::MAX).next(LOG).unwrap().0, 1);

@@ -139,7 +139,8 @@ impl FamilyAccumulator {
     /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
     pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
         let visibility = &mut self.visibility[row as usize];
-        *visibility = if promised && self.combine.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }.max(*visibility);
+        *visibility = if promised && self.combine.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
+            .max(*visibility);
     }
 
     /// Puts amounts in place of what is there.
@@ -290,7 +291,8 @@ mod tests {
             accumulator.add_value(row, value, 0);
         }
         let (series, parts) = accumulator.finish();
-        let texts: Vec<_> = series.iter().map(|series| series.labels(accumulator.family()).exposed().to_owned()).collect();
+        let texts: Vec<_> =
+            series.iter().map(|series| series.labels(accumulator.family()).exposed().to_owned()).collect();
         assert_eq!(texts, [r#"pid="12",queue="a""#, r#"pid="7",queue="a""#]);
         assert_eq!(parts, [Number::Float(2.0), Number::Float(1.0)]);
     }

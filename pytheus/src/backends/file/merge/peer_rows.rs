@@ -139,7 +139,11 @@ impl PeerRows {
     }
 
     /// Adds what this process has of the series of a table.
-    pub(crate) fn merge_into(&mut self, accumulators: &mut [FamilyAccumulator], number: usize) -> Result<(), SkippedFile> {
+    pub(crate) fn merge_into(
+        &mut self,
+        accumulators: &mut [FamilyAccumulator],
+        number: usize,
+    ) -> Result<(), SkippedFile> {
         self.peer.check_len()?;
         self.read(&accumulators[number], number);
         let is_new = self.peer.refresh()?;
@@ -162,7 +166,12 @@ impl PeerRows {
     }
 
     /// Adds the work that this process has in progress, of series that all processes write.
-    pub(crate) fn add_in_progress(&mut self, all: &[At], sums: &mut [u64], accumulators: &mut [FamilyAccumulator]) -> Result<(), SkippedFile> {
+    pub(crate) fn add_in_progress(
+        &mut self,
+        all: &[At],
+        sums: &mut [u64],
+        accumulators: &mut [FamilyAccumulator],
+    ) -> Result<(), SkippedFile> {
         let (work, is_new) = self.peer.in_progress_of(all)?;
         for (sum, work) in sums.iter_mut().zip(work) {
             *sum = sum.wrapping_add(work);

@@ -59,7 +59,8 @@ impl Merger {
             let number = self.accumulator(&family, Standing { newest, is_live: false });
             if self.sources[number].archived.is_none() {
                 let accumulator = &mut self.accumulators[number];
-                let rows = self.archive.families[place].series.iter().map(|(series, _)| accumulator.row(series)).collect();
+                let rows =
+                    self.archive.families[place].series.iter().map(|(series, _)| accumulator.row(series)).collect();
                 self.sources[number].archived = Some((place, rows));
             }
         }

@@ -98,8 +98,9 @@ impl LogIndex {
             Record::Series { number, family, promised, at, head, text } => {
                 let known = self.families.get(family as usize);
                 let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
-                let key = key_of(known, head, text)
-                    .ok_or_else(|| FormatError::corrupt(format!("the labels of a series of {known} are not its labels")))?;
+                let key = key_of(known, head, text).ok_or_else(|| {
+                    FormatError::corrupt(format!("the labels of a series of {known} are not its labels"))
+                })?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
                 self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
@@ -253,7 +254,11 @@ fn out_of_order() -> FormatError {
 /// Do so many cells lie in a page that there can be?
 fn check_run(at: At, cells: u32) -> Result<(), FormatError> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
-    if in_page && at.page < PAGES { Ok(()) } else { Err(FormatError::corrupt("a series leaves the cells that there are")) }
+    if in_page && at.page < PAGES {
+        Ok(())
+    } else {
+        Err(FormatError::corrupt("a series leaves the cells that there are"))
+    }
 }
 
 /// The key of a series, if it is one as this crate makes them.

@@ -47,9 +47,9 @@ fn fields(archive: &Archive) -> String {
     let mut folded: Vec<_> = archive.folded.iter().collect();
     folded.sort();
     let json: Vec<_> = archive.families.iter().map(|family| family.key.to_json().to_string()).collect();
-    let Archive { generation, families, removed, .. } = archive;
+    let Archive { generation, families, tombstones, .. } = archive;
     let families: Vec<_> = families.iter().map(|family| (family.newest, &family.series)).collect();
-    format!("{generation} {folded:?} {json:?} {families:?} {removed:?}")
+    format!("{generation} {folded:?} {json:?} {families:?} {tombstones:?}")
 }
 
 #[test]

@@ -116,7 +116,8 @@ fn two_extents() -> Vec<u8> {
 fn archive() -> Vec<u8> {
     let (counter, histogram) = (family(Kind::Counter, "c_total"), family(Kind::Histogram, "h"));
     let float = ExactAmount { whole: 3, float: Sum::new(0.1, 1e-20) };
-    let series = |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
+    let series =
+        |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];
     let of_histogram = vec![series(&histogram, &[], &[ExactAmount::whole(2); 4])];
     let mut archive = Archive::default();

@@ -62,8 +62,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     }
     let status = child::run(CYCLE, directory.path(), Some(crash_at));
     let place = FAILPOINTS.iter().position(|known| *known == point).expect("it is in the list");
-    let is_after =
-        |name: &str| place > FAILPOINTS.iter().position(|known| *known == name).expect("it is in the list");
+    let is_after = |name: &str| place > FAILPOINTS.iter().position(|known| *known == name).expect("it is in the list");
     // The child counts once it is there, and removes once it has folded.
     let is_of_fold = point.starts_with("roster") && time == 2;
     let counted = if status.success() || is_of_fold || is_after("file published") { 1000.0 } else { 0.0 };

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::child;
-use super::process::locked;
+use super::process::lock;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
@@ -161,7 +161,7 @@ fn one_has_the_lock_at_a_time() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    let _locked = locked(&other);
+                    let _locked = lock(&other);
                     let before: u32 = fs::read_to_string(&count).expect("it is there").parse().expect("a number");
                     fs::write(&count, (before + 1).to_string()).expect("there is room");
                 }

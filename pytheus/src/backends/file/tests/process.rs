@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold};
 use crate::backends::file::archive::tombstones::remove;
-use crate::backends::file::dir::directory::{Directory, DirLock};
+use crate::backends::file::dir::directory::{DirLock, Directory};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
@@ -43,7 +43,7 @@ impl Process {
     pub(crate) fn begin(directory: &Arc<Directory>) -> Self {
         // As the backend does.
         let (_presence, shared) = {
-            let locked = locked(directory);
+            let locked = lock(directory);
             let presence = Presence::take(&locked).expect("it can be locked");
             roster::begin(&locked, presence.is_alone).expect("there is room");
             (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
@@ -105,13 +105,13 @@ pub(crate) fn peers(directory: &Directory) -> Vec<Peer> {
 
 /// What a process does that finds dead ones.
 pub(crate) fn fold_all(directory: &Directory) -> Folded {
-    let locked = locked(directory);
+    let locked = lock(directory);
     let mut archive = Archive::default();
     fold(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
 pub(crate) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
-    let locked = locked(directory);
+    let locked = lock(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
     remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }

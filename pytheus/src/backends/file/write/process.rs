@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::{Directory, DirLock, open, publish};
+use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::presence::Presence;
@@ -19,7 +19,7 @@ use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::file::write::writer_file::{WriterFile, WithDirectory};
+use crate::backends::file::write::writer_file::{WithDirectory, WriterFile};
 use crate::backends::runtime::{haste, loader};
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::Page;

@@ -93,7 +93,12 @@ impl SharedFile {
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
-    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, SkippedFile> {
+    pub(crate) fn find(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<Option<At>, SkippedFile> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
@@ -198,10 +203,10 @@ impl Log {
     fn index(&mut self) {
         let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
-        for (number, family) in (0..).zip(&index.families).skipped(*families) {
+        for (number, family) in (0..).zip(&index.families).skip(*families) {
             self.families.entry(family.name().to_owned()).or_default().push(number);
         }
-        for (number, one) in index.series.iter().enumerate().skipped(*series) {
+        for (number, one) in index.series.iter().enumerate().skip(*series) {
             self.series.entry((one.family, one.key.clone())).or_insert(number);
         }
         self.indexed = (index.families.len(), index.series.len());

@@ -168,7 +168,10 @@ fn what_is_of_no_series_is_refused() {
             &[Record::ExtraCells { series: at(1, 1), extra: at(1, 2) }],
             &[Record::ExtraCells { series: at(1, 0), extra: at(1, 512) }],
             &[Record::ExtraCells { series: at(1, 0), extra: at(16_384, 0) }],
-            &[Record::ExtraCells { series: at(1, 0), extra: at(1, 1) }, Record::ExtraCells { series: at(1, 0), extra: at(1, 2) }],
+            &[
+                Record::ExtraCells { series: at(1, 0), extra: at(1, 1) },
+                Record::ExtraCells { series: at(1, 0), extra: at(1, 2) },
+            ],
             &[Record::PreInit { series: at(1, 1), promised: false }],
         ];
         for wrong in wrong {
