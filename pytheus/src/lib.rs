@@ -219,10 +219,10 @@
 //!
 //! ```
 //! # #[cfg(unix)] {
-//! use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+//! use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 //!
 //! # let directory = std::env::temp_dir().join(format!("pytheus-guide-{}", std::process::id()));
-//! load_backend(Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory })))?;
+//! load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory })))?;
 //! # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
 //! # std::fs::remove_dir_all(directory)?;
 //! # }
@@ -242,7 +242,7 @@
 //! | `per_process` | a series for each of the living, told apart by the label `pid` | memory, threads |
 //!
 //! A gauge that nobody has set shows as 0 if it is `shared` or `live_sum`, and not at all in the other modes, where 0 would
-//! be a value that nobody has. The same holds in one process. [`Aggregate`](backends::Aggregate) is the rule that makes
+//! be a value that nobody has. The same holds in one process. [`GaugeAggregate`](backends::GaugeAggregate) is the rule that makes
 //! one value of several, the same with each backend, also for NaN and for values that were set at the same time.
 //!
 //! State sets are `shared`; an info metric shows what the living state. The page of the

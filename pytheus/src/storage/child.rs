@@ -14,14 +14,14 @@ use super::gate;
 /// would keep it alive.
 ///
 /// ```
-/// use pytheus::backends::ChildClosed;
+/// use pytheus::backends::CloseOnFork;
 ///
-/// let file = ChildClosed::new(std::fs::File::open("/dev/null")?)?;
+/// let file = CloseOnFork::new(std::fs::File::open("/dev/null")?)?;
 /// assert!(file.metadata().is_ok());
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct ChildClosed {
+pub struct CloseOnFork {
     file: ManuallyDrop<File>,
     place: usize,
     entry: u64,
@@ -35,7 +35,7 @@ static OPEN: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-impl ChildClosed {
+impl CloseOnFork {
     /// Has a child of this process close this file.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl ChildClosed {
     }
 }
 
-impl Deref for ChildClosed {
+impl Deref for CloseOnFork {
     type Target = File;
 
     /// The file; not to be used in a child, where its descriptor may be that of another.
@@ -67,7 +67,7 @@ impl Deref for ChildClosed {
     }
 }
 
-impl Drop for ChildClosed {
+impl Drop for CloseOnFork {
     fn drop(&mut self) {
         // No fork in between: the child would have it open, and no longer know of it.
         let _inside = gate::enter();

@@ -50,7 +50,7 @@ mod thread;
 pub(crate) use at_exit::at_exit;
 pub(crate) use cells::{GAUGE_CELLS, observation_cells};
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
-pub use child::ChildClosed;
+pub use child::CloseOnFork;
 #[cfg(all(unix, feature = "conformance"))]
 pub(crate) use fork::fork_here;
 pub(crate) use gate::{Held, enter, lock, read, try_lock, write};

@@ -20,7 +20,7 @@ use super::plain_file::give_to_owner;
 use super::reading::{self, Reading};
 use super::record::Record;
 use super::space::Space;
-use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::storage::{self, Page};
 
 /// The file that all processes write.
@@ -95,7 +95,12 @@ impl CommonFile {
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
-    pub(super) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
+    pub(super) fn find(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<Option<CellAddr>, Skip> {
         let log = &mut *storage::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
@@ -103,7 +108,7 @@ impl CommonFile {
     }
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
-    pub(super) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
+    pub(super) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<CellAddr> {
         let log = &mut *storage::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
@@ -123,11 +128,11 @@ impl CommonFile {
     }
 
     /// Sets a series to nothing.
-    pub(super) fn unset(&self, at: At) {
+    pub(super) fn unset(&self, at: CellAddr) {
         Self::clear(&storage::lock(&self.log), at);
     }
 
-    fn clear(log: &Log, at: At) {
+    fn clear(log: &Log, at: CellAddr) {
         let contents = &log.reading.contents;
         let series = contents.at(at).and_then(|number| contents.series.get(number));
         let family = series.and_then(|series| contents.families.get(series.family as usize));
@@ -136,7 +141,7 @@ impl CommonFile {
     }
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
-    pub(super) fn remove(&self, at: At) -> io::Result<()> {
+    pub(super) fn remove(&self, at: CellAddr) -> io::Result<()> {
         let log = &mut *storage::lock(&self.log);
         self.read(log)?;
         let contents = &log.reading.contents;
@@ -153,7 +158,7 @@ impl CommonFile {
         Ok(())
     }
 
-    /// Its pages, from [`At::COMMON`] on.
+    /// Its pages, from [`CellAddr::COMMON`] on.
     pub(super) fn page(&self, page: u32) -> Option<&'static Page> {
         self.known_page(page).or_else(|| {
             self.refresh().ok()?;
@@ -166,19 +171,19 @@ impl CommonFile {
     }
 
     /// The cells of a series, and what comes after them.
-    fn cells(&self, at: At) -> &'static [AtomicU64] {
+    fn cells(&self, at: CellAddr) -> &'static [AtomicU64] {
         let page = self.known_page(at.page);
         page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
     }
 
     /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
-    pub(super) fn value(&self, at: At) -> Option<f64> {
+    pub(super) fn value(&self, at: CellAddr) -> Option<f64> {
         let cells = self.cells(at);
         reading::gauge_value(cells).or_else(|| reading::gauge_is_tracked(cells).then_some(0.0))
     }
 
     /// The flags of a state set.
-    pub(super) fn flags(&self, at: At) -> u64 {
+    pub(super) fn flags(&self, at: CellAddr) -> u64 {
         self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
     }
 
@@ -227,7 +232,7 @@ impl Log {
         promised: bool,
         space: &mut Space,
         records: &mut Vec<u8>,
-    ) -> io::Result<At> {
+    ) -> io::Result<CellAddr> {
         let Reading { file, contents, .. } = &self.reading;
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;

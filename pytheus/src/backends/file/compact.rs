@@ -16,7 +16,7 @@ use super::log::Cursor;
 use super::record::{END_LEN, Record};
 use super::root::Root;
 use super::space::Space;
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::storage::Page;
 
 /// Logs that are shorter stay as they are.
@@ -109,9 +109,9 @@ struct Live {
     /// By the number of a series, what is said of it, as records.
     series: BTreeMap<u32, Vec<u8>>,
     /// Their numbers, by where they begin.
-    by_at: HashMap<At, u32>,
+    by_at: HashMap<CellAddr, u32>,
     /// Where work in progress is of series that are not here, as records.
-    elsewhere: BTreeMap<At, Vec<u8>>,
+    elsewhere: BTreeMap<CellAddr, Vec<u8>>,
     /// Where it lies, and how long that is.
     extents: Vec<(u64, u64)>,
 }

@@ -30,7 +30,7 @@ use super::plain_file::{create_as_we_are, open_or_create};
 use super::roster;
 use crate::backends::config::shape::existing;
 use crate::backends::runtime::haste;
-use crate::storage::{self, ChildClosed};
+use crate::storage::{self, CloseOnFork};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
@@ -193,7 +193,7 @@ impl Directory {
             let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = ChildClosed::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
+                let file = CloseOnFork::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(Locked { directory: self, file }));
             }
         }
@@ -256,7 +256,7 @@ fn make(path: &Path) -> Result<(), FileError> {
 #[must_use]
 pub(super) struct Locked<'a> {
     directory: &'a Directory,
-    file: ChildClosed,
+    file: CloseOnFork,
 }
 
 impl<'a> Locked<'a> {

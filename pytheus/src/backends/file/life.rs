@@ -19,12 +19,12 @@ use std::path::Path;
 use std::process;
 
 use super::error::{FileError, FileFault};
-use crate::storage::{self, ChildClosed};
+use crate::storage::{self, CloseOnFork};
 
 /// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
 pub(super) struct LifeLock {
-    file: ChildClosed,
+    file: CloseOnFork,
     /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
     owner: u32,
 }
@@ -34,7 +34,7 @@ impl LifeLock {
     pub(super) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
         // Or a child that is forked here would have it open for ever.
         let _inside = storage::enter();
-        let file = ChildClosed::new(make()?).map_err(|error| FileError::io(path, error))?;
+        let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
         let life = Self { file, owner: process::id() };
         match life.try_lock() {
             Ok(()) => Ok(life),

@@ -17,11 +17,12 @@ use super::header::{Header, LOG, PAGE};
 use super::maps::Maps;
 use super::record::Record;
 use super::space::Space;
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::storage::{self, Page};
 
 /// Does something while no other process changes what is in the directory.
-pub(super) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -> io::Result<At> + Send + Sync>;
+pub(super) type WithDirectory =
+    Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
 /// A file that is open, and closed in a child.
 type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
@@ -119,7 +120,7 @@ impl OwnFile {
         Ok(Numbered { number, json: Some(json) })
     }
 
-    fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
+    fn write_series(&self, begun: &NewSeries<'_>) -> io::Result<()> {
         let log = &mut *storage::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
@@ -160,7 +161,7 @@ pub(super) fn begin(file: &File, header: &Header) -> io::Result<(Maps<&'static [
 
 impl Arena for OwnFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        if page >= At::COMMON {
+        if page >= CellAddr::COMMON {
             return if shard == 0 { self.common.page(page) } else { None };
         }
         let log = &mut *storage::lock(&self.log);
@@ -170,21 +171,21 @@ impl Arena for OwnFile {
         }
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         let log = &mut *storage::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
-        let live = log.written.live + u64::from(series.page >= At::COMMON);
+        let live = log.written.live + u64::from(series.page >= CellAddr::COMMON);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         let log = &mut *storage::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
@@ -194,7 +195,7 @@ impl Arena for OwnFile {
         fence(Release);
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
         if let Some(at) = self.common.find(family, series, promised)? {
             return Ok(at);
         }

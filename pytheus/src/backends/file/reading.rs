@@ -13,7 +13,7 @@ use super::header::Header;
 use super::log::Cursor;
 use super::maps::{Maps, Spot};
 use super::root::Root;
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::storage::Page;
 
 /// A file as it is read.
@@ -122,7 +122,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
     #[inline]
-    pub(super) fn cells(&self, at: At) -> impl Iterator<Item = (u32, &[AtomicU64])> {
+    pub(super) fn cells(&self, at: CellAddr) -> impl Iterator<Item = (u32, &[AtomicU64])> {
         let first = at.cell as usize;
         self.pages(at.page).filter_map(move |(shard, page)| Some((shard, page.cells().get(first..)?)))
     }
@@ -135,12 +135,12 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 
     /// The cells of shard 0 from there on.
-    pub(super) fn shared_cells(&self, at: At) -> Option<&[AtomicU64]> {
+    pub(super) fn shared_cells(&self, at: CellAddr) -> Option<&[AtomicU64]> {
         self.cells(at).find(|(shard, _)| *shard == 0).map(|(_, cells)| cells)
     }
 
     /// Work in progress of the series that begins there.
-    pub(super) fn in_progress(&self, at: At) -> u64 {
+    pub(super) fn in_progress(&self, at: CellAddr) -> u64 {
         let Some(also) = self.contents.also(at) else { return 0 };
         let sum = |place: usize| {
             let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));

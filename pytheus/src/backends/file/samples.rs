@@ -10,7 +10,7 @@ use super::amount::FileId;
 use super::common::CommonFile;
 use super::header::Header;
 use super::own::OwnFile;
-use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
@@ -48,27 +48,27 @@ impl Sample {
         Self { own: own.expect("there is room"), path, directory, common }
     }
 
-    pub(super) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: At, promised: bool) {
+    pub(super) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.own.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
     }
 
     /// Adds to a cell.
-    pub(super) fn add(&self, shard: u32, at: At, offset: usize, amount: u64) {
+    pub(super) fn add(&self, shard: u32, at: CellAddr, offset: usize, amount: u64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].fetch_add(amount, Relaxed);
     }
 
     /// Sets a cell to a float.
-    pub(super) fn set(&self, shard: u32, at: At, offset: usize, value: f64) {
+    pub(super) fn set(&self, shard: u32, at: CellAddr, offset: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].store(value.to_bits(), Relaxed);
     }
 
     /// Observes, as one thread does.
-    pub(super) fn observe(&self, shard: u32, at: At, bucket: usize, value: f64) {
+    pub(super) fn observe(&self, shard: u32, at: CellAddr, bucket: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let cells = &self.own.page(shard, at.page).expect("there is room").cells()[at.cell as usize..];
         let count = cells[0].load(Relaxed);
@@ -80,8 +80,8 @@ impl Sample {
     }
 }
 
-pub(super) fn at(page: u32, cell: u32) -> At {
-    At { page, cell }
+pub(super) fn at(page: u32, cell: u32) -> CellAddr {
+    CellAddr { page, cell }
 }
 
 pub(super) fn family(kind: Kind, name: &'static str) -> Arc<FamilyKey> {

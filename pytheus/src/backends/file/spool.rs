@@ -17,7 +17,7 @@ use super::error::{FileError, FileFault};
 use super::life::LifeLock;
 use super::peer::Peer;
 use super::process::Process;
-use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
+use crate::backends::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::{read, write};
@@ -150,17 +150,17 @@ impl Dead {
         let mut counted = Vec::new();
         for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| !family.combine().is_of_the_living()) else { continue };
-            match family.combine() {
-                Combine::Add => {}
-                Combine::MostRecent => {
+            let Some(family) = family.filter(|family| !family.aggregation().is_live_only()) else { continue };
+            match family.aggregation() {
+                Aggregation::Add => {}
+                Aggregation::MostRecent => {
                     let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
                     counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
                     continue;
                 }
                 _ => continue,
             }
-            let mut amounts = vec![Amount::default(); family.width()];
+            let mut amounts = vec![Amount::default(); family.part_count()];
             peer.read(place, &mut amounts);
             let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
             let part = |(part, amount): (usize, &Amount)| {
@@ -189,15 +189,15 @@ impl Arena for OwnArena {
         self.0.page(shard, page)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.0.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         self.0.extend(series, also)
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         self.0.end(series);
     }
 
@@ -209,7 +209,7 @@ impl Arena for OwnArena {
         false
     }
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there is nothing there that all processes write".into())
     }
 }

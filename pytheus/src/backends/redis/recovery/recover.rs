@@ -22,7 +22,7 @@ use crate::backends::redis::recovery::remaining::{later, steps};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::command::{Errand, Header, Mode, Reply, Request};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
-use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
+use crate::backends::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
 use crate::model::number::Number;
 use crate::report::{self, Own};
 
@@ -238,7 +238,7 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
         // Of two that are alike, both.
         counted.totals = if counted.totals.is_empty() {
             totals
-        } else if counted.family.combine() == Combine::MostRecent {
+        } else if counted.family.aggregation() == Aggregation::MostRecent {
             later(&counted.totals, &totals)
         } else {
             counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::command::{self, Act, Done, Errand, Group, Step};
 use crate::backends::redis::write::journal::Entry;
-use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::model::number::Number;
 
 /// How many steps of errands that were done are kept, in case the server forgets some of the last.
@@ -226,7 +226,8 @@ impl Shard {
                     let families = &self.families;
                     first.groups.retain(|group| {
                         let known = families.get(&group.family);
-                        !group.removes && known.is_some_and(|known| known.family.combine() == Combine::MostRecent)
+                        !group.removes
+                            && known.is_some_and(|known| known.family.aggregation() == Aggregation::MostRecent)
                     });
                     missed += u64::from(first.groups.len() < groups);
                 }
@@ -286,7 +287,7 @@ impl Shard {
             let text = schema::series_text(family, series);
             if schema::is_live(family) {
                 steps.extend(live_step(id, family, series, &told.totals, told.stamp));
-            } else if family.combine() == Combine::MostRecent {
+            } else if family.aggregation() == Aggregation::MostRecent {
                 command::set_latest(family, &text, &told.totals, told.stamp, steps);
             } else if told.was_set && command::is_shared(family) {
                 command::set(family, &text, &told.totals, Act::SetNew, steps);

@@ -295,7 +295,7 @@ impl Shared {
             if life == Life::Closed {
                 return;
             }
-            failures = if self.ship_by(None).is_ok() && self.beat() { 0 } else { failures + 1 };
+            failures = if self.ship_by(None).is_ok() && self.heartbeat() { 0 } else { failures + 1 };
             let Life::Closing(deadline) = life else { continue };
             if failures == 0 || Instant::now() >= deadline {
                 break;
@@ -315,11 +315,11 @@ impl Shared {
     }
 
     /// Has the backend know that this process lives; false when that failed.
-    fn beat(&self) -> bool {
+    fn heartbeat(&self) -> bool {
         let writer = lock(&self.state).pass.as_ref().map(|pass| pass.writer());
         // While a scrape runs a pass, the backend hears of the process anyway.
         let Some(writer) = writer else { return true };
-        let beaten = guarded(|| self.backend.beat(writer)).unwrap_or_else(|message| Err(message.into()));
+        let beaten = guarded(|| self.backend.heartbeat(writer)).unwrap_or_else(|message| Err(message.into()));
         beaten.inspect_err(|error| self.failed(&error.to_string())).is_ok()
     }
 
