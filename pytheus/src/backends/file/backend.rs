@@ -18,7 +18,7 @@ use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{
     AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
 };
-use crate::storage::{lock, read, write};
+use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
 pub(crate) struct Parts {

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process;
 
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::storage::{self, CloseOnFork};
+use crate::sync::{self, CloseOnFork};
 
 /// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl LifeLock {
     /// Locks a file that nobody else knows yet.
     pub(crate) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
         // Or a child that is forked here would have it open for ever.
-        let _inside = storage::enter();
+        let _inside = sync::enter();
         let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
         let life = Self { file, owner: process::id() };
         match life.try_lock() {

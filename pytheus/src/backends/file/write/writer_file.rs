@@ -17,7 +17,8 @@ use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::storage::{self, Page};
+use crate::storage::Page;
+use crate::sync;
 
 /// Does something while no other process changes what is in the directory.
 pub(crate) type WithDirectory =
@@ -75,12 +76,12 @@ impl OwnFile {
     /// As if short logs were long ones.
     #[cfg(test)]
     pub(crate) fn look_often(&self) {
-        storage::lock(&self.log).written.look_often();
+        sync::lock(&self.log).written.look_often();
     }
 
     /// Says whether the file is as long as it has grown.
     pub(crate) fn is_whole(&self) -> io::Result<bool> {
-        let end = storage::lock(&self.log).written.space.end();
+        let end = sync::lock(&self.log).written.space.end();
         Ok(self.file.metadata()?.len() >= end)
     }
 
@@ -120,7 +121,7 @@ impl OwnFile {
     }
 
     fn write_series(&self, begun: &NewSeries<'_>) -> io::Result<()> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
@@ -155,7 +156,7 @@ impl Arena for OwnFile {
         if page >= CellAddr::COMMON {
             return if shard == 0 { self.common.page(page) } else { None };
         }
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         match log.pages.get(&(shard, page)) {
             Some(known) => Some(known),
             None => self.make_page(log, shard, page).ok(),
@@ -167,7 +168,7 @@ impl Arena for OwnFile {
     }
 
     fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
@@ -177,7 +178,7 @@ impl Arena for OwnFile {
     }
 
     fn end(&self, series: CellAddr) {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
         let _ = Record::End { series }.encode(&mut records);

@@ -26,8 +26,8 @@ use crate::backends::runtime::families;
 use crate::clock;
 use crate::reentry::Code;
 use crate::report::{self, Level, Own};
-use crate::storage::lock;
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
+use crate::sync::lock;
 use pass::Pass;
 use removals::Removals;
 
@@ -319,7 +319,7 @@ impl Shared {
         let writer = lock(&self.state).pass.as_ref().map(|pass| pass.writer());
         // While a scrape runs a pass, the backend hears of the process anyway.
         let Some(writer) = writer else { return true };
-        let beaten = guarded(|| self.backend.heartbeat(writer)).unwrap_or_else(|message| Err(message.into()));
+        let beaten = catch_panic(|| self.backend.heartbeat(writer)).unwrap_or_else(|message| Err(message.into()));
         beaten.inspect_err(|error| self.failed(&error.to_string())).is_ok()
     }
 
