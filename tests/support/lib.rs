@@ -12,6 +12,7 @@ pub mod python;
 #[cfg(unix)]
 pub mod room;
 pub mod scrapes;
+pub mod sources;
 pub mod visitor;
 #[cfg(unix)]
 pub mod worker;

@@ -7,33 +7,33 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
-use super::berth::Berth;
-use super::common::Common;
-use super::fault::{RedisFault, Sort};
-use super::heir::Heir;
-use super::keeper;
-use super::link::Link;
-use super::python::Python;
-use super::scrape::{self, Memory};
-use super::sender::Sender;
-use super::settings::{Layout, Settings};
+use crate::backends::redis::berth::Berth;
+use crate::backends::redis::client::connection::Link;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::config::{Layout, Settings};
+use crate::backends::redis::context::Common;
+use crate::backends::redis::heartbeat;
+use crate::backends::redis::python::Python;
+use crate::backends::redis::read::scrape::{self, Memory};
+use crate::backends::redis::recovery::Heir;
+use crate::backends::redis::write::writer::Sender;
 use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
-use crate::snapshot::FamilySnapshot;
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.
-pub(super) const GIVEN_UP: Duration = Duration::from_millis(100);
+pub(crate) const GIVEN_UP: Duration = Duration::from_millis(100);
 
 /// How long to wait before a server is asked again that is not there yet.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// What the backend consists of.
-pub(super) struct Inner {
-    pub(super) common: Common,
-    pub(super) sender: Berth<Sender>,
+pub(crate) struct Inner {
+    pub(crate) common: Common,
+    pub(crate) sender: Berth<Sender>,
     /// What does it all, where that is the layout.
     python: Option<Python>,
-    pub(super) heir: Heir,
+    pub(crate) heir: Heir,
     /// This process is not to tell anything more.
     closed: AtomicBool,
     /// For the next scrape.
@@ -43,7 +43,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(settings: Settings) -> Result<Self, BackendError> {
+    pub(crate) fn new(settings: Settings) -> Result<Self, BackendError> {
         let heir = Heir::new(settings.spool.as_ref())?;
         let sender = Sender::new(&settings, heir.own());
         let label = Mutex::new(sender.process_label());
@@ -69,7 +69,7 @@ impl Inner {
     }
 
     /// The label `pid` of this process.
-    pub(super) fn process_label(&self) -> Arc<str> {
+    pub(crate) fn process_label(&self) -> Arc<str> {
         Arc::clone(&*lock(&self.label))
     }
 
@@ -80,7 +80,7 @@ impl Inner {
 
     /// Starts the thread that says that this process lives, where somebody wants to know.
     fn keep(self: &Arc<Self>) -> Result<(), std::io::Error> {
-        if self.python.is_some() { Ok(()) } else { keeper::start(self) }
+        if self.python.is_some() { Ok(()) } else { heartbeat::start(self) }
     }
 
     /// Waits until the server answers: it may be about to start, or load its data.
@@ -104,7 +104,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Relaxed)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::storage::lock;
 
 /// As a mutex; but a fork waits for nobody who uses it.
-pub(super) struct Berth<T>(Mutex<State<T>>);
+pub(crate) struct Berth<T>(Mutex<State<T>>);
 
 struct State<T> {
     /// Not there while somebody uses it.
@@ -16,12 +16,12 @@ struct State<T> {
 }
 
 impl<T> Berth<T> {
-    pub(super) fn new(inside: T) -> Self {
+    pub(crate) fn new(inside: T) -> Self {
         Self(Mutex::new(State { inside: Some(Box::new(inside)), waiting: Vec::new() }))
     }
 
     /// Waits until nobody else uses it.
-    pub(super) fn board(&self) -> Aboard<'_, T> {
+    pub(crate) fn board(&self) -> Aboard<'_, T> {
         loop {
             {
                 let mut state = lock(&self.0);
@@ -35,7 +35,7 @@ impl<T> Berth<T> {
     }
 
     /// In a child: whoever used it is a thread of the parent.
-    pub(super) fn replace(&self, inside: T) {
+    pub(crate) fn replace(&self, inside: T) {
         let before = {
             let mut state = lock(&self.0);
             state.waiting.clear();
@@ -46,14 +46,14 @@ impl<T> Berth<T> {
 }
 
 /// The right to use it, until it is dropped.
-pub(super) struct Aboard<'a, T> {
+pub(crate) struct Aboard<'a, T> {
     berth: &'a Berth<T>,
     /// Always there, until it is dropped.
     inside: Option<Box<T>>,
 }
 
 impl<T> Aboard<'_, T> {
-    pub(super) fn get(&mut self) -> Option<&mut T> {
+    pub(crate) fn get(&mut self) -> Option<&mut T> {
         self.inside.as_deref_mut()
     }
 }

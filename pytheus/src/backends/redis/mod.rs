@@ -3,51 +3,33 @@
 //! ```text
 //! a call -> cell of this process                                         (no server is asked)
 //! ===== the shipping thread, ten times a second ============================
-//! batch -> errand (steps under a number) -> script, applied once          shard, errand, sender, apply.lua
+//! batch -> command (steps under a number) -> script, applied once         write/{writer, partition, command, apply.lua}
 //! ===== a thread of its own, now and then ==================================
-//! the lease, the expiry; what is gone is told again                       keeper, sender, shard
-//! what those have left that were killed, where there is a spool           notes, heir
+//! the lease, the expiry; what is gone is told again                       heartbeat, write/writer
+//! what those have left that were killed, where there is a spool           write/journal, recovery
 //! ===== a scrape ===========================================================
-//! index, then all hashes -> series -> totals                              scrape, combine
+//! index, then all hashes -> series -> totals                              read/{scrape, series}
 //! ===== all of these =======================================================
-//! shard -> server -> connection -> answers by a deadline                  servers, link, wire, socket, lookup, tls
+//! partition -> server -> connection -> answers by a deadline              client
 //! ```
 //!
-//! What is where in Redis: `layout`; beside Python, `python`. What users should know: `reference.md`.
+//! What is where in Redis: `schema`; beside Python, `python`. What users should know: `reference.md`.
 
 mod backend;
 mod berth;
-mod combine;
-mod common;
-mod errand;
-mod fault;
-#[cfg(unix)]
-mod heir;
-#[cfg(not(unix))]
-#[path = "no_heir.rs"]
-mod heir;
-mod keeper;
-mod layout;
-mod link;
-mod lookup;
-mod notes;
-mod noting;
+mod client;
+mod config;
+mod context;
+mod heartbeat;
 mod python;
-mod request;
-mod scrape;
-mod sender;
-mod servers;
-mod settings;
-mod shard;
-mod socket;
-mod stats;
+mod read;
+mod recovery;
+mod schema;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "redis-tls")]
-mod tls;
-mod wire;
+mod write;
 
-pub use fault::RedisFault;
+pub use client::error::RedisFault;
 
 use std::sync::Arc;
 

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::backends::{Backend as _, BackendError, Batch, Change, Config, Configure as _, FamilyKey, Removal};
 use crate::backends::{SeriesKey, Totals, Value, WriterId, json};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::number::Number;
 
 /// How long something may take that comes soon on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -104,7 +104,7 @@ fn counter(name: &'static str) -> Arc<FamilyKey> {
 
 /// Where the numbers of a [`counter`] are.
 fn key(name: &'static str, shard: u64) -> String {
-    layout::Keys::new("ns", shard).family(&counter(name).id())
+    schema::Keys::new("ns", shard).family(&counter(name).id())
 }
 
 pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {

@@ -32,10 +32,10 @@ use std::time::Instant;
 
 use redis::Script;
 
-use super::backend::GIVEN_UP;
-use super::berth::Berth;
-use super::common::Common;
-use super::fault::RedisFault;
+use crate::backends::redis::backend::GIVEN_UP;
+use crate::backends::redis::berth::Berth;
+use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::context::Common;
 use crate::backends::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::report;
 use crate::storage::lock;
@@ -51,7 +51,7 @@ impl Code {
 }
 
 /// What talks to Redis as Python does.
-pub(super) struct Python {
+pub(crate) struct Python {
     writer: Berth<Writer>,
     apply: Code,
     find: Code,
@@ -61,7 +61,7 @@ pub(super) struct Python {
 }
 
 impl Python {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             writer: Berth::new(Writer::default()),
             apply: Code::new(include_str!("apply.lua")),
@@ -71,25 +71,25 @@ impl Python {
         }
     }
 
-    pub(super) fn apply(&self, common: &Common, batch: &Batch) -> Result<(), BackendError> {
+    pub(crate) fn apply(&self, common: &Common, batch: &Batch) -> Result<(), BackendError> {
         self.send(|writer| writer.apply(self, common, batch))
     }
 
-    pub(super) fn remove(&self, common: &Common, removal: &Removal) -> Result<(), BackendError> {
+    pub(crate) fn remove(&self, common: &Common, removal: &Removal) -> Result<(), BackendError> {
         self.send(|writer| writer.remove(self, common, removal))
     }
 
-    pub(super) fn load(&self, common: &Common, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+    pub(crate) fn load(&self, common: &Common, totals: &mut Totals<'_>) -> Result<(), BackendError> {
         Ok(read::load(self, common, totals)?)
     }
 
     /// Takes back what the gauges of the living have from this process.
-    pub(super) fn close(&self, common: &Common) -> Result<(), BackendError> {
+    pub(crate) fn close(&self, common: &Common) -> Result<(), BackendError> {
         self.send(|writer| writer.close(self, common))
     }
 
     /// In a child: another writer, which has told nothing.
-    pub(super) fn forked(&self) {
+    pub(crate) fn forked(&self) {
         self.writer.replace(Writer::default());
     }
 

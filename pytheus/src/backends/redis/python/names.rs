@@ -1,14 +1,14 @@
 //! Where Python has everything: its keys, and labels as its JSON.
 
-use crate::backends::redis::layout;
+use crate::backends::redis::schema;
 use crate::backends::{Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// With more labels than this, not every order of them is looked for.
 const MOST_ORDERED: usize = 4;
 
 /// Is it something that Python has, too?
-pub(super) fn has(family: &FamilyKey) -> bool {
+pub(crate) fn has(family: &FamilyKey) -> bool {
     match family.descriptor().kind() {
         Kind::Counter | Kind::Histogram | Kind::Summary => true,
         Kind::Gauge => matches!(family.combine(), Combine::Shared | Combine::LiveSum),
@@ -18,17 +18,17 @@ pub(super) fn has(family: &FamilyKey) -> bool {
 
 /// The key of one number of a family; in a hash if it has labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    pub(super) name: String,
+pub(crate) struct Key {
+    pub(crate) name: String,
     /// Which of the numbers it is. A bucket with a whole bound has two keys, as it is an `int` for one program and a
     /// `float` for another.
-    pub(super) part: usize,
+    pub(crate) part: usize,
 }
 
 /// The keys of a family. The numbers of a histogram: the cumulative count of each bucket, and that of all; the count; the
 /// sum. Of a summary: the count; the sum.
-pub(super) fn keys(family: &FamilyKey) -> Vec<Key> {
-    let id = layout::scoped_name(family);
+pub(crate) fn keys(family: &FamilyKey) -> Vec<Key> {
+    let id = schema::scoped_name(family);
     let names = match family.descriptor().kind() {
         Kind::Summary => vec![vec!["count".to_owned()], vec!["sum".to_owned()]],
         Kind::Histogram => {
@@ -43,8 +43,8 @@ pub(super) fn keys(family: &FamilyKey) -> Vec<Key> {
 }
 
 /// The key that has each series.
-pub(super) fn index(family: &FamilyKey) -> String {
-    let id = layout::scoped_name(family);
+pub(crate) fn index(family: &FamilyKey) -> String {
+    let id = schema::scoped_name(family);
     match family.descriptor().kind() {
         Kind::Histogram | Kind::Summary => format!("{id}:count"),
         _ => id,
@@ -72,7 +72,7 @@ fn float(number: f64) -> String {
 }
 
 /// The labels of a series, as Python's `json.dumps` writes them in this order; of one without labels, empty.
-pub(super) fn field(family: &FamilyKey, series: &SeriesKey, order: &[usize]) -> String {
+pub(crate) fn field(family: &FamilyKey, series: &SeriesKey, order: &[usize]) -> String {
     let labels: Vec<_> = series.labels(family).iter().collect();
     if labels.is_empty() {
         return String::new();
@@ -114,7 +114,7 @@ fn escape(text: &str, out: &mut String) {
 
 /// The order that Python's labels most likely have where nothing else is known: those with a default, which Python begins
 /// with, then the others.
-pub(super) fn usual(family: &FamilyKey) -> Vec<usize> {
+pub(crate) fn usual(family: &FamilyKey) -> Vec<usize> {
     let labels = &family.descriptor().labels;
     let mut order: Vec<_> = (0..labels.len()).collect();
     order.sort_by_key(|label| !labels[*label].has_default());
@@ -122,7 +122,7 @@ pub(super) fn usual(family: &FamilyKey) -> Vec<usize> {
 }
 
 /// The orders in which Python may have written the labels, likely ones first.
-pub(super) fn orders(family: &FamilyKey, known: Option<&Vec<usize>>) -> Vec<Vec<usize>> {
+pub(crate) fn orders(family: &FamilyKey, known: Option<&Vec<usize>>) -> Vec<Vec<usize>> {
     let mut usual = usual(family);
     let mut orders: Vec<_> = known.into_iter().chain([&usual]).cloned().collect();
     if usual.len() <= MOST_ORDERED {
@@ -162,7 +162,7 @@ fn shown(value: &serde_json::Value) -> Option<String> {
 }
 
 /// The series of a field, and the order in which its labels stand; `None` where these are not the labels of the family.
-pub(super) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<usize>)> {
+pub(crate) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<usize>)> {
     let text = str::from_utf8(field).ok()?;
     let serde_json::Value::Object(labels) = text.parse().ok()? else { return None };
     let (mut values, mut places) = (Vec::new(), Vec::new());
@@ -184,7 +184,7 @@ pub(super) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptor::Descriptor;
+    use crate::model::descriptor::Descriptor;
 
     #[test]
     fn numbers_read_as_python_writes_them() {

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
-use crate::backends::redis::common::Common;
-use crate::backends::redis::fault::{RedisFault, Sort};
-use crate::backends::redis::layout;
-use crate::backends::redis::scrape::pairs;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::context::Common;
+use crate::backends::redis::read::scrape::pairs;
+use crate::backends::redis::schema;
 use crate::backends::{FamilyKey, SeriesKey, Totals};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// Puts in all families that this process has: Redis does not say what others are.
-pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+pub(crate) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let families = totals.families().filter(|family| names::has(family)).map(Arc::clone);
     let families: Vec<_> = families.map(|family| (names::keys(&family), family)).collect();
     let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.as_bytes().to_vec());
@@ -36,7 +36,7 @@ pub(super) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
             })?;
         }
         if let Some(order) = &found.order {
-            python.learn(&layout::scoped_name(&family), &family, order);
+            python.learn(&schema::scoped_name(&family), &family, order);
         }
         let (series, numbers) = found.finish();
         totals.put(family, series, numbers);

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
-use crate::backends::redis::common::Common;
-use crate::backends::redis::fault::{RedisFault, Sort};
-use crate::backends::redis::layout;
+use crate::backends::redis::client::error::{RedisFault, Sort};
+use crate::backends::redis::context::Common;
+use crate::backends::redis::schema;
 use crate::backends::{Batch, Change, Combine, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 use crate::report;
 
 /// For how long the last number of a writer is known that says nothing.
@@ -20,7 +20,7 @@ const KNOWN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// What one writer has told.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     id: Option<WriterId>,
     acked: u64,
     /// What was sent, and nothing heard of it.
@@ -30,7 +30,7 @@ pub(super) struct Writer {
     /// What gauges of the living have from this process.
     living: HashMap<String, (Arc<FamilyKey>, HashMap<SeriesKey, Number>)>,
     /// When the server gave no answer in time last.
-    pub(super) gave_up: Option<(Instant, RedisFault)>,
+    pub(crate) gave_up: Option<(Instant, RedisFault)>,
 }
 
 /// Keys and arguments of a script.
@@ -66,7 +66,7 @@ impl Request {
 
     fn increase(&mut self, key: &names::Key, field: &str, by: Number) {
         if by.as_f64().is_finite() {
-            self.step("i", key, field, &layout::number_text(by));
+            self.step("i", key, field, &schema::number_text(by));
         } else {
             refused(&key.name, "it would not be finite any more");
         }
@@ -74,7 +74,7 @@ impl Request {
 }
 
 impl Writer {
-    pub(super) fn apply(&mut self, python: &Python, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
+    pub(crate) fn apply(&mut self, python: &Python, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
         self.find(python, common, &batch.changes)?;
         let mut request = Request::of(batch.writer);
         let mut at: Option<(&Arc<FamilyKey>, String, Vec<names::Key>)> = None;
@@ -83,23 +83,23 @@ impl Writer {
             let family = &change.family;
             let (_, id, keys) = match at.take().filter(|at| Arc::ptr_eq(at.0, family)) {
                 Some(same) => at.insert(same),
-                None => at.insert((family, layout::scoped_name(family), names::keys(family))),
+                None => at.insert((family, schema::scoped_name(family), names::keys(family))),
             };
             steps(change, keys, &self.field(id, family, &change.series), &mut request);
         }
         self.send(python, common, batch.writer, batch.sequence, request)?;
         for change in batch.changes.iter().filter(|change| change.family.combine() == Combine::LiveSum) {
-            let living = self.living.entry(layout::scoped_name(&change.family));
+            let living = self.living.entry(schema::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
             series.insert(change.series.clone(), change.totals.first().copied().unwrap_or(Number::Int(0)));
         }
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, python: &Python, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
+    pub(crate) fn remove(&mut self, python: &Python, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
         let mut request = Request::of(removal.writer);
         for (family, series) in removal.series.iter().filter(|(family, _)| names::has(family)) {
-            let id = layout::scoped_name(family);
+            let id = schema::scoped_name(family);
             let orders = names::orders(family, Some(&python.order(&id, family)));
             let fields: Vec<_> = orders.iter().map(|order| names::field(family, series, order)).collect();
             for key in names::keys(family) {
@@ -110,14 +110,14 @@ impl Writer {
         }
         self.send(python, common, removal.writer, removal.sequence, request)?;
         for (family, series) in &removal.series {
-            let id = layout::scoped_name(family);
+            let id = schema::scoped_name(family);
             self.fields.get_mut(&id).map(|fields| fields.remove(series));
             self.living.get_mut(&id).map(|(_, living)| living.remove(series));
         }
         Ok(())
     }
 
-    pub(super) fn close(&mut self, python: &Python, common: &Common) -> Result<(), RedisFault> {
+    pub(crate) fn close(&mut self, python: &Python, common: &Common) -> Result<(), RedisFault> {
         let Some(writer) = self.id else { return Ok(()) };
         let mut request = Request::of(writer);
         for (id, (family, living)) in &self.living {
@@ -153,7 +153,7 @@ impl Writer {
             if family.descriptor().label_names().len() < 2 || !names::has(family) {
                 continue;
             }
-            let id = layout::scoped_name(family);
+            let id = schema::scoped_name(family);
             if !self.fields.get(&id).is_some_and(|fields| fields.contains_key(&change.series)) {
                 let orders = names::orders(family, Some(&python.order(&id, family)));
                 let fields: Vec<_> = orders.iter().map(|order| names::field(family, &change.series, order)).collect();
@@ -256,7 +256,7 @@ fn steps(change: &Change, keys: &[names::Key], field: &str, request: &mut Reques
     match (change.family.descriptor().kind(), keys) {
         (Kind::Gauge, [key]) if change.set => {
             let total = change.totals.first().copied().unwrap_or(Number::Int(0));
-            request.step("s", key, field, &layout::number_text(total));
+            request.step("s", key, field, &schema::number_text(total));
         }
         (Kind::Histogram, keys) => {
             let (counts, sum) = deltas.split_at(deltas.len().saturating_sub(1));

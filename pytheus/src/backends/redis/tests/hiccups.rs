@@ -147,7 +147,7 @@ fn two_declarations_of_a_name_are_kept_apart_in_the_order_in_which_they_were_beg
     assert_eq!((began(&shared), began(&counter("a_total"))), (older, newer));
     let value = |key: String, field: &str| server.say(&format!("HGET {key} {field}")).lines().last().map(str::to_owned);
     assert_eq!(value(key("a_total", 0), "n[\"x\"]").as_deref(), Some("3"));
-    let key = layout::Keys::new("ns", 0).family(&shared.id());
+    let key = schema::Keys::new("ns", 0).family(&shared.id());
     assert_eq!(value(key, "f[]").as_deref(), Some("1"));
     // A process that begins one of them again makes it the last.
     server.process().set(&shared, 5.0);

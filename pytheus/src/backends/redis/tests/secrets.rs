@@ -117,7 +117,7 @@ fn a_user_who_may_do_what_the_reference_says_can_do_all() {
     one.count("a_total", "x", i64::MAX.cast_unsigned());
     other.remove("a_total", "x");
     let inner = &one.backend.0;
-    crate::backends::redis::sender::keep(&inner.common).expect("it may");
+    crate::backends::redis::write::writer::keep(&inner.common).expect("it may");
     one.live();
     one.shows(&[("a ", 3.0), ("live ", 4.0)]);
     for process in [one, other] {

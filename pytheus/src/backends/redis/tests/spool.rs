@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::backend::Inner;
-use super::super::heir::{ACT, MOMENTS};
-use super::super::settings::Settings;
+use super::super::config::Settings;
+use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
 use crate::backends::{Arena, At, Begun};
 use crate::storage::Sum;

@@ -1,0 +1,380 @@
+//! What a metric is: everything about a family that is known before the first count.
+
+mod mode;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::model::error::DescriptorError;
+use crate::model::labels::LabelSpec;
+pub use crate::model::location::Location;
+use crate::model::name;
+pub use crate::model::name::MAX_ZERO_SERIES;
+pub use mode::GaugeMode;
+
+/// The eleven default bucket bounds, in seconds: made for the response time of a network service.
+///
+/// The same as in the Go and Python clients.
+pub const DEFAULT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The most states that a state set may have.
+pub const MAX_STATES: usize = 64;
+
+/// The most labels that a metric may have: the key of a series takes note of each.
+pub(crate) const MAX_LABELS: usize = 1_000;
+
+/// The kind of a metric, which decides how Prometheus treats its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A number that only goes up.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// Observations, counted in buckets, and their sum.
+    Histogram,
+    /// Observations, counted, and their sum.
+    Summary,
+    /// Facts about the program, as labels of a sample that is 1.
+    Info,
+    /// One sample per state: 1 for those that hold.
+    StateSet,
+}
+
+impl Kind {
+    /// What a family of this kind appends to its name, one suffix per sort of sample.
+    pub(crate) const fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Histogram => &["_bucket", "_sum", "_count"],
+            Self::Summary => &["_sum", "_count"],
+            Self::Counter | Self::Gauge | Self::Info | Self::StateSet => &[],
+        }
+    }
+
+    /// The label that samples of this kind bring themselves.
+    pub(crate) const fn own_label(self) -> Option<&'static str> {
+        match self {
+            Self::Histogram => Some("le"),
+            Self::Summary => Some("quantile"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Info => "info",
+            Self::StateSet => "stateset",
+        })
+    }
+}
+
+/// What a metric is: its name, kind, help, labels and, by kind, its buckets or states.
+///
+/// Macros build descriptors in constants; a custom collector builds them with [`Descriptor::new`].
+///
+/// ```
+/// use pytheus::descriptor::{Descriptor, Kind};
+///
+/// let descriptor = Descriptor::new(Kind::Gauge, "queue_depth", "Jobs that wait.")?.with_labels(["queue"])?;
+/// assert_eq!(descriptor.name(), "queue_depth");
+/// # Ok::<(), pytheus::error::DescriptorError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) help: Cow<'static, str>,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Option<Cow<'static, str>>,
+    /// Sorted by name.
+    pub(crate) labels: Cow<'static, [LabelSpec]>,
+    /// Finite upper bounds, or with a final `+Inf`; empty unless a histogram.
+    pub(crate) buckets: Cow<'static, [f64]>,
+    /// Empty unless a state set.
+    pub(crate) states: Cow<'static, [&'static str]>,
+    pub(crate) mode: GaugeMode,
+    pub(crate) limit: Option<usize>,
+    pub(crate) zeros: bool,
+    pub(crate) location: Location,
+}
+
+impl Descriptor {
+    /// Describes a metric without labels.
+    ///
+    /// A histogram has the [`DEFAULT_BUCKETS`] until [`with_buckets`](Self::with_buckets) names others.
+    ///
+    /// # Errors
+    ///
+    /// When the name is not a metric name, or not one for this kind.
+    #[track_caller]
+    pub fn new(
+        kind: Kind,
+        name: impl Into<Cow<'static, str>>,
+        help: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, DescriptorError> {
+        let name = name.into();
+        name::metric_name(&name).map_err(|why| DescriptorError::metric_name(&name, why))?;
+        match kind {
+            Kind::Info => name::info_name(&name),
+            Kind::StateSet => name::state_set_name(&name),
+            _ => Ok(()),
+        }
+        .map_err(|why| DescriptorError::metric_name(&name, why))?;
+        let buckets: &'static [f64] = if kind == Kind::Histogram { &DEFAULT_BUCKETS } else { &[] };
+        Ok(Self {
+            name,
+            help: help.into(),
+            kind,
+            unit: None,
+            labels: Cow::Borrowed(&[]),
+            buckets: Cow::Borrowed(buckets),
+            states: Cow::Borrowed(&[]),
+            mode: GaugeMode::Shared,
+            limit: None,
+            zeros: true,
+            location: Location::caller(),
+        })
+    }
+
+    /// Adds required labels.
+    ///
+    /// # Errors
+    ///
+    /// When a name is not a label name, is given twice, or is one that samples of this kind bring themselves (`le`
+    /// of a histogram, `quantile` of a summary).
+    pub fn with_labels<N: Into<Cow<'static, str>>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<Self, DescriptorError> {
+        for name in names {
+            self.add_label(LabelSpec::required(name.into()))?;
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn add_label(&mut self, label: LabelSpec) -> Result<(), DescriptorError> {
+        let refuse = |why| DescriptorError::label_name(&self.name, label.name(), why);
+        name::label_name(label.name()).map_err(refuse)?;
+        if self.kind.own_label() == Some(label.name()) {
+            return Err(refuse("invalid label name: samples of this kind bring it themselves"));
+        }
+        if self.kind == Kind::StateSet && label.name() == self.name {
+            return Err(refuse("invalid label name: the states of a state set stand under its own name"));
+        }
+        if self.labels.len() == MAX_LABELS {
+            return Err(refuse("a metric has at most 1,000 labels"));
+        }
+        match self.labels.binary_search_by(|known| known.name().cmp(label.name())) {
+            Ok(_) => Err(refuse("the label is given twice")),
+            Err(place) => {
+                self.labels.to_mut().insert(place, label);
+                Ok(())
+            }
+        }
+    }
+
+    /// Names the upper bounds of the buckets of a histogram, at most 500; `+Inf` is added when missing.
+    ///
+    /// # Errors
+    ///
+    /// When this is no histogram, or the list is empty, unsorted, or has a duplicate or NaN.
+    pub fn with_buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Result<Self, DescriptorError> {
+        let bounds: Vec<f64> = bounds.into_iter().collect();
+        if self.kind != Kind::Histogram {
+            return Err(DescriptorError::buckets(&self.name, "only a histogram has buckets"));
+        }
+        name::buckets(&bounds).map_err(|why| DescriptorError::buckets(&self.name, why))?;
+        self.buckets = Cow::Owned(bounds);
+        Ok(self)
+    }
+
+    /// Names the unit, in which the name must end.
+    ///
+    /// # Errors
+    ///
+    /// When the name does not end in the unit (a counter's: in the unit and `_total`, or the unit alone).
+    pub fn with_unit(mut self, unit: impl Into<Cow<'static, str>>) -> Result<Self, DescriptorError> {
+        let unit = unit.into();
+        name::unit(&self.name, &unit, self.kind == Kind::Counter)
+            .map_err(|why| DescriptorError::unit(&self.name, &unit, why))?;
+        self.unit = Some(unit);
+        Ok(self)
+    }
+
+    /// Names the states of a state set.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, one is empty or given twice, or there are more than [`MAX_STATES`].
+    pub(crate) fn with_states(mut self, states: Vec<&'static str>) -> Result<Self, DescriptorError> {
+        let refuse = |why| DescriptorError::states(&self.name, why);
+        if states.is_empty() {
+            return Err(refuse("a state set needs at least one state"));
+        }
+        if states.contains(&"") {
+            return Err(refuse("a state can't be empty"));
+        }
+        if states.len() > MAX_STATES {
+            return Err(refuse("a state set has at most 64 states"));
+        }
+        if states.iter().enumerate().any(|(i, state)| states[..i].contains(state)) {
+            return Err(refuse("a state is given twice"));
+        }
+        self.states = Cow::Owned(states);
+        Ok(self)
+    }
+
+    /// Says how the values of several processes combine, of a gauge.
+    ///
+    /// # Errors
+    ///
+    /// When each process is to have a series, told apart by the label `pid`, and the metric has such a label itself.
+    pub(crate) fn with_mode(mut self, mode: GaugeMode) -> Result<Self, DescriptorError> {
+        self.mode = mode;
+        match self.own_label() {
+            Some(label) if self.label_names().any(|own| own == label) => {
+                let why = "a gauge with one series per process brings this label itself";
+                Err(DescriptorError::label_name(&self.name, label, why))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The label that samples of this metric bring themselves, be it only where there are several processes.
+    pub(crate) fn own_label(&self) -> Option<&'static str> {
+        match (self.kind, self.mode) {
+            (Kind::Gauge, GaugeMode::PerProcess) => Some("pid"),
+            (kind, _) => kind.own_label(),
+        }
+    }
+
+    /// The full name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the metric means.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The unit, when one was given.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// The names of the labels, sorted.
+    pub fn label_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.labels.iter().map(LabelSpec::name)
+    }
+
+    /// The finite upper bounds of the buckets; empty unless this is a histogram.
+    pub fn buckets(&self) -> &[f64] {
+        match self.buckets.split_last() {
+            Some((last, finite)) if *last == f64::INFINITY => finite,
+            _ => &self.buckets,
+        }
+    }
+
+    /// The states of a state set; empty for other kinds.
+    pub fn states(&self) -> &[&'static str] {
+        &self.states
+    }
+
+    /// How the values of several processes combine; only gauges make use of it.
+    pub fn mode(&self) -> GaugeMode {
+        self.mode
+    }
+
+    /// The most series, when there is a limit.
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// Where it was declared.
+    pub fn location(&self) -> Location {
+        self.location
+    }
+
+    /// Every name that samples of this family carry, its own included.
+    pub(crate) fn sample_names(&self) -> impl Iterator<Item = String> {
+        let own = std::iter::once(self.name.to_string());
+        own.chain(self.kind.suffixes().iter().map(|suffix| format!("{}{suffix}", self.name)))
+    }
+
+    /// What keeps two declarations of one name from sharing a family; `None` when they may.
+    ///
+    /// Help, limits, closed sets and zeros do not count, the first declaration gives them; nor do defaults, of which each
+    /// has its own.
+    pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
+        if self.name != other.name {
+            Some("name")
+        } else if self.kind != other.kind {
+            Some("kinds")
+        } else if !self.label_names().eq(other.label_names()) {
+            Some("label names")
+        } else if self.unit != other.unit {
+            Some("units")
+        } else if self.buckets() != other.buckets() {
+            Some("buckets")
+        } else if self.states != other.states {
+            Some("states")
+        } else if self.mode != other.mode {
+            Some("modes")
+        } else {
+            None
+        }
+    }
+}
+
+/// The arguments of a declaration as a macro writes them, turned into a [`Descriptor`] in a constant.
+///
+/// The macro has each argument checked on its own, under the span of what the user wrote.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Declare {
+    pub kind: Kind,
+    pub name: &'static str,
+    pub help: &'static str,
+    pub unit: Option<&'static str>,
+    /// Sorted by name.
+    pub labels: &'static [LabelSpec],
+    pub buckets: &'static [f64],
+    pub states: &'static [&'static str],
+    pub mode: GaugeMode,
+    pub limit: Option<usize>,
+    /// Whether closed label sets are exposed at zero.
+    pub zeros: bool,
+    pub location: Location,
+}
+
+impl Declare {
+    pub const fn build(self) -> Descriptor {
+        Descriptor {
+            name: Cow::Borrowed(self.name),
+            help: Cow::Borrowed(self.help),
+            kind: self.kind,
+            unit: match self.unit {
+                Some(unit) => Some(Cow::Borrowed(unit)),
+                None => None,
+            },
+            labels: Cow::Borrowed(self.labels),
+            buckets: Cow::Borrowed(self.buckets),
+            states: Cow::Borrowed(self.states),
+            mode: self.mode,
+            limit: self.limit,
+            zeros: self.zeros,
+            location: self.location,
+        }
+    }
+}

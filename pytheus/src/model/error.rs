@@ -1,0 +1,315 @@
+//! What can go wrong when metrics are declared, labelled, registered or scraped. Counting itself can't fail.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::model::location::Location;
+use crate::reentry;
+
+/// Lets an error go with `?` through a function that gives an `io::Result`.
+macro_rules! into_io_error {
+    ($($error:ty)*) => {$(
+        impl From<$error> for std::io::Error {
+            /// For functions that give an `io::Result`.
+            fn from(error: $error) -> Self {
+                Self::other(error)
+            }
+        }
+    )*};
+}
+pub(crate) use into_io_error;
+
+into_io_error!(DescriptorError LabelError RegisterError ScrapeError);
+
+/// A description of a metric that Prometheus would not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescriptorError {
+    metric: String,
+    fault: Fault,
+    why: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fault {
+    Name,
+    Label(String),
+    Buckets,
+    Unit(String),
+    States,
+    Limit,
+    Prefix,
+    ConstantLabel,
+}
+
+impl DescriptorError {
+    pub(crate) fn metric_name(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Name, why)
+    }
+
+    pub(crate) fn label_name(metric: &str, label: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Label(label.to_owned()), why)
+    }
+
+    pub(crate) fn buckets(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Buckets, why)
+    }
+
+    pub(crate) fn unit(metric: &str, unit: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Unit(unit.to_owned()), why)
+    }
+
+    pub(crate) fn states(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::States, why)
+    }
+
+    pub(crate) fn limit(metric: &str, why: &'static str) -> Self {
+        Self::new(metric, Fault::Limit, why)
+    }
+
+    pub(crate) fn prefix(prefix: &str, why: &'static str) -> Self {
+        Self::new(prefix, Fault::Prefix, why)
+    }
+
+    pub(crate) fn constant_label(label: &str, why: &'static str) -> Self {
+        Self::new(label, Fault::ConstantLabel, why)
+    }
+
+    fn new(metric: &str, fault: Fault, why: &'static str) -> Self {
+        Self { metric: metric.to_owned(), fault, why }
+    }
+
+    /// The name of the metric that was to be; of a registry, the prefix or the label.
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+}
+
+impl fmt::Display for DescriptorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, fault, why } = self;
+        let (what, part, detail) = match fault {
+            Fault::Name => ("metric", "", None),
+            Fault::Label(label) => ("metric", ", label", Some(label)),
+            Fault::Buckets => ("metric", ", buckets", None),
+            Fault::Unit(unit) => ("metric", ", unit", Some(unit)),
+            Fault::States => ("metric", ", states", None),
+            Fault::Limit => ("metric", ", limit", None),
+            Fault::Prefix => ("registry, prefix", "", None),
+            Fault::ConstantLabel => ("registry, constant label", "", None),
+        };
+        match detail {
+            Some(detail) => write!(f, "{what} `{metric}`{part} `{detail}`: {why}"),
+            None => write!(f, "{what} `{metric}`{part}: {why}"),
+        }
+    }
+}
+
+impl Error for DescriptorError {}
+
+/// Labels given at run time that are not those of the metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelError(Box<LabelFaults>);
+
+/// Everything that is wrong with the labels of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LabelFaults {
+    pub(crate) metric: String,
+    pub(crate) expected: Vec<String>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) unknown: Vec<String>,
+    pub(crate) repeated: Vec<String>,
+    pub(crate) invalid: Vec<(String, String)>,
+}
+
+impl From<LabelFaults> for LabelError {
+    fn from(faults: LabelFaults) -> Self {
+        Self(Box::new(faults))
+    }
+}
+
+impl LabelError {
+    /// Required labels that were not given.
+    pub fn missing(&self) -> &[String] {
+        &self.0.missing
+    }
+
+    /// Labels that the metric does not have.
+    pub fn unknown(&self) -> &[String] {
+        &self.0.unknown
+    }
+
+    /// Labels that were given twice in one call.
+    pub fn repeated(&self) -> &[String] {
+        &self.0.repeated
+    }
+
+    /// Labels with a closed set of values that were given another one, and that value.
+    pub fn invalid(&self) -> &[(String, String)] {
+        &self.0.invalid
+    }
+}
+
+impl fmt::Display for LabelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LabelFaults { metric, expected, missing, unknown, repeated, invalid } = &*self.0;
+        write!(f, "metric `{metric}`:")?;
+        let mut separator = " ";
+        for (what, names) in [("missing", missing), ("unknown", unknown), ("given twice:", repeated)] {
+            if !names.is_empty() {
+                let plural = if names.len() == 1 { "label" } else { "labels" };
+                write!(f, "{separator}{what} {plural} `{}`", names.join("`, `"))?;
+                separator = "; ";
+            }
+        }
+        for (label, value) in invalid {
+            write!(f, "{separator}label `{label}` can't be `{value}`")?;
+            separator = "; ";
+        }
+        if expected.is_empty() {
+            f.write_str(" (the metric has no labels)")
+        } else {
+            write!(f, " (its labels are `{}`)", expected.join("`, `"))
+        }
+    }
+}
+
+impl Error for LabelError {}
+
+/// Two metrics that would give samples of one name, and can't share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    pub(crate) name: String,
+    pub(crate) location: Location,
+    pub(crate) existing: String,
+    pub(crate) existing_location: Location,
+    pub(crate) difference: String,
+}
+
+impl Duplicate {
+    /// The metric that was to be registered.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was declared.
+    pub fn location(&self) -> Location {
+        self.location
+    }
+
+    /// The metric that has the name already.
+    pub fn existing(&self) -> &str {
+        &self.existing
+    }
+
+    /// Where that was declared.
+    pub fn existing_location(&self) -> Location {
+        self.existing_location
+    }
+
+    /// What differs between them.
+    pub fn difference(&self) -> &str {
+        &self.difference
+    }
+}
+
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, location, existing, existing_location, difference } = self;
+        write!(
+            f,
+            "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
+             {difference}; rename one of them, or declare both alike to share one metric"
+        )?;
+        // rustdoc gives this name to the program that it makes of several examples.
+        if [location, existing_location].iter().any(|location| location.file().contains("doctest_bundle_")) {
+            f.write_str(
+                "; in edition 2024 the examples of a crate's docs are one program: an example whose fence says \
+                 `standalone_crate` is one of its own",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A metric or collector that a registry does not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The description itself is not acceptable.
+    Descriptor(DescriptorError),
+    /// A sample name is taken by a metric that differs.
+    Duplicate(Box<Duplicate>),
+    /// A label of the metric is also a constant label of the registry.
+    ConstantLabel {
+        /// The metric.
+        name: String,
+        /// Where it was declared.
+        location: Location,
+        /// The label that both give.
+        label: String,
+    },
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Descriptor(error) => error.fmt(f),
+            Self::Duplicate(duplicate) => duplicate.fmt(f),
+            Self::ConstantLabel { name, location, label } => write!(
+                f,
+                "metric `{name}` declared at {location}: its label `{label}` is also a constant label of the registry; \
+                 rename one of them"
+            ),
+        }
+    }
+}
+
+impl Error for RegisterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Descriptor(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<DescriptorError> for RegisterError {
+    fn from(error: DescriptorError) -> Self {
+        Self::Descriptor(error)
+    }
+}
+
+/// What a custom collector returns when it can't collect: any error.
+pub type CollectError = Box<dyn Error + Send + Sync>;
+
+/// Why a scrape could not be answered.
+///
+/// Answer with HTTP 503: a partial or smaller number would look to Prometheus like a counter that was reset.
+#[derive(Debug)]
+pub struct ScrapeError {
+    source: CollectError,
+}
+
+impl ScrapeError {
+    /// The totals could not be had.
+    pub fn new(source: impl Into<CollectError>) -> Self {
+        Self { source: source.into() }
+    }
+
+    /// It was asked for by code that a scrape of the same registry runs.
+    pub(crate) fn within(fault: &reentry::Fault) -> Self {
+        Self::new(format!("a closure or a collector has asked for a scrape, but {fault}"))
+    }
+}
+
+impl fmt::Display for ScrapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the totals can't be had: {}", self.source)
+    }
+}
+
+impl Error for ScrapeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
