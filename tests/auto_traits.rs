@@ -17,7 +17,7 @@ use pytheus::metrics::{
     Builder, Counter, Family, Gauge, Histogram, InProgress, Info, Labelled, Outcome, Partial, StateSet, Summary, Timer,
     WithLabels, WithoutLabels,
 };
-use pytheus::registry::{CollectorRegistry, Exposed, REGISTRY, Registry, RegistryProxy};
+use pytheus::registry::{CollectorRegistry, FamilyView, REGISTRY, Registry, RegistryProxy};
 use pytheus::snapshot::{FamilySnapshot, Number, Sample};
 use pytheus::{LabelValue, Labels, metric};
 
@@ -74,7 +74,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     of(&STEPS.phase(Phase::Running));
     of(&STEPS.phase(Phase::Starting).region(format!("{}", 1)).status("404"));
     of(&SECONDS.region("eu").time());
-    of(&SECONDS.region("eu").child().time());
+    of(&SECONDS.region("eu").to_series().time());
     of(&WORK.region("eu").track_inprogress());
     is_free::<Labelled<Counter, ()>>();
 
@@ -85,7 +85,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_threaded::<Arc<dyn Collector>>();
     is_threaded::<Arc<dyn Backend>>();
     is_threaded::<Load>();
-    is_free::<Exposed<'static>>();
+    is_free::<FamilyView<'static>>();
     is_free::<FamilySnapshot>();
     is_free::<Sample>();
     is_free::<Number>();
@@ -134,8 +134,8 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
 #[test]
 fn the_future_of_a_guard_is_what_the_future_within_is() -> TestResult {
     fn is_sent<T: Send + UnwindSafe + RefUnwindSafe>(_: &T) {}
-    let seconds = Histogram::new("future_seconds", "F.").unregistered().build()?;
-    let busy = Gauge::new("future_busy", "F.").unregistered().build()?;
+    let seconds = Histogram::builder("future_seconds", "F.").unregistered().build()?;
+    let busy = Gauge::builder("future_busy", "F.").unregistered().build()?;
     is_sent(&seconds.time_future(std::future::ready(1)));
     is_sent(&busy.track_inprogress_future(std::future::ready(1)));
     is_sent(&busy.time_future(std::future::ready(1)));
@@ -147,10 +147,10 @@ fn the_future_of_a_guard_is_what_the_future_within_is() -> TestResult {
 #[test]
 #[allow(clippy::float_cmp, reason = "what is counted here is exact")]
 fn handles_go_through_catch_unwind_and_count_on() -> TestResult {
-    let jobs = Counter::new("caught_total", "C.").labels(["kind"]).build()?;
+    let jobs = Counter::builder("caught_total", "C.").label_names(["kind"]).build()?;
     let one = jobs.labels([("kind", "a")])?;
-    let busy = Gauge::new("caught_busy", "C.").build()?;
-    let seconds = Histogram::new("caught_seconds", "C.").build()?;
+    let busy = Gauge::builder("caught_busy", "C.").build()?;
+    let seconds = Histogram::builder("caught_seconds", "C.").build()?;
     let panicked = catch_unwind(|| {
         one.inc();
         let _timer = seconds.time();

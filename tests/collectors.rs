@@ -58,11 +58,11 @@ fn costs_its_own_families_only(
     collect: impl Fn(&Descriptor) -> Result<Vec<FamilySnapshot>, CollectError> + Send + Sync + 'static,
 ) -> TestResult {
     let registry = CollectorRegistry::new();
-    Counter::new("a_total", "A.").registry(&registry).build()?.inc();
+    Counter::builder("a_total", "A.").registry(&registry).build()?.inc();
     let descriptor = Descriptor::new(Kind::Gauge, name, "G.")?.with_labels(["x"])?;
     registry.register(collector_fn([descriptor.clone()], move || collect(&descriptor)))?;
     registry.register(Disks::new()?)?;
-    Counter::new("z_total", "Z.").registry(&registry).build()?.inc();
+    Counter::builder("z_total", "Z.").registry(&registry).build()?.inc();
     for scrape in 1..=2_u8 {
         let names: Vec<_> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
         assert_eq!(names, ["a_total", "disk_free_bytes", "disk_reads_total", "z_total"]);
@@ -123,14 +123,14 @@ fn duplicates_fail_when_they_are_registered() -> TestResult {
     registry.register(disks)?;
     let error = registry.register(Disks::new()?).expect_err("both names are taken");
     assert_eq!(error.to_string().matches("collectors.rs:").count(), 2, "{error}");
-    assert!(Counter::new("disk_reads_total", "R.").registry(&registry).build().is_err());
+    assert!(Counter::builder("disk_reads_total", "R.").registry(&registry).build().is_err());
     assert!(registry.register(collector_fn([gauge("x"), gauge("disk_free_bytes")], || Ok(vec![]))).is_err());
     // A failed registration leaves nothing behind.
     registry.register(collector_fn([gauge("x")], || Ok(vec![])))?;
     assert!(registry.register(collector_fn([gauge("y"), gauge("y")], || Ok(vec![]))).is_err());
     let sums = [Descriptor::new(Kind::Summary, "s", "S.")?, gauge("s_sum")];
     assert!(registry.register(collector_fn(sums, || Ok(vec![]))).is_err());
-    Counter::new("counted_total", "C.").registry(&registry).build()?;
+    Counter::builder("counted_total", "C.").registry(&registry).build()?;
     assert!(registry.register(collector_fn([gauge("counted_total")], || Ok(vec![]))).is_err());
     Ok(())
 }
@@ -259,7 +259,7 @@ fn histogram_buckets_out_of_order_cost_the_collector_its_own_families_only() -> 
 #[test]
 fn a_collector_may_pass_on_the_families_of_metrics() -> TestResult {
     let registry = CollectorRegistry::new();
-    let inner = Histogram::new("t", "T.").labels(["x"]).buckets([1.0]).unregistered().build()?;
+    let inner = Histogram::builder("t", "T.").label_names(["x"]).buckets([1.0]).unregistered().build()?;
     for x in ["b", "a"] {
         inner.labels([("x", x)])?.observe(0.5);
     }
@@ -274,12 +274,12 @@ fn a_collector_may_pass_on_the_families_of_metrics() -> TestResult {
 #[test]
 fn a_collector_may_count_and_register_while_it_collects() -> TestResult {
     let registry = Arc::new(CollectorRegistry::new());
-    let scrapes = Counter::new("scrapes_total", "Scrapes.").registry(&registry).build()?;
+    let scrapes = Counter::builder("scrapes_total", "Scrapes.").registry(&registry).build()?;
     let own = Arc::downgrade(&registry);
     registry.register(collector_fn([gauge("late")], move || {
         scrapes.inc();
         let registry = own.upgrade().ok_or("it is being scraped")?;
-        Counter::new("made_total", "Made.").registry(&registry).build()?.inc();
+        Counter::builder("made_total", "Made.").registry(&registry).build()?.inc();
         Ok(vec![])
     }))?;
     registry.collect()?;
@@ -296,7 +296,7 @@ fn leaked() -> &'static CollectorRegistry {
 #[test]
 fn a_collector_that_scrapes_its_own_registry_costs_its_own_families_only() -> TestResult {
     let registry = leaked();
-    Counter::new("jobs_total", "J.").registry(registry).build()?.inc();
+    Counter::builder("jobs_total", "J.").registry(registry).build()?.inc();
     // With the error passed on, and with the error made a number.
     let length = gauge("length_passed_on");
     registry.register(collector_fn([length.clone()], move || {
@@ -321,7 +321,7 @@ fn a_collector_that_scrapes_its_own_registry_costs_its_own_families_only() -> Te
 #[test]
 fn a_collector_may_pass_on_what_another_registry_has() -> TestResult {
     let (inner, outer) = (leaked(), CollectorRegistry::new());
-    Counter::new("inner_total", "I.").registry(inner).build()?.inc();
+    Counter::builder("inner_total", "I.").registry(inner).build()?.inc();
     let passed = Descriptor::new(Kind::Counter, "inner_total", "I.")?;
     outer.register(collector_fn([passed], move || Ok(inner.collect()?)))?;
     assert_eq!(outer.sample_value("inner_total", &[]), Some(1.0));
@@ -331,7 +331,7 @@ fn a_collector_may_pass_on_what_another_registry_has() -> TestResult {
 #[test]
 fn a_collector_may_ask_for_values_but_its_own() -> TestResult {
     let registry = leaked();
-    Counter::new("hits_total", "H.").registry(registry).build()?.inc_by(3_u8);
+    Counter::builder("hits_total", "H.").registry(registry).build()?.inc_by(3_u8);
     let share = |name: &'static str, of: &'static str| {
         let descriptor = gauge(name);
         collector_fn([descriptor.clone()], move || {
@@ -363,7 +363,7 @@ fn a_collector_may_ask_for_values_but_its_own() -> TestResult {
 #[test]
 fn collectors_that_scrape_on_another_thread_and_wait_for_it_end() -> TestResult {
     let registry = leaked();
-    let scrapes = Counter::new("nested_total", "N.").registry(registry).build()?;
+    let scrapes = Counter::builder("nested_total", "N.").registry(registry).build()?;
     for name in ["threaded_1", "threaded_2", "threaded_3"] {
         let (descriptor, scrapes) = (gauge(name), scrapes.clone());
         registry.register(collector_fn([descriptor.clone()], move || {
@@ -420,7 +420,7 @@ fn a_value_that_its_kind_does_not_allow_is_not_passed_on() -> TestResult {
         let name = format!("wrong_{number}{}", if kind == Kind::Info { "_info" } else { "" });
         let descriptor = Descriptor::new(kind, name.clone(), "W.")?.with_labels(["x"])?;
         let registry = CollectorRegistry::new();
-        Counter::new("fine_total", "F.").registry(&registry).build()?.inc();
+        Counter::builder("fine_total", "F.").registry(&registry).build()?.inc();
         registry.register(collector_fn([descriptor.clone()], move || {
             let mut family = FamilySnapshot::new(&descriptor);
             match kind {

@@ -119,12 +119,14 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) {
 #[test]
 fn nothing_is_lost_and_nothing_goes_down_while_series_come_and_go() -> TestResult {
     let registry = CollectorRegistry::new();
-    let plain = Counter::new("plain_total", "P.").registry(&registry).build()?;
-    let labelled = Counter::new("labelled_total", "L.").labels(["thread", "n"]).registry(&registry).build()?;
-    let times = Histogram::new("times", "T.").buckets([1.0, 2.0, 3.0]).registry(&registry).build()?;
-    let by_label = Histogram::new("by_label", "B.").labels(["n"]).buckets([1.0]).registry(&registry).build()?;
-    let summary = Summary::new("summary", "S.").registry(&registry).build()?;
-    let volatile = Histogram::new("volatile", "V.").labels(["n"]).buckets([1.0]).registry(&registry).build()?;
+    let plain = Counter::builder("plain_total", "P.").registry(&registry).build()?;
+    let labelled = Counter::builder("labelled_total", "L.").label_names(["thread", "n"]).registry(&registry).build()?;
+    let times = Histogram::builder("times", "T.").buckets([1.0, 2.0, 3.0]).registry(&registry).build()?;
+    let by_label =
+        Histogram::builder("by_label", "B.").label_names(["n"]).buckets([1.0]).registry(&registry).build()?;
+    let summary = Summary::builder("summary", "S.").registry(&registry).build()?;
+    let volatile =
+        Histogram::builder("volatile", "V.").label_names(["n"]).buckets([1.0]).registry(&registry).build()?;
     under_scrapes(&registry, |thread| {
         for n in 0..ROUNDS {
             plain.inc();
@@ -198,7 +200,7 @@ fn a_series_stays_whole_while_its_siblings_are_taken_out() {
 fn threads_that_make_the_same_child_get_the_same_child() -> TestResult {
     for _ in 0..200 {
         let registry = CollectorRegistry::new();
-        let family = Counter::new("c_total", "C.").labels(["n"]).registry(&registry).build()?;
+        let family = Counter::builder("c_total", "C.").label_names(["n"]).registry(&registry).build()?;
         under_scrapes(&registry, |_| {
             for n in 0..20 {
                 family.labels([("n", n)]).expect("the label is right").inc();
@@ -214,8 +216,8 @@ fn threads_that_make_the_same_child_get_the_same_child() -> TestResult {
 #[test]
 fn gauges_lose_no_inc_and_no_dec() -> TestResult {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("gauge", "G.").registry(&registry).build()?;
-    let set = Gauge::new("gauge_set", "S.").registry(&registry).build()?;
+    let gauge = Gauge::builder("gauge", "G.").registry(&registry).build()?;
+    let set = Gauge::builder("gauge_set", "S.").registry(&registry).build()?;
     under_scrapes(&registry, |thread| {
         for n in 0..ROUNDS {
             let _busy = gauge.track_inprogress();
@@ -233,14 +235,14 @@ fn gauges_lose_no_inc_and_no_dec() -> TestResult {
 #[test]
 fn metrics_that_are_registered_and_taken_out_meanwhile_disturb_nobody() -> TestResult {
     let registry = CollectorRegistry::new();
-    let steady = Counter::new("steady_total", "S.").registry(&registry).build()?;
+    let steady = Counter::builder("steady_total", "S.").registry(&registry).build()?;
     under_scrapes(&registry, |thread| {
         for n in 0..500 {
             steady.inc();
-            let shared = Counter::new("shared_total", "S.").registry(&registry).build().expect("all are alike");
+            let shared = Counter::builder("shared_total", "S.").registry(&registry).build().expect("all are alike");
             shared.inc();
             let name = format!("volatile_{thread}");
-            let own = Histogram::new(&name, "V.").registry(&registry).build().expect("nobody else has the name");
+            let own = Histogram::builder(&name, "V.").registry(&registry).build().expect("nobody else has the name");
             own.observe(1.0);
             assert_eq!(own.count(), 1, "it was new in round {n}");
             assert!(registry.unregister(&name).is_some());
@@ -256,7 +258,7 @@ fn metrics_that_are_registered_and_taken_out_meanwhile_disturb_nobody() -> TestR
 #[test]
 fn an_update_that_races_with_a_removal_counts_once_or_not_at_all() -> TestResult {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("volatile_total", "V.").labels(["n"]).registry(&registry).build()?;
+    let family = Counter::builder("volatile_total", "V.").label_names(["n"]).registry(&registry).build()?;
     for _ in 0..2_000 {
         let held = family.labels([("n", 1)])?;
         let start = Barrier::new(2);

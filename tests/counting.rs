@@ -26,7 +26,7 @@ fn dropped(reason: &str) -> f64 {
 #[test]
 fn a_counter_starts_at_zero_and_is_exposed_before_it_counts() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("starts_total", "Starts.").registry(&registry).build()?;
+    let counter = Counter::builder("starts_total", "Starts.").registry(&registry).build()?;
     assert_eq!(counter.get(), 0.0);
     let text = generate_metrics_from(&registry)?;
     assert_eq!(text, "# HELP starts_total Starts.\n# TYPE starts_total counter\nstarts_total 0\n");
@@ -36,7 +36,7 @@ fn a_counter_starts_at_zero_and_is_exposed_before_it_counts() -> TestResult {
 #[test]
 fn whole_amounts_stay_exact_beyond_what_an_f64_holds() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("exact_total", "Exact.").registry(&registry).build()?;
+    let counter = Counter::builder("exact_total", "Exact.").registry(&registry).build()?;
     // 2^53 = 9 * 10^15 + 7_199_254_740_992, after which an f64 skips every other whole number.
     for _ in 0..9 {
         counter.inc_by(1e15);
@@ -55,7 +55,7 @@ fn whole_amounts_stay_exact_beyond_what_an_f64_holds() -> TestResult {
 #[test]
 fn a_counter_is_exact_up_to_the_last_u64() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("last_total", "Last.").registry(&registry).build()?;
+    let counter = Counter::builder("last_total", "Last.").registry(&registry).build()?;
     counter.inc_by(9_223_372_036_854_775_808.0);
     counter.inc_by(9_223_372_036_854_774_784.0);
     for _ in 0..1023 {
@@ -68,7 +68,7 @@ fn a_counter_is_exact_up_to_the_last_u64() -> TestResult {
 #[test]
 fn an_amount_beyond_u64_is_counted_as_a_float() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("huge_total", "Huge.").registry(&registry).build()?;
+    let counter = Counter::builder("huge_total", "Huge.").registry(&registry).build()?;
     counter.inc_by(18_446_744_073_709_551_616.0);
     counter.inc_by(1e300);
     assert_eq!(counter.get(), 1e300);
@@ -79,7 +79,7 @@ fn an_amount_beyond_u64_is_counted_as_a_float() -> TestResult {
 #[test]
 fn fractions_and_whole_amounts_add_up() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("mixed_total", "Mixed.").registry(&registry).build()?;
+    let counter = Counter::builder("mixed_total", "Mixed.").registry(&registry).build()?;
     counter.inc();
     counter.inc_by(0.5);
     counter.inc_by(2.25);
@@ -96,7 +96,7 @@ fn fractions_and_whole_amounts_add_up() -> TestResult {
 
 #[test]
 fn amounts_that_no_counter_can_take_are_refused_and_counted_by_reason() -> TestResult {
-    let counter = Counter::new("refuses_total", "Refuses.").unregistered().build()?;
+    let counter = Counter::builder("refuses_total", "Refuses.").unregistered().build()?;
     counter.inc_by(2.5);
     let before = (dropped("negative_increment"), dropped("non_finite_increment"));
     for negative in [-1.0, -0.001, f64::MIN, f64::NEG_INFINITY] {
@@ -113,7 +113,7 @@ fn amounts_that_no_counter_can_take_are_refused_and_counted_by_reason() -> TestR
 
 #[test]
 fn the_errors_of_a_closure_are_counted_and_handed_on() -> TestResult {
-    let counter = Counter::new("errors_total", "Errors.").unregistered().build()?;
+    let counter = Counter::builder("errors_total", "Errors.").unregistered().build()?;
     assert_eq!(counter.count_errors(|| "7".parse::<u8>())?, 7);
     assert_eq!(counter.get(), 0.0);
     assert!(counter.count_errors(|| "x".parse::<u8>()).is_err());
@@ -123,7 +123,7 @@ fn the_errors_of_a_closure_are_counted_and_handed_on() -> TestResult {
 
 #[test]
 fn only_the_errors_that_match_are_counted() -> TestResult {
-    let counter = Counter::new("timeouts_total", "Timeouts.").unregistered().build()?;
+    let counter = Counter::builder("timeouts_total", "Timeouts.").unregistered().build()?;
     for kind in [io::ErrorKind::TimedOut, io::ErrorKind::NotFound, io::ErrorKind::TimedOut] {
         let timed_out = |error: &io::Error| matches!(error.kind(), io::ErrorKind::TimedOut);
         let result = counter.count_errors_if(|| Err::<(), _>(io::Error::from(kind)), timed_out);
@@ -135,7 +135,7 @@ fn only_the_errors_that_match_are_counted() -> TestResult {
 
 #[test]
 fn a_panic_in_a_closure_whose_errors_are_counted_passes_through() -> TestResult {
-    let counter = Counter::new("panics_total", "Panics.").unregistered().build()?;
+    let counter = Counter::builder("panics_total", "Panics.").unregistered().build()?;
     let work = || counter.count_errors::<(), ()>(|| panic!("on purpose"));
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
     assert_eq!(counter.get(), 0.0);
@@ -145,7 +145,7 @@ fn a_panic_in_a_closure_whose_errors_are_counted_passes_through() -> TestResult 
 #[test]
 fn a_gauge_goes_up_and_down_and_is_set() -> TestResult {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("level", "Level.").registry(&registry).build()?;
+    let gauge = Gauge::builder("level", "Level.").registry(&registry).build()?;
     assert_eq!(text_of(&registry, "level")?, "0");
     gauge.inc();
     gauge.inc_by(2.5);
@@ -163,7 +163,7 @@ fn a_gauge_goes_up_and_down_and_is_set() -> TestResult {
 #[test]
 fn a_gauge_can_be_infinite_or_nan_and_recovers_when_set() -> TestResult {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("odd", "Odd.").registry(&registry).build()?;
+    let gauge = Gauge::builder("odd", "Odd.").registry(&registry).build()?;
     for (value, text) in [(f64::INFINITY, "+Inf"), (f64::NEG_INFINITY, "-Inf"), (f64::NAN, "NaN"), (3.0, "3")] {
         gauge.set(value);
         assert_eq!(text_of(&registry, "odd")?, text);
@@ -186,7 +186,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestRes
     ] {
         let name = format!("depth_{mode:?}").to_lowercase();
         let shown = || registry.sample_value(&name, &[]);
-        let gauge = Gauge::new(name.as_str(), "Depth.").mode(mode).registry(&registry).build()?;
+        let gauge = Gauge::builder(name.as_str(), "Depth.").mode(mode).registry(&registry).build()?;
         let unset = starts_at_zero.then_some(0.0);
         assert_eq!((shown(), gauge.get()), (unset, 0.0), "{mode:?}");
         let has_text = generate_metrics_from(&registry)?.contains(&name);
@@ -196,7 +196,8 @@ fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestRes
 
         let name = format!("jobs_{mode:?}").to_lowercase();
         let shown = |queue| registry.sample_value(&name, &[("queue", queue)]);
-        let jobs = Gauge::new(name.as_str(), "Jobs.").labels(["queue"]).mode(mode).registry(&registry).build()?;
+        let jobs =
+            Gauge::builder(name.as_str(), "Jobs.").label_names(["queue"]).mode(mode).registry(&registry).build()?;
         let [a, b] = ["a", "b"].map(|queue| jobs.labels([("queue", queue)]));
         let (a, b) = (a?, b?);
         assert_eq!([shown("a"), shown("b")], [unset; 2], "{mode:?}");
@@ -208,7 +209,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestRes
         }
         assert_eq!(shown("b"), Some(0.0), "work is over, which is a value: {mode:?}");
         jobs.clear();
-        b.read_with(|| 4.0);
+        b.set_function(|| 4.0);
         let a = jobs.labels([("queue", "a")])?;
         assert_eq!([shown("a"), shown("b")], [unset, Some(4.0)], "{mode:?} was cleared, and is read by a closure");
         drop(a);
@@ -218,7 +219,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestRes
 
 #[test]
 fn a_gauge_is_set_to_the_time_of_day() -> TestResult {
-    let gauge = Gauge::new("last_run_seconds", "Last run.").unregistered().build()?;
+    let gauge = Gauge::builder("last_run_seconds", "Last run.").unregistered().build()?;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs_f64());
     let before = now()?;
     gauge.set_to_current_time();
@@ -229,10 +230,10 @@ fn a_gauge_is_set_to_the_time_of_day() -> TestResult {
 #[test]
 fn a_gauge_reads_a_closure_at_each_scrape() -> TestResult {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("queue", "Queue.").registry(&registry).build()?;
+    let gauge = Gauge::builder("queue", "Queue.").registry(&registry).build()?;
     gauge.set(100.0);
     let calls = std::sync::atomic::AtomicU32::new(0);
-    gauge.read_with(move || f64::from(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+    gauge.set_function(move || f64::from(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
     assert_eq!(text_of(&registry, "queue")?, "0");
     assert_eq!(text_of(&registry, "queue")?, "1");
     assert_eq!(gauge.get(), 2.0);
@@ -242,9 +243,9 @@ fn a_gauge_reads_a_closure_at_each_scrape() -> TestResult {
 #[test]
 fn a_closure_that_panics_costs_its_own_series_only() -> TestResult {
     let registry = CollectorRegistry::new();
-    let queues = Gauge::new("queues", "Queues.").labels(["name"]).registry(&registry).build()?;
-    queues.labels([("name", "bad")])?.read_with(|| panic!("on purpose"));
-    queues.labels([("name", "good")])?.read_with(|| 7.0);
+    let queues = Gauge::builder("queues", "Queues.").label_names(["name"]).registry(&registry).build()?;
+    queues.labels([("name", "bad")])?.set_function(|| panic!("on purpose"));
+    queues.labels([("name", "good")])?.set_function(|| 7.0);
     for _ in 0..2 {
         let text = generate_metrics_from(&registry)?;
         assert_eq!(text, "# HELP queues Queues.\n# TYPE queues gauge\nqueues{name=\"good\"} 7\n");
@@ -256,10 +257,10 @@ fn a_closure_that_panics_costs_its_own_series_only() -> TestResult {
 #[test]
 fn a_closure_may_count_and_scrape_itself() -> TestResult {
     let registry: &'static CollectorRegistry = Box::leak(Box::default());
-    let reads = Counter::new("reads_total", "Reads.").registry(registry).build()?;
-    let sizes = Gauge::new("sizes", "Sizes.").labels(["of"]).registry(registry).build()?;
+    let reads = Counter::builder("reads_total", "Reads.").registry(registry).build()?;
+    let sizes = Gauge::builder("sizes", "Sizes.").label_names(["of"]).registry(registry).build()?;
     let (own, counted) = (sizes.clone(), reads.clone());
-    sizes.labels([("of", "a")])?.read_with(move || {
+    sizes.labels([("of", "a")])?.set_function(move || {
         counted.inc();
         own.labels([("of", "b")]).map_or(f64::NAN, |other| {
             other.inc();
@@ -276,24 +277,24 @@ fn a_closure_may_count_and_scrape_itself() -> TestResult {
 #[test]
 fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
     let registry: &'static CollectorRegistry = Box::leak(Box::default());
-    let gauge = |name| Gauge::new(name, "G.").registry(registry).build();
+    let gauge = |name| Gauge::builder(name, "G.").registry(registry).build();
     let (hits, lookups) = (gauge("hits")?, gauge("lookups")?);
     hits.set(3.0);
     lookups.set(4.0);
     let (ratio, percent) = (gauge("ratio")?, gauge("percent")?);
-    ratio.read_with(move || hits.get() / registry.sample_value("lookups", &[]).unwrap_or(f64::NAN));
+    ratio.set_function(move || hits.get() / registry.sample_value("lookups", &[]).unwrap_or(f64::NAN));
     let of = ratio.clone();
-    percent.read_with(move || of.get() * 100.0);
+    percent.set_function(move || of.get() * 100.0);
     // By itself, through another, and through a scrape: what stands in for the answer is no value.
     let selfish = gauge("selfish")?;
     let own = selfish.clone();
-    selfish.read_with(move || own.get().max(1.0));
+    selfish.set_function(move || own.get().max(1.0));
     let (ring, back) = (gauge("ring")?, gauge("ring_back")?);
     let (of_ring, of_back) = (ring.clone(), back.clone());
-    ring.read_with(move || of_back.get().max(1.0));
-    back.read_with(move || of_ring.get().max(1.0));
+    ring.set_function(move || of_back.get().max(1.0));
+    back.set_function(move || of_ring.get().max(1.0));
     let scraping = gauge("scraping")?;
-    scraping.read_with(move || generate_metrics_from(registry).map_or(0.0, |text| text.len() as f64));
+    scraping.set_function(move || generate_metrics_from(registry).map_or(0.0, |text| text.len() as f64));
     for _ in 0..2 {
         let values: Vec<_> =
             registry.collect()?.iter().map(|family| (family.name().to_owned(), family.samples().len())).collect();
@@ -313,8 +314,8 @@ fn a_closure_may_read_other_metrics_but_not_its_own() -> TestResult {
 
 #[test]
 fn handles_of_one_series_share_its_number() -> TestResult {
-    let counter = Counter::new("shared_total", "Shared.").unregistered().build()?;
-    let (clone, child) = (counter.clone(), counter.child());
+    let counter = Counter::builder("shared_total", "Shared.").unregistered().build()?;
+    let (clone, child) = (counter.clone(), counter.to_series());
     counter.inc();
     clone.inc();
     child.inc();
@@ -324,7 +325,7 @@ fn handles_of_one_series_share_its_number() -> TestResult {
 
 #[test]
 fn amounts_of_every_type_are_counted() -> TestResult {
-    let counter = Counter::new("c_total", "C.").unregistered().build()?;
+    let counter = Counter::builder("c_total", "C.").unregistered().build()?;
     counter.inc_by(1);
     counter.inc_by(2_u64);
     counter.inc_by(b"abc".len());
@@ -333,19 +334,19 @@ fn amounts_of_every_type_are_counted() -> TestResult {
     assert_eq!(counter.get(), 10.5);
 
     let registry = CollectorRegistry::new();
-    let exact = Counter::new("exact_total", "E.").registry(&registry).build()?;
+    let exact = Counter::builder("exact_total", "E.").registry(&registry).build()?;
     exact.inc_by(9_007_199_254_740_993_u64); // 2^53 + 1, which no f64 is
     exact.inc_by(-1_i32); // refused
     assert_eq!(text_of(&registry, "exact_total")?, "9007199254740993");
     exact.inc_by(u128::MAX); // beyond 2^64, so as a float
     assert!(exact.get() > 1e38);
 
-    let gauge = Gauge::new("g", "G.").unregistered().build()?;
+    let gauge = Gauge::builder("g", "G.").unregistered().build()?;
     gauge.set(7_u8);
     gauge.inc_by(3_i64);
     gauge.dec_by(-2_i16);
     assert_eq!(gauge.get(), 12.0);
-    let histogram = Histogram::new("h", "H.").buckets([1.0]).unregistered().build()?;
+    let histogram = Histogram::builder("h", "H.").buckets([1.0]).unregistered().build()?;
     histogram.observe(3_usize);
     assert_eq!(histogram.sum(), 3.0);
     Ok(())

@@ -17,8 +17,8 @@ fn samples(registry: &CollectorRegistry) -> Result<Vec<String>, Box<dyn Error>> 
 #[test]
 fn an_info_shows_nothing_until_it_is_set() -> TestResult {
     let registry = CollectorRegistry::new();
-    let build = Info::new("build_info", "Build.").labels(["commit"]).registry(&registry).build()?;
-    let plain = Info::new("plain_info", "Plain.").registry(&registry).build()?;
+    let build = Info::builder("build_info", "Build.").label_names(["commit"]).registry(&registry).build()?;
+    let plain = Info::builder("plain_info", "Plain.").registry(&registry).build()?;
     let commit = build.labels([("commit", "c0ffee")])?;
     assert_eq!(generate_metrics_from(&registry)?, "");
     assert!(!commit.is_set());
@@ -32,7 +32,7 @@ fn an_info_shows_nothing_until_it_is_set() -> TestResult {
 #[test]
 fn setting_an_info_replaces_what_was_set_before() -> TestResult {
     let registry = CollectorRegistry::new();
-    let build = Info::new("build_info", "Build.").labels(["commit"]).registry(&registry).build()?;
+    let build = Info::builder("build_info", "Build.").label_names(["commit"]).registry(&registry).build()?;
     let [first, second] = [build.labels([("commit", "1")])?, build.labels([("commit", "2")])?];
     first.set();
     second.set();
@@ -47,7 +47,7 @@ fn setting_an_info_replaces_what_was_set_before() -> TestResult {
 #[test]
 fn infos_that_are_set_at_once_leave_exactly_one() -> TestResult {
     let registry = CollectorRegistry::new();
-    let build = Info::new("race_info", "Race.").labels(["who"]).registry(&registry).build()?;
+    let build = Info::builder("race_info", "Race.").label_names(["who"]).registry(&registry).build()?;
     for round in 0..500 {
         std::thread::scope(|scope| {
             for who in ["a", "b"] {
@@ -62,14 +62,14 @@ fn infos_that_are_set_at_once_leave_exactly_one() -> TestResult {
 
 #[test]
 fn an_info_ends_in_its_suffix() {
-    let error = Info::new("build", "Build.").unregistered().build().expect_err("the suffix is missing");
+    let error = Info::builder("build", "Build.").unregistered().build().expect_err("the suffix is missing");
     assert_eq!(error.to_string(), "metric `build`: the name of an info metric must end in `_info`");
 }
 
 #[test]
 fn a_state_set_shows_each_state_from_the_start() -> TestResult {
     let registry = CollectorRegistry::new();
-    let phase = StateSet::new("phase", "Phase.").states(["starting", "running"]).registry(&registry).build()?;
+    let phase = StateSet::builder("phase", "Phase.").states(["starting", "running"]).registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["phase{phase=\"starting\"} 0", "phase{phase=\"running\"} 0"]);
     phase.set("starting");
     phase.set("running");
@@ -83,7 +83,7 @@ fn a_state_set_shows_each_state_from_the_start() -> TestResult {
 
 #[test]
 fn an_unknown_state_is_refused_and_counted() -> TestResult {
-    let phase = StateSet::new("phase", "Phase.").states(["on"]).unregistered().build()?;
+    let phase = StateSet::builder("phase", "Phase.").states(["on"]).unregistered().build()?;
     phase.set("on");
     phase.set("off");
     phase.enable("off");
@@ -98,7 +98,7 @@ fn an_unknown_state_is_refused_and_counted() -> TestResult {
 fn a_state_set_has_from_one_to_sixty_four_states() -> TestResult {
     let names: Vec<&'static str> = (0..65).map(|n| &*Box::leak(format!("s{n}").into_boxed_str())).collect();
     let registry = CollectorRegistry::new();
-    let full = StateSet::new("full", "Full.").states(names[..64].to_vec()).registry(&registry).build()?;
+    let full = StateSet::builder("full", "Full.").states(names[..64].to_vec()).registry(&registry).build()?;
     full.set(names[63]);
     assert_eq!(registry.sample_value("full", &[("full", "s63")]), Some(1.0));
     assert_eq!(registry.sample_value("full", &[("full", "s0")]), Some(0.0));
@@ -108,7 +108,7 @@ fn a_state_set_has_from_one_to_sixty_four_states() -> TestResult {
         (vec!["a", "b", "a"], "given twice"),
         (vec!["a", ""], "can't be empty"),
     ] {
-        let built = StateSet::new("wrong", "Wrong.").states(states).unregistered().build();
+        let built = StateSet::builder("wrong", "Wrong.").states(states).unregistered().build();
         let error = built.expect_err(says).to_string();
         assert!(error.contains(says) && error.contains("`wrong`"), "{error}");
     }
@@ -119,7 +119,7 @@ fn a_state_set_has_from_one_to_sixty_four_states() -> TestResult {
 fn a_state_set_that_can_not_name_a_label_is_refused() {
     // Its states stand under a label of its own name, and a label has no colon and no leading `__`.
     for name in ["job:phase", "__phase"] {
-        let built = StateSet::new(name, "Phase.").states(["on"]).unregistered().build();
+        let built = StateSet::builder(name, "Phase.").states(["on"]).unregistered().build();
         let error = built.expect_err("no label can be named like this").to_string();
         assert!(error.contains(name) && error.contains("label"), "{error}");
     }
@@ -128,7 +128,7 @@ fn a_state_set_that_can_not_name_a_label_is_refused() {
 #[test]
 fn the_label_of_a_state_set_takes_the_prefix_of_the_registry_too() -> TestResult {
     let registry = CollectorRegistry::new().with_prefix("app")?;
-    let phase = StateSet::new("phase", "Phase.").states(["on", "off"]).registry(&registry).build()?;
+    let phase = StateSet::builder("phase", "Phase.").states(["on", "off"]).registry(&registry).build()?;
     phase.set("on");
     assert_eq!(samples(&registry)?, ["app_phase{app_phase=\"on\"} 1", "app_phase{app_phase=\"off\"} 0"]);
     Ok(())
@@ -137,14 +137,15 @@ fn the_label_of_a_state_set_takes_the_prefix_of_the_registry_too() -> TestResult
 #[test]
 fn the_label_of_a_state_set_collides_with_others_of_its_name() -> TestResult {
     let registry = CollectorRegistry::new().with_labels([("phase", "x")])?;
-    let built = StateSet::new("phase", "Phase.").states(["on"]).registry(&registry).build();
+    let built = StateSet::builder("phase", "Phase.").states(["on"]).registry(&registry).build();
     assert!(built.expect_err("`phase` is a constant label").to_string().contains("constant label"));
 
-    let own = StateSet::new("phase", "Phase.").states(["on"]).labels(["phase"]).unregistered().build();
+    let own = StateSet::builder("phase", "Phase.").states(["on"]).label_names(["phase"]).unregistered().build();
     assert!(own.expect_err("`phase` is the label of the states").to_string().contains("label `phase`"));
 
     let prefixed = CollectorRegistry::new().with_prefix("app")?;
-    let own = StateSet::new("phase", "Phase.").states(["on"]).labels(["app_phase"]).registry(&prefixed).build();
+    let own =
+        StateSet::builder("phase", "Phase.").states(["on"]).label_names(["app_phase"]).registry(&prefixed).build();
     assert!(own.expect_err("the prefix makes it the label of the states").to_string().contains("`app_phase`"));
     Ok(())
 }

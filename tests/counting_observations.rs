@@ -17,14 +17,14 @@ fn samples(registry: &CollectorRegistry) -> Result<Vec<String>, Box<dyn Error>> 
 }
 
 fn refused(bounds: &[f64]) -> String {
-    let built = Histogram::new("refused", "Refused.").buckets(bounds.iter().copied()).unregistered().build();
+    let built = Histogram::builder("refused", "Refused.").buckets(bounds.iter().copied()).unregistered().build();
     built.map(|_| ()).expect_err("these bounds are no buckets").to_string()
 }
 
 #[test]
 fn a_value_that_equals_a_bound_belongs_to_its_bucket() -> TestResult {
     let registry = CollectorRegistry::new();
-    let sizes = Histogram::new("size", "Size.").buckets([-1.0, 0.0, 0.5, 2.0]).registry(&registry).build()?;
+    let sizes = Histogram::builder("size", "Size.").buckets([-1.0, 0.0, 0.5, 2.0]).registry(&registry).build()?;
     for value in [-1.0, -0.5, -0.0, 0.0, 0.5, 0.75, 2.0, 2.5] {
         sizes.observe(value);
     }
@@ -45,14 +45,14 @@ fn a_value_that_equals_a_bound_belongs_to_its_bucket() -> TestResult {
 #[test]
 fn infinity_may_end_the_bounds_or_be_left_out() -> TestResult {
     let [with, without] = [CollectorRegistry::new(), CollectorRegistry::new()];
-    let given = Histogram::new("x", "X.").buckets([1.0, f64::INFINITY]).registry(&with).build()?;
-    let added = Histogram::new("x", "X.").buckets([1.0]).registry(&without).build()?;
+    let given = Histogram::builder("x", "X.").buckets([1.0, f64::INFINITY]).registry(&with).build()?;
+    let added = Histogram::builder("x", "X.").buckets([1.0]).registry(&without).build()?;
     given.observe(3.0);
     added.observe(3.0);
     assert_eq!(samples(&with)?, ["x_bucket{le=\"1\"} 0", "x_bucket{le=\"+Inf\"} 1", "x_sum 3", "x_count 1"]);
     assert_eq!(samples(&with)?, samples(&without)?);
     // The two descriptions are one, too.
-    let shared = Histogram::new("x", "X.").buckets([1.0]).registry(&with).build()?;
+    let shared = Histogram::builder("x", "X.").buckets([1.0]).registry(&with).build()?;
     shared.observe(0.5);
     assert_eq!(given.count(), 2);
     Ok(())
@@ -61,7 +61,7 @@ fn infinity_may_end_the_bounds_or_be_left_out() -> TestResult {
 #[test]
 fn the_default_buckets_are_the_eleven_of_the_other_clients() -> TestResult {
     let registry = CollectorRegistry::new();
-    let times = Histogram::new("t_seconds", "T.").registry(&registry).build()?;
+    let times = Histogram::builder("t_seconds", "T.").registry(&registry).build()?;
     times.observe(0.3);
     let bounds: Vec<String> = samples(&registry)?
         .iter()
@@ -77,7 +77,7 @@ fn linear_and_exponential_bounds_are_what_they_say() -> TestResult {
     assert_eq!(linear_buckets::<3>(0.1, 0.1), [0.1, 0.2, 0.1 + 0.1 * 2.0]);
     assert_eq!(exponential_buckets::<5>(0.25, 2.0), [0.25, 0.5, 1.0, 2.0, 4.0]);
     let registry = CollectorRegistry::new();
-    Histogram::new("e", "E.").buckets(const { exponential_buckets::<3>(1.0, 10.0) }).registry(&registry).build()?;
+    Histogram::builder("e", "E.").buckets(const { exponential_buckets::<3>(1.0, 10.0) }).registry(&registry).build()?;
     assert!(samples(&registry)?.contains(&"e_bucket{le=\"100\"} 0".to_owned()));
     Ok(())
 }
@@ -107,8 +107,8 @@ fn bad_bounds_are_errors_that_say_what_is_wrong() {
 
 #[test]
 fn observations_that_would_spoil_the_sum_are_refused_and_counted() -> TestResult {
-    let histogram = Histogram::new("h", "H.").unregistered().build()?;
-    let summary = Summary::new("s", "S.").unregistered().build()?;
+    let histogram = Histogram::builder("h", "H.").unregistered().build()?;
+    let summary = Summary::builder("s", "S.").unregistered().build()?;
     let dropped = || {
         REGISTRY
             .sample_value("pytheus_dropped_updates_total", &[("reason", "non_finite_observation")])
@@ -128,7 +128,7 @@ fn observations_that_would_spoil_the_sum_are_refused_and_counted() -> TestResult
 #[test]
 fn a_summary_is_a_sum_and_a_count() -> TestResult {
     let registry = CollectorRegistry::new();
-    let replies = Summary::new("reply_bytes", "Replies.").unit("bytes").registry(&registry).build()?;
+    let replies = Summary::builder("reply_bytes", "Replies.").unit("bytes").registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["reply_bytes_sum 0", "reply_bytes_count 0"]);
     replies.observe(512.0);
     replies.observe(-0.5);
@@ -140,7 +140,7 @@ fn a_summary_is_a_sum_and_a_count() -> TestResult {
 
 #[test]
 fn a_duration_is_observed_in_seconds() -> TestResult {
-    let times = Histogram::new("times", "Times.").unregistered().build()?;
+    let times = Histogram::builder("times", "Times.").unregistered().build()?;
     times.observe_duration(Duration::from_millis(1_500));
     assert_eq!(times.sum(), 1.5);
     Ok(())
@@ -149,7 +149,8 @@ fn a_duration_is_observed_in_seconds() -> TestResult {
 #[test]
 fn a_histogram_with_labels_gives_all_parts_of_each_series_together() -> TestResult {
     let registry = CollectorRegistry::new();
-    let times = Histogram::new("t", "T.").labels(["zone", "app"]).buckets([1.0]).registry(&registry).build()?;
+    let times =
+        Histogram::builder("t", "T.").label_names(["zone", "app"]).buckets([1.0]).registry(&registry).build()?;
     times.labels([("zone", "b"), ("app", "x")])?.observe(2.0);
     times.labels([("zone", "a"), ("app", "x")])?.observe(0.5);
     let expected = [

@@ -170,9 +170,9 @@ struct Metrics {
 macro_rules! built {
     ($registry:ident, $metric:ident, $name:literal $(, $buckets:ident)?) => {
         Built::new(
-            $metric::new($name, "B.")$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
-            $metric::new(concat!($name, "_by_n"), "B.")
-                .labels(["n"])$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
+            $metric::builder($name, "B.")$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
+            $metric::builder(concat!($name, "_by_n"), "B.")
+                .label_names(["n"])$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
         )
     };
 }

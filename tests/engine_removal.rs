@@ -47,9 +47,9 @@ struct Metrics {
 
 impl Metrics {
     fn new(registry: &CollectorRegistry) -> Self {
-        let counts = Counter::new("counts", "C.").labels(["n"]).registry(registry).build();
-        let gauges = Gauge::new("gauges", "G.").labels(["n"]).registry(registry).build();
-        let times = Histogram::new("times", "T.").labels(["n"]).buckets([BOUND]).registry(registry).build();
+        let counts = Counter::builder("counts", "C.").label_names(["n"]).registry(registry).build();
+        let gauges = Gauge::builder("gauges", "G.").label_names(["n"]).registry(registry).build();
+        let times = Histogram::builder("times", "T.").label_names(["n"]).buckets([BOUND]).registry(registry).build();
         Self {
             counts: Kept::new(counts.expect("the name is free")),
             gauges: Kept::new(gauges.expect("the name is free")),

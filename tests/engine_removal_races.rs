@@ -37,8 +37,9 @@ fn series(counts: &Family<Counter>, times: &Family<Histogram>, n: &impl ToString
 #[test]
 fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_since() {
     let registry = CollectorRegistry::new();
-    let counts = &Counter::new("counts", "C.").labels(["n"]).registry(&registry).build().unwrap();
-    let times = &Histogram::new("times", "T.").labels(["n"]).buckets([1.0]).registry(&registry).build().unwrap();
+    let counts = &Counter::builder("counts", "C.").label_names(["n"]).registry(&registry).build().unwrap();
+    let times =
+        &Histogram::builder("times", "T.").label_names(["n"]).buckets([1.0]).registry(&registry).build().unwrap();
     let progress: &[Progress; SERIES] = &Default::default();
     let done = &AtomicBool::new(false);
     thread::scope(|scope| {
@@ -119,7 +120,7 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
 fn updates_add_series_while_a_large_family_is_cleared_and_a_scrape_sees_it_whole_or_cleared() {
     const LARGE: usize = 20_000;
     let registry = CollectorRegistry::new();
-    let family = &Counter::new("large", "L.").labels(["n"]).registry(&registry).build().unwrap();
+    let family = &Counter::builder("large", "L.").label_names(["n"]).registry(&registry).build().unwrap();
     let (clearing, scrape, done) = (&AtomicBool::new(false), &AtomicBool::new(false), &AtomicBool::new(false));
     let meanwhile = thread::scope(|scope| {
         let adding = scope.spawn(move || {

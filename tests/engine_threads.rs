@@ -232,7 +232,7 @@ every_kind!(sent);
 
 #[test]
 fn a_handle_counts_on_every_thread_that_it_is_sent_to() {
-    let mut handles = (sent::COUNTS.child(), sent::BY_N.n("sent").child(), sent::TIMES.child());
+    let mut handles = (sent::COUNTS.to_series(), sent::BY_N.n("sent").to_series(), sent::TIMES.to_series());
     // The same one, from thread to thread.
     for _ in 0..100 {
         let (counts, by_n, times) = handles;

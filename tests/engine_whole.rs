@@ -16,10 +16,10 @@ const THREADS: usize = 3;
 #[test]
 fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
     let registry = CollectorRegistry::new();
-    let times = Histogram::new("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
-    let by_n = Histogram::new("times_by_n", "T.").labels(["n"]).buckets([0.5, 2.0, 16.0]).registry(&registry);
+    let times = Histogram::builder("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
+    let by_n = Histogram::builder("times_by_n", "T.").label_names(["n"]).buckets([0.5, 2.0, 16.0]).registry(&registry);
     let by_n = by_n.build().unwrap();
-    let sizes = Summary::new("sizes", "S.").registry(&registry).build().unwrap();
+    let sizes = Summary::builder("sizes", "S.").registry(&registry).build().unwrap();
     let watcher = Watcher::new(&registry).whole("times", &VALUES).whole("times_by_n", &VALUES).whole("sizes", &[SIZE]);
     let scrapes = while_scraping(&mut [watcher], || {
         thread::scope(|scope| {
@@ -44,7 +44,7 @@ fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
 #[test]
 fn an_observation_is_seen_whole_while_its_threads_are_born_and_die() {
     let registry = CollectorRegistry::new();
-    let times = Histogram::new("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
+    let times = Histogram::builder("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
     let scrapes = while_scraping(&mut [Watcher::new(&registry).whole("times", &VALUES)], || {
         for _ in 0..500 {
             thread::scope(|scope| {

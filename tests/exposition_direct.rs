@@ -86,7 +86,7 @@ fn any_registry() -> impl Strategy<Value = CollectorRegistry> {
 /// A family of one kind, counted in as the plan says.
 macro_rules! fill {
     ($plan:expr, $registry:expr, $builder:expr, |$metric:ident, $amount:ident| $count:expr) => {{
-        let family = $builder.labels(&$plan.labels).registry($registry).build().unwrap();
+        let family = $builder.label_names(&$plan.labels).registry($registry).build().unwrap();
         for (values, amounts) in &$plan.series {
             let $metric = family.labels($plan.labels.iter().zip(values)).unwrap();
             for &$amount in amounts {
@@ -105,21 +105,24 @@ fn expose(plan: &Plan, number: usize, registry: &CollectorRegistry) {
         return custom(plan, &name, registry);
     }
     match plan.kind {
-        Kind::Counter => fill!(plan, registry, Counter::new(&name, help), |counter, amount| counter.inc_by(amount)),
-        Kind::Gauge => fill!(plan, registry, Gauge::new(&name, help), |gauge, amount| if amount == 0.1 {
-            gauge.read_with(|| panic!("left out"));
+        Kind::Counter => fill!(plan, registry, Counter::builder(&name, help), |counter, amount| counter.inc_by(amount)),
+        Kind::Gauge => fill!(plan, registry, Gauge::builder(&name, help), |gauge, amount| if amount == 0.1 {
+            gauge.set_function(|| panic!("left out"));
         } else {
             gauge.set(amount);
         }),
         Kind::Histogram => {
-            let builder = Histogram::new(&name, help).buckets(plan.buckets.iter().map(|bound| f64::from(*bound) / 8.0));
+            let builder =
+                Histogram::builder(&name, help).buckets(plan.buckets.iter().map(|bound| f64::from(*bound) / 8.0));
             fill!(plan, registry, builder, |histogram, amount| histogram.observe(amount));
         }
-        Kind::Summary => fill!(plan, registry, Summary::new(&name, help), |summary, amount| summary.observe(amount)),
+        Kind::Summary => {
+            fill!(plan, registry, Summary::builder(&name, help), |summary, amount| summary.observe(amount))
+        }
         // Stated or not.
-        Kind::Info => fill!(plan, registry, Info::new(&name, help), |info, _amount| info.set()),
+        Kind::Info => fill!(plan, registry, Info::builder(&name, help), |info, _amount| info.set()),
         Kind::StateSet => {
-            let builder = StateSet::new(&name, help).states(["off", "say \"on\"\\\n"]);
+            let builder = StateSet::builder(&name, help).states(["off", "say \"on\"\\\n"]);
             fill!(plan, registry, builder, |states, _amount| states.set("off"));
         }
         _ => unreachable!("no kind that this test knows"),
@@ -163,7 +166,7 @@ proptest! {
 #[test]
 fn a_fraction_that_is_counted_after_a_scrape_is_in_the_next_one() {
     let registry = CollectorRegistry::new();
-    let paid = Counter::new("paid_total", "Paid.").labels(["by"]).registry(&registry).build().unwrap();
+    let paid = Counter::builder("paid_total", "Paid.").label_names(["by"]).registry(&registry).build().unwrap();
     for by in ["card", "cash"] {
         paid.labels([("by", by)]).unwrap().inc();
     }

@@ -142,7 +142,7 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
         let labels = with_values(values);
         match value {
             Value::Counter(amounts) => {
-                let family = Counter::new(name, help).labels(&plan.labels).registry(registry).build().unwrap();
+                let family = Counter::builder(name, help).label_names(&plan.labels).registry(registry).build().unwrap();
                 let counter = family.labels(labels.iter().cloned()).unwrap();
                 for amount in amounts {
                     counter.inc_by(*amount);
@@ -150,12 +150,13 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
                 expected.sample(name.clone(), &labels, counter.get());
             }
             Value::Gauge(value) => {
-                let family = Gauge::new(name, help).labels(&plan.labels).registry(registry).build().unwrap();
+                let family = Gauge::builder(name, help).label_names(&plan.labels).registry(registry).build().unwrap();
                 family.labels(labels.iter().cloned()).unwrap().set(*value);
                 expected.sample(name.clone(), &labels, *value);
             }
             Value::Histogram(observed) => {
-                let builder = Histogram::new(name, help).labels(&plan.labels).buckets(BUCKETS.map(|(bound, _)| bound));
+                let builder =
+                    Histogram::builder(name, help).label_names(&plan.labels).buckets(BUCKETS.map(|(bound, _)| bound));
                 let histogram = builder.registry(registry).build().unwrap().labels(labels.iter().cloned()).unwrap();
                 for value in observed {
                     histogram.observe(*value);
@@ -170,7 +171,7 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
                 expected.sample(format!("{name}_sum"), &labels, observed.iter().sum());
             }
             Value::Summary(observed) => {
-                let family = Summary::new(name, help).labels(&plan.labels).registry(registry).build().unwrap();
+                let family = Summary::builder(name, help).label_names(&plan.labels).registry(registry).build().unwrap();
                 let summary = family.labels(labels.iter().cloned()).unwrap();
                 for value in observed {
                     summary.observe(*value);

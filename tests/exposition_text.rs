@@ -16,7 +16,7 @@ fn text(registry: &CollectorRegistry) -> String {
 /// The value of a gauge as it stands in the exposition.
 fn written(value: f64) -> String {
     let registry = CollectorRegistry::new();
-    Gauge::new("g", "G.").registry(&registry).build().unwrap().set(value);
+    Gauge::builder("g", "G.").registry(&registry).build().unwrap().set(value);
     text(&registry).strip_prefix("# HELP g G.\n# TYPE g gauge\ng ").unwrap().trim_end().to_owned()
 }
 
@@ -34,16 +34,16 @@ fn nothing_registered_is_an_empty_text() {
 #[test]
 fn each_type_is_written_as_the_format_has_it() {
     let registry = CollectorRegistry::new();
-    Counter::new("a_total", "A counter.").registry(&registry).build().unwrap().inc_by(2.0);
-    Gauge::new("b", "A gauge.").registry(&registry).build().unwrap().set(-1.5);
-    let histogram = Histogram::new("c", "A histogram.").buckets([0.5, 1.0]).registry(&registry).build().unwrap();
+    Counter::builder("a_total", "A counter.").registry(&registry).build().unwrap().inc_by(2.0);
+    Gauge::builder("b", "A gauge.").registry(&registry).build().unwrap().set(-1.5);
+    let histogram = Histogram::builder("c", "A histogram.").buckets([0.5, 1.0]).registry(&registry).build().unwrap();
     for value in [0.25, 0.5, 0.75, 2.0] {
         histogram.observe(value);
     }
-    Summary::new("d", "A summary.").registry(&registry).build().unwrap().observe(0.25);
-    let info = Info::new("e_info", "Facts.").labels(["version"]).registry(&registry).build().unwrap();
+    Summary::builder("d", "A summary.").registry(&registry).build().unwrap().observe(0.25);
+    let info = Info::builder("e_info", "Facts.").label_names(["version"]).registry(&registry).build().unwrap();
     info.labels([("version", "1.2")]).unwrap().set();
-    let states = StateSet::new("f", "States.").states(["off", "on"]).registry(&registry).build().unwrap();
+    let states = StateSet::builder("f", "States.").states(["off", "on"]).registry(&registry).build().unwrap();
     states.set("on");
 
     let expected = "\
@@ -79,7 +79,7 @@ f{f=\"on\"} 1
 #[test]
 fn a_help_text_escapes_backslashes_and_line_feeds_and_keeps_quotes() {
     let registry = CollectorRegistry::new();
-    Gauge::new("g", "A \\ and a \"quote\",\na second line, é.").registry(&registry).build().unwrap();
+    Gauge::builder("g", "A \\ and a \"quote\",\na second line, é.").registry(&registry).build().unwrap();
     assert!(
         text(&registry).starts_with("# HELP g A \\\\ and a \"quote\",\\na second line, é.\n# TYPE g gauge\n"),
         "{}",
@@ -90,7 +90,7 @@ fn a_help_text_escapes_backslashes_and_line_feeds_and_keeps_quotes() {
 #[test]
 fn a_label_value_escapes_backslashes_line_feeds_and_quotes_and_nothing_else() {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("g", "G.").labels(["path"]).registry(&registry).build().unwrap();
+    let gauge = Gauge::builder("g", "G.").label_names(["path"]).registry(&registry).build().unwrap();
     gauge.labels([("path", "C:\\x \"y\"\n\t{é,=}🦀\r\0")]).unwrap().set(1.0);
     let lines = text(&registry);
     assert!(lines.ends_with("\ng{path=\"C:\\\\x \\\"y\\\"\\n\t{é,=}🦀\r\0\"} 1\n"), "{lines}");
@@ -99,7 +99,7 @@ fn a_label_value_escapes_backslashes_line_feeds_and_quotes_and_nothing_else() {
 #[test]
 fn a_metric_without_help_has_a_type_line_only() {
     let registry = CollectorRegistry::new();
-    Gauge::new("g", "").registry(&registry).build().unwrap();
+    Gauge::builder("g", "").registry(&registry).build().unwrap();
     assert_eq!(text(&registry), "# TYPE g gauge\ng 0\n");
 }
 
@@ -132,7 +132,7 @@ fn numbers_take_their_shortest_form_that_reads_back() {
 #[test]
 fn whole_counts_are_exact_beyond_what_a_float_can_hold() {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("c_total", "C.").registry(&registry).build().unwrap();
+    let counter = Counter::builder("c_total", "C.").registry(&registry).build().unwrap();
     counter.inc_by(9_007_199_254_740_992.0);
     counter.inc();
     assert!(text(&registry).ends_with("\nc_total 9007199254740993\n"), "{}", text(&registry));
@@ -141,7 +141,7 @@ fn whole_counts_are_exact_beyond_what_a_float_can_hold() {
 #[test]
 fn an_empty_label_value_is_an_absent_label() {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("g", "G.").labels(["a", "b"]).registry(&registry).build().unwrap();
+    let gauge = Gauge::builder("g", "G.").label_names(["a", "b"]).registry(&registry).build().unwrap();
     gauge.labels([("a", ""), ("b", "")]).unwrap().set(1.0);
     gauge.labels([("a", ""), ("b", "x")]).unwrap().set(2.0);
     gauge.labels([("a", "x"), ("b", "")]).unwrap().set(3.0);
@@ -152,7 +152,7 @@ fn an_empty_label_value_is_an_absent_label() {
 fn families_are_sorted_by_name_and_series_by_label_values() {
     let registry = CollectorRegistry::new();
     for name in ["b", "a_total_seconds", "a", "B"] {
-        let gauge = Gauge::new(name, "G.").labels(["y", "x"]).registry(&registry).build().unwrap();
+        let gauge = Gauge::builder(name, "G.").label_names(["y", "x"]).registry(&registry).build().unwrap();
         for (x, y) in [("2", "1"), ("10", "2"), ("10", "1"), ("", "3")] {
             gauge.labels([("x", x), ("y", y)]).unwrap().set(0.0);
         }
@@ -169,7 +169,8 @@ fn families_are_sorted_by_name_and_series_by_label_values() {
 #[test]
 fn the_parts_of_a_series_stay_together_and_le_comes_last() {
     let registry = CollectorRegistry::new();
-    let histogram = Histogram::new("h", "H.").labels(["z"]).buckets([1.0]).registry(&registry).build().unwrap();
+    let histogram =
+        Histogram::builder("h", "H.").label_names(["z"]).buckets([1.0]).registry(&registry).build().unwrap();
     histogram.labels([("z", "b")]).unwrap().observe(2.0);
     histogram.labels([("z", "a")]).unwrap().observe(1.0);
     let expected = "\
@@ -190,7 +191,7 @@ h_count{z=\"b\"} 1
 #[test]
 fn a_labelled_metric_without_series_is_left_out() {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("g", "G.").labels(["a"]).registry(&registry).build().unwrap();
+    let gauge = Gauge::builder("g", "G.").label_names(["a"]).registry(&registry).build().unwrap();
     assert_eq!(text(&registry), "");
     gauge.labels([("a", "x")]).unwrap().inc();
     gauge.clear();
@@ -211,7 +212,7 @@ fn each_family_has_its_help_and_type_once_and_its_samples_in_one_block() {
     registry.register(collector).unwrap();
     // Shared by name, so still one family.
     for _ in 0..2 {
-        Counter::new("shared_total", "S.").registry(&registry).build().unwrap().inc();
+        Counter::builder("shared_total", "S.").registry(&registry).build().unwrap().inc();
     }
     let expected = "\
 # HELP custom C.
@@ -229,7 +230,7 @@ shared_total 2
 #[test]
 fn prefix_and_constant_labels_are_written_like_any_other() {
     let registry = CollectorRegistry::new().with_prefix("shop").unwrap().with_labels([("zone", "a\"b")]).unwrap();
-    let counter = Counter::new("hits_total", "H.").labels(["a"]).registry(&registry).build().unwrap();
+    let counter = Counter::builder("hits_total", "H.").label_names(["a"]).registry(&registry).build().unwrap();
     counter.labels([("a", "1")]).unwrap().inc();
     assert_eq!(
         text(&registry),
@@ -240,7 +241,7 @@ fn prefix_and_constant_labels_are_written_like_any_other() {
 #[test]
 fn two_scrapes_of_the_same_state_are_the_same_text() {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("g", "G.").labels(["n"]).registry(&registry).build().unwrap();
+    let gauge = Gauge::builder("g", "G.").label_names(["n"]).registry(&registry).build().unwrap();
     for n in 0..100 {
         gauge.labels([("n", n)]).unwrap().set(f64::from(n));
     }

@@ -84,11 +84,11 @@ impl Metrics {
     fn new() -> Self {
         let right = "the description is right";
         let metrics = Self {
-            busy: Gauge::new("busy", "B.").unregistered().build().expect(right),
-            times: Histogram::new("times", "T.").unregistered().build().expect(right),
-            sizes: Summary::new("sizes", "S.").unregistered().build().expect(right),
-            last: Gauge::new("last", "L.").unregistered().build().expect(right),
-            errors: Counter::new("errors_total", "E.").unregistered().build().expect(right),
+            busy: Gauge::builder("busy", "B.").unregistered().build().expect(right),
+            times: Histogram::builder("times", "T.").unregistered().build().expect(right),
+            sizes: Summary::builder("sizes", "S.").unregistered().build().expect(right),
+            last: Gauge::builder("last", "L.").unregistered().build().expect(right),
+            errors: Counter::builder("errors_total", "E.").unregistered().build().expect(right),
         };
         metrics.busy.set(10.0);
         metrics.last.set(-1.0);
@@ -178,7 +178,7 @@ fn a_future_that_is_dropped_by_a_panic_elsewhere_leaves_nothing_behind() {
 #[test]
 fn only_the_errors_that_match_are_counted() {
     let metrics = Metrics::new();
-    let future = |matches: bool| metrics.errors.count_errors_future_if(work(End::Error), move |_| matches);
+    let future = |matches: bool| metrics.errors.count_errors_if_future(work(End::Error), move |_| matches);
     assert_eq!(drive(future(false), AWAITS + 1, || {}), Some(Err("as asked")));
     assert_eq!(metrics.errors.get(), 0.0);
     assert_eq!(drive(future(true), AWAITS + 1, || {}), Some(Err("as asked")));
@@ -245,8 +245,8 @@ fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) ->
 
 #[test]
 fn a_watched_future_holds_what_it_counts_in_and_can_be_spawned() -> Result<(), Box<dyn std::error::Error>> {
-    let gauge = Gauge::new("spawned", "S.").unregistered().build()?;
-    let errors = Counter::new("spawned_errors_total", "S.").unregistered().build()?;
+    let gauge = Gauge::builder("spawned", "S.").unregistered().build()?;
+    let errors = Counter::builder("spawned_errors_total", "S.").unregistered().build()?;
     let future = {
         let (gauge, errors) = (gauge.clone(), errors.clone());
         errors.count_errors_future(gauge.track_inprogress_future(work(End::Error)))

@@ -10,11 +10,11 @@ use pytheus::metrics::{Gauge, Histogram, Summary};
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn gauge() -> Gauge {
-    Gauge::new("busy", "Busy.").unregistered().build().expect("the description is right")
+    Gauge::builder("busy", "Busy.").unregistered().build().expect("the description is right")
 }
 
 fn histogram() -> Histogram {
-    Histogram::new("time_seconds", "Time.").unregistered().build().expect("the description is right")
+    Histogram::builder("time_seconds", "Time.").unregistered().build().expect("the description is right")
 }
 
 /// Panics without a word on standard error.
@@ -74,10 +74,10 @@ fn a_guard_may_end_in_another_thread() {
 #[test]
 fn a_closure_is_in_progress_while_it_runs() {
     let busy = gauge();
-    assert_eq!(busy.track_inprogress_fn(|| busy.get()), 1.0);
+    assert_eq!(busy.track_inprogress_call(|| busy.get()), 1.0);
     assert_eq!(busy.get(), 0.0);
-    panics(|| busy.track_inprogress_fn(|| panic()));
-    assert_eq!(busy.track_inprogress_fn(|| "7".parse::<u8>()), Ok(7));
+    panics(|| busy.track_inprogress_call(|| panic()));
+    assert_eq!(busy.track_inprogress_call(|| "7".parse::<u8>()), Ok(7));
     assert_eq!(busy.get(), 0.0);
 }
 
@@ -117,13 +117,13 @@ fn a_timer_takes_at_least_the_time_that_passes() {
 #[test]
 fn a_closure_is_timed_once_however_it_ends() -> TestResult {
     let times = histogram();
-    let sizes = Summary::new("s", "S.").unregistered().build()?;
-    assert_eq!(times.time_fn(|| 7), 7);
-    assert!(times.time_fn(|| "x".parse::<u8>()).is_err());
-    panics(|| times.time_fn(|| panic()));
+    let sizes = Summary::builder("s", "S.").unregistered().build()?;
+    assert_eq!(times.time_call(|| 7), 7);
+    assert!(times.time_call(|| "x".parse::<u8>()).is_err());
+    panics(|| times.time_call(|| panic()));
     assert_eq!(times.count(), 3);
-    assert_eq!(sizes.time_fn(|| 7), 7);
-    panics(|| sizes.time_fn(|| panic()));
+    assert_eq!(sizes.time_call(|| 7), 7);
+    panics(|| sizes.time_call(|| panic()));
     drop(sizes.time());
     assert_eq!(sizes.count(), 3);
     Ok(())
@@ -138,10 +138,10 @@ fn a_gauge_is_set_to_the_time_that_was_taken() {
     let took = last.time().stop();
     assert_eq!(last.get(), took.as_secs_f64());
     last.set(-1.0);
-    assert_eq!(last.time_fn(|| 7), 7);
+    assert_eq!(last.time_call(|| 7), 7);
     assert!(last.get() >= 0.0);
     last.set(-1.0);
-    panics(|| last.time_fn(|| panic()));
+    panics(|| last.time_call(|| panic()));
     assert!(last.get() >= 0.0);
 }
 

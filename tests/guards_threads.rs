@@ -23,7 +23,7 @@ fn pass_on(work: &Gauge, times: u32) {
 
 #[test]
 fn a_set_takes_account_of_work_that_goes_from_thread_to_thread() {
-    let work = Gauge::new("set_work", "Work.").unregistered().build().expect("a good name");
+    let work = Gauge::builder("set_work", "Work.").unregistered().build().expect("a good name");
     // At most one that is on its way, and the next, of each pair.
     let most = f64::from(2 * PAIRS);
     for _ in 0..40 {
@@ -53,7 +53,7 @@ fn a_set_takes_account_of_work_that_goes_from_thread_to_thread() {
 
 #[test]
 fn work_in_progress_is_never_seen_below_zero() {
-    let work = Gauge::new("seen_work", "Work.").unregistered().build().expect("a good name");
+    let work = Gauge::builder("seen_work", "Work.").unregistered().build().expect("a good name");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let watcher = scope.spawn(|| {

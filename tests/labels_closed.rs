@@ -53,7 +53,7 @@ fn each_combination_is_its_own_series() {
                 let labels = [("method", method_text), ("size", size_text), ("cached", cached_text)];
                 assert_eq!(value("each_total", &labels), Some(expected), "{labels:?}");
                 assert_eq!(EACH.labels(labels).map(|series| series.get()), Ok(expected));
-                assert_eq!(EACH.method(method).size(size()).cached(cached).child().get(), expected);
+                assert_eq!(EACH.method(method).size(size()).cached(cached).to_series().get(), expected);
             }
         }
     }
@@ -106,7 +106,7 @@ fn removals_lose_nothing_that_is_counted_afterwards_or_elsewhere() {
         scope.spawn(|| {
             for _ in 0..200 {
                 CONTENDED.method(Method::Get).cached(true).remove();
-                CONTENDED.method(Method::Put).cached(false).child();
+                CONTENDED.method(Method::Put).cached(false).to_series();
             }
         });
     });
@@ -160,7 +160,7 @@ fn declarations_that_share_a_family_need_not_have_the_same_sets() {
 
 metric! {
     /// Few.
-    static FEW: Counter = "few_total" { labels: { method: Method }, limit: 1, zeros: false };
+    static FEW: Counter = "few_total" { labels: { method: Method }, limit: 1, zero_series: false };
 }
 
 #[test]

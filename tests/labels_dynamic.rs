@@ -9,7 +9,7 @@ use pytheus::registry::{CollectorRegistry, Registry};
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn hits() -> Family<Counter> {
-    let builder = Counter::new("hits_total", "Hits.").labels(["method", "path", "status"]);
+    let builder = Counter::builder("hits_total", "Hits.").label_names(["method", "path", "status"]);
     builder.default_labels([("status", "200")]).unregistered().build().expect("the description is right")
 }
 
@@ -49,17 +49,17 @@ fn a_partial_call_does_not_call_missing_what_may_still_come() {
 
 #[test]
 fn a_metric_without_such_labels_says_so() -> TestResult {
-    let none = Counter::new("none_total", "None.").labels([""; 0]).unregistered().build()?;
+    let none = Counter::builder("none_total", "None.").label_names([""; 0]).unregistered().build()?;
     let error = none.labels([("a", "b")]).expect_err("there is no label");
     assert_eq!(error.to_string(), "metric `none_total`: unknown label `a` (the metric has no labels)");
-    none.defaults()?.inc();
+    none.default_series()?.inc();
     Ok(())
 }
 
 #[test]
 fn nothing_is_counted_or_made_by_a_call_that_fails() -> TestResult {
     let registry = CollectorRegistry::new();
-    let hits = Counter::new("hits_total", "Hits.").labels(["a", "b"]).registry(&registry).build()?;
+    let hits = Counter::builder("hits_total", "Hits.").label_names(["a", "b"]).registry(&registry).build()?;
     assert!(hits.labels([("a", "1")]).is_err());
     assert!(hits.labels([("a", "1"), ("b", "2"), ("c", "3")]).is_err());
     assert!(hits.remove([("a", "1")]).is_err());
@@ -96,7 +96,7 @@ fn a_partial_handle_takes_the_last_value_of_a_label() -> TestResult {
 
 #[test]
 fn names_and_values_may_be_of_many_types() -> TestResult {
-    let family = Gauge::new("g", "G.").labels([String::from("n")]).unregistered().build()?;
+    let family = Gauge::builder("g", "G.").label_names([String::from("n")]).unregistered().build()?;
     family.labels([(String::from("n"), 7_u16)])?.inc();
     family.labels([("n", &7_i64)])?.inc();
     family.labels(vec![("n", Some("7"))])?.inc();
@@ -111,7 +111,7 @@ fn names_and_values_may_be_of_many_types() -> TestResult {
 fn a_label_may_be_named_like_a_keyword_or_a_method() -> TestResult {
     let registry = CollectorRegistry::new();
     let names = ["type", "fn", "self", "crate", "inc", "labels", "_", "A1"];
-    let family = Counter::new("keywords_total", "Keywords.").labels(names).registry(&registry).build()?;
+    let family = Counter::builder("keywords_total", "Keywords.").label_names(names).registry(&registry).build()?;
     let given: Vec<_> = names.iter().rev().map(|name| (*name, *name)).collect();
     family.labels(given.clone())?.inc();
     assert_eq!(registry.sample_value("keywords_total", &given), Some(1.0));
@@ -130,7 +130,7 @@ fn names_that_prometheus_refuses_are_refused_when_the_metric_is_built() {
         ("__name__", "start with `__`"),
         ("__", "start with `__`"),
     ] {
-        let built = Counter::new("c_total", "C.").labels(["fine", name]).unregistered().build();
+        let built = Counter::builder("c_total", "C.").label_names(["fine", name]).unregistered().build();
         let error = built.expect_err(name).to_string();
         assert!(error.contains(says) && error.contains(&format!("`{name}`")), "{error}");
     }
@@ -138,50 +138,53 @@ fn names_that_prometheus_refuses_are_refused_when_the_metric_is_built() {
 
 #[test]
 fn a_label_that_the_samples_bring_themselves_is_refused() -> TestResult {
-    let le = Histogram::new("h", "H.").labels(["le"]).unregistered().build();
+    let le = Histogram::builder("h", "H.").label_names(["le"]).unregistered().build();
     assert!(le.expect_err("a histogram has `le`").to_string().contains("label `le`"));
-    let quantile = Summary::new("s", "S.").labels(["quantile"]).unregistered().build();
+    let quantile = Summary::builder("s", "S.").label_names(["quantile"]).unregistered().build();
     assert!(quantile.expect_err("a summary has `quantile`").to_string().contains("label `quantile`"));
     // Others may have them.
-    Counter::new("c_total", "C.").labels(["le", "quantile"]).unregistered().build()?;
-    Histogram::new("h", "H.").labels(["quantile"]).unregistered().build()?;
+    Counter::builder("c_total", "C.").label_names(["le", "quantile"]).unregistered().build()?;
+    Histogram::builder("h", "H.").label_names(["quantile"]).unregistered().build()?;
     Ok(())
 }
 
 #[test]
 fn labels_and_defaults_that_contradict_each_other_are_refused() {
-    let twice = Counter::new("c_total", "C.").labels(["a", "b", "a"]).unregistered().build();
+    let twice = Counter::builder("c_total", "C.").label_names(["a", "b", "a"]).unregistered().build();
     assert_eq!(
         twice.expect_err("`a` is there twice").to_string(),
         "metric `c_total`, label `a`: the label is given twice"
     );
-    let stray = Counter::new("c_total", "C.").labels(["a"]).default_labels([("b", "1")]).unregistered().build();
+    let stray =
+        Counter::builder("c_total", "C.").label_names(["a"]).default_labels([("b", "1")]).unregistered().build();
     assert!(stray.expect_err("`b` is no label").to_string().contains("label `b`: a default is given"));
-    let two = Counter::new("c_total", "C.").labels(["a"]).default_labels([("a", "1"), ("a", "2")]).unregistered();
+    let two =
+        Counter::builder("c_total", "C.").label_names(["a"]).default_labels([("a", "1"), ("a", "2")]).unregistered();
     assert!(two.build().expect_err("two defaults").to_string().contains("label `a`: two defaults"));
-    let without = Counter::new("c_total", "C.").default_labels([("a", "1")]).unregistered().build();
+    let without = Counter::builder("c_total", "C.").default_labels([("a", "1")]).unregistered().build();
     assert!(without.expect_err("it has no labels").to_string().contains("label `a`"));
-    let open = Counter::new("c_total", "C.").label_of::<bool>("a").default_labels([("a", "maybe")]).unregistered();
+    let open = Counter::builder("c_total", "C.").label_of::<bool>("a").default_labels([("a", "maybe")]).unregistered();
     assert!(open.build().expect_err("no such value").to_string().contains("label `a`: its default is not among"));
 }
 
 #[test]
 fn a_wrong_metric_is_an_error_that_names_it() {
     for name in ["", "1a", "a-b", "é", "a b", "a\n"] {
-        let error = Counter::new(name, "C.").unregistered().build().expect_err(name).to_string();
+        let error = Counter::builder(name, "C.").unregistered().build().expect_err(name).to_string();
         assert!(error.contains(&format!("`{name}`")) && error.contains("invalid metric name"), "{error}");
     }
-    let namespace = Counter::new("c_total", "C.").namespace("a-b").unregistered().build();
+    let namespace = Counter::builder("c_total", "C.").namespace("a-b").unregistered().build();
     assert!(namespace.expect_err("the namespace is no name").to_string().contains("`a-b`"));
-    let unit = Counter::new("sent_total", "S.").unit("bytes").unregistered().build();
+    let unit = Counter::builder("sent_total", "S.").unit("bytes").unregistered().build();
     assert!(unit.expect_err("the unit is missing").to_string().contains("unit `bytes`: the name must end"));
-    let limit = Counter::new("c_total", "C.").labels(["a"]).limit(0).unregistered().build();
+    let limit = Counter::builder("c_total", "C.").label_names(["a"]).limit(0).unregistered().build();
     assert!(limit.expect_err("no series").to_string().contains("a limit of 0"));
 }
 
 #[test]
 fn a_value_outside_a_closed_set_is_an_error_that_names_it() -> TestResult {
-    let family = Counter::new("c_total", "C.").label_of::<bool>("cached").labels(["path"]).unregistered().build()?;
+    let family =
+        Counter::builder("c_total", "C.").label_of::<bool>("cached").label_names(["path"]).unregistered().build()?;
     family.labels([("cached", "true"), ("path", "/")])?.inc();
     let error = family.labels([("cached", "maybe"), ("path", "/")]).expect_err("no such value");
     assert_eq!(error.invalid(), [("cached".to_owned(), "maybe".to_owned())]);
@@ -194,7 +197,7 @@ fn a_value_outside_a_closed_set_is_an_error_that_names_it() -> TestResult {
 fn a_metric_with_too_many_labels_is_refused_when_it_is_built() {
     let build = |labels: u32| {
         let names = (0..labels).map(|n| format!("l{n}"));
-        Counter::new("wide", "W.").labels(names).unregistered().build()
+        Counter::builder("wide", "W.").label_names(names).unregistered().build()
     };
     let wide = build(1_000).expect("so many it may have");
     let labels = (0..1_000).map(|n| (format!("l{n}"), "\""));

@@ -17,7 +17,7 @@ fn samples(registry: &CollectorRegistry) -> Result<Vec<String>, Box<dyn Error>> 
 #[test]
 fn the_order_of_labels_does_not_matter() -> TestResult {
     let registry = CollectorRegistry::new();
-    let hits = Counter::new("hits_total", "Hits.").labels(["b", "a", "c"]).registry(&registry).build()?;
+    let hits = Counter::builder("hits_total", "Hits.").label_names(["b", "a", "c"]).registry(&registry).build()?;
     let [a, b, c] = [("a", "1"), ("b", "2"), ("c", "3")];
     for given in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
         hits.labels(given)?.inc();
@@ -30,8 +30,8 @@ fn the_order_of_labels_does_not_matter() -> TestResult {
 #[test]
 fn the_order_of_declaration_does_not_matter_either() -> TestResult {
     let registry = CollectorRegistry::new();
-    let one = Counter::new("hits_total", "Hits.").labels(["b", "a"]).registry(&registry).build()?;
-    let other = Counter::new("hits_total", "Hits.").labels(["a", "b"]).registry(&registry).build()?;
+    let one = Counter::builder("hits_total", "Hits.").label_names(["b", "a"]).registry(&registry).build()?;
+    let other = Counter::builder("hits_total", "Hits.").label_names(["a", "b"]).registry(&registry).build()?;
     one.labels([("a", "1"), ("b", "2")])?.inc();
     other.labels([("a", "1"), ("b", "2")])?.inc();
     assert_eq!(registry.sample_value("hits_total", &[("b", "2"), ("a", "1")]), Some(2.0));
@@ -41,7 +41,7 @@ fn the_order_of_declaration_does_not_matter_either() -> TestResult {
 #[test]
 fn a_default_and_the_same_value_given_are_one_series() -> TestResult {
     let registry = CollectorRegistry::new();
-    let builder = Counter::new("hits_total", "Hits.").labels(["method", "status"]);
+    let builder = Counter::builder("hits_total", "Hits.").label_names(["method", "status"]);
     let hits = builder.default_labels([("status", 200)]).registry(&registry).build()?;
     hits.labels([("method", "GET")])?.inc();
     hits.labels([("method", "GET"), ("status", "200")])?.inc();
@@ -52,10 +52,11 @@ fn a_default_and_the_same_value_given_are_one_series() -> TestResult {
 #[test]
 fn a_metric_whose_labels_all_have_defaults_shows_at_zero() -> TestResult {
     let registry = CollectorRegistry::new();
-    let builder = Counter::new("hits_total", "Hits.").labels(["a", "b"]).default_labels([("a", "x"), ("b", "y")]);
+    let builder =
+        Counter::builder("hits_total", "Hits.").label_names(["a", "b"]).default_labels([("a", "x"), ("b", "y")]);
     let hits = builder.registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 0"]);
-    hits.defaults()?.inc();
+    hits.default_series()?.inc();
     assert_eq!(samples(&registry)?, ["hits_total{a=\"x\",b=\"y\"} 1"]);
     Ok(())
 }
@@ -63,7 +64,7 @@ fn a_metric_whose_labels_all_have_defaults_shows_at_zero() -> TestResult {
 #[test]
 fn none_and_empty_are_one_series_and_left_out() -> TestResult {
     let registry = CollectorRegistry::new();
-    let jobs = Gauge::new("jobs", "Jobs.").labels(["queue", "user"]).registry(&registry).build()?;
+    let jobs = Gauge::builder("jobs", "Jobs.").label_names(["queue", "user"]).registry(&registry).build()?;
     jobs.labels([("queue", Some("mail")), ("user", None)])?.inc();
     jobs.labels([("queue", "mail"), ("user", "")])?.inc();
     jobs.labels([("queue", None::<&str>), ("user", None)])?.inc();
@@ -76,7 +77,7 @@ fn none_and_empty_are_one_series_and_left_out() -> TestResult {
 #[test]
 fn values_that_look_alike_when_joined_stay_apart() -> TestResult {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("c_total", "C.").labels(["a", "b"]).registry(&registry).build()?;
+    let family = Counter::builder("c_total", "C.").label_names(["a", "b"]).registry(&registry).build()?;
     let pairs = [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a\",b=\"b", "c"), ("a,", "b"), ("a", ",b")];
     for (n, (a, b)) in pairs.into_iter().enumerate() {
         family.labels([("a", a), ("b", b)])?.inc_by(n as f64 + 1.0);
@@ -91,7 +92,7 @@ fn values_that_look_alike_when_joined_stay_apart() -> TestResult {
 #[test]
 fn values_are_compared_letter_by_letter() -> TestResult {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("c_total", "C.").labels(["a"]).registry(&registry).build()?;
+    let family = Counter::builder("c_total", "C.").label_names(["a"]).registry(&registry).build()?;
     let long = "x".repeat(1 << 20);
     let values = ["GET", "get", "GET ", "\u{e9}", "e\u{301}", "\0", "\n", "\u{ff}", &long];
     for value in values {
@@ -104,7 +105,7 @@ fn values_are_compared_letter_by_letter() -> TestResult {
 #[test]
 fn a_closed_set_shows_all_its_combinations_at_zero() -> TestResult {
     let registry = CollectorRegistry::new();
-    let builder = Histogram::new("t", "T.").label_of::<bool>("hit").label_of::<bool>("big").buckets([1.0]);
+    let builder = Histogram::builder("t", "T.").label_of::<bool>("hit").label_of::<bool>("big").buckets([1.0]);
     let times = builder.registry(&registry).build()?;
     times.labels([("hit", true), ("big", false)])?.observe(0.5);
     let counts: Vec<_> = samples(&registry)?.into_iter().filter(|line| line.starts_with("t_count")).collect();
@@ -121,8 +122,8 @@ fn a_closed_set_shows_all_its_combinations_at_zero() -> TestResult {
 #[test]
 fn series_at_zero_can_be_refused_and_need_every_set_closed() -> TestResult {
     let registry = CollectorRegistry::new();
-    Counter::new("a_total", "A.").label_of::<bool>("x").zeros(false).registry(&registry).build()?;
-    Counter::new("b_total", "B.").label_of::<bool>("x").labels(["y"]).registry(&registry).build()?;
+    Counter::builder("a_total", "A.").label_of::<bool>("x").zero_series(false).registry(&registry).build()?;
+    Counter::builder("b_total", "B.").label_of::<bool>("x").label_names(["y"]).registry(&registry).build()?;
     assert_eq!(samples(&registry)?.len(), 0);
     Ok(())
 }
@@ -130,7 +131,7 @@ fn series_at_zero_can_be_refused_and_need_every_set_closed() -> TestResult {
 #[test]
 fn constant_labels_stand_on_every_sample_of_a_registry() -> TestResult {
     let registry = CollectorRegistry::new().with_labels([("region", "eu"), ("app", "a\"b")])?;
-    let times = Histogram::new("t", "T.").labels(["z"]).buckets([1.0]).registry(&registry).build()?;
+    let times = Histogram::builder("t", "T.").label_names(["z"]).buckets([1.0]).registry(&registry).build()?;
     times.labels([("z", "1")])?.observe(0.5);
     let expected = [
         r#"t_bucket{app="a\"b",region="eu",z="1",le="1"} 1"#,
@@ -145,11 +146,11 @@ fn constant_labels_stand_on_every_sample_of_a_registry() -> TestResult {
 #[test]
 fn constant_labels_that_collide_are_errors() -> TestResult {
     let registry = CollectorRegistry::new().with_labels([("region", "eu"), ("le", "1")])?;
-    let own = Counter::new("c_total", "C.").labels(["region"]).registry(&registry).build();
+    let own = Counter::builder("c_total", "C.").label_names(["region"]).registry(&registry).build();
     let own = own.expect_err("`region` is taken").to_string();
     assert!(own.contains("metric `c_total` declared at tests/labels_identity.rs:"), "{own}");
     assert!(own.ends_with("its label `region` is also a constant label of the registry; rename one of them"), "{own}");
-    let le = Histogram::new("h", "H.").registry(&registry).build();
+    let le = Histogram::builder("h", "H.").registry(&registry).build();
     assert!(le.expect_err("`le` is taken").to_string().contains("label `le`"));
     assert!(CollectorRegistry::new().with_labels([("a", "1"), ("a", "1")]).is_err());
     for wrong in ["__a", "a-b", "", "a:b"] {

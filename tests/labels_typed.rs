@@ -22,13 +22,13 @@ pytheus::metric! {
     /// Hits.
     static HITS: Counter = "hits_total" { labels: { page, method: Method, status = "200" } };
     /// Keywords and methods of the handle.
-    static ODD: Counter = "odd_total" { labels: { r#type, inc, labels, remove, child } };
+    static ODD: Counter = "odd_total" { labels: { r#type, inc, labels, remove, to_series } };
     /// Closed.
     static CLOSED: Gauge = "closed" { labels: { method: Method, cached: bool } };
     /// Closed, with a default.
     static DEFAULTED: Counter = "defaulted_total" { labels: { method: Method = Method::Post } };
     /// Closed, too large to show.
-    static QUIET: Counter = "quiet_total" { labels: { method: Method }, zeros: false };
+    static QUIET: Counter = "quiet_total" { labels: { method: Method }, zero_series: false };
     /// Optional.
     static OPTIONAL: Counter = "optional_total" { labels: { user } };
     /// Once.
@@ -67,9 +67,9 @@ fn a_handle_that_misses_labels_can_be_kept_and_finished_from_any_thread() {
         }
     });
     get.inc();
-    let child: Counter = get.status("404").child();
-    child.inc();
-    assert_eq!((get.get(), child.get()), (1.0, 3.0));
+    let series: Counter = get.status("404").to_series();
+    series.inc();
+    assert_eq!((get.get(), series.get()), (1.0, 3.0));
     assert_eq!(value("hits_total", &[("page", "kept"), ("method", "get"), ("status", "200")]), Some(1.0));
 }
 
@@ -83,8 +83,8 @@ fn a_label_given_again_takes_the_new_value() {
 
 #[test]
 fn keywords_and_methods_of_the_handle_can_name_labels() {
-    ODD.r#type("t").label_inc("i").label_labels("l").label_remove("r").label_child("c").inc();
-    let labels = [("type", "t"), ("inc", "i"), ("labels", "l"), ("remove", "r"), ("child", "c")];
+    ODD.r#type("t").label_inc("i").label_labels("l").label_remove("r").label_to_series("c").inc();
+    let labels = [("type", "t"), ("inc", "i"), ("labels", "l"), ("remove", "r"), ("to_series", "c")];
     assert_eq!(value("odd_total", &labels), Some(1.0));
 }
 
@@ -140,7 +140,7 @@ fn an_optional_label_is_left_out() {
 
 #[test]
 fn declared_series_are_removed_and_cleared() {
-    let get = GONE.method(Method::Get).child();
+    let get = GONE.method(Method::Get).to_series();
     get.inc();
     assert!(GONE.method(Method::Get).remove());
     assert!(!GONE.method(Method::Get).remove());

@@ -30,7 +30,11 @@ fn limited(
     limit: usize,
     registry: &CollectorRegistry,
 ) -> Result<Family<Counter>, Box<dyn Error>> {
-    Ok(Counter::new(name, "Limited.").labels(NAMES[..labels].to_vec()).limit(limit).registry(registry).build()?)
+    Ok(Counter::builder(name, "Limited.")
+        .label_names(NAMES[..labels].to_vec())
+        .limit(limit)
+        .registry(registry)
+        .build()?)
 }
 
 /// How many series there are, and the sum of their values.
@@ -222,7 +226,7 @@ fn removing_a_series_frees_its_place() -> TestResult {
 #[test]
 fn a_limit_that_closed_sets_just_fit_under_merges_none_of_them() -> TestResult {
     let registry = CollectorRegistry::new();
-    let mut builder = Counter::new("closed_total", "Closed.").label_of::<bool>("a");
+    let mut builder = Counter::builder("closed_total", "Closed.").label_of::<bool>("a");
     for name in ["b", "c", "d", "e"] {
         builder = builder.label_of::<bool>(name);
     }
@@ -238,7 +242,7 @@ fn a_limit_that_closed_sets_just_fit_under_merges_none_of_them() -> TestResult {
 #[test]
 fn a_metric_without_labels_is_never_limited() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("plain_total", "Plain.").limit(1).registry(&registry).build()?;
+    let counter = Counter::builder("plain_total", "Plain.").limit(1).registry(&registry).build()?;
     counter.inc();
     assert_eq!(series_and_total(&registry)?, (1, 1.0));
     assert!(counter.remove());

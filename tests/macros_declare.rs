@@ -109,7 +109,7 @@ fn labels_are_methods() {
     let partial = HITS.r#type("page").method(Method::Get);
     let finished = partial.time(3_u8).status("404");
     finished.inc();
-    partial.time("later").label_inc("y").verb(Method::Get).child().inc();
+    partial.time("later").label_inc("y").verb(Method::Get).to_series().inc();
     let labels =
         [("type", "page"), ("method", "get"), ("time", "3"), ("inc", "x"), ("status", "404"), ("verb", "post")];
     assert_eq!(value("page_hits_total", &labels), Some(1.0));

@@ -23,11 +23,15 @@ fn with_global(registry: CollectorRegistry, test: impl FnOnce() -> Test) -> Test
 }
 
 fn set_up_counters() -> Test {
-    let requests = Counter::new("http_req_total", "metric desc").labels(["p", "m"]).build()?;
+    let requests = Counter::builder("http_req_total", "metric desc").label_names(["p", "m"]).build()?;
     requests.labels([("p", "p1"), ("m", "m1")])?.inc_by(3.0);
     requests.labels([("p", "p2"), ("m", "m2")])?.inc();
-    Counter::new("cache_hits_total", "cache desc").labels(["name"]).build()?.labels([("name", "redis")])?.inc_by(5.0);
-    Counter::new("exception_total", "expection desc").build()?.inc_by(4.0);
+    Counter::builder("cache_hits_total", "cache desc")
+        .label_names(["name"])
+        .build()?
+        .labels([("name", "redis")])?
+        .inc_by(5.0);
+    Counter::builder("exception_total", "expection desc").build()?.inc_by(4.0);
     Ok(())
 }
 
@@ -76,7 +80,7 @@ testing_http_req_total{m=\"m2\",p=\"p2\"} 1
 #[test]
 fn a_histogram_is_written_with_all_its_buckets() -> Test {
     with_global(CollectorRegistry::new(), || {
-        Histogram::new("hello", "world").build()?.observe(0.4);
+        Histogram::builder("hello", "world").build()?.observe(0.4);
         let expected = "\
 # HELP hello world
 # TYPE hello histogram
@@ -114,7 +118,7 @@ fn histogram_text(bob: &str, first_full: &str, sum: &str) -> String {
 #[test]
 fn the_series_of_a_histogram_are_written_one_after_the_other() -> Test {
     let registry = CollectorRegistry::new();
-    let histogram = Histogram::new("hello", "world").labels(["bob"]).registry(&registry).build()?;
+    let histogram = Histogram::builder("hello", "world").label_names(["bob"]).registry(&registry).build()?;
     histogram.labels([("bob", "b")])?.observe(7.0);
     histogram.labels([("bob", "a")])?.observe(0.4);
     let head = "# HELP hello world\n# TYPE hello histogram\n";
@@ -126,7 +130,7 @@ fn the_series_of_a_histogram_are_written_one_after_the_other() -> Test {
 #[test]
 fn the_series_of_the_defaults_is_written_though_never_touched() -> Test {
     let registry = CollectorRegistry::new();
-    let histogram = Histogram::new("hello", "world").labels(["bob"]).default_labels([("bob", "default")]);
+    let histogram = Histogram::builder("hello", "world").label_names(["bob"]).default_labels([("bob", "default")]);
     histogram.registry(&registry).build()?.labels([("bob", "a")])?.observe(0.4);
     let head = "# HELP hello world\n# TYPE hello histogram\n";
     let expected = head.to_owned() + &histogram_text("a", "0.5", "0.4") + &histogram_text("default", "never", "0");
@@ -138,7 +142,7 @@ fn the_series_of_the_defaults_is_written_though_never_touched() -> Test {
 fn help_and_label_values_are_escaped() -> Test {
     let registry = CollectorRegistry::new();
     let text = "slash\\quote\"newline\n";
-    let counter = Counter::new("http_req_total", text).labels(["bob"]).registry(&registry).build()?;
+    let counter = Counter::builder("http_req_total", text).label_names(["bob"]).registry(&registry).build()?;
     counter.labels([("bob", text)])?;
     let expected = r#"# HELP http_req_total slash\\quote"newline\n
 # TYPE http_req_total counter
@@ -151,7 +155,7 @@ http_req_total{bob="slash\\quote\"newline\n"} 0
 #[test]
 fn a_label_value_is_escaped() -> Test {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("name", "desc").labels(["bob"]).registry(&registry).build()?;
+    let counter = Counter::builder("name", "desc").label_names(["bob"]).registry(&registry).build()?;
     counter.labels([("bob", "slash\\ quote\" newline\n")])?;
     let text = generate_metrics_from(&registry)?;
     assert!(text.ends_with("name{bob=\"slash\\\\ quote\\\" newline\\n\"} 0\n"), "{text}");
@@ -161,7 +165,7 @@ fn a_label_value_is_escaped() -> Test {
 #[test]
 fn a_quote_in_a_help_text_is_not_escaped() -> Test {
     let registry = CollectorRegistry::new();
-    Counter::new("name", "slash\\ quote\" newline\n").registry(&registry).build()?;
+    Counter::builder("name", "slash\\ quote\" newline\n").registry(&registry).build()?;
     let text = generate_metrics_from(&registry)?;
     assert!(text.starts_with("# HELP name slash\\\\ quote\" newline\\n\n"), "{text}");
     Ok(())
@@ -172,7 +176,7 @@ fn a_custom_collector_is_written_like_a_metric() -> Test {
     let registry = CollectorRegistry::new();
     let described = Descriptor::new(Kind::Counter, "name", "desc")?.with_labels(["bob"])?;
     registry_with(&registry, [described], || {
-        let metric = Counter::new("name", "desc").labels(["bob"]).unregistered().build()?;
+        let metric = Counter::builder("name", "desc").label_names(["bob"]).unregistered().build()?;
         metric.labels([("bob", "cat")])?.inc_by(2.7);
         Ok(vec![metric.collector()])
     })?;
@@ -189,9 +193,9 @@ fn a_custom_collector_may_give_several_metrics() -> Test {
         Descriptor::new(Kind::Counter, "second", "desc")?,
     ];
     registry_with(&registry, described, || {
-        let metric = Counter::new("name", "desc").labels(["bob"]).unregistered().build()?;
+        let metric = Counter::builder("name", "desc").label_names(["bob"]).unregistered().build()?;
         metric.labels([("bob", "cat")])?.inc_by(2.7);
-        let second = Counter::new("second", "desc").unregistered().build()?;
+        let second = Counter::builder("second", "desc").unregistered().build()?;
         second.inc_by(3.0);
         Ok(vec![metric.collector(), second.collector()])
     })?;
@@ -229,7 +233,7 @@ fn registry_with<const N: usize>(
 #[test]
 fn the_last_bucket_is_written_as_plus_inf() -> Test {
     let registry = CollectorRegistry::new();
-    Histogram::new("hello", "world").buckets([1.0, f64::INFINITY]).registry(&registry).build()?;
+    Histogram::builder("hello", "world").buckets([1.0, f64::INFINITY]).registry(&registry).build()?;
     let text = generate_metrics_from(&registry)?;
     assert!(text.contains("hello_bucket{le=\"+Inf\"} 0\n"), "{text}");
     assert!(!text.contains("inf\""), "{text}");

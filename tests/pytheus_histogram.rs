@@ -20,23 +20,23 @@ const NONE: [(&str, &str); 0] = [];
 const BUCKETS: [f64; 3] = [0.2, 0.5, 1.0];
 
 fn histogram() -> Histogram {
-    Histogram::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Histogram::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn histogram_with(buckets: &[f64]) -> Result<Histogram, RegisterError> {
-    Histogram::new("name", "desc").buckets(buckets.iter().copied()).unregistered().build()
+    Histogram::builder("name", "desc").buckets(buckets.iter().copied()).unregistered().build()
 }
 
 fn labelled_histogram() -> Result<Family<Histogram>, RegisterError> {
-    Histogram::new("name", "desc").labels(["bob"]).unregistered().build()
+    Histogram::builder("name", "desc").label_names(["bob"]).unregistered().build()
 }
 
 fn summary() -> Summary {
-    Summary::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Summary::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn labelled_summary() -> Result<Family<Summary>, RegisterError> {
-    Summary::new("name", "desc").labels(["bob"]).unregistered().build()
+    Summary::builder("name", "desc").label_names(["bob"]).unregistered().build()
 }
 
 fn samples(collector: &dyn Collector) -> Vec<Sample> {
@@ -71,14 +71,14 @@ fn a_histogram_is_a_histogram() {
 
 #[test]
 fn a_histogram_may_have_labels() -> Test {
-    let family = Histogram::new("name", "desc").labels(["bob", "cat"]).unregistered().build()?;
+    let family = Histogram::builder("name", "desc").label_names(["bob", "cat"]).unregistered().build()?;
     assert!(family.descriptor().label_names().eq(["bob", "cat"]));
     Ok(())
 }
 
 #[test]
 fn a_histogram_with_the_label_le_is_refused() {
-    let error = Histogram::new("name", "desc").labels(["bob", "le"]).unregistered().build();
+    let error = Histogram::builder("name", "desc").label_names(["bob", "le"]).unregistered().build();
     let error = error.expect_err("the buckets have that label").to_string();
     assert!(error.contains("label `le`"), "{error}");
 }
@@ -149,7 +149,7 @@ fn a_labelled_histogram_has_all_its_samples_once_its_labels_are_given() -> Test 
 
 #[test]
 fn a_labelled_histogram_has_the_buckets_that_were_given() -> Test {
-    let family = Histogram::new("name", "desc").labels(["bob"]).buckets(BUCKETS).unregistered().build()?;
+    let family = Histogram::builder("name", "desc").label_names(["bob"]).buckets(BUCKETS).unregistered().build()?;
     family.labels([("bob", "cat")])?;
     assert_eq!(bounds(&*family.collector()), ["0.2", "0.5", "1", "+Inf"]);
     Ok(())
@@ -191,7 +191,7 @@ fn an_observation_equal_to_a_bound_is_within_it() -> Test {
 
 #[test]
 fn the_series_of_a_histogram_do_not_mix() -> Test {
-    let family = Histogram::new("name", "desc").labels(["one", "two"]).unregistered().build()?;
+    let family = Histogram::builder("name", "desc").label_names(["one", "two"]).unregistered().build()?;
     family.labels([("one", "hello"), ("two", "world")])?.observe(2.0);
     family.labels([("one", "bob"), ("two", "cat")])?.observe(3.0);
     assert_eq!(family.labels([("two", "world"), ("one", "hello")])?.sum(), 2.0);
@@ -206,14 +206,14 @@ fn a_summary_is_a_summary() {
 
 #[test]
 fn a_summary_may_have_labels() -> Test {
-    let family = Summary::new("name", "desc").labels(["bob", "cat"]).unregistered().build()?;
+    let family = Summary::builder("name", "desc").label_names(["bob", "cat"]).unregistered().build()?;
     assert!(family.descriptor().label_names().eq(["bob", "cat"]));
     Ok(())
 }
 
 #[test]
 fn a_summary_with_the_label_quantile_is_refused() {
-    let error = Summary::new("name", "desc").labels(["bob", "quantile"]).unregistered().build();
+    let error = Summary::builder("name", "desc").label_names(["bob", "quantile"]).unregistered().build();
     let error = error.expect_err("Prometheus keeps that label for summaries").to_string();
     assert!(error.contains("label `quantile`"), "{error}");
 }

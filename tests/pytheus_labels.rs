@@ -15,14 +15,14 @@ type Test = Result<(), Box<dyn Error + Send + Sync>>;
 const NONE: [(&str, &str); 0] = [];
 
 fn counter<const N: usize>(labels: [&str; N]) -> Result<Family<Counter>, RegisterError> {
-    Counter::new("name", "desc").labels(labels).unregistered().build()
+    Counter::builder("name", "desc").label_names(labels).unregistered().build()
 }
 
 fn counter_with_defaults<const N: usize, const D: usize>(
     labels: [&str; N],
     defaults: [(&str, &str); D],
 ) -> Result<Family<Counter>, RegisterError> {
-    Counter::new("name", "desc").labels(labels).default_labels(defaults).unregistered().build()
+    Counter::builder("name", "desc").label_names(labels).default_labels(defaults).unregistered().build()
 }
 
 /// The labels of each sample, in the order of the output.
@@ -83,7 +83,8 @@ fn a_family_whose_labels_all_have_defaults_shows_that_series_from_the_start() ->
 
 #[test]
 fn a_default_may_be_any_label_value() -> Test {
-    let family = Counter::new("name", "desc").labels(["a"]).default_labels([("a", 1)]).unregistered().build()?;
+    let family =
+        Counter::builder("name", "desc").label_names(["a"]).default_labels([("a", 1)]).unregistered().build()?;
     assert_eq!(series(&family), [labels([("a", "1")])]);
     Ok(())
 }
@@ -134,7 +135,7 @@ fn the_error_of_a_missing_label_says_which_metric_and_label() -> Test {
 #[test]
 fn defaults_for_all_labels_make_a_metric_countable() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1"), ("cat", "2")])?;
-    family.defaults()?.inc();
+    family.default_series()?.inc();
     family.labels(NONE)?.inc();
     assert_eq!(family.labels([("bob", "1"), ("cat", "2")])?.get(), 2.0);
     Ok(())
@@ -143,7 +144,7 @@ fn defaults_for_all_labels_make_a_metric_countable() -> Test {
 #[test]
 fn defaults_for_some_labels_leave_the_others_required() -> Test {
     let family = counter_with_defaults(["bob", "cat"], [("bob", "1")])?;
-    assert_eq!(refused(family.defaults()).missing(), ["cat"]);
+    assert_eq!(refused(family.default_series()).missing(), ["cat"]);
     assert!(series(&family).is_empty());
     Ok(())
 }
@@ -252,7 +253,7 @@ fn a_metric_may_have_a_default_for_each_label() -> Test {
 
 #[test]
 fn a_default_for_a_metric_without_labels_is_refused() {
-    let error = Counter::new("name", "desc").default_labels([("bob", "bobvalue")]).unregistered().build();
+    let error = Counter::builder("name", "desc").default_labels([("bob", "bobvalue")]).unregistered().build();
     let error = error.expect_err("there is no such label").to_string();
     assert!(error.contains("label `bob`"), "{error}");
 }

@@ -19,11 +19,11 @@ use fault::{Fault, raise};
 type Test = Result<(), Box<dyn Error + Send + Sync>>;
 
 fn counter() -> Counter {
-    Counter::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Counter::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn gauge() -> Gauge {
-    Gauge::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Gauge::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_name_of_the_data_model_is_accepted() -> Test {
         "foobar_build_info",
         "data_pipeline_last_record_processed_timestamp_seconds",
     ] {
-        let metric = Counter::new(name, "desc").unregistered().build()?;
+        let metric = Counter::builder(name, "desc").unregistered().build()?;
         assert_eq!(metric.collector().descriptors()[0].name(), name);
     }
     Ok(())
@@ -46,7 +46,7 @@ fn a_name_of_the_data_model_is_accepted() -> Test {
 #[test]
 fn a_name_outside_the_data_model_is_refused() {
     for name in ["invalid.name", "µspecialcharacter", "http_req@st_total", "http{request}"] {
-        let error = Counter::new(name, "desc").unregistered().build().expect_err("no metric name");
+        let error = Counter::builder(name, "desc").unregistered().build().expect_err("no metric name");
         assert!(error.to_string().contains(name), "{error}");
         assert!(error.to_string().contains("invalid metric name"), "{error}");
     }
@@ -85,7 +85,7 @@ fn a_metric_without_labels_counts_without_any_being_given() {
 
 #[test]
 fn an_unregistered_metric_is_in_no_registry() -> Test {
-    let unseen = Counter::new("unseen_total", "desc").unregistered().build()?;
+    let unseen = Counter::builder("unseen_total", "desc").unregistered().build()?;
     unseen.inc();
     assert_eq!(REGISTRY.sample_value("unseen_total", &[]), None);
     assert!(REGISTRY.unregister("unseen_total").is_none());
@@ -107,7 +107,7 @@ fn a_namespace_stands_before_the_name() -> Test {
     for (namespace, name) in
         [(None, "bob"), (Some("namespace"), "namespace_bob"), (Some("namespace_subsystem"), "namespace_subsystem_bob")]
     {
-        let builder = Counter::new("bob", "desc").unregistered();
+        let builder = Counter::builder("bob", "desc").unregistered();
         let metric = match namespace {
             Some(namespace) => builder.namespace(namespace).build()?,
             None => builder.build()?,
@@ -259,7 +259,7 @@ fn a_gauge_can_be_set_to_the_time_of_day() -> Test {
 #[test]
 fn what_a_metric_counts_is_what_its_registry_shows() -> Test {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("name", "desc").registry(&registry).build()?;
+    let counter = Counter::builder("name", "desc").registry(&registry).build()?;
     counter.inc_by(2.5);
     assert_eq!(registry.sample_value("name", &[]), Some(counter.get()));
     Ok(())

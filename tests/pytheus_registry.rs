@@ -17,7 +17,7 @@ use pytheus::snapshot::FamilySnapshot;
 type Test = Result<(), Box<dyn Error + Send + Sync>>;
 
 fn counter(name: &str) -> Result<Counter, RegisterError> {
-    Counter::new(name, "desc").unregistered().build()
+    Counter::builder(name, "desc").unregistered().build()
 }
 
 /// What Python's tests call `_TestCollector`: makes a counter at each scrape, and counts once.
@@ -75,8 +75,8 @@ fn a_second_metric_of_the_same_name_does_not_replace_the_first() -> Test {
 #[test]
 fn a_metric_built_twice_in_a_registry_is_one_metric() -> Test {
     let registry = CollectorRegistry::new();
-    let first = Counter::new("name", "desc").registry(&registry).build()?;
-    let second = Counter::new("name", "desc").registry(&registry).build()?;
+    let first = Counter::builder("name", "desc").registry(&registry).build()?;
+    let second = Counter::builder("name", "desc").registry(&registry).build()?;
     first.inc();
     second.inc();
     assert_eq!((first.get(), second.get()), (2.0, 2.0));
@@ -87,8 +87,8 @@ fn a_metric_built_twice_in_a_registry_is_one_metric() -> Test {
 #[test]
 fn a_different_metric_of_the_same_name_is_refused() -> Test {
     let registry = CollectorRegistry::new();
-    Counter::new("name", "desc").registry(&registry).build()?;
-    let error = Histogram::new("name", "desc").registry(&registry).build();
+    Counter::builder("name", "desc").registry(&registry).build()?;
+    let error = Histogram::builder("name", "desc").registry(&registry).build();
     let error = error.expect_err("a counter has the name").to_string();
     assert!(error.contains("their kinds differ") && error.matches(file!()).count() == 2, "{error}");
     Ok(())
@@ -116,7 +116,7 @@ fn a_registered_metric_is_collected() -> Test {
 fn all_registered_metrics_are_collected() -> Test {
     let registry = CollectorRegistry::new();
     registry.register(counter("counter")?.collector())?;
-    registry.register(Histogram::new("histogram", "desc").unregistered().build()?.collector())?;
+    registry.register(Histogram::builder("histogram", "desc").unregistered().build()?.collector())?;
     let names: Vec<String> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
     assert_eq!(names, ["counter", "histogram"]);
     Ok(())
@@ -125,7 +125,7 @@ fn all_registered_metrics_are_collected() -> Test {
 #[test]
 fn a_series_made_before_its_metric_is_registered_is_collected() -> Test {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("name", "desc").labels(["bob", "cat"]).unregistered().build()?;
+    let family = Counter::builder("name", "desc").label_names(["bob", "cat"]).unregistered().build()?;
     family.labels([("bob", "2"), ("cat", "3")])?;
     registry.register(family.collector())?;
     let families = registry.collect()?;
@@ -137,7 +137,7 @@ fn a_series_made_before_its_metric_is_registered_is_collected() -> Test {
 #[test]
 fn a_metric_without_any_series_is_collected_without_samples() -> Test {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("name", "desc").labels(["bob", "cat"]).unregistered().build()?;
+    let family = Counter::builder("name", "desc").label_names(["bob", "cat"]).unregistered().build()?;
     registry.register(family.collector())?;
     let families = registry.collect()?;
     assert_eq!(families.len(), 1);
@@ -194,7 +194,7 @@ fn a_custom_collector_can_be_unregistered() -> Test {
 #[test]
 fn a_custom_collector_does_not_replace_a_metric() -> Test {
     let registry = CollectorRegistry::new();
-    let metric = Counter::new("name", "desc").registry(&registry).build()?;
+    let metric = Counter::builder("name", "desc").registry(&registry).build()?;
     metric.inc_by(5.0);
     let refused = registry.register(Arc::new(OneCounter));
     assert!(matches!(refused, Err(RegisterError::Duplicate { .. })), "{refused:?}");
@@ -212,7 +212,7 @@ fn a_metric_does_not_replace_a_custom_collector() -> Test {
         family.push(&[], 2.0);
         Ok(vec![family])
     }))?;
-    let refused = Counter::new("name", "desc").registry(&registry).build();
+    let refused = Counter::builder("name", "desc").registry(&registry).build();
     assert!(matches!(refused, Err(RegisterError::Duplicate { .. })), "{refused:?}");
     assert_eq!(registry.sample_value("name", &[]), Some(2.0));
     Ok(())

@@ -20,7 +20,7 @@ fn samples(registry: &CollectorRegistry) -> Result<Vec<String>, Box<dyn Error + 
 #[test]
 fn a_counter_gives_one_sample() -> Test {
     let registry = CollectorRegistry::new();
-    Counter::new("counter", "desc").registry(&registry).build()?;
+    Counter::builder("counter", "desc").registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["counter 0"]);
     Ok(())
 }
@@ -28,7 +28,7 @@ fn a_counter_gives_one_sample() -> Test {
 #[test]
 fn a_labelled_counter_gives_a_sample_per_series() -> Test {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("counter", "desc").labels(["bob"]).registry(&registry).build()?;
+    let counter = Counter::builder("counter", "desc").label_names(["bob"]).registry(&registry).build()?;
     counter.labels([("bob", "cat")])?.inc_by(2.7);
     assert_eq!(samples(&registry)?, ["counter{bob=\"cat\"} 2.7"]);
     Ok(())
@@ -37,7 +37,7 @@ fn a_labelled_counter_gives_a_sample_per_series() -> Test {
 #[test]
 fn a_gauge_gives_one_sample() -> Test {
     let registry = CollectorRegistry::new();
-    Gauge::new("gauge", "desc").registry(&registry).build()?;
+    Gauge::builder("gauge", "desc").registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["gauge 0"]);
     Ok(())
 }
@@ -45,7 +45,7 @@ fn a_gauge_gives_one_sample() -> Test {
 #[test]
 fn a_labelled_gauge_gives_a_sample_per_series() -> Test {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("gauge", "desc").labels(["bob"]).registry(&registry).build()?;
+    let gauge = Gauge::builder("gauge", "desc").label_names(["bob"]).registry(&registry).build()?;
     gauge.labels([("bob", "cat")])?.inc_by(2.7);
     assert_eq!(samples(&registry)?, ["gauge{bob=\"cat\"} 2.7"]);
     Ok(())
@@ -54,12 +54,12 @@ fn a_labelled_gauge_gives_a_sample_per_series() -> Test {
 #[test]
 fn each_metric_gives_its_own_samples() -> Test {
     let registry = CollectorRegistry::new();
-    let labelled = Counter::new("counter_labeled", "desc").labels(["bob"]).registry(&registry).build()?;
+    let labelled = Counter::builder("counter_labeled", "desc").label_names(["bob"]).registry(&registry).build()?;
     labelled.labels([("bob", "cat")])?.inc_by(2.7);
-    let gauge = Gauge::new("gauge", "desc").labels(["bob"]).registry(&registry).build()?;
+    let gauge = Gauge::builder("gauge", "desc").label_names(["bob"]).registry(&registry).build()?;
     gauge.labels([("bob", "gage")])?.inc_by(3.0);
     gauge.labels([("bob", "blob")])?.inc_by(3.2);
-    Counter::new("counter", "desc").registry(&registry).build()?;
+    Counter::builder("counter", "desc").registry(&registry).build()?;
     let expected =
         ["counter 0", "counter_labeled{bob=\"cat\"} 2.7", "gauge{bob=\"blob\"} 3.2", "gauge{bob=\"gage\"} 3"];
     assert_eq!(samples(&registry)?, expected);
@@ -69,7 +69,7 @@ fn each_metric_gives_its_own_samples() -> Test {
 #[test]
 fn a_summary_gives_two_samples() -> Test {
     let registry = CollectorRegistry::new();
-    Summary::new("summary", "desc").registry(&registry).build()?;
+    Summary::builder("summary", "desc").registry(&registry).build()?;
     assert_eq!(samples(&registry)?, ["summary_sum 0", "summary_count 0"]);
     Ok(())
 }
@@ -78,8 +78,8 @@ fn a_summary_gives_two_samples() -> Test {
 #[test]
 fn a_summary_gives_two_samples_of_its_defaults() -> Test {
     let registry = CollectorRegistry::new();
-    let summary = Summary::new("summary", "desc").labels(["bob"]).default_labels([("bob", "cat")]);
-    summary.registry(&registry).build()?.defaults()?.observe(7.0);
+    let summary = Summary::builder("summary", "desc").label_names(["bob"]).default_labels([("bob", "cat")]);
+    summary.registry(&registry).build()?.default_series()?.observe(7.0);
     assert_eq!(samples(&registry)?, ["summary_sum{bob=\"cat\"} 7", "summary_count{bob=\"cat\"} 1"]);
     Ok(())
 }
@@ -87,7 +87,7 @@ fn a_summary_gives_two_samples_of_its_defaults() -> Test {
 #[test]
 fn a_histogram_gives_a_sample_per_bucket_and_two_more() -> Test {
     let registry = CollectorRegistry::new();
-    let histogram = Histogram::new("h", "desc").buckets([1.0, 2.0, 3.0]).registry(&registry).build()?;
+    let histogram = Histogram::builder("h", "desc").buckets([1.0, 2.0, 3.0]).registry(&registry).build()?;
     histogram.observe(2.7);
     let expected = [
         "h_bucket{le=\"1\"} 0",
@@ -104,7 +104,7 @@ fn a_histogram_gives_a_sample_per_bucket_and_two_more() -> Test {
 #[test]
 fn a_labelled_histogram_gives_its_samples_series_by_series() -> Test {
     let registry = CollectorRegistry::new();
-    let histogram = Histogram::new("h", "desc").labels(["bob"]).buckets([1.0, 2.0, 3.0]);
+    let histogram = Histogram::builder("h", "desc").label_names(["bob"]).buckets([1.0, 2.0, 3.0]);
     let histogram = histogram.registry(&registry).build()?;
     histogram.labels([("bob", "cat")])?.observe(2.7);
     histogram.labels([("bob", "bobby")])?;
@@ -129,7 +129,7 @@ fn a_labelled_histogram_gives_its_samples_series_by_series() -> Test {
 #[test]
 fn a_labelled_summary_gives_its_samples_series_by_series() -> Test {
     let registry = CollectorRegistry::new();
-    let summary = Summary::new("summary", "desc").labels(["bob"]).registry(&registry).build()?;
+    let summary = Summary::builder("summary", "desc").label_names(["bob"]).registry(&registry).build()?;
     summary.labels([("bob", "cat")])?;
     summary.labels([("bob", "bobby")])?;
     let expected = [
@@ -146,10 +146,10 @@ fn a_labelled_summary_gives_its_samples_series_by_series() -> Test {
 #[test]
 fn families_without_series_give_no_samples_and_are_not_written() -> Test {
     let registry = CollectorRegistry::new();
-    let _ = Counter::new("counter", "desc").labels(["bob"]).registry(&registry).build()?;
-    let _ = Gauge::new("gauge", "desc").labels(["bob"]).registry(&registry).build()?;
-    let _ = Summary::new("summary", "desc").labels(["bob"]).registry(&registry).build()?;
-    let _ = Histogram::new("histogram", "desc").labels(["bob"]).registry(&registry).build()?;
+    let _ = Counter::builder("counter", "desc").label_names(["bob"]).registry(&registry).build()?;
+    let _ = Gauge::builder("gauge", "desc").label_names(["bob"]).registry(&registry).build()?;
+    let _ = Summary::builder("summary", "desc").label_names(["bob"]).registry(&registry).build()?;
+    let _ = Histogram::builder("histogram", "desc").label_names(["bob"]).registry(&registry).build()?;
     let families = registry.collect()?;
     assert!(families.iter().map(FamilySnapshot::name).eq(["counter", "gauge", "histogram", "summary"]));
     assert!(families.iter().all(|family| family.samples().is_empty()));

@@ -21,19 +21,19 @@ use fault::{Fault, raise};
 const WORK: Duration = Duration::from_millis(1);
 
 fn counter() -> Counter {
-    Counter::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Counter::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn gauge() -> Gauge {
-    Gauge::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Gauge::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn histogram() -> Histogram {
-    Histogram::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Histogram::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn summary() -> Summary {
-    Summary::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Summary::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn is_work(seconds: f64) -> bool {
@@ -65,7 +65,7 @@ fn a_gauge_tracks_nested_work_in_progress() {
 #[test]
 fn a_gauge_tracks_a_closure_in_progress() {
     let gauge = gauge();
-    assert_eq!(gauge.track_inprogress_fn(|| gauge.get()), 1.0);
+    assert_eq!(gauge.track_inprogress_call(|| gauge.get()), 1.0);
     assert_eq!(gauge.get(), 0.0);
 }
 
@@ -91,7 +91,7 @@ fn a_gauge_is_set_to_the_time_of_a_block() {
 #[test]
 fn a_gauge_is_set_to_the_time_of_a_closure() {
     let gauge = gauge();
-    gauge.time_fn(|| sleep(WORK));
+    gauge.time_call(|| sleep(WORK));
     assert!(is_work(gauge.get()));
 }
 
@@ -109,7 +109,7 @@ fn a_histogram_observes_the_time_of_a_block() {
 #[test]
 fn a_histogram_observes_the_time_of_a_closure() {
     let histogram = histogram();
-    histogram.time_fn(|| sleep(WORK));
+    histogram.time_call(|| sleep(WORK));
     assert_eq!(histogram.count(), 1);
     assert!(is_work(histogram.sum()));
 }
@@ -136,7 +136,7 @@ fn a_summary_observes_the_time_of_a_block() {
 #[test]
 fn a_summary_observes_the_time_of_a_closure() {
     let summary = summary();
-    summary.time_fn(|| sleep(WORK));
+    summary.time_call(|| sleep(WORK));
     assert_eq!(summary.count(), 1);
     assert!(is_work(summary.sum()));
 }
@@ -160,7 +160,7 @@ fn an_error_of_a_future_is_counted_and_handed_on() {
 fn an_error_of_a_future_that_is_not_asked_for_is_handed_on_uncounted() {
     let counter = counter();
     let result = |fault| {
-        let work = counter.count_errors_future_if(async move { raise(fault) }, |fault| matches!(fault, Fault::Index));
+        let work = counter.count_errors_if_future(async move { raise(fault) }, |fault| matches!(fault, Fault::Index));
         block_on(work)
     };
     assert_eq!(result(Fault::Value), Err(Fault::Value));

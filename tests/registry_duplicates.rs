@@ -21,8 +21,8 @@ fn conflict<M>(built: Result<M, RegisterError>) -> (String, String) {
 #[test]
 fn metrics_of_one_description_share_their_numbers() -> TestResult {
     let registry = CollectorRegistry::new();
-    let one = Counter::new("c_total", "C.").registry(&registry).build()?;
-    let other = Counter::new("c_total", "In other words.").registry(&registry).build()?;
+    let one = Counter::builder("c_total", "C.").registry(&registry).build()?;
+    let other = Counter::builder("c_total", "In other words.").registry(&registry).build()?;
     one.inc();
     other.inc();
     assert_eq!((one.get(), other.get()), (2.0, 2.0));
@@ -35,8 +35,8 @@ fn metrics_of_one_description_share_their_numbers() -> TestResult {
 fn a_different_one_is_an_error_that_names_both_places() -> TestResult {
     let registry = CollectorRegistry::new();
     let (first, second) = (line!() + 1, line!() + 2);
-    let counter = Counter::new("x", "X.").registry(&registry).build()?;
-    let (text, difference) = conflict(Gauge::new("x", "X.").registry(&registry).build());
+    let counter = Counter::builder("x", "X.").registry(&registry).build()?;
+    let (text, difference) = conflict(Gauge::builder("x", "X.").registry(&registry).build());
     assert_eq!(difference, "their kinds differ");
     for place in [first, second] {
         assert!(text.contains(&format!("registry_duplicates.rs:{place}")), "{text}");
@@ -51,18 +51,18 @@ fn a_different_one_is_an_error_that_names_both_places() -> TestResult {
 fn whatever_differs_is_named() -> TestResult {
     let registry = CollectorRegistry::new();
     let registry = &registry;
-    Histogram::new("h_seconds", "H.").labels(["a"]).registry(registry).build()?;
-    Gauge::new("g", "G.").registry(registry).build()?;
-    StateSet::new("s", "S.").states(["a", "b"]).registry(registry).build()?;
-    let histogram = || Histogram::new("h_seconds", "H.").labels(["a"]).registry(registry);
+    Histogram::builder("h_seconds", "H.").label_names(["a"]).registry(registry).build()?;
+    Gauge::builder("g", "G.").registry(registry).build()?;
+    StateSet::builder("s", "S.").states(["a", "b"]).registry(registry).build()?;
+    let histogram = || Histogram::builder("h_seconds", "H.").label_names(["a"]).registry(registry);
     for (what, (_, difference)) in [
-        ("label names", conflict(Histogram::new("h_seconds", "H.").labels(["b"]).registry(registry).build())),
-        ("label names", conflict(Histogram::new("h_seconds", "H.").registry(registry).build())),
+        ("label names", conflict(Histogram::builder("h_seconds", "H.").label_names(["b"]).registry(registry).build())),
+        ("label names", conflict(Histogram::builder("h_seconds", "H.").registry(registry).build())),
         ("unit", conflict(histogram().unit("seconds").build())),
         ("buckets", conflict(histogram().buckets([1.0]).build())),
-        ("kind", conflict(Summary::new("h_seconds", "H.").labels(["a"]).registry(registry).build())),
-        ("mode", conflict(Gauge::new("g", "G.").mode(GaugeMode::LiveSum).registry(registry).build())),
-        ("states", conflict(StateSet::new("s", "S.").states(["a"]).registry(registry).build())),
+        ("kind", conflict(Summary::builder("h_seconds", "H.").label_names(["a"]).registry(registry).build())),
+        ("mode", conflict(Gauge::builder("g", "G.").mode(GaugeMode::LiveSum).registry(registry).build())),
+        ("states", conflict(StateSet::builder("s", "S.").states(["a"]).registry(registry).build())),
     ] {
         assert!(difference.contains(what), "{what}: {difference}");
     }
@@ -94,20 +94,20 @@ fn collide<A: Metric, B: Metric>(
 fn names_that_collide_through_a_suffix_are_errors_both_ways() {
     for suffix in ["_sum", "_count", "_bucket"] {
         collide(
-            |registry| Histogram::new("x", "X.").registry(registry).build(),
-            |registry| Counter::new(format!("x{suffix}"), "X.").registry(registry).build(),
+            |registry| Histogram::builder("x", "X.").registry(registry).build(),
+            |registry| Counter::builder(format!("x{suffix}"), "X.").registry(registry).build(),
         );
     }
     for suffix in ["_sum", "_count"] {
         collide(
-            |registry| Summary::new("x", "X.").registry(registry).build(),
-            |registry| Gauge::new(format!("x{suffix}"), "X.").registry(registry).build(),
+            |registry| Summary::builder("x", "X.").registry(registry).build(),
+            |registry| Gauge::builder(format!("x{suffix}"), "X.").registry(registry).build(),
         );
     }
     // A histogram `x_sum` against a summary `x`: `x_sum` itself.
     collide(
-        |registry| Histogram::new("x_sum", "X.").registry(registry).build(),
-        |registry| Summary::new("x", "X.").registry(registry).build(),
+        |registry| Histogram::builder("x_sum", "X.").registry(registry).build(),
+        |registry| Summary::builder("x", "X.").registry(registry).build(),
     );
 }
 
@@ -115,12 +115,12 @@ fn names_that_collide_through_a_suffix_are_errors_both_ways() {
 fn names_that_only_look_alike_do_not_collide() -> TestResult {
     let registry = CollectorRegistry::new();
     let registry = &registry;
-    Counter::new("x", "X.").registry(registry).build()?;
-    Counter::new("x_sum", "X.").registry(registry).build()?;
-    Summary::new("y", "Y.").registry(registry).build()?;
-    Counter::new("y_bucket", "Y.").registry(registry).build()?;
-    Info::new("y_info", "Y.").registry(registry).build()?;
-    Gauge::new("Y", "Y.").registry(registry).build()?;
+    Counter::builder("x", "X.").registry(registry).build()?;
+    Counter::builder("x_sum", "X.").registry(registry).build()?;
+    Summary::builder("y", "Y.").registry(registry).build()?;
+    Counter::builder("y_bucket", "Y.").registry(registry).build()?;
+    Info::builder("y_info", "Y.").registry(registry).build()?;
+    Gauge::builder("Y", "Y.").registry(registry).build()?;
     assert_eq!(registry.collect()?.len(), 6);
     Ok(())
 }
@@ -128,8 +128,8 @@ fn names_that_only_look_alike_do_not_collide() -> TestResult {
 #[test]
 fn state_sets_of_different_types_are_not_taken_for_one() -> TestResult {
     let registry = CollectorRegistry::new();
-    let one = StateSet::<&str>::new("on", "On.").states(["false", "true"]).registry(&registry).build()?;
-    let (_, difference) = conflict(StateSet::<bool>::of("on", "On.").registry(&registry).build());
+    let one = StateSet::<&str>::builder("on", "On.").states(["false", "true"]).registry(&registry).build()?;
+    let (_, difference) = conflict(StateSet::builder_of::<bool>("on", "On.").registry(&registry).build());
     assert_eq!(difference, "their types differ");
     one.set("true");
     assert_eq!(registry.sample_value("on", &[("on", "true")]), Some(1.0));

@@ -13,8 +13,8 @@ type TestResult = Result<(), Box<dyn Error>>;
 #[test]
 fn a_prefix_stands_before_each_name() -> TestResult {
     let registry = CollectorRegistry::new().with_prefix("shop")?;
-    Counter::new("orders_total", "Orders.").registry(&registry).build()?.inc();
-    Histogram::new("t", "T.").buckets([1.0]).registry(&registry).build()?;
+    Counter::builder("orders_total", "Orders.").registry(&registry).build()?.inc();
+    Histogram::builder("t", "T.").buckets([1.0]).registry(&registry).build()?;
     let text = "\
 # HELP shop_orders_total Orders.
 # TYPE shop_orders_total counter
@@ -39,9 +39,9 @@ shop_t_count 0
 #[test]
 fn registries_stand_side_by_side() -> TestResult {
     let [one, other] = [CollectorRegistry::new(), CollectorRegistry::new()];
-    let first = Counter::new("c_total", "C.").registry(&one).build()?;
+    let first = Counter::builder("c_total", "C.").registry(&one).build()?;
     // Not even the kind needs to agree.
-    let second = Gauge::new("c_total", "C.").registry(&other).build()?;
+    let second = Gauge::builder("c_total", "C.").registry(&other).build()?;
     first.inc();
     second.set(7.0);
     assert_eq!(one.sample_value("c_total", &[]), Some(1.0));
@@ -54,7 +54,7 @@ fn registries_stand_side_by_side() -> TestResult {
 fn a_metric_may_be_in_several_registries() -> TestResult {
     let one = CollectorRegistry::new();
     let other = CollectorRegistry::new().with_prefix("p")?.with_labels([("zone", "1")])?;
-    let jobs = Counter::new("jobs_total", "Jobs.").labels(["queue"]).registry(&one).build()?;
+    let jobs = Counter::builder("jobs_total", "Jobs.").label_names(["queue"]).registry(&one).build()?;
     other.register(jobs.collector())?;
     jobs.labels([("queue", "a")])?.inc();
     assert_eq!(one.sample_value("jobs_total", &[("queue", "a")]), Some(1.0));
@@ -68,7 +68,7 @@ fn a_metric_may_be_in_several_registries() -> TestResult {
 #[test]
 fn registering_again_changes_nothing() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
+    let counter = Counter::builder("c_total", "C.").registry(&registry).build()?;
     for _ in 0..3 {
         let in_charge = registry.register_or_share(counter.collector())?;
         assert!(Arc::ptr_eq(&in_charge, &counter.collector()));
@@ -80,7 +80,7 @@ fn registering_again_changes_nothing() -> TestResult {
 #[test]
 fn what_was_taken_out_goes_on_counting_and_can_come_back() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
+    let counter = Counter::builder("c_total", "C.").registry(&registry).build()?;
     counter.inc();
     let taken = registry.unregister("c_total").ok_or("it was there")?;
     assert!(registry.unregister("c_total").is_none());
@@ -94,10 +94,10 @@ fn what_was_taken_out_goes_on_counting_and_can_come_back() -> TestResult {
 #[test]
 fn a_name_that_was_taken_out_is_free_for_another() -> TestResult {
     let registry = CollectorRegistry::new();
-    Histogram::new("x", "X.").registry(&registry).build()?;
+    Histogram::builder("x", "X.").registry(&registry).build()?;
     registry.unregister("x").ok_or("it was there")?;
     for name in ["x", "x_sum", "x_count", "x_bucket"] {
-        Gauge::new(name, "X.").registry(&registry).build()?;
+        Gauge::builder(name, "X.").registry(&registry).build()?;
     }
     assert_eq!(registry.collect()?.len(), 4);
     Ok(())
@@ -106,7 +106,7 @@ fn a_name_that_was_taken_out_is_free_for_another() -> TestResult {
 #[test]
 fn only_a_family_is_taken_out_by_name_not_one_of_its_samples() -> TestResult {
     let registry = CollectorRegistry::new();
-    Histogram::new("x", "X.").registry(&registry).build()?;
+    Histogram::builder("x", "X.").registry(&registry).build()?;
     assert!(registry.unregister("x_sum").is_none());
     assert_eq!(registry.collect()?.len(), 1);
     Ok(())
@@ -115,7 +115,7 @@ fn only_a_family_is_taken_out_by_name_not_one_of_its_samples() -> TestResult {
 #[test]
 fn an_unregistered_metric_counts_unseen_until_it_is_registered() -> TestResult {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new("quiet_total", "Quiet.").unregistered().build()?;
+    let counter = Counter::builder("quiet_total", "Quiet.").unregistered().build()?;
     counter.inc();
     assert_eq!(REGISTRY.sample_value("quiet_total", &[]), None);
     registry.register(counter.collector())?;
@@ -127,7 +127,7 @@ fn an_unregistered_metric_counts_unseen_until_it_is_registered() -> TestResult {
 fn families_stand_in_the_order_of_their_names_whatever_came_first() -> TestResult {
     let registry = CollectorRegistry::new();
     for name in ["b", "a_total", "c", "B", "a"] {
-        Gauge::new(name, "X.").registry(&registry).build()?;
+        Gauge::builder(name, "X.").registry(&registry).build()?;
     }
     let names: Vec<_> = registry.collect()?.iter().map(|family| family.name().to_owned()).collect();
     assert_eq!(names, ["B", "a", "a_total", "b", "c"]);
@@ -137,7 +137,7 @@ fn families_stand_in_the_order_of_their_names_whatever_came_first() -> TestResul
 #[test]
 fn a_registry_may_be_shared_as_an_arc_and_asked_as_a_trait() -> TestResult {
     let registry: Arc<dyn Registry> = Arc::new(CollectorRegistry::new());
-    let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
+    let counter = Counter::builder("c_total", "C.").registry(&registry).build()?;
     counter.inc();
     assert_eq!(registry.sample_value("c_total", &[]), Some(1.0));
     assert!(generate_metrics_from(&*registry)?.ends_with("c_total 1\n"));

@@ -15,7 +15,7 @@ fn samples(registry: &CollectorRegistry) -> Result<Vec<String>, Box<dyn Error>> 
 }
 
 fn jobs(registry: &CollectorRegistry) -> Result<Family<Counter>, Box<dyn Error>> {
-    Ok(Counter::new("jobs_total", "Jobs.").labels(["queue"]).registry(registry).build()?)
+    Ok(Counter::builder("jobs_total", "Jobs.").label_names(["queue"]).registry(registry).build()?)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn old_and_new_handles_of_a_removed_series_count_in_one() -> TestResult {
 #[test]
 fn a_held_handle_goes_back_to_its_own_series_once_the_limit_has_room_for_it() -> TestResult {
     let registry = CollectorRegistry::new();
-    let jobs = Counter::new("jobs_total", "Jobs.").labels(["queue"]).limit(1).registry(&registry).build()?;
+    let jobs = Counter::builder("jobs_total", "Jobs.").label_names(["queue"]).limit(1).registry(&registry).build()?;
     let held = jobs.labels([("queue", "a")])?;
     held.remove();
     jobs.labels([("queue", "b")])?.inc();
@@ -103,7 +103,7 @@ fn a_held_handle_goes_back_to_its_own_series_once_the_limit_has_room_for_it() ->
 #[test]
 fn work_in_progress_takes_back_only_what_it_added_to_the_series_that_is_there() -> TestResult {
     let registry = CollectorRegistry::new();
-    let busy = Gauge::new("busy", "B.").labels(["queue"]).registry(&registry).build()?;
+    let busy = Gauge::builder("busy", "B.").label_names(["queue"]).registry(&registry).build()?;
     let series = busy.labels([("queue", "a")])?;
     let before = series.track_inprogress();
     busy.clear();
@@ -119,12 +119,12 @@ fn work_in_progress_takes_back_only_what_it_added_to_the_series_that_is_there() 
 #[test]
 fn every_kind_starts_again_from_zero() -> TestResult {
     let registry = CollectorRegistry::new();
-    let gauge = Gauge::new("gauge", "G.").registry(&registry).build()?;
-    let read = Gauge::new("read", "R.").registry(&registry).build()?;
-    let histogram = Histogram::new("histogram", "H.").buckets([1.0]).registry(&registry).build()?;
-    let states = StateSet::new("states", "S.").states(["a", "b"]).registry(&registry).build()?;
+    let gauge = Gauge::builder("gauge", "G.").registry(&registry).build()?;
+    let read = Gauge::builder("read", "R.").registry(&registry).build()?;
+    let histogram = Histogram::builder("histogram", "H.").buckets([1.0]).registry(&registry).build()?;
+    let states = StateSet::builder("states", "S.").states(["a", "b"]).registry(&registry).build()?;
     gauge.set(5.0);
-    read.read_with(|| 7.0);
+    read.set_function(|| 7.0);
     histogram.observe(0.5);
     states.set("a");
     assert!(gauge.remove() && read.remove() && histogram.remove() && states.remove());
@@ -166,13 +166,13 @@ fn clear_takes_out_all_series_and_leaves_handles_usable() -> TestResult {
 #[test]
 fn the_series_of_closed_sets_and_defaults_are_at_zero_after_clear() -> TestResult {
     let registry = CollectorRegistry::new();
-    let closed = Counter::new("closed_total", "C.").label_of::<bool>("hit").registry(&registry).build()?;
-    let defaults = Counter::new("default_total", "D.").labels(["x"]).default_labels([("x", "1")]);
+    let closed = Counter::builder("closed_total", "C.").label_of::<bool>("hit").registry(&registry).build()?;
+    let defaults = Counter::builder("default_total", "D.").label_names(["x"]).default_labels([("x", "1")]);
     let defaults = defaults.registry(&registry).build()?;
     let held = closed.labels([("hit", true)])?;
     held.inc_by(3.0);
     defaults.labels([("x", "2")])?.inc();
-    defaults.defaults()?.inc();
+    defaults.default_series()?.inc();
     closed.clear();
     defaults.clear();
     let zeros = ["closed_total{hit=\"false\"} 0", "closed_total{hit=\"true\"} 0", "default_total{x=\"1\"} 0"];
@@ -188,7 +188,7 @@ fn the_series_of_closed_sets_and_defaults_are_at_zero_after_clear() -> TestResul
 #[test]
 fn no_scrape_sees_a_cleared_family_without_its_zero_series() -> TestResult {
     let registry = CollectorRegistry::new();
-    let closed = Counter::new("closed_total", "C.").label_of::<bool>("hit").registry(&registry).build()?;
+    let closed = Counter::builder("closed_total", "C.").label_of::<bool>("hit").registry(&registry).build()?;
     let done = std::sync::atomic::AtomicBool::new(false);
     let fewest = std::thread::scope(|scope| {
         let scraper = scope.spawn(|| {
@@ -212,7 +212,7 @@ fn no_scrape_sees_a_cleared_family_without_its_zero_series() -> TestResult {
 #[test]
 fn retain_keeps_what_the_closure_keeps() -> TestResult {
     let registry = CollectorRegistry::new();
-    let family = Counter::new("c_total", "C.").labels(["b", "a"]).registry(&registry).build()?;
+    let family = Counter::builder("c_total", "C.").label_names(["b", "a"]).registry(&registry).build()?;
     for (a, b) in [("1", "x"), ("1", "y"), ("2", "x"), ("", "y")] {
         family.labels([("a", a), ("b", b)])?.inc();
     }
@@ -272,11 +272,11 @@ impl Drop for CountsItsEnd {
 #[test]
 fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
     let registry = CollectorRegistry::new();
-    let waiting = Gauge::new("waiting", "W.").labels(["queue"]).registry(&registry).build()?;
+    let waiting = Gauge::builder("waiting", "W.").label_names(["queue"]).registry(&registry).build()?;
     let read = |queue| {
         let end = CountsItsEnd(waiting.clone());
         waiting.labels([("queue", queue)]).map(|gauge| {
-            gauge.read_with(move || {
+            gauge.set_function(move || {
                 let _ = &end;
                 1.0
             });
@@ -285,7 +285,7 @@ fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
     read("removed")?;
     waiting.remove([("queue", "removed")])?;
     read("replaced")?;
-    waiting.labels([("queue", "replaced")])?.read_with(|| 2.0);
+    waiting.labels([("queue", "replaced")])?.set_function(|| 2.0);
     read("cleared")?;
     waiting.clear();
     assert_eq!(registry.sample_value("waiting", &[("queue", "ended")]), Some(1.0), "those before were cleared");
@@ -310,7 +310,7 @@ fn an_idle_handle_keeps_no_chain_of_those_that_came_after() -> TestResult {
 
 #[test]
 fn a_handle_that_gave_way_to_the_limit_reads_where_it_counts() -> TestResult {
-    let jobs = Counter::new("jobs_total", "Jobs.").labels(["queue"]).limit(1).unregistered().build()?;
+    let jobs = Counter::builder("jobs_total", "Jobs.").label_names(["queue"]).limit(1).unregistered().build()?;
     let held = jobs.labels([("queue", "a")])?;
     jobs.remove([("queue", "a")])?;
     jobs.labels([("queue", "b")])?.inc();

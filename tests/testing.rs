@@ -37,7 +37,7 @@ fn a_block_changes_what_it_says_and_gives_its_value() {
 #[test]
 fn another_registry_can_be_asked() -> Result<(), Box<dyn Error>> {
     let registry = CollectorRegistry::new().with_prefix("shop")?;
-    let counter = Counter::new("c_total", "C.").registry(&registry).build()?;
+    let counter = Counter::builder("c_total", "C.").registry(&registry).build()?;
     assert_metric!(in registry, "shop_c_total" += 1, { counter.inc() });
     assert_eq!(registry.sample_value("shop_c_total", &[]), Some(1.0));
     Ok(())

@@ -209,7 +209,7 @@ const fn declare(name: &'static str, help: &'static str, labels: &'static [Label
         states: &[],
         mode: GaugeMode::Shared,
         limit: None,
-        zeros: false,
+        zero_series: false,
         location: Location::caller(),
     }
 }

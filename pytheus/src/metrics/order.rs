@@ -158,8 +158,11 @@ mod tests {
 
     #[test]
     fn what_is_removed_while_it_is_sorted_does_not_stay() {
-        let family =
-            Counter::new("sorted", "S.").labels(["n"]).unregistered().build().expect("the description is right");
+        let family = Counter::builder("sorted", "S.")
+            .label_names(["n"])
+            .unregistered()
+            .build()
+            .expect("the description is right");
         let make = |n: usize| family.labels([("n", format!("{n:03}"))]).expect("the label is right");
         for n in 0..200 {
             make(n);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::catalogue::{default_families, resolve_all_elsewhere};
-use super::{CollectorRegistry, Exposed, Registry};
+use super::{CollectorRegistry, FamilyView, Registry};
 use crate::backends::BeforeLoad;
 use crate::collector::Collector;
 use crate::diagnostics;
@@ -128,7 +128,7 @@ impl Registry for RegistryProxy {
         self.current().collect()
     }
 
-    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         self.current().scrape(each)
     }
 
