@@ -34,7 +34,8 @@ impl Counts {
 
     fn add_sentence(&mut self, sentence: &str) {
         let is_letter = |c: char| c.is_alphanumeric() || c == '\'' || c == '-' || c == '_';
-        let words: Vec<_> = sentence.split(|c| !is_letter(c)).filter(|word| word.contains(char::is_alphabetic)).collect();
+        let words: Vec<_> =
+            sentence.split(|c| !is_letter(c)).filter(|word| word.contains(char::is_alphabetic)).collect();
         if words.len() < 3 {
             return;
         }

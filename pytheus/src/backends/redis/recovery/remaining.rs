@@ -1,7 +1,7 @@
 //! What of the numbers of a process that has ended a server does not have.
 
 use crate::backends::redis::schema;
-use crate::backends::redis::write::command::{self, Step};
+use crate::backends::redis::write::numbered_batch::{self, Step};
 use crate::backends::{Aggregate, Combine, FamilyKey};
 use crate::number::Number;
 use crate::storage::Sum;
@@ -16,13 +16,13 @@ pub(crate) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Op
         [value, set_at] if family.combine() == Combine::MostRecent => {
             // A value that the server had may have been removed since.
             if !had.is_some_and(|had| is_same(had, totals)) {
-                command::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
+                numbered_batch::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
             }
         }
         totals => {
             let rest = rest(totals, had);
             if rest.iter().any(|part| *part != Number::Int(0)) {
-                command::add(family, series, &rest, &mut steps);
+                numbered_batch::add(family, series, &rest, &mut steps);
             }
         }
     }

@@ -54,14 +54,14 @@ pub(crate) struct Group {
 
 /// What is sent at once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Errand {
+pub(crate) struct NumberedBatch {
     pub(crate) number: u64,
     /// Was it sent, and nothing heard of it?
     pub(crate) in_doubt: bool,
     pub(crate) groups: Vec<Group>,
 }
 
-impl Errand {
+impl NumberedBatch {
     pub(crate) fn steps(&self) -> usize {
         self.groups.iter().map(|group| group.steps.len()).sum()
     }
@@ -218,7 +218,7 @@ pub(crate) enum Reply {
     Value(String, String, String),
 }
 
-/// An errand is applied.
+/// An batch is applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Done {
     /// It had been before: nobody has heard of that.
