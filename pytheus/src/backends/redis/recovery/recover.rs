@@ -18,7 +18,7 @@ use crate::backends::file::{Dead, Spool};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::{CODE, Common, layout_of};
-use crate::backends::redis::recovery::remaining::{later, steps};
+use crate::backends::redis::recovery::remaining::{later, ops};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
@@ -26,8 +26,8 @@ use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
 use crate::number::Number;
 use crate::report::{self, Own};
 
-/// The most steps in one batch.
-const MOST_STEPS: usize = if cfg!(test) { 3 } else { 20_000 };
+/// The most ops in one batch.
+const MAX_OPS: usize = if cfg!(test) { 3 } else { 20_000 };
 
 /// How many tries there are for one shard, each of which brings it further unless others do so meanwhile.
 const MOST_TRIES: usize = 10_000;
@@ -169,12 +169,12 @@ pub(crate) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "remov
 
 /// A moment, how often it comes by before, and what happens then.
 #[cfg(test)]
-type Act = (&'static str, usize, Box<dyn FnOnce()>);
+type OpCode = (&'static str, usize, Box<dyn FnOnce()>);
 
 #[cfg(test)]
 std::thread_local! {
     /// What is to happen, once.
-    pub(crate) static ACT: std::cell::RefCell<Option<Act>> = const { std::cell::RefCell::new(None) };
+    pub(crate) static ACT: std::cell::RefCell<Option<OpCode>> = const { std::cell::RefCell::new(None) };
 }
 
 #[inline]
@@ -285,13 +285,13 @@ fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> 
     let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());
     for ((_, id, series), counted) in all.iter().filter(|((at, _, _), _)| *at == shard) {
         let had = had.get(&(id.as_str(), series.as_str())).copied();
-        let steps = steps(&counted.family, series, &counted.totals, had);
-        if steps.is_empty() {
+        let ops = ops(&counted.family, series, &counted.totals, had);
+        if ops.is_empty() {
             continue;
         }
-        batch.group(&Arc::from(id.as_str()), false).extend(steps);
+        batch.group(&Arc::from(id.as_str()), false).extend(ops);
         entries.push((id.clone(), series.clone(), counted.totals.clone()));
-        if batch.steps() >= MOST_STEPS {
+        if batch.ops() >= MAX_OPS {
             break;
         }
     }
@@ -356,7 +356,7 @@ fn send(
                 "heir".to_owned(),
             ],
         );
-        for group in &batch.groups {
+        for group in &batch.families {
             let known = all.range((shard, group.family.to_string(), String::new())..).next();
             let Some((_, known)) = known else { continue };
             let schema = known.family.to_json().to_string();
@@ -364,7 +364,7 @@ fn send(
             // It was begun before those of all that live.
             let (family, begun) = (&*group.family, "0");
             let header = Header { family, schema: &schema, begun, incarnation: "", key, mode: Mode::Hash };
-            request.group(&header, &group.steps);
+            request.group(&header, &group.ops);
         }
         let (rest, count) = request.finish();
         link.script(&common.script, CODE, &rest, count)

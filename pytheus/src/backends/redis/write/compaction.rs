@@ -34,7 +34,7 @@ impl Sender {
     ) -> Result<(), RedisFault> {
         let Some(notes) = &mut self.notes else { return Ok(()) };
         let shards = self.shards.iter().enumerate();
-        let new = shards.zip(batches).zip(entries).filter(|((_, batch), _)| batch.steps() > 0);
+        let new = shards.zip(batches).zip(entries).filter(|((_, batch), _)| batch.ops() > 0);
         let new = new.map(|(((at, shard), _), entries)| Note {
             sort: journal::Sort::NumberedBatch,
             shard: at,

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::Entry;
-use crate::backends::redis::write::numbered_batch::{self, Act, Done, Group, NumberedBatch, Step};
+use crate::backends::redis::write::numbered_batch::{self, Done, FamilyOps, FieldOp, NumberedBatch, OpCode};
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
 use crate::number::Number;
 
-/// How many steps of batches that were done are kept, in case the server forgets some of the last.
+/// How many ops of batches that were done are kept, in case the server forgets some of the last.
 const MAX_RETAINED_OPS: usize = 50_000;
 
 /// How many batches that were done are kept at most.
 const MAX_RETAINED_BATCHES: usize = 200;
 
-/// The most steps in one batch of what is told again.
-const MOST_STEPS: usize = 20_000;
+/// The most ops in one batch of what is told again.
+const MAX_OPS: usize = 20_000;
 
 pub(crate) struct Shard {
     pub(crate) keys: Keys,
@@ -105,11 +105,11 @@ impl Shard {
     /// Takes a change into an batch.
     pub(crate) fn change(&mut self, id: &str, change: &Change, batch: &mut NumberedBatch) {
         let (_, id) = self.known(id, &change.family);
-        let steps = batch.group(&id, false);
+        let ops = batch.group(&id, false);
         if schema::is_live(&change.family) {
-            steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
+            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.stamp));
         } else {
-            numbered_batch::steps_of(change, steps);
+            numbered_batch::ops_of(change, ops);
         }
     }
 
@@ -147,8 +147,8 @@ impl Shard {
         } else {
             schema::fields(family, &schema::series_text(family, series))
         };
-        let steps = batch.group(&id, true);
-        steps.extend(fields.into_iter().map(|field| Step { act: Act::Remove, field, amount: String::new() }));
+        let ops = batch.group(&id, true);
+        ops.extend(fields.into_iter().map(|field| FieldOp { code: OpCode::Remove, field, amount: String::new() }));
     }
 
     /// Numbers an batch, to be sent after those that wait.
@@ -164,7 +164,7 @@ impl Shard {
         let (mut again, mut undeclared) = (Vec::new(), Vec::new());
         if let Some(batch) = self.pending.pop_front() {
             self.acked = batch.number;
-            for group in batch.groups.iter().filter(|group| !group.removes) {
+            for group in batch.families.iter().filter(|group| !group.removes) {
                 if let Some(known) = self.families.get_mut(&group.family) {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
@@ -190,16 +190,16 @@ impl Shard {
         }
         self.declare_again(undeclared);
         self.tell_all_again(again);
-        let mut steps: usize = self.done.iter().map(NumberedBatch::steps).sum();
-        while steps > MAX_RETAINED_OPS || self.done.len() > MAX_RETAINED_BATCHES {
-            steps -= self.done.pop_front().map_or(steps, |batch| batch.steps());
+        let mut ops: usize = self.done.iter().map(NumberedBatch::ops).sum();
+        while ops > MAX_RETAINED_OPS || self.done.len() > MAX_RETAINED_BATCHES {
+            ops -= self.done.pop_front().map_or(ops, |batch| batch.ops());
         }
     }
 
     /// Leaves families out of all that may be sent yet.
     fn leave_out(&mut self, is_meant: impl Fn(&str) -> bool) {
         for batch in self.pending.iter_mut().chain(&mut self.done) {
-            batch.groups.retain(|group| group.removes || !is_meant(&group.family));
+            batch.families.retain(|group| group.removes || !is_meant(&group.family));
         }
     }
 
@@ -221,14 +221,14 @@ impl Shard {
                     && first.in_doubt
                     && self.acked > 0
                 {
-                    let groups = first.groups.len();
+                    let before = first.families.len();
                     // The latest value may be told twice.
-                    let families = &self.families;
-                    first.groups.retain(|group| {
-                        let known = families.get(&group.family);
+                    let known_families = &self.families;
+                    first.families.retain(|group| {
+                        let known = known_families.get(&group.family);
                         !group.removes && known.is_some_and(|known| known.family.combine() == Combine::MostRecent)
                     });
-                    missed += u64::from(first.groups.len() < groups);
+                    missed += u64::from(first.families.len() < before);
                 }
                 self.acked = 0;
                 self.done.clear();
@@ -257,10 +257,10 @@ impl Shard {
             if let Some(known) = self.families.get_mut(&family)
                 && std::mem::take(&mut known.declared)
             {
-                batch.groups.push(Group { family, removes: false, steps: Vec::new() });
+                batch.families.push(FamilyOps { family, removes: false, ops: Vec::new() });
             }
         }
-        if !batch.groups.is_empty() {
+        if !batch.families.is_empty() {
             self.push(batch);
         }
     }
@@ -282,23 +282,23 @@ impl Shard {
         let (family, mut batches) = (&known.family, vec![NumberedBatch::default()]);
         for (series, told) in &known.told {
             let last = batches.len() - 1;
-            let steps = batches[last].group(id, false);
+            let ops = batches[last].group(id, false);
             let text = schema::series_text(family, series);
             if schema::is_live(family) {
-                steps.extend(live_step(id, family, series, &told.totals, told.stamp));
+                ops.extend(live_op(id, family, series, &told.totals, told.stamp));
             } else if family.combine() == Combine::MostRecent {
-                numbered_batch::set_latest(family, &text, &told.totals, told.stamp, steps);
+                numbered_batch::set_latest(family, &text, &told.totals, told.stamp, ops);
             } else if told.was_set && numbered_batch::is_shared(family) {
-                numbered_batch::set(family, &text, &told.totals, Act::SetNew, steps);
+                numbered_batch::set(family, &text, &told.totals, OpCode::SetNew, ops);
             } else {
-                numbered_batch::add(family, &text, &told.totals, steps);
+                numbered_batch::add(family, &text, &told.totals, ops);
             }
-            if steps.len() >= MOST_STEPS {
+            if ops.len() >= MAX_OPS {
                 batches.push(NumberedBatch::default());
             }
         }
         for batch in batches {
-            if batch.steps() > 0 {
+            if batch.ops() > 0 {
                 self.push(batch);
             }
         }
@@ -316,7 +316,7 @@ impl Shard {
     }
 }
 
-fn live_step(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<Step> {
+fn live_op(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<FieldOp> {
     let amount = schema::value_text(*totals.first()?, stamp);
-    Some(Step { act: Act::Set, field: schema::live_field(id, family, series), amount })
+    Some(FieldOp { code: OpCode::Set, field: schema::live_field(id, family, series), amount })
 }

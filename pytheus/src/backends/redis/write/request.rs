@@ -36,7 +36,7 @@ pub(crate) fn request(
         ],
     );
     let mut others: Option<Vec<usize>> = None;
-    for group in batch.iter().flat_map(|batch| &batch.groups) {
+    for group in batch.iter().flat_map(|batch| &batch.families) {
         let Some(known) = shard.families.get(&group.family) else { continue };
         let family = &*group.family;
         let is_live = schema::is_live(&known.family);
@@ -51,7 +51,7 @@ pub(crate) fn request(
             };
             for &key in places.iter() {
                 let header = Header { family, schema: "", begun: "", incarnation: "", key, mode: Mode::Removal };
-                request.group(&header, &group.steps);
+                request.group(&header, &group.ops);
             }
             continue;
         }
@@ -64,7 +64,7 @@ pub(crate) fn request(
         let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
         let schema = if known.declared || group.removes { "" } else { &known.schema };
         let begun = known.begun.map_or_else(String::new, |begun| begun.to_string());
-        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.steps);
+        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.ops);
     }
     Ok(request)
 }

@@ -142,7 +142,7 @@ impl Sender {
 
     fn push(&mut self, batches: Vec<NumberedBatch>) {
         for (shard, batch) in self.shards.iter_mut().zip(batches) {
-            if batch.steps() > 0 {
+            if batch.ops() > 0 {
                 shard.push(batch);
             }
         }
