@@ -10,14 +10,14 @@ pub use pytheus_macros::metric;
 pub use crate::backends::BackendClass;
 #[cfg(unix)]
 pub use crate::backends::read_any_file;
-pub use crate::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
-pub use crate::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,
     Outcome, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets,
     watch, watched,
 };
+pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
+pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
 pub use crate::registry::{Registration, Scope};
 
 use crate::clock::needs_clock;
@@ -152,8 +152,8 @@ pub const fn joined(bytes: &[u8]) -> &str {
 ///
 /// Tracking the caller keeps this file out of the error: it shows the user's line alone.
 pub mod check {
-    use crate::descriptor::MAX_STATES;
-    use crate::name::{self, Verdict};
+    use crate::model::descriptor::MAX_STATES;
+    use crate::model::name::{self, Verdict};
 
     #[track_caller]
     const fn hold(verdict: Verdict) {

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backends::Counted;
-use crate::descriptor::Descriptor;
-use crate::error::CollectError;
+use crate::model::descriptor::Descriptor;
+use crate::model::error::CollectError;
+use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::Code;
-use crate::snapshot::FamilySnapshot;
 
 /// Gives families at each scrape.
 ///

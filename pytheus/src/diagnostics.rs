@@ -24,14 +24,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::collector::Collector;
-use crate::descriptor::{Declare, Descriptor, GaugeMode, Kind};
-use crate::error::{CollectError, RegisterError};
-use crate::key::Labels;
-use crate::labels::LabelSpec;
-use crate::location::Location;
+use crate::model::descriptor::{Declare, Descriptor, GaugeMode, Kind};
+use crate::model::error::{CollectError, RegisterError};
+use crate::model::key::Labels;
+use crate::model::labels::LabelSpec;
+use crate::model::location::Location;
+use crate::model::snapshot::FamilySnapshot;
 pub use crate::report::set_reporter;
 use crate::report::{self, Count, Own, count, report};
-use crate::snapshot::FamilySnapshot;
 use crate::storage;
 
 /// Why an update was refused.

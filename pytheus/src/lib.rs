@@ -330,13 +330,10 @@
 
 pub mod backends;
 pub mod collector;
-pub mod descriptor;
 pub mod diagnostics;
-pub mod error;
 pub mod exposition;
 pub mod metrics;
 pub mod registry;
-pub mod snapshot;
 pub mod testing;
 
 #[cfg(not(target_has_atomic = "64"))]
@@ -349,13 +346,7 @@ compile_error!(
 
 mod clock;
 mod declare;
-mod escape;
-mod key;
-mod labels;
-mod location;
-mod name;
-mod number;
-mod process;
+mod model;
 mod reentry;
 mod report;
 #[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
@@ -367,10 +358,11 @@ pub mod __private;
 
 #[doc(no_inline)]
 pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
-pub use key::Labels;
-pub use labels::LabelValue;
 #[doc(no_inline)]
 pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
+pub use model::key::Labels;
+pub use model::labels::LabelValue;
+pub use model::{descriptor, error, snapshot};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 #[doc(no_inline)]
 pub use registry::{REGISTRY, Registry};

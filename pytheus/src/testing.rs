@@ -27,10 +27,10 @@
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::descriptor::Kind;
 use crate::diagnostics;
+use crate::model::descriptor::Kind;
+use crate::model::snapshot::FamilySnapshot;
 use crate::registry::Registry;
-use crate::snapshot::FamilySnapshot;
 
 /// Checks that a block changes a sample by an amount, and gives the block's value.
 ///

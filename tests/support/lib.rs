@@ -4,6 +4,7 @@ pub mod every_kind;
 pub mod example;
 #[cfg(unix)]
 pub mod fork;
+pub mod modules;
 pub mod multi;
 pub mod package;
 pub mod prometheus;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{FamilyKey, SeriesKey};
-use crate::snapshot::Number;
-use crate::{clock, process};
+use crate::clock;
+use crate::model::process;
+use crate::model::snapshot::Number;
 
 /// What a process has counted since the batch before.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Calls of a backend by a scrape. Its code may come back to what calls it.
 
 use super::{Backend, Totals};
-use crate::error::ScrapeError;
+use crate::model::error::ScrapeError;
+use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{Code, Failure};
 use crate::report;
-use crate::snapshot::FamilySnapshot;
 
 /// Has the backend put in the totals.
 ///

@@ -13,9 +13,9 @@ use super::members::{self, Counted};
 use super::ship::Shipper;
 use super::{Arena, Backend, BackendError, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId};
 use crate::clock;
-use crate::error::ScrapeError;
+use crate::model::error::ScrapeError;
+use crate::model::snapshot::FamilySnapshot;
 use crate::report;
-use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Page, lock, read, write};
 
 pub(super) use revive::revive_within;

@@ -7,10 +7,10 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::{BackendError, Combine, SeriesKey};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::key::Labels;
-use crate::labels::LabelSpec;
-use crate::number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::key::Labels;
+use crate::model::labels::LabelSpec;
+use crate::model::number;
 use crate::storage::{GAUGE_CELLS, observation_cells};
 
 /// A family, as all processes know it: the scope of its registry, and its descriptor.

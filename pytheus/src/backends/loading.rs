@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::load::{Load, Plan, Said, is_single, said};
 use super::{LoadError, LoadedBy, current, haste};
-use crate::process;
+use crate::model::process;
 use crate::report::{self, Level, Own};
 use crate::storage::{self, lock};
 use crate::unwind::guarded;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use super::{Arena, BackendError, FamilyKey, FamilyTotals, current};
-use crate::descriptor::Descriptor;
-use crate::number::Number;
+use crate::model::descriptor::Descriptor;
+use crate::model::number::Number;
 use crate::report;
 use crate::storage::lock;
 

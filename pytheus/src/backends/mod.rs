@@ -129,13 +129,13 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::into_io_error;
-use crate::snapshot::FamilySnapshot;
+use crate::model::error::into_io_error;
+use crate::model::snapshot::FamilySnapshot;
 
 into_io_error!(ConfigError FamilyKeyError FlushError LoadError);
 
 /// Why a backend could not do what it was asked to: any error. What a [`Backend`] gives; programs meet it as the source
-/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::error::ScrapeError), each of which goes with `?`
+/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::model::error::ScrapeError), each of which goes with `?`
 /// through a `main` that gives a `Box<dyn Error>`.
 pub type BackendError = Box<dyn Error + Send + Sync>;
 

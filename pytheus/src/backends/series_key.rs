@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::FamilyKey;
-use crate::key::{self, Labels};
+use crate::model::key::{self, Labels};
 
 /// The label values of a series: what tells it from others of its family. Cheap to clone and to compare.
 ///
@@ -35,7 +35,7 @@ impl SeriesKey {
         self.labels_of(&family.descriptor().labels)
     }
 
-    pub(crate) fn labels_of<'a>(&'a self, specs: &'a [crate::labels::LabelSpec]) -> Labels<'a> {
+    pub(crate) fn labels_of<'a>(&'a self, specs: &'a [crate::model::labels::LabelSpec]) -> Labels<'a> {
         let (head, text) = self.parts();
         Labels::new(specs, head, text)
     }

@@ -9,11 +9,11 @@ use super::family;
 use super::members::{self, Counted};
 use super::versions::{self, Declared};
 use super::{Combine, FamilyKey, SeriesKey, process_label};
-use crate::descriptor::{Descriptor, Kind};
-use crate::key::Labels;
-use crate::number::Number;
-use crate::process;
-use crate::snapshot::FamilySnapshot;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::key::Labels;
+use crate::model::number::Number;
+use crate::model::process;
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::{self, Sorted};
 
 /// What a scrape of one registry shows, for a [backend](super::Backend::load) to complete.

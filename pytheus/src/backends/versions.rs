@@ -23,9 +23,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::{Aggregate, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, Kind, MAX_STATES};
-use crate::name::MAX_BUCKETS;
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, Kind, MAX_STATES};
+use crate::model::name::MAX_BUCKETS;
+use crate::model::number::Number;
 use crate::report::{self, Own};
 
 /// The totals of one declaration.
@@ -226,8 +226,8 @@ fn part_places(from: &Descriptor, to: &Descriptor) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptor::GaugeMode::{LiveMax, LiveMin, LiveSum, Shared};
-    use crate::labels::LabelSpec;
+    use crate::model::descriptor::GaugeMode::{LiveMax, LiveMin, LiveSum, Shared};
+    use crate::model::labels::LabelSpec;
 
     fn described(kind: Kind, labels: &[(&'static str, Option<&'static str>)]) -> Descriptor {
         let mut descriptor = Descriptor::new(kind, "orders_total", "Orders.").expect("a good name");

@@ -5,7 +5,7 @@ mod write;
 
 pub use write::{WriteError, write_metrics, write_metrics_from};
 
-use crate::error::ScrapeError;
+use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
 
 /// The content type of [`generate_metrics`]: Prometheus text, version 0.0.4.

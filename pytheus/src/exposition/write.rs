@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::text;
-use crate::error::ScrapeError;
+use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
 
 /// What is written at once: a piece ends with the first series beyond it.

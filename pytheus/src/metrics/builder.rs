@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::core::FamilyCore;
 use super::family::Family;
 use super::{Gauge, Histogram, Metric, StateSet};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::error::{DescriptorError, RegisterError};
-use crate::labels::{LabelSpec, LabelValue};
-use crate::location::Location;
-use crate::name;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::error::{DescriptorError, RegisterError};
+use crate::model::labels::{LabelSpec, LabelValue};
+use crate::model::location::Location;
+use crate::model::name;
 use crate::registry::{REGISTRY, Registry, duplicate};
 
 /// Marks a [`Builder`] of a metric without labels: `build` gives the metric itself.
@@ -104,7 +104,7 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
     ///
     /// When every label has a closed set, all combinations are exposed at zero. More of them than the limit, or than
-    /// [`MAX_ZERO_SERIES`](crate::descriptor::MAX_ZERO_SERIES), are an error, unless [`zeros`](Self::zeros) is off:
+    /// [`MAX_ZERO_SERIES`](crate::model::descriptor::MAX_ZERO_SERIES), are an error, unless [`zeros`](Self::zeros) is off:
     /// series then appear when they are first counted.
     ///
     /// ```

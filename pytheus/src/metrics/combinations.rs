@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::labels::LabelSpec;
+use crate::model::labels::LabelSpec;
 use crate::storage::{Place, Series};
 
 /// One place for each combination of the values; none at all where a set is open, or there are too many combinations.

@@ -19,10 +19,10 @@ use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
 use crate::backends::{self, FamilyKey, Offered};
-use crate::descriptor::Descriptor;
 use crate::diagnostics;
-use crate::key::{Key, Labels};
-use crate::labels::LabelSpec;
+use crate::model::descriptor::Descriptor;
+use crate::model::key::{Key, Labels};
+use crate::model::labels::LabelSpec;
 use crate::report;
 use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
 

@@ -4,8 +4,8 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::handle::{Handle, Target};
 use super::{Amount, Complete, Metric, Watch, reading, sealed, watched};
-use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
+use crate::model::descriptor::Kind;
 use crate::storage::Part;
 
 /// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.

@@ -12,7 +12,7 @@ use super::core::FamilyCore;
 use super::family::Family;
 use super::handle::{Handle, noted};
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
+use crate::model::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Scope};
 use crate::storage::{Cells, Part, Place, Series};
 

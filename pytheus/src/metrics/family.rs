@@ -9,10 +9,10 @@ use super::Metric;
 use super::core::FamilyCore;
 use super::handle::Handle;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
-use crate::error::{LabelError, LabelFaults};
-use crate::key::{Key, Labels};
-use crate::labels::{LabelSpec, LabelValue};
+use crate::model::descriptor::Descriptor;
+use crate::model::error::{LabelError, LabelFaults};
+use crate::model::key::{Key, Labels};
+use crate::model::labels::{LabelSpec, LabelValue};
 use crate::storage::Place;
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).

@@ -10,7 +10,7 @@ use super::handle::{Handle, Target};
 use super::sources::Source;
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, until_done, watched};
 use crate::clock::{self, needs_clock};
-use crate::descriptor::{GaugeMode, Kind};
+use crate::model::descriptor::{GaugeMode, Kind};
 use crate::storage::Part;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.

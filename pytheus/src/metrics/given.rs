@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::key::Key;
-use crate::labels::{LabelBuffer, LabelSpec, LabelValue};
+use crate::model::key::Key;
+use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue};
 
 /// A required label that has no value yet; `N` names it.
 pub struct Unset<N>(PhantomData<fn() -> N>);

@@ -7,8 +7,8 @@ use super::Metric;
 use super::core::FamilyCore;
 use super::declared::Declared;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
 use crate::diagnostics::{self, Dropped};
+use crate::model::descriptor::Descriptor;
 use crate::report;
 use crate::storage::{Cells, Part, Place, Removed, Room, Series};
 

@@ -8,8 +8,8 @@ use super::guard::{Timed, Timer};
 use super::handle::{Handle, Target};
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::clock::needs_clock;
-use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
+use crate::model::descriptor::Kind;
 use crate::storage::Part;
 
 /// Observations, counted in buckets: how long requests take, how large replies are.
@@ -33,7 +33,7 @@ use crate::storage::Part;
 pub struct Histogram(Handle<Self>);
 
 impl Histogram {
-    /// Starts to build a histogram at run time, with the [default buckets](crate::descriptor::DEFAULT_BUCKETS).
+    /// Starts to build a histogram at run time, with the [default buckets](crate::model::descriptor::DEFAULT_BUCKETS).
     #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {

@@ -4,7 +4,7 @@ use super::builder::{Builder, WithoutLabels};
 use super::declared::Declared;
 use super::handle::{Handle, Target, noted};
 use super::{Complete, Metric, reading, sealed};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 use crate::storage::{Part, Room};
 
 /// Facts about the program, as labels of a sample that is 1: its version, its commit.

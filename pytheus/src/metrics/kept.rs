@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::given::{LabelState, Set, State};
-use crate::labels::{LabelBuffer, LabelSpec, LabelValue, Typed};
+use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue, Typed};
 
 /// A value of a label with a closed set, known by its place there.
 #[derive(Debug, Clone)]

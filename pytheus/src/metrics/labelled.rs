@@ -10,10 +10,10 @@ use super::family::{Family, Partial};
 use super::given::{Complete, States};
 use super::handle::Target;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
-use crate::error::LabelError;
-use crate::key::{Key, Labels};
-use crate::labels::LabelValue;
+use crate::model::descriptor::Descriptor;
+use crate::model::error::LabelError;
+use crate::model::key::{Key, Labels};
+use crate::model::labels::LabelValue;
 use crate::storage::{Cells, Part, Place, Series};
 
 /// Writes the methods of a metric for its labelled handles. To `update` and to `read`, functions of these names do it

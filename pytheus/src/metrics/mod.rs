@@ -62,7 +62,7 @@ pub use {
     watched::{Watch, watch, watched},
 };
 
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 use crate::storage;
 
 /// Sets how many threads may have cells of their own, in the whole process; 1,024 at first.
@@ -113,7 +113,7 @@ macro_rules! series {
             }
 
             /// What the metric is.
-            pub fn descriptor(&self) -> &$crate::descriptor::Descriptor {
+            pub fn descriptor(&self) -> &$crate::model::descriptor::Descriptor {
                 $crate::metrics::handle::Target::core(&self.$handle).descriptor()
             }
 

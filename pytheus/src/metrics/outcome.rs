@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::labels::LabelValue;
+use crate::model::labels::LabelValue;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

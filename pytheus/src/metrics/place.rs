@@ -9,8 +9,8 @@ use super::core::{FamilyCore, Members};
 use super::zeros;
 use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey};
 use crate::clock;
-use crate::descriptor::Kind;
-use crate::key::{self, Key};
+use crate::model::descriptor::Kind;
+use crate::model::key::{self, Key};
 use crate::report;
 use crate::storage::{self, Place, Series, Slot};
 

@@ -6,12 +6,12 @@ use super::core::FamilyCore;
 use super::handle::{Target, noted};
 use crate::backends::{self, Arena, BackendError, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::diagnostics;
-use crate::error::CollectError;
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::error::CollectError;
+use crate::model::number::Number;
+use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::Failure;
-use crate::snapshot::FamilySnapshot;
 use crate::storage::{self, Cells, Part, Series, Sorted, shared_cells};
 
 /// The value of a counter.

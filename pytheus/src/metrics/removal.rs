@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::AcqRel;
 use super::core::{FamilyCore, Members};
 use super::sources::ReadValue;
 use super::zeros;
-use crate::key::{Key, Labels};
+use crate::model::key::{Key, Labels};
 use crate::storage::{self, Cursor, Held, Series};
 
 /// About how many series are removed at a time: a thread that adds one waits no longer than that takes.

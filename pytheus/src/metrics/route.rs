@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::core::FamilyCore;
 use super::limit::{self, Limit};
-use crate::key::Key;
+use crate::model::key::Key;
 use crate::storage::Series;
 
 /// The way to the series of some values, on which labels may have to give way to the limit.

@@ -9,9 +9,9 @@ use super::given::Complete;
 use super::handle::{Handle, Target};
 use super::labelled::Labelled;
 use super::{Metric, reading, sealed, until_done};
-use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
-use crate::labels::LabelValue;
+use crate::model::descriptor::Kind;
+use crate::model::labels::LabelValue;
 use crate::storage::{Cells, Part};
 
 /// One sample per state, 1 for those that hold: the phase of a job, the features that are on.

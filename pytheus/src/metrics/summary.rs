@@ -8,8 +8,8 @@ use super::guard::{Timed, Timer};
 use super::handle::{Handle, Target};
 use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::clock::needs_clock;
-use crate::descriptor::Kind;
 use crate::diagnostics::{self, Dropped};
+use crate::model::descriptor::Kind;
 use crate::storage::Part;
 
 /// How many observations, and their sum: an average at the least cost. It has no quantiles, as in pytheus; those of

@@ -1,7 +1,7 @@
 //! Series that are there from the start.
 
-use crate::descriptor::{Descriptor, Kind};
-use crate::labels::LabelSpec;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::labels::LabelSpec;
 
 /// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
 pub(super) fn series(descriptor: &Descriptor) -> Vec<Vec<String>> {

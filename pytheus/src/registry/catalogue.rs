@@ -7,9 +7,9 @@ use super::Registry as _;
 use super::collector_registry::CollectorRegistry;
 use super::entries::duplicate;
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
 use crate::diagnostics;
-use crate::error::RegisterError;
+use crate::model::descriptor::Descriptor;
+use crate::model::error::RegisterError;
 use crate::storage::lock;
 use crate::unwind::guarded;
 

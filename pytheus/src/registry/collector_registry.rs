@@ -9,12 +9,12 @@ use super::entries::{Entries, Entry, duplicate};
 use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends;
 use crate::collector::Collector;
-use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::{DescriptorError, RegisterError, ScrapeError};
-use crate::name;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
+use crate::model::name;
+use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{self, Fault};
-use crate::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
 /// Holds collectors; may put a prefix before their names and constant labels on their samples.

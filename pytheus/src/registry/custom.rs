@@ -2,12 +2,13 @@
 
 use super::entries::Entry;
 use crate::collector::Collector;
-use crate::descriptor::{Descriptor, Kind};
 use crate::diagnostics;
-use crate::error::CollectError;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::error::CollectError;
+use crate::model::snapshot::{FamilySnapshot, Number, Sample};
+use crate::model::{escape, number};
 use crate::reentry::Failure;
-use crate::snapshot::{FamilySnapshot, Number, Sample};
-use crate::{escape, number, report};
+use crate::report;
 
 /// The families that a user's own collector gives; none when it fails, which is counted.
 pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::descriptor::Kind;
-use crate::escape;
-use crate::snapshot::FamilySnapshot;
+use crate::model::descriptor::Kind;
+use crate::model::escape;
+use crate::model::snapshot::FamilySnapshot;
 
 /// A prefix, and constant labels sorted by name.
 #[derive(Debug)]

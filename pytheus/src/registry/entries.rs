@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::collector::Collector;
-use crate::descriptor::Descriptor;
-use crate::error::{Duplicate, RegisterError};
+use crate::model::descriptor::Descriptor;
+use crate::model::error::{Duplicate, RegisterError};
 use crate::reentry::Code;
 
 /// The collectors of a registry, and the names that they give.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::dress::Dress;
 use crate::backends::FamilyTotals;
-use crate::snapshot::FamilySnapshot;
+use crate::model::snapshot::FamilySnapshot;
 
 /// A family as [`Registry::scrape`](super::Registry::scrape) shows it, for as long as it is looked at.
 ///

@@ -28,9 +28,9 @@ pub use exposed::Exposed;
 pub use proxy::{REGISTRY, RegistryProxy};
 
 use crate::collector::Collector;
-use crate::descriptor::Kind;
-use crate::error::{RegisterError, ScrapeError};
-use crate::snapshot::FamilySnapshot;
+use crate::model::descriptor::Kind;
+use crate::model::error::{RegisterError, ScrapeError};
+use crate::model::snapshot::FamilySnapshot;
 
 /// Holds collectors and collects them.
 pub trait Registry: Send + Sync {

@@ -9,8 +9,8 @@ use super::{CollectorRegistry, Exposed, Registry};
 use crate::backends::BeforeLoad;
 use crate::collector::Collector;
 use crate::diagnostics;
-use crate::error::{RegisterError, ScrapeError};
-use crate::snapshot::FamilySnapshot;
+use crate::model::error::{RegisterError, ScrapeError};
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::{read, write};
 
 /// The global registry, in which declared metrics show by themselves.

@@ -1,6 +1,6 @@
 //! The backend after a fork: a child makes it one of its own.
 
-use crate::process;
+use crate::model::process;
 use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;

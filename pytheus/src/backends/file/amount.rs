@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use std::ops::{AddAssign, SubAssign};
 use std::time::{Instant, SystemTime};
 
-use crate::number::Number;
+use crate::model::number::Number;
 use crate::storage::Sum;
 
 /// One part of a series while it is added up: what was counted in whole numbers, and what was not.

@@ -9,7 +9,7 @@ use super::header::{CELLS, PAGE};
 use super::maps::Spot;
 use super::record::Record;
 use crate::backends::{At, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use super::record::Record;
 use super::root::COMMITTED;
 use super::samples::{self, Sample, at, family, gauge, header};
 use crate::backends::{Arena as _, FamilyKey, SeriesKey};
-use crate::descriptor::{GaugeMode, Kind};
+use crate::model::descriptor::{GaugeMode, Kind};
 use crate::storage::Sum;
 
 fn directory() -> PathBuf {

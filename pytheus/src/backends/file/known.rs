@@ -12,7 +12,7 @@ use super::remove::counted;
 use super::root::Root;
 use super::table::Table;
 use crate::backends::{At, Combine};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
 pub(super) struct Known {

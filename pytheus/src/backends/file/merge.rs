@@ -23,8 +23,8 @@ use super::remove::remove;
 use super::settle::Standing;
 use super::table::Table;
 use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::descriptor::Kind;
-use crate::snapshot::Number;
+use crate::model::descriptor::Kind;
+use crate::model::snapshot::Number;
 
 /// The totals of one declaration of a family.
 pub(super) struct Put {

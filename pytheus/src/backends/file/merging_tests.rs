@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::MultiProcessFileBackend;
 use crate::backends::{Arena, At, Backend, Begun, FamilyKey, Removal, SeriesKey, Totals, WriterId};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::snapshot::Number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::snapshot::Number;
 use crate::storage::Page;
 
 /// What stands for a process: its backend, and the series that it has begun.

@@ -167,7 +167,7 @@ use super::{Configure as _, LoadError};
 /// # Gauges
 ///
 /// How the values of several processes become one is part of the declaration, see
-/// [`GaugeMode`](crate::descriptor::GaugeMode):
+/// [`GaugeMode`](crate::model::descriptor::GaugeMode):
 ///
 /// | mode | shows | when a process ends |
 /// |---|---|---|

@@ -16,7 +16,7 @@ use super::maps::Maps;
 use super::reading::{self, Reading};
 use super::root::Root;
 use crate::backends::{At, FamilyKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
 /// The file of a process, as others read it.
@@ -236,8 +236,8 @@ mod tests {
     use super::super::samples::{self, Sample, at};
     use super::*;
     use crate::backends::{Arena as _, SeriesKey};
-    use crate::descriptor::GaugeMode;
-    use crate::number::Number;
+    use crate::model::descriptor::GaugeMode;
+    use crate::model::number::Number;
 
     fn parts(peer: &Peer, series: usize) -> Vec<Number> {
         let width = peer.families()[peer.series()[series].family as usize].width();

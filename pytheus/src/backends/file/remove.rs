@@ -20,7 +20,7 @@ use super::fault_point::fault_point;
 use super::peer::Peer;
 use super::roster;
 use crate::backends::{At, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
 ///

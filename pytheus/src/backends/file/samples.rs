@@ -11,7 +11,7 @@ use super::common::CommonFile;
 use super::header::Header;
 use super::own::OwnFile;
 use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
 pub(super) struct Sample {

@@ -18,8 +18,8 @@ use super::life::LifeLock;
 use super::peer::Peer;
 use super::process::Process;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 use crate::storage::{read, write};
 
 const TOLD: &str = "told-";

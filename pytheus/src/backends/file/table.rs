@@ -7,8 +7,8 @@ use foldhash::fast::RandomState;
 
 use super::amount::Amount;
 use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
-use crate::snapshot::Number;
+use crate::model::descriptor::Kind;
+use crate::model::snapshot::Number;
 
 /// A family, and what is known of its series so far.
 ///
@@ -233,7 +233,7 @@ fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
 mod tests {
     use super::*;
     use crate::backends::aggregate::CASES;
-    use crate::descriptor::{Descriptor, GaugeMode};
+    use crate::model::descriptor::{Descriptor, GaugeMode};
 
     fn gauge(mode: GaugeMode) -> Table {
         let descriptor = Descriptor::new(Kind::Gauge, "depth", "").and_then(|depth| depth.with_labels(["queue"]));

@@ -6,7 +6,7 @@
 //!
 //! A thread is not there in a child: the first caller that needs it starts one there.
 
-use crate::process;
+use crate::model::process;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -18,7 +18,7 @@ use crate::backends::redis::read::scrape::{self, Memory};
 use crate::backends::redis::recovery::Heir;
 use crate::backends::redis::write::writer::Sender;
 use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
-use crate::snapshot::FamilySnapshot;
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 /// For how long a server that gave no answer in time is not asked again.

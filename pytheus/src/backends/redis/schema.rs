@@ -18,8 +18,8 @@
 //! sum; of state sets `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and its stamp.
 
 use crate::backends::{FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::{self, Number};
+use crate::model::descriptor::Kind;
+use crate::model::number::{self, Number};
 
 /// The field for what a hash is, in place of a series.
 pub(crate) const SELF: &str = "#";
@@ -189,7 +189,7 @@ pub(crate) fn parse_number(text: &[u8], is_fraction: bool) -> Option<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptor::Descriptor;
+    use crate::model::descriptor::Descriptor;
 
     #[test]
     fn each_field_reads_back_as_what_it_is() {

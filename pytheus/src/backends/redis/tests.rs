@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::backends::{Backend as _, BackendError, Batch, Change, Config, Configure as _, FamilyKey, Removal};
 use crate::backends::{SeriesKey, Totals, Value, WriterId, json};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::number::Number;
 
 /// How long something may take that comes soon on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use crate::backends::{Change, Combine, Counted, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 use crate::storage::{Sorted, Sum};
 
 /// The numbers of a family at one moment, and how far they were looked through.
@@ -98,7 +98,7 @@ impl Known {
         let specs = &family.descriptor().labels;
         let found = self.series.binary_search_by(|known| {
             let (head, text) = known.key();
-            crate::key::Labels::new(specs, head, text).compare(&labels)
+            crate::model::key::Labels::new(specs, head, text).compare(&labels)
         });
         if let Ok(place) = found {
             self.words_of(place).fill(0);

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 use crate::backends::{Arena, Batch, FamilyTotals, Removal, WriterId};
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::number::Number;
 use crate::storage::{Series, Sorted, Sum, take_slot};
 
 /// Series, the part of each, and its stamp.

@@ -1,8 +1,8 @@
 //! The lines of one part of all series of a family: what they have in common, rendered once.
 
-use crate::escape;
-use crate::number;
-use crate::snapshot::Number;
+use crate::model::escape;
+use crate::model::number;
+use crate::model::snapshot::Number;
 
 /// The lines of a part without a label of its own.
 pub(super) struct Line {

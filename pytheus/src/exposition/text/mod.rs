@@ -7,10 +7,10 @@ mod totals;
 
 use line::push_number;
 
-use crate::descriptor::Kind;
-use crate::escape;
+use crate::model::descriptor::Kind;
+use crate::model::escape;
+use crate::model::snapshot::{FamilySnapshot, Sample};
 use crate::registry::{Content, Exposed};
-use crate::snapshot::{FamilySnapshot, Sample};
 
 /// Appends a family, unless it is without samples.
 ///

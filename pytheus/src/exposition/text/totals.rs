@@ -3,9 +3,9 @@
 use super::head;
 use super::line::{Line, Lines};
 use crate::backends::FamilyTotals;
-use crate::descriptor::{Descriptor, Kind};
-use crate::number;
-use crate::snapshot::Number;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::number;
+use crate::model::snapshot::Number;
 
 /// As [`encode`](super::encode), of numbers, under this name and with these constant labels.
 pub(super) fn encode(

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::super::fault::Reason;
 use super::super::samples::gauge;
 use super::*;
-use crate::descriptor::GaugeMode;
+use crate::model::descriptor::GaugeMode;
 
 fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();

@@ -10,8 +10,8 @@ use super::super::peer::Peer;
 use super::super::samples::{self, Sample, at};
 use super::*;
 use crate::backends::Begun;
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// Random numbers: xorshift, G. Marsaglia, 2003.
 struct Random(Cell<u64>);

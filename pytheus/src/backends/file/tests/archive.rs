@@ -10,7 +10,7 @@ use super::super::directory::Directory;
 use super::super::error::FileFault;
 use super::super::fault::Reason;
 use crate::backends::{FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, Kind};
+use crate::model::descriptor::{Descriptor, Kind};
 use crate::storage::Sum;
 
 fn archive() -> Archive {

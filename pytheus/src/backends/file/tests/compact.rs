@@ -13,8 +13,8 @@ use super::super::samples::gauge;
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
 use crate::backends::{Arena as _, At, Begun, SeriesKey};
-use crate::descriptor::GaugeMode;
-use crate::number::Number;
+use crate::model::descriptor::GaugeMode;
+use crate::model::number::Number;
 
 /// What a child does here: counts 1000, then lets so many series come and go.
 pub(super) const CHURN: &str = "churn";

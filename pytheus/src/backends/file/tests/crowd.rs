@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::directory::Directory;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, shown};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// What a child does here: attaches, counts 5 and dies, 50 times over, and folds the dead each time.
 pub(super) const COME_AND_GO: &str = "come and go";

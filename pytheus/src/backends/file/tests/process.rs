@@ -18,8 +18,8 @@ use super::super::process as file_of;
 use super::super::remove::remove;
 use super::super::roster;
 use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::{Descriptor, Kind};
-use crate::number::Number;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::number::Number;
 
 pub(super) fn jobs() -> Arc<FamilyKey> {
     let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::backends::redis::client::error::Sort;
-use crate::descriptor::{Descriptor, Kind};
-use crate::snapshot::FamilySnapshot;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::snapshot::FamilySnapshot;
 use crate::storage::lock;
 
 #[derive(Default)]

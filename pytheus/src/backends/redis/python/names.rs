@@ -2,7 +2,7 @@
 
 use crate::backends::redis::schema;
 use crate::backends::{Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
+use crate::model::descriptor::Kind;
 
 /// With more labels than this, not every order of them is looked for.
 const MOST_ORDERED: usize = 4;
@@ -184,7 +184,7 @@ pub(crate) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptor::Descriptor;
+    use crate::model::descriptor::Descriptor;
 
     #[test]
     fn numbers_read_as_python_writes_them() {

@@ -11,8 +11,8 @@ use crate::backends::redis::context::Common;
 use crate::backends::redis::read::scrape::pairs;
 use crate::backends::redis::schema;
 use crate::backends::{FamilyKey, SeriesKey, Totals};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// Puts in all families that this process has: Redis does not say what others are.
 pub(crate) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) -> Result<(), RedisFault> {

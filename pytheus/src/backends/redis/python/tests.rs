@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::backends::redis::MultiProcessRedisBackend;
 use crate::backends::redis::tests::{Process, Server, gauge};
 use crate::backends::{Backend as _, Config, Configure as _, FamilyKey, Value, json};
-use crate::descriptor::GaugeMode;
+use crate::model::descriptor::GaugeMode;
 
 fn process(server: &Server) -> Process {
     process_with(server, 30.0)

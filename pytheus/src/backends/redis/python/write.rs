@@ -11,8 +11,8 @@ use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
 use crate::backends::redis::schema;
 use crate::backends::{Batch, Change, Combine, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 use crate::report;
 
 /// For how long the last number of a writer is known that says nothing.

@@ -11,7 +11,7 @@ use crate::backends::redis::context::{Common, layout_of};
 use crate::backends::redis::read::series::{self, Bad, Live, Series};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::{FamilyKey, SeriesKey, Totals};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// The most fields of a hash that are read at once.
 const PAGE: usize = 100_000;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::backends::redis::read::scrape::{Fields, Found};
 use crate::backends::redis::schema;
 use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// A field that can't be read, and why. Left out, it would make a total smaller than it is.
 pub(crate) struct Bad {

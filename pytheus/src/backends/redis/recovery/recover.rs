@@ -23,7 +23,7 @@ use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
 use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
-use crate::number::Number;
+use crate::model::number::Number;
 use crate::report::{self, Own};
 
 /// The most ops in one batch.

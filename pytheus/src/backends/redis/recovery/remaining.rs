@@ -3,7 +3,7 @@
 use crate::backends::redis::schema;
 use crate::backends::redis::write::numbered_batch::{self, FieldOp};
 use crate::backends::{Aggregate, Combine, FamilyKey};
-use crate::number::Number;
+use crate::model::number::Number;
 use crate::storage::Sum;
 
 /// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.

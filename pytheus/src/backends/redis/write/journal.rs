@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::backends::redis::schema;
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// From this length on notes are shortened, when they have grown to a multiple of what they have to say.
 const LONG: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };

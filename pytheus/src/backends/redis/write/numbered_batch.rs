@@ -6,8 +6,8 @@ use redis::{FromRedisValue as _, Value};
 
 use crate::backends::redis::schema;
 use crate::backends::{Change, Combine, FamilyKey};
-use crate::descriptor::Kind;
-use crate::number::Number;
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
 
 /// What is to be done to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::Entry;
 use crate::backends::redis::write::numbered_batch::{self, Done, FamilyOps, FieldOp, NumberedBatch, OpCode};
 use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
-use crate::number::Number;
+use crate::model::number::Number;
 
 /// How many ops of batches that were done are kept, in case the server forgets some of the last.
 const MAX_RETAINED_OPS: usize = 50_000;

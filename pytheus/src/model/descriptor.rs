@@ -5,11 +5,11 @@ mod mode;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::error::DescriptorError;
-use crate::labels::LabelSpec;
-pub use crate::location::Location;
-use crate::name;
-pub use crate::name::MAX_ZERO_SERIES;
+use crate::model::error::DescriptorError;
+use crate::model::labels::LabelSpec;
+pub use crate::model::location::Location;
+use crate::model::name;
+pub use crate::model::name::MAX_ZERO_SERIES;
 pub use mode::GaugeMode;
 
 /// The eleven default bucket bounds, in seconds: made for the response time of a network service.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::location::Location;
+use crate::model::location::Location;
 use crate::reentry;
 
 /// Lets an error go with `?` through a function that gives an `io::Result`.

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::escape;
-use crate::labels::LabelSpec;
+use crate::model::escape;
+use crate::model::labels::LabelSpec;
 
 /// The label values of one series, in the order of the sorted label names.
 pub(crate) trait Key {

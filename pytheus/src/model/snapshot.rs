@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::descriptor::{Descriptor, Kind};
-use crate::number;
-pub use crate::number::Number;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::number;
+pub use crate::model::number::Number;
 
 /// A family at one moment: what stands behind one `# TYPE` line.
 ///
