@@ -196,10 +196,14 @@ impl Reader<'_> {
                     }
                 }
                 // An item of a test is left out whole.
-                [TokenTree::Ident(word), ..] if is_test && ["impl", "const", "thread_local"].contains(&word.to_string().as_str()) => {
+                [TokenTree::Ident(word), ..]
+                    if is_test && ["impl", "const", "thread_local"].contains(&word.to_string().as_str()) =>
+                {
                     at += item_end(rest);
                 }
-                [TokenTree::Ident(word), ..] if word == "pub" || word == "async" || word == "unsafe" || word == "extern" => {
+                [TokenTree::Ident(word), ..]
+                    if word == "pub" || word == "async" || word == "unsafe" || word == "extern" =>
+                {
                     at += 1;
                     continue;
                 }
@@ -249,7 +253,8 @@ impl Reader<'_> {
                 }
                 TokenTree::Group(group) => {
                     let inside: Vec<_> = group.stream().into_iter().collect();
-                    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+                    let is_comma =
+                        |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
                     for part in inside.split(is_comma).filter(|part| !part.is_empty()) {
                         self.read_use(part, &path);
                     }
@@ -306,7 +311,8 @@ impl Reader<'_> {
         while let Some(TokenTree::Ident(word)) = tokens.get(at) {
             path.push(word.to_string());
             at += 1;
-            let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(colon)) if colon.as_char() == ':');
+            let is_colon =
+                |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(colon)) if colon.as_char() == ':');
             if !(is_colon(at) && is_colon(at + 1)) {
                 break;
             }
@@ -327,7 +333,11 @@ impl Reader<'_> {
             return path;
         }
         let base = &self.here[..self.here.len().saturating_sub(supers)];
-        ["crate".to_owned()].into_iter().chain(base.iter().cloned()).chain(path.into_iter().skip(supers + own)).collect()
+        ["crate".to_owned()]
+            .into_iter()
+            .chain(base.iter().cloned())
+            .chain(path.into_iter().skip(supers + own))
+            .collect()
     }
 }
 
