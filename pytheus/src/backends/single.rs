@@ -1,6 +1,6 @@
 //! One process: what its cells hold is the total.
 
-use super::Backend;
+use crate::backends::api::Backend;
 
 /// One process: what it has counted is the total. The backend of a program that loads no other.
 ///

@@ -18,7 +18,8 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::backends::{self, FamilyKey, Offered};
+use crate::backends::api::Offered;
+use crate::backends::{FamilyKey, runtime};
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
 use crate::model::key::{Key, Labels};
@@ -146,7 +147,7 @@ impl FamilyCore {
     /// When it was removed.
     #[cold]
     pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
-        backends::begin();
+        runtime::begin();
         if series.slot() == Slot::NONE {
             self.begin_again(series);
         }
@@ -227,7 +228,7 @@ impl FamilyCore {
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
     pub(super) fn start(&self) {
-        backends::forked();
+        runtime::forked();
         if self.started.load(Acquire) {
             return;
         }

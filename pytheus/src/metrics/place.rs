@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::core::{FamilyCore, Members};
 use super::zeros;
-use crate::backends::{self, Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey};
+use crate::backends::api::{Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey, cells};
+use crate::backends::runtime;
 use crate::clock;
 use crate::model::descriptor::Kind;
 use crate::model::key::{self, Key};
@@ -176,10 +177,10 @@ impl FamilyCore {
     /// Has a series removed that other processes may have.
     pub(super) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
-            && backends::is_shared()
+            && runtime::is_shared()
         {
             let (head, text) = key::encode(&self.descriptor().labels, &series.values());
-            backends::removed(Arc::clone(key), SeriesKey::from_parts(&head, &text));
+            runtime::removed(Arc::clone(key), SeriesKey::from_parts(&head, &text));
         }
     }
 
@@ -200,18 +201,18 @@ impl FamilyCore {
         }
         if let Some(key) = self.key.get()
             && everywhere
-            && backends::is_shared()
+            && runtime::is_shared()
             // What all processes write has ended for all of them.
             && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.of_anyone()))
         {
             let (head, text) = series.key();
-            backends::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
+            runtime::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
         }
     }
 
     /// How many cells a series has.
     fn cells(&self) -> u16 {
-        u16::try_from(backends::cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
+        u16::try_from(cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use super::dress::Dress;
 use super::entries::{Entries, Entry, duplicate};
 use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
-use crate::backends;
+use crate::backends::runtime;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};
@@ -152,7 +152,7 @@ impl CollectorRegistry {
             entries.retain(|entry| entry.descriptors.iter().any(is_described));
         }
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let (own, others) = backends::load(self.scope(), counted)?.finish();
+        let (own, others) = runtime::load(self.scope(), counted)?.finish();
         let labels = self.dress.exposed_labels();
         // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
         let is_theirs = !self.scope().is_empty() || has_own;
@@ -167,7 +167,7 @@ impl CollectorRegistry {
         }
         // Last, so that what failed just now is counted, and as they are: the same names in every service.
         if has_own {
-            let health = backends::health().into_iter().filter(custom::is_healthy);
+            let health = runtime::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
             let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(Exposed::from).collect();
@@ -252,7 +252,7 @@ impl Registry for CollectorRegistry {
         if !matches!(self.scope, Scope::None)
             && let Some(family) = Arc::clone(&collector).into_counted()
         {
-            backends::join(&self.scope(), &family);
+            runtime::join(&self.scope(), &family);
         }
         Ok(collector)
     }

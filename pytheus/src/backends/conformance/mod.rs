@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The program runs itself several times over, as the processes that count, and looks at what each of them scrapes. What
-//! they should show depends on how far the backend [reaches](super::Backend::reach). An argument is a part of the name of
+//! they should show depends on how far the backend [reaches](crate::backends::Backend::reach). An argument is a part of the name of
 //! the checks to run; `--list` lists them.
 
 mod checks;
@@ -27,7 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::{Load, Reach};
+use crate::backends::Load;
 use wire::Bench;
 
 /// As a user's program has it: the suite uses what users can use.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Fault;
 use super::pytheus::backends::{Arena, Backend, BackendError, Batch, Load, Reach, Removal, Totals};
-use crate::backends::load::Plan;
+use crate::backends::config::Plan;
 
 /// Has a backend do everything twice, as where it is not known that it was done.
 pub(super) struct Repeating(Arc<dyn Backend>);

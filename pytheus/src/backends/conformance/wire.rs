@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Fault;
 use super::samples::Samples;
-use super::{Fault, Reach};
+use crate::backends::Reach;
 
 /// The variable that makes the program a process of a check: the socket where it is told what to do.
 pub(super) const SOCKET: &str = "PYTHEUS_CONFORMANCE_SOCKET";

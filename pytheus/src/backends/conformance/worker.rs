@@ -169,7 +169,7 @@ struct Other;
 impl backends::Backend for Other {}
 
 fn about() -> Value {
-    let (reach, sent) = crate::backends::current::about();
+    let (reach, sent) = crate::backends::runtime::about();
     let reach = match reach {
         Reach::Process => "process",
         Reach::Machine => "machine",

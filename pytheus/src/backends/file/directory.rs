@@ -28,8 +28,8 @@ use super::life::LifeLock;
 pub(super) use super::plain_file::{Identity, create, open, remove_file};
 use super::plain_file::{create_as_we_are, open_or_create};
 use super::roster;
-use crate::backends::haste;
-use crate::backends::shape::existing;
+use crate::backends::config::shape::existing;
+use crate::backends::runtime::haste;
 use crate::storage::{self, ChildClosed};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to

@@ -21,7 +21,8 @@ use super::own::{OwnFile, WithDirectory};
 use super::presence::{self, Presence};
 use super::roster;
 use super::settle::full_name;
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey, haste, loading};
+use crate::backends::runtime::{haste, loader};
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::{Page, lock};
 
 /// The file of this process, until it is closed.
@@ -131,7 +132,7 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
 /// loads the backend.
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
-        let most = if loading::loads_here() { Duration::MAX } else { haste::REQUEST };
+        let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
         let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
         act()
     })

@@ -232,7 +232,7 @@ fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::aggregate::CASES;
+    use crate::backends::api::gauge_aggregate::CASES;
     use crate::model::descriptor::{Descriptor, GaugeMode};
 
     fn gauge(mode: GaugeMode) -> Table {

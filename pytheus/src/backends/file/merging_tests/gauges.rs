@@ -1,7 +1,7 @@
 //! What gauges of several processes come to, the living and those that have ended.
 
 use super::*;
-use crate::backends::aggregate::CASES;
+use crate::backends::api::gauge_aggregate::CASES;
 
 /// What it shows of one series.
 fn value(process: &Process) -> Option<String> {

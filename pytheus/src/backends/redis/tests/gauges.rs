@@ -1,7 +1,7 @@
 //! What the values of several processes come to.
 
 use super::*;
-use crate::backends::aggregate::CASES;
+use crate::backends::api::gauge_aggregate::CASES;
 
 impl Process {
     /// A gauge was set at that time.

@@ -1,0 +1,371 @@
+//! What tells a family from others, in every process.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::backends::api::aggregation::Combine;
+use crate::backends::api::backend::BackendError;
+use crate::backends::api::series_key::SeriesKey;
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::key::Labels;
+use crate::model::labels::LabelSpec;
+use crate::model::number;
+use crate::storage::{GAUGE_CELLS, observation_cells};
+
+/// A family, as all processes know it: the scope of its registry, and its descriptor.
+///
+/// Two processes mean the same family when scope and name are the same. When something else
+/// [differs](Self::difference), these are two declarations of it, of two versions of a program mostly: a backend keeps their
+/// numbers apart, and [puts in](crate::backends::Totals::put) each.
+#[derive(Debug, Clone)]
+pub struct FamilyKey {
+    scope: String,
+    descriptor: Descriptor,
+}
+
+impl FamilyKey {
+    /// The family of this descriptor in registries of this scope.
+    pub fn new(scope: impl Into<String>, mut descriptor: Descriptor) -> Self {
+        // Evaluated here: a default is the user's own code, and backends ask for it under their locks.
+        if descriptor.labels.iter().any(LabelSpec::has_default) {
+            let labels = descriptor.labels.iter().map(|label| match label.default_text() {
+                Some(text) => label.clone().with_default(Cow::Owned(text.to_owned())),
+                None => label.clone(),
+            });
+            descriptor.labels = labels.collect();
+        }
+        Self { scope: scope.into(), descriptor }
+    }
+
+    /// The scope of its registry; empty for the one that stands behind
+    /// [`REGISTRY`](crate::registry::REGISTRY) when nothing is put on its metrics.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The name, without what a registry puts before it.
+    pub fn name(&self) -> &str {
+        self.descriptor.name()
+    }
+
+    /// What the metric is.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// How the numbers of several processes become one.
+    pub fn combine(&self) -> Combine {
+        match (self.descriptor.kind(), self.descriptor.mode()) {
+            (Kind::Counter | Kind::Histogram | Kind::Summary, _) => Combine::Add,
+            (Kind::StateSet, _) | (Kind::Gauge, GaugeMode::Shared) => Combine::Shared,
+            (Kind::Gauge, GaugeMode::LiveSum) => Combine::LiveSum,
+            (Kind::Gauge, GaugeMode::LiveMin) => Combine::LiveMin,
+            // What a program is ends with it, and two that say the same say it once.
+            (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Combine::LiveMax,
+            (Kind::Gauge, GaugeMode::MostRecent) => Combine::MostRecent,
+            (Kind::Gauge, GaugeMode::LiveMostRecent) => Combine::LiveMostRecent,
+            (Kind::Gauge, GaugeMode::PerProcess) => Combine::PerProcess,
+        }
+    }
+
+    /// How many parts a series has.
+    ///
+    /// | kind | parts |
+    /// |---|---|
+    /// | counter, gauge | its value |
+    /// | histogram | the count of each bucket, not cumulative, the last without a bound; the sum |
+    /// | summary | the count; the sum |
+    /// | info, state set | each flag as 0 or 1 |
+    pub fn width(&self) -> usize {
+        width(&self.descriptor)
+    }
+
+    /// How many cells a series has from [`Begun::at`](crate::backends::Begun::at) on.
+    ///
+    /// | kind | cells | in [`extend`](crate::backends::Arena::extend) |
+    /// |---|---|---|
+    /// | counter | its whole part, to be added up over the shards | its fractions, an `f64` |
+    /// | gauge | of shard 0: value, mark of work in progress, stamp | work begun, work ended, over the other shards |
+    /// | histogram, summary | count, two sums, buckets: see [`observed`](crate::backends::Page::observed) | |
+    /// | info, state set | of shard 0: the flags, as bits | |
+    ///
+    /// The value of a gauge is an `f64`, and 0 bits where it was never set.
+    pub fn cells(&self) -> usize {
+        cells(&self.descriptor)
+    }
+
+    /// Is it the same family, whether or not it can be added up?
+    pub fn is(&self, other: &Self) -> bool {
+        self.scope == other.scope && self.name() == other.name()
+    }
+
+    /// The series of another declaration of this family that the same labels lead to.
+    ///
+    /// A label that only the other one has takes its default there, or is empty. `None` when this series gives a label that
+    /// the other one lacks, other than with its default: it has no counterpart there.
+    ///
+    /// ```
+    /// use pytheus::backends::{FamilyKey, SeriesKey};
+    /// use pytheus::descriptor::{Descriptor, Kind};
+    ///
+    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
+    /// let by_country = FamilyKey::new("", orders.clone().with_labels(["country"])?);
+    /// let orders = FamilyKey::new("", orders);
+    ///
+    /// let series = orders.translate(&SeriesKey::new(&orders, &["x"]), &by_country);
+    /// assert_eq!(series, Some(SeriesKey::new(&by_country, &["", "x"])));
+    /// assert_eq!(by_country.translate(&SeriesKey::new(&by_country, &["fr", "x"]), &orders), None);
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn translate(&self, series: &SeriesKey, to: &Self) -> Option<SeriesKey> {
+        translate(&series.labels(self), to)
+    }
+
+    /// Returns the first thing that differs between two declarations of one name; `None` when their numbers add up as they are.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        self.descriptor.difference(&other.descriptor)
+    }
+
+    /// The name of the declaration, the same in each process and version: the name of the family, `|` and the scope where
+    /// there is one, `@`, and 16 digits that are others where anything [differs](Self::difference).
+    ///
+    /// ```
+    /// use pytheus::backends::FamilyKey;
+    /// use pytheus::descriptor::{Descriptor, Kind};
+    ///
+    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?;
+    /// let id = FamilyKey::new("", orders.clone()).id();
+    /// assert_eq!(id.len(), "orders_total@".len() + 16);
+    /// assert_ne!(id, FamilyKey::new("", orders.with_labels(["shop"])?).id());
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn id(&self) -> String {
+        let mut hash = Fnv::default();
+        let descriptor = &self.descriptor;
+        hash.add(&descriptor.kind().to_string());
+        hash.add(descriptor.unit().unwrap_or_default());
+        descriptor.label_names().for_each(|name| hash.add(name));
+        // Neither names nor numbers are empty: each list ends.
+        hash.add("");
+        descriptor.buckets().iter().for_each(|bound| hash.add(&number::to_text(*bound)));
+        hash.add("");
+        descriptor.states().iter().for_each(|state| hash.add(state));
+        hash.add("");
+        hash.add(mode_name(descriptor.mode()));
+        let scope = if self.scope.is_empty() { "" } else { "|" };
+        format!("{}{scope}{}@{:016x}", self.name(), self.scope, hash.0)
+    }
+
+    /// The family as JSON, for a backend that keeps it.
+    pub fn to_json(&self) -> Value {
+        let descriptor = &self.descriptor;
+        let mut family = Map::new();
+        family.insert("scope".into(), json!(self.scope));
+        family.insert("name".into(), json!(descriptor.name()));
+        family.insert("kind".into(), json!(descriptor.kind().to_string()));
+        family.insert("help".into(), json!(descriptor.help()));
+        if let Some(unit) = descriptor.unit() {
+            family.insert("unit".into(), json!(unit));
+        }
+        family.insert("labels".into(), json!(descriptor.label_names().collect::<Vec<_>>()));
+        let defaults =
+            descriptor.labels.iter().filter_map(|label| Some((label.name().into(), label.default_text()?.into())));
+        let defaults: Map<String, Value> = defaults.collect();
+        if !defaults.is_empty() {
+            family.insert("defaults".into(), Value::Object(defaults));
+        }
+        if descriptor.kind() == Kind::Histogram {
+            // As text: it reads back as the very same number, whoever reads it.
+            let bounds: Vec<_> = descriptor.buckets().iter().map(|bound| number::to_text(*bound)).collect();
+            family.insert("buckets".into(), json!(bounds));
+        }
+        if descriptor.kind() == Kind::StateSet {
+            family.insert("states".into(), json!(descriptor.states()));
+        }
+        if descriptor.kind() == Kind::Gauge {
+            family.insert("mode".into(), json!(mode_name(descriptor.mode())));
+        }
+        Value::Object(family)
+    }
+
+    /// The family that [`to_json`](Self::to_json) has written, by this process or another.
+    ///
+    /// # Errors
+    ///
+    /// When something is missing or is not what it should be; the error names it.
+    pub fn from_json(json: &Value) -> Result<Self, FamilyKeyError> {
+        Self::parse(json).map_err(FamilyKeyError)
+    }
+
+    fn parse(json: &Value) -> Result<Self, BackendError> {
+        let text = |key: &str| json.get(key).and_then(Value::as_str).ok_or_else(|| fault(key, "a text"));
+        let kind = match text("kind")? {
+            "counter" => Kind::Counter,
+            "gauge" => Kind::Gauge,
+            "histogram" => Kind::Histogram,
+            "summary" => Kind::Summary,
+            "info" => Kind::Info,
+            "stateset" => Kind::StateSet,
+            _ => return Err(fault("kind", "a kind of metric")),
+        };
+        let list = |key: &str| -> Result<Vec<String>, BackendError> {
+            let values = json.get(key).and_then(Value::as_array).ok_or_else(|| fault(key, "a list of texts"))?;
+            let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(|| fault(key, "a list of texts"))
+        };
+        let mut descriptor = Descriptor::new(kind, text("name")?.to_owned(), text("help")?.to_owned())?;
+        for label in list("labels")? {
+            let default = json.get("defaults").and_then(|defaults| defaults.get(&label));
+            let mut label = LabelSpec::required(label.into());
+            if let Some(default) = default {
+                let text = default.as_str().ok_or_else(|| fault("defaults", "an object of texts"))?;
+                label = label.with_default(text.to_owned().into());
+            }
+            descriptor.add_label(label)?;
+        }
+        if json.get("unit").is_some() {
+            descriptor = descriptor.with_unit(text("unit")?.to_owned())?;
+        }
+        match kind {
+            Kind::Histogram => {
+                let bounds: Result<Vec<f64>, _> = list("buckets")?.iter().map(|bound| bound.parse()).collect();
+                let mut bounds = bounds.map_err(|_| fault("buckets", "a list of numbers as text"))?;
+                if bounds.is_empty() {
+                    bounds.push(f64::INFINITY);
+                }
+                descriptor = descriptor.with_buckets(bounds)?;
+            }
+            Kind::StateSet => descriptor = descriptor.with_states(interned(list("states")?))?,
+            Kind::Gauge => {
+                let name = text("mode")?;
+                let mode = MODES.iter().find(|mode| mode_name(**mode) == name);
+                descriptor = descriptor.with_mode(*mode.ok_or_else(|| fault("mode", "a mode of gauges"))?)?;
+            }
+            _ => {}
+        }
+        Ok(Self::new(text("scope")?, descriptor))
+    }
+}
+
+/// FNV-1a, of texts one after the other: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, text: &str) {
+        // No text has a byte 255 in it.
+        for byte in text.bytes().chain([255]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// The series of a declaration that these labels of another one lead to: see [`FamilyKey::translate`].
+pub(crate) fn translate(labels: &Labels<'_>, to: &FamilyKey) -> Option<SeriesKey> {
+    let is_known = |name: &str| to.descriptor.labels.binary_search_by(|label| label.name().cmp(name)).is_ok();
+    let mut given = labels.specs().iter().zip(labels.values()).filter(|(label, _)| !is_known(label.name()));
+    if !given.all(|(label, value)| value == label.default_text().unwrap_or_default()) {
+        return None;
+    }
+    let wanted = to.descriptor.labels.iter();
+    let values = wanted.map(|label| labels.get(label.name()).or_else(|| label.default_text()).unwrap_or_default());
+    Some(SeriesKey::new(to, &values.collect::<Vec<_>>()))
+}
+
+/// How many parts a series has.
+pub(crate) fn width(descriptor: &Descriptor) -> usize {
+    match descriptor.kind() {
+        Kind::Counter | Kind::Gauge | Kind::Info => 1,
+        Kind::Summary => 2,
+        Kind::Histogram => descriptor.buckets().len() + 2,
+        Kind::StateSet => descriptor.states().len(),
+    }
+}
+
+/// How many cells a series has.
+pub(crate) fn cells(descriptor: &Descriptor) -> usize {
+    match descriptor.kind() {
+        Kind::Histogram => observation_cells(descriptor.buckets().len() + 1),
+        Kind::Summary => observation_cells(1),
+        Kind::Gauge => GAUGE_CELLS,
+        Kind::Counter | Kind::Info | Kind::StateSet => 1,
+    }
+}
+
+const MODES: [GaugeMode; 7] = [
+    GaugeMode::Shared,
+    GaugeMode::LiveSum,
+    GaugeMode::LiveMin,
+    GaugeMode::LiveMax,
+    GaugeMode::MostRecent,
+    GaugeMode::LiveMostRecent,
+    GaugeMode::PerProcess,
+];
+
+/// As in a declaration.
+fn mode_name(mode: GaugeMode) -> &'static str {
+    match mode {
+        GaugeMode::Shared => "shared",
+        GaugeMode::LiveSum => "live_sum",
+        GaugeMode::LiveMin => "live_min",
+        GaugeMode::LiveMax => "live_max",
+        GaugeMode::MostRecent => "most_recent",
+        GaugeMode::LiveMostRecent => "live_most_recent",
+        GaugeMode::PerProcess => "per_process",
+    }
+}
+
+/// The same texts for the rest of the process: descriptors borrow them. Each is kept once, and they are few.
+fn interned(texts: Vec<String>) -> Vec<&'static str> {
+    use std::collections::HashSet;
+    use std::sync::{LazyLock, Mutex};
+
+    static KNOWN: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut known = crate::storage::lock(&KNOWN);
+    let mut intern = |text: String| {
+        if let Some(text) = known.get(text.as_str()) {
+            return *text;
+        }
+        let text: &'static str = text.leak();
+        known.insert(text);
+        text
+    };
+    texts.into_iter().map(&mut intern).collect()
+}
+
+/// A text that should be a family, as [`FamilyKey::to_json`] writes it, and is none.
+#[derive(Debug)]
+pub struct FamilyKeyError(BackendError);
+
+impl fmt::Display for FamilyKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for FamilyKeyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+fn fault(key: &str, expected: &str) -> BackendError {
+    format!("a family's `{key}` should be {expected}").into()
+}
+
+impl fmt::Display for FamilyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.scope {
+            "" => f.write_str(self.name()),
+            scope => write!(f, "{} (of `{scope}`)", self.name()),
+        }
+    }
+}

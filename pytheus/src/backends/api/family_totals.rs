@@ -1,0 +1,231 @@
+//! The numbers of one family: what a scrape reads, and an encoder writes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backends::api::aggregation::Combine;
+use crate::backends::api::family_key::{self, FamilyKey};
+use crate::backends::api::process_label::process_label;
+use crate::backends::api::series_key::SeriesKey;
+use crate::backends::api::versions::Declared;
+use crate::model::descriptor::{Descriptor, Kind};
+use crate::model::key::Labels;
+use crate::model::number::Number;
+use crate::model::process;
+use crate::model::snapshot::FamilySnapshot;
+use crate::storage::{self, Sorted};
+
+/// The numbers of one family: its series in order, and their parts.
+pub struct FamilyTotals<'a> {
+    descriptor: Described<'a>,
+    /// By label values.
+    series: Keys,
+    /// Those of each series, one after the other.
+    parts: Vec<Number>,
+    /// The series that show nothing, by their place, in order: those that could not be read, and gauges that nobody has set
+    /// where 0 is no value.
+    missing: Vec<usize>,
+    /// The label `pid` of this process, where a backend has said so.
+    process: Option<Arc<str>>,
+}
+
+enum Described<'a> {
+    Own(&'a Descriptor),
+    Put(Arc<FamilyKey>),
+}
+
+enum Keys {
+    Own(Arc<Sorted>),
+    Put(Arc<[SeriesKey]>),
+}
+
+impl<'a> FamilyTotals<'a> {
+    /// As many parts for each series, in its order.
+    pub(crate) fn new(
+        descriptor: &'a Descriptor,
+        series: Arc<Sorted>,
+        parts: Vec<Number>,
+        missing: Vec<usize>,
+    ) -> Self {
+        Self { descriptor: Described::Own(descriptor), series: Keys::Own(series), parts, missing, process: None }
+    }
+
+    /// What a backend has put in.
+    pub(crate) fn put(declared: Declared, process: Option<Arc<str>>) -> Self {
+        let Declared { family, series, parts, .. } = declared;
+        let in_order = series.windows(2).all(|pair| pair[0].compare(&pair[1], &family).is_lt());
+        let (series, parts) = if in_order { (series, parts) } else { sort(&family, &series, &parts) };
+        Self { descriptor: Described::Put(family), series: Keys::Put(series), parts, missing: Vec::new(), process }
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        match &self.descriptor {
+            Described::Own(descriptor) => descriptor,
+            Described::Put(family) => family.descriptor(),
+        }
+    }
+
+    /// Puts in a series that this process alone knows, in place of what is there.
+    pub(crate) fn set(&mut self, labels: &Labels<'_>, part: Number) {
+        let (Keys::Put(series), Described::Put(family)) = (&mut self.series, &self.descriptor) else { return };
+        let Some(key) = adapted(family, labels, self.process.as_deref()) else { return };
+        match series.binary_search_by(|known| known.compare(&key, family)) {
+            Ok(place) => self.parts[place] = part,
+            Err(place) => {
+                let mut all = series.to_vec();
+                all.insert(place, key);
+                *series = all.into();
+                self.parts.insert(place, part);
+            }
+        }
+    }
+
+    /// Takes note that a series could not be read.
+    pub(crate) fn leave_out(&mut self, labels: &Labels<'_>) {
+        if let (Keys::Put(series), Described::Put(family)) = (&self.series, &self.descriptor)
+            && let Some(key) = adapted(family, labels, self.process.as_deref())
+            && let Ok(place) = series.binary_search_by(|known| known.compare(&key, family))
+            && let Err(at) = self.missing.binary_search(&place)
+        {
+            self.missing.insert(at, place);
+        }
+    }
+
+    /// Labels and parts of each series, but for those that could not be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
+        let all = self.parts.chunks_exact(self.width()).enumerate();
+        let readable = all.filter(|(place, _)| self.is_readable(*place));
+        readable.map(|(place, parts)| (self.labels(place), parts))
+    }
+
+    /// Shows the labels of each series, as they are exposed, and its parts; not of those that could not be read.
+    pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
+        // Series lie anywhere in memory: each is looked for while those before it are written.
+        const AHEAD: usize = 16;
+        for (place, parts) in self.parts.chunks_exact(self.width()).enumerate() {
+            if let Keys::Own(series) = &self.series
+                && let Some(series) = series.get(place + AHEAD)
+            {
+                storage::look_ahead(series);
+            }
+            if self.is_readable(place) {
+                show(self.labels(place).exposed(), parts);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_readable(&self, place: usize) -> bool {
+        self.missing.is_empty() || self.missing.binary_search(&place).is_err()
+    }
+
+    #[inline]
+    fn labels(&self, place: usize) -> Labels<'_> {
+        let specs = &self.descriptor().labels;
+        match &self.series {
+            Keys::Own(series) => {
+                let (head, text) = series[place].key();
+                Labels::new(specs, head, text)
+            }
+            Keys::Put(series) => series[place].labels_of(specs),
+        }
+    }
+
+    /// The series of this process, which were not put in by a backend.
+    pub(crate) fn own_series(&self) -> Option<&Arc<Sorted>> {
+        match &self.series {
+            Keys::Own(series) => Some(series),
+            Keys::Put(_) => None,
+        }
+    }
+
+    /// The parts of all series.
+    pub(crate) fn parts(&self) -> &[Number] {
+        &self.parts
+    }
+
+    /// How many series there are.
+    pub(crate) fn len(&self) -> usize {
+        match &self.series {
+            Keys::Own(series) => series.len(),
+            Keys::Put(series) => series.len(),
+        }
+    }
+
+    /// The labels of the last series in order.
+    pub(crate) fn last_labels(&self) -> Option<Labels<'_>> {
+        self.len().checked_sub(1).map(|last| self.labels(last))
+    }
+
+    /// How many parts a series has.
+    pub(crate) fn width(&self) -> usize {
+        family_key::width(self.descriptor()).max(1)
+    }
+
+    /// The samples that the numbers make.
+    pub(crate) fn snapshot(&self) -> FamilySnapshot {
+        let mut snapshot = FamilySnapshot::new(self.descriptor());
+        for (labels, parts) in self.iter() {
+            self.samples(&labels, parts, &mut snapshot);
+        }
+        snapshot
+    }
+
+    fn samples(&self, labels: &Labels<'_>, parts: &[Number], out: &mut FamilySnapshot) {
+        let descriptor = self.descriptor();
+        let values: Vec<_> = labels.values().collect();
+        match (descriptor.kind(), parts) {
+            (Kind::Counter | Kind::Gauge, [value]) => out.push_values(&values, *value),
+            (Kind::Summary, [count, sum]) => {
+                out.push_part("_sum", &values, None, *sum);
+                out.push_part("_count", &values, None, *count);
+            }
+            (Kind::Histogram, [counts @ .., above, sum]) => {
+                let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(|count| count.as_count()));
+                out.push_buckets(&values, buckets, above.as_count(), sum.as_f64());
+            }
+            (Kind::Info, [Number::Int(1)]) => out.push_values(&values, 1_u64),
+            (Kind::StateSet, flags) => {
+                for (state, held) in descriptor.states().iter().zip(flags) {
+                    let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
+                    out.push_part("", &values, Some(label), *held);
+                }
+            }
+            // An info metric whose facts are not stated.
+            _ => {}
+        }
+    }
+}
+
+/// The labels of a series of this process, as a family that was put in has them: with that of the process where it tells
+/// series apart. `None` when they are not its labels.
+fn adapted(family: &FamilyKey, labels: &Labels<'_>, process: Option<&str>) -> Option<SeriesKey> {
+    if family.combine() != Combine::PerProcess || labels.get("pid").is_some() {
+        return family_key::translate(labels, family);
+    }
+    let process = process.map_or_else(|| Cow::Owned(process_label(process::id(), None)), Cow::Borrowed);
+    let values = family.descriptor().labels.iter().map(|label| match label.name() {
+        "pid" => &*process,
+        name => labels.get(name).or_else(|| label.default_text()).unwrap_or_default(),
+    });
+    Some(SeriesKey::new(family, &values.collect::<Vec<_>>()))
+}
+
+/// The series in order, each with its parts; of several alike, the first.
+fn sort(family: &FamilyKey, series: &[SeriesKey], parts: &[Number]) -> (Arc<[SeriesKey]>, Vec<Number>) {
+    let mut sorted: Vec<_> = series.iter().zip(parts.chunks_exact(family.width())).collect();
+    sorted.sort_by(|(one, _), (other, _)| one.compare(other, family));
+    sorted.dedup_by(|(one, _), (other, _)| one == other);
+    (
+        sorted.iter().map(|(key, _)| (*key).clone()).collect(),
+        sorted.iter().flat_map(|(_, parts)| *parts).copied().collect(),
+    )
+}
+
+impl fmt::Debug for FamilyTotals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.descriptor().name())?;
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,119 @@
+//! `flush` and `shutdown`: a program hands over its counts before it ends.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backends::api::BackendError;
+use crate::backends::config::LoadError;
+use crate::backends::runtime::{active, fork, loader};
+
+/// Why it is not known that a backend has all that was counted.
+///
+/// The text says what may be lost, and what to do. It goes with `?` through a `main` that gives any error, and through
+/// one that gives an `io::Result`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// No backend is loaded, since the environment names none that can be.
+    NotLoaded {
+        /// Why.
+        source: Arc<LoadError>,
+    },
+    /// [`flush`] has failed. Counting goes on, and it may be called again.
+    Flush {
+        /// The error of the backend.
+        source: BackendError,
+    },
+    /// [`shutdown`] has failed, or has taken too long.
+    Shutdown {
+        /// The error of the backend.
+        source: BackendError,
+    },
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoaded { source } => write!(
+                f,
+                "no backend is loaded, so that what this process has counted is lost when it ends: {source}; load one \
+                 with load_backend(), or correct PYTHEUS_BACKEND_CLASS and PYTHEUS_BACKEND_CONFIG"
+            ),
+            Self::Flush { source } => write!(
+                f,
+                "it is not known that the backend has all that was counted, and what it has not is lost if this process \
+                 ends now: {source}; counting goes on, and flush() may be called again"
+            ),
+            Self::Shutdown { source } => write!(
+                f,
+                "it is not known that the backend has all that was counted, and what it has not is lost when this \
+                 process ends: {source}; see to the backend, or give shutdown() more time"
+            ),
+        }
+    }
+}
+
+impl Error for FlushError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotLoaded { source } => Some(&**source),
+            Self::Flush { source } | Self::Shutdown { source } => Some(&**source),
+        }
+    }
+}
+
+/// Hands all that was counted so far to the backend, and has it last.
+///
+/// Nothing is to be done before a process ends as long as the backend is one that counts in place; with one that is sent
+/// what has changed, this spares the last moments.
+///
+/// ```
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // ..
+///     pytheus::backends::flush()?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// When it is not known that the backend has it all.
+pub fn flush() -> Result<(), FlushError> {
+    begin(LOAD)?;
+    active::flush(LOAD).map_err(|source| FlushError::Flush { source })
+}
+
+/// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
+///
+/// To be called last, once the threads that count have ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // ..
+///     pytheus::backends::shutdown(Duration::from_secs(5))?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// When it is not known that the backend has it all, as when the time was too short.
+pub fn shutdown(most: Duration) -> Result<(), FlushError> {
+    let start = loader::is_waited_for().then(Instant::now);
+    begin(most)?;
+    let most = most.saturating_sub(start.map_or(Duration::ZERO, |start| start.elapsed()));
+    active::shutdown(most).map_err(|source| FlushError::Shutdown { source })
+}
+
+/// How long [`flush`] waits for a load that is under way.
+const LOAD: Duration = Duration::from_secs(10);
+
+/// Waits until the backend is loaded that the environment alone names.
+fn begin(most: Duration) -> Result<(), FlushError> {
+    fork::begin();
+    loader::settle(most, true).map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
+}

@@ -1,0 +1,286 @@
+//! What a backend was told of a family, and what has changed since.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use crate::backends::api::{Change, Combine, Counted, FamilyKey, SeriesKey};
+use crate::model::descriptor::Kind;
+use crate::model::number::Number;
+use crate::storage::{Sorted, Sum};
+
+/// The numbers of a family at one moment, and how far they were looked through.
+pub(super) struct Reading {
+    family: Arc<FamilyKey>,
+    series: Arc<Sorted>,
+    parts: Vec<Number>,
+    /// Of gauges: see [`Counted::stamps`].
+    stamps: Vec<u64>,
+    place: usize,
+}
+
+impl Reading {
+    /// `None` of a family that no other process knows.
+    pub(super) fn of(member: &dyn Counted) -> Option<Self> {
+        let family = member.key()?;
+        let totals = member.stored();
+        let mut parts = totals.parts().to_vec();
+        // After the values: should one be set in between, it is told as it was, and its change the next time.
+        let stamps = member.stamps(&totals, &mut parts);
+        let series = Arc::clone(totals.own_series()?);
+        Some(Self { family, series, parts, stamps, place: 0 })
+    }
+
+    pub(super) fn family(&self) -> &FamilyKey {
+        &self.family
+    }
+
+    fn parts(&self, place: usize) -> &[Number] {
+        let width = self.family.width();
+        &self.parts[place * width..][..width]
+    }
+
+    fn stamp(&self, place: usize) -> u64 {
+        self.stamps.get(place).copied().unwrap_or(0)
+    }
+
+    fn key(&self, place: usize) -> SeriesKey {
+        let (head, text) = self.series[place].key();
+        SeriesKey::from_parts(head, text)
+    }
+}
+
+/// What a backend was told of one family.
+///
+/// Some words for each series, side by side, as this is what it costs in memory to send numbers away: first 0 while
+/// nothing was told, else one more than the stamp; then the parts, whole numbers in one word, floats as the two of a
+/// [`Sum`].
+pub(super) struct Known {
+    /// Tells whether the family is still there.
+    member: Weak<dyn Counted>,
+    kind: Kind,
+    combine: Combine,
+    width: usize,
+    series: Arc<Sorted>,
+    words: Vec<u64>,
+}
+
+impl Known {
+    /// Nothing was told.
+    pub(super) fn new(member: &Arc<dyn Counted>, family: &FamilyKey) -> Self {
+        Self {
+            member: Arc::downgrade(member),
+            kind: family.descriptor().kind(),
+            combine: family.combine(),
+            width: family.width(),
+            series: Arc::default(),
+            words: Vec::new(),
+        }
+    }
+
+    /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
+    pub(super) fn inherited(member: &Arc<dyn Counted>, reading: &Reading) -> Self {
+        let mut known = Self::new(member, &reading.family);
+        known.follow(reading);
+        for place in 0..reading.series.len() {
+            known.words_of(place)[0] = 1;
+        }
+        known
+    }
+
+    /// Is the family still there?
+    pub(super) fn is_needed(&self) -> bool {
+        self.member.strong_count() > 0
+    }
+
+    /// Forgets what was told of a series, which was removed.
+    pub(super) fn forget(&mut self, family: &FamilyKey, series: &SeriesKey) {
+        let labels = series.labels(family);
+        let specs = &family.descriptor().labels;
+        let found = self.series.binary_search_by(|known| {
+            let (head, text) = known.key();
+            crate::model::key::Labels::new(specs, head, text).compare(&labels)
+        });
+        if let Ok(place) = found {
+            self.words_of(place).fill(0);
+        }
+    }
+
+    /// Is it the family of this key?
+    pub(super) fn is_of(&self, family: &FamilyKey) -> bool {
+        self.member.upgrade().and_then(|member| member.key()).is_some_and(|key| key.is(family))
+    }
+
+    /// Takes what has changed, from where the reading stands, until it ends (true) or there is no room for more parts.
+    pub(super) fn take(&mut self, reading: &mut Reading, room: &mut usize, out: &mut Vec<Change>) -> bool {
+        if reading.place == 0 {
+            self.follow(reading);
+        }
+        let mut deltas = Vec::with_capacity(self.width);
+        while reading.place < reading.series.len() {
+            if out.len() == super::pass::MOST_CHANGES || *room < self.width && !out.is_empty() {
+                return false;
+            }
+            let (place, stamp) = (reading.place, reading.stamp(reading.place));
+            reading.place += 1;
+            if stamp == Self::NOT_SENT {
+                continue;
+            }
+            let totals = reading.parts(place);
+            deltas.clear();
+            let (kind, combine) = (self.kind, self.combine);
+            if let Some(set) = advance(kind, combine, self.words_of(place), totals, stamp, &mut deltas) {
+                *room = room.saturating_sub(self.width);
+                out.push(Change {
+                    family: Arc::clone(&reading.family),
+                    series: reading.key(place),
+                    deltas: deltas.clone(),
+                    totals: totals.to_vec(),
+                    set,
+                    stamp: if combine.is_by_time() { stamp } else { 0 },
+                });
+            }
+        }
+        true
+    }
+
+    /// The stamp of a series whose numbers are not to be sent.
+    pub(super) const NOT_SENT: u64 = u64::MAX;
+
+    /// How many words a series has.
+    fn row(&self) -> usize {
+        1 + match self.kind {
+            Kind::Counter => 3,
+            Kind::Gauge => 2,
+            Kind::Histogram | Kind::Summary => self.width + 1,
+            Kind::Info | Kind::StateSet => 1,
+        }
+    }
+
+    fn words_of(&mut self, place: usize) -> &mut [u64] {
+        let row = self.row();
+        &mut self.words[place * row..][..row]
+    }
+
+    /// Brings what is known into the order of the reading, without what is gone, and with what is new.
+    fn follow(&mut self, reading: &Reading) {
+        if Arc::ptr_eq(&self.series, &reading.series) {
+            return;
+        }
+        let row = self.row();
+        let former: HashMap<usize, usize> =
+            self.series.iter().enumerate().map(|(place, series)| (series.address(), place)).collect();
+        let mut words = Vec::with_capacity(reading.series.len() * row);
+        for series in reading.series.iter() {
+            // What is known keeps a reference: an address is not used again meanwhile.
+            match former.get(&series.address()) {
+                Some(place) => words.extend_from_slice(&self.words[place * row..][..row]),
+                None => words.resize(words.len() + row, 0),
+            }
+        }
+        (self.series, self.words) = (Arc::clone(&reading.series), words);
+    }
+}
+
+/// Brings the words to these totals, and gives the deltas between; whether the value was set if there is something to
+/// tell.
+fn advance(
+    kind: Kind,
+    combine: Combine,
+    words: &mut [u64],
+    totals: &[Number],
+    stamp: u64,
+    deltas: &mut Vec<Number>,
+) -> Option<bool> {
+    let [told, words @ ..] = words else { return None };
+    let (is_new, was_set) = (*told == 0, *told != stamp.wrapping_add(1) && (*told != 0 || stamp != 0));
+    let changed = match (kind, totals) {
+        (Kind::Counter, [total]) => {
+            let [whole, high, low] = words else { return None };
+            deltas.push(match *total {
+                Number::Int(total) if *high == 0 => {
+                    let delta = total.wrapping_sub(*whole);
+                    *whole = total;
+                    Number::Int(delta)
+                }
+                total => {
+                    // What was whole until now, and has fractions from now on.
+                    if *whole != 0 {
+                        (*high, *low) = ((std::mem::take(whole) as f64).to_bits(), 0);
+                    }
+                    Number::Float(grow(high, low, total.as_f64()))
+                }
+            });
+            !is_zero(deltas)
+        }
+        (Kind::Gauge, [total]) => {
+            let [high, low] = words else { return None };
+            let (total, before) = (total.as_f64(), f64::from_bits(*high));
+            let untouched = total.to_bits() == 0 && stamp == 0;
+            let starts_at_zero = combine.starts_at_zero();
+            if !starts_at_zero && untouched && is_new || starts_at_zero && total.is_nan() && !was_set {
+                // Nobody has set it here; or it could not be read.
+                return None;
+            }
+            deltas.push(Number::Float(grow(high, low, total)));
+            was_set || total.to_bits() != before.to_bits() && !is_zero(deltas)
+        }
+        (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
+            let (known, [high, low]) = words.split_last_chunk_mut::<2>()?;
+            for (known, count) in known.iter_mut().zip(counts) {
+                let count = count.as_count();
+                deltas.push(Number::Int(count.wrapping_sub(*known)));
+                *known = count;
+            }
+            deltas.push(Number::Float(grow(high, low, sum.as_f64())));
+            !is_zero(deltas)
+        }
+        (Kind::Info | Kind::StateSet, totals) => {
+            let [known] = words else { return None };
+            let now = flags(totals);
+            let before = std::mem::replace(known, now);
+            deltas.extend((0..totals.len()).map(|flag| match (before >> flag & 1, now >> flag & 1) {
+                (1, 0) => Number::Float(-1.0),
+                (before, now) => Number::Int(now - before),
+            }));
+            before != now
+        }
+        _ => return None,
+    };
+    *told = stamp.wrapping_add(1);
+    let set = combine == Combine::Shared && if kind == Kind::StateSet { changed } else { was_set };
+    // A series that is new is told of although it is at zero: it shows.
+    (changed || is_new).then_some(set)
+}
+
+/// Brings a sum to this total, and gives by how much it grew: all that it grew by, added up, is the total.
+fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
+    let mut known = Sum::ZERO;
+    known += f64::from_bits(*high);
+    known += f64::from_bits(*low);
+    let before = known.value();
+    #[allow(clippy::float_cmp, reason = "equality is what is asked for")]
+    if before == total || before.is_nan() && total.is_nan() {
+        return 0.0;
+    }
+    let mut delta = Sum::ZERO;
+    delta += total;
+    delta -= known;
+    let delta = delta.value();
+    if delta.is_finite() {
+        known += delta;
+    } else {
+        known = Sum::ZERO;
+        known += total;
+    }
+    let (new_high, new_low) = known.parts();
+    (*high, *low) = (new_high.to_bits(), new_low.to_bits());
+    delta
+}
+
+fn flags(parts: &[Number]) -> u64 {
+    parts.iter().enumerate().fold(0, |flags, (flag, part)| flags | (part.as_count() & 1) << flag)
+}
+
+fn is_zero(deltas: &[Number]) -> bool {
+    deltas.iter().all(|delta| *delta == Number::Int(0))
+}
