@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }))?;
 
     // The shortest: a gauge that is read by a closure.
-    Gauge::new("load_ratio", "Worked out anew at each scrape.").build()?.read_with(|| 0.42);
+    Gauge::builder("load_ratio", "Worked out anew at each scrape.").build()?.set_function(|| 0.42);
 
     // A collector that fails is left out, reported on the standard error output, and counted.
     let broken = Descriptor::new(Kind::Gauge, "disk_temperature_celsius", "Never seen.")?;

@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let home = PAGE_HITS.page("/");
     home.status("500").inc();
     // One series, found once: the cheapest to count.
-    let home_ok = home.child();
+    let home_ok = home.to_series();
     home_ok.inc();
 
     // Only a `Method` fits here; what a stranger sends can't make a new series.

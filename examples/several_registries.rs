@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // One more, made at run time, with a label on each of its samples.
     let europe = CollectorRegistry::new().with_labels([("region", "eu")])?;
-    let parcels = Counter::new("parcels_total", "Parcels.").registry(&europe).build()?;
+    let parcels = Counter::builder("parcels_total", "Parcels.").registry(&europe).build()?;
     // The same metric, in a second registry.
     europe.register(ORDERS.collector())?;
 

@@ -159,12 +159,12 @@ fn looking_a_series_up_by_enums_allocates_nothing() {
 fn partial_handles_allocate_nothing() {
     let get = TEXTS.method("GET");
     let seven = TYPED.shard(7);
-    let child = TEXTS.method("POST").path("/").child();
+    let child = TEXTS.method("POST").path("/").to_series();
     allocates_nothing(|| {
         get.path("/kept").inc();
         get.clone().path("/kept").inc();
         seven.method(Method::Get).inc();
-        TEXTS.path("/late").method("GET").child().inc();
+        TEXTS.path("/late").method("GET").to_series().inc();
         child.clone().inc();
     });
 }

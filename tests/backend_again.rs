@@ -73,7 +73,7 @@ fn a_series_that_found_no_room_counts_once_there_is_some() {
 
     // One that was removed meanwhile is not tried again: who has it still counts in another one.
     IS_FULL.store(true, SeqCst);
-    let late = REQUESTS.path("/late").child();
+    let late = REQUESTS.path("/late").to_series();
     late.inc();
     assert!(REQUESTS.path("/late").remove());
     IS_FULL.store(false, SeqCst);

@@ -118,7 +118,7 @@ fn a_backend_that_asks_for_totals_while_it_is_asked_is_told_so() -> Result<(), B
     assert!(!scrape()?.contains("curious_rounds_total"));
 
     // The thread that sends calls no closure: what closures know is not sent.
-    READ.read_with(|| {
+    READ.set_function(|| {
         CALLS.fetch_add(1, SeqCst);
         7.0
     });

@@ -244,7 +244,7 @@ impl Random {
 fn count(thread: usize, random: &mut Random, loaded: &AtomicBool) -> Samples {
     let mut done = Samples::new();
     let label = thread.to_string();
-    let (kept, kept_gauge): (Counter, Gauge) = (BY_THREAD.thread(&label).child(), SET.thread(&label).child());
+    let (kept, kept_gauge): (Counter, Gauge) = (BY_THREAD.thread(&label).to_series(), SET.thread(&label).to_series());
     let mut step = 0;
     let mut after = 0;
     // Some that were there before the load go on after it.

@@ -39,7 +39,7 @@ impl Configure for Ledger {
         let nested = load_backend(Load::class::<SingleProcessBackend>()).expect_err("from within");
         let scrape = generate_metrics().expect_err("from within");
         FROM_WITHIN.lock().expect("no other holder panics").extend([nested.to_string(), scrape.to_string()]);
-        pytheus::Counter::new("ledgers_total", "Ledgers.").unregistered().build()?.inc();
+        pytheus::Counter::builder("ledgers_total", "Ledgers.").unregistered().build()?.inc();
         MADE.fetch_add(1, SeqCst);
         Ok(Self)
     }

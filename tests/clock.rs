@@ -11,7 +11,7 @@ use pytheus::metrics::{Histogram, Timer};
 const MANY: u32 = 2_000;
 
 fn histogram() -> Histogram {
-    Histogram::new("name", "desc").unregistered().build().expect("the name and help are sound")
+    Histogram::builder("name", "desc").unregistered().build().expect("the name and help are sound")
 }
 
 fn take_many_times() {

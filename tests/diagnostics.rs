@@ -26,7 +26,7 @@ fn each_fault_appears_once_it_has_happened_and_is_reported_once() -> Result<(), 
 
     assert_eq!(generate_metrics()?, "");
 
-    let counter = Counter::new("c_total", "C.").labels(["user"]).limit(1).unregistered().build()?;
+    let counter = Counter::builder("c_total", "C.").label_names(["user"]).limit(1).unregistered().build()?;
     counter.labels([("user", 1)])?.inc_by(-1.0);
     let text = "\
 # HELP pytheus_dropped_updates_total Updates that were refused or found no room, by reason.
@@ -65,7 +65,7 @@ pytheus_dropped_updates_total{reason=\"negative_increment\"} 1
     // The library's metrics can be shown elsewhere, too, and their names are taken.
     own.register(collector())?;
     assert!(own.sample_value("pytheus_collector_errors_total", &[("collector", "broken")]) > Some(1.0));
-    assert!(Gauge::new("pytheus_dropped_updates_total", "D.").build().is_err());
+    assert!(Gauge::builder("pytheus_dropped_updates_total", "D.").build().is_err());
     let again = REGISTRY.set_registry(CollectorRegistry::new());
     assert!(again.sample_value("pytheus_label_overflow_total", &[("label", "user"), ("metric", "c_total")]).is_some());
     assert!(generate_metrics()?.contains(overflow));

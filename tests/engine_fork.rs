@@ -216,7 +216,7 @@ fn while_busy(forks: impl FnOnce()) {
 #[test]
 fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_it_was_forked() {
     let _alone = alone();
-    let held: Counter = OWN.n("held").child();
+    let held: Counter = OWN.n("held").to_series();
     while_busy(|| {
         for round in 0..FORKS {
             held.inc();

@@ -27,13 +27,17 @@ fn lost() -> f64 {
 fn take_all_cells() -> Result<(Family<Histogram>, Family<Counter>), Box<dyn Error>> {
     // Each series takes 256 cells, four of them beside those of its bounds.
     let bounds: Vec<_> = (0..252).map(f64::from).collect();
-    let large =
-        Histogram::new("large", "Large.").labels(["n"]).buckets(bounds).limit(1 << 17).unregistered().build()?;
+    let large = Histogram::builder("large", "Large.")
+        .label_names(["n"])
+        .buckets(bounds)
+        .limit(1 << 17)
+        .unregistered()
+        .build()?;
     for n in 0..(1 << 16) {
         large.labels([("n", n)])?;
     }
     // What is left where they do not fit.
-    let small = Counter::new("small_total", "Small.").labels(["n"]).limit(1_000).unregistered().build()?;
+    let small = Counter::builder("small_total", "Small.").label_names(["n"]).limit(1_000).unregistered().build()?;
     for n in 0..512 {
         small.labels([("n", n)])?;
     }
@@ -51,8 +55,8 @@ metric! {
 fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() -> Result<(), Box<dyn Error>> {
     let _alone = alone();
     let (large, small) = take_all_cells()?;
-    let late = Counter::new("late_labelled_total", "Late.").labels(["n"]).unregistered().build()?;
-    let histogram = Histogram::new("late_later_seconds", "Late.").buckets([1.0]).unregistered().build()?;
+    let late = Counter::builder("late_labelled_total", "Late.").label_names(["n"]).unregistered().build()?;
+    let histogram = Histogram::builder("late_later_seconds", "Late.").buckets([1.0]).unregistered().build()?;
     let kept = late.labels([("n", 0)])?;
     let lost_before = lost();
     for _ in 0..2 {
@@ -93,8 +97,8 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
     let _alone = alone();
     let before = lost();
     let lost = || lost() - before;
-    let early = Counter::new("early_total", "Early.").unregistered().build()?;
-    let room = Gauge::new("room", "Gives its cells back.").unregistered().build()?;
+    let early = Counter::builder("early_total", "Early.").unregistered().build()?;
+    let room = Gauge::builder("room", "Gives its cells back.").unregistered().build()?;
     room.set(5.0);
     // Cells for work in progress, too.
     drop(room.track_inprogress());
@@ -102,7 +106,7 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
     assert_eq!(lost(), 0.0);
 
     // Each kind of update, of each kind of handle, is counted once.
-    let late = Counter::new("late_total", "Late.").labels(["n"]).unregistered().build()?;
+    let late = Counter::builder("late_total", "Late.").label_names(["n"]).unregistered().build()?;
     let kept = late.labels([("n", 0)])?;
     kept.inc();
     assert_eq!(lost(), 1.0);
@@ -111,9 +115,9 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
     assert_eq!(kept.get(), 0.0);
     WORK.set(3.0);
     assert_eq!(lost(), 3.0);
-    Info::new("late_info", "Late.").unregistered().build()?.set();
+    Info::builder("late_info", "Late.").unregistered().build()?.set();
     assert_eq!(lost(), 4.0);
-    let histogram = Histogram::new("late_seconds", "Late.").unregistered().build()?;
+    let histogram = Histogram::builder("late_seconds", "Late.").unregistered().build()?;
     histogram.observe(1.0);
     assert_eq!((lost(), histogram.count()), (5.0, 0));
     early.inc();
@@ -121,9 +125,9 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
 
     // Closures are told apart.
     let registry = CollectorRegistry::new();
-    let read = Gauge::new("read", "Read.").labels(["n"]).registry(&registry).build()?;
+    let read = Gauge::builder("read", "Read.").label_names(["n"]).registry(&registry).build()?;
     for n in 0..3 {
-        read.labels([("n", n)])?.read_with(move || f64::from(n));
+        read.labels([("n", n)])?.set_function(move || f64::from(n));
     }
     for n in 0..3 {
         assert_eq!(registry.sample_value("read", &[("n", &n.to_string())]), Some(f64::from(n)));

@@ -67,11 +67,12 @@ fn allocations(act: impl FnOnce()) -> usize {
 fn filled(series: usize) -> CollectorRegistry {
     let registry = CollectorRegistry::new().with_prefix("shop").unwrap().with_labels([("region", "eu")]).unwrap();
     let labels = ["path", "verb"];
-    let counter = Counter::new("a_total", "A.").labels(labels).registry(&registry).build().unwrap();
-    let gauge = Gauge::new("b", "B.").labels(labels).registry(&registry).build().unwrap();
-    let histogram = Histogram::new("c", "C.").labels(labels).registry(&registry).build().unwrap();
-    let summary = Summary::new("d", "D.").labels(labels).registry(&registry).build().unwrap();
-    let states = StateSet::new("e", "E.").states(["off", "on"]).labels(labels).registry(&registry).build().unwrap();
+    let counter = Counter::builder("a_total", "A.").label_names(labels).registry(&registry).build().unwrap();
+    let gauge = Gauge::builder("b", "B.").label_names(labels).registry(&registry).build().unwrap();
+    let histogram = Histogram::builder("c", "C.").label_names(labels).registry(&registry).build().unwrap();
+    let summary = Summary::builder("d", "D.").label_names(labels).registry(&registry).build().unwrap();
+    let states =
+        StateSet::builder("e", "E.").states(["off", "on"]).label_names(labels).registry(&registry).build().unwrap();
     for number in 0..series {
         let labels = || [("path", format!("/items/{number}")), ("verb", "say \"GET\"".to_owned())];
         counter.labels(labels()).unwrap().inc_by(number as u64);
@@ -106,7 +107,8 @@ fn clear_gives_the_memory_of_many_series_back_to_the_allocator() {
     const SERIES: usize = 30_000;
     let _alone = alone();
     let registry = CollectorRegistry::new();
-    let family = Counter::new("a_total", "A.").labels(["path"]).limit(SERIES * 2).registry(&registry).build().unwrap();
+    let family =
+        Counter::builder("a_total", "A.").label_names(["path"]).limit(SERIES * 2).registry(&registry).build().unwrap();
     let fill = || {
         let before = HELD.get();
         for number in 0..SERIES {

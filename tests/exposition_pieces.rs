@@ -8,14 +8,14 @@ use pytheus::collector::Collector;
 use pytheus::error::{RegisterError, ScrapeError};
 use pytheus::exposition::{WriteError, generate_metrics_from, write_metrics, write_metrics_from};
 use pytheus::metrics::Histogram;
-use pytheus::registry::{CollectorRegistry, Exposed, REGISTRY, Registry};
+use pytheus::registry::{CollectorRegistry, FamilyView, REGISTRY, Registry};
 use pytheus::snapshot::FamilySnapshot;
 
 /// Some 300 KiB in two families.
 fn large() -> CollectorRegistry {
     let registry = CollectorRegistry::new();
     for name in ["first_seconds", "second_seconds"] {
-        let family = Histogram::new(name, "H.").labels(["path"]).registry(&registry).build().unwrap();
+        let family = Histogram::builder(name, "H.").label_names(["path"]).registry(&registry).build().unwrap();
         for path in 0..200 {
             family.labels([("path", format!("/items/{path}"))]).unwrap().observe(0.5);
         }
@@ -122,7 +122,7 @@ fn the_global_registry_is_written_too_and_shows_its_families_through_every_point
 
     let names = |registry: &dyn Registry| {
         let mut names = Vec::new();
-        registry.scrape(&mut |family: Exposed<'_>| names.push(family.name().to_owned())).unwrap();
+        registry.scrape(&mut |family: FamilyView<'_>| names.push(family.name().to_owned())).unwrap();
         names
     };
     let registry = Arc::new(large());

@@ -23,11 +23,13 @@ fn act(words: &[&str]) -> String {
             KEPT.lock().unwrap_or_else(PoisonError::into_inner).clear();
             Ok(())
         }
-        ["operators"] => Counter::new("secrets_total", "S.").registry(&OPERATORS).build().map(|secrets| secrets.inc()),
+        ["operators"] => {
+            Counter::builder("secrets_total", "S.").registry(&OPERATORS).build().map(|secrets| secrets.inc())
+        }
         ["show", "operators"] => {
             return generate_metrics_from(&OPERATORS).unwrap_or_else(|error| error.to_string());
         }
-        ["unregister"] => Counter::new("passing_total", "P.").build().map(|passing| {
+        ["unregister"] => Counter::builder("passing_total", "P.").build().map(|passing| {
             passing.inc();
             REGISTRY.unregister("passing_total");
             std::mem::forget(passing);
@@ -40,9 +42,9 @@ fn act(words: &[&str]) -> String {
 /// A family of each sort in a registry that goes away at once, and counts in them.
 fn make(name: &str) -> Result<(), pytheus::error::RegisterError> {
     let registry = CollectorRegistry::new();
-    let counter = Counter::new(format!("{name}_total"), "C.").registry(&registry).build()?;
-    let histogram = Histogram::new(format!("{name}_seconds"), "H.").registry(&registry).build()?;
-    let gauge = Gauge::new("jobs", "J.").registry(&registry).build()?;
+    let counter = Counter::builder(format!("{name}_total"), "C.").registry(&registry).build()?;
+    let histogram = Histogram::builder(format!("{name}_seconds"), "H.").registry(&registry).build()?;
+    let gauge = Gauge::builder("jobs", "J.").registry(&registry).build()?;
     counter.inc_by(5);
     histogram.observe(0.5);
     gauge.inc();

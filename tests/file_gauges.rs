@@ -36,20 +36,20 @@ fn act(words: &[&str]) -> String {
         ["shared", "add", amount] => SHARED.inc_by(number(amount)),
         ["read", "panics"] => {
             for gauge in [&SHARED, &SUM, &LEAST, &GREATEST, &RECENT, &LIVE_RECENT] {
-                gauge.read_with(|| panic!("it can't be read"));
+                gauge.set_function(|| panic!("it can't be read"));
             }
-            EACH.queue("a").read_with(|| panic!("it can't be read"));
+            EACH.queue("a").set_function(|| panic!("it can't be read"));
         }
         ["read", value] => {
             let value = number(value);
             for gauge in [&SHARED, &SUM, &LEAST, &GREATEST, &RECENT, &LIVE_RECENT] {
-                gauge.read_with(move || value);
+                gauge.set_function(move || value);
             }
-            EACH.queue("a").read_with(move || value);
+            EACH.queue("a").set_function(move || value);
         }
         ["memory", "read", value] => {
             let value = number(value);
-            MEMORY.read_with(move || value);
+            MEMORY.set_function(move || value);
         }
         ["memory", "set", value] => MEMORY.set(number(value)),
         ["work", "least"] => std::mem::forget(LEAST.track_inprogress()),

@@ -19,7 +19,7 @@ fn act(words: &[&str]) -> String {
     // For the rest of the process, as what it counts is gone with it.
     let internal: &CollectorRegistry = Box::leak(Box::new(CollectorRegistry::new().with_scope("internal")));
     let counter = |name: &str, registry: &dyn Registry| {
-        let built = Counter::new(name, "Of a registry of its own.").registry(registry).build();
+        let built = Counter::builder(name, "Of a registry of its own.").registry(registry).build();
         built.unwrap_or_else(|error| panic!("{error}"))
     };
     let [own] = *words else { return format!("what is {words:?}?") };

@@ -22,12 +22,12 @@ static REPORTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 fn act(words: &[&str]) -> String {
     match *words {
         ["count"] => REQUESTS.inc(),
-        ["as_counter"] => Counter::new("jobs", "Jobs.").build().expect("no other").inc(),
-        ["as_gauge"] => Gauge::new("jobs", "Jobs.").build().expect("no other").set(0.5),
-        ["share"] => Gauge::new("tasks", "Tasks.").build().expect("no other").set(7.0),
+        ["as_counter"] => Counter::builder("jobs", "Jobs.").build().expect("no other").inc(),
+        ["as_gauge"] => Gauge::builder("jobs", "Jobs.").build().expect("no other").set(0.5),
+        ["share"] => Gauge::builder("tasks", "Tasks.").build().expect("no other").set(7.0),
         ["collect_reports"] => set_reporter(|message| REPORTS.lock().expect("no panic").push(message.to_owned())),
         ["reports"] => return REPORTS.lock().expect("no panic").join("\n"),
-        ["count_tasks"] => Counter::new("tasks", "Tasks.").build().expect("no other").inc(),
+        ["count_tasks"] => Counter::builder("tasks", "Tasks.").build().expect("no other").inc(),
         _ => return format!("what is {words:?}?"),
     }
     "ok".to_owned()

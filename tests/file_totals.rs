@@ -47,7 +47,7 @@ fn act(words: &[&str]) -> String {
         ["start"] => PHASE.set(Phase::Starting),
         ["run"] => PHASE.set(Phase::Running),
         // What no other program has.
-        ["own", name] => match Counter::new(name, "Of one program.").build() {
+        ["own", name] => match Counter::builder(name, "Of one program.").build() {
             Ok(counter) => counter.inc(),
             Err(error) => return error.to_string(),
         },

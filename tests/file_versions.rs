@@ -23,7 +23,8 @@ fn act(words: &[&str]) -> String {
         }
         ["queue", mode, value] => {
             let mode = if mode == "shared" { GaugeMode::Shared } else { GaugeMode::LiveSum };
-            let queue = Gauge::new("queue", "Jobs that wait.").mode(mode).build().expect("no other in this process");
+            let queue =
+                Gauge::builder("queue", "Jobs that wait.").mode(mode).build().expect("no other in this process");
             queue.set(value.parse::<f64>().expect("a number"));
         }
         _ => return format!("what is {words:?}?"),
@@ -32,11 +33,11 @@ fn act(words: &[&str]) -> String {
 }
 
 fn family(version: &str) -> Family<Counter> {
-    let orders = || Counter::new("orders_total", "Orders.");
+    let orders = || Counter::builder("orders_total", "Orders.");
     let built = match version {
-        "v1" => orders().labels(["shop"]).build(),
-        "v2" => orders().labels(["shop", "currency"]).default_labels([("currency", "EUR")]).build(),
-        _ => orders().labels(["shop", "region"]).build(),
+        "v1" => orders().label_names(["shop"]).build(),
+        "v2" => orders().label_names(["shop", "currency"]).default_labels([("currency", "EUR")]).build(),
+        _ => orders().label_names(["shop", "region"]).build(),
     };
     built.expect("no other in this process")
 }
@@ -55,7 +56,7 @@ fn latency(version: &str) -> Histogram {
         "v2" => &[0.1, 0.5, 1.0],
         _ => &[0.1, 2.0],
     };
-    let builder = Histogram::new("latency_seconds", "How long it takes.").buckets(bounds.to_vec());
+    let builder = Histogram::builder("latency_seconds", "How long it takes.").buckets(bounds.to_vec());
     builder.build().expect("no other in this process")
 }
 

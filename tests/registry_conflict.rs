@@ -108,14 +108,14 @@ fn the_first_keeps_the_name_and_the_other_counts_unseen() -> Result<(), Box<dyn 
     assert_eq!(first::REPORTS.get(), 5.0);
 
     // A metric built at run time is held against the declared ones, too.
-    assert!(Counter::new("flag", "F.").build().is_err());
-    assert!(StateSet::<Flag>::of("flag", "F.").build().is_err());
-    Counter::new("differs_total", "D.").build()?.inc();
+    assert!(Counter::builder("flag", "F.").build().is_err());
+    assert!(StateSet::builder_of::<Flag>("flag", "F.").build().is_err());
+    Counter::builder("differs_total", "D.").build()?.inc();
     assert_eq!(first::DIFFERS.get(), 2.0);
 
     // So is what a registry that is set brings along.
     let next = CollectorRegistry::new();
-    let own = Counter::new("differs_total", "D.").registry(&next).build()?;
+    let own = Counter::builder("differs_total", "D.").registry(&next).build()?;
     own.inc_by(40.0);
     REGISTRY.set_registry(next);
     assert_eq!(REGISTRY.sample_value("differs_total", &[]), Some(40.0));

@@ -61,11 +61,11 @@ fn a_registry_of_the_users_own_can_stand_behind_the_global_one() -> Result<(), B
 
     let text = generate_metrics()?;
     assert!(text.contains("public_total 1\n") && !text.contains("internal_total"), "{text}");
-    let built = Counter::new("built_total", "Built.").build()?;
+    let built = Counter::builder("built_total", "Built.").build()?;
     built.inc();
     assert_eq!(REGISTRY.sample_value("built_total", &[]), Some(1.0));
     // This one shares nothing: the trait's own `register_or_share` only registers.
-    assert!(Counter::new("built_total", "Built.").build().is_err());
+    assert!(Counter::builder("built_total", "Built.").build().is_err());
     assert!(REGISTRY.unregister("built_total").is_some());
     assert_eq!(REGISTRY.prefix(), None);
 
@@ -106,9 +106,9 @@ impl Registry for Plain {
 fn code_that_asks_for_itself_ends_in_a_registry_of_the_users_own_too() -> Result<(), Box<dyn Error>> {
     let _alone = exclusive();
     let plain: &'static Plain = Box::leak(Box::default());
-    let gauge = |name| Gauge::new(name, "G.").registry(plain).build();
-    gauge("selfish")?.read_with(|| plain.sample_value("selfish", &[]).unwrap_or(1.0));
-    gauge("fine")?.read_with(|| 2.0);
+    let gauge = |name| Gauge::builder(name, "G.").registry(plain).build();
+    gauge("selfish")?.set_function(|| plain.sample_value("selfish", &[]).unwrap_or(1.0));
+    gauge("fine")?.set_function(|| 2.0);
     let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
     plain.register(collector_fn([length.clone()], move || {
         let mut family = FamilySnapshot::new(&length);
@@ -118,9 +118,9 @@ fn code_that_asks_for_itself_ends_in_a_registry_of_the_users_own_too() -> Result
     assert_eq!(generate_metrics_from(plain)?, "# HELP fine G.\n# TYPE fine gauge\nfine 2\n");
     // One that passes on what a `CollectorRegistry` shows, and leaves `sample_value` as it is.
     let filter: &'static Filter = Box::leak(Box::default());
-    let asks = Gauge::new("asks", "A.").registry(filter).build()?;
-    Gauge::new("asked", "A.").registry(filter).build()?.set(2.0);
-    asks.read_with(|| filter.sample_value("asked", &[]).unwrap_or(0.0));
+    let asks = Gauge::builder("asks", "A.").registry(filter).build()?;
+    Gauge::builder("asked", "A.").registry(filter).build()?.set(2.0);
+    asks.set_function(|| filter.sample_value("asked", &[]).unwrap_or(0.0));
     assert_eq!(generate_metrics_from(filter)?, "# HELP asked A.\n# TYPE asked gauge\nasked 2\n");
     Ok(())
 }

@@ -28,11 +28,11 @@ static OTHER: CollectorRegistry = CollectorRegistry::new();
 fn declared_metrics_follow_the_global_registry() -> Result<(), Box<dyn Error>> {
     let value = |name| REGISTRY.sample_value(name, &[]);
     EARLY.inc();
-    let page = HITS.page("home").child();
+    let page = HITS.page("home").to_series();
     page.inc();
     ELSEWHERE.inc();
     NOWHERE.inc();
-    let built = Counter::new("built_total", "Built at run time.").build()?;
+    let built = Counter::builder("built_total", "Built at run time.").build()?;
     built.inc();
     let names = |registry: &dyn Registry| -> Result<Vec<String>, Box<dyn Error>> {
         Ok(registry

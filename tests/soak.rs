@@ -91,7 +91,7 @@ fn make_and_take_out(number: u64, round: u32) {
     let id = format!("{number}-{round}");
     match round / 4 % 6 {
         0 => {
-            let series = VISITS.id(&id).child();
+            let series = VISITS.id(&id).to_series();
             series.inc();
             assert!(series.remove());
         }
@@ -101,7 +101,7 @@ fn make_and_take_out(number: u64, round: u32) {
         }
         // Its handle goes on counting, some time later and on another thread.
         2 => {
-            let series = VISITS.id(&id).child();
+            let series = VISITS.id(&id).to_series();
             series.inc_by(5);
             assert!(series.remove());
             series.inc();
@@ -118,7 +118,7 @@ fn make_and_take_out(number: u64, round: u32) {
         }
         3 => VISITS.id(format!("left-{id}")).inc(),
         4 => {
-            let series = SESSIONS.id(&id).child();
+            let series = SESSIONS.id(&id).to_series();
             series.observe(value(round));
             SESSIONS.id(&id).observe(value(round));
         }

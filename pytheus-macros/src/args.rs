@@ -61,7 +61,7 @@ fn known(kind: Kind) -> Vec<&'static str> {
         "unit",
         "namespace",
         "limit",
-        "zeros",
+        "zero_series",
         "registry",
         "future",
         "crate",

@@ -23,7 +23,7 @@ pub(crate) struct Declaration {
 
 /// The options in the braces of a declaration.
 fn known(kind: Kind) -> Vec<&'static str> {
-    let mut known = vec!["labels", "help", "unit", "namespace", "limit", "zeros", "registry"];
+    let mut known = vec!["labels", "help", "unit", "namespace", "limit", "zero_series", "registry"];
     match kind {
         Kind::Histogram => known.push("buckets"),
         Kind::Gauge => known.push("mode"),

@@ -36,7 +36,7 @@ mod returned;
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |
@@ -45,7 +45,7 @@ mod returned;
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -126,7 +126,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
@@ -136,7 +136,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -189,7 +189,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`, at most 500; else the default eleven |
@@ -199,7 +199,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
@@ -233,7 +233,7 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// fn home() -> &'static str {
-///     let metric: Histogram = (PAGE_SECONDS.page("home")).child();
+///     let metric: Histogram = (PAGE_SECONDS.page("home")).to_series();
 ///     let _guard = metric.time();                                      // observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }
@@ -252,7 +252,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a child of one, to count in: only `on`, `error`, `future` and `crate` go with it |
+/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
 /// | `name = ".."` | declares a metric of this name; a literal or a constant |
 /// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `labels(..)` | labels, see below |
@@ -261,7 +261,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unit = "seconds"` | the unit, in which the name must end |
 /// | `namespace = ".."` | goes before the name, with a `_` |
 /// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros = false` | closed label sets are not exposed at zero |
+/// | `zero_series = false` | closed label sets are not exposed at zero |
 /// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 /// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
 /// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |

@@ -114,7 +114,7 @@ pub(crate) struct Options {
     pub(crate) buckets: Arg<Buckets>,
     pub(crate) mode: Arg<Ident>,
     pub(crate) limit: Arg<Expr>,
-    pub(crate) zeros: Arg<LitBool>,
+    pub(crate) zero_series: Arg<LitBool>,
     pub(crate) registry: Arg<Registry>,
 }
 
@@ -129,7 +129,7 @@ impl Options {
             "buckets" => fill(&mut self.buckets, key, input, Buckets::parse),
             "mode" => fill(&mut self.mode, key, input, read_mode),
             "limit" => fill(&mut self.limit, key, input, read_expr),
-            "zeros" => fill(&mut self.zeros, key, input, read_bool),
+            "zero_series" => fill(&mut self.zero_series, key, input, read_bool),
             "registry" => fill(&mut self.registry, key, input, Registry::parse),
             _ => return Ok(false),
         }?;
@@ -149,7 +149,7 @@ impl Options {
             key(self.buckets.as_ref()),
             key(self.mode.as_ref()),
             key(self.limit.as_ref()),
-            key(self.zeros.as_ref()),
+            key(self.zero_series.as_ref()),
             key(self.registry.as_ref()),
         ]
         .into_iter()

@@ -9,7 +9,7 @@ const METHODS: [&str; 14] = [
     "new",
     "with",
     "family",
-    "child",
+    "to_series",
     "descriptor",
     "labels",
     "partial",
@@ -32,7 +32,7 @@ fn methods(kind: Kind) -> &'static [&'static str] {
             "count_errors",
             "count_errors_if",
             "count_errors_future",
-            "count_errors_future_if",
+            "count_errors_if_future",
         ],
         Kind::Gauge => &[
             "inc",
@@ -42,16 +42,16 @@ fn methods(kind: Kind) -> &'static [&'static str] {
             "set",
             "set_to_current_time",
             "track_inprogress",
-            "track_inprogress_fn",
+            "track_inprogress_call",
             "track_inprogress_future",
             "time",
-            "time_fn",
+            "time_call",
             "time_future",
-            "read_with",
+            "set_function",
             "get",
         ],
         Kind::Histogram | Kind::Summary => {
-            &["observe", "observe_duration", "time", "time_fn", "time_future", "count", "sum"]
+            &["observe", "observe_duration", "time", "time_call", "time_future", "count", "sum"]
         }
         Kind::Info => &["set", "is_set"],
         Kind::StateSet => &["set", "enable", "disable", "is_enabled"],

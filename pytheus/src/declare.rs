@@ -42,7 +42,7 @@
 /// | `unit: "seconds"` | the unit, in which the name must end |
 /// | `namespace: ".."` | goes before the name, with a `_` |
 /// | `limit: 100` | the most series; beyond it, label values become `__other__` |
-/// | `zeros: false` | closed label sets are not exposed at zero |
+/// | `zero_series: false` | closed label sets are not exposed at zero |
 /// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
 ///
 /// Each label is a method of the static, and its doc comment that of the method. Those with a default may be left out;
@@ -51,10 +51,10 @@
 ///
 /// | on | reserved names |
 /// |---|---|
-/// | every metric | `child`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
-/// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_future_if`, `count_errors_if`, `get`, `inc`, `inc_by` |
-/// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `read_with`, `set`, `set_to_current_time`, `time`, `time_fn`, `time_future`, `track_inprogress`, `track_inprogress_fn`, `track_inprogress_future` |
-/// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_fn`, `time_future` |
+/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
+/// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_if_future`, `count_errors_if`, `get`, `inc`, `inc_by` |
+/// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `set_function`, `set`, `set_to_current_time`, `time`, `time_call`, `time_future`, `track_inprogress`, `track_inprogress_call`, `track_inprogress_future` |
+/// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_call`, `time_future` |
 /// | `Info` | `is_set`, `set` |
 /// | `StateSet` | `disable`, `enable`, `is_enabled`, `set` |
 ///

@@ -71,7 +71,7 @@
 //! | [`StateSet`] | states, those of an enum | one sample per state, 0 or 1 |
 //!
 //! Each can be declared by [`metric!`], written by an attribute on a function, or built at run time:
-//! `Counter::new(name, help).labels(..).build()?`. A name stands in the output as it stands in the source, so that it
+//! `Counter::builder(name, help).label_names(..).build()?`. A name stands in the output as it stands in the source, so that it
 //! can be found with grep: nothing is appended but the suffixes above. End counters in `_total`.
 //!
 //! A metric without labels that was never touched is exposed at zero. Amounts are [numbers of any
@@ -112,12 +112,12 @@
 //!
 //! - A handle that still misses a required label has no `inc`: `PAGE_HITS.region("eu").inc()` is the compile error
 //!   *a required label has no value yet: `Unset<method>`*.
-//! - To keep a handle in a struct, finish it with `child()`, which gives a plain `Counter`, or make it a
+//! - To keep a handle in a struct, finish it with `to_series()`, which gives a plain `Counter`, or make it a
 //!   [`Partial`](metrics::Partial) with `to_partial()`. A metric built at run time is a [`Family`](metrics::Family).
 //! - A series is its label values by name. The order they are given in does not matter, and an explicit value equal to
 //!   the default is the same series.
 //! - When every label is a closed set, such as a derived enum, all combinations are exposed at zero from the first
-//!   scrape, up to 1,000 of them; `zeros: false` turns that off.
+//!   scrape, up to 1,000 of them; `zero_series: false` turns that off.
 //! - A label named like a method of the handle is set with `label_` before it: `label_time(..)`. One named like a
 //!   keyword is written `r#type`.
 //! - `limit: 100` bounds the series: beyond it (with several labels a sixteenth is kept free for `__other__`), the label with the most distinct values becomes `__other__`, and
@@ -185,7 +185,7 @@
 //! # Custom collectors
 //!
 //! Implement [`Collector`](collector::Collector), or give a closure to [`collector_fn`](collector::collector_fn), for
-//! numbers that are known elsewhere. For a single one, [`Gauge::read_with`](metrics::Gauge::read_with) takes a closure.
+//! numbers that are known elsewhere. For a single one, [`Gauge::set_function`](metrics::Gauge::set_function) takes a closure.
 //! Both may ask for the values of other metrics, but not for their own, nor for a whole scrape.
 //!
 //! # Many processes
@@ -349,9 +349,10 @@ mod declare;
 mod model;
 mod reentry;
 mod report;
-#[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
+#[allow(unsafe_code, reason = "each block says why it is sound")]
 mod storage;
-mod unwind;
+#[allow(unsafe_code, reason = "each block says why it is sound")]
+mod sync;
 
 #[doc(hidden)]
 pub mod __private;

@@ -42,11 +42,11 @@ fn main() {
     let _ = (ends(), when());
     took();
     drop(SECONDS.time()); // clock
-    SECONDS.time_fn(|| ()); // clock
+    SECONDS.time_call(|| ()); // clock
     drop(SECONDS.time_future(async {})); // clock
     drop(BY_KIND.kind("a").time()); // clock
-    BY_KIND.kind("a").time_fn(|| ()); // clock
+    BY_KIND.kind("a").time_call(|| ()); // clock
     drop(BY_KIND.kind("a").time_future(async {})); // clock
     LAST.kind("a").set_to_current_time(); // clock
-    LAST.kind("a").child().set_to_current_time(); // clock
+    LAST.kind("a").to_series().set_to_current_time(); // clock
 }

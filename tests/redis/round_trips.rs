@@ -36,7 +36,7 @@ fn worker() {
         // Over all slots that there are.
         ["spread"] => {
             for number in 0..FAMILIES {
-                let family = Counter::new(format!("spread_{number}_total"), "C.").build().expect("a new name");
+                let family = Counter::builder(format!("spread_{number}_total"), "C.").build().expect("a new name");
                 family.inc();
                 kept.push(family);
             }

@@ -17,22 +17,22 @@ use support::scrapes::Samples;
 use support::worker::Worker;
 
 fn orders(version: &str) -> Family<Counter> {
-    let orders = || Counter::new("orders_total", "Orders.");
+    let orders = || Counter::builder("orders_total", "Orders.");
     let built = match version {
-        "v1" => orders().labels(["shop"]).build(),
-        _ => orders().labels(["shop", "currency"]).default_labels([("currency", "EUR")]).build(),
+        "v1" => orders().label_names(["shop"]).build(),
+        _ => orders().label_names(["shop", "currency"]).default_labels([("currency", "EUR")]).build(),
     };
     built.expect("no other in this process")
 }
 
 fn latency(version: &str) -> Histogram {
     let bounds: &[f64] = if version == "v1" { &[0.1, 1.0] } else { &[0.1, 0.5, 1.0] };
-    Histogram::new("latency_seconds", "How long it takes.").buckets(bounds.to_vec()).build().expect("as before")
+    Histogram::builder("latency_seconds", "How long it takes.").buckets(bounds.to_vec()).build().expect("as before")
 }
 
 fn queue(version: &str) -> Gauge {
     let mode = if version == "v1" { GaugeMode::Shared } else { GaugeMode::LiveSum };
-    Gauge::new("queue", "Jobs that wait.").mode(mode).build().expect("as before")
+    Gauge::builder("queue", "Jobs that wait.").mode(mode).build().expect("as before")
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(crate) struct Metric {
     pub(crate) buckets: Option<Buckets>,
     pub(crate) mode: Option<Ident>,
     pub(crate) limit: Option<Expr>,
-    pub(crate) zeros: Option<LitBool>,
+    pub(crate) zero_series: Option<LitBool>,
     pub(crate) registry: Option<Registry>,
     /// Sorted by name.
     pub(crate) labels: Vec<DeclaredLabel>,
@@ -103,7 +103,7 @@ impl Metric {
         };
         let states = self.states.as_ref().map_or_else(|| quote_mixed!(&[]), |_| quote_mixed!(__PYTHEUS_STATES));
         let mode = self.mode.clone().unwrap_or_else(|| Ident::new("Shared", Span::mixed_site()));
-        let zeros = self.zeros.as_ref().is_none_or(LitBool::value);
+        let zero_series = self.zero_series.as_ref().is_none_or(LitBool::value);
         // At the span of the name, so that file and line are those of the declaration.
         let location = quote_spanned! {self.name.span()=>
             ::core::module_path!(), ::core::file!(), ::core::line!(), ::core::column!()
@@ -119,7 +119,7 @@ impl Metric {
                 states: #states,
                 mode: #private::GaugeMode::#mode,
                 limit: #limit,
-                zeros: #zeros,
+                zero_series: #zero_series,
                 location: #private::Location::new(#location),
             }
             .build()
@@ -201,7 +201,7 @@ impl Metric {
         let mut tokens: TokenStream = names.collect();
         let span =
             self.labels.iter().find_map(|label| (!matches!(label.values, Values::Open)).then(|| label.name.span()));
-        if let Some(span) = span.filter(|_| self.zeros.as_ref().is_none_or(LitBool::value)) {
+        if let Some(span) = span.filter(|_| self.zero_series.as_ref().is_none_or(LitBool::value)) {
             let sets = self.labels.iter().map(|label| self.values(label));
             let limit = present(self.limit.as_ref().map(|_| quote_mixed!(__PYTHEUS_LIMIT)));
             tokens.extend(check("zero_series", span, &quote_mixed!(&[#(#sets),*], #limit)));

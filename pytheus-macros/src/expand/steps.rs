@@ -106,7 +106,7 @@ impl Instrument {
     /// The handle as the metric that the attribute counts in: a wrong kind is a type error at the user's expression.
     fn handle(&self, handle: &Expr) -> TokenStream {
         let ty = self.ty();
-        let child = quote_spanned!(at(handle)=> (#handle).child());
+        let child = quote_spanned!(at(handle)=> (#handle).to_series());
         quote_mixed!(let metric: #ty = #child;)
     }
 

@@ -6,7 +6,7 @@
 /// last digits; whole amounts added to a [`Counter`](super::Counter) stay exact to 2^64.
 ///
 /// ```
-/// # let sent = pytheus::metrics::Counter::new("sent_bytes_total", "Bytes.").unregistered().build()?;
+/// # let sent = pytheus::metrics::Counter::builder("sent_bytes_total", "Bytes.").unregistered().build()?;
 /// sent.inc_by(b"hello".len());
 /// sent.inc_by(0.5);
 /// assert_eq!(sent.get(), 5.5);

@@ -33,8 +33,8 @@ pub enum WithLabels {}
 /// ```
 /// use pytheus::metrics::Histogram;
 ///
-/// let sizes = Histogram::new("upload_bytes", "Size of an upload.")
-///     .labels(["kind"])
+/// let sizes = Histogram::builder("upload_bytes", "Size of an upload.")
+///     .label_names(["kind"])
 ///     .unit("bytes")
 ///     .buckets(pytheus::metrics::exponential_buckets::<8>(1024.0, 4.0))
 ///     .limit(100)
@@ -61,7 +61,7 @@ struct Spec {
     namespace: Option<String>,
     unit: Option<String>,
     labels: Vec<(String, Option<&'static [&'static str]>)>,
-    zeros: bool,
+    zero_series: bool,
     defaults: Vec<(String, Cow<'static, str>)>,
     buckets: Option<Vec<f64>>,
     states: Vec<&'static str>,
@@ -80,7 +80,7 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
                 namespace: None,
                 unit: None,
                 labels: Vec::new(),
-                zeros: true,
+                zero_series: true,
                 defaults: Vec::new(),
                 buckets: None,
                 states: Vec::new(),
@@ -96,7 +96,7 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
 
 impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// Names the labels, which every series must give.
-    pub fn labels<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
+    pub fn label_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
         self.spec.labels.extend(names.into_iter().map(|name| (name.into(), None)));
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
@@ -104,14 +104,14 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
     ///
     /// When every label has a closed set, all combinations are exposed at zero. More of them than the limit, or than
-    /// [`MAX_ZERO_SERIES`](crate::model::descriptor::MAX_ZERO_SERIES), are an error, unless [`zeros`](Self::zeros) is off:
+    /// [`MAX_ZERO_SERIES`](crate::model::descriptor::MAX_ZERO_SERIES), are an error, unless [`zero_series`](Self::zero_series) is off:
     /// series then appear when they are first counted.
     ///
     /// ```
     /// use pytheus::metrics::Counter;
     /// use pytheus::registry::{REGISTRY, Registry};
     ///
-    /// let cached = Counter::new("lookups_total", "Look-ups.").label_of::<bool>("cached").build()?;
+    /// let cached = Counter::builder("lookups_total", "Look-ups.").label_of::<bool>("cached").build()?;
     /// cached.labels([("cached", true)])?.inc();
     /// assert_eq!(REGISTRY.sample_value("lookups_total", &[("cached", "false")]), Some(0.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -122,8 +122,8 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
     }
 
     /// Whether closed sets of labels are exposed at zero; they are, unless told otherwise.
-    pub fn zeros(mut self, zeros: bool) -> Self {
-        self.spec.zeros = zeros;
+    pub fn zero_series(mut self, zero_series: bool) -> Self {
+        self.spec.zero_series = zero_series;
         self
     }
 
@@ -190,7 +190,7 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<M, RegisterError> {
-        Ok(self.family()?.child(&[""; 0][..]))
+        Ok(self.family()?.series_of(&[""; 0][..]))
     }
 }
 
@@ -277,13 +277,13 @@ impl Spec {
             return Err(DescriptorError::limit(descriptor.name(), "a limit of 0 would allow no series"));
         }
         let sets: Option<Vec<_>> = descriptor.labels.iter().map(LabelSpec::values).collect();
-        if let Some(sets) = sets.filter(|_| self.zeros) {
+        if let Some(sets) = sets.filter(|_| self.zero_series) {
             let combinations = sets.iter().fold(1_usize, |product, set| product.saturating_mul(set.len()));
             name::zero_series(combinations, self.limit)
                 .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
         }
         descriptor.limit = self.limit;
-        descriptor.zeros = self.zeros;
+        descriptor.zero_series = self.zero_series;
         descriptor.with_mode(self.mode)
     }
 }

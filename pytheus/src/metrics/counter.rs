@@ -28,9 +28,8 @@ pub struct Counter(Handle<Self>);
 
 impl Counter {
     /// Starts to build a counter at run time.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 
@@ -57,7 +56,7 @@ impl Counter {
     /// Counts the errors that `work` returns, and returns what it returned.
     ///
     /// ```
-    /// # let errors = pytheus::metrics::Counter::new("errors_total", "Errors.").unregistered().build()?;
+    /// # let errors = pytheus::metrics::Counter::builder("errors_total", "Errors.").unregistered().build()?;
     /// let parsed = errors.count_errors(|| "x".parse::<u8>());
     /// assert!(parsed.is_err());
     /// assert_eq!(errors.get(), 1.0);
@@ -75,7 +74,7 @@ impl Counter {
     ///
     /// ```
     /// # use std::io;
-    /// # let errors = pytheus::metrics::Counter::new("timeouts_total", "Errors.").unregistered().build()?;
+    /// # let errors = pytheus::metrics::Counter::builder("timeouts_total", "Errors.").unregistered().build()?;
     /// let refused = || Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionRefused));
     /// let _ = errors.count_errors_if(refused, |e| matches!(e.kind(), io::ErrorKind::TimedOut));
     /// assert_eq!(errors.get(), 0.0);
@@ -109,7 +108,7 @@ impl Counter {
     where
         F: Future<Output = Result<T, E>>,
     {
-        self.count_errors_future_if(work, |_| true)
+        self.count_errors_if_future(work, |_| true)
     }
 
     /// Counts the error that a future ends with if `counts` is true for it.
@@ -117,7 +116,7 @@ impl Counter {
     /// # Errors
     ///
     /// Those of `work`.
-    pub fn count_errors_future_if<T, E, F, C>(
+    pub fn count_errors_if_future<T, E, F, C>(
         &self,
         work: F,
         counts: C,
@@ -202,7 +201,7 @@ super::labelled::forward! {
     async {
         fn count_errors_future<T, E, F: Future<Output = Result<T, E>>>(work: F) -> Result<T, E> =
             |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, |_| true);
-        fn count_errors_future_if<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
+        fn count_errors_if_future<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
             work: F,
             counts: C
         ) -> Result<T, E> = |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, counts);

@@ -20,8 +20,8 @@ use crate::storage::Place;
 /// ```
 /// use pytheus::metrics::Counter;
 ///
-/// let hits = Counter::new("hits_total", "Hits of a page.")
-///     .labels(["method", "status"])
+/// let hits = Counter::builder("hits_total", "Hits of a page.")
+///     .label_names(["method", "status"])
 ///     .default_labels([("status", "200")])
 ///     .build()?;
 ///
@@ -81,7 +81,7 @@ impl<M: Metric> Family<M> {
     /// # Errors
     ///
     /// When a label has no default.
-    pub fn defaults(&self) -> Result<M, LabelError> {
+    pub fn default_series(&self) -> Result<M, LabelError> {
         self.labels([("", ""); 0])
     }
 
@@ -143,7 +143,7 @@ impl<M: Metric> Family<M> {
     }
 
     /// The series of these label values, in the order of the sorted names.
-    pub(super) fn child(&self, key: &(impl Key + ?Sized)) -> M {
+    pub(super) fn series_of(&self, key: &(impl Key + ?Sized)) -> M {
         M::from_handle(Handle::kept(Arc::clone(&self.core), self.core.series(key)))
     }
 }

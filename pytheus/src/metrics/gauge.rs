@@ -35,9 +35,8 @@ pub struct Gauge(Handle<Self>);
 
 impl Gauge {
     /// Starts to build a gauge at run time.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 
@@ -87,7 +86,7 @@ impl Gauge {
     /// Adds one until the guard is dropped, however that comes about.
     ///
     /// ```
-    /// # let busy = pytheus::metrics::Gauge::new("busy", "Busy workers.").unregistered().build()?;
+    /// # let busy = pytheus::metrics::Gauge::builder("busy", "Busy workers.").unregistered().build()?;
     /// {
     ///     let _busy = busy.track_inprogress();
     ///     assert_eq!(busy.get(), 1.0);
@@ -101,7 +100,7 @@ impl Gauge {
     }
 
     /// Adds one while `work` runs.
-    pub fn track_inprogress_fn<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn track_inprogress_call<T>(&self, work: impl FnOnce() -> T) -> T {
         let _guard = self.track_inprogress();
         work()
     }
@@ -121,7 +120,7 @@ impl Gauge {
 
         /// Sets the value to the seconds that `work` takes.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }
@@ -146,16 +145,16 @@ impl Gauge {
     ///
     /// ```
     /// # use pytheus::metrics::Gauge;
-    /// # let hits = Gauge::new("hits", "Hits.").unregistered().build()?;
-    /// # let lookups = Gauge::new("lookups", "Look-ups.").unregistered().build()?;
-    /// # let ratio = Gauge::new("hit_ratio", "Hits of a look-up.").unregistered().build()?;
+    /// # let hits = Gauge::builder("hits", "Hits.").unregistered().build()?;
+    /// # let lookups = Gauge::builder("lookups", "Look-ups.").unregistered().build()?;
+    /// # let ratio = Gauge::builder("hit_ratio", "Hits of a look-up.").unregistered().build()?;
     /// hits.set(3);
     /// lookups.set(4);
-    /// ratio.read_with(move || hits.get() / lookups.get());
+    /// ratio.set_function(move || hits.get() / lookups.get());
     /// assert_eq!(ratio.get(), 0.75);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
-    pub fn read_with(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+    pub fn set_function(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         let series = self.0.now();
         let core = self.0.core();
         let mut former = core.sources.set(&series, Arc::new(Source::new(read)));
@@ -278,8 +277,8 @@ impl<L: Complete> Labelled<Gauge, L> {
 super::labelled::forward! {
     Gauge where L: Complete {
         fn track_inprogress() -> InProgress;
-        fn track_inprogress_fn<T>(work: impl FnOnce() -> T) -> T;
-        fn read_with(read: impl Fn() -> f64 + Send + Sync + 'static);
+        fn track_inprogress_call<T>(work: impl FnOnce() -> T) -> T;
+        fn set_function(read: impl Fn() -> f64 + Send + Sync + 'static);
     }
     update {
         fn inc();

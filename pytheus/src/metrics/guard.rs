@@ -26,7 +26,7 @@ impl<T: Timed> Timed for &T {
 /// is dropped.
 ///
 /// ```
-/// # let histogram = pytheus::metrics::Histogram::new("h", "H.").unregistered().build()?;
+/// # let histogram = pytheus::metrics::Histogram::builder("h", "H.").unregistered().build()?;
 /// let timer = histogram.time();
 /// let took = timer.stop(); // observes, and says how long it was
 /// assert_eq!(histogram.sum(), took.as_secs_f64());

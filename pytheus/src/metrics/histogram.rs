@@ -34,9 +34,8 @@ pub struct Histogram(Handle<Self>);
 
 impl Histogram {
     /// Starts to build a histogram at run time, with the [default buckets](crate::model::descriptor::DEFAULT_BUCKETS).
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 
@@ -69,7 +68,7 @@ impl Histogram {
 
         /// Observes the time that `work` takes, also when it panics.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }

@@ -28,9 +28,8 @@ pub struct Info(Handle<Self>);
 
 impl Info {
     /// Starts to build an info metric at run time.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 

@@ -40,7 +40,7 @@ macro_rules! forward {
                 where
                     $l: $complete,
                 {
-                    self.child().$name($($arg),*)
+                    self.to_series().$name($($arg),*)
                 }
             )*
             $($(
@@ -88,14 +88,14 @@ macro_rules! forward_time {
                 #[doc = concat!("[`", stringify!($metric), "::time`] of the series of these labels.")]
                 #[inline]
                 [pub fn time(&self) -> $crate::metrics::Timer<$metric>] where [$l: $complete] {
-                    self.child().time()
+                    self.to_series().time()
                 }
 
-                #[doc = concat!("[`", stringify!($metric), "::time_fn`] of the series of these labels.")]
+                #[doc = concat!("[`", stringify!($metric), "::time_call`] of the series of these labels.")]
                 #[allow(clippy::missing_errors_doc, reason = "that of the user's own work")]
                 #[inline]
-                [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] where [$l: $complete] {
-                    self.child().time_fn(work)
+                [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] where [$l: $complete] {
+                    self.to_series().time_call(work)
                 }
 
                 #[doc = concat!("[`", stringify!($metric), "::time_future`] of the series of these labels.")]
@@ -117,7 +117,7 @@ pub(super) use forward_time;
 /// What `metric!` writes for such a metric is a type of its own, with one method per label, that dereferences to this.
 /// `L` says which labels have a value. Once every required one has (`L: Complete`), it counts like the plain metric.
 ///
-/// To keep a handle in a struct, make it one of a type that can be named: [`child`](Self::child) gives the plain metric
+/// To keep a handle in a struct, make it one of a type that can be named: [`to_series`](Self::to_series) gives the plain metric
 /// of a finished one, [`to_partial`](Self::to_partial) a [`Partial`] of one that is not.
 ///
 /// ```
@@ -129,7 +129,7 @@ pub(super) use forward_time;
 /// PAGE_HITS.method("GET").inc();
 /// let get = PAGE_HITS.method("GET");
 /// get.status("404").inc_by(2.0);
-/// let lost = get.status("404").child();
+/// let lost = get.status("404").to_series();
 /// assert_eq!(lost.get(), 2.0);
 /// ```
 #[must_use = "labels alone count nothing: call a method of the metric"]
@@ -160,11 +160,11 @@ impl<M: Metric, L> Labelled<M, L> {
     }
 
     /// The one series of these labels.
-    pub fn child(&self) -> M
+    pub fn to_series(&self) -> M
     where
         L: Complete,
     {
-        self.with_key(|family, key| family.child(key))
+        self.with_key(|family, key| family.series_of(key))
     }
 
     /// Finds the series later, without the handle.
@@ -174,7 +174,7 @@ impl<M: Metric, L> Labelled<M, L> {
     {
         let (family, values) =
             self.with_key(|family, key| (family, key.values().into_iter().map(str::to_owned).collect::<Vec<_>>()));
-        move || family.child(&values[..])
+        move || family.series_of(&values[..])
     }
 
     #[inline]

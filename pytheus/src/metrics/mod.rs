@@ -103,7 +103,7 @@ macro_rules! series {
         impl $(<$s: $crate::LabelValue + 'static>)? $metric $(<$s>)? {
             /// The series itself, as every handle of it gives it.
             #[must_use]
-            pub fn child(&self) -> Self {
+            pub fn to_series(&self) -> Self {
                 self.clone()
             }
 

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::storage::{Series, Sorted, lock, try_lock};
+use crate::storage::{Series, Sorted};
+use crate::sync::{lock, try_lock};
 
 /// The series in order, and what came in since they were sorted.
 ///
@@ -158,8 +159,11 @@ mod tests {
 
     #[test]
     fn what_is_removed_while_it_is_sorted_does_not_stay() {
-        let family =
-            Counter::new("sorted", "S.").labels(["n"]).unregistered().build().expect("the description is right");
+        let family = Counter::builder("sorted", "S.")
+            .label_names(["n"])
+            .unregistered()
+            .build()
+            .expect("the description is right");
         let make = |n: usize| family.labels([("n", format!("{n:03}"))]).expect("the label is right");
         for n in 0..200 {
             make(n);

@@ -45,20 +45,22 @@ pub struct StateSet<S: LabelValue + 'static = &'static str> {
 
 impl StateSet<&'static str> {
     /// Starts to build a state set at run time; [`Builder::states`] names the states.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
+    }
+
+    /// Starts to build a state set at run time, whose states are the values of `S`.
+    #[track_caller]
+    pub fn builder_of<S: LabelValue + 'static>(
+        name: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Builder<'static, StateSet<S>, WithoutLabels> {
+        Builder::new(name.into(), help.into()).states(S::VALUES.unwrap_or_default().iter().copied())
     }
 }
 
 impl<S: LabelValue + 'static> StateSet<S> {
-    /// Starts to build a state set at run time, whose states are the values of `S`.
-    #[track_caller]
-    pub fn of(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
-        Builder::new(name.into(), help.into()).states(S::VALUES.unwrap_or_default().iter().copied())
-    }
-
     /// The state set of a declaration.
     #[doc(hidden)]
     pub const fn declared(declared: &'static Declared<Self>) -> Self {

@@ -29,9 +29,8 @@ pub struct Summary(Handle<Self>);
 
 impl Summary {
     /// Starts to build a summary at run time.
-    #[allow(clippy::new_ret_no_self, reason = "as in pytheus: the name and help come first, `build` last")]
     #[track_caller]
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
+    pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
 
@@ -64,7 +63,7 @@ impl Summary {
 
         /// Observes the time that `work` takes, also when it panics.
         #[inline]
-        [pub fn time_fn<T>(&self, work: impl FnOnce() -> T) -> T] {
+        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
             let _timer = self.time();
             work()
         }

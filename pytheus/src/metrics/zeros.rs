@@ -10,7 +10,7 @@ pub(super) fn series(descriptor: &Descriptor) -> Vec<Vec<String>> {
         return Vec::new();
     }
     let mut series: Vec<_> = defaults(labels).into_iter().collect();
-    if descriptor.zeros && !labels.is_empty() && labels.iter().all(|label| label.values().is_some()) {
+    if descriptor.zero_series && !labels.is_empty() && labels.iter().all(|label| label.values().is_some()) {
         // There are few enough of them: the descriptor was checked.
         let mut rows = vec![Vec::new()];
         for set in labels.iter().filter_map(LabelSpec::values) {

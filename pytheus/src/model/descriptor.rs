@@ -99,7 +99,7 @@ pub struct Descriptor {
     pub(crate) states: Cow<'static, [&'static str]>,
     pub(crate) mode: GaugeMode,
     pub(crate) limit: Option<usize>,
-    pub(crate) zeros: bool,
+    pub(crate) zero_series: bool,
     pub(crate) location: Location,
 }
 
@@ -136,7 +136,7 @@ impl Descriptor {
             states: Cow::Borrowed(&[]),
             mode: GaugeMode::Shared,
             limit: None,
-            zeros: true,
+            zero_series: true,
             location: Location::caller(),
         })
     }
@@ -314,7 +314,7 @@ impl Descriptor {
 
     /// What keeps two declarations of one name from sharing a family; `None` when they may.
     ///
-    /// Help, limits, closed sets and zeros do not count, the first declaration gives them; nor do defaults, of which each
+    /// Help, limits, closed sets and zero series do not count, the first declaration gives them; nor do defaults, of which each
     /// has its own.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.name != other.name {
@@ -354,7 +354,7 @@ pub struct Declare {
     pub mode: GaugeMode,
     pub limit: Option<usize>,
     /// Whether closed label sets are exposed at zero.
-    pub zeros: bool,
+    pub zero_series: bool,
     pub location: Location,
 }
 
@@ -373,7 +373,7 @@ impl Declare {
             states: Cow::Borrowed(self.states),
             mode: self.mode,
             limit: self.limit,
-            zeros: self.zeros,
+            zero_series: self.zero_series,
             location: self.location,
         }
     }

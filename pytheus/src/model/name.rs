@@ -104,13 +104,15 @@ pub const MAX_ZERO_SERIES: usize = 1_000;
 /// May this many combinations of closed sets be exposed at zero?
 pub(crate) const fn zero_series(combinations: usize, limit: Option<usize>) -> Verdict {
     if combinations > MAX_ZERO_SERIES {
-        return Err("these labels have more than 1000 combinations, too many to expose at zero: turn `zeros` off to \
-                    expose a series when it is first counted");
+        return Err(
+            "these labels have more than 1000 combinations, too many to expose at zero: turn `zero_series` off to \
+                    expose a series when it is first counted",
+        );
     }
     match limit {
         Some(limit) if combinations > limit => {
             Err("these labels have more combinations to expose at zero than the limit allows: raise the limit, or \
-                 turn `zeros` off")
+                 turn `zero_series` off")
         }
         _ => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::dress::Dress;
 use super::entries::{Entries, Entry, duplicate};
-use super::{Exposed, Registry, catalogue, custom, find_sample, is_suffix};
+use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends::runtime;
 use crate::collector::Collector;
 use crate::diagnostics;
@@ -15,7 +15,7 @@ use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::model::name;
 use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{self, Fault};
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 /// Holds collectors; may put a prefix before their names and constant labels on their samples.
 ///
@@ -24,7 +24,7 @@ use crate::storage::{read, write};
 /// use pytheus::registry::{CollectorRegistry, Registry};
 ///
 /// let registry = CollectorRegistry::new().with_prefix("shop")?.with_labels([("region", "eu")])?;
-/// let orders = Counter::new("orders_total", "Orders.").registry(&registry).build()?;
+/// let orders = Counter::builder("orders_total", "Orders.").registry(&registry).build()?;
 /// orders.inc();
 /// assert_eq!(registry.sample_value("shop_orders_total", &[("region", "eu")]), Some(1.0));
 /// # Ok::<(), pytheus::error::RegisterError>(())
@@ -141,7 +141,7 @@ impl CollectorRegistry {
     }
 
     /// Shows the families sorted by name: all, or those that may have a sample of a name.
-    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<Exposed<'_>>)) -> Result<(), ScrapeError> {
+    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
         let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
         let is_described = |descriptor: &Descriptor| is_wanted(&self.dress.full_name(descriptor.name()));
@@ -159,7 +159,7 @@ impl CollectorRegistry {
         let others = others.iter().filter(|other| is_described(other.descriptor()));
         let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
         let mut families: Vec<_> =
-            own.iter().chain(others).map(|totals| Exposed::totals(totals, &self.dress, &labels)).collect();
+            own.iter().chain(others).map(|totals| FamilyView::totals(totals, &self.dress, &labels)).collect();
 
         for mut family in entries.iter().flat_map(custom::families) {
             self.dress.put_on(&mut family);
@@ -170,7 +170,8 @@ impl CollectorRegistry {
             let health = runtime::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
-            let mut free: Vec<_> = own.filter(|own| is_wanted(&own.name) && is_free(own)).map(Exposed::from).collect();
+            let mut free: Vec<_> =
+                own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
             families.append(&mut free);
         }
         families.sort_by(|a, b| a.name().cmp(b.name()));
@@ -274,7 +275,7 @@ impl Registry for CollectorRegistry {
         Ok(families)
     }
 
-    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         let scrape =
             reentry::begin_scrape(std::ptr::from_ref(self).addr()).map_err(|fault| ScrapeError::within(&fault))?;
         self.gather(None, |families| {
@@ -289,7 +290,7 @@ impl Registry for CollectorRegistry {
         }
         // Of code that is part of a scrape: the family that it asks for, so that no other code is run.
         let mut wanted = Vec::new();
-        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(Exposed::to_snapshot)));
+        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
         if let Err(error) = asked {
             reentry::unanswered(Fault::Totals(error.to_string()));
         }

@@ -12,7 +12,7 @@ mod collector_registry;
 mod custom;
 mod dress;
 mod entries;
-mod exposed;
+mod family_view;
 mod proxy;
 
 use std::borrow::Cow;
@@ -23,8 +23,8 @@ pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
 pub use collector_registry::CollectorRegistry;
 pub(crate) use entries::duplicate;
-pub(crate) use exposed::Content;
-pub use exposed::Exposed;
+pub(crate) use family_view::Content;
+pub use family_view::FamilyView;
 pub use proxy::{REGISTRY, RegistryProxy};
 
 use crate::collector::Collector;
@@ -77,12 +77,12 @@ pub trait Registry: Send + Sync {
     /// # use std::sync::Arc;
     /// # use pytheus::collector::Collector;
     /// # use pytheus::error::{RegisterError, ScrapeError};
-    /// # use pytheus::registry::{CollectorRegistry, Exposed, Registry};
+    /// # use pytheus::registry::{CollectorRegistry, FamilyView, Registry};
     /// # use pytheus::snapshot::FamilySnapshot;
     /// struct Public(CollectorRegistry);
     ///
     /// impl Registry for Public {
-    ///     fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+    ///     fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
     ///         self.0.scrape(&mut |family| {
     ///             if !family.name().starts_with("internal_") {
     ///                 each(family);
@@ -112,8 +112,8 @@ pub trait Registry: Send + Sync {
     /// # Errors
     ///
     /// When the totals can't be had. Nothing is shown then: an encoder may have sent what it was shown.
-    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
-        self.collect()?.into_iter().map(Exposed::from).for_each(each);
+    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
+        self.collect()?.into_iter().map(FamilyView::from).for_each(each);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ macro_rules! pointers {
                 (**self).collect()
             }
 
-            fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+            fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
                 (**self).scrape(each)
             }
 

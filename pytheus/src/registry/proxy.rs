@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::catalogue::{default_families, resolve_all_elsewhere};
-use super::{CollectorRegistry, Exposed, Registry};
+use super::{CollectorRegistry, FamilyView, Registry};
 use crate::backends::BeforeLoad;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::error::{RegisterError, ScrapeError};
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 /// The global registry, in which declared metrics show by themselves.
 ///
@@ -128,7 +128,7 @@ impl Registry for RegistryProxy {
         self.current().collect()
     }
 
-    fn scrape(&self, each: &mut dyn FnMut(Exposed<'_>)) -> Result<(), ScrapeError> {
+    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         self.current().scrape(each)
     }
 

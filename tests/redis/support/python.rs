@@ -46,20 +46,26 @@ impl Metrics {
     pub fn new() -> Result<Self, BackendError> {
         let eu = [("region", "eu")];
         Ok(Self {
-            plain: Counter::new("plain_total", "C.").build()?,
-            by_label: Counter::new("by_label_total", "C.").labels(["method", "path"]).build()?,
-            by_default: Counter::new("by_default_total", "C.").labels(["path", "region"]).default_labels(eu).build()?,
-            all_default: Counter::new("all_default_total", "C.").labels(["region"]).default_labels(eu).build()?,
-            level: Gauge::new("level", "G.").build()?,
-            level_by_label: Gauge::new("level_by_label", "G.").labels(["room"]).build()?,
-            busy: Gauge::new("busy", "G.").mode(GaugeMode::LiveSum).build()?,
-            times: Histogram::new("times", "H.").buckets([0.5, 1.0, 2.5, 10.0]).build()?,
-            times_by_label: Histogram::new("times_by_label", "H.")
-                .labels(["method", "path"])
+            plain: Counter::builder("plain_total", "C.").build()?,
+            by_label: Counter::builder("by_label_total", "C.").label_names(["method", "path"]).build()?,
+            by_default: Counter::builder("by_default_total", "C.")
+                .label_names(["path", "region"])
+                .default_labels(eu)
+                .build()?,
+            all_default: Counter::builder("all_default_total", "C.")
+                .label_names(["region"])
+                .default_labels(eu)
+                .build()?,
+            level: Gauge::builder("level", "G.").build()?,
+            level_by_label: Gauge::builder("level_by_label", "G.").label_names(["room"]).build()?,
+            busy: Gauge::builder("busy", "G.").mode(GaugeMode::LiveSum).build()?,
+            times: Histogram::builder("times", "H.").buckets([0.5, 1.0, 2.5, 10.0]).build()?,
+            times_by_label: Histogram::builder("times_by_label", "H.")
+                .label_names(["method", "path"])
                 .buckets([0.000_01, 1.0, 2.5])
                 .build()?,
-            sizes: Summary::new("sizes", "S.").build()?,
-            sizes_by_label: Summary::new("sizes_by_label", "S.").labels(["method"]).build()?,
+            sizes: Summary::builder("sizes", "S.").build()?,
+            sizes_by_label: Summary::builder("sizes_by_label", "S.").label_names(["method"]).build()?,
         })
     }
 

@@ -69,7 +69,7 @@ impl Worker {
                     stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
                     return Ok(());
                 }
-                Some("fork") if crate::storage::fork_here()? => {
+                Some("fork") if crate::sync::fork()? => {
                     // The child: with a connection of its own, and none of the threads.
                     stream = UnixStream::connect(socket)?;
                     lines = BufReader::new(stream.try_clone()?).lines();
@@ -102,10 +102,12 @@ impl Worker {
                     None => counter.inc_by(ask[3].as_f64().unwrap_or_default()),
                 }
             }
-            "limited" => Counter::new("limited_total", "L.").labels(["l"]).limit(2).build()?.labels(labels(1))?.inc(),
+            "limited" => {
+                Counter::builder("limited_total", "L.").label_names(["l"]).limit(2).build()?.labels(labels(1))?.inc()
+            }
             "histogram" => histogram(text(1))?.labels(labels(2))?.observe(ask[3].as_f64().unwrap_or_default()),
             "summary" => {
-                let summary = Summary::new("sizes", "S.").labels(["l"]).build()?.labels(labels(1))?;
+                let summary = Summary::builder("sizes", "S.").label_names(["l"]).build()?.labels(labels(1))?;
                 summary.observe(ask[2].as_f64().unwrap_or_default());
             }
             "gauge" => {
@@ -117,13 +119,13 @@ impl Worker {
                 drop(gauge(text(1))?.labels([("l", "x")])?);
                 lone(text(1))?;
             }
-            "read lone" => lone(text(1))?.read_with(|| 4.0),
+            "read lone" => lone(text(1))?.set_function(|| 4.0),
             "remove gauge" => return Ok(json!(gauge(text(1))?.remove([("l", "x")])?)),
             "hold" => self.held.push(gauge("live_sum")?.labels([("l", "x")])?.track_inprogress()),
             "release" => drop(self.held.pop()),
-            "info" => Info::new("build_info", "B.").labels(["l"]).build()?.labels(labels(1))?.set(),
-            "state" => StateSet::new("phase", "P.").states(["starting", "running"]).build()?.set(state(text(1))),
-            "clash" => Gauge::new("clash", "C.").labels(["l"]).build()?.labels(labels(1))?.set(7.0),
+            "info" => Info::builder("build_info", "B.").label_names(["l"]).build()?.labels(labels(1))?.set(),
+            "state" => StateSet::builder("phase", "P.").states(["starting", "running"]).build()?.set(state(text(1))),
+            "clash" => Gauge::builder("clash", "C.").label_names(["l"]).build()?.labels(labels(1))?.set(7.0),
             "version" => version(ask[1] == 2)?,
             "closures" => closures()?,
             "remove" => return Ok(json!(counter(text(1))?.remove(labels(2))?)),
@@ -149,14 +151,14 @@ impl Worker {
 
 /// Declares and counts as one version of a program does: the second has a label and a bucket more.
 fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let counter = Counter::new("versioned_total", "V.");
+    let counter = Counter::builder("versioned_total", "V.");
     let (counter, bounds) = if is_second {
-        (counter.labels(["l", "m"]).default_labels([("m", "d")]), &[1.0, 2.0, 4.0][..])
+        (counter.label_names(["l", "m"]).default_labels([("m", "d")]), &[1.0, 2.0, 4.0][..])
     } else {
-        (counter.labels(["l"]), &[1.0, 4.0][..])
+        (counter.label_names(["l"]), &[1.0, 4.0][..])
     };
     counter.build()?.labels([("l", "x")])?.inc();
-    let seconds = Histogram::new("versioned_seconds", "V.").buckets(bounds.iter().copied()).build()?;
+    let seconds = Histogram::builder("versioned_seconds", "V.").buckets(bounds.iter().copied()).build()?;
     for value in [0.5, 3.0, 8.5] {
         seconds.observe(value);
     }
@@ -181,12 +183,12 @@ fn about() -> Value {
 type Built<M> = Result<Family<M>, super::pytheus::error::RegisterError>;
 
 fn counter(name: &str) -> Built<Counter> {
-    Counter::new(name, "C.").labels(["l"]).build()
+    Counter::builder(name, "C.").label_names(["l"]).build()
 }
 
 /// One with `wide` in its name has many buckets.
 fn histogram(name: &str) -> Built<Histogram> {
-    let histogram = Histogram::new(name, "H.").labels(["l"]);
+    let histogram = Histogram::builder(name, "H.").label_names(["l"]);
     let histogram = if name.contains("wide") {
         histogram.buckets((1..=500_u16).map(f64::from))
     } else {
@@ -197,12 +199,12 @@ fn histogram(name: &str) -> Built<Histogram> {
 
 /// Named by its mode.
 fn gauge(mode: &str) -> Built<Gauge> {
-    Gauge::new(format!("gauge_{mode}"), "G.").labels(["l"]).mode(mode_of(mode)).build()
+    Gauge::builder(format!("gauge_{mode}"), "G.").label_names(["l"]).mode(mode_of(mode)).build()
 }
 
 /// The same without labels, which is there from the start.
 fn lone(mode: &str) -> Result<Gauge, super::pytheus::error::RegisterError> {
-    Gauge::new(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
+    Gauge::builder(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
 }
 
 fn mode_of(mode: &str) -> GaugeMode {
@@ -220,12 +222,14 @@ fn mode_of(mode: &str) -> GaugeMode {
 /// Gauges and a collector whose code asks for metrics at each scrape: the first may, the others never end.
 fn closures() -> Result<(), super::pytheus::error::RegisterError> {
     let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
-    Gauge::new("half", "H.").build()?.read_with(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
+    Gauge::builder("half", "H.").build()?.set_function(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
     // Of the first, whose closure asks in turn.
     let half = || REGISTRY.sample_value("half", &[]);
-    Gauge::new("quarter", "Q.").build()?.read_with(move || half().map_or(f64::NAN, |half| half / 2.0));
-    Gauge::new("selfish", "S.").build()?.read_with(|| REGISTRY.sample_value("selfish", &[]).unwrap_or(1.0) + 1.0);
-    Gauge::new("scraping", "S.").build()?.read_with(|| generate_metrics().map_or(0.0, |text| text.len() as f64));
+    Gauge::builder("quarter", "Q.").build()?.set_function(move || half().map_or(f64::NAN, |half| half / 2.0));
+    Gauge::builder("selfish", "S.")
+        .build()?
+        .set_function(|| REGISTRY.sample_value("selfish", &[]).unwrap_or(1.0) + 1.0);
+    Gauge::builder("scraping", "S.").build()?.set_function(|| generate_metrics().map_or(0.0, |text| text.len() as f64));
     let length = Descriptor::new(Kind::Gauge, "length", "L.")?;
     REGISTRY.register(collector_fn([length.clone()], move || {
         let mut family = FamilySnapshot::new(&length);

@@ -5,20 +5,21 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::MultiProcessFileBackend;
-use super::common::CommonFile;
-use super::directory::Directory;
-use super::error::FileError;
-use super::merge::{Merger, Put};
-use super::presence::Presence;
-use super::process::Process;
-use super::remove::translated;
-use super::roster;
+use crate::backends::file::MultiProcessFileBackend;
+use crate::backends::file::archive::tombstones::translated;
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::error::FileError;
+use crate::backends::file::dir::presence::Presence;
+use crate::backends::file::dir::roster;
+use crate::backends::file::merge::merger::{Merger, Put};
+use crate::backends::file::write::process::Process;
+use crate::backends::file::write::shared_compaction;
+use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
-use crate::storage::{lock, read, write};
+use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
-pub(super) struct Parts {
+pub(crate) struct Parts {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
     fold_at: usize,
@@ -38,9 +39,9 @@ enum Own {
 
 /// What can be chosen, but for the directory.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
-    pub(super) allow_others: bool,
-    pub(super) fold_at: usize,
+pub(crate) struct Options {
+    pub(crate) allow_others: bool,
+    pub(crate) fold_at: usize,
 }
 
 impl Default for Options {
@@ -50,14 +51,14 @@ impl Default for Options {
 }
 
 impl Parts {
-    pub(super) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
+    pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         // Until the process has a file, and is present by that.
         let (_presence, common) = {
             let locked = directory.locked_at_first()?;
             let presence = Presence::take(&locked)?;
             roster::begin(&locked, presence.is_alone)?;
-            (presence, Arc::new(CommonFile::open(&directory.common()).map_err(FileError::damaged)?))
+            (presence, Arc::new(shared_compaction::open(&directory.common()).map_err(FileError::damaged)?))
         };
         let process = Process::attach(&directory, &common)?;
         let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));

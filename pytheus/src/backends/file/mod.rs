@@ -8,54 +8,23 @@
 //! a log that says mostly what is over -> a short one in its place       compact, root
 //! ```
 
-mod amount;
-mod any_file;
 mod archive;
-mod archive_bytes;
 mod backend;
-mod common;
-mod compact;
-mod contents;
-#[cfg(test)]
-mod corpus;
-mod crc32;
-mod directory;
-mod error;
-mod fault;
-mod fault_point;
-mod fold;
-mod header;
-mod known;
-mod life;
-mod log;
-mod maps;
+mod dir;
+mod failpoint;
+mod format;
+mod fuzz;
 mod merge;
-#[cfg(test)]
-mod merging_tests;
-mod notes;
-mod own;
-mod peer;
-mod plain_file;
-mod presence;
-mod process;
-mod reading;
-mod record;
-mod remove;
-mod root;
-mod roster;
-#[cfg(test)]
-mod samples;
-mod settle;
-mod space;
+mod read;
 #[cfg(feature = "redis")]
 mod spool;
-mod table;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use dir::error::{FileError, FileFault};
 #[doc(hidden)]
-pub use any_file::read_any_file;
-pub use error::{FileError, FileFault};
+pub use fuzz::read_any_file;
 #[cfg(feature = "redis")]
 pub(super) use spool::{Dead, Spool};
 

@@ -10,17 +10,20 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, RwLock};
 
-use super::amount::{Amount, FileId};
-use super::common::CommonFile;
-use super::directory::{Directory, Identity, open, remove_file};
-use super::error::{FileError, FileFault};
-use super::life::LifeLock;
-use super::peer::Peer;
-use super::process::Process;
+use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::roster;
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::file::write::process::Process;
+use crate::backends::file::write::shared_compaction;
+use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 const TOLD: &str = "told-";
 
@@ -42,7 +45,7 @@ impl Spool {
         let directory = Arc::new(directory);
         let common = {
             let _locked = directory.locked_at_first()?;
-            Arc::new(CommonFile::open(&directory.common()).map_err(|skip| skip.to_string())?)
+            Arc::new(shared_compaction::open(&directory.common()).map_err(|skip| skip.to_string())?)
         };
         let own = Process::attach(&directory, &common)?;
         Ok(Self { directory, common, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
@@ -112,7 +115,7 @@ impl Spool {
     /// Removes notes whose process is gone.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
         let locked = self.directory.locked()?;
-        locked.clean()?;
+        roster::clean(&locked)?;
         for entry in fs::read_dir(self.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
             let Some(id) = name.strip_prefix(TOLD).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };

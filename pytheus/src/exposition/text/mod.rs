@@ -10,12 +10,12 @@ use line::push_number;
 use crate::model::descriptor::Kind;
 use crate::model::escape;
 use crate::model::snapshot::{FamilySnapshot, Sample};
-use crate::registry::{Content, Exposed};
+use crate::registry::{Content, FamilyView};
 
 /// Appends a family, unless it is without samples.
 ///
 /// After each series, `pace` may take away what is there so far.
-pub(super) fn encode(family: &Exposed<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
     match family.content() {
         Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, pace),
         Content::Samples(snapshot) => samples(snapshot, out, pace),
@@ -23,7 +23,7 @@ pub(super) fn encode(family: &Exposed<'_>, out: &mut String, pace: &mut impl FnM
 }
 
 /// How long the text of a family may become, as far as that is known without writing it.
-pub(super) fn expected_len(family: &Exposed<'_>) -> usize {
+pub(super) fn expected_len(family: &FamilyView<'_>) -> usize {
     match family.content() {
         Content::Totals(totals, constant) => totals::expected_len(family.name(), constant, totals),
         Content::Samples(_) => 0,

@@ -22,7 +22,7 @@ const NAMESPACE: &str = "shop";
     unit = "bytes",
     labels(method: Method, r#type = "page", fallback: Method = Method::Get, flag = true),
     limit = 10,
-    zeros = false,
+    zero_series = false,
     registry = OWN,
     on = call,
 )]

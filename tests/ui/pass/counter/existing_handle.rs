@@ -31,14 +31,14 @@ impl Service {
 
 #[counter(CALLS)]
 #[counter(HITS.page("home"), on = ok)]
-#[counter(HITS.page(name).status("404").child())]
+#[counter(HITS.page(name).status("404").to_series())]
 fn run(name: &str) -> usize {
     name.len()
 }
 
 fn main() {
     assert_eq!(run("abc"), 3);
-    let mut service = Service { calls: CALLS.child() };
+    let mut service = Service { calls: CALLS.to_series() };
     assert!(service.run().is_ok());
     drop(service.later());
     assert_eq!(CALLS.get().total_cmp(&2.0), std::cmp::Ordering::Equal);

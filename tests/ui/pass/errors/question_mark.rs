@@ -37,7 +37,7 @@ macro_rules! mains {
             let descriptor = Descriptor::new(Kind::Gauge, concat!($name, "_gauge"), "G.")?.with_labels(["l"])?;
             FamilyKey::from_json(&FamilyKey::new("", descriptor.clone()).to_json())?;
             REGISTRY.register(collector_fn([descriptor], || Ok(vec![])))?;
-            let counter = Counter::new(concat!($name, "_total"), "C.").labels(["l"]).build()?;
+            let counter = Counter::builder(concat!($name, "_total"), "C.").label_names(["l"]).build()?;
             counter.labels([("l", "x")])?.inc();
             drop(counter.partial([("l", "x")])?);
             counter.remove([("l", "x")])?;

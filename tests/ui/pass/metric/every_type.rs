@@ -60,7 +60,7 @@ fn main() {
     public::STATES.job("x").set(Phase::Running);
     public::LABELLED.phase(Phase::Running).b(Some("d")).a('x').inc();
     public::DEFAULTS.inc();
-    public::DEFAULTS.phase(Phase::Running).n(4).child().inc();
+    public::DEFAULTS.phase(Phase::Running).n(4).to_series().inc();
     let copy = public::LABELLED.a(1);
     assert!(format!("{:?}", copy.b(2).clone()).contains("labelled_total"));
     PATH.inc();

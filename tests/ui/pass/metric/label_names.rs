@@ -10,7 +10,7 @@ metric! {
     /// Keywords.
     static KEYWORDS: Counter = "keywords_total" { labels: { r#type, r#fn = "x", r#match } };
     /// Methods.
-    static METHODS: Gauge = "methods" { labels: { time, set, inc, child, clone, labels, value } };
+    static METHODS: Gauge = "methods" { labels: { time, set, inc, to_series, clone, labels, value } };
     /// Documented labels.
     pub static DOCUMENTED: Counter = "documented_total" {
         labels: {
@@ -29,7 +29,7 @@ metric! {
 
 fn main() {
     KEYWORDS.r#type("a").r#match("b").r#fn("c").inc();
-    METHODS.label_time(1).label_set(2).label_inc(3).label_child(4).label_clone(5).label_labels(6).value(7).set(1.0);
+    METHODS.label_time(1).label_set(2).label_inc(3).label_to_series(4).label_clone(5).label_labels(6).value(7).set(1.0);
     DOCUMENTED.method("GET").status(404).kind("a").inc();
     NAMES.label0(1).L0(2).V(3).labelled(4).target(5).inc();
 }

@@ -3,12 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 
-use super::super::amount::{Amount, FileId};
-use super::super::archive::{Archive, ArchivedFamily, Removed};
-use super::super::archive_bytes::{decode, encode};
-use super::super::directory::Directory;
-use super::super::error::FileFault;
-use super::super::fault::Reason;
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::file::archive::codec::{decode, encode};
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::error::FileFault;
+use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::storage::Sum;

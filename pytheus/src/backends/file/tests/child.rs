@@ -9,7 +9,7 @@ const DIRECTORY: &str = "PYTHEUS_TEST_DIRECTORY";
 const CRASH_AT: &str = "PYTHEUS_TEST_CRASH_AT";
 
 /// Has a child do an errand.
-pub(super) fn command(errand: &str, directory: &Path) -> Command {
+pub(crate) fn command(errand: &str, directory: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--exact", "backends::file::tests::child::the_errand_of_a_child", "--nocapture"]);
     command.env(ERRAND, errand).env(DIRECTORY, directory).stdout(Stdio::null());
@@ -17,7 +17,7 @@ pub(super) fn command(errand: &str, directory: &Path) -> Command {
 }
 
 /// The same child, once the shell has done something.
-pub(super) fn in_shell(first: &str, command: &Command) -> Command {
+pub(crate) fn in_shell(first: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{first}; exec \"$0\" \"$@\"")]);
     shell.arg(command.get_program()).args(command.get_args());
@@ -27,7 +27,7 @@ pub(super) fn in_shell(first: &str, command: &Command) -> Command {
 }
 
 /// Has a child do an errand, and end at a fault point if it comes by there.
-pub(super) fn start(errand: &str, directory: &Path, crash_at: Option<&str>) -> Child {
+pub(crate) fn start(errand: &str, directory: &Path, crash_at: Option<&str>) -> Child {
     let mut command = command(errand, directory);
     match crash_at {
         Some(place) => command.env(CRASH_AT, place),
@@ -37,7 +37,7 @@ pub(super) fn start(errand: &str, directory: &Path, crash_at: Option<&str>) -> C
 }
 
 /// Has a child do an errand, and waits for it.
-pub(super) fn run(errand: &str, directory: &Path, crash_at: Option<&str>) -> ExitStatus {
+pub(crate) fn run(errand: &str, directory: &Path, crash_at: Option<&str>) -> ExitStatus {
     start(errand, directory, crash_at).wait().expect("it can be waited for")
 }
 

@@ -4,21 +4,23 @@ use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use super::super::amount::{Amount, FileId};
-use super::super::common::CommonFile;
-use super::super::directory::Directory;
-use super::super::fault_point::{COMPACTION_POINTS, RENEWAL_POINTS};
-use super::super::peer::Peer;
-use super::super::samples::gauge;
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::file::tests::samples::gauge;
+use crate::backends::file::write::shared_compaction;
+use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena as _, At, Begun, SeriesKey};
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
 
 /// What a child does here: counts 1000, then lets so many series come and go.
-pub(super) const CHURN: &str = "churn";
-pub(super) const CHURN_LONG: &str = "churn long";
+pub(crate) const CHURN: &str = "churn";
+pub(crate) const CHURN_LONG: &str = "churn long";
 
 /// Not the file of any process.
 const NOBODY: FileId = FileId(0);
@@ -28,7 +30,7 @@ const LIVE: u32 = 10;
 /// So many make the log long enough for a shorter one, and some more.
 const ROUND: u32 = 2_000;
 /// So many go by in the long run.
-pub(super) const LONG: u32 = 100_000;
+pub(crate) const LONG: u32 = 100_000;
 
 fn text(number: u32) -> String {
     format!("{number:0>200}")
@@ -36,7 +38,7 @@ fn text(number: u32) -> String {
 
 /// Lets a series begin for each of these numbers, and counts 1 in it; of all, the last few stay. Counts 1 in another one each
 /// time.
-pub(super) fn churn(process: &Process, series: [At; 2], numbers: Range<u32>) {
+pub(crate) fn churn(process: &Process, series: [At; 2], numbers: Range<u32>) {
     let family = jobs();
     let cell = |at: At| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
     for number in numbers {
@@ -182,9 +184,9 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
 }
 
 /// What a child does here: sets many series that all processes write, and removes most.
-pub(super) const SHARE: &str = "share";
+pub(crate) const SHARE: &str = "share";
 
-pub(super) fn share(common: &CommonFile) {
+pub(crate) fn share(common: &CommonFile) {
     let family = gauge("shared", GaugeMode::Shared);
     for number in 0..1000 {
         let key = SeriesKey::new(&family, &[&text(number)]);
@@ -206,7 +208,7 @@ fn wherever_a_process_dies_what_all_write_is_whole() {
         assert_eq!(child::run("attach", directory.path(), point).success(), point.is_none(), "{point:?}");
         let _next = Process::begin(&directory);
         assert!(directory.common().metadata().expect("it is there").len() < before / 2, "{point:?}");
-        let common = CommonFile::open(&directory.common()).expect("it is whole");
+        let common = shared_compaction::open(&directory.common()).expect("it is whole");
         let (mut values, mut all) = (Vec::new(), 0);
         common.each(|_, _, series| {
             all += 1;
@@ -217,7 +219,7 @@ fn wherever_a_process_dies_what_all_write_is_whole() {
     }
 }
 
-pub(super) fn errand(process: &mut Process, long: bool) {
+pub(crate) fn errand(process: &mut Process, long: bool) {
     let series = process.series(&jobs(), &["a"], false);
     process.count(series, 1000, 0.0);
     churn(process, series, 0..if long { LONG } else { 3 * ROUND });

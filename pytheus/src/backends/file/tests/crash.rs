@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::super::MultiProcessFileBackend;
-use super::super::archive::Archive;
-use super::super::fault_point::FAULT_POINTS;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
+use crate::backends::file::MultiProcessFileBackend;
+use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::dir::roster;
+use crate::backends::file::failpoint::FAULT_POINTS;
 use crate::backends::{Backend as _, Totals};
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
-pub(super) const CYCLE: &str = "cycle";
+pub(crate) const CYCLE: &str = "cycle";
 
 /// What a child does here: folds the dead.
-pub(super) const FOLD: &str = "fold";
+pub(crate) const FOLD: &str = "fold";
 
 #[test]
 fn wherever_a_process_dies_the_total_is_exact() {
@@ -80,7 +81,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     // Whoever comes next cleans up.
     let mut last = Process::begin(&directory);
     last.count_in(&jobs(), &["a"], 0, 0.25);
-    directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
+    directory.locked().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     drop(last);
     fold_all(&directory);
     assert_eq!(

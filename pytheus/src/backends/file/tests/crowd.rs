@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::directory::Directory;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, shown};
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::roster;
 use crate::model::number::Number;
 
 /// What a child does here: attaches, counts 5 and dies, 50 times over, and folds the dead each time.
-pub(super) const COME_AND_GO: &str = "come and go";
+pub(crate) const COME_AND_GO: &str = "come and go";
 
 /// What a child does here: attaches, counts and dies, 500 times over, and folds once there are more than 32.
-pub(super) const SHORT_LIVES: &str = "short lives";
+pub(crate) const SHORT_LIVES: &str = "short lives";
 
 fn total(directory: &Directory) -> f64 {
     shown(directory).values().map(|number| number.as_f64()).sum()
@@ -43,7 +44,7 @@ fn processes_that_fold_at_once_count_everything_once() {
 }
 
 /// What a child does here: as above, for ever, and says `<` before it counts 5, and `>` afterwards.
-pub(super) const UNTIL_KILLED: &str = "until killed";
+pub(crate) const UNTIL_KILLED: &str = "until killed";
 
 /// Says so when it is dropped.
 struct Over<'a>(&'a AtomicBool);
@@ -92,7 +93,7 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
     assert!(done > 0, "nothing was counted");
     let total_before = total(&directory);
     assert!((done as f64 * 5.0..=started as f64 * 5.0).contains(&total_before), "{done} to {started}: {total_before}");
-    directory.locked().and_then(|locked| locked.clean()).expect("it is ours");
+    directory.locked().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     fold_all(&directory);
     assert_eq!(total(&directory).to_string(), total_before.to_string());
     assert_eq!(names(&directory), ["archive", "common", "lock", "roster"]);

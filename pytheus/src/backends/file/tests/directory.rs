@@ -7,10 +7,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::super::directory::Directory;
-use super::super::error::{FileError, FileFault};
 use super::child;
 use super::process::locked;
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::roster;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
@@ -202,7 +203,7 @@ fn a_file_is_seen_once_it_is_published() {
     fs::write(path.join("new-0123"), "").expect("there is room");
     fs::write(path.join("archive-new"), "").expect("there is room");
     fs::write(path.join("newer"), "").expect("there is room");
-    locked.clean().expect("it is ours");
+    roster::clean(&locked).expect("it is ours");
     assert_eq!(names(), 4);
 }
 

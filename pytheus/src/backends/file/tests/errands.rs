@@ -3,19 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::common::CommonFile;
-use super::super::directory::Directory;
 use super::process::{Process, fold_all, jobs, remove_all};
 use super::{compact, crash, crowd};
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::write::shared_compaction;
 
-pub(super) fn run(errand: &str, path: &Path) {
+pub(crate) fn run(errand: &str, path: &Path) {
     let directory = Arc::new(Directory::open(path, false).expect("it is a good directory"));
     match errand {
         "attach" => drop(Process::begin(&directory)),
         compact::CHURN | compact::CHURN_LONG => {
             compact::errand(&mut Process::begin(&directory), errand == compact::CHURN_LONG);
         }
-        compact::SHARE => compact::share(&CommonFile::open(&directory.common()).expect("it is one")),
+        compact::SHARE => compact::share(&shared_compaction::open(&directory.common()).expect("it is one")),
         crash::FOLD => drop(fold_all(&directory)),
         crash::CYCLE => {
             let mut process = Process::begin(&directory);

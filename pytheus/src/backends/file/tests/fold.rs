@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::super::archive::Archive;
-use super::super::fold::fold;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
 use crate::backends::Arena as _;
+use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::fold::fold;
 
 #[test]
 fn the_dead_are_folded_and_the_living_are_not() {

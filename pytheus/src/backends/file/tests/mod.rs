@@ -3,9 +3,12 @@
 mod archive;
 mod child;
 mod compact;
+mod corpus;
 mod crash;
 mod crowd;
 mod directory;
 mod errands;
 mod fold;
+mod merging;
 mod process;
+pub(super) mod samples;

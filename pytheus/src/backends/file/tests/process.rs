@@ -6,58 +6,59 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::super::amount::{Amount, FileId};
-use super::super::archive::{Archive, Removed};
-use super::super::common::CommonFile;
-use super::super::directory::{Directory, Locked};
-use super::super::error::{FileError, FileFault};
-use super::super::fold::{Folded, fold};
-use super::super::peer::Peer;
-use super::super::presence::Presence;
-use super::super::process as file_of;
-use super::super::remove::remove;
-use super::super::roster;
+use crate::backends::file::archive::archive::{Archive, Removed};
+use crate::backends::file::archive::fold::{Folded, fold};
+use crate::backends::file::archive::tombstones::remove;
+use crate::backends::file::dir::directory::{Directory, Locked};
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::presence::Presence;
+use crate::backends::file::dir::roster;
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::file::write::process as file_of;
+use crate::backends::file::write::shared_compaction;
 use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number::Number;
 
-pub(super) fn jobs() -> Arc<FamilyKey> {
+pub(crate) fn jobs() -> Arc<FamilyKey> {
     let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
     Arc::new(FamilyKey::new("", jobs.with_labels(["queue"]).expect("a label")))
 }
 
 /// The same name, and a label more.
-pub(super) fn other_jobs() -> Arc<FamilyKey> {
+pub(crate) fn other_jobs() -> Arc<FamilyKey> {
     let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
     Arc::new(FamilyKey::new("", jobs.with_labels(["queue", "site"]).expect("two labels")))
 }
 
 /// A file that counts, for as long as this lives.
-pub(super) struct Process {
-    pub(super) file: file_of::Process,
+pub(crate) struct Process {
+    pub(crate) file: file_of::Process,
     next: u32,
 }
 
 impl Process {
-    pub(super) fn begin(directory: &Arc<Directory>) -> Self {
+    pub(crate) fn begin(directory: &Arc<Directory>) -> Self {
         // As the backend does.
         let (_presence, common) = {
             let locked = locked(directory);
             let presence = Presence::take(&locked).expect("it can be locked");
             roster::begin(&locked, presence.is_alone).expect("there is room");
-            (presence, Arc::new(CommonFile::open(&directory.common()).expect("it is one")))
+            (presence, Arc::new(shared_compaction::open(&directory.common()).expect("it is one")))
         };
         let file = patiently(|| file_of::Process::attach(directory, &common));
         file.ready().expect("nothing is in the way");
         Self { file, next: 0 }
     }
 
-    pub(super) fn id(&self) -> FileId {
+    pub(crate) fn id(&self) -> FileId {
         self.file.id()
     }
 
     /// Begins a series: where its whole number and its fraction are.
-    pub(super) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
+    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
         let [at, also] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
@@ -66,7 +67,7 @@ impl Process {
         [at, also]
     }
 
-    pub(super) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
+    pub(crate) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
         let cell = |at: At| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
         cell(at).fetch_add(whole, Relaxed);
         let sum = f64::from_bits(cell(also).load(Relaxed)) + fraction;
@@ -74,7 +75,7 @@ impl Process {
     }
 
     /// Counts in a series of its own.
-    pub(super) fn count_in(&mut self, family: &Arc<FamilyKey>, values: &[&str], whole: u64, fraction: f64) {
+    pub(crate) fn count_in(&mut self, family: &Arc<FamilyKey>, values: &[&str], whole: u64, fraction: f64) {
         let series = self.series(family, values, false);
         self.count(series, whole, fraction);
     }
@@ -92,34 +93,34 @@ fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
 }
 
 /// The directory, once it is this one's turn.
-pub(super) fn locked(directory: &Directory) -> Locked<'_> {
+pub(crate) fn locked(directory: &Directory) -> Locked<'_> {
     patiently(|| directory.locked())
 }
 
 /// The files of processes.
-pub(super) fn peers(directory: &Directory) -> Vec<Peer> {
+pub(crate) fn peers(directory: &Directory) -> Vec<Peer> {
     let files = directory.list().expect("it is there");
     files.iter().filter_map(|(_, path)| Peer::open(path).ok()).collect()
 }
 
 /// What a process does that finds dead ones.
-pub(super) fn fold_all(directory: &Directory) -> Folded {
+pub(crate) fn fold_all(directory: &Directory) -> Folded {
     let locked = locked(directory);
     let mut archive = Archive::default();
     fold(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
-pub(super) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
+pub(crate) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
     let locked = locked(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
     remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }
 
 /// The counters, by name and labels.
-pub(super) type Shown = BTreeMap<String, Number>;
+pub(crate) type Shown = BTreeMap<String, Number>;
 
 /// What a scrape would show, of families that all declare alike.
-pub(super) fn shown(directory: &Directory) -> Shown {
+pub(crate) fn shown(directory: &Directory) -> Shown {
     loop {
         let archive = Archive::read(directory).expect("it is whole");
         let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
@@ -154,12 +155,12 @@ pub(super) fn shown(directory: &Directory) -> Shown {
 }
 
 /// As it is shown.
-pub(super) fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Shown {
+pub(crate) fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Shown {
     numbers.into_iter().map(|(series, number)| (format!("jobs_total{{{series}}}"), Number::Float(number))).collect()
 }
 
 /// The names of the files there.
-pub(super) fn names(directory: &Directory) -> Vec<String> {
+pub(crate) fn names(directory: &Directory) -> Vec<String> {
     let entries = std::fs::read_dir(directory.path()).expect("it is there");
     let mut names: Vec<_> =
         entries.map(|entry| entry.expect("it is").file_name().into_string().expect("text")).collect();
@@ -168,7 +169,7 @@ pub(super) fn names(directory: &Directory) -> Vec<String> {
 }
 
 /// A directory with nothing in it.
-pub(super) fn fresh() -> (tempfile::TempDir, Arc<Directory>) {
+pub(crate) fn fresh() -> (tempfile::TempDir, Arc<Directory>) {
     let around = tempfile::tempdir().expect("there is a place for temporary files");
     let path: PathBuf = around.path().join("counts");
     let directory = Directory::open(&path, false).expect("it is a good directory");

@@ -26,7 +26,7 @@ use crate::backends::runtime::families;
 use crate::clock;
 use crate::reentry::Code;
 use crate::report::{self, Level, Own};
-use crate::storage::lock;
+use crate::sync::lock;
 use pass::Pass;
 use removals::Removals;
 

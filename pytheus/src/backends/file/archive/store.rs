@@ -1,0 +1,106 @@
+//! The file of the archive, which is replaced as a whole.
+
+use std::fs;
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use crate::backends::file::archive::codec::{decode, encode};
+use crate::backends::file::dir::directory::{Directory, Identity, Locked, create, open, remove_file};
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::roster;
+use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::format::error::{Fault, Reason, Skip};
+
+use crate::backends::file::archive::archive::Archive;
+
+impl Archive {
+    /// The archive as it is now; an empty one if there is none.
+    pub(crate) fn read(directory: &Directory) -> Result<Self, Skip> {
+        let path = directory.archive();
+        let file = match open(OpenOptions::new().read(true), &path) {
+            Ok(file) => file,
+            Err(error) if error.fault() == FileFault::Gone => return Ok(Self::default()),
+            Err(error) => return Err(Fault::new(unreadable(error.fault()), error.to_string()).at(&path)),
+        };
+        let fail = |error: std::io::Error| Fault::from(error).at(&path);
+        let mut bytes = Vec::new();
+        // Not longer than it was: never changed, by us.
+        let len = file.metadata().map_err(fail)?.len();
+        (&file).take(len).read_to_end(&mut bytes).map_err(fail)?;
+        let mut archive = decode(&bytes).map_err(|fault| fault.at(&path))?;
+        archive.file = Some(Identity::of(file).map_err(fail)?);
+        Ok(archive)
+    }
+
+    /// Is it the one that is there?
+    pub(crate) fn is_current(&self, directory: &Directory) -> Result<bool, FileError> {
+        let path = directory.archive();
+        match &self.file {
+            Some(file) => file.is_at(&path).map_err(|error| FileError::io(&path, error)),
+            None => fs::exists(&path).map(|there| !there).map_err(|error| FileError::io(&path, error)),
+        }
+    }
+
+    /// A copy of the archive that is there, to be changed and [written](Self::write).
+    ///
+    /// An archive that can't be read, or is older than one that was there, stays, and nothing is changed.
+    pub(crate) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
+        let directory = locked.directory();
+        if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
+            return Ok(Self {
+                generation: self.generation,
+                families: self.families.clone(),
+                folded: self.folded.clone(),
+                removed: self.removed.clone(),
+                file: None,
+            });
+        }
+        let archive = Self::read(directory).map_err(FileError::archive)?;
+        if roster::archive_is_lost(directory, archive.generation)? {
+            return Err(FileError::new(&directory.archive(), FileFault::Lost));
+        }
+        Ok(archive)
+    }
+
+    /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
+    pub(crate) fn write(&mut self, locked: &Locked<'_>) -> Result<(), FileError> {
+        self.generation += 1;
+        let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
+        // Of a process that died here.
+        remove_file(&new)?;
+        let written = self.write_new(locked, &new, &path);
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    fn write_new(&mut self, locked: &Locked<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
+        let fail = |error| FileError::io(path, error);
+        let mut file = create(new)?;
+        fault_point("archive made");
+        let bytes = encode(self);
+        let (half, rest) = bytes.split_at(bytes.len() / 2);
+        file.write_all(half).map_err(fail)?;
+        fault_point("archive half written");
+        file.write_all(rest).map_err(fail)?;
+        let file = Identity::of(file).map_err(fail)?;
+        fault_point("archive written");
+        // A process with another lock file, since this one was removed, may have written an archive meanwhile.
+        locked.check_place()?;
+        fs::rename(new, path).map_err(fail)?;
+        fault_point("archive renamed");
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+/// The sort of fault that it is not to be able to open a file.
+fn unreadable(fault: FileFault) -> Reason {
+    match fault {
+        FileFault::NotAFile | FileFault::Symlink => Reason::Foreign,
+        FileFault::Denied => Reason::Denied,
+        _ => Reason::Unreadable,
+    }
+}

@@ -1,0 +1,222 @@
+//! What can be wrong with the directory, and what would be right.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::backends::file::format::error::{Fault, Reason, Skip};
+
+/// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
+#[derive(Debug)]
+pub struct FileError {
+    path: PathBuf,
+    fault: FileFault,
+    source: Option<io::Error>,
+    /// How many other files have faults.
+    more: usize,
+}
+
+/// What is wrong with a directory or a file in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// It is no directory.
+    NotADirectory,
+    /// It is no plain file.
+    NotAFile,
+    /// A symbolic link, which is not followed.
+    Symlink,
+    /// Other users can write to it.
+    OthersWrite {
+        /// The permissions that it has.
+        mode: u32,
+    },
+    /// It belongs to another user.
+    NotOurs {
+        /// Whose it is.
+        owner: u32,
+        /// Whose it should be: that of this process.
+        user: u32,
+    },
+    /// This process may not do that there.
+    Denied,
+    /// The file system can't be written to.
+    ReadOnly,
+    /// The file system is full, or what the user may have of it.
+    NoSpace,
+    /// The file system knows no `flock`.
+    NoLocks,
+    /// Another process has kept it locked for too long.
+    Busy,
+    /// It was removed while it was in use.
+    Gone,
+    /// The totals of processes that have ended are there, but can't be read.
+    Archive,
+    /// It was removed while it was in use, and what was counted there is missing.
+    Lost,
+    /// Another file is in its place, and what was counted there is missing.
+    Replaced,
+    /// It is there, but can't be read as what it should be: see the [source](Error::source).
+    Damaged,
+    /// Anything else: see the [source](Error::source).
+    Other,
+}
+
+impl FileError {
+    pub(crate) fn new(path: &Path, fault: FileFault) -> Self {
+        Self { path: path.to_owned(), fault, source: None, more: 0 }
+    }
+
+    /// What the system says about a file.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        let fault = match source.kind() {
+            ErrorKind::NotADirectory => FileFault::NotADirectory,
+            ErrorKind::PermissionDenied => FileFault::Denied,
+            ErrorKind::ReadOnlyFilesystem => FileFault::ReadOnly,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileFault::NoSpace,
+            ErrorKind::NotFound => FileFault::Gone,
+            ErrorKind::IsADirectory => FileFault::NotAFile,
+            // `ErrorKind::FilesystemLoop` is not stable. Some systems have another code for it.
+            _ if [Some(libc::ELOOP), Some(libc::EMLINK)].contains(&source.raw_os_error()) => FileFault::Symlink,
+            _ => FileFault::Other,
+        };
+        Self { path: path.to_owned(), fault, source: Some(source), more: 0 }
+    }
+
+    /// What the system says when a file can't be locked.
+    pub(crate) fn lock(path: &Path, source: io::Error) -> Self {
+        let unknown = [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL];
+        if source.kind() == ErrorKind::Unsupported || source.raw_os_error().is_some_and(|code| unknown.contains(&code))
+        {
+            return Self { path: path.to_owned(), fault: FileFault::NoLocks, source: Some(source), more: 0 };
+        }
+        Self::io(path, source)
+    }
+
+    /// The totals of those that have ended can't be read, so nothing may be added to them.
+    pub(crate) fn archive(skip: Skip) -> Self {
+        match skip.reason {
+            Reason::Denied => Self::damaged(skip),
+            _ => Self { fault: FileFault::Archive, ..Self::damaged(skip) },
+        }
+    }
+
+    /// A file that should hold counts can't be read.
+    pub(crate) fn damaged(skip: Skip) -> Self {
+        let fault = match skip.reason {
+            Reason::Denied => FileFault::Denied,
+            Reason::Unreadable => FileFault::Other,
+            _ => FileFault::Damaged,
+        };
+        Self { path: skip.path, fault, source: Some(Fault { reason: skip.reason, what: skip.what }.into()), more: 0 }
+    }
+
+    /// The same, of the first of several files.
+    pub(crate) fn and_more(self, more: usize) -> Self {
+        Self { more, ..self }
+    }
+
+    /// Says whether a file could not be made since there was one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.kind() == ErrorKind::AlreadyExists)
+    }
+
+    /// The same, said of another file.
+    pub(crate) fn at(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
+    /// The directory, or the file in it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    pub fn fault(&self) -> FileFault {
+        self.fault
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.fault {
+            FileFault::NotADirectory => {
+                write!(f, "`{path}` is not a directory: name one, or a path where one can be made")
+            }
+            FileFault::NotAFile => write!(f, "`{path}` is not a plain file: remove it, or name another directory"),
+            FileFault::Symlink => {
+                write!(f, "`{path}` is a symbolic link, which is not followed: name what it leads to")
+            }
+            FileFault::OthersWrite { mode } => write!(
+                f,
+                "other users can write to `{path}`, whose mode is {mode:o}: `chmod 700` it, or set `allow_others` to true"
+            ),
+            FileFault::NotOurs { owner, user } => write!(
+                f,
+                "`{path}` belongs to user {owner}, and this process is of user {user}: \
+                 name a directory of its own, or set `allow_others` to true"
+            ),
+            FileFault::Denied => {
+                write!(f, "no permission for `{path}`: the user of this process should be able to read and write it")
+            }
+            FileFault::ReadOnly => {
+                write!(f, "`{path}` lies on a read-only file system: name a directory that can be written to")
+            }
+            FileFault::NoSpace => {
+                write!(f, "no space left for `{path}`: make some, or name a directory on another file system")
+            }
+            FileFault::NoLocks => write!(
+                f,
+                "`{path}` can't be locked with flock: name a directory on a local file system, `/dev/shm/..` for one"
+            ),
+            FileFault::Busy => {
+                write!(
+                    f,
+                    "another process keeps `{path}` locked for too long: one that is stopped should go on, or end"
+                )
+            }
+            FileFault::Gone => write!(
+                f,
+                "`{path}` is gone, removed while in use: the processes that count there should be started again"
+            ),
+            FileFault::Archive => write!(
+                f,
+                "`{path}` can't be read, so the counts of processes that have ended are missing: it should be readable by this \
+                 version of pytheus; or end all processes that use the directory, move the file and `roster` away, and start \
+                 them again without these counts"
+            ),
+            FileFault::Lost => write!(
+                f,
+                "`{path}` was removed while it was in use, so counts are missing: put it back, or end all processes that use \
+                 the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::Replaced => write!(
+                f,
+                "`{path}` is another file than the one that processes count in, so counts are missing: put that one back, or \
+                 end all processes that use the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::Damaged => write!(
+                f,
+                "`{path}` can't be read, so counts are missing: end all processes that use the directory, move the file and \
+                 `roster` away, and start them again without these counts"
+            ),
+            FileFault::Other => write!(f, "`{path}` can't be used"),
+        }?;
+        if let Some(source) = &self.source {
+            write!(f, " ({source})")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            1 => f.write_str("; and another file has a fault"),
+            more => write!(f, "; and {more} other files have faults"),
+        }
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,86 @@
+//! A process lives as long as its file is locked.
+//!
+//! No number of a process is asked for, which another one may have by now: the system itself frees an `flock` when the
+//! last descriptor of the open file is closed, and it does that when a process ends, whichever way. It does so after the
+//! process can no longer write to the memory that it shares, so who finds a file without a lock finds its last count, too.
+//!
+//! Who wants to know takes a shared lock for a moment. Many may do so at once, and none takes another for the owner. What
+//! is dead stays so: its owner was the only one to lock it for itself, before others could see the file.
+//!
+//! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor,
+//! which it does before `fork` returns. Memory that is mapped keeps an open file, too, and a child has what its parent has
+//! mapped: so the file is opened once more for that, and never mapped through the one with the lock. Between `fork` and
+//! `exec` within the system (`posix_spawn`) a child may keep it for a moment longer than its parent lives; the parent's file
+//! is then folded by a later scrape.
+
+use std::fs::{File, TryLockError};
+use std::ops::Deref;
+use std::path::Path;
+use std::process;
+
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::sync::{self, CloseOnFork};
+
+/// An open file whose lock says that this process lives. A child closes it.
+#[derive(Debug)]
+pub(crate) struct LifeLock {
+    file: CloseOnFork,
+    /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
+    owner: u32,
+}
+
+impl LifeLock {
+    /// Locks a file that nobody else knows yet.
+    pub(crate) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
+        // Or a child that is forked here would have it open for ever.
+        let _inside = sync::enter();
+        let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
+        let life = Self { file, owner: process::id() };
+        match life.try_lock() {
+            Ok(()) => Ok(life),
+            Err(TryLockError::WouldBlock) => Err(FileError::new(path, FileFault::Busy)),
+            Err(TryLockError::Error(error)) => Err(FileError::lock(path, error)),
+        }
+    }
+
+    /// Is this a child, in which it says nothing?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.file.is_closed()
+    }
+}
+
+impl Drop for LifeLock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that has it open for a moment.
+        if !self.is_closed() && self.owner == process::id() {
+            let _ = self.unlock();
+        }
+    }
+}
+
+impl Deref for LifeLock {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::file::dir::directory::create;
+
+    #[test]
+    fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let life = LifeLock::take(&path, || create(&path)).expect("nobody else knows it");
+        let other = File::open(&path).expect("it is there");
+        let copy = life.try_clone().expect("a copy");
+        assert!(matches!(other.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        drop(life);
+        other.try_lock_shared().expect("nobody lives");
+        drop(copy);
+    }
+}

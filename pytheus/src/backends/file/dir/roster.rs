@@ -1,0 +1,314 @@
+//! The roster: which files the directory has to have, so that the loss of one is noticed.
+//!
+//! A directory can't tell a file that was archived from one that somebody removed. The roster names each process from the
+//! moment its file is made until the archive has its counts, with the [inode](https://man7.org/linux/man-pages/man7/inode.7.html)
+//! of the file; the generation of the archive; and the inode of `common`. It is a text:
+//!
+//! ```text
+//! pytheus roster 1 <checksum of the rest>
+//! archive <generation>
+//! common <inode>
+//! process <id> <inode>
+//! lost <name>
+//! ```
+//!
+//! A line `lost` keeps in mind what a process found missing when it began, and stays until somebody removes the roster.
+//!
+//! The roster is replaced as a whole, under the lock, in this order, whatever kills the process in between:
+//!
+//! 1. A process makes its file under a name that others don't read, names it in the roster, and shows it to others.
+//! 2. A fold writes the archive, removes the files, and takes them out of the roster. The archive names a folded file until
+//!    the roster no longer does.
+//! 3. A file that was never shown is taken out of the roster, and then removed.
+//!
+//! So each file that the roster names is there, or is named by the archive, or is not shown yet.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::backends::file::dir::directory::{Directory, Locked, NEW, NEW_ARCHIVE, create, open, remove_file};
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::failpoint::fault_point;
+use crate::backends::file::format::crc32::crc32;
+use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::file_id::FileId;
+
+const TITLE: &str = "pytheus roster 1 ";
+
+/// The files that the directory has to have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Roster {
+    /// The generation of the archive is this one or a later one.
+    pub(crate) archive: u64,
+    /// The inode of the file that all processes write; 0 if there is none.
+    pub(crate) common: u64,
+    /// The inode of the file of each process.
+    pub(crate) processes: BTreeMap<FileId, u64>,
+    /// The names of files that were missing when a process began.
+    pub(crate) lost: BTreeSet<String>,
+}
+
+impl Roster {
+    /// Reads the roster; `None` if there is none.
+    pub(crate) fn read(directory: &Directory) -> Result<Option<Self>, FileError> {
+        let path = directory.roster();
+        let file = match open(OpenOptions::new().read(true), &path) {
+            Ok(file) => file,
+            Err(error) if error.fault() == FileFault::Gone => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut text = String::new();
+        let damaged = |what: String| FileError::damaged(Fault::corrupt(what).at(&path));
+        (&file).read_to_string(&mut text).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => damaged(error.to_string()),
+            _ => FileError::io(&path, error),
+        })?;
+        Self::parse(&text).map(Some).ok_or_else(|| damaged("its lines are not those of a roster".to_owned()))
+    }
+
+    /// Replaces the roster in one step.
+    pub(crate) fn write(&self, locked: &Locked<'_>) -> Result<(), FileError> {
+        let (new, path) = (locked.directory().new_roster(), locked.directory().roster());
+        // Of a process that died here.
+        remove_file(&new)?;
+        let written = create(&new).and_then(|mut file| {
+            fault_point("roster made");
+            file.write_all(self.text().as_bytes()).map_err(|error| FileError::io(&path, error))?;
+            fault_point("roster written");
+            fs::rename(&new, &path).map_err(|error| FileError::io(&path, error))
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        fault_point("roster renamed");
+        written
+    }
+
+    fn text(&self) -> String {
+        let mut lines = format!("archive {}\ncommon {}\n", self.archive, self.common);
+        // To write to a string does not fail.
+        for (id, inode) in &self.processes {
+            let _ = writeln!(lines, "process {id} {inode}");
+        }
+        for name in &self.lost {
+            let _ = writeln!(lines, "lost {name}");
+        }
+        format!("{TITLE}{:08x}\n{lines}", crc32(&[lines.as_bytes()]))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (checksum, lines) = text.strip_prefix(TITLE)?.split_once('\n')?;
+        if u32::from_str_radix(checksum, 16).ok()? != crc32(&[lines.as_bytes()]) {
+            return None;
+        }
+        let mut roster = Self::default();
+        for line in lines.lines() {
+            let (kind, rest) = line.split_once(' ')?;
+            match kind {
+                "archive" => roster.archive = rest.parse().ok()?,
+                "common" => roster.common = rest.parse().ok()?,
+                "process" => {
+                    let (id, inode) = rest.split_once(' ')?;
+                    roster.processes.insert(FileId::parse(id)?, inode.parse().ok()?);
+                }
+                "lost" => {
+                    roster.lost.insert(rest.to_owned());
+                }
+                _ => return None,
+            }
+        }
+        Some(roster)
+    }
+}
+
+/// Has the roster name what is in the directory, before a process makes anything there. `is_alone`: no other process uses
+/// the directory.
+///
+/// Files that moved to other inodes while no process used the directory, as those of a copied directory, are taken as they are.
+pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError> {
+    let directory = locked.directory();
+    if !directory.has_roster {
+        return Ok(());
+    }
+    let known = Roster::read(directory)?;
+    let mut roster = match &known {
+        Some(known) => known.clone(),
+        None if is_alone => present(directory)?,
+        // The files of those that live may be missing, too: no process can tell.
+        None => Roster { lost: BTreeSet::from(["roster".to_owned()]), ..present(directory)? },
+    };
+    if is_alone {
+        // The files that were missing then were of processes that have ended since.
+        roster.lost.remove("roster");
+        for (id, inode) in &mut roster.processes {
+            *inode = inode_at(&directory.process(*id))?.unwrap_or(*inode);
+        }
+    }
+    let common = inode_at(&directory.common())?;
+    let is_lost = match common {
+        None => roster.common != 0,
+        Some(common) => roster.common != 0 && roster.common != common && !is_alone,
+    };
+    if is_lost {
+        roster.lost.insert("common".to_owned());
+    }
+    roster.common = common.unwrap_or_default();
+    if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
+}
+
+/// Lists the files of the directory, where there is no roster.
+fn present(directory: &Directory) -> Result<Roster, FileError> {
+    let mut roster = Roster::default();
+    for (id, path) in directory.list()? {
+        if let Some(inode) = inode_at(&path)? {
+            roster.processes.insert(id, inode);
+        }
+    }
+    Ok(roster)
+}
+
+/// Changes the roster that is there.
+pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
+    let directory = locked.directory();
+    if !directory.has_roster {
+        return Ok(());
+    }
+    // A roster that is missing is lost: only a process that begins makes a new one, and says so.
+    let Some(known) = Roster::read(directory)? else { return Ok(()) };
+    let mut roster = known.clone();
+    change(&mut roster);
+    if roster == known { Ok(()) } else { roster.write(locked) }
+}
+
+/// Names a process, before its file is shown to others, and the file that all write.
+pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+    if locked.directory().has_roster && Roster::read(locked.directory())?.is_none() {
+        begin(locked, false)?;
+    }
+    change(locked, |roster| {
+        roster.processes.insert(id, inode);
+        if roster.common == 0 {
+            roster.common = common;
+        }
+    })
+}
+
+/// The processes that the roster names. The caller holds the lock.
+pub(crate) fn processes(locked: &Locked<'_>) -> Result<Vec<FileId>, FileError> {
+    let directory = locked.directory();
+    let roster = if directory.has_roster { Roster::read(directory)? } else { None };
+    Ok(roster.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
+}
+
+/// Removes what processes have left that died before it was there for others.
+pub(crate) fn clean(locked: &Locked<'_>) -> Result<(), FileError> {
+    let directory = locked.directory();
+    let mut left = directory.names()?;
+    left.retain(|name| {
+        let is_new = name.starts_with(NEW) || *name == NEW_ARCHIVE;
+        // Locked since it was made, which was under the lock of the directory.
+        let is_left = || match open(OpenOptions::new().read(true), &directory.path().join(name)) {
+            Ok(file) => !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            // Shown to others just now, and still in the roster.
+            Err(error) => error.fault() != FileFault::Gone,
+        };
+        is_new && is_left()
+    });
+    let ids: Vec<_> = left.iter().filter_map(|name| FileId::parse(name.strip_prefix(NEW)?)).collect();
+    if !ids.is_empty() {
+        change(locked, |roster| roster.processes.retain(|id, _| !ids.contains(id)))?;
+    }
+    left.iter().try_for_each(|name| remove_file(&directory.path().join(name)))
+}
+
+/// Takes note that the archive is this one: what is in it needs no file any more.
+pub(crate) fn fold(locked: &Locked<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
+    let directory = locked.directory();
+    change(locked, |roster| {
+        roster.archive = generation;
+        // A file that could not be removed stays, and the archive names it.
+        roster.processes.retain(|id, _| !folded.contains(id) || !matches!(inode_at(&directory.process(*id)), Ok(None)));
+    })
+}
+
+/// Says whether an archive of this generation, or none, is older than one that was there. The caller holds the lock.
+pub(crate) fn archive_is_lost(directory: &Directory, generation: u64) -> Result<bool, FileError> {
+    let roster = if directory.has_roster { Roster::read(directory)? } else { None };
+    Ok(roster.is_some_and(|roster| generation < roster.archive))
+}
+
+/// The number of the plain file that is at a path; `None` if none is.
+pub(crate) fn inode_at(path: &Path) -> Result<Option<u64>, FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_file().then(|| found.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::io(path, error)),
+    }
+}
+
+/// Returns the fault of a file that should have one inode, has another at its path, and was opened with a third.
+pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<FileFault> {
+    match there {
+        None => Some(FileFault::Lost),
+        Some(there) if there != wanted || opened != wanted => Some(FileFault::Replaced),
+        Some(_) => None,
+    }
+}
+
+/// Says whether the file of this process is where others find it, and the directory complete as far as this process knows.
+pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+    directory.check_place()?;
+    if !directory.has_roster {
+        return Ok(());
+    }
+    let path = directory.process(id);
+    let fault = match Roster::read(directory)? {
+        None => Some((directory.roster(), FileFault::Lost)),
+        Some(roster) => match roster.processes.get(&id) {
+            // The roster is not the one that this process is in.
+            Some(known) if *known == inode => {
+                roster.lost.first().map(|name| (directory.path().join(name), FileFault::Lost))
+            }
+            _ => Some((directory.roster(), FileFault::Replaced)),
+        },
+    };
+    let fault = fault.or(fault_of(inode_at(&path)?, inode, inode).map(|fault| (path, fault)));
+    let common = (directory.common(), common);
+    let fault = match fault {
+        Some(fault) => Some(fault),
+        None => fault_of(inode_at(&common.0)?, common.1, common.1).map(|fault| (common.0, fault)),
+    };
+    fault.map_or(Ok(()), |(path, fault)| Err(FileError::new(&path, fault)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roster_reads_back_and_one_with_any_bit_wrong_is_refused() {
+        let roster = Roster {
+            archive: 7,
+            common: 12,
+            processes: BTreeMap::from([(FileId(1), 2), (FileId(u128::MAX), 3)]),
+            lost: BTreeSet::from(["common".to_owned()]),
+        };
+        let text = roster.text();
+        assert_eq!(Roster::parse(&text), Some(roster));
+        for bit in 0..text.len() * 8 {
+            let mut bytes = text.clone().into_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let changed = String::from_utf8(bytes).ok();
+            // The digits of the checksum may be upper case.
+            let is_same = changed.as_ref().is_some_and(|changed| changed.eq_ignore_ascii_case(&text));
+            assert!(is_same || changed.is_none_or(|changed| Roster::parse(&changed).is_none()), "bit {bit}");
+        }
+        for len in 0..text.len() {
+            assert_eq!(Roster::parse(&text[..len]), None, "{len} bytes");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `root`.
+//!
+//! Numbers are little endian, but for cells, which are as the machine has them. Whoever changes the layout raises
+//! [`VERSION`].
+
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::backends::file::format::crc32::crc32;
+use crate::backends::file::format::error::{Fault, Reason};
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::process_label;
+use crate::storage::Page;
+
+const MAGIC: [u8; 8] = *b"PYTHEUS\n";
+/// The layout that this crate reads and writes.
+pub(crate) const VERSION: u32 = 1;
+/// Reads the same where numbers lie in memory in the same order.
+const ORDER: u32 = 0x0102_0304;
+
+/// Bytes of the unit in which a file is laid out: a page of cells.
+pub(crate) const PAGE: u64 = size_of::<Page>() as u64;
+/// Cells of a page.
+pub(crate) const CELLS: u32 = {
+    assert!(size_of::<Page>() == 4096, "the layout of files is made of pages of so many bytes");
+    512
+};
+/// Where the log begins that a file is made with; see `root` for what follows.
+pub(crate) const LOG: u64 = PAGE;
+
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) id: FileId,
+    /// The order in which processes were born; 0 for the file that all write.
+    pub(crate) number: u64,
+    /// As it was when the file was made.
+    pub(crate) pid: u32,
+    /// Whether another living process had this number and was called by it alone when the file was made: in another PID
+    /// namespace, or another copy of this crate in the same process.
+    pub(crate) shares_pid: bool,
+    /// When the file was made, in nanoseconds since 1970.
+    pub(crate) started: u64,
+    /// How long the first extent of each log is.
+    pub(crate) first_extent: u32,
+}
+
+impl Header {
+    /// How long one is in a file.
+    pub(crate) const LEN: usize = 72;
+    /// What the checksum is of.
+    const CHECKED: usize = 64;
+    /// The least that can be grown by, but for the header and some pages of cells.
+    const FIRST_EXTENT: u32 = 12 * 1024;
+
+    /// Of a file that this process makes now.
+    pub(crate) fn new(id: FileId, number: u64) -> Self {
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX);
+        Self { id, number, pid: process::id(), shares_pid: false, started, first_extent: Self::FIRST_EXTENT }
+    }
+
+    /// The label `pid` of the process.
+    pub(crate) fn label(&self) -> String {
+        let id = self.shares_pid.then(|| self.id.to_string());
+        process_label(self.pid, id.as_deref())
+    }
+
+    /// As it stands in a file.
+    pub(crate) fn encode(&self) -> [u8; Self::LEN] {
+        let fields: [&[u8]; 10] = [
+            &MAGIC,
+            &VERSION.to_le_bytes(),
+            &CELLS.to_le_bytes(),
+            &ORDER.to_ne_bytes(),
+            &self.first_extent.to_le_bytes(),
+            &self.id.0.to_le_bytes(),
+            &self.number.to_le_bytes(),
+            &self.pid.to_le_bytes(),
+            &u32::from(self.shares_pid).to_le_bytes(),
+            &self.started.to_le_bytes(),
+        ];
+        let mut bytes = [0; Self::LEN];
+        let (checked, sum) = bytes.split_at_mut(Self::CHECKED);
+        checked.copy_from_slice(&fields.concat());
+        sum[..4].copy_from_slice(&crc32(&[checked]).to_le_bytes());
+        bytes
+    }
+
+    /// Of the bytes that a file begins with.
+    pub(crate) fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, Fault> {
+        let mut rest = &bytes[..];
+        let magic: [u8; 8] = take(&mut rest)?;
+        if magic != MAGIC {
+            return Err(Fault::new(Reason::Foreign, "it does not begin as the files of this crate do"));
+        }
+        let version = u32::from_le_bytes(take(&mut rest)?);
+        if version > VERSION {
+            let what = format!("its layout is version {version}, the latest known here is {VERSION}");
+            return Err(Fault::new(Reason::NewerVersion, what));
+        }
+        let (checked, sum) = bytes.split_at(Self::CHECKED);
+        if version != VERSION || sum[..4] != crc32(&[checked]).to_le_bytes() || sum[4..] != [0; 4] {
+            return Err(Fault::corrupt("the checksum of its header is wrong"));
+        }
+        let cells = u32::from_le_bytes(take(&mut rest)?);
+        let order = u32::from_ne_bytes(take(&mut rest)?);
+        if cells != CELLS || order != ORDER {
+            return Err(Fault::new(Reason::Foreign, "it was written by a machine that lays out numbers otherwise"));
+        }
+        let header = Self {
+            first_extent: u32::from_le_bytes(take(&mut rest)?),
+            id: FileId(u128::from_le_bytes(take(&mut rest)?)),
+            number: u64::from_le_bytes(take(&mut rest)?),
+            pid: u32::from_le_bytes(take(&mut rest)?),
+            shares_pid: match u32::from_le_bytes(take(&mut rest)?) {
+                0 => false,
+                1 => true,
+                _ => return Err(Fault::corrupt("its process is none")),
+            },
+            started: u64::from_le_bytes(take(&mut rest)?),
+        };
+        if header.first_extent == 0 || !u64::from(header.first_extent).is_multiple_of(PAGE) {
+            return Err(Fault::corrupt("its log does not begin with whole pages"));
+        }
+        Ok(header)
+    }
+}
+
+/// Takes so many bytes from the front.
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Fault> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or_else(|| Fault::corrupt("a record is too short"))?;
+    *bytes = rest;
+    Ok(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_reads_back() {
+        let header = Header::new(FileId::random(), 7);
+        assert_eq!(Header::decode(&header.encode()), Ok(header));
+        let header = Header { shares_pid: true, ..header };
+        assert_eq!(Header::decode(&header.encode()), Ok(header));
+    }
+
+    #[test]
+    fn a_header_with_one_bit_wrong_is_refused() {
+        let bytes = Header::new(FileId::random(), 7).encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let fault = Header::decode(&bytes).expect_err("one bit is wrong");
+            let expected: &[Reason] = match bit / 8 {
+                0..8 => &[Reason::Foreign],
+                8..12 => &[Reason::NewerVersion, Reason::Corrupt],
+                _ => &[Reason::Corrupt],
+            };
+            assert!(expected.contains(&fault.reason), "bit {bit}: {fault:?}");
+        }
+    }
+}

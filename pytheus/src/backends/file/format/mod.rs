@@ -1,0 +1,19 @@
+//! The bytes of a file, and nothing of the directory that it lies in.
+//!
+//! ```text
+//! header + superblock          the first page: whose file it is, which log counts, and how long that is
+//! log of records + compaction  families, series and pages, appended; a short log takes the place of a long one
+//! allocator + mappings         where the file has room, and its pages in memory
+//! ```
+
+pub(super) mod allocator;
+pub(super) mod compaction;
+pub(super) mod crc32;
+pub(super) mod error;
+pub(super) mod exact_amount;
+pub(super) mod file_id;
+pub(super) mod header;
+pub(super) mod log;
+pub(super) mod mappings;
+pub(super) mod record;
+pub(super) mod superblock;

@@ -1,0 +1,148 @@
+//! Bytes of any sort, read as each sort of file that there is: what a fuzzer calls.
+
+use std::fs;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+
+use crate::backends::file::archive::codec;
+use crate::backends::file::format::crc32::crc32;
+use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::header::{Header, LOG, PAGE};
+use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::superblock::ROOT;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::file::read::reader::{self, Reading};
+
+/// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
+/// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
+///
+/// # Errors
+///
+/// When the bytes can't be written to a file.
+pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
+    let path = std::env::temp_dir().join(format!("pytheus-any-{}", FileId::random()));
+    let mut good = [as_archive(bytes), as_archive(&sealed_archive(bytes))].iter().filter(|read| read.is_ok()).count();
+    for bytes in [bytes, &sealed(bytes)] {
+        fs::write(&path, bytes)?;
+        good += usize::from(as_process(&path).is_ok()) + usize::from(as_common(&path).is_ok());
+    }
+    fs::remove_file(&path)?;
+    Ok(good)
+}
+
+fn as_process(path: &Path) -> Result<(), Skip> {
+    let mut peer = Peer::open(path)?;
+    black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
+    for (number, series) in peer.series().iter().enumerate() {
+        let family = &peer.families()[series.family as usize];
+        let mut parts = vec![Amount::default(); family.width()];
+        peer.read(number, &mut parts);
+        black_box(parts.iter().map(Amount::number).collect::<Vec<_>>());
+        black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
+        let labels = series.key.labels(family);
+        black_box((labels.exposed(), labels.iter().collect::<Vec<_>>(), series.key.compare(&series.key, family)));
+        black_box((
+            peer.series_at(series.at),
+            peer.counts(series.number),
+            peer.root(),
+            family.combine(),
+            family.to_json(),
+        ));
+    }
+    assert!(!peer.refresh()?, "nobody has written to it");
+    Ok(())
+}
+
+fn as_common(path: &Path) -> Result<(), Fault> {
+    let mut reading = Reading::new(reader::open(path)?, Maps::new(), true)?;
+    reading.refresh()?;
+    for series in &reading.contents.series {
+        let cells = reading.shared_cells(series.at).unwrap_or_default();
+        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reading.in_progress(series.at)));
+    }
+    black_box((reading.contents.room(3), reading.contents.end(), reading.cursor.extent_end()));
+    Ok(())
+}
+
+fn as_archive(bytes: &[u8]) -> Result<(), Fault> {
+    let archive = codec::decode(bytes)?;
+    for family in &archive.families {
+        for (series, amounts) in &family.series {
+            black_box((series.labels(&family.key).exposed(), amounts.first().map(Amount::number)));
+        }
+    }
+    let again = codec::encode(&archive);
+    assert!(codec::decode(&again).is_ok(), "what was read can be written and read");
+    Ok(())
+}
+
+/// The same bytes, as far as they go: all checksums of a file with a log are made right.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    // What the checksum of the header is of, and where it stands.
+    if let Some(sum) = bytes.get(..64).map(|checked| crc32(&[checked])) {
+        put(&mut bytes, 64, sum);
+    }
+    // What says which log counts: the low half is the page that it begins with.
+    let start = number(&bytes, ROOT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
+    let mut at = usize::try_from(start).unwrap_or(usize::MAX);
+    // Each extent once, and some that are wrong.
+    let mut extents = bytes.len() / 4096 + 1;
+    while let Some(next) = seal(&mut bytes, at, false) {
+        let is_jump = number(&bytes, at + 8) == Some(6);
+        let target = number(&bytes, at + 16).and_then(|offset| usize::try_from(offset).ok());
+        at = match target.filter(|_| is_jump) {
+            Some(target) if extents > 0 => {
+                extents -= 1;
+                target
+            }
+            _ => next,
+        };
+    }
+    bytes
+}
+
+/// The same for an archive, with its length made right, too.
+fn sealed_archive(bytes: &[u8]) -> Vec<u8> {
+    const HEAD: usize = 40;
+    let mut bytes = bytes.to_vec();
+    let len = bytes.len();
+    if let Some(place) = bytes.get_mut(24..32) {
+        place.copy_from_slice(&(len as u64).to_le_bytes());
+    }
+    if let Some(sum) = bytes.get(16..HEAD).map(|head| crc32(&[head])) {
+        put(&mut bytes, 12, sum);
+    }
+    let mut at = HEAD;
+    while let Some(next) = seal(&mut bytes, at, true) {
+        at = next;
+    }
+    bytes
+}
+
+/// Makes the checksum of a record right, and says where the next begins. That of an archive's is not of the padding, nor
+/// of the length.
+fn seal(bytes: &mut [u8], at: usize, is_archive: bool) -> Option<usize> {
+    let len = usize::try_from(number(bytes, at)?).ok()?;
+    let next = at.checked_add(16)?.checked_add(len)?.checked_next_multiple_of(8)?;
+    let summed = bytes.get(at + 8..if is_archive { at + 16 + len } else { next })?;
+    let sum = if is_archive { crc32(&[summed]) } else { crc32(&[bytes.get(at..at + 4)?, summed]) };
+    put(bytes, at + 4, sum);
+    Some(next)
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn put(bytes: &mut [u8], at: usize, number: u32) {
+    if let Some(place) = bytes.get_mut(at..at + 4) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+}
+
+/// That this follows the layout.
+const _: () = assert!(Header::LEN == 72, "the checksum of the header stands elsewhere");

@@ -1,0 +1,79 @@
+//! Whether a scrape has read all files that the directory has to have.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
+use crate::backends::file::format::error::Skip;
+use crate::backends::file::merge::peer_rows::Known;
+
+/// Says whether all that the roster names was read; false when files came or went meanwhile.
+///
+/// Called after the archive and the files were read, and before it is seen whether the archive is still that one: if it is,
+/// no file was folded meanwhile.
+///
+/// # Errors
+///
+/// When a file is missing, or another one is in its place.
+pub(crate) fn is_complete(
+    directory: &Directory,
+    archive: &Archive,
+    common: u64,
+    processes: &[Known],
+    waits_for_new: bool,
+) -> Result<bool, FileError> {
+    if !directory.has_roster {
+        return Ok(true);
+    }
+    let Some(roster) = Roster::read(directory)? else {
+        return Err(FileError::new(&directory.roster(), FileFault::Lost));
+    };
+    let mut is_new = false;
+    let mut wrong = Vec::new();
+    for name in &roster.lost {
+        wrong.push((directory.path().join(name), FileFault::Lost));
+    }
+    if archive.generation < roster.archive {
+        wrong.push((directory.archive(), FileFault::Lost));
+    }
+    if let Some(fault) = fault_of(inode_at(&directory.common())?, roster.common, common) {
+        wrong.push((directory.common(), fault));
+    }
+    let opened: HashMap<_, _> = processes.iter().map(|process| (process.peer.id(), process.peer.inode())).collect();
+    for (id, inode) in roster.processes.iter().filter(|(id, _)| !archive.folded.contains(id)) {
+        let path = directory.process(*id);
+        let opened = opened.get(id).copied();
+        let there = inode_at(&path)?;
+        is_new |= there == Some(*inode) && opened.is_none();
+        let is_pending = there.is_none() && inode_at(&directory.new_path(*id))? == Some(*inode);
+        // It may have been shown to others just now.
+        let there = if is_pending || there.is_some() { there } else { inode_at(&path)? };
+        if !is_pending && let Some(fault) = fault_of(there, *inode, opened.unwrap_or(*inode)) {
+            wrong.push((path, fault));
+        }
+    }
+    // Each that lives is named: this roster is an old one, or of another directory.
+    if processes.iter().any(|process| process.is_alive && !roster.processes.contains_key(&process.peer.id())) {
+        wrong.push((directory.roster(), FileFault::Replaced));
+    }
+    let Some((path, fault)) = wrong.first() else { return Ok(!(is_new && waits_for_new)) };
+    if !archive.is_current(directory)? || Roster::read(directory)? != Some(roster) {
+        return Ok(false);
+    }
+    Err(FileError::new(path, *fault).and_more(wrong.len() - 1))
+}
+
+/// Says whether nothing is at a path.
+pub(crate) fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// Says whether a file that can't be read was never one of ours: a process makes plain files. If one was there instead, the
+/// roster has its name.
+pub(crate) fn is_foreign(skip: &Skip) -> bool {
+    skip.path.symlink_metadata().is_ok_and(|there| !there.is_file())
+}

@@ -1,0 +1,368 @@
+//! The totals of all processes: what the dead have left in the archive, and what lies in the files of the others.
+//!
+//! A file goes away once the archive has what is in it, and the archive is replaced as a whole. So when it is the same
+//! archive after all files were read as before, nothing was left out or taken twice.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::fold::fold;
+use crate::backends::file::archive::tombstones::remove;
+use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::error::FileError;
+use crate::backends::file::format::error::{Reason, Skip};
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::merge::accumulator::Table;
+use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
+use crate::backends::file::merge::peer_rows::Known;
+use crate::backends::file::merge::reports::{Notes, ToTell};
+use crate::backends::file::merge::resolve::Standing;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
+use crate::model::descriptor::Kind;
+use crate::model::snapshot::Number;
+
+/// The totals of one declaration of a family.
+pub(crate) struct Put {
+    pub(crate) family: Arc<FamilyKey>,
+    pub(crate) series: Arc<[SeriesKey]>,
+    pub(crate) parts: Vec<Number>,
+    /// Of a gauge that shows the most recent value: when that of each series was set.
+    pub(crate) times: Vec<u64>,
+    /// Whether a living process has the declaration.
+    pub(crate) is_live: bool,
+}
+
+/// How often something is read again that changes meanwhile: so often in a row that is another program's business.
+pub(crate) const ROUNDS: usize = 20;
+/// So often, a file that has come meanwhile is read, too.
+const WAITS_FOR_NEW: usize = 3;
+
+/// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
+pub(crate) struct Merger {
+    directory: Arc<Directory>,
+    pub(crate) common: Arc<CommonFile>,
+    pub(crate) archive: Archive,
+    /// The archive that is there was not read.
+    is_unread: bool,
+    /// Are files there that the archive has, of who was killed before they were removed?
+    is_left: bool,
+    /// By age.
+    pub(crate) processes: Vec<Known>,
+    pub(crate) tables: Vec<Table>,
+    /// By table.
+    pub(crate) sources: Vec<Sources>,
+    /// By scope and name: the tables, of one declaration each.
+    pub(crate) index: HashMap<String, Vec<usize>, RandomState>,
+    /// Is anything new, so that tables and rows may be others?
+    pub(crate) changed: bool,
+    /// What is to be told once no lock is held.
+    pub(crate) notes: Notes,
+    /// The last removal that this process has made.
+    removed: Option<(WriterId, u64)>,
+}
+
+/// Where a table gets its numbers from, but for the processes.
+#[derive(Default)]
+pub(crate) struct Sources {
+    /// The processes that have the declaration; `None` if no process has it now.
+    pub(crate) standing: Option<Standing>,
+    /// The place of the family in the archive, and the row of each of its series there.
+    pub(crate) archived: Option<(usize, Vec<u32>)>,
+    /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
+    pub(crate) shared: Vec<(At, bool, u32)>,
+}
+
+impl Merger {
+    pub(crate) fn new(directory: Arc<Directory>, common: Arc<CommonFile>) -> Self {
+        Self {
+            directory,
+            common,
+            archive: Archive::default(),
+            is_unread: true,
+            is_left: false,
+            processes: Vec::new(),
+            tables: Vec::new(),
+            sources: Vec::new(),
+            index: HashMap::default(),
+            changed: true,
+            notes: Notes::default(),
+            removed: None,
+        }
+    }
+
+    /// What is to be told once no lock is held.
+    pub(crate) fn take_notes(&mut self) -> ToTell {
+        self.notes.take()
+    }
+
+    /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
+    pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
+        for round in 0..ROUNDS {
+            if let Some(found) = self.attempt(wants, round < WAITS_FOR_NEW)? {
+                self.fold_dead();
+                return Ok(found);
+            }
+        }
+        // Under the lock nobody changes the archive.
+        let directory = Arc::clone(&self.directory);
+        let _locked = directory.locked()?;
+        for _ in 0..ROUNDS {
+            if let Some(found) = self.attempt(wants, false)? {
+                return Ok(found);
+            }
+        }
+        Err(format!("the files in {} change all the time", directory.path().display()).into())
+    }
+
+    /// The totals, unless files came or went meanwhile.
+    fn attempt(
+        &mut self,
+        wants: &dyn Fn(&FamilyKey) -> bool,
+        waits_for_new: bool,
+    ) -> Result<Option<Vec<Put>>, BackendError> {
+        self.look()?;
+        let mut puts = Vec::new();
+        for (number, standing) in self.by_age() {
+            if wants(self.tables[number].declared()) {
+                if !self.sum(number)? {
+                    return Ok(None);
+                }
+                let table = &mut self.tables[number];
+                let (series, parts) = table.shown();
+                let (family, times) = (Arc::clone(table.family()), table.times());
+                puts.push(Put { family, series, parts, times, is_live: standing.is_live });
+            }
+        }
+        if self.tables.iter().any(Table::is_worn) {
+            self.forget();
+        }
+        let Self { directory, archive, common, processes, .. } = self;
+        let is_complete = completeness::is_complete(directory, archive, common.inode(), processes, waits_for_new)?;
+        Ok((is_complete && archive.is_current(directory)?).then_some(puts))
+    }
+
+    /// Looks at what is in the directory now.
+    fn look(&mut self) -> Result<(), BackendError> {
+        if self.is_unread || !self.archive.is_current(&self.directory)? {
+            self.is_unread = true;
+            self.archive = Archive::read(&self.directory).map_err(FileError::archive)?;
+            self.is_unread = false;
+            self.take_up_archive();
+        }
+        self.look_at_files()?;
+        self.changed |= self.common.refresh().map_err(FileError::damaged)?;
+        if self.changed {
+            self.changed = false;
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Takes note of what is in an archive that is new.
+    fn take_up_archive(&mut self) {
+        for process in &mut self.processes {
+            process.take_away(&self.archive);
+        }
+        self.sources.iter_mut().for_each(|sources| sources.archived = None);
+        self.changed = true;
+    }
+
+    fn look_at_files(&mut self) -> Result<(), BackendError> {
+        let mut listed = self.directory.list()?;
+        let all = listed.len();
+        // What is in the archive does not count twice.
+        listed.retain(|(id, _)| !self.archive.folded.contains(id));
+        self.is_left = listed.len() < all;
+        let ids: HashSet<_, RandomState> = listed.iter().map(|(id, _)| *id).collect();
+        let before = self.processes.len();
+        // What is gone is in an archive that is newer than the one that was read, which is noticed in the end.
+        self.processes.retain(|process| ids.contains(&process.peer.id()));
+        self.changed |= self.processes.len() != before;
+        let known: HashSet<_, RandomState> = self.processes.iter().map(|process| process.peer.id()).collect();
+        let (mut faults, mut foreign) = (Vec::new(), Vec::new());
+        for (id, path) in listed.into_iter().filter(|(id, _)| !known.contains(id)) {
+            match Peer::open(&path) {
+                Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
+                Ok(peer) => {
+                    let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
+                    foreign.push(Skip { path, reason: Reason::Foreign, what });
+                }
+                // In the archive by now, or lost: either is noticed in the end.
+                Err(skip) if is_gone(&skip.path) => {}
+                Err(skip) if is_foreign(&skip) => foreign.push(skip),
+                Err(skip) => faults.push(skip),
+            }
+            self.changed = true;
+        }
+        self.notes.skipped(foreign);
+        self.processes.sort_by_key(Known::age);
+        self.processes.retain_mut(|process| match process.look() {
+            Ok(changed) => {
+                self.changed |= changed;
+                true
+            }
+            Err(skip) if is_gone(&skip.path) => {
+                self.changed = true;
+                false
+            }
+            // Kept: whatever is at its path later, what was in it is missing.
+            Err(skip) => {
+                faults.push(skip);
+                true
+            }
+        });
+        let more = faults.len().saturating_sub(1);
+        // Without it, the totals would be smaller.
+        faults.into_iter().next().map_or(Ok(()), |skip| Err(FileError::damaged(skip).and_more(more).into()))
+    }
+
+    /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
+    fn look_again(&mut self, skip: Skip) -> Result<bool, BackendError> {
+        self.changed = true;
+        if is_gone(&skip.path) { Ok(false) } else { Err(FileError::damaged(skip).into()) }
+    }
+
+    /// Starts with new tables at the next look.
+    pub(crate) fn forget(&mut self) {
+        self.tables.clear();
+        self.sources.clear();
+        self.index.clear();
+        self.processes.iter_mut().for_each(Known::forget);
+        self.changed = true;
+    }
+
+    /// Adds up a family; false when it must be looked again.
+    fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
+        self.tables[number].clear();
+        if self.tables[number].combine() == Combine::Shared {
+            return self.share(number);
+        }
+        let combine = self.tables[number].combine();
+        if let (false, Some((place, rows))) = (combine.is_of_the_living(), &self.sources[number].archived) {
+            let archived = &self.archive.families[*place].series;
+            for (row, (_, amounts)) in rows.iter().zip(archived) {
+                match &**amounts {
+                    [value] if combine == Combine::MostRecent => {
+                        self.tables[number].combine_value(*row, value.float.value(), value.whole);
+                    }
+                    amounts => self.tables[number].add(*row, amounts),
+                }
+            }
+        }
+        for place in 0..self.processes.len() {
+            let process = &mut self.processes[place];
+            if combine.is_of_the_living() && !process.is_alive {
+                continue;
+            }
+            if let Err(skip) = process.merge_into(&mut self.tables, number) {
+                return self.look_again(skip);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The value that all processes write, and the work that each of the living has in progress; false when it must be
+    /// looked again.
+    fn share(&mut self, number: usize) -> Result<bool, BackendError> {
+        let all: Vec<At> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
+        let mut in_progress = vec![0; all.len()];
+        for place in 0..self.processes.len() {
+            let process = &mut self.processes[place];
+            if !process.is_alive {
+                continue;
+            }
+            if let Err(skip) = process.add_work(&all, &mut in_progress, &mut self.tables) {
+                return self.look_again(skip);
+            }
+        }
+        self.put_shared(number, &in_progress);
+        Ok(true)
+    }
+
+    fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
+        let Self { common, tables, sources, .. } = self;
+        let table = &mut tables[number];
+        let family = Arc::clone(table.declared());
+        let states = family.descriptor().states().len();
+        for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
+            table.have(*row, *promised);
+            if family.descriptor().kind() == Kind::StateSet {
+                let flags = common.flags(*at);
+                if flags != 0 {
+                    let flags: Vec<_> = (0..states).map(|flag| Amount::whole(flags >> flag & 1)).collect();
+                    table.set(*row, &flags);
+                }
+                continue;
+            }
+            let value = common.value(*at);
+            if value.is_some() || *in_progress != 0 {
+                let mut amount = Amount::float(value.unwrap_or(0.0));
+                amount += Amount::whole(*in_progress);
+                table.set(*row, &[amount]);
+            }
+        }
+    }
+
+    /// Folds the dead into the archive, unless somebody else is about to.
+    fn fold_dead(&mut self) {
+        if !self.is_left && self.processes.iter().all(|process| process.is_alive) {
+            return;
+        }
+        if let Err(error) = self.try_fold() {
+            self.notes.not_folded(&error);
+        }
+    }
+
+    fn try_fold(&mut self) -> Result<(), FileError> {
+        let directory = Arc::clone(&self.directory);
+        let Some(locked) = directory.try_locked()? else { return Ok(()) };
+        let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
+        self.processes = living;
+        self.changed = true;
+        let dead = dead.into_iter().map(|process| process.peer);
+        let folded = fold(&locked, &mut self.archive, dead)?;
+        self.is_unread = false;
+        self.take_up_archive();
+        folded.left.iter().for_each(|error| self.notes.not_folded(error));
+        Ok(())
+    }
+
+    /// Folds the dead, whatever is to be shown.
+    pub(crate) fn look_and_fold(&mut self) -> Result<(), BackendError> {
+        self.look()?;
+        self.fold_dead();
+        Ok(())
+    }
+
+    /// Was this done already? Two threads may be told the same, and what is counted between them stays.
+    pub(crate) fn has_removed(&self, removal: &Removal) -> bool {
+        self.removed.is_some_and(|(writer, last)| writer == removal.writer && removal.sequence <= last)
+    }
+
+    pub(crate) fn note_removed(&mut self, removal: &Removal) {
+        self.removed = Some((removal.writer, removal.sequence));
+    }
+
+    /// Removes series, whichever process has counted in them. Those that all processes write are none any more, once the
+    /// process that has removed them has said so there.
+    pub(crate) fn remove(
+        &mut self,
+        own: Option<FileId>,
+        series: &[(Arc<FamilyKey>, SeriesKey)],
+    ) -> Result<(), BackendError> {
+        let directory = Arc::clone(&self.directory);
+        let locked = directory.locked()?;
+        self.look()?;
+        let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
+        let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
+        self.processes = peers.into_iter().map(|peer| Known::new(peer, &self.archive)).collect();
+        self.forget();
+        Ok(removed?)
+    }
+}

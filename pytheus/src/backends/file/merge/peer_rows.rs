@@ -1,0 +1,222 @@
+//! The file of one process as merging knows it: which of its series stands in which row of which table.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::tombstones::counted;
+use crate::backends::file::format::error::Skip;
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::superblock::Root;
+use crate::backends::file::merge::accumulator::Table;
+use crate::backends::file::read::peer::Peer;
+use crate::backends::{At, Combine};
+use crate::model::descriptor::Kind;
+
+/// The file of a process, and where its series stand.
+pub(crate) struct Known {
+    pub(crate) peer: Peer,
+    pub(crate) is_alive: bool,
+    /// The label `pid` of the process.
+    label: String,
+    /// By the number of the family in the file: its table.
+    tables: Vec<usize>,
+    /// The log that the places are of.
+    root: Root,
+    /// By table: the places of the series in the file, and their rows.
+    places: HashMap<usize, Vec<(usize, u32)>, RandomState>,
+    /// How many series of the file have their place.
+    placed: usize,
+    /// By the number of a series: what it held when it was removed.
+    baselines: HashMap<u32, Box<[Amount]>, RandomState>,
+    /// What was read last.
+    read: Vec<Read>,
+    amounts: Vec<Amount>,
+}
+
+/// What was read of a series.
+struct Read {
+    /// Its number in the file.
+    series: u32,
+    row: u32,
+    holds: Holds,
+}
+
+/// What a series holds.
+enum Holds {
+    /// Nothing was set, or nothing since it was removed. It shows if it was promised, and not removed.
+    Nothing { promised: bool },
+    /// So much stands among the amounts.
+    Amounts,
+    /// The value of a gauge, and when it was set.
+    Value(f64, u64),
+}
+
+impl Known {
+    pub(crate) fn new(peer: Peer, archive: &Archive) -> Self {
+        let mut known = Self {
+            root: peer.root(),
+            label: peer.label(),
+            peer,
+            is_alive: true,
+            tables: Vec::new(),
+            places: HashMap::default(),
+            placed: 0,
+            baselines: HashMap::default(),
+            read: Vec::new(),
+            amounts: Vec::new(),
+        };
+        known.take_away(archive);
+        known
+    }
+
+    /// The order of birth.
+    pub(crate) fn age(&self) -> (u64, FileId) {
+        (self.peer.number(), self.peer.id())
+    }
+
+    /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
+    pub(crate) fn look(&mut self) -> Result<bool, Skip> {
+        if !self.is_alive {
+            return Ok(self.is_unsettled());
+        }
+        // First this: what is new in the file of one that is dead is the last there is. Should the system not tell, it
+        // lives: its counts stand either way.
+        let is_alive = self.peer.is_alive().unwrap_or(true);
+        let is_new = self.peer.refresh()?;
+        self.is_alive = is_alive;
+        Ok(is_new || !self.is_alive || self.is_unsettled())
+    }
+
+    /// Takes note of what was removed.
+    pub(crate) fn take_away(&mut self, archive: &Archive) {
+        let of_this = archive.removed.iter().filter(|removed| removed.file == self.peer.id());
+        self.baselines = of_this.map(|removed| (removed.series, removed.amounts.clone())).collect();
+    }
+
+    /// Has it families whose tables are not known yet?
+    fn is_unsettled(&self) -> bool {
+        self.tables.len() != self.peer.families().len()
+    }
+
+    /// Says in which table each family is.
+    pub(crate) fn settle(&mut self, tables: Vec<usize>) {
+        self.tables = tables;
+    }
+
+    /// Forgets all places: the tables are new.
+    pub(crate) fn forget(&mut self) {
+        self.tables.clear();
+        self.places.clear();
+        self.placed = 0;
+    }
+
+    /// Gives the series their rows that have come since, and takes those away that have ended.
+    pub(crate) fn place(&mut self, tables: &mut [Table]) {
+        if self.root != self.peer.root() {
+            // Its families are what they were.
+            self.root = self.peer.root();
+            self.places.clear();
+            self.placed = 0;
+        }
+        let Self { peer, places, .. } = self;
+        for places in places.values_mut() {
+            places.retain(|(series, _)| peer.series().get(*series).is_some_and(|series| !series.ended));
+        }
+        while let Some(series) = peer.series().get(self.placed) {
+            // Of a family that was begun a moment ago: the next scrape has it.
+            let Some(number) = self.tables.get(series.family as usize) else { break };
+            // What all processes write is read where it lies.
+            if series.at.page < At::COMMON && !series.ended {
+                let table = &mut tables[*number];
+                let row = table.row_of(&series.key, &self.label);
+                places.entry(*number).or_default().push((self.placed, row));
+            }
+            self.placed += 1;
+        }
+    }
+
+    /// Adds what this process has of the series of a table.
+    pub(crate) fn merge_into(&mut self, tables: &mut [Table], number: usize) -> Result<(), Skip> {
+        self.peer.check_len()?;
+        self.read(&tables[number], number);
+        let is_new = self.peer.refresh()?;
+        let (table, width) = (&mut tables[number], self.amounts.len() / self.read.len().max(1));
+        for (place, read) in self.read.iter().enumerate() {
+            // Its cells may have been another's by the time that they were read.
+            if is_new && !self.peer.counts(read.series) {
+                continue;
+            }
+            match read.holds {
+                Holds::Nothing { promised } => table.have(read.row, promised),
+                Holds::Amounts => table.add(read.row, &self.amounts[place * width..(place + 1) * width]),
+                Holds::Value(value, stamp) => table.combine_value(read.row, value, stamp),
+            }
+        }
+        if is_new {
+            self.place(tables);
+        }
+        Ok(())
+    }
+
+    /// Adds the work that this process has in progress, of series that all processes write.
+    pub(crate) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), Skip> {
+        let (work, is_new) = self.peer.work_on(all)?;
+        for (sum, work) in sums.iter_mut().zip(work) {
+            *sum = sum.wrapping_add(work);
+        }
+        if is_new {
+            self.place(tables);
+        }
+        Ok(())
+    }
+
+    /// Reads the series of a table; whether what was read is theirs is to be seen afterwards.
+    fn read(&mut self, table: &Table, number: usize) {
+        self.read.clear();
+        self.amounts.clear();
+        let Some(places) = self.places.get(&number) else { return };
+        let kind = table.family().descriptor().kind();
+        let adds = table.combine() == Combine::Add;
+        let width = table.family().width();
+        if adds {
+            self.amounts.resize(places.len() * width, Amount::default());
+        }
+        for (place, (series, row)) in places.iter().enumerate() {
+            let of_file = &self.peer.series()[*series];
+            let baseline = self.baselines.get(&of_file.number);
+            let nothing = Holds::Nothing { promised: of_file.promised && baseline.is_none() };
+            let holds = if adds {
+                let amounts = &mut self.amounts[place * width..(place + 1) * width];
+                self.peer.read(*series, amounts);
+                if take_away_baseline(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
+            } else {
+                let set_at = self.peer.stamp(*series);
+                let value = match (kind, table.combine()) {
+                    (Kind::Info, _) => (self.peer.flags(*series) & 1 != 0).then_some((1.0, 0)),
+                    (_, Combine::MostRecent) => self.peer.last_set(*series),
+                    _ => self.peer.value(*series).map(|value| (value, set_at)),
+                };
+                let family = table.declared();
+                // Has it not changed since it was removed?
+                let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
+                match value {
+                    Some((value, set_at)) if !is_old() => Holds::Value(value, set_at),
+                    _ => nothing,
+                }
+            };
+            self.read.push(Read { series: of_file.number, row: *row, holds });
+        }
+    }
+}
+
+/// Takes away what was there when the series was removed, if it was; false when nobody has counted in it since.
+fn take_away_baseline(amounts: &mut [Amount], baseline: Option<&[Amount]>) -> bool {
+    let Some(baseline) = baseline else { return true };
+    for (amount, before) in amounts.iter_mut().zip(baseline) {
+        *amount -= *before;
+    }
+    !amounts.iter().all(Amount::is_zero)
+}

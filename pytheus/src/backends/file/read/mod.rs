@@ -1,0 +1,5 @@
+//! The files of others, as they are read: an index of the log, and cells in mapped pages.
+
+pub(super) mod index;
+pub(super) mod peer;
+pub(super) mod reader;

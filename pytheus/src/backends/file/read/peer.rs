@@ -1,0 +1,383 @@
+//! The file of a process, as others read it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::superblock::Root;
+pub(crate) use crate::backends::file::read::index::PeerSeries;
+use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::{At, FamilyKey};
+use crate::model::descriptor::Kind;
+use crate::storage::Mapped;
+
+/// The file of a process, as others read it.
+pub(crate) struct Peer {
+    path: PathBuf,
+    inode: u64,
+    reading: Reading<Mapped>,
+    /// Saves allocations.
+    scratch: Cell<(Vec<u64>, Vec<u64>)>,
+}
+
+impl Peer {
+    /// Opens a file and reads what is in it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+        let peer = reader::open(path).and_then(|file| Self::of(file, path));
+        peer.map_err(|fault| fault.at(path))
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self, Fault> {
+        let mut reading = Reading::new(file, Maps::new(), false)?;
+        reading.refresh()?;
+        let inode = reading.file.metadata()?.ino();
+        Ok(Self { path: path.to_owned(), inode, reading, scratch: Cell::default() })
+    }
+
+    /// The inode of the file that was opened.
+    pub(crate) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Says whether the file has become shorter, so that cells must not be read.
+    pub(crate) fn check_len(&self) -> Result<(), Skip> {
+        self.reading.check_len().map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
+    ///
+    /// What was read of a series before is its own if it has not ended now.
+    pub(crate) fn refresh(&mut self) -> Result<bool, Skip> {
+        self.reading.refresh().map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Tells it from all others.
+    pub(crate) fn id(&self) -> FileId {
+        self.reading.header.id
+    }
+
+    /// In the order in which processes were born.
+    pub(crate) fn number(&self) -> u64 {
+        self.reading.header.number
+    }
+
+    /// The process that has made it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.reading.header.pid
+    }
+
+    /// The label `pid` of that process.
+    pub(crate) fn label(&self) -> String {
+        self.reading.header.label()
+    }
+
+    /// When it was made, in nanoseconds since 1970.
+    pub(crate) fn started(&self) -> u64 {
+        self.reading.header.started
+    }
+
+    /// Does the process live?
+    pub(crate) fn is_alive(&self) -> io::Result<bool> {
+        match self.reading.file.try_lock_shared() {
+            Ok(()) => self.reading.file.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Its families, by their number in the file.
+    pub(crate) fn families(&self) -> &[Arc<FamilyKey>] {
+        &self.reading.contents.families
+    }
+
+    /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
+    /// places are the same for as long as its [log](Self::root).
+    pub(crate) fn series(&self) -> &[PeerSeries] {
+        &self.reading.contents.series
+    }
+
+    /// The log that was read. Another one leaves out what had ended; families and numbers stay.
+    pub(crate) fn root(&self) -> Root {
+        self.reading.root
+    }
+
+    /// Is there a series of this number that has not ended?
+    pub(crate) fn counts(&self, number: u32) -> bool {
+        let place = self.reading.contents.numbered(number);
+        place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
+    }
+
+    /// The place of the series that begins there, if it has not ended.
+    pub(crate) fn series_at(&self, at: At) -> Option<usize> {
+        self.reading.contents.at(at)
+    }
+
+    /// A series that has not ended, with its family.
+    #[inline]
+    fn live(&self, series: usize) -> Option<(&PeerSeries, &FamilyKey)> {
+        let series = self.series().get(series).filter(|series| !series.ended)?;
+        Some((series, self.families().get(series.family as usize)?))
+    }
+
+    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Combine::Add).
+    /// Nothing for others, and for one that has ended.
+    pub(crate) fn read(&self, series: usize, parts: &mut [Amount]) {
+        let Some((series, family)) = self.live(series) else { return };
+        match (family.descriptor().kind(), parts) {
+            (Kind::Counter, [value, ..]) => {
+                for (_, cells) in self.reading.cells(series.at) {
+                    value.whole = value.whole.wrapping_add(cells.first().map_or(0, |cell| cell.load(Relaxed)));
+                }
+                for (_, cells) in series.also.iter().flat_map(|also| self.reading.cells(*also)) {
+                    value.float += f64::from_bits(cells.first().map_or(0, |cell| cell.load(Relaxed)));
+                }
+            }
+            (Kind::Histogram | Kind::Summary, [counts @ .., sum]) if counts.len() + 1 == family.width() => {
+                let (mut seen, mut scratch) = self.scratch.take();
+                seen.clear();
+                seen.resize(counts.len(), 0);
+                for (_, page) in self.reading.pages(series.at.page) {
+                    sum.float += page.observed(series.at.cell as usize, &mut seen, &mut scratch);
+                }
+                for (count, seen) in counts.iter_mut().zip(&seen) {
+                    count.whole = count.whole.wrapping_add(*seen);
+                }
+                self.scratch.set((seen, scratch));
+            }
+            _ => {}
+        }
+    }
+
+    /// A gauge of this process, work in progress included; `None` when it was never set and there never was any.
+    pub(crate) fn value(&self, series: usize) -> Option<f64> {
+        let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
+        let in_progress = self.in_progress(series.at);
+        let cells = self.reading.shared_cells(series.at).unwrap_or_default();
+        let value = reader::gauge_value(cells);
+        let is_there = value.is_some() || in_progress != 0 || reader::gauge_is_tracked(cells);
+        is_there.then(|| value.unwrap_or_default() + in_progress as f64)
+    }
+
+    /// The value that a gauge was set to last, and when, without work in progress, which ends with its process; `None` when it was
+    /// never set.
+    pub(crate) fn last_set(&self, series: usize) -> Option<(f64, u64)> {
+        // The time first: an old value never goes with the time of a later one.
+        let set_at = self.stamp(series);
+        let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
+        Some((reader::gauge_value(self.reading.shared_cells(series.at)?)?, set_at))
+    }
+
+    /// When a gauge was set last.
+    pub(crate) fn stamp(&self, series: usize) -> u64 {
+        let live = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge);
+        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        cells.and_then(|cells| cells.get(2)).map_or(0, |cell| cell.load(Acquire))
+    }
+
+    /// Work in progress in this process of the series that begins there, be it its own or common to all.
+    pub(crate) fn in_progress(&self, at: At) -> u64 {
+        self.reading.in_progress(at)
+    }
+
+    /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
+    /// whether anything is new in the log.
+    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
+        let mut is_new = false;
+        // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
+        for _ in 0..1000 {
+            let (root, before) = (self.root(), self.whose(all));
+            let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
+            is_new |= self.refresh()?;
+            if self.root() != root {
+                continue;
+            }
+            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.whose(all)) {
+                if *before != now {
+                    *work = 0;
+                }
+            }
+            return Ok((work, is_new));
+        }
+        Err(Fault::corrupt("its log is another one all the time").at(&self.path))
+    }
+
+    /// What tells each of these series from those that come after it: its own number, or the record of its work.
+    fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
+        let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
+        all.iter().map(|at| (number(*at), self.reading.contents.extended_by(*at))).collect()
+    }
+
+    /// The flags of an info metric, or of a state set.
+    pub(crate) fn flags(&self, series: usize) -> u64 {
+        let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
+        let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
+        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("path", &self.path).field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::file::format::error::Reason;
+    use crate::backends::file::tests::samples::{self, Sample, at};
+    use crate::backends::{Arena as _, SeriesKey};
+    use crate::model::descriptor::GaugeMode;
+    use crate::model::number::Number;
+
+    fn parts(peer: &Peer, series: usize) -> Vec<Number> {
+        let width = peer.families()[peer.series()[series].family as usize].width();
+        let mut parts = vec![Amount::default(); width];
+        peer.read(series, &mut parts);
+        parts.iter().map(Amount::number).collect()
+    }
+
+    fn labels(peer: &Peer, series: usize) -> String {
+        let series = &peer.series()[series];
+        format!("{:?}", series.key.labels(&peer.families()[series.family as usize]))
+    }
+
+    #[test]
+    fn a_peer_reads_what_was_written() {
+        let sample = samples::everything();
+        let peer = Peer::open(&sample.path).unwrap();
+        assert_eq!((peer.id(), peer.number(), peer.pid()), (samples::header().id, 7, 4711));
+        assert_eq!(peer.started(), samples::header().started);
+        let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
+        assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
+        assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
+        assert!(peer.series()[0].promised);
+        assert_eq!(parts(&peer, 0), [Number::Float(7.75)]);
+        assert_eq!(labels(&peer, 1), r#"{"a": "", "b": "z"}"#);
+        assert_eq!(parts(&peer, 1), [1_u64.into(), 1_u64.into(), 1_u64.into(), Number::Float(7.85)]);
+        assert_eq!(parts(&peer, 2), [1_u64.into(), Number::Float(2.5)]);
+        assert_eq!(peer.value(3).map(f64::to_bits), Some(0));
+        assert_eq!(peer.stamp(3), 99);
+        assert_eq!((peer.value(4), peer.in_progress(at(1, 23))), (Some(2.0), 2));
+        assert_eq!((peer.value(5), peer.stamp(5)), (None, 0));
+        assert_eq!(peer.flags(6), 1);
+        assert!(peer.series()[7].ended);
+        assert_eq!(parts(&peer, 7), [0_u64.into()]);
+        assert_eq!(peer.in_progress(at(At::COMMON, 0)), 2);
+        assert_eq!(peer.series_at(at(1, 50)), None);
+        assert_eq!(peer.series_at(at(1, 40)), Some(6));
+        assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));
+    }
+
+    #[test]
+    fn a_peer_sees_what_is_new_and_what_has_ended() {
+        let sample = Sample::new();
+        let family = samples::family(Kind::Counter, "c_total");
+        let mut peer = Peer::open(&sample.path).unwrap();
+        assert!(!peer.refresh().unwrap());
+        sample.begin(&family, &["1"], at(1, 0), false);
+        sample.add(1, at(1, 0), 0, 3);
+        assert!(!peer.counts(0));
+        assert!(peer.refresh().unwrap());
+        assert_eq!(parts(&peer, 0), [3_u64.into()]);
+        sample.begin(&family, &["2"], at(1, 1), false);
+        sample.own.end(at(1, 0));
+        assert_eq!(parts(&peer, 0), [3_u64.into()]);
+        sample.begin(&family, &["3"], at(1, 0), false);
+        assert!(peer.refresh().unwrap());
+        assert_eq!([0, 1, 2].map(|number| peer.counts(number)), [false, true, true]);
+        assert_eq!(parts(&peer, 0), [0_u64.into()]);
+        assert_eq!(peer.series_at(at(1, 0)), Some(2));
+    }
+
+    #[test]
+    fn work_that_was_read_of_a_series_that_has_ended_is_not_its_own() {
+        for has_record in [true, false] {
+            let (sample, family) = (Sample::new(), samples::gauge("w", GaugeMode::Shared));
+            let [one, two] = ["1", "2"].map(|label| {
+                sample.own.common(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
+            });
+            if has_record {
+                // As the first one of each family has.
+                sample.begin(&family, &["1"], one, false);
+            }
+            sample.own.extend(one, at(1, 0)).expect("there is room");
+            sample.add(1, at(1, 0), 0, 3);
+            let mut peer = Peer::open(&sample.path).unwrap();
+            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![3, 0], false));
+            sample.own.end(one);
+            sample.own.extend(two, at(1, 0)).expect("there is room");
+            sample.add(1, at(1, 0), 0, 4);
+            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
+            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 7], false));
+        }
+    }
+
+    #[test]
+    fn who_holds_the_lock_lives() {
+        let sample = Sample::new();
+        let peer = Peer::open(&sample.path).unwrap();
+        assert!(!peer.is_alive().unwrap());
+        let file = File::open(&sample.path).unwrap();
+        File::lock(&file).unwrap();
+        assert!(peer.is_alive().unwrap());
+        // Not by closing it: a child that another test starts may have it open.
+        file.unlock().unwrap();
+        assert!(!peer.is_alive().unwrap());
+        assert!(!Peer::open(&sample.path).unwrap().is_alive().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_file_is_foreign() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        assert_eq!(Peer::open(&link).unwrap_err().reason, Reason::Foreign);
+        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, Reason::Foreign);
+        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, Reason::Unreadable);
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_not_touched_any_more() {
+        for len in [4096, 1, 0] {
+            let sample = samples::everything();
+            let mut peer = Peer::open(&sample.path).unwrap();
+            new_len(&sample.path, len);
+            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            new_len(&sample.path, 64 * 1024);
+            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+        }
+    }
+
+    fn new_len(path: &Path, len: u64) {
+        File::options().write(true).open(path).unwrap().set_len(len).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_anywhere_is_refused() {
+        let sample = samples::everything();
+        // The last page that is named in the log.
+        let whole = 64 * 1024;
+        let last = (0..whole).rev().step_by(4096).map(|end| end + 1);
+        let refused = |len: u64| {
+            new_len(&sample.path, len);
+            Peer::open(&sample.path).err()
+        };
+        let lens: Vec<_> = last.chain((0..8200).rev()).collect();
+        let readable: Vec<_> = lens.iter().filter(|len| refused(**len).is_none()).collect();
+        // What is free at the end may be missing.
+        assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
+        let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
+        assert!(reasons.iter().all(|reason| *reason == Reason::Truncated), "{reasons:?}");
+    }
+}

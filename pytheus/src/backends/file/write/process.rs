@@ -1,0 +1,210 @@
+//! The part of this process: its file, and the lock that says that it lives.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::backends::file::dir::directory::{Directory, Locked, open, publish};
+use crate::backends::file::dir::error::FileError;
+use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::presence::Presence;
+use crate::backends::file::dir::roster;
+use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::header::Header;
+use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
+use crate::backends::runtime::{haste, loader};
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::storage::Page;
+use crate::sync::lock;
+
+/// The file of this process, until it is closed.
+pub(crate) struct Process {
+    id: FileId,
+    /// The label `pid` of this process.
+    label: String,
+    file: OwnFile,
+    /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
+    /// one, though it has closed what its parent had open.
+    life: LifeLock,
+    presence: Presence,
+    directory: Arc<Directory>,
+    /// Where the file is until others may see it, and where it goes.
+    hidden: Mutex<Option<(PathBuf, PathBuf)>>,
+    shared: Mutex<Shared>,
+    closed: AtomicBool,
+}
+
+/// What is in the file of this process of series that all processes write.
+#[derive(Default)]
+struct Shared {
+    /// Families of which the file has a series, so that others see that a living process has declared them.
+    families: HashSet<String>,
+    /// Series that the file names: there, or with work in progress.
+    series: HashSet<At>,
+    /// Where those go on that have work in progress.
+    extended: HashMap<At, At>,
+}
+
+impl Process {
+    /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
+    pub(crate) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
+        let locked = directory.locked_at_first()?;
+        let presence = Presence::take(&locked)?;
+        roster::clean(&locked)?;
+        let shares_pid = has_number(&locked, std::process::id())?;
+        let (life, new) = locked.create_process_file()?;
+        let id = new.id;
+        let header = Header { shares_pid, ..Header::new(id, new.number) };
+        let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
+        let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
+            .map_err(|error| FileError::io(&directory.process(id), error))?;
+        let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
+        roster::add(&locked, id, inode, common.inode())?;
+        let hidden = Mutex::new(Some(new.later()));
+        let (directory, shared) = (Arc::clone(directory), Mutex::default());
+        let label = header.label();
+        Ok(Self { id, label, file, life, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
+    }
+
+    /// What tells the file from all others.
+    pub(crate) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// The label `pid` of this process, the same for as long as it has the file.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Ends the life of this process, for others.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.closed.store(true, Release);
+        self.life.unlock()?;
+        self.presence.end();
+        Ok(())
+    }
+
+    /// Says whether what is counted here is where others find it.
+    pub(crate) fn check(&self) -> Result<(), FileError> {
+        let path = self.directory.process(self.id);
+        let is_shown = lock(&self.hidden).is_none();
+        let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
+        let fail = |error| FileError::io(&path, error);
+        if !file.is_whole().map_err(fail)? {
+            return Err(FileError::damaged(Fault::truncated("it was longer before").at(&path)));
+        }
+        roster::check_own(
+            &self.directory,
+            self.id,
+            self.life.metadata().map_err(fail)?.ino(),
+            file.common_file().inode(),
+        )
+    }
+
+    /// The file, unless it belongs to others now: in a child it is the parent's.
+    fn open(&self) -> Option<&OwnFile> {
+        (!self.closed.load(Acquire) && !self.life.is_closed()).then_some(&self.file)
+    }
+
+    fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
+        self.open().ok_or_else(|| "the backend was closed".into())
+    }
+}
+
+/// Whether a living process is called by this number alone. Under the lock, so that of two that begin at the same time one
+/// sees the other.
+fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
+    let is_it = |path: &PathBuf| {
+        let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
+        let mut head = [0; Header::LEN];
+        // A file that can't be read shows nothing.
+        let header = file.read_exact_at(&mut head, 0).ok().and_then(|()| Header::decode(&head).ok());
+        header.is_some_and(|header| header.pid == pid && !header.shares_pid)
+            && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    };
+    Ok(locked.directory().process_files()?.iter().any(is_it))
+}
+
+/// Does something while the directory is locked. Called where a series is first used: in a request, unless this thread
+/// loads the backend.
+fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
+    Box::new(move |act| {
+        let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
+        let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
+        act()
+    })
+}
+
+impl Arena for Process {
+    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
+        self.open()?.page(shard, page)
+    }
+
+    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+        self.open_or_error()?.begin(series)
+    }
+
+    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+        let file = self.open_or_error()?;
+        if series.page < At::COMMON {
+            return file.extend(series, also);
+        }
+        let shared = &mut *lock(&self.shared);
+        // Of a family that was made anew: the one before it is gone, and its work with it.
+        if shared.extended.insert(series, also).is_some_and(|before| before != also) {
+            file.end(series);
+        }
+        file.extend(series, also)?;
+        shared.series.insert(series);
+        Ok(())
+    }
+
+    fn end(&self, series: At) {
+        let Some(file) = self.open() else { return };
+        if series.page < At::COMMON {
+            return file.end(series);
+        }
+        {
+            let shared = &mut *lock(&self.shared);
+            shared.extended.remove(&series);
+            if shared.series.remove(&series) {
+                file.end(series);
+            }
+        }
+        // At once, whoever has the directory: this may be somebody's request.
+        file.common_file().unset(series);
+        if let Ok(Some(_locked)) = self.directory.try_locked() {
+            // Should it fail, a series that shows from the start shows as zero.
+            let _ = file.common_file().remove(series);
+        }
+    }
+
+    fn ready(&self) -> Result<(), BackendError> {
+        self.open_or_error()?;
+        let mut hidden = lock(&self.hidden);
+        if let Some(paths) = &*hidden {
+            publish(paths)?;
+        }
+        *hidden = None;
+        Ok(())
+    }
+
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+        let file = self.open_or_error()?;
+        let at = file.common(family, series, promised)?;
+        let shared = &mut *lock(&self.shared);
+        if shared.families.insert(family.id()) {
+            file.begin(&Begun { family, series, at, promised })?;
+            shared.series.insert(at);
+        }
+        Ok(at)
+    }
+}

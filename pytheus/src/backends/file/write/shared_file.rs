@@ -1,0 +1,292 @@
+//! The file that all processes write: gauges that they share, and state sets.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex};
+
+use crate::backends::file::dir::plain_file::give_to_owner;
+use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::header::{Header, PAGE};
+use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::record::Record;
+use crate::backends::file::read::index::PeerSeries;
+use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::storage::Page;
+use crate::sync;
+
+/// The file that all processes write.
+pub(crate) struct CommonFile {
+    pub(crate) path: PathBuf,
+    inode: u64,
+    log: Mutex<Log>,
+    /// Apart from the log, so that cells are read while its series are shown.
+    pages: Mutex<HashMap<u32, &'static Page>>,
+}
+
+struct Log {
+    reading: Reading<&'static [Page]>,
+    /// Families by name.
+    families: HashMap<String, Vec<u32>>,
+    /// Series by family and key.
+    series: HashMap<(u32, SeriesKey), usize>,
+    /// How many of the families, and of the series, are there.
+    indexed: (usize, usize),
+}
+
+impl CommonFile {
+    /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
+    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+        Self::open_or_make(path).map_err(|fault| fault.at(path))
+    }
+
+    fn open_or_make(path: &Path) -> Result<Self, Fault> {
+        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            let new = make(path)?;
+            fs::rename(&new, path)?;
+        }
+        Self::open_as_it_is(path)
+    }
+
+    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
+        let reading = Reading::new(reader::open(path)?, Maps::for_ever(), true)?;
+        // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
+        reading.file.try_lock_shared().map_err(io::Error::from)?;
+        let inode = reading.file.metadata()?.ino();
+        let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
+        opened.read(&mut sync::lock(&opened.log))?;
+        Ok(opened)
+    }
+
+    /// Reads what others have added; says whether anything is new.
+    fn read(&self, log: &mut Log) -> Result<bool, Fault> {
+        let is_new = log.reading.refresh()?;
+        if is_new {
+            log.index();
+            let mut pages = sync::lock(&self.pages);
+            for page in log.reading.contents.pages() {
+                if let Some(kept) = log.reading.kept(page) {
+                    pages.insert(page, kept);
+                }
+            }
+        }
+        Ok(is_new)
+    }
+
+    /// The inode of the file that was opened.
+    pub(crate) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Reads what others have added; says whether anything is new.
+    pub(crate) fn refresh(&self) -> Result<bool, Skip> {
+        self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Where a series lies, if it is there, and is promised where it should be.
+    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
+        let log = &mut *sync::lock(&self.log);
+        self.read(log).map_err(|fault| fault.at(&self.path))?;
+        let (_, found) = log.look_up(family, series);
+        Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
+    }
+
+    /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
+    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
+        let log = &mut *sync::lock(&self.log);
+        self.read(log)?;
+        let mut records = Vec::new();
+        let mut space = log.space()?;
+        let (known, found) = log.look_up(family, series);
+        let at = match found {
+            Some(found) if found.promised || !promised => return Ok(found.at),
+            Some(found) => {
+                Record::Promise { series: found.at, promised }.encode(&mut records)?;
+                found.at
+            }
+            None => log.add((known, family), series, promised, &mut space, &mut records)?,
+        };
+        log.append(&mut space, &records)?;
+        self.read(log)?;
+        Ok(at)
+    }
+
+    /// Sets a series to nothing.
+    pub(crate) fn unset(&self, at: At) {
+        Self::clear(&sync::lock(&self.log), at);
+    }
+
+    fn clear(log: &Log, at: At) {
+        let contents = &log.reading.contents;
+        let series = contents.at(at).and_then(|number| contents.series.get(number));
+        let family = series.and_then(|series| contents.families.get(series.family as usize));
+        let cells = log.reading.shared_cells(at).unwrap_or_default().iter();
+        cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
+    }
+
+    /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
+    pub(crate) fn remove(&self, at: At) -> io::Result<()> {
+        let log = &mut *sync::lock(&self.log);
+        self.read(log)?;
+        let contents = &log.reading.contents;
+        let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
+            return Ok(());
+        };
+        if series.promised {
+            let mut records = Vec::new();
+            Record::Promise { series: at, promised: false }.encode(&mut records)?;
+            log.append(&mut log.space()?, &records)?;
+            self.read(log)?;
+        }
+        Self::clear(log, at);
+        Ok(())
+    }
+
+    /// Its pages, from [`At::COMMON`] on.
+    pub(crate) fn page(&self, page: u32) -> Option<&'static Page> {
+        self.known_page(page).or_else(|| {
+            self.refresh().ok()?;
+            self.known_page(page)
+        })
+    }
+
+    fn known_page(&self, page: u32) -> Option<&'static Page> {
+        sync::lock(&self.pages).get(&page).copied()
+    }
+
+    /// The cells of a series, and what comes after them.
+    pub(crate) fn cells(&self, at: At) -> &'static [AtomicU64] {
+        let page = self.known_page(at.page);
+        page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
+    }
+
+    /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
+    pub(crate) fn value(&self, at: At) -> Option<f64> {
+        let cells = self.cells(at);
+        reader::gauge_value(cells).or_else(|| reader::gauge_is_tracked(cells).then_some(0.0))
+    }
+
+    /// The flags of a state set.
+    pub(crate) fn flags(&self, at: At) -> u64 {
+        self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
+    }
+
+    /// Shows each series with its number in the file and its family, as far as they were [read](Self::refresh). Their
+    /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
+    pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
+        let log = sync::lock(&self.log);
+        let contents = &log.reading.contents;
+        for (number, series) in contents.series.iter().enumerate() {
+            if let Some(family) = contents.families.get(series.family as usize) {
+                show(number, family, series);
+            }
+        }
+    }
+}
+
+impl Log {
+    /// Takes note of what is new.
+    fn index(&mut self) {
+        let contents = &self.reading.contents;
+        let (families, series) = &mut self.indexed;
+        for (number, family) in (0..).zip(&contents.families).skip(*families) {
+            self.families.entry(family.name().to_owned()).or_default().push(number);
+        }
+        for (number, one) in contents.series.iter().enumerate().skip(*series) {
+            self.series.entry((one.family, one.key.clone())).or_insert(number);
+        }
+        self.indexed = (contents.families.len(), contents.series.len());
+    }
+
+    /// The number of a family that is the same but for its help, and the series.
+    fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
+        let contents = &self.reading.contents;
+        let mut named = self.families.get(family.name()).into_iter().flatten().copied();
+        let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
+        let number = named.find(|number| contents.families.get(*number as usize).is_some_and(|known| is_it(known)));
+        let found = number.and_then(|number| self.series.get(&(number, series.clone())));
+        (number, found.and_then(|number| contents.series.get(*number)))
+    }
+
+    /// The records of a series, where there is room for it.
+    fn add(
+        &self,
+        (known, family): (Option<u32>, &FamilyKey),
+        series: &SeriesKey,
+        promised: bool,
+        space: &mut Space,
+        records: &mut Vec<u8>,
+    ) -> io::Result<At> {
+        let Reading { file, contents, .. } = &self.reading;
+        let full = || io::Error::from(io::ErrorKind::FileTooLarge);
+        let cells = u32::try_from(family.cells()).map_err(|_| full())?;
+        let at = contents.room(cells).ok_or_else(full)?;
+        if contents.column(at.page).is_empty() {
+            let offset = space.take(file, PAGE)?;
+            // Who was killed before it was taken for good may have written there.
+            file.write_all_at(&[0; size_of::<Page>()], offset)?;
+            Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
+        }
+        let family = if let Some(number) = known {
+            number
+        } else {
+            let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
+            let json = family.to_json().to_string();
+            Record::Family { number, json: json.as_bytes() }.encode(records)?;
+            number
+        };
+        let number = contents.next_number().ok_or_else(full)?;
+        let (head, text) = series.parts();
+        Record::Series { number, family, promised, at, head, text }.encode(records)?;
+        Ok(at)
+    }
+
+    /// What the file has room for, as far as the log is read.
+    fn space(&self) -> io::Result<Space> {
+        let taken = self.reading.contents.end().max(self.reading.cursor.extent_end());
+        Ok(Space::new(taken, self.reading.file.metadata()?.len()))
+    }
+
+    /// Writes records, which then count.
+    fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
+        let mut cursor = self.reading.cursor;
+        let len = cursor.append(&self.reading.file, space, records, 0)?;
+        self.reading.root.commit(self.reading.first()?, len);
+        Ok(())
+    }
+}
+
+/// Makes a file that has no series, beside where it is to be.
+pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
+    let new = path.with_file_name("new-common");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&new)?;
+    // Whatever the umask leaves.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    give_to_owner(&file, path)?;
+    Space::of_new_file(&file, &Header::new(FileId::random(), 0))?;
+    Ok(new)
+}
+
+impl fmt::Debug for CommonFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

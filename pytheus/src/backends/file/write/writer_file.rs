@@ -1,0 +1,209 @@
+//! The file of this process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::sync::atomic::Ordering::Release;
+use std::sync::atomic::fence;
+use std::sync::{Arc, Mutex};
+
+use crate::backends::file::format::allocator::Space;
+use crate::backends::file::format::compaction::Written;
+use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::header::{Header, PAGE};
+use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::record::Record;
+use crate::backends::file::write::shared_file::CommonFile;
+use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::storage::Page;
+use crate::sync;
+
+/// Does something while no other process changes what is in the directory.
+pub(crate) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -> io::Result<At> + Send + Sync>;
+
+/// A file that is open, and closed in a child.
+type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
+
+/// The file of this process, in which it counts.
+pub(crate) struct OwnFile {
+    file: Handle,
+    header: Header,
+    first: &'static Page,
+    log: Mutex<Log>,
+    common: Arc<CommonFile>,
+    with_directory: WithDirectory,
+}
+
+/// What is written to the file, and what is in it.
+struct Log {
+    written: Written,
+    maps: Maps<&'static [Page]>,
+    pages: HashMap<(u32, u32), &'static Page>,
+    /// By the family as it stands in the log.
+    families: HashMap<String, u32>,
+    /// The same, by where it lies in memory.
+    known: HashMap<usize, (u32, Arc<FamilyKey>)>,
+    series: u32,
+}
+
+impl OwnFile {
+    /// Of a file that is open for reading and writing, empty, and locked for the life of this process.
+    ///
+    /// The handle may be an `Arc<File>`, or one that is closed in a child.
+    pub(crate) fn create(
+        file: impl Deref<Target = File> + Send + Sync + 'static,
+        header: Header,
+        common: Arc<CommonFile>,
+        with_directory: WithDirectory,
+    ) -> io::Result<Self> {
+        let (mut maps, space) = (Maps::for_ever(), Space::of_new_file(&file, &header)?);
+        let first = maps.place(&file, space.end(), 0)?;
+        let first = maps.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let log = Log {
+            written: Written::new(&header, space),
+            maps,
+            pages: HashMap::new(),
+            families: HashMap::new(),
+            known: HashMap::new(),
+            series: 0,
+        };
+        Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), common, with_directory })
+    }
+
+    /// As if short logs were long ones.
+    #[cfg(test)]
+    pub(crate) fn look_often(&self) {
+        sync::lock(&self.log).written.look_often();
+    }
+
+    /// Says whether the file is as long as it has grown.
+    pub(crate) fn is_whole(&self) -> io::Result<bool> {
+        let end = sync::lock(&self.log).written.space.end();
+        Ok(self.file.metadata()?.len() >= end)
+    }
+
+    /// The file that all processes write.
+    pub(crate) fn common_file(&self) -> &Arc<CommonFile> {
+        &self.common
+    }
+
+    /// Writes records, which then count. Room for the ends of so many series is left.
+    fn append(&self, log: &mut Log, records: &[u8], live: u64) -> io::Result<()> {
+        log.written.append(&self.file, self.first, records, live)
+    }
+
+    fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
+        let offset = log.written.space.take(&self.file, PAGE)?;
+        let spot = log.maps.place(&self.file, log.written.space.end(), offset)?;
+        let cells = log.maps.kept(spot).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut records = Vec::new();
+        Record::Page { shard, page, offset }.encode(&mut records)?;
+        self.append(log, &records, log.written.live)?;
+        log.pages.insert((shard, page), cells);
+        Ok(cells)
+    }
+
+    /// The number of a family, and the record of it, if it is new.
+    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, Fault> {
+        if let Some((number, _)) = log.known.get(&address(family)) {
+            return Ok(Numbered { number: *number, json: None });
+        }
+        let json = family.to_json().to_string();
+        if let Some(number) = log.families.get(&json) {
+            return Ok(Numbered { number: *number, json: Some(json) });
+        }
+        let number = u32::try_from(log.families.len()).map_err(|_| Fault::corrupt("it has too many families"))?;
+        Record::Family { number, json: json.as_bytes() }.encode(records)?;
+        Ok(Numbered { number, json: Some(json) })
+    }
+
+    fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
+        let log = &mut *sync::lock(&self.log);
+        log.written.keep_short(&self.file, &self.header, self.first);
+        let mut records = Vec::new();
+        let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
+        let (head, text) = begun.series.parts();
+        let (number, promised, at) = (log.series, begun.promised, begun.at);
+        Record::Series { number, family, promised, at, head, text }.encode(&mut records)?;
+        let next = number.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.append(log, &records, log.written.live + 1)?;
+        log.series = next;
+        if let Some(json) = json {
+            log.families.insert(json, family);
+            // Of several alike, the last is remembered, and stays where it lies.
+            log.known.retain(|_, (known, _)| *known != family);
+            log.known.insert(address(begun.family), (family, Arc::clone(begun.family)));
+        }
+        Ok(())
+    }
+}
+
+struct Numbered {
+    number: u32,
+    /// As it stands in the log, when it was not known by its address.
+    json: Option<String>,
+}
+
+fn address(family: &Arc<FamilyKey>) -> usize {
+    Arc::as_ptr(family).addr()
+}
+
+impl Arena for OwnFile {
+    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
+        if page >= At::COMMON {
+            return if shard == 0 { self.common.page(page) } else { None };
+        }
+        let log = &mut *sync::lock(&self.log);
+        match log.pages.get(&(shard, page)) {
+            Some(known) => Some(known),
+            None => self.make_page(log, shard, page).ok(),
+        }
+    }
+
+    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+        self.write_series(series).map_err(|error| refused("take a series", &error))
+    }
+
+    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+        let log = &mut *sync::lock(&self.log);
+        log.written.keep_short(&self.file, &self.header, self.first);
+        let mut records = Vec::new();
+        Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
+        // It ends without having begun here.
+        let live = log.written.live + u64::from(series.page >= At::COMMON);
+        self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
+    }
+
+    fn end(&self, series: At) {
+        let log = &mut *sync::lock(&self.log);
+        let mut records = Vec::new();
+        // Nothing can be done about an error; but room was left, so that the file need not grow.
+        let _ = Record::End { series }.encode(&mut records);
+        let _ = self.append(log, &records, log.written.live.saturating_sub(1));
+        // Who sees what is written to the cells from now on sees that the series has ended.
+        fence(Release);
+    }
+
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+        if let Some(at) = self.common.find(family, series, promised)? {
+            return Ok(at);
+        }
+        let at = (self.with_directory)(&mut || self.common.find_or_add(family, series, promised));
+        at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
+    }
+}
+
+fn refused(what: &str, error: &io::Error) -> BackendError {
+    format!("the file of this process can't {what}: {error}").into()
+}
+
+impl fmt::Debug for OwnFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnFile").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! A family on its way from a registry to an encoder.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::dress::Dress;
+use crate::backends::FamilyTotals;
+use crate::model::snapshot::FamilySnapshot;
+
+/// A family as [`Registry::scrape`](super::Registry::scrape) shows it, for as long as it is looked at.
+///
+/// What this crate counts goes to an encoder as it is, without a sample for each line of output.
+#[derive(Clone)]
+pub struct FamilyView<'a>(Source<'a>);
+
+#[derive(Clone)]
+enum Source<'a> {
+    Totals { totals: &'a FamilyTotals<'a>, dress: &'a Dress, name: Cow<'a, str>, labels: &'a str },
+    Snapshot(Cow<'a, FamilySnapshot>),
+}
+
+/// What there is of a family for an encoder to read.
+#[derive(Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// Numbers, and constant labels as they are exposed.
+    Totals(&'a FamilyTotals<'a>, &'a str),
+    Samples(&'a FamilySnapshot),
+}
+
+impl<'a> FamilyView<'a> {
+    /// Totals in the dress of a registry, whose labels are rendered already.
+    pub(super) fn totals(totals: &'a FamilyTotals<'a>, dress: &'a Dress, labels: &'a str) -> Self {
+        Self(Source::Totals { totals, dress, name: dress.full_name(totals.descriptor().name()), labels })
+    }
+
+    /// The full name.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Source::Totals { name, .. } => name,
+            Source::Snapshot(snapshot) => snapshot.name(),
+        }
+    }
+
+    /// The family with all its samples, to be kept.
+    pub fn to_snapshot(&self) -> FamilySnapshot {
+        match &self.0 {
+            Source::Totals { totals, dress, .. } => {
+                let mut snapshot = totals.snapshot();
+                dress.put_on(&mut snapshot);
+                snapshot
+            }
+            Source::Snapshot(snapshot) => snapshot.clone().into_owned(),
+        }
+    }
+
+    pub(crate) fn content(&self) -> Content<'_> {
+        match &self.0 {
+            Source::Totals { totals, labels, .. } => Content::Totals(totals, labels),
+            Source::Snapshot(snapshot) => Content::Samples(snapshot),
+        }
+    }
+}
+
+impl<'a> From<&'a FamilySnapshot> for FamilyView<'a> {
+    fn from(snapshot: &'a FamilySnapshot) -> Self {
+        Self(Source::Snapshot(Cow::Borrowed(snapshot)))
+    }
+}
+
+impl From<FamilySnapshot> for FamilyView<'_> {
+    fn from(snapshot: FamilySnapshot) -> Self {
+        Self(Source::Snapshot(Cow::Owned(snapshot)))
+    }
+}
+
+impl fmt::Debug for FamilyView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FamilyView").field(&self.name()).finish()
+    }
+}

@@ -1,0 +1,388 @@
+//! Any program of counting threads gives the totals of the same program without threads, and every scrape meanwhile is
+//! whole and never goes down.
+
+use std::collections::VecDeque;
+use std::sync::{Barrier, Mutex};
+use std::thread::{self, Scope};
+use std::{env, fmt};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Metric, Summary};
+use pytheus::registry::CollectorRegistry;
+use support::scrapes::{Samples, Watcher, difference, samples, while_scraping};
+
+/// Upper bounds, and one value for each bucket: sums of them are exact in any order.
+const BOUNDS: [f64; 3] = [0.5, 2.0, 16.0];
+const VALUES: [f64; 4] = [0.25, 2.0, 3.5, 1024.0];
+/// Every observation of some metrics: their count tells the sum.
+const ALIKE: [f64; 4] = [4.0; 4];
+/// Labelled series per family; the last thing to be counted in is a call site that is all literals.
+const SERIES: u8 = 4;
+
+static STATICS: CollectorRegistry = CollectorRegistry::new();
+
+/// A metric of each kind, without labels and with one.
+mod counts {
+    pytheus::metric! {
+        /// C.
+        pub static PLAIN: Counter = "static_counts" { registry: super::STATICS };
+        /// C.
+        pub static BY_N: Counter = "static_counts_by_n" { labels: { n }, registry: super::STATICS };
+    }
+}
+mod gauges {
+    pytheus::metric! {
+        /// G.
+        pub static PLAIN: Gauge = "static_gauges" { registry: super::STATICS };
+        /// G.
+        pub static BY_N: Gauge = "static_gauges_by_n" { labels: { n }, registry: super::STATICS };
+    }
+}
+mod times {
+    use super::BOUNDS;
+    pytheus::metric! {
+        /// H.
+        pub static PLAIN: Histogram = "static_times" { buckets: BOUNDS, registry: super::STATICS };
+        /// H.
+        pub static BY_N: Histogram = "static_times_by_n" { labels: { n }, buckets: BOUNDS, registry: super::STATICS };
+    }
+}
+mod alike {
+    use super::BOUNDS;
+    pytheus::metric! {
+        /// H.
+        pub static PLAIN: Histogram = "static_alike" { buckets: BOUNDS, registry: super::STATICS };
+        /// H.
+        pub static BY_N: Histogram = "static_alike_by_n" { labels: { n }, buckets: BOUNDS, registry: super::STATICS };
+    }
+}
+mod sizes {
+    pytheus::metric! {
+        /// S.
+        pub static PLAIN: Summary = "static_sizes" { registry: super::STATICS };
+        /// S.
+        pub static BY_N: Summary = "static_sizes_by_n" { labels: { n }, registry: super::STATICS };
+    }
+}
+
+/// A series, and the way to it.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Static,
+    StaticSeries(u8),
+    Literal,
+    Built,
+    Series(u8),
+    Kept(u8),
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Inc(Place),
+    IncWhole(Place, u32),
+    /// In 1024ths.
+    IncFraction(Place, u32),
+    /// In 1024ths, up or down.
+    Move(Place, i32),
+    Observe(Place, usize),
+    ObserveAlike(Place),
+    Summarize(Place),
+    /// Starts a guard.
+    Start(Place),
+    /// Ends the oldest guard of this thread.
+    End,
+    /// Gives the newest guard of this thread away, to be dropped by another.
+    Hand,
+    /// Another thread, which is waited for or goes on beside this one.
+    Spawn(Vec<Op>, bool),
+}
+
+/// What each thread does, and how many times over.
+#[derive(Clone)]
+struct Program(Vec<(Vec<Op>, u32)>);
+
+/// One line per thread, in place of one per word.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(ops, rounds)| write!(f, "\n    {rounds} times {ops:?}"))
+    }
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        Just(Place::Static),
+        (0..SERIES).prop_map(Place::StaticSeries),
+        Just(Place::Literal),
+        Just(Place::Built),
+        (0..SERIES).prop_map(Place::Series),
+        (0..SERIES).prop_map(Place::Kept),
+    ]
+}
+
+fn simple_op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        place().prop_map(Op::Inc),
+        (place(), any::<u16>()).prop_map(|(place, n)| Op::IncWhole(place, n.into())),
+        (place(), any::<u16>()).prop_map(|(place, n)| Op::IncFraction(place, n.into())),
+        (place(), any::<i16>()).prop_map(|(place, n)| Op::Move(place, n.into())),
+        (place(), 0..VALUES.len()).prop_map(|(place, value)| Op::Observe(place, value)),
+        place().prop_map(Op::ObserveAlike),
+        place().prop_map(Op::Summarize),
+        place().prop_map(Op::Start),
+        Just(Op::End),
+        Just(Op::Hand),
+    ]
+}
+
+fn program() -> impl Strategy<Value = Program> {
+    let spawn = (vec(simple_op(), 0..8), any::<bool>()).prop_map(|(ops, wait)| Op::Spawn(ops, wait));
+    let few_threads = (vec(prop_oneof![4 => simple_op(), 1 => spawn], 0..20), 1..10_u32);
+    let many_rounds = (vec(simple_op(), 1..40), 1..200_u32);
+    vec(prop_oneof![few_threads, many_rounds], 1..5).prop_map(Program)
+}
+
+/// A metric built at run time, a family of it, and handles of its series.
+#[derive(Clone)]
+struct Built<M: Metric> {
+    plain: M,
+    by_n: Family<M>,
+    kept: Vec<M>,
+}
+
+impl<M: Metric> Built<M> {
+    fn new(plain: M, by_n: Family<M>) -> Self {
+        let kept = (0..SERIES).map(|n| by_n.labels([("n", n)]).expect("the label is right")).collect();
+        Self { plain, by_n, kept }
+    }
+}
+
+/// Each thread has its own clone.
+#[derive(Clone)]
+struct Metrics {
+    counts: Built<Counter>,
+    gauges: Built<Gauge>,
+    times: Built<Histogram>,
+    alike: Built<Histogram>,
+    sizes: Built<Summary>,
+}
+
+macro_rules! built {
+    ($registry:ident, $metric:ident, $name:literal $(, $buckets:ident)?) => {
+        Built::new(
+            $metric::builder($name, "B.")$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
+            $metric::builder(concat!($name, "_by_n"), "B.")
+                .label_names(["n"])$(.buckets($buckets))?.registry($registry).build().expect("the name is free"),
+        )
+    };
+}
+
+impl Metrics {
+    fn new(registry: &CollectorRegistry) -> Self {
+        Self {
+            counts: built!(registry, Counter, "counts"),
+            gauges: built!(registry, Gauge, "gauges"),
+            times: built!(registry, Histogram, "times", BOUNDS),
+            alike: built!(registry, Histogram, "alike", BOUNDS),
+            sizes: built!(registry, Summary, "sizes"),
+        }
+    }
+}
+
+/// Acts on the metric of a kind at a place, by the way that the place names.
+macro_rules! at {
+    ($metrics:ident.$kind:ident, $place:expr, $metric:ident => $act:expr) => {{
+        macro_rules! act {
+            ($way:expr) => {{
+                let $metric = &$way;
+                $act
+            }};
+        }
+        match $place {
+            Place::Static => act!($kind::PLAIN),
+            Place::StaticSeries(n) => act!($kind::BY_N.n(n)),
+            Place::Literal => act!($kind::BY_N.n("literal")),
+            Place::Built => act!($metrics.$kind.plain),
+            Place::Series(n) => act!($metrics.$kind.by_n.labels([("n", n)]).expect("the label is right")),
+            Place::Kept(n) => act!($metrics.$kind.kept[usize::from(n)]),
+        }
+    }};
+}
+
+/// Guards whose threads gave them away.
+type Handed = Mutex<Vec<InProgress>>;
+
+fn run<'scope>(
+    (ops, rounds): (&'scope [Op], u32),
+    metrics: &Metrics,
+    handed: &'scope Handed,
+    scope: &'scope Scope<'scope, '_>,
+) {
+    let mut guards = VecDeque::new();
+    for op in (0..rounds).flat_map(|_| ops) {
+        match *op {
+            Op::Inc(place) => at!(metrics.counts, place, counter => counter.inc()),
+            Op::IncWhole(place, n) => at!(metrics.counts, place, counter => counter.inc_by(n)),
+            Op::IncFraction(place, n) => at!(metrics.counts, place, counter => counter.inc_by(f64::from(n) / 1024.0)),
+            Op::Move(place, n) if n < 0 => at!(metrics.gauges, place, gauge => gauge.dec_by(f64::from(-n) / 1024.0)),
+            Op::Move(place, n) => at!(metrics.gauges, place, gauge => gauge.inc_by(f64::from(n) / 1024.0)),
+            Op::Observe(place, value) => at!(metrics.times, place, times => times.observe(VALUES[value])),
+            Op::ObserveAlike(place) => at!(metrics.alike, place, alike => alike.observe(ALIKE[0])),
+            Op::Summarize(place) => at!(metrics.sizes, place, sizes => sizes.observe(ALIKE[0])),
+            Op::Start(place) => guards.push_back(at!(metrics.gauges, place, gauge => gauge.track_inprogress())),
+            Op::End => drop(guards.pop_front()),
+            Op::Hand => handed.lock().expect("nobody panics").extend(guards.pop_back()),
+            Op::Spawn(ref ops, wait) => {
+                let metrics = metrics.clone();
+                let thread = scope.spawn(move || run((ops, 1), &metrics, handed, scope));
+                if wait {
+                    thread.join().expect("no thread panics");
+                }
+            }
+        }
+    }
+}
+
+/// The same, one thing after the other.
+#[derive(Default)]
+struct Model {
+    samples: Samples,
+    handed: Vec<Place>,
+}
+
+impl Model {
+    fn run(&mut self, ops: &[Op], rounds: u32) {
+        let mut guards = VecDeque::new();
+        for op in (0..rounds).flat_map(|_| ops) {
+            match *op {
+                Op::Inc(place) => self.add("counts", place, 1.0),
+                Op::IncWhole(place, n) => self.add("counts", place, n.into()),
+                Op::IncFraction(place, n) => self.add("counts", place, f64::from(n) / 1024.0),
+                Op::Move(place, n) => self.add("gauges", place, f64::from(n) / 1024.0),
+                Op::Observe(place, value) => self.observe("times", place, VALUES[value]),
+                Op::ObserveAlike(place) => self.observe("alike", place, ALIKE[0]),
+                Op::Summarize(place) => {
+                    let (family, labels) = series("sizes", place);
+                    self.add_to(format!("{family}_sum{labels}"), ALIKE[0]);
+                    self.add_to(format!("{family}_count{labels}"), 1.0);
+                }
+                Op::Start(place) => {
+                    self.add("gauges", place, 1.0);
+                    guards.push_back(place);
+                }
+                Op::End => {
+                    if let Some(place) = guards.pop_front() {
+                        self.add("gauges", place, -1.0);
+                    }
+                }
+                Op::Hand => self.handed.extend(guards.pop_back()),
+                Op::Spawn(ref ops, _) => self.run(ops, 1),
+            }
+        }
+        for place in guards {
+            self.add("gauges", place, -1.0);
+        }
+    }
+
+    fn end_handed(&mut self) {
+        for place in std::mem::take(&mut self.handed) {
+            self.add("gauges", place, -1.0);
+        }
+    }
+
+    fn add(&mut self, metric: &str, place: Place, amount: f64) {
+        let (family, labels) = series(metric, place);
+        self.add_to(format!("{family}{labels}"), amount);
+    }
+
+    fn observe(&mut self, metric: &str, place: Place, value: f64) {
+        let (family, labels) = series(metric, place);
+        for bound in BOUNDS.into_iter().chain([f64::INFINITY]) {
+            let le = if bound.is_finite() { format!("le=\"{bound}\"") } else { "le=\"+Inf\"".to_owned() };
+            let labels = match labels.strip_suffix('}') {
+                Some(labels) => format!("{labels},{le}}}"),
+                None => format!("{{{le}}}"),
+            };
+            self.add_to(format!("{family}_bucket{labels}"), if value <= bound { 1.0 } else { 0.0 });
+        }
+        self.add_to(format!("{family}_sum{labels}"), value);
+        self.add_to(format!("{family}_count{labels}"), 1.0);
+    }
+
+    fn add_to(&mut self, sample: String, amount: f64) {
+        *self.samples.entry(sample).or_default() += amount;
+    }
+}
+
+/// The family of a place, and its labels as the text shows them.
+fn series(metric: &str, place: Place) -> (String, String) {
+    let by_n = |prefix: &str, n: &dyn fmt::Display| (format!("{prefix}{metric}_by_n"), format!("{{n=\"{n}\"}}"));
+    match place {
+        Place::Static => (format!("static_{metric}"), String::new()),
+        Place::StaticSeries(n) => by_n("static_", &n),
+        Place::Literal => by_n("static_", &"literal"),
+        Place::Built => (metric.to_owned(), String::new()),
+        Place::Series(n) | Place::Kept(n) => by_n("", &n),
+    }
+}
+
+/// What scrapes of the metrics here are held to.
+fn watcher(registry: &CollectorRegistry) -> Watcher<'_> {
+    let times = ["static_times", "static_times_by_n", "times", "times_by_n"];
+    let alike = ["static_alike", "static_alike_by_n", "alike", "alike_by_n"];
+    let sizes = ["static_sizes", "static_sizes_by_n", "sizes", "sizes_by_n"];
+    let watcher = times.into_iter().fold(Watcher::new(registry), |watcher, name| watcher.whole(name, &VALUES));
+    alike.into_iter().chain(sizes).fold(watcher, |watcher, name| watcher.whole(name, &ALIKE))
+}
+
+fn all_samples(registry: &CollectorRegistry) -> Samples {
+    let mut all = samples(registry);
+    all.extend(samples(&STATICS));
+    all
+}
+
+/// How many programs are tried: 200, or as many as `PYTHEUS_PROPERTY_CASES` says where all is slower.
+fn cases() -> u32 {
+    let cases = env::var("PYTHEUS_PROPERTY_CASES");
+    cases.map_or(200, |cases| cases.parse().expect("PYTHEUS_PROPERTY_CASES is a number"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 300,
+        ..ProptestConfig::with_cases(cases())
+    })]
+
+    #[test]
+    fn threads_count_as_one_would_and_every_scrape_is_whole(program in program()) {
+        // New families each time, so that what those of earlier programs left behind would show.
+        let registry = CollectorRegistry::new();
+        let metrics = Metrics::new(&registry);
+        let mut model = Model { samples: all_samples(&registry), ..Model::default() };
+        let handed = Handed::default();
+        let start = Barrier::new(program.0.len());
+        let scrapes = while_scraping(&mut [watcher(&registry), watcher(&STATICS)], || {
+            thread::scope(|scope| {
+                for (ops, rounds) in &program.0 {
+                    let (metrics, handed, start) = (metrics.clone(), &handed, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        run((ops, *rounds), &metrics, handed, scope);
+                    });
+                }
+            });
+        });
+        for (ops, rounds) in &program.0 {
+            model.run(ops, *rounds);
+        }
+        let wrong = difference(&model.samples, &all_samples(&registry));
+        prop_assert!(wrong.is_empty(), "{}", wrong);
+
+        drop(handed);
+        model.end_handed();
+        let wrong = difference(&model.samples, &all_samples(&registry));
+        prop_assert!(wrong.is_empty(), "after the guards that were given away: {}", wrong);
+        prop_assert!(scrapes.is_ok(), "{}", scrapes.unwrap_err());
+    }
+}

@@ -1,9 +1,0 @@
-// `zeros` is a string.
-use pytheus::counter;
-
-#[counter(name = "jobs_total", help = "Jobs.", labels(queue = queue), zeros = "no")]
-fn run(queue: &str) {
-    let _ = queue;
-}
-
-fn main() {}

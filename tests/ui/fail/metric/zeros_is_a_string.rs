@@ -1,9 +1,0 @@
-// `zeros` is a string.
-use pytheus::metric;
-
-metric! {
-    /// Jobs.
-    static JOBS: Counter = "jobs_total" { labels: { paid: bool }, zeros: "no" };
-}
-
-fn main() {}
