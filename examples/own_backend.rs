@@ -47,7 +47,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pytheus::backends::{
-    Aggregate, Backend, BackendError, Batch, Change, ChildClosed, Combine, Config, Configure, FamilyKey, Load, Reach,
+    Aggregate, Backend, BackendError, Batch, Change, CloseOnFork, Combine, Config, Configure, FamilyKey, Load, Reach,
     Removal, SeriesKey, Totals, Value, json, load_backend, process_label,
 };
 use pytheus::descriptor::Kind;
@@ -61,7 +61,7 @@ pub struct Ledger {
     directory: PathBuf,
     interval: Duration,
     /// Locked for as long as this process lives. A child closes it: there it would keep the lock when the parent is gone.
-    alive: Mutex<Option<ChildClosed>>,
+    alive: Mutex<Option<CloseOnFork>>,
     /// The label `pid` of this process.
     label: Mutex<String>,
 }
@@ -175,7 +175,7 @@ impl Ledger {
         let known = match book.writers.entry(writer.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let alive = ChildClosed::new(File::options().create(true).append(true).open(self.life_of(writer))?)?;
+                let alive = CloseOnFork::new(File::options().create(true).append(true).open(self.life_of(writer))?)?;
                 alive.lock()?;
                 self.set_alive(Some(alive));
                 new.insert(Writer { process: self.label(), sequence: 0 })
@@ -232,7 +232,7 @@ impl Ledger {
     }
 
     /// What was there before is closed, and its lock is free.
-    fn set_alive(&self, file: Option<ChildClosed>) {
+    fn set_alive(&self, file: Option<CloseOnFork>) {
         *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
 }

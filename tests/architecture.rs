@@ -81,24 +81,24 @@ fn no_file_is_longer_than_one_idea() {
 }
 
 #[test]
-fn unsafe_code_stands_in_storage_alone() {
+fn unsafe_code_stands_in_storage_and_sync_alone() {
     let is_unsafe = |line: &str| {
         let code = line.trim_start();
         !code.starts_with("//") && ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| code.contains(word))
     };
     let outside: Vec<_> = sources("pytheus")
         .into_iter()
-        .filter(|path| module_of(path) != "storage")
+        .filter(|path| !["storage", "sync"].contains(&module_of(path).as_str()))
         .filter(|path| fs::read_to_string(path).expect("a source can be read").lines().any(is_unsafe))
         .collect();
-    assert!(outside.is_empty(), "unsafe code outside storage: {outside:?}");
+    assert!(outside.is_empty(), "unsafe code outside storage and sync: {outside:?}");
 }
 
 /// A fork finds no lock taken that is taken through the gate.
 #[test]
 fn every_lock_is_taken_through_the_gate() {
     // What is kept by `testing::exclusive` is the user's own code.
-    let is_exempt = |path: &Path| path.ends_with("storage/gate.rs") || path.ends_with("src/testing.rs");
+    let is_exempt = |path: &Path| path.ends_with("sync/lock.rs") || path.ends_with("src/testing.rs");
     // Examples in the docs are the user's own code, too.
     let takes = |line: &str| {
         let is_code = !line.trim_start().starts_with("//");
@@ -109,21 +109,39 @@ fn every_lock_is_taken_through_the_gate() {
         .filter(|path| !is_exempt(path))
         .filter(|path| fs::read_to_string(path).expect("a source can be read").lines().any(takes))
         .collect();
-    assert!(outside.is_empty(), "use `storage::lock`, `read` or `write`: {outside:?}");
+    assert!(outside.is_empty(), "use `sync::lock`, `read` or `write`: {outside:?}");
 }
 
-/// A test that no manifest names is never run.
+/// A file of tests that neither a manifest nor the `main.rs` of its folder names would never run.
 #[test]
-fn every_test_is_named_in_its_manifest() {
+fn every_test_is_named_in_its_manifest_or_its_folder() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: PathBuf| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder can be read").map(|entry| entry.expect("an entry").path());
+        entries.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect()
+    };
+    let mut unnamed = Vec::new();
     for package in [root.to_owned(), root.join("redis")] {
-        let manifest = fs::read_to_string(package.join("Cargo.toml")).expect("a manifest");
-        let entries = fs::read_dir(&package).expect("a package").map(|entry| entry.expect("an entry").file_name());
-        let is_test = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "rs");
-        let tests = entries.map(|name| name.to_string_lossy().into_owned()).filter(is_test);
-        let unnamed: Vec<_> = tests.filter(|name| !manifest.contains(&format!("path = \"{name}\""))).collect();
-        assert!(unnamed.is_empty(), "{}: these are never run: {unnamed:?}", package.display());
+        let manifest = read(package.join("Cargo.toml"));
+        for name in names(&package) {
+            if name.ends_with(".rs") && !manifest.contains(&format!("path = \"{name}\"")) {
+                unnamed.push(package.join(&name));
+            }
+            let folder = package.join(&name);
+            if !folder.join("main.rs").is_file() {
+                continue;
+            }
+            let main = read(folder.join("main.rs"));
+            if !manifest.contains(&format!("path = \"{name}/main.rs\"")) {
+                unnamed.push(folder.join("main.rs"));
+            }
+            let modules = names(&folder).into_iter().filter(|file| file.ends_with(".rs") && file != "main.rs");
+            let is_left_out = |file: &String| !main.contains(&format!("mod {};", file.trim_end_matches(".rs")));
+            unnamed.extend(modules.filter(is_left_out).map(|file| folder.join(file)));
+        }
     }
+    assert!(unnamed.is_empty(), "these are never run: {unnamed:?}");
 }
 
 /// A label named like a method of the handle would hide it: the macros must know them all.

@@ -81,21 +81,28 @@ grep -q '^WARNING: ThreadSanitizer: data race' "$check.log" || not_run "it does 
 # processes, which takes minutes. Some that start a few are in: what is said of threads there is said of files, too. The
 # models are loom's.
 left_out='trybuild|example::|"--release"|fork\(|conformance::|support::multi|/proc/self/'
+# The test binaries with a file that the first expression finds, and none that the second does.
+choose() {
+    awk -F '"' '/^\[/ { is_test = /test/ } is_test && /^name/ { name = $2 } is_test && /^path/ { print name, $2 }' \
+        tests/Cargo.toml | while read -r name path; do
+        files=(tests/"$path")
+        case $path in */main.rs) files=(tests/"${path%main.rs}"*.rs) ;; esac
+        if grep -qE "$1" "${files[@]}" && ! grep -qE "$2" "${files[@]}"; then
+            printf -- '--test\n%s\n' "$name"
+        fi
+    done
+}
 if [ $# -eq 0 ]; then
     # The others have no threads but those of the harness.
-    chosen=$(grep --files-with-matches -E 'thread::|tokio::' tests/*.rs)
+    started='thread::|tokio::'
     set -- -p pytheus-tests
 elif [ "$*" = --all ]; then
-    chosen=$(ls tests/*.rs)
+    started=''
     set -- --workspace --exclude pytheus-examples --exclude pytheus-models --lib
-else
-    chosen=
 fi
-if [ -n "$chosen" ]; then
-    for file in $(grep --files-without-match -E "$left_out" $chosen); do
-        file=${file#tests/}
-        set -- "$@" --test "${file%.rs}"
-    done
+if [ -n "${started+set}" ]; then
+    mapfile -t chosen < <(choose "$started" "$left_out")
+    set -- "$@" "${chosen[@]}"
     tests/setup.sh
     mkdir -p "$CARGO_TARGET_DIR/$host"
     ln -sfn "$target/python" "$CARGO_TARGET_DIR/$host/python"

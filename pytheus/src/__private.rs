@@ -65,7 +65,7 @@ impl<T> NoFuture for Returns<T> {}
     label = "this type is a future",
     note = "for an alias of `Pin<Box<dyn Future<..>>>`, add `future = boxed` to the attribute: a call lasts until the \
             future ends",
-    note = "for any other, add `future = made`: a call ends when the future is made; or return `impl Future<..>`, or \
+    note = "for any other, add `future = untracked`: a call ends when the future is made; or return `impl Future<..>`, or \
             make the function async"
 )]
 pub trait CountedWhenReturned {}

@@ -32,7 +32,7 @@ use crate::model::location::Location;
 use crate::model::snapshot::FamilySnapshot;
 pub use crate::report::set_reporter;
 use crate::report::{self, Count, Own, count, report};
-use crate::storage;
+use crate::sync;
 
 /// Why an update was refused.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +123,7 @@ pub(crate) fn hidden(descriptor: &Descriptor) {
 pub fn collector() -> Arc<dyn Collector> {
     static COLLECTOR: std::sync::LazyLock<Arc<Diagnostics>> = std::sync::LazyLock::new(|| Arc::new(Diagnostics));
     // It is made under a lock.
-    let _inside = storage::enter();
+    let _inside = sync::enter();
     COLLECTOR.clone()
 }
 

@@ -66,9 +66,10 @@ mod declare;
 mod model;
 mod reentry;
 mod report;
-#[allow(unsafe_code, reason = "the one place; each block says why it is sound")]
+#[allow(unsafe_code, reason = "each block says why it is sound")]
 mod storage;
-mod unwind;
+#[allow(unsafe_code, reason = "each block says why it is sound")]
+mod sync;
 
 #[doc(hidden)]
 pub mod __private;

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// In how many threads one piece of code may run during scrapes. More of them are no load but a chain: code that
 /// scrapes on another thread and waits for that thread.
@@ -144,7 +144,7 @@ impl Code {
             return Err(Failure::Fault(Fault::Chain));
         }
         let entered = Entered::new(address, true);
-        let result = guarded(code);
+        let result = catch_panic(code);
         match entered.end() {
             // A panic is then what came of it.
             Some(fault) => Err(Failure::Fault(fault)),

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::reentry;
-use crate::storage::{lock, read, write};
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
+use crate::sync::{lock, read, write};
 
 /// Sends the library's reports to `reporter`, in place of wherever they would go.
 ///
@@ -86,7 +86,7 @@ pub(crate) fn tell_waiting() {
 pub(crate) fn tell(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
     // Reports come up in the middle of counting, which never fails.
-    drop(guarded(|| match reporter {
+    drop(catch_panic(|| match reporter {
         Some(reporter) => reentry::apart(|| reporter(message)),
         None if is_logged(level, message) => {}
         // A closed standard error must not take the service down.

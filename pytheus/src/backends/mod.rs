@@ -87,7 +87,7 @@ pub use serde_json::{Value, json};
 pub use single::SingleProcessBackend;
 
 #[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
-pub use crate::storage::ChildClosed;
+pub use crate::sync::CloseOnFork;
 
 use crate::model::error::into_io_error;
 

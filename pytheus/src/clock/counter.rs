@@ -12,7 +12,7 @@ use std::{env, fs, thread};
 
 use quanta::Clock;
 
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// Set by `calibrate` alone: a process that is forked meanwhile goes on with the system's clock, and waits for nobody.
 static CLOCK: OnceLock<Clock> = OnceLock::new();
@@ -69,7 +69,7 @@ impl Moment {
         // The load keeps threads from contending for good where there is no counter.
         if TAKEN.load(Relaxed) < MANY && TAKEN.fetch_add(1, Relaxed) == MANY - 1 {
             // Without a thread, the system's clock it is. Where threads can't be had, `spawn` may even panic.
-            let _ = guarded(|| thread::Builder::new().name("pytheus-clock".to_owned()).spawn(calibrate));
+            let _ = catch_panic(|| thread::Builder::new().name("pytheus-clock".to_owned()).spawn(calibrate));
         }
         Self::System(Instant::now())
     }

@@ -25,7 +25,8 @@ use crate::model::descriptor::Descriptor;
 use crate::model::key::{Key, Labels};
 use crate::model::labels::LabelSpec;
 use crate::report;
-use crate::storage::{self, Cells, Held, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
+use crate::storage::{Cells, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
+use crate::sync::{self, Guarded};
 
 /// The part of a family that all its handles share.
 ///
@@ -78,7 +79,7 @@ impl FamilyCore {
         let bounds = Bounds::new(descriptor.buckets());
         let combinations = Combinations::new(&descriptor.labels);
         // The first hasher of the process takes a lock of its crate's own.
-        let _inside = storage::enter();
+        let _inside = sync::enter();
         Self {
             descriptor,
             key: OnceLock::new(),
@@ -263,7 +264,7 @@ impl FamilyCore {
                 return series;
             }
         }
-        let _no_steps = storage::lock(&self.stepping);
+        let _no_steps = sync::lock(&self.stepping);
         sorted()
     }
 
@@ -272,10 +273,10 @@ impl FamilyCore {
         self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
     }
 
-    pub(super) fn members(&self) -> Held<MutexGuard<'_, Members>> {
-        storage::try_lock(&self.members).unwrap_or_else(|| {
+    pub(super) fn members(&self) -> Guarded<MutexGuard<'_, Members>> {
+        sync::try_lock(&self.members).unwrap_or_else(|| {
             self.waiting.fetch_add(1, Relaxed);
-            let members = storage::lock(&self.members);
+            let members = sync::lock(&self.members);
             self.waiting.fetch_sub(1, Relaxed);
             members
         })

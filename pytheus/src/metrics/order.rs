@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::storage::{Series, Sorted, lock, try_lock};
+use crate::storage::{Series, Sorted};
+use crate::sync::{lock, try_lock};
 
 /// The series in order, and what came in since they were sorted.
 ///

@@ -14,6 +14,7 @@ use crate::model::descriptor::Kind;
 use crate::model::key::{self, Key};
 use crate::report;
 use crate::storage::{self, Place, Series, Slot};
+use crate::sync;
 
 impl FamilyCore {
     /// A series of these values, with cells, that is not in the family yet.
@@ -121,13 +122,13 @@ impl FamilyCore {
                 *tried = if due { clock::EXISTS.then(Instant::now) } else { *tried };
                 due
             };
-            if !is_due(&mut storage::lock(&TRIED)) {
+            if !is_due(&mut sync::lock(&TRIED)) {
                 return;
             }
             let (head, text) = series.key();
             let slot = self.begin_new(arena, &SeriesKey::from_parts(head, text), false);
             if slot != Slot::NONE {
-                *storage::lock(&TRIED) = None;
+                *sync::lock(&TRIED) = None;
             }
             slot
         } else {

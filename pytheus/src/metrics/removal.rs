@@ -7,7 +7,8 @@ use super::core::{FamilyCore, Members};
 use super::sources::ReadValue;
 use super::zeros;
 use crate::model::key::{Key, Labels};
-use crate::storage::{self, Cursor, Held, Series};
+use crate::storage::{Cursor, Series};
+use crate::sync::{self, Guarded};
 
 /// About how many series are removed at a time: a thread that adds one waits no longer than that takes.
 const STEP: usize = 500;
@@ -42,7 +43,7 @@ impl FamilyCore {
     pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
         let mut zeros = zeros::series(self.descriptor());
-        let one = storage::lock(&self.stepping);
+        let one = sync::lock(&self.stepping);
         let mut members = self.members();
         zeros.extend(members.promised.iter().cloned());
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
@@ -71,7 +72,7 @@ impl FamilyCore {
     /// Makes a series of this key the only one, and acts on it before anyone can see it.
     pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
         self.start();
-        let one = storage::lock(&self.stepping);
+        let one = sync::lock(&self.stepping);
         let mut members = self.members();
         self.steps.fetch_add(1, AcqRel);
         let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
@@ -117,7 +118,7 @@ impl FamilyCore {
     #[must_use]
     fn removed(
         &self,
-        mut members: Held<MutexGuard<'_, Members>>,
+        mut members: Guarded<MutexGuard<'_, Members>>,
         removed: &[Series],
         everywhere: bool,
         then: &mut dyn FnMut(&mut Members),

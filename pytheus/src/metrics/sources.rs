@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use crate::reentry::{Code, Failure};
-use crate::storage::{Series, read, write};
+use crate::storage::Series;
+use crate::sync::{read, write};
 
 /// Knows the value of a gauge.
 pub(super) type ReadValue = Arc<Source<dyn Fn() -> f64 + Send + Sync>>;

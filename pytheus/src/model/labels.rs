@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// What can be the value of a label.
 ///
@@ -271,7 +271,7 @@ impl Rendered {
         if let Some(found) = self.found.get() {
             return Some(found);
         }
-        let text = guarded(self.render).ok()?;
+        let text = catch_panic(self.render).ok()?;
         let place = values.and_then(|values| values.iter().position(|value| *value == text));
         Some(self.found.get_or_init(|| Box::new(Found { text, place })))
     }

@@ -10,8 +10,8 @@ use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
 use crate::model::error::RegisterError;
-use crate::storage::lock;
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
+use crate::sync::lock;
 
 /// Where a declared metric is exposed.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +193,7 @@ fn join_elsewhere(declarations: Vec<&'static dyn Declaration>) {
     for declaration in in_order(declarations) {
         if let Scope::In(registry) = declaration.scope()
             // One that panics keeps the others: its metrics are tried again at the next scrape.
-            && let Ok(registry) = guarded(registry)
+            && let Ok(registry) = catch_panic(registry)
         {
             open.push((declaration, registry));
         }

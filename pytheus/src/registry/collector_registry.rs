@@ -15,7 +15,7 @@ use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::model::name;
 use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{self, Fault};
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 /// Holds collectors; may put a prefix before their names and constant labels on their samples.
 ///

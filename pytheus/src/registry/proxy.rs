@@ -11,7 +11,7 @@ use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::error::{RegisterError, ScrapeError};
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 /// The global registry, in which declared metrics show by themselves.
 ///

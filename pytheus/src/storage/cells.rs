@@ -1,7 +1,8 @@
 //! What is done to cells: by the one thread that writes them, or by all.
 
-use super::page::{Cells, Page};
-use super::sync::{AcqRel, Acquire, Relaxed, Release, SeqCst, fence, hint};
+use super::cell_layout::{BEGUN, COUNT, ENDED, FIRST_BUCKET, MARK, TRACKED, VALUE, sum_after};
+use super::shard::page::{Cells, Page};
+use crate::sync::shim::{AcqRel, Acquire, Relaxed, Release, SeqCst, fence, hint};
 
 /// Of a thread's own cells. Plain loads and stores: nobody else writes there.
 impl Cells {
@@ -72,25 +73,6 @@ impl Page {
         }
     }
 }
-
-/// Of observations whose writer may have been cut off in the middle of one.
-impl Cells {
-    /// Counts what is in the buckets: that is what was observed. For the one writer.
-    pub(super) fn mend(self, run: u16) {
-        let buckets = FIRST_BUCKET..usize::from(run);
-        let observed = buckets.fold(0_u64, |sum, place| sum.wrapping_add(self.at(place).load(Relaxed)));
-        self.at(COUNT).store(observed, Relaxed);
-    }
-}
-
-/// The cells of a gauge that all threads write: its value; whether work in progress is counted beside it; and a mark that
-/// changes whenever the value is set.
-const VALUE: usize = 0;
-const TRACKED: usize = 1;
-const MARK: usize = 2;
-
-/// The cells that a gauge takes, of those that all threads write.
-pub(crate) const GAUGE_CELLS: usize = 3;
 
 /// What stands in place of a value, or of flags, that has gone to another slot: a NaN that nobody sets.
 const MOVED: u64 = 0xfff9_6d6f_7665_6421;
@@ -209,18 +191,6 @@ impl Cells {
     }
 }
 
-/// The cells of each thread: what work of a gauge it has begun, and what it has ended, wherever that began.
-const BEGUN: usize = 0;
-const ENDED: usize = 1;
-
-/// How many of these there are.
-const PROGRESS_CELLS: u16 = 2;
-
-/// The cells that a series of so many may need besides: a counter for fractions, a gauge for work in progress.
-pub(super) fn extra_cells(run: u16) -> u16 {
-    if usize::from(run) == GAUGE_CELLS { PROGRESS_CELLS } else { 1 }
-}
-
 /// Of the work in progress of a gauge.
 impl Cells {
     /// Has this thread, or one that had its shard before, begun any work?
@@ -252,27 +222,6 @@ impl Cells {
     pub(super) fn ended(self) -> u64 {
         self.at(ENDED).load(Acquire)
     }
-}
-
-/// The cells of observations: how many there were, two sums, and the buckets.
-const COUNT: usize = 0;
-const SUMS: usize = 1;
-const FIRST_BUCKET: usize = 3;
-
-/// The cells that observations in so many buckets take.
-pub(crate) const fn observation_cells(buckets: usize) -> usize {
-    FIRST_BUCKET + buckets
-}
-
-/// Does a run of so many cells hold observations? All other series take less.
-pub(super) fn is_observed(run: u16) -> bool {
-    usize::from(run) > FIRST_BUCKET
-}
-
-/// The sum that holds after so many observations.
-#[inline]
-fn sum_after(count: u64) -> usize {
-    SUMS + usize::from(count % 2 == 1)
 }
 
 /// Of flags, which all threads write. Those that change them say false when they have gone to another slot.

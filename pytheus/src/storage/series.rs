@@ -7,9 +7,21 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::page::{Cells, Slot};
-use super::sync::{AcqRel, Acquire, AtomicU32, Relaxed, Release, Watch, constant};
-use super::{Part, cells, thread};
+use super::cell_layout as cells;
+use super::shard::page::{Cells, Room, Slot};
+use super::shard::thread;
+use crate::sync::shim::{AcqRel, Acquire, AtomicU32, LoomTracked, Relaxed, Release, constant};
+
+/// Which cells of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The thread's own.
+    Own,
+    /// One cell more of the thread's own, for what few series need.
+    Extra,
+    /// Those that all threads write.
+    Shared,
+}
 
 /// Where the cells of a series are. What counts holds one, or a copy of one.
 #[derive(Debug)]
@@ -93,7 +105,7 @@ pub(crate) struct Series(NonNull<Record>);
 /// The head of the key follows, and its text.
 #[repr(C)]
 struct Record {
-    watch: Watch,
+    tracked: LoomTracked,
     references: AtomicU32,
     place: Place,
     text: u32,
@@ -133,7 +145,7 @@ impl Series {
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
         let Some(record) = NonNull::new(memory.cast::<Record>()) else { handle_alloc_error(layout) };
         let references = AtomicU32::new(1);
-        let new = Record { watch: Watch::new(), references, place, text: text_len, head: head_len, run };
+        let new = Record { tracked: LoomTracked::new(), references, place, text: text_len, head: head_len, run };
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
             record.write(new);
@@ -147,7 +159,7 @@ impl Series {
     fn record(&self) -> &Record {
         // SAFETY: the reference that `self` counts for keeps it.
         let record = unsafe { self.0.as_ref() };
-        record.watch.look();
+        record.tracked.touch();
         record
     }
 
@@ -294,15 +306,6 @@ impl Series {
 
 /// Stands for a record in a pointer.
 pub(super) enum Raw {}
-
-/// Was there room for an update?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Room {
-    Found,
-    /// The process had no more cells when the series was made: what is counted there is lost.
-    None,
-}
 
 /// The series was removed from its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,6 +43,11 @@
 #[allow(clippy::modulo_one, reason = "the tables are small: one page in a directory")]
 #[allow(unexpected_cfgs, reason = "a feature of the crate itself")]
 mod storage;
+#[path = "../../../pytheus/src/sync/mod.rs"]
+#[allow(unsafe_code, reason = "what the storage stands on; each block says why it is sound")]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "what no model looks at")]
+#[allow(unexpected_cfgs, reason = "a feature of the crate itself")]
+mod sync;
 
 #[allow(dead_code, reason = "each has all that one of them needs")]
 mod atomic;

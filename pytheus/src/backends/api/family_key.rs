@@ -329,7 +329,7 @@ fn interned(texts: Vec<String>) -> Vec<&'static str> {
     use std::sync::{LazyLock, Mutex};
 
     static KNOWN: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
-    let mut known = crate::storage::lock(&KNOWN);
+    let mut known = crate::sync::lock(&KNOWN);
     let mut intern = |text: String| {
         if let Some(text) = known.get(text.as_str()) {
             return *text;

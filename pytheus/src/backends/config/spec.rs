@@ -17,7 +17,7 @@ use crate::backends::config::load_error::{LoadError, LoadedBy};
 use crate::backends::config::shape::{existing, shape};
 use crate::backends::config::values::Config;
 use crate::backends::single::SingleProcessBackend;
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// The environment's variable for the class.
 const CLASS: &str = "PYTHEUS_BACKEND_CLASS";
@@ -192,7 +192,7 @@ impl Plan {
         match &self.way {
             Way::Ready(backend) => Ok(Arc::clone(backend)),
             Way::Make(class, origin) => {
-                let made = guarded(|| {
+                let made = catch_panic(|| {
                     let mut config = Config::of(origin.clone(), Value::Object(self.config.clone()))?;
                     let backend = class.make(&mut config)?;
                     config.finish()?;

@@ -69,7 +69,7 @@ impl Worker {
                     stream.write_all(format!("{}\n", answer(outcome)).as_bytes())?;
                     return Ok(());
                 }
-                Some("fork") if crate::storage::fork_here()? => {
+                Some("fork") if crate::sync::fork()? => {
                     // The child: with a connection of its own, and none of the threads.
                     stream = UnixStream::connect(socket)?;
                     lines = BufReader::new(stream.try_clone()?).lines();

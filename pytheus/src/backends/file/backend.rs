@@ -16,7 +16,7 @@ use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
-use crate::storage::{lock, read, write};
+use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
 pub(crate) struct Parts {

@@ -23,7 +23,7 @@ use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{read, write};
+use crate::sync::{read, write};
 
 const TOLD: &str = "told-";
 

@@ -19,7 +19,7 @@ use crate::backends::redis::recovery::Heir;
 use crate::backends::redis::write::writer::Sender;
 use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// For how long a server that gave no answer in time is not asked again.
 pub(crate) const GIVEN_UP: Duration = Duration::from_millis(100);

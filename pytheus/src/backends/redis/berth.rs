@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// As a mutex; but a fork waits for nobody who uses it.
 pub(crate) struct Berth<T>(Mutex<State<T>>);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::backends::redis::backend::Inner;
 use crate::backends::redis::write::writer;
 use crate::report::{self, Level};
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// How often a fault is reported.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
@@ -17,7 +17,7 @@ pub(crate) fn start(inner: &Arc<Inner>) -> Result<(), std::io::Error> {
     let weak = Arc::downgrade(inner);
     let work = move || {
         // A process that nobody hears of any more loses what it keeps alive.
-        while guarded(|| work(&weak)).is_err() {
+        while catch_panic(|| work(&weak)).is_err() {
             thread::sleep(Duration::from_secs(1));
         }
     };

@@ -15,7 +15,8 @@ use crate::clock;
 use crate::model::error::ScrapeError;
 use crate::model::snapshot::FamilySnapshot;
 use crate::report;
-use crate::storage::{self, Page, lock, read, write};
+use crate::storage::{self, Page};
+use crate::sync::{lock, read, write};
 
 pub(super) static CURRENT: RwLock<Option<Arc<Loaded>>> = RwLock::new(None);
 /// Where series are to be begun: known before the backend is in use.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::backends::api::{Arena, BackendError, Counted, FamilyKey};
 use crate::backends::runtime::active;
 use crate::report;
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// Every family that is in a registry, and the key that it has, or would have if no other one had it.
 static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());

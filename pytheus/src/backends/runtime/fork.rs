@@ -11,8 +11,9 @@ use crate::backends::api::WriterId;
 use crate::backends::runtime::active::{ARENA, loaded, move_in};
 use crate::backends::runtime::{families, haste, loader};
 use crate::report;
-use crate::storage::{self, lock, write};
-use crate::unwind::guarded;
+use crate::storage;
+use crate::sync::catch_panic;
+use crate::sync::{lock, write};
 
 /// The process in which one thread revives the backend, while others wait; 0 when none does. In a child that comes of it
 /// meanwhile nobody does.
@@ -88,7 +89,7 @@ fn revive(most: Duration) {
         *write(&ARENA) = None;
         // A request is not to wait for other processes: what fails here is tried again.
         let begin = || loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
-        let revived = guarded(|| haste::within(most, begin));
+        let revived = catch_panic(|| haste::within(most, begin));
         let revived = revived.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()));
         restate();
         let is_first = TRIED_IN.swap(process::id(), Relaxed) != process::id();

@@ -1,7 +1,7 @@
 //! How much a table does at once, counted: no time is measured.
 
-use super::super::page::Slot;
-use super::super::thread::pinned;
+use super::super::shard::page::Slot;
+use super::super::shard::thread::pinned;
 use super::{Cursor, SEGMENT, Series, Table, Writer};
 
 /// The most that one change of a table may move: the series of a segment, and a few pointers for each segment.
@@ -61,7 +61,7 @@ impl Numbers {
     }
 
     fn entries(&self) -> usize {
-        self.table.entries().map_or(0, super::Entries::len)
+        self.table.entries().map_or(0, super::buckets::Entries::len)
     }
 }
 

@@ -1,11 +1,10 @@
 //! The state of a table that its one writer keeps.
 
-use super::super::buckets::{Entries, REMOVED, Segment, prefix_of};
-use super::super::epoch::Retired;
 use super::super::series::Series;
-use super::super::sync::{Relaxed, Release};
-use super::super::thread;
-use super::Directory;
+use super::super::shard::thread;
+use super::buckets::{Directory, Entries, REMOVED, Segment, prefix_of};
+use crate::sync::epoch::Retired;
+use crate::sync::shim::{Relaxed, Release};
 
 /// The right to change a table, what is known of its segments, and what was taken out of it.
 #[derive(Debug)]

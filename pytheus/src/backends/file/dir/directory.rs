@@ -29,7 +29,7 @@ use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::runtime::haste;
-use crate::storage::{self, ChildClosed};
+use crate::sync::{self, CloseOnFork};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
@@ -181,7 +181,7 @@ impl Directory {
         loop {
             self.check_place()?;
             // Or a child that is forked here would have the file open, and the lock, for ever.
-            let _inside = storage::enter();
+            let _inside = sync::enter();
             // Opened anew: with the same open file, each thread would have the lock.
             let file = open_or_create(&path)?;
             match file.try_lock() {
@@ -192,7 +192,7 @@ impl Directory {
             let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = ChildClosed::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
+                let file = CloseOnFork::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(Locked { directory: self, file }));
             }
         }
@@ -255,7 +255,7 @@ fn make(path: &Path) -> Result<(), FileError> {
 #[must_use]
 pub(crate) struct Locked<'a> {
     directory: &'a Directory,
-    file: ChildClosed,
+    file: CloseOnFork,
 }
 
 impl<'a> Locked<'a> {

@@ -19,12 +19,12 @@ use std::path::Path;
 use std::process;
 
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::storage::{self, ChildClosed};
+use crate::sync::{self, CloseOnFork};
 
 /// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
 pub(crate) struct LifeLock {
-    file: ChildClosed,
+    file: CloseOnFork,
     /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
     owner: u32,
 }
@@ -33,8 +33,8 @@ impl LifeLock {
     /// Locks a file that nobody else knows yet.
     pub(crate) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
         // Or a child that is forked here would have it open for ever.
-        let _inside = storage::enter();
-        let file = ChildClosed::new(make()?).map_err(|error| FileError::io(path, error))?;
+        let _inside = sync::enter();
+        let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
         let life = Self { file, owner: process::id() };
         match life.try_lock() {
             Ok(()) => Ok(life),

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use crate::backends::file::dir::directory::Locked;
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::storage::{self, ChildClosed};
+use crate::sync::{self, CloseOnFork};
 
 /// Says that this process uses the directory, until it is dropped. A child closes it.
 #[derive(Debug)]
 pub(crate) struct Presence {
-    file: ChildClosed,
+    file: CloseOnFork,
     owner: u32,
     /// No other process used the directory just now.
     pub(crate) is_alone: bool,
@@ -28,10 +28,10 @@ impl Presence {
         let path = locked.directory().path();
         let fail = |error| FileError::io(path, error);
         // Or a child that is forked here would have it open for ever.
-        let _inside = storage::enter();
+        let _inside = sync::enter();
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
-        let file = ChildClosed::new(file).map_err(fail)?;
+        let file = CloseOnFork::new(file).map_err(fail)?;
         let is_alone = match File::try_lock(&file) {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => false,

@@ -22,7 +22,8 @@ use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
 use crate::backends::runtime::{haste, loader};
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
-use crate::storage::{Page, lock};
+use crate::storage::Page;
+use crate::sync::lock;
 
 /// The file of this process, until it is closed.
 pub(crate) struct Process {

@@ -20,7 +20,8 @@ use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
 use crate::backends::{At, FamilyKey, SeriesKey};
-use crate::storage::{self, Page};
+use crate::storage::Page;
+use crate::sync;
 
 /// The file that all processes write.
 pub(crate) struct CommonFile {
@@ -62,7 +63,7 @@ impl CommonFile {
         let inode = reading.file.metadata()?.ino();
         let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
-        opened.read(&mut storage::lock(&opened.log))?;
+        opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
     }
 
@@ -71,7 +72,7 @@ impl CommonFile {
         let is_new = log.reading.refresh()?;
         if is_new {
             log.index();
-            let mut pages = storage::lock(&self.pages);
+            let mut pages = sync::lock(&self.pages);
             for page in log.reading.contents.pages() {
                 if let Some(kept) = log.reading.kept(page) {
                     pages.insert(page, kept);
@@ -88,12 +89,12 @@ impl CommonFile {
 
     /// Reads what others have added; says whether anything is new.
     pub(crate) fn refresh(&self) -> Result<bool, Skip> {
-        self.read(&mut storage::lock(&self.log)).map_err(|fault| fault.at(&self.path))
+        self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
     pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
         Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
@@ -101,7 +102,7 @@ impl CommonFile {
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
     pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
         let mut space = log.space()?;
@@ -121,7 +122,7 @@ impl CommonFile {
 
     /// Sets a series to nothing.
     pub(crate) fn unset(&self, at: At) {
-        Self::clear(&storage::lock(&self.log), at);
+        Self::clear(&sync::lock(&self.log), at);
     }
 
     fn clear(log: &Log, at: At) {
@@ -134,7 +135,7 @@ impl CommonFile {
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
     pub(crate) fn remove(&self, at: At) -> io::Result<()> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let contents = &log.reading.contents;
         let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
@@ -159,7 +160,7 @@ impl CommonFile {
     }
 
     fn known_page(&self, page: u32) -> Option<&'static Page> {
-        storage::lock(&self.pages).get(&page).copied()
+        sync::lock(&self.pages).get(&page).copied()
     }
 
     /// The cells of a series, and what comes after them.
@@ -182,7 +183,7 @@ impl CommonFile {
     /// Shows each series with its number in the file and its family, as far as they were [read](Self::refresh). Their
     /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
     pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
-        let log = storage::lock(&self.log);
+        let log = sync::lock(&self.log);
         let contents = &log.reading.contents;
         for (number, series) in contents.series.iter().enumerate() {
             if let Some(family) = contents.families.get(series.family as usize) {

@@ -17,7 +17,8 @@ use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
-use crate::storage::{self, Page};
+use crate::storage::Page;
+use crate::sync;
 
 /// Does something while no other process changes what is in the directory.
 pub(crate) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -> io::Result<At> + Send + Sync>;
@@ -74,12 +75,12 @@ impl OwnFile {
     /// As if short logs were long ones.
     #[cfg(test)]
     pub(crate) fn look_often(&self) {
-        storage::lock(&self.log).written.look_often();
+        sync::lock(&self.log).written.look_often();
     }
 
     /// Says whether the file is as long as it has grown.
     pub(crate) fn is_whole(&self) -> io::Result<bool> {
-        let end = storage::lock(&self.log).written.space.end();
+        let end = sync::lock(&self.log).written.space.end();
         Ok(self.file.metadata()?.len() >= end)
     }
 
@@ -119,7 +120,7 @@ impl OwnFile {
     }
 
     fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
@@ -154,7 +155,7 @@ impl Arena for OwnFile {
         if page >= At::COMMON {
             return if shard == 0 { self.common.page(page) } else { None };
         }
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         match log.pages.get(&(shard, page)) {
             Some(known) => Some(known),
             None => self.make_page(log, shard, page).ok(),
@@ -166,7 +167,7 @@ impl Arena for OwnFile {
     }
 
     fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
@@ -176,7 +177,7 @@ impl Arena for OwnFile {
     }
 
     fn end(&self, series: At) {
-        let log = &mut *storage::lock(&self.log);
+        let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
         let _ = Record::End { series }.encode(&mut records);

@@ -14,7 +14,7 @@ use crate::backends::redis::client::protocol;
 use crate::backends::redis::client::socket::Connection;
 use crate::backends::redis::client::topology::Router;
 use crate::backends::redis::config::Settings;
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// How many connections are kept to each server for the next time: one that ships, one that scrapes.
 const MOST_IDLE: usize = 2;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::backends::redis::client::error::Sort;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::lock;
+use crate::sync::lock;
 
 #[derive(Default)]
 pub(crate) struct Stats(Mutex<Counts>);

@@ -15,7 +15,8 @@ use redis::RedisError;
 
 use crate::backends::redis::client::protocol::left;
 use crate::backends::redis::client::socket::again;
-use crate::storage::{self, lock};
+use crate::storage;
+use crate::sync::lock;
 
 /// Threads that look up one name: more than ever connect at a time while it is found.
 const MOST: usize = 8;

@@ -9,7 +9,7 @@ use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo,
 
 use crate::backends::redis::client::protocol;
 use crate::backends::redis::config::Settings;
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// Where servers are.
 pub(crate) enum Servers {

@@ -38,7 +38,7 @@ use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::context::Common;
 use crate::backends::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::report;
-use crate::storage::lock;
+use crate::sync::lock;
 use write::Writer;
 
 /// A script, and its text.

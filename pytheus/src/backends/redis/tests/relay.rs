@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// What is to happen to the next request with a text in it.
 #[derive(Default)]

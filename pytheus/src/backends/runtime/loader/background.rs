@@ -17,8 +17,7 @@ use super::{LOADS, STATE, Stage, State, Turn, from_environment, lock, turn, wait
 use crate::backends::config::{LoadError, Said, said};
 use crate::backends::runtime::{fork, haste};
 use crate::report::{self, Level};
-use crate::storage;
-use crate::unwind::guarded;
+use crate::sync::{self, catch_panic};
 
 /// The first pause after a try that has failed; each later one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -61,7 +60,7 @@ pub(crate) fn start() -> bool {
     }
     // Should it unwind, the thread goes on all the same.
     let work = || {
-        while guarded(work).is_err() {
+        while catch_panic(work).is_err() {
             thread::sleep(FIRST_PAUSE);
         }
     };
@@ -207,7 +206,7 @@ fn ask(now: bool) -> Next {
 /// Has the end of this process wait for a load that did not come in time for the first use of a metric.
 pub(crate) fn load_at_exit() {
     USED_IN.store(process::id(), Relaxed);
-    storage::at_exit(before_exit);
+    sync::at_exit(before_exit);
 }
 
 /// Loads, for a little while, so that what was counted is not lost; says so if it is.

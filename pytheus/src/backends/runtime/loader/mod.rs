@@ -15,8 +15,9 @@ use crate::backends::config::{Load, LoadError, LoadedBy, Plan, Said, is_single, 
 use crate::backends::runtime::{active, haste};
 use crate::model::process;
 use crate::report::{self, Level, Own};
-use crate::storage::{self, lock};
-use crate::unwind::guarded;
+use crate::storage;
+use crate::sync::catch_panic;
+use crate::sync::lock;
 use background::Worker;
 
 pub(crate) use background::{settle, try_again};
@@ -111,7 +112,7 @@ impl Drop for Mine {
 fn load_now(_right: &Mine, plan: &Arc<Plan>, by: LoadedBy) -> Result<(), LoadError> {
     let backend = plan.make()?;
     // It calls the backend.
-    guarded(|| active::install(backend))
+    catch_panic(|| active::install(backend))
         .unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
         .map_err(|error| plan.failed(error))?;
     let mut state = lock(&STATE);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::known::{Known, Reading};
 use super::removals::Removals;
 use crate::backends::api::{Backend, BackendError, Batch, Change, Counted, Removal, WriterId};
-use crate::unwind::guarded;
+use crate::sync::catch_panic;
 
 /// The most series in one batch.
 pub(super) const MOST_CHANGES: usize = 1_000;
@@ -51,11 +51,6 @@ impl Pass {
             }
         }
         pass
-    }
-
-    /// Who sends.
-    pub(super) fn writer(&self) -> WriterId {
-        self.writer
     }
 
     /// Sends what is pending, then what was removed and what has changed.
@@ -121,7 +116,7 @@ impl Pass {
 
     fn send(&mut self, backend: &dyn Backend) -> Result<(), BackendError> {
         let Some(errand) = &self.pending else { return Ok(()) };
-        let done = guarded(|| match errand {
+        let done = catch_panic(|| match errand {
             Errand::Apply(batch) => backend.apply(batch),
             Errand::Remove(removal) => backend.remove(removal),
         });

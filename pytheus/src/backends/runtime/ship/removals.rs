@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::backends::api::{FamilyKey, SeriesKey};
-use crate::storage::lock;
+use crate::sync::lock;
 
 /// The most series to wait for a backend that can't be reached. Of those beyond, other processes keep what they show.
 const MOST: usize = 100_000;

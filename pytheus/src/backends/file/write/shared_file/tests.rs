@@ -8,6 +8,7 @@ use crate::backends::file::format::error::Reason;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::model::descriptor::GaugeMode;
+use crate::sync;
 
 fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();
@@ -83,7 +84,7 @@ fn many_series_and_many_who_add_them() {
         start.wait();
         let places = (0..500).map(|number| {
             let series = SeriesKey::new(&family, &[&format!("{number}{}", "x".repeat(number % 90))]);
-            let _held = storage::lock(&lock);
+            let _held = sync::lock(&lock);
             common.find_or_add(&family, &series, number % 2 == 0).unwrap()
         });
         let places: Vec<_> = places.collect();
@@ -125,7 +126,7 @@ fn a_file_that_is_wrong_is_left_alone() {
 fn abandoned(path: &Path, act: impl FnOnce(&CommonFile)) {
     let common = shared_compaction::open(path).unwrap();
     act(&common);
-    storage::lock(&common.log).reading.file.unlock().unwrap();
+    sync::lock(&common.log).reading.file.unlock().unwrap();
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     set(&held, at, 70.0);
     assert_eq!(next.value(at), Some(70.0));
     for common in [held, next] {
-        storage::lock(&common.log).reading.file.unlock().unwrap();
+        sync::lock(&common.log).reading.file.unlock().unwrap();
     }
     let last = shared_compaction::open(&path).unwrap();
     assert_eq!((series(&last).len(), shown(&last).len()), (12, 12));

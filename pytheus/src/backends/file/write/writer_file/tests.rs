@@ -13,6 +13,7 @@ use crate::backends::file::tests::samples::{self, Sample, at};
 use crate::backends::file::write::shared_compaction;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
+use crate::sync;
 
 /// Random numbers: xorshift, G. Marsaglia, 2003.
 struct Random(Cell<u64>);
@@ -164,12 +165,12 @@ fn a_log_of_any_length_is_read() {
     }
     // That a series ends can be written whatever else is on the disk.
     let len = std::fs::metadata(&sample.path).unwrap().len();
-    let taken = storage::lock(&sample.own.log).written.space.clone();
+    let taken = sync::lock(&sample.own.log).written.space.clone();
     for at in &places {
         sample.own.end(*at);
     }
     assert_eq!(std::fs::metadata(&sample.path).unwrap().len(), len);
-    assert_eq!(format!("{taken:?}"), format!("{:?}", storage::lock(&sample.own.log).written.space));
+    assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.space));
     assert!(peer.refresh().unwrap());
     assert!(peer.series().iter().all(|series| series.ended));
 }

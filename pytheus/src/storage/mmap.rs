@@ -1,0 +1,81 @@
+//! Pages of cells that lie in a file, where other processes see them.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::AsRawFd as _;
+use std::ptr::NonNull;
+
+use super::shard::page::Page;
+
+/// Pages of a file that all who map them share.
+pub(crate) struct Mapped {
+    start: NonNull<Page>,
+    pages: usize,
+}
+
+// SAFETY: the pages are atomics, and belong to this value wherever it goes.
+unsafe impl Send for Mapped {}
+// SAFETY: as above.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    /// Maps so many bytes of a file from there on, which have to be in the file, and stay in it.
+    ///
+    /// Both are multiples of the size of a page, the offset also of that of the system's pages. The file is open for
+    /// reading and writing, even if it is only read: no promise is made for atomics in memory that can't be written.
+    pub(crate) fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+        if len == 0 || !len.is_multiple_of(size_of::<Page>()) {
+            return Err(wrong("only whole pages can be mapped"));
+        }
+        let start = libc::off_t::try_from(offset).map_err(|_| wrong("too far to be mapped"))?;
+        let end = u64::try_from(len).ok().and_then(|len| offset.checked_add(len));
+        if end.is_none_or(|end| end > file.metadata().map_or(0, |metadata| metadata.len())) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before what is to be mapped"));
+        }
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping, at an address that the system chooses; no memory of this process is touched.
+        let mapped =
+            unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, file.as_raw_fd(), start) };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // Aligned: the system's pages are larger than what a `Page` is aligned to.
+        let start = NonNull::new(mapped.cast()).ok_or_else(|| wrong("mapped at address 0"))?;
+        Ok(Self { start, pages: len / size_of::<Page>() })
+    }
+
+    /// The pages, for the rest of the process.
+    pub(crate) fn leak(self) -> &'static [Page] {
+        let mapped = std::mem::ManuallyDrop::new(self);
+        // SAFETY: as in `deref`; never unmapped, as the value is never dropped.
+        unsafe { std::slice::from_raw_parts(mapped.start.as_ptr(), mapped.pages) }
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [Page];
+
+    #[inline]
+    fn deref(&self) -> &[Page] {
+        // SAFETY: so many pages are mapped until this value is dropped. Any bits are cells, and other processes do to
+        // them what threads do: they are atomics.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.pages) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`, in this length; the pages that were borrowed of this value are not used any more.
+        // Nothing can be done should it fail: the pages then stay.
+        let _ = unsafe { libc::munmap(self.start.as_ptr().cast(), self.pages * size_of::<Page>()) };
+    }
+}
+
+impl fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapped").field("pages", &self.pages).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Files that a forked child closes at once.
+
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::sync::atomic::AtomicU64;
+
+use super::fork_gate::{enter, run_in_child};
+use super::shim::{AcqRel, Acquire, Relaxed};
+
+/// A file that each child process closes when it is forked.
+///
+/// A lock of the kind of [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) lasts until the last duplicate of
+/// its descriptor is closed. If a lock says that the parent is alive, a child that keeps the file open would keep the
+/// parent alive. `O_CLOEXEC` helps only a child that calls `exec`.
+///
+/// ```
+/// use pytheus::backends::CloseOnFork;
+///
+/// let file = CloseOnFork::new(std::fs::File::open("/dev/null")?)?;
+/// assert!(file.metadata().is_ok());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct CloseOnFork {
+    file: ManuallyDrop<File>,
+    index: usize,
+    entry: u64,
+}
+
+/// Files at a time. Each backend has one or two; tests that run in parallel have some more.
+const MAX_FILES: usize = 256;
+
+/// The open files: a serial number in the upper half, the descriptor in the lower; or zero.
+static OPEN: [AtomicU64; MAX_FILES] = [const { AtomicU64::new(0) }; MAX_FILES];
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+static CLOSE_ALL: fn() = close_all;
+
+impl CloseOnFork {
+    /// Has child processes close this file.
+    ///
+    /// # Errors
+    ///
+    /// When there are 256 already.
+    pub fn new(file: File) -> io::Result<Self> {
+        let _fork_guard = enter();
+        run_in_child(&CLOSE_ALL);
+        let entry = NEXT_SERIAL.fetch_add(1, Relaxed) << 32 | u64::from(file.as_raw_fd().cast_unsigned());
+        let free = |slot: &AtomicU64| slot.compare_exchange(0, entry, AcqRel, Relaxed).is_ok();
+        match OPEN.iter().position(free) {
+            Some(index) => Ok(Self { file: ManuallyDrop::new(file), index, entry }),
+            None => Err(io::Error::other("there are 256 files already that are closed on fork")),
+        }
+    }
+
+    /// Returns whether this process is a child that has closed the file.
+    pub fn is_closed(&self) -> bool {
+        OPEN[self.index].load(Acquire) != self.entry
+    }
+}
+
+impl Deref for CloseOnFork {
+    type Target = File;
+
+    /// Returns the file; not to be used in a child, where its descriptor may belong to another file.
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for CloseOnFork {
+    fn drop(&mut self) {
+        // A fork between these two steps would leave the file open in the child, without an entry.
+        let _fork_guard = enter();
+        if OPEN[self.index].compare_exchange(self.entry, 0, AcqRel, Relaxed).is_ok() {
+            // SAFETY: the file is dropped once, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.file) };
+        }
+    }
+}
+
+fn close_all() {
+    for slot in &OPEN {
+        let entry = slot.swap(0, Relaxed);
+        if entry != 0 {
+            #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+            let descriptor = RawFd::from_le_bytes((entry as u32).to_le_bytes());
+            // SAFETY: the descriptor is open, and its owner no longer closes it: its entry is gone.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}

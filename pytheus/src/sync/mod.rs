@@ -1,0 +1,28 @@
+//! What all threads of a process, and its forks, agree on: locks, memory barriers, epochs, forks, the end of the process.
+//!
+//! Knows no cells, and imports nothing of the library. With `storage`, one of the two places with `unsafe`.
+
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+mod at_exit;
+/// Without `atexit`, nothing runs at the end of the process.
+#[cfg(not(all(unix, not(any(target_os = "emscripten", loom, miri)))))]
+mod at_exit {
+    pub(crate) fn at_exit(_: fn()) {}
+}
+pub(crate) mod barrier;
+mod catch_panic;
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+mod close_on_fork;
+pub(crate) mod epoch;
+mod fork_gate;
+mod lock;
+pub(crate) mod shim;
+
+pub(crate) use at_exit::at_exit;
+pub(crate) use catch_panic::catch_panic;
+#[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
+pub use close_on_fork::CloseOnFork;
+#[cfg(all(unix, feature = "conformance"))]
+pub(crate) use fork_gate::fork;
+pub(crate) use fork_gate::{enter, run_in_child};
+pub(crate) use lock::{Guarded, lock, read, try_lock, write};

@@ -1,0 +1,5 @@
+//! The text of a scrape: format, parsers and the ways to write it.
+
+mod direct;
+mod property;
+mod text;

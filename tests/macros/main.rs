@@ -1,0 +1,6 @@
+//! Declarations and attributes: forms, hygiene and the help text.
+
+mod declare;
+mod functions;
+mod help;
+mod hygiene;

@@ -1,0 +1,7 @@
+//! The examples and the README as programs: output, HTTP answers, and a real Prometheus.
+
+mod examples;
+mod prometheus;
+mod quickstart;
+mod quickstart_processes;
+mod readme;

@@ -1,0 +1,5 @@
+//! Registries beside the global one, duplicate registrations, and custom collectors.
+
+mod collectors;
+mod duplicates;
+mod own;

@@ -1,9 +1,0 @@
-// Every call, and errors on top.
-use pytheus::counter;
-
-#[counter(name = "jobs_total", help = "Jobs.", on = call | error)]
-fn run() -> Result<(), ()> {
-    Err(())
-}
-
-fn main() {}
