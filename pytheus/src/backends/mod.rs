@@ -12,7 +12,7 @@
 //! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | an arena, in files that they map; no server |
 //! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | sent, to a Redis or Valkey |
 //!
-//! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
+//! [`load_backend`] takes one into use; the [guide](crate::guide::processes) says what is different with several
 //! processes.
 //!
 //! # Versions of a program

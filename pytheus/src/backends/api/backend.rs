@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::backends::api::aggregation_scope::AggregationScope;
 use crate::backends::api::arena::Arena;
-use crate::backends::api::batch::{Batch, Removal, WriterId};
+use crate::backends::api::batch::{Batch, Removal};
 use crate::backends::api::totals::Totals;
 use crate::model::snapshot::FamilySnapshot;
 
@@ -131,16 +131,14 @@ pub trait Backend: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Shows that this process lives, for as long as it has the backend, to whoever counts what it holds alive.
+    /// Does periodic maintenance at the backend, such as renewing a lease, and returns how long until the next call; `None`,
+    /// the default, ends the calls.
     ///
-    /// Called once in an [interval](Self::interval), after [`apply`](Self::apply) if there was anything to send.
-    ///
-    /// # Errors
-    ///
-    /// When that could not be shown.
-    fn heartbeat(&self, writer: WriterId) -> Result<(), BackendError> {
-        let _ = writer;
-        Ok(())
+    /// Called by the thread that sends batches, between two of them, also while they fail: a call should take no longer
+    /// than 50 ms, and return [`Duration::ZERO`] when it has more to do. Only for a backend with an
+    /// [interval](Self::interval); the first call comes when it is loaded, or in a child process that was forked.
+    fn heartbeat(&self) -> Option<Duration> {
+        None
     }
 
     /// Has all that was applied last, whatever that means here.

@@ -24,7 +24,7 @@ struct Killed {
     late: Batch,
 }
 
-/// More than go in one errand.
+/// More than go in one batch.
 const OTHERS: [(&str, &str); 5] =
     [("d_total", "a"), ("d_total", "b"), ("d_total", "c"), ("e_total", "d"), ("e_total", "e")];
 

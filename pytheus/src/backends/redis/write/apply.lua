@@ -1,4 +1,4 @@
--- Applies one errand of one writer to one shard, once, or says why not and changes nothing.
+-- Applies one batch of one writer to one shard, once, or says why not and changes nothing.
 --
 -- KEYS: the writers, who is alive, the families, what is the writer's own, what it declares; then a hash for each group that
 --   has one.

@@ -1,3 +1,4 @@
+mod heartbeat;
 mod patience;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
