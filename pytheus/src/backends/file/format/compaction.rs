@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::FormatError;
@@ -116,9 +116,9 @@ struct Live {
     /// By the number of a series, what is said of it, as records.
     series: BTreeMap<u32, Vec<u8>>,
     /// Their numbers, by where they begin.
-    by_at: HashMap<At, u32>,
+    by_at: HashMap<CellAddr, u32>,
     /// Where work in progress is of series that are not here, as records.
-    foreign_extras: BTreeMap<At, Vec<u8>>,
+    foreign_extras: BTreeMap<CellAddr, Vec<u8>>,
     /// Where it lies, and how long that is.
     extents: Vec<(u64, u64)>,
 }

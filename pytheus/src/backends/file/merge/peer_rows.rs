@@ -12,7 +12,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{At, Combine};
+use crate::backends::{Aggregation, CellAddr};
 use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
@@ -129,7 +129,7 @@ impl PeerRows {
             // Of a family that was begun a moment ago: the next scrape has it.
             let Some(number) = self.accumulators.get(series.family as usize) else { break };
             // What all processes write is read where it lies.
-            if series.at.page < At::COMMON && !series.ended {
+            if series.at.page < CellAddr::COMMON && !series.ended {
                 let accumulator = &mut accumulators[*number];
                 let row = accumulator.row_of_process(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));
@@ -168,7 +168,7 @@ impl PeerRows {
     /// Adds the work that this process has in progress, of series that all processes write.
     pub(crate) fn add_in_progress(
         &mut self,
-        all: &[At],
+        all: &[CellAddr],
         sums: &mut [u64],
         accumulators: &mut [FamilyAccumulator],
     ) -> Result<(), SkippedFile> {
@@ -188,8 +188,8 @@ impl PeerRows {
         self.amounts.clear();
         let Some(places) = self.places.get(&number) else { return };
         let kind = accumulator.family().descriptor().kind();
-        let adds = accumulator.combine() == Combine::Add;
-        let width = accumulator.family().width();
+        let adds = accumulator.aggregation() == Aggregation::Add;
+        let width = accumulator.family().part_count();
         if adds {
             self.amounts.resize(places.len() * width, ExactAmount::default());
         }
@@ -203,9 +203,9 @@ impl PeerRows {
                 if subtract_baseline(amounts, baseline.map(|amounts| &**amounts)) { Held::Amounts } else { nothing }
             } else {
                 let set_at = self.peer.stamp(*series);
-                let value = match (kind, accumulator.combine()) {
+                let value = match (kind, accumulator.aggregation()) {
                     (Kind::Info, _) => (self.peer.flags(*series) & 1 != 0).then_some((1.0, 0)),
-                    (_, Combine::MostRecent) => self.peer.last_set(*series),
+                    (_, Aggregation::MostRecent) => self.peer.last_set(*series),
                     _ => self.peer.value(*series).map(|value| (value, set_at)),
                 };
                 let family = accumulator.declared();

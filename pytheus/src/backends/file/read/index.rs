@@ -8,7 +8,7 @@ use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{CELLS, PAGE};
 use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
-use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.
@@ -19,9 +19,9 @@ pub(crate) struct PeerSeries {
     /// The number of its family in the file.
     pub(crate) family: u32,
     pub(crate) key: SeriesKey,
-    pub(crate) at: At,
+    pub(crate) at: CellAddr,
     /// Where it goes on.
-    pub(crate) extra: Option<At>,
+    pub(crate) extra: Option<CellAddr>,
     /// Shows before anyone has counted in it.
     pub(crate) promised: bool,
     /// Nobody counts in it any more, and its cells may belong to another one.
@@ -37,9 +37,9 @@ pub(crate) struct LogIndex {
     /// By number. Those that ended long ago may be missing.
     pub(crate) series: Vec<PeerSeries>,
     /// Those that have not ended, by where they begin.
-    by_at: HashMap<At, usize>,
+    by_at: HashMap<CellAddr, usize>,
     /// Where work in progress is of series that have no record here, and which record says so.
-    foreign_extras: HashMap<At, (At, u64)>,
+    foreign_extras: HashMap<CellAddr, (CellAddr, u64)>,
     /// By page, where it lies for each shard.
     locations_by_page: HashMap<u32, Vec<PageLocation>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
@@ -49,7 +49,7 @@ pub(crate) struct LogIndex {
     /// No page lies further.
     end: u64,
     /// After the cells of the last series.
-    next: At,
+    next: CellAddr,
     /// Records taken in, those of logs before this one included.
     taken: u64,
 }
@@ -62,7 +62,7 @@ pub(crate) struct PageLocation {
 }
 
 /// Pages that there can be.
-const PAGES: u32 = At::COMMON * 2;
+const PAGES: u32 = CellAddr::COMMON * 2;
 
 impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
@@ -76,7 +76,7 @@ impl LogIndex {
             pages: HashSet::new(),
             offsets: HashSet::new(),
             end: 0,
-            next: At { page: At::COMMON, cell: 0 },
+            next: CellAddr { page: CellAddr::COMMON, cell: 0 },
             taken: 0,
         }
     }
@@ -137,24 +137,24 @@ impl LogIndex {
             Entry::Occupied(_) => return Err(FormatError::corrupt("two series begin in the same cell")),
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
-        let after = At { page: series.at.page, cell: series.at.cell + cells };
+        let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
         self.next = self.next.max(after);
         self.series.push(series);
         Ok(())
     }
 
-    fn extend(&mut self, at: At, extra: At) -> Result<(), FormatError> {
+    fn extend(&mut self, at: CellAddr, extra: CellAddr) -> Result<(), FormatError> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(extra, cells)?;
-        if extra.page >= At::COMMON {
+        if extra.page >= CellAddr::COMMON {
             return Err(FormatError::corrupt("a series goes on where all processes write"));
         }
         let extra_cells = match known {
             Some(series) => series.extra.get_or_insert(extra),
-            None if at.page >= At::COMMON && !self.shared => {
+            None if at.page >= CellAddr::COMMON && !self.shared => {
                 check_run(at, 1)?;
                 &mut self.foreign_extras.entry(at).or_insert((extra, self.taken)).0
             }
@@ -163,7 +163,7 @@ impl LogIndex {
         if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
     }
 
-    fn end_series(&mut self, at: At) -> Result<(), FormatError> {
+    fn end_series(&mut self, at: CellAddr) -> Result<(), FormatError> {
         let foreign_extras = self.foreign_extras.remove(&at).is_some();
         match self.by_at.remove(&at).and_then(|number| self.series.get_mut(number)) {
             Some(series) => series.ended = true,
@@ -180,7 +180,7 @@ impl LogIndex {
         offset: u64,
         place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
     ) -> Result<(), FormatError> {
-        let is_ours = if self.shared { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
+        let is_ours = if self.shared { shard == 0 && page >= CellAddr::COMMON } else { page < CellAddr::COMMON };
         if page >= PAGES || !is_ours {
             return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
         }
@@ -214,19 +214,19 @@ impl LogIndex {
     }
 
     /// The place of the series that begins there, if it has not ended.
-    pub(crate) fn at(&self, at: At) -> Option<usize> {
+    pub(crate) fn at(&self, at: CellAddr) -> Option<usize> {
         self.by_at.get(&at).copied()
     }
 
     /// Where the work in progress is of a series that begins there.
-    pub(crate) fn extra(&self, at: At) -> Option<At> {
+    pub(crate) fn extra(&self, at: CellAddr) -> Option<CellAddr> {
         let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.extra);
         known.or_else(|| self.foreign_extras.get(&at).map(|(extra, _)| *extra))
     }
 
     /// The record that says where the work in progress is of a series that has none here: another one each time that the
     /// series ends and begins anew, and in each log.
-    pub(crate) fn extra_record(&self, at: At) -> Option<u64> {
+    pub(crate) fn extra_record(&self, at: CellAddr) -> Option<u64> {
         self.foreign_extras.get(&at).map(|(_, record)| *record)
     }
 
@@ -236,9 +236,9 @@ impl LogIndex {
     }
 
     /// Where there is room for a series of so many cells, if anywhere.
-    pub(crate) fn room(&self, cells: u32) -> Option<At> {
-        let At { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { At { page: page + 1, cell: 0 } };
+    pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
+        let CellAddr { page, cell } = self.next;
+        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }
@@ -252,7 +252,7 @@ fn out_of_order() -> FormatError {
 }
 
 /// Do so many cells lie in a page that there can be?
-fn check_run(at: At, cells: u32) -> Result<(), FormatError> {
+fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
     if in_page && at.page < PAGES {
         Ok(())
