@@ -85,7 +85,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     fold_all(&directory);
     assert_eq!(
         names(&directory),
-        ["archive", "shared", "lock", &format!("process-{}", live.id()), "roster"],
+        ["archive", "lock", &format!("process-{}", live.id()), "roster", "shared"],
         "{crash_at}"
     );
     let archive = Archive::read(&directory).expect("it is whole");

@@ -25,7 +25,7 @@ fn the_dead_are_folded_and_the_living_are_not() {
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
     assert_eq!(shown(&directory), expected);
-    assert_eq!(names(&directory), ["archive", "shared", "lock", &format!("process-{}", live.id()), "roster"]);
+    assert_eq!(names(&directory), ["archive", "lock", &format!("process-{}", live.id()), "roster", "shared"]);
     // Nothing is left to be folded.
     assert_eq!(fold_all(&directory).files, 0);
     drop(live);
