@@ -24,7 +24,7 @@ use crate::sync::{lock, read, write};
 pub(crate) struct State {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
-    fold_at: usize,
+    archive_at: usize,
     shared: Arc<SharedFile>,
     own: RwLock<Own>,
     merger: Mutex<Merger>,
@@ -43,12 +43,12 @@ enum Own {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) allow_others: bool,
-    pub(crate) fold_at: usize,
+    pub(crate) archive_at: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_others: false, fold_at: 32 }
+        Self { allow_others: false, archive_at: 32 }
     }
 }
 
@@ -66,7 +66,7 @@ impl State {
         let merger = Merger::new(Arc::clone(&directory), Arc::clone(&shared));
         let parts = Self {
             directory,
-            fold_at: options.fold_at,
+            archive_at: options.archive_at,
             shared,
             own: RwLock::new(Own::Open(Arc::new(process))),
             merger: Mutex::new(merger),
@@ -78,8 +78,8 @@ impl State {
     /// Folds the dead when there are many files.
     fn tidy(&self) -> Result<(), FileError> {
         let files = self.directory.list()?.len();
-        if files >= self.fold_at {
-            if files >= self.fold_at.saturating_mul(2) {
+        if files >= self.archive_at {
+            if files >= self.archive_at.saturating_mul(2) {
                 // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
                 drop(self.directory.lock());
             }
@@ -228,12 +228,12 @@ impl Configure for MultiProcessFileBackend {
         let default = Options::default();
         let directory = config.path("directory")?;
         let allow_others = config.bool("allow_others")?.unwrap_or(default.allow_others);
-        let fold_at = config.integer("fold_at", 1..=u64::MAX)?;
+        let archive_at = config.integer("archive_at", 1..=u64::MAX)?;
         let directory = directory.ok_or_else(|| config.missing("directory"))?;
         // Before anything is made.
         config.finish()?;
-        let fold_at = fold_at.map_or(default.fold_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(State::open(&directory, Options { allow_others, fold_at })?))
+        let archive_at = archive_at.map_or(default.archive_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
+        Ok(Self(State::open(&directory, Options { allow_others, archive_at })?))
     }
 }
 

@@ -44,7 +44,7 @@ use super::{Configure as _, LoadError};
 /// |---|---|---|
 /// | `directory` | where the files are; made if it isn't there. A relative path begins at the working directory | an error |
 /// | `allow_others` | whether other users may own the directory, or write to it | `false` |
-/// | `fold_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
+/// | `archive_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
 ///
 /// ```
 /// use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};

@@ -22,7 +22,7 @@ fn total(directory: &Directory) -> f64 {
 }
 
 #[test]
-fn processes_that_fold_at_once_count_everything_once() {
+fn processes_that_archive_at_once_count_everything_once() {
     let (_around, directory) = fresh();
     let mut children: Vec<_> = (0..6).map(|_| child::start(COME_AND_GO, directory.path(), None)).collect();
     let mut last = 0.0;
