@@ -8,8 +8,8 @@ pub use inventory;
 pub use pytheus_macros::metric;
 
 pub use crate::backends::BackendClass;
-#[cfg(unix)]
-pub use crate::backends::read_any_file;
+#[cfg(all(unix, feature = "conformance"))]
+pub use crate::backends::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,

@@ -60,6 +60,8 @@ pub(crate) mod config;
 #[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
 #[cfg(unix)]
+mod failpoint;
+#[cfg(unix)]
 mod file;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -73,9 +75,9 @@ pub use api::{
 #[doc(hidden)]
 pub use api::{Counted, FamilyTotals};
 pub use config::{BackendClass, BackendSpec, Config, ConfigError, Configure, LoadError, LoadedBy, Secret};
-#[cfg(unix)]
+#[cfg(all(unix, feature = "conformance"))]
 #[doc(hidden)]
-pub use file::read_any_file;
+pub use file::fuzz_read;
 #[cfg(unix)]
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
 #[cfg(feature = "redis")]
