@@ -2,7 +2,7 @@
 
 use crate::backends::redis::schema;
 use crate::backends::redis::write::numbered_batch::{self, FieldOp};
-use crate::backends::{Aggregate, Combine, FamilyKey};
+use crate::backends::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::model::number::Number;
 use crate::storage::Sum;
 
@@ -13,7 +13,7 @@ const ROUNDING: f64 = 1e-12;
 pub(crate) fn ops(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<FieldOp> {
     let mut ops = Vec::new();
     match totals {
-        [value, set_at] if family.combine() == Combine::MostRecent => {
+        [value, set_at] if family.aggregation() == Aggregation::MostRecent => {
             // A value that the server had may have been removed since.
             if !had.is_some_and(|had| is_same(had, totals)) {
                 numbered_batch::set_latest(family, series, &[*value], set_at.as_count(), &mut ops);
@@ -31,7 +31,7 @@ pub(crate) fn ops(family: &FamilyKey, series: &str, totals: &[Number], had: Opti
 
 /// Of two values, each with the time at which it was set, the later one.
 pub(crate) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
-    let mut latest = Aggregate::new(Combine::MostRecent);
+    let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for number in [one, other] {
         if let [value, set_at] = number {
             latest.add(value.as_f64(), set_at.as_count());

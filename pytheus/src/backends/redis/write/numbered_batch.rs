@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::{FromRedisValue as _, Value};
 
 use crate::backends::redis::schema;
-use crate::backends::{Change, Combine, FamilyKey};
+use crate::backends::{Aggregation, Change, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -81,7 +81,7 @@ impl NumberedBatch {
 /// What a change comes to, where all write to the same.
 pub(crate) fn ops_of(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
-    if change.family.combine() == Combine::MostRecent {
+    if change.family.aggregation() == Aggregation::MostRecent {
         set_latest(&change.family, &series, &change.totals, change.stamp, out);
     } else if change.set {
         set(&change.family, &series, &change.totals, OpCode::Set, out);
@@ -259,16 +259,16 @@ impl Reply {
 
 /// Whether a spool keeps what a process has counted there: it outlives the process, and is told once, or any number of times.
 pub(crate) fn is_noted(family: &FamilyKey) -> bool {
-    matches!(family.combine(), Combine::Add | Combine::MostRecent)
+    matches!(family.aggregation(), Aggregation::Add | Aggregation::MostRecent)
 }
 
 /// The entry of a series in the notes of a spool: its parts, or the most recent value and the time at which it was set.
 pub(crate) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
-    let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
+    let time = (family.aggregation() == Aggregation::MostRecent).then_some(Number::Int(set_at));
     totals.iter().copied().chain(time).collect()
 }
 
 /// Does the last that was set hold, as far as this writer knows?
 pub(crate) fn is_shared(family: &FamilyKey) -> bool {
-    family.combine() == Combine::Shared
+    family.aggregation() == Aggregation::Shared
 }

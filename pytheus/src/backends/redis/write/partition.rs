@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::Entry;
 use crate::backends::redis::write::numbered_batch::{self, Done, FamilyOps, FieldOp, NumberedBatch, OpCode};
-use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::model::number::Number;
 
 /// How many ops of batches that were done are kept, in case the server forgets some of the last.
@@ -226,7 +226,8 @@ impl Shard {
                     let known_families = &self.families;
                     first.families.retain(|group| {
                         let known = known_families.get(&group.family);
-                        !group.removes && known.is_some_and(|known| known.family.combine() == Combine::MostRecent)
+                        !group.removes
+                            && known.is_some_and(|known| known.family.aggregation() == Aggregation::MostRecent)
                     });
                     missed += u64::from(first.families.len() < before);
                 }
@@ -286,7 +287,7 @@ impl Shard {
             let text = schema::series_text(family, series);
             if schema::is_live(family) {
                 ops.extend(live_op(id, family, series, &told.totals, told.stamp));
-            } else if family.combine() == Combine::MostRecent {
+            } else if family.aggregation() == Aggregation::MostRecent {
                 numbered_batch::set_latest(family, &text, &told.totals, told.stamp, ops);
             } else if told.was_set && numbered_batch::is_shared(family) {
                 numbered_batch::set(family, &text, &told.totals, OpCode::SetNew, ops);
