@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::{env, fs};
 
 use pytheus::backends::{
-    Backend, BackendError, Config, Configure, FlushError, Load, SingleProcessBackend, flush, json, load_backend,
+    Backend, BackendError, BackendSpec, Config, Configure, FlushError, SingleProcessBackend, flush, json, load_backend,
 };
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -48,9 +48,9 @@ type Case = fn() -> Result<(), Box<dyn Error>>;
 
 /// What a child does; it says what comes of it.
 const CASES: [(&str, Case); 6] = [
-    ("load", || Ok(load_backend(Load::new())?)),
-    ("load the class", || Ok(load_backend(Load::class::<Ledger>())?)),
-    ("load the config", || Ok(load_backend(Load::new().config(json!({"path": "given"})))?)),
+    ("load", || Ok(load_backend(BackendSpec::from_env())?)),
+    ("load the class", || Ok(load_backend(BackendSpec::of::<Ledger>())?)),
+    ("load the config", || Ok(load_backend(BackendSpec::from_env().with_config(json!({"path": "given"})))?)),
     ("count", || {
         COUNTED.inc();
         COUNTED.inc();
@@ -60,8 +60,8 @@ const CASES: [(&str, Case); 6] = [
         let expected = if made.is_empty() { 2 } else { 3 };
         assert!(text.contains(&format!("counted_total {expected}\n")), "{text}");
         // What is loaded stays.
-        load_backend(Load::new()).expect("the same");
-        Ok(load_backend(Load::class::<SingleProcessBackend>().config(json!({})))?)
+        load_backend(BackendSpec::from_env()).expect("the same");
+        Ok(load_backend(BackendSpec::of::<SingleProcessBackend>().with_config(json!({})))?)
     }),
     ("scrape", || {
         generate_metrics()?;
@@ -86,9 +86,9 @@ const CASES: [(&str, Case); 6] = [
             "{error:?}"
         );
         assert!(error.to_string().contains("is lost when it ends: there is no backend `legder`"), "{error}");
-        assert!(load_backend(Load::new()).is_err());
+        assert!(load_backend(BackendSpec::from_env()).is_err());
         assert!(generate_metrics().is_err());
-        load_backend(Load::class::<Ledger>().config(json!({"path": "given"})))?;
+        load_backend(BackendSpec::of::<Ledger>().with_config(json!({"path": "given"})))?;
         let text = generate_metrics()?;
         assert!(text.contains("counted_total 5\n"), "{text}");
         assert!(text.contains("pytheus_backend_errors_total{kind=\"load\"} 1\n"), "{text}");

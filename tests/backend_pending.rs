@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pytheus::backends::{Backend, BackendError, Config, Configure, Load, Totals, json, load_backend};
+use pytheus::backends::{Backend, BackendError, BackendSpec, Config, Configure, Totals, json, load_backend};
 use pytheus::backends::{flush, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -95,7 +95,10 @@ fn act(words: &[&str]) -> String {
             });
             Ok(())
         }
-        ["load"] => return load_backend(Load::new()).map_or_else(|error| format!("error: {error}"), |()| "ok".into()),
+        ["load"] => {
+            return load_backend(BackendSpec::from_env())
+                .map_or_else(|error| format!("error: {error}"), |()| "ok".into());
+        }
         ["flush"] => flush().map_err(|error| error.to_string()),
         ["shutdown", millis] => {
             let most = Duration::from_millis(millis.parse().expect("a number"));

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
-use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -40,14 +40,14 @@ fn child() {
     if let Err(error) = generate_metrics() {
         println!("SAID {}", all(&error));
     }
-    if let Err(error) = load_backend(Load::new()) {
+    if let Err(error) = load_backend(BackendSpec::from_env()) {
         println!("SAID {}", all(&error));
     }
     // What is loaded, or not, beside another one.
-    if let Err(error) = load_backend(Load::class::<SingleProcessBackend>()) {
+    if let Err(error) = load_backend(BackendSpec::of::<SingleProcessBackend>()) {
         println!("SAID {}", all(&error));
     }
-    println!("SAID {:?}", Load::named(env::var_os("TEST_CHILD").unwrap_or_default().to_string_lossy()));
+    println!("SAID {:?}", BackendSpec::named(env::var_os("TEST_CHILD").unwrap_or_default().to_string_lossy()));
 }
 
 /// What is in the variables: the class, and the configuration as it stands there or in a file.

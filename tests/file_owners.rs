@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 use pytheus::metric;
 use support::scrapes::samples_of_text;
 use support::worker::{Worker, serve};
@@ -27,7 +27,7 @@ fn act(words: &[&str]) -> String {
         ["share"] => LEVEL.set(7.0),
         ["load_shared", directory] => {
             let config = json!({ "directory": directory, "allow_others": true });
-            let loaded = load_backend(Load::class::<MultiProcessFileBackend>().config(config));
+            let loaded = load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(config));
             return loaded.map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned());
         }
         ["become_user"] => {

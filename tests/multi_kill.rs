@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, iter};
 
-use pytheus::backends::{Load, load_backend};
+use pytheus::backends::{BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::registry::CollectorRegistry;
 use support::fork::{beside_threads, on_threads};
@@ -149,7 +149,7 @@ fn child() {
 fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
     // A first use of a metric does not wait for a process that keeps the directory locked, and counts in memory meanwhile.
     // A kill just then loses these counts, which is what this call is for.
-    load_backend(Load::new()).expect("the directory is good");
+    load_backend(BackendSpec::from_env()).expect("the directory is good");
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
     thread::scope(|scope| {
         scope.spawn(|| count_on_threads(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));

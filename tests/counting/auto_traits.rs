@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pytheus::backends::{
-    At, Backend, Batch, Begun, Change, Combine, Config, ConfigError, FamilyKey, FamilyKeyError, FlushError, Load,
-    LoadError, LoadedBy, Reach, Removal, Secret, SeriesKey, SingleProcessBackend, Totals, WriterId,
+    Aggregation, AggregationScope, Backend, BackendSpec, Batch, CellAddr, Change, Config, ConfigError, FamilyKey,
+    FamilyKeyError, FlushError, LoadError, LoadedBy, NewSeries, Removal, Secret, SeriesKey, SingleProcessBackend,
+    Totals, WriterId,
 };
 use pytheus::collector::Collector;
 use pytheus::descriptor::{Descriptor, GaugeMode, Kind};
@@ -84,7 +85,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_threaded::<Arc<dyn Registry>>();
     is_threaded::<Arc<dyn Collector>>();
     is_threaded::<Arc<dyn Backend>>();
-    is_threaded::<Load>();
+    is_threaded::<BackendSpec>();
     is_free::<FamilyView<'static>>();
     is_free::<FamilySnapshot>();
     is_free::<Sample>();
@@ -119,14 +120,14 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_free::<Secret>();
     is_free::<FamilyKey>();
     is_free::<SeriesKey>();
-    is_free::<Combine>();
-    is_free::<Reach>();
+    is_free::<Aggregation>();
+    is_free::<AggregationScope>();
     is_free::<Batch>();
     is_free::<Change>();
     is_free::<Removal>();
     is_free::<WriterId>();
-    is_free::<At>();
-    is_free::<Begun<'static>>();
+    is_free::<CellAddr>();
+    is_free::<NewSeries<'static>>();
     is_threaded::<Totals<'static>>();
 }
 

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
-use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 
 use crate::scrapes::{Samples, samples_of_text};
@@ -193,7 +193,7 @@ pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
         let words: Vec<_> = line.split(' ').collect();
         let answer = match words[..] {
             ["load", directory] => {
-                let load = Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory }));
+                let load = BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory }));
                 load_backend(load).map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
             }
             ["scrape"] => generate_metrics().unwrap_or_else(|error| format!("error: {error}")),

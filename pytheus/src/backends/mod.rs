@@ -12,7 +12,7 @@
 //! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | an arena, in files that they map; no server |
 //! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | sent, to a Redis or Valkey |
 //!
-//! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
+//! [`load_backend`] takes one into use; the [guide](crate::guide::processes) says what is different with several
 //! processes.
 //!
 //! # Versions of a program
@@ -45,12 +45,12 @@
 //! - [`apply`](Backend::apply) adds a [`Batch`] to what is kept, each one once;
 //! - [`load`](Backend::load) puts what is kept into [`Totals`], family by family;
 //! - [`remove`](Backend::remove) drops series;
-//! - [`reach`](Backend::reach) says whose numbers are added up there.
+//! - [`aggregation_scope`](Backend::aggregation_scope) says whose numbers are added up there.
 //!
-//! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
+//! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::provide) one by one.
 //!
-//! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
-//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series.
+//! A [`FamilyKey`] says what a family is, also as JSON, and [how](Aggregation) the numbers of several processes become one;
+//! [`GaugeAggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series.
 //! [`Configure`] and [`register_backend!`](crate::register_backend) give a backend a name and a configuration. The
 //! example `own_backend` is the whole program, and the feature `conformance` has a suite of what each backend has to do,
 //! which runs against yours, too.
@@ -67,12 +67,12 @@ pub(crate) mod runtime;
 mod single;
 
 pub use api::{
-    Aggregate, Arena, At, Backend, BackendError, Batch, Begun, Change, Combine, FamilyKey, FamilyKeyError, Page, Reach,
-    Removal, SeriesKey, Totals, WriterId, process_label,
+    Aggregation, AggregationScope, Arena, Backend, BackendError, Batch, CellAddr, Change, FamilyKey, FamilyKeyError,
+    GaugeAggregate, NewSeries, Page, Removal, SeriesKey, Totals, WriterId, process_label,
 };
 #[doc(hidden)]
 pub use api::{Counted, FamilyTotals};
-pub use config::{BackendClass, Config, ConfigError, Configure, Load, LoadError, LoadedBy, Secret};
+pub use config::{BackendClass, BackendSpec, Config, ConfigError, Configure, LoadError, LoadedBy, Secret};
 #[cfg(unix)]
 #[doc(hidden)]
 pub use file::read_any_file;

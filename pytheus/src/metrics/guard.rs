@@ -47,7 +47,7 @@ impl<T: Timed> Timed for &T {
 /// To have `Instant` alone, build with `default-features = false`, which leaves out the feature `fast-clock`, or set
 /// the environment variable `PYTHEUS_CLOCK` to `system`.
 ///
-/// On `wasm32-unknown-unknown` std has no clock: there each use of a timer is a [compile error](crate#platforms).
+/// On `wasm32-unknown-unknown` std has no clock: there each use of a timer is a [compile error](crate::guide::platforms).
 #[must_use = "a timer that is dropped at once takes no time: bind it, `let _timer = ..`"]
 #[derive(Debug)]
 pub struct Timer<M: Timed> {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::core::{FamilyCore, Members};
 use super::zeros;
-use crate::backends::api::{Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey, cells};
+use crate::backends::api::{
+    Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Offered, SeriesKey, cells,
+};
 use crate::backends::runtime;
 use crate::clock;
 use crate::model::descriptor::Kind;
@@ -75,7 +77,7 @@ impl FamilyCore {
                 // All threads write there: the cells are moved one series at a time.
                 series.go_to(None).then_some(()).ok_or("there is no room for it")?;
             }
-            arena.begin(&Begun { family: key, series: &labels, at: at(series.slot()), promised })?;
+            arena.begin(&NewSeries { family: key, series: &labels, at: at(series.slot()), promised })?;
         }
         if series.extra().is_live() {
             arena.extend(at(series.slot()), at(series.extra()))?;
@@ -92,7 +94,7 @@ impl FamilyCore {
             let new = storage::take_slot(self.cells());
             let begun = match new {
                 Slot::NONE => Ok(()),
-                _ => arena.begin(&Begun { family: key, series, at: at(new), promised }),
+                _ => arena.begin(&NewSeries { family: key, series, at: at(new), promised }),
             };
             if begun.is_err() {
                 storage::give_back_slot(new, self.cells());
@@ -232,7 +234,7 @@ impl Drop for FamilyCore {
             return;
         }
         for series in self.in_order().iter() {
-            if !series.slot().is_live() || at(series.slot()).page < At::COMMON {
+            if !series.slot().is_live() || at(series.slot()).page < CellAddr::COMMON {
                 self.end(&members, series, false);
             } else if series.extra().is_live() {
                 // It is there for other processes still, and goes on in these cells.
@@ -244,15 +246,15 @@ impl Drop for FamilyCore {
 
 /// Do all processes write to the cells of the series of this family?
 fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
-    family.combine() == Combine::Shared && arena.has_common()
+    family.aggregation() == Aggregation::Shared && arena.has_common()
 }
 
-fn at(slot: Slot) -> At {
+fn at(slot: Slot) -> CellAddr {
     let (page, cell) = slot.page_and_cell();
-    At { page, cell }
+    CellAddr { page, cell }
 }
 
-fn slot(at: At) -> Result<Slot, BackendError> {
+fn slot(at: CellAddr) -> Result<Slot, BackendError> {
     Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::FamilyCore;
 use super::handle::{Target, noted};
-use crate::backends::api::width;
+use crate::backends::api::part_count;
 use crate::backends::{Arena, BackendError, Counted, FamilyKey, FamilyTotals};
 use crate::collector::Collector;
 use crate::diagnostics;
@@ -89,7 +89,7 @@ fn parts(
     gauge: impl Fn(&FamilyCore, &Series) -> Option<f64>,
 ) -> (Vec<Number>, Vec<usize>) {
     let descriptor = core.descriptor();
-    let mut parts = Vec::with_capacity(all.len() * width(descriptor));
+    let mut parts = Vec::with_capacity(all.len() * part_count(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
         Kind::Counter => all.sums(core.order.has_fractions(), |whole, fractions| {
@@ -117,7 +117,7 @@ fn parts(
         Kind::Histogram | Kind::Summary => {
             // Cells lie anywhere, too: they are looked for while those before them are read.
             const AHEAD: usize = 4;
-            let mut counts = vec![0; width(descriptor) - 1];
+            let mut counts = vec![0; part_count(descriptor) - 1];
             let (counters, mut scratch) = (all.counters(), Vec::new());
             for (place, slot) in all.slots().iter().enumerate() {
                 if let Some(ahead) = all.slots().get(place + AHEAD) {
@@ -132,7 +132,7 @@ fn parts(
         Kind::Info | Kind::StateSet => {
             for series in all.iter() {
                 let flags = flags(series);
-                parts.extend((0..width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
+                parts.extend((0..part_count(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The file of a test has a test `worker` that [serves](serve); [`start`] runs it in another process.
 
-use pytheus::backends::{Load, MultiProcessRedisBackend, flush, load_backend, shutdown};
+use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, flush, load_backend, shutdown};
 use pytheus::exposition::generate_metrics;
 use serde_json::Value;
 use support::scrapes::{Samples, samples_of_text};
@@ -46,7 +46,7 @@ pub fn serve(mut act: impl FnMut(&[&str]) -> String) {
     worker::serve(|words| match words {
         ["redis", rest @ ..] => {
             let config: Value = rest.join(" ").parse().expect("a configuration");
-            let load = Load::class::<MultiProcessRedisBackend>().config(config);
+            let load = BackendSpec::of::<MultiProcessRedisBackend>().with_config(config);
             load_backend(load).map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned())
         }
         ["flush"] => outcome(flush()),

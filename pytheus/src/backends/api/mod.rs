@@ -1,6 +1,7 @@
 //! The seam: what the core and a backend say to each other.
 
 mod aggregation;
+mod aggregation_scope;
 mod arena;
 mod backend;
 mod batch;
@@ -9,22 +10,21 @@ pub(super) mod family_key;
 mod family_totals;
 pub(super) mod gauge_aggregate;
 mod process_label;
-mod reach;
 mod series_key;
 mod totals;
 mod versions;
 
-pub use aggregation::Combine;
+pub use aggregation::Aggregation;
+pub use aggregation_scope::AggregationScope;
 pub(crate) use arena::Offered;
-pub use arena::{Arena, At, Begun, Page};
+pub use arena::{Arena, CellAddr, NewSeries, Page};
 pub use backend::{Backend, BackendError};
 pub use batch::{Batch, Change, Removal, WriterId};
 pub use counted::Counted;
 pub use family_key::{FamilyKey, FamilyKeyError};
-pub(crate) use family_key::{cells, width};
+pub(crate) use family_key::{cells, part_count};
 pub use family_totals::FamilyTotals;
-pub use gauge_aggregate::Aggregate;
+pub use gauge_aggregate::GaugeAggregate;
 pub use process_label::process_label;
-pub use reach::Reach;
 pub use series_key::SeriesKey;
 pub use totals::Totals;

@@ -14,7 +14,7 @@ use crate::backends::single::SingleProcessBackend;
 /// A backend that can be made of a configuration, and so [loaded](crate::backends::load_backend) by its class or its name.
 ///
 /// ```
-/// use pytheus::backends::{Backend, BackendError, Config, Configure, Load, json, load_backend};
+/// use pytheus::backends::{Backend, BackendError, Config, Configure, BackendSpec, json, load_backend};
 ///
 /// struct Ledger {
 ///     path: std::path::PathBuf,
@@ -36,13 +36,13 @@ use crate::backends::single::SingleProcessBackend;
 /// // From now on `PYTHEUS_BACKEND_CLASS=ledger` finds it.
 /// pytheus::register_backend!(Ledger);
 ///
-/// load_backend(Load::class::<Ledger>().config(json!({"path": "ledger.db"})))?;
+/// load_backend(BackendSpec::of::<Ledger>().with_config(json!({"path": "ledger.db"})))?;
 /// # Ok::<(), pytheus::backends::LoadError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made of a configuration",
     label = "this backend does not implement `Configure`",
-    note = "implement `pytheus::backends::Configure` for it; one that is ready is loaded with `Load::backend`"
+    note = "implement `pytheus::backends::Configure` for it; one that is ready is loaded with `BackendSpec::instance`"
 )]
 pub trait Configure: Backend + Sized {
     /// Its name, as in `PYTHEUS_BACKEND_CLASS`.

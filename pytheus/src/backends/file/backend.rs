@@ -15,7 +15,9 @@ use crate::backends::file::merge::merger::{Merger, Put};
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
+use crate::backends::{
+    AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
+};
 use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
@@ -120,8 +122,8 @@ impl Parts {
 }
 
 impl Backend for MultiProcessFileBackend {
-    fn reach(&self) -> Reach {
-        Reach::Machine
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Machine
     }
 
     fn arena(&self) -> Option<Arc<dyn Arena>> {
@@ -134,18 +136,18 @@ impl Backend for MultiProcessFileBackend {
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
         match &*read(&self.0.own) {
             Own::Failed(error) => return Err(error.clone().into()),
-            Own::Open(process) => totals.name_process(process.label()),
+            Own::Open(process) => totals.set_process_label(process.label()),
             Own::Closed => {}
         }
         let (found, to_tell) = {
             let mut merger = lock(&self.0.merger);
-            let found = merger.load(&|family| totals.wants(family));
+            let found = merger.load(&|family| totals.includes(family));
             (found, merger.take_notes())
         };
         // Without the lock: a reporter is the user's own code.
         to_tell.tell();
         for Put { family, series, parts, times, is_live } in found? {
-            totals.put_declared(family, series, parts, times, is_live);
+            totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
     }
@@ -193,7 +195,7 @@ impl Backend for MultiProcessFileBackend {
         Ok(())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         let Parts { directory, common, own, merger, .. } = &self.0;
         // What the parent had open is none of the child's business.
         *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(common));

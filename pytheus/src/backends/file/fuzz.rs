@@ -38,7 +38,7 @@ fn as_process(path: &Path) -> Result<(), Skip> {
     black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
-        let mut parts = vec![Amount::default(); family.width()];
+        let mut parts = vec![Amount::default(); family.part_count()];
         peer.read(number, &mut parts);
         black_box(parts.iter().map(Amount::number).collect::<Vec<_>>());
         black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
@@ -48,7 +48,7 @@ fn as_process(path: &Path) -> Result<(), Skip> {
             peer.series_at(series.at),
             peer.counts(series.number),
             peer.root(),
-            family.combine(),
+            family.aggregation(),
             family.to_json(),
         ));
     }

@@ -47,7 +47,7 @@ use super::{Configure as _, LoadError};
 /// | `fold_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
 ///
 /// ```
-/// use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+/// use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 /// use pytheus::exposition::generate_metrics;
 ///
 /// pytheus::metric! {
@@ -56,7 +56,7 @@ use super::{Configure as _, LoadError};
 /// }
 ///
 /// # let directory = std::env::temp_dir().join(format!("pytheus-doc-{}", std::process::id()));
-/// load_backend(Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory })))?;
+/// load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory })))?;
 ///
 /// DONE.inc();
 /// // What every process with this directory has counted, those that have ended included.
@@ -148,7 +148,7 @@ use super::{Configure as _, LoadError};
 /// | `per_process` | a series each, told apart by the label `pid` | its series goes |
 ///
 /// A gauge that nobody has set is shown as 0 if it is `shared` or `live_sum`, and has no sample in all other modes.
-/// [`Aggregate`](crate::backends::Aggregate) says what becomes of NaN, and of values that were set at the same time.
+/// [`GaugeAggregate`](crate::backends::GaugeAggregate) says what becomes of NaN, and of values that were set at the same time.
 ///
 /// The label `pid` is the number of the process, `4711`. A process that begins while another living one is called by the
 /// same number, in another PID namespace, or as a copy of this crate in a plug-in of the same program, is called by its

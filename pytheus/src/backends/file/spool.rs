@@ -20,7 +20,7 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
+use crate::backends::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::sync::{read, write};
@@ -153,17 +153,17 @@ impl Dead {
         let mut counted = Vec::new();
         for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| !family.combine().is_of_the_living()) else { continue };
-            match family.combine() {
-                Combine::Add => {}
-                Combine::MostRecent => {
+            let Some(family) = family.filter(|family| !family.aggregation().is_live_only()) else { continue };
+            match family.aggregation() {
+                Aggregation::Add => {}
+                Aggregation::MostRecent => {
                     let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
                     counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
                     continue;
                 }
                 _ => continue,
             }
-            let mut amounts = vec![Amount::default(); family.width()];
+            let mut amounts = vec![Amount::default(); family.part_count()];
             peer.read(place, &mut amounts);
             let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
             let part = |(part, amount): (usize, &Amount)| {
@@ -192,15 +192,15 @@ impl Arena for OwnArena {
         self.0.page(shard, page)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.0.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         self.0.extend(series, also)
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         self.0.end(series);
     }
 
@@ -212,7 +212,7 @@ impl Arena for OwnArena {
         false
     }
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there is nothing there that all processes write".into())
     }
 }

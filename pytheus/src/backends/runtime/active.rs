@@ -232,7 +232,7 @@ pub(crate) fn load<'a>(
     }
     let totals = Totals::new(scope.into(), families);
     let Some(loaded) = loaded() else { return Ok(totals) };
-    let deadline = loaded.backend.patience().filter(|_| clock::EXISTS).map(|patience| Instant::now() + patience);
+    let deadline = loaded.backend.scrape_timeout().filter(|_| clock::EXISTS).map(|timeout| Instant::now() + timeout);
     let mut totals = totals.from_backend(deadline, families::has);
     if let Some(error) = revive_within(loader::SCRAPE) {
         return Err(ScrapeError::new(error));
@@ -248,9 +248,9 @@ pub(crate) fn load<'a>(
 
 /// How far the backend in use reaches, and whether it is sent what is counted.
 #[cfg(all(unix, feature = "conformance"))]
-pub(crate) fn about() -> (crate::backends::api::Reach, bool) {
-    loaded().map_or((crate::backends::api::Reach::Process, false), |loaded| {
-        (loaded.backend.reach(), loaded.shipper.is_some())
+pub(crate) fn about() -> (crate::backends::api::AggregationScope, bool) {
+    loaded().map_or((crate::backends::api::AggregationScope::Process, false), |loaded| {
+        (loaded.backend.aggregation_scope(), loaded.shipper.is_some())
     })
 }
 

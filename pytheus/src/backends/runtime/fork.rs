@@ -88,7 +88,7 @@ fn revive(most: Duration) {
     if let Some(loaded) = loaded.filter(|_| is_child) {
         *write(&ARENA) = None;
         // A request is not to wait for other processes: what fails here is tried again.
-        let begin = || loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
+        let begin = || loaded.backend.after_fork().and_then(|()| move_in(&*loaded.backend));
         let revived = catch_panic(|| haste::within(most, begin));
         let revived = revived.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()));
         restate();

@@ -154,7 +154,7 @@ impl Archive {
                     values.push(str::from_utf8(payload.take(len)?).map_err(|error| not_as(&error))?);
                 }
                 let amounts = payload.amounts()?;
-                if amounts.len() != family.key.width() {
+                if amounts.len() != family.key.part_count() {
                     return Err(Fault::corrupt("a series has other parts than its family"));
                 }
                 family.series.push((SeriesKey::new(&family.key, &values), amounts));

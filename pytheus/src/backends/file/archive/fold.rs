@@ -39,7 +39,7 @@ use crate::backends::file::format::error::Skip;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ pub(crate) fn fold(
 
 /// Of two values of a gauge, each with its time, that which was set later.
 fn later(one: Amount, other: Amount) -> Amount {
-    let mut latest = Aggregate::new(Combine::MostRecent);
+    let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for amount in [one, other] {
         latest.add(amount.float.value(), amount.whole);
     }
@@ -136,7 +136,7 @@ impl Sums<'_> {
         for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let place = series.family as usize;
             let Some(key) = peer.families().get(place) else { continue };
-            if key.combine() == Combine::MostRecent {
+            if key.aggregation() == Aggregation::MostRecent {
                 // Unless it has not changed since it was removed.
                 if let Some((value, set_at)) = peer.last_set(in_file)
                     && baselines.get(&series.number).is_none_or(|then| *then != counted(peer, in_file, key))
@@ -147,10 +147,10 @@ impl Sums<'_> {
                 }
                 continue;
             }
-            if key.combine() != Combine::Add {
+            if key.aggregation() != Aggregation::Add {
                 continue;
             }
-            let mut amounts = vec![Amount::default(); key.width()];
+            let mut amounts = vec![Amount::default(); key.part_count()];
             peer.read(in_file, &mut amounts);
             let baseline = baselines.get(&series.number);
             for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
@@ -168,14 +168,14 @@ impl Sums<'_> {
 
     fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[Amount]) {
         let ArchivedFamily { key: declared, series, .. } = &mut self.archive.families[family];
-        let combine = declared.combine();
+        let aggregation = declared.aggregation();
         let known = self
             .places
             .entry(family)
             .or_insert_with(|| series.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect());
         if let Some(place) = known.get(key) {
             let sums = &mut series[*place].1;
-            if combine == Combine::MostRecent {
+            if aggregation == Aggregation::MostRecent {
                 sums.iter_mut().zip(amounts).for_each(|(known, value)| *known = later(*known, *value));
                 return;
             }

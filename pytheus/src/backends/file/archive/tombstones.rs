@@ -20,7 +20,7 @@ use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{At, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, CellAddr, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
@@ -50,7 +50,7 @@ pub(crate) fn remove(
         let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
             let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
-            if of_file.ended || of_file.at.page >= At::COMMON || !wanted.contains(&of_file.key) {
+            if of_file.ended || of_file.at.page >= CellAddr::COMMON || !wanted.contains(&of_file.key) {
                 continue;
             }
             let amounts = counted(peer, place, family);
@@ -79,13 +79,13 @@ pub(crate) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey)
 /// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to
 /// tell whether they have changed since: a gauge's bits and stamp, the flags of an info metric.
 pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[Amount]> {
-    match (family.combine(), family.descriptor().kind()) {
-        (Combine::Add, _) => {
-            let mut amounts = vec![Amount::default(); family.width()];
+    match (family.aggregation(), family.descriptor().kind()) {
+        (Aggregation::Add, _) => {
+            let mut amounts = vec![Amount::default(); family.part_count()];
             peer.read(series, &mut amounts);
             amounts.into()
         }
-        (Combine::MostRecent, _) => {
+        (Aggregation::MostRecent, _) => {
             let (value, set_at) = peer.last_set(series).unwrap_or((f64::from_bits(u64::MAX), 0));
             [Amount::whole(value.to_bits()), Amount::whole(set_at)].into()
         }

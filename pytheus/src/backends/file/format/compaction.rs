@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::allocator::Space;
 use crate::backends::file::format::error::Fault;
@@ -109,9 +109,9 @@ struct Live {
     /// By the number of a series, what is said of it, as records.
     series: BTreeMap<u32, Vec<u8>>,
     /// Their numbers, by where they begin.
-    by_at: HashMap<At, u32>,
+    by_at: HashMap<CellAddr, u32>,
     /// Where work in progress is of series that are not here, as records.
-    elsewhere: BTreeMap<At, Vec<u8>>,
+    elsewhere: BTreeMap<CellAddr, Vec<u8>>,
     /// Where it lies, and how long that is.
     extents: Vec<(u64, u64)>,
 }

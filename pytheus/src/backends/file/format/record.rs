@@ -4,7 +4,7 @@
 //! length of the payload: u32 | checksum of all else: u32 | kind: u32 | 0: u32 | payload, and zeros up to 8 bytes
 //! ```
 
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{PAGE, take};
@@ -15,17 +15,17 @@ pub(crate) enum Record<'a> {
     /// A family, its number the next one.
     Family { number: u32, json: &'a [u8] },
     /// A series, its number the next one, of a family that comes before it.
-    Series { number: u32, family: u32, promised: bool, at: At, head: &'a [u8], text: &'a str },
+    Series { number: u32, family: u32, promised: bool, at: CellAddr, head: &'a [u8], text: &'a str },
     /// The series goes on there.
-    Extend { series: At, also: At },
+    Extend { series: CellAddr, also: CellAddr },
     /// Nobody counts in the series any more.
-    End { series: At },
+    End { series: CellAddr },
     /// A page of cells lies there.
     Page { shard: u32, page: u32, offset: u64 },
     /// The log goes on there, in so many bytes.
     Jump { offset: u64, len: u64 },
     /// Whether the series shows while it is not set.
-    Promise { series: At, promised: bool },
+    Promise { series: CellAddr, promised: bool },
     /// One of a later version, which can be left out.
     Unknown,
 }
@@ -154,8 +154,8 @@ fn number(payload: &mut &[u8]) -> Result<u32, Fault> {
     take(payload).map(u32::from_le_bytes)
 }
 
-fn at(payload: &mut &[u8]) -> Result<At, Fault> {
-    Ok(At { page: number(payload)?, cell: number(payload)? })
+fn at(payload: &mut &[u8]) -> Result<CellAddr, Fault> {
+    Ok(CellAddr { page: number(payload)?, cell: number(payload)? })
 }
 
 fn too_long() -> Fault {
@@ -167,15 +167,15 @@ mod tests {
     use super::*;
 
     pub(crate) fn one_of_each() -> [Record<'static>; 7] {
-        let at = |page, cell| At { page, cell };
+        let at = |page, cell| CellAddr { page, cell };
         [
             Record::Family { number: 0, json: b"{}" },
             Record::Series { number: 3, family: 2, promised: true, at: at(1, 9), head: &[1, 0], text: "a=\"b\"" },
             Record::Extend { series: at(1, 2), also: at(3, 4) },
-            Record::End { series: at(At::COMMON, 511) },
+            Record::End { series: at(CellAddr::COMMON, 511) },
             Record::Page { shard: 7, page: 1, offset: 65_536 },
             Record::Jump { offset: 1 << 40, len: 4096 },
-            Record::Promise { series: at(At::COMMON, 1), promised: true },
+            Record::Promise { series: at(CellAddr::COMMON, 1), promised: true },
         ]
     }
 
@@ -203,7 +203,7 @@ mod tests {
             log.len() as u64
         };
         assert_eq!(len(Record::Jump { offset: 0, len: 0 }), JUMP_LEN);
-        assert_eq!(len(Record::End { series: At { page: 0, cell: 0 } }), END_LEN);
+        assert_eq!(len(Record::End { series: CellAddr { page: 0, cell: 0 } }), END_LEN);
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_record_of_a_kind_that_is_not_known_is_left_out() {
         let mut log = Vec::new();
-        Record::End { series: At { page: 1, cell: 2 } }.encode(&mut log).unwrap();
+        Record::End { series: CellAddr { page: 1, cell: 2 } }.encode(&mut log).unwrap();
         log[8] = 99;
         let sum = crc32(&[&log[..4], &log[8..]]);
         log[4..8].copy_from_slice(&sum.to_le_bytes());

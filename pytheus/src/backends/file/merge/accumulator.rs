@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::file::format::exact_amount::Amount;
-use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
@@ -16,7 +16,7 @@ use crate::model::snapshot::Number;
 pub(crate) struct Table {
     /// As it was declared.
     declared: Arc<FamilyKey>,
-    combine: Combine,
+    aggregation: Aggregation,
     /// As it is shown.
     family: Arc<FamilyKey>,
     /// By series: the row.
@@ -28,7 +28,7 @@ pub(crate) struct Table {
     /// By row: what this scrape has of it.
     seen: Vec<Seen>,
     /// By row: the values of a gauge so far. Empty where counts are added up.
-    values: Vec<Aggregate>,
+    values: Vec<GaugeAggregate>,
     /// Rows by label values, but for those that have come since they were put in order.
     order: Vec<u32>,
     /// What was known of the rows at the last scrape, and the series that it showed, in order.
@@ -50,18 +50,18 @@ enum Seen {
 
 impl Table {
     pub(crate) fn new(declared: Arc<FamilyKey>) -> Self {
-        let mut combine = declared.combine();
+        let mut aggregation = declared.aggregation();
         let mut family = Arc::clone(&declared);
-        if combine == Combine::PerProcess {
+        if aggregation == Aggregation::PerProcess {
             match with_pid(&declared) {
                 Some(with_pid) => family = with_pid,
                 // Refused where it is declared, but who knows what others do.
-                None => combine = Combine::LiveMostRecent,
+                None => aggregation = Aggregation::LiveMostRecent,
             }
         }
         Self {
             declared,
-            combine,
+            aggregation,
             family,
             index: HashMap::default(),
             series: Vec::new(),
@@ -79,13 +79,13 @@ impl Table {
     }
 
     /// How the numbers of processes become one.
-    pub(crate) fn combine(&self) -> Combine {
-        self.combine
+    pub(crate) fn aggregation(&self) -> Aggregation {
+        self.aggregation
     }
 
     /// The row of a series of that process.
     pub(crate) fn row_of(&mut self, series: &SeriesKey, pid: &str) -> u32 {
-        if self.combine != Combine::PerProcess {
+        if self.aggregation != Aggregation::PerProcess {
             return self.row(series);
         }
         let (declared, family) = (Arc::clone(&self.declared), Arc::clone(&self.family));
@@ -111,10 +111,10 @@ impl Table {
         let row = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
         self.index.insert(series.clone(), row);
         self.series.push(series.clone());
-        self.amounts.resize(self.series.len() * self.family.width(), Amount::default());
+        self.amounts.resize(self.series.len() * self.family.part_count(), Amount::default());
         self.seen.push(Seen::Nowhere);
-        if self.combine != Combine::Add {
-            self.values.push(Aggregate::new(self.combine));
+        if self.aggregation != Aggregation::Add {
+            self.values.push(GaugeAggregate::new(self.aggregation));
         }
         row
     }
@@ -123,7 +123,7 @@ impl Table {
     pub(crate) fn clear(&mut self) {
         self.amounts.fill(Amount::default());
         self.seen.fill(Seen::Nowhere);
-        self.values.fill(Aggregate::new(self.combine));
+        self.values.fill(GaugeAggregate::new(self.aggregation));
     }
 
     /// Adds what somebody has counted in a series.
@@ -139,7 +139,7 @@ impl Table {
     /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
     pub(crate) fn have(&mut self, row: u32, promised: bool) {
         let seen = &mut self.seen[row as usize];
-        *seen = if promised && self.combine.starts_at_zero() { Seen::Promised } else { Seen::Hidden }.max(*seen);
+        *seen = if promised && self.aggregation.starts_at_zero() { Seen::Promised } else { Seen::Hidden }.max(*seen);
     }
 
     /// Puts amounts in place of what is there.
@@ -167,7 +167,7 @@ impl Table {
             let series = shown.map(|row| self.series[*row as usize].clone()).collect();
             self.last = (self.seen.clone(), series);
         }
-        let width = self.family.width();
+        let width = self.family.part_count();
         let mut parts = Vec::with_capacity(self.last.1.len() * width);
         for row in self.order.iter().map(|row| *row as usize) {
             if self.seen[row] >= Seen::Promised {
@@ -179,7 +179,7 @@ impl Table {
 
     /// When the value of each series that shows was set, where that says which one does.
     pub(crate) fn times(&self) -> Vec<u64> {
-        if !self.combine.is_by_time() {
+        if !self.aggregation.is_by_time() {
             return Vec::new();
         }
         let shown = self.order.iter().map(|row| *row as usize).filter(|row| self.seen[*row] >= Seen::Promised);

@@ -23,7 +23,7 @@ use crate::backends::file::merge::reports::{Notes, ToTell};
 use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
+use crate::backends::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
@@ -75,7 +75,7 @@ pub(crate) struct Sources {
     /// The place of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
     /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
-    pub(crate) shared: Vec<(At, bool, u32)>,
+    pub(crate) shared: Vec<(CellAddr, bool, u32)>,
 }
 
 impl Merger {
@@ -240,15 +240,15 @@ impl Merger {
     /// Adds up a family; false when it must be looked again.
     fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
         self.tables[number].clear();
-        if self.tables[number].combine() == Combine::Shared {
+        if self.tables[number].aggregation() == Aggregation::Shared {
             return self.share(number);
         }
-        let combine = self.tables[number].combine();
-        if let (false, Some((place, rows))) = (combine.is_of_the_living(), &self.sources[number].archived) {
+        let aggregation = self.tables[number].aggregation();
+        if let (false, Some((place, rows))) = (aggregation.is_live_only(), &self.sources[number].archived) {
             let archived = &self.archive.families[*place].series;
             for (row, (_, amounts)) in rows.iter().zip(archived) {
                 match &**amounts {
-                    [value] if combine == Combine::MostRecent => {
+                    [value] if aggregation == Aggregation::MostRecent => {
                         self.tables[number].combine_value(*row, value.float.value(), value.whole);
                     }
                     amounts => self.tables[number].add(*row, amounts),
@@ -257,7 +257,7 @@ impl Merger {
         }
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];
-            if combine.is_of_the_living() && !process.is_alive {
+            if aggregation.is_live_only() && !process.is_alive {
                 continue;
             }
             if let Err(skip) = process.merge_into(&mut self.tables, number) {
@@ -270,7 +270,7 @@ impl Merger {
     /// The value that all processes write, and the work that each of the living has in progress; false when it must be
     /// looked again.
     fn share(&mut self, number: usize) -> Result<bool, BackendError> {
-        let all: Vec<At> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
+        let all: Vec<CellAddr> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
         let mut in_progress = vec![0; all.len()];
         for place in 0..self.processes.len() {
             let process = &mut self.processes[place];

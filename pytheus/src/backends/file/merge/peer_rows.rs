@@ -12,7 +12,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::Root;
 use crate::backends::file::merge::accumulator::Table;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{At, Combine};
+use crate::backends::{Aggregation, CellAddr};
 use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
@@ -129,7 +129,7 @@ impl Known {
             // Of a family that was begun a moment ago: the next scrape has it.
             let Some(number) = self.tables.get(series.family as usize) else { break };
             // What all processes write is read where it lies.
-            if series.at.page < At::COMMON && !series.ended {
+            if series.at.page < CellAddr::COMMON && !series.ended {
                 let table = &mut tables[*number];
                 let row = table.row_of(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));
@@ -162,7 +162,7 @@ impl Known {
     }
 
     /// Adds the work that this process has in progress, of series that all processes write.
-    pub(crate) fn add_work(&mut self, all: &[At], sums: &mut [u64], tables: &mut [Table]) -> Result<(), Skip> {
+    pub(crate) fn add_work(&mut self, all: &[CellAddr], sums: &mut [u64], tables: &mut [Table]) -> Result<(), Skip> {
         let (work, is_new) = self.peer.work_on(all)?;
         for (sum, work) in sums.iter_mut().zip(work) {
             *sum = sum.wrapping_add(work);
@@ -179,8 +179,8 @@ impl Known {
         self.amounts.clear();
         let Some(places) = self.places.get(&number) else { return };
         let kind = table.family().descriptor().kind();
-        let adds = table.combine() == Combine::Add;
-        let width = table.family().width();
+        let adds = table.aggregation() == Aggregation::Add;
+        let width = table.family().part_count();
         if adds {
             self.amounts.resize(places.len() * width, Amount::default());
         }
@@ -194,9 +194,9 @@ impl Known {
                 if take_away_baseline(amounts, baseline.map(|amounts| &**amounts)) { Holds::Amounts } else { nothing }
             } else {
                 let set_at = self.peer.stamp(*series);
-                let value = match (kind, table.combine()) {
+                let value = match (kind, table.aggregation()) {
                     (Kind::Info, _) => (self.peer.flags(*series) & 1 != 0).then_some((1.0, 0)),
-                    (_, Combine::MostRecent) => self.peer.last_set(*series),
+                    (_, Aggregation::MostRecent) => self.peer.last_set(*series),
                     _ => self.peer.value(*series).map(|value| (value, set_at)),
                 };
                 let family = table.declared();

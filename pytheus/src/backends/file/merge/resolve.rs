@@ -1,6 +1,6 @@
 //! Which declarations of families there are, and which row each series has.
 //!
-//! Each declaration of a name has a table of its own; the core [merges](crate::backends::Totals::put) what they show.
+//! Each declaration of a name has a table of its own; the core [merges](crate::backends::Totals::provide) what they show.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::{CELLS, PAGE};
 use crate::backends::file::format::mappings::Spot;
 use crate::backends::file::format::record::Record;
-use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.
@@ -19,9 +19,9 @@ pub(crate) struct PeerSeries {
     /// The number of its family in the file.
     pub(crate) family: u32,
     pub(crate) key: SeriesKey,
-    pub(crate) at: At,
+    pub(crate) at: CellAddr,
     /// Where it goes on.
-    pub(crate) also: Option<At>,
+    pub(crate) also: Option<CellAddr>,
     /// Shows before anyone has counted in it.
     pub(crate) promised: bool,
     /// Nobody counts in it any more, and its cells may belong to another one.
@@ -37,9 +37,9 @@ pub(crate) struct Contents {
     /// By number. Those that ended long ago may be missing.
     pub(crate) series: Vec<PeerSeries>,
     /// Those that have not ended, by where they begin.
-    by_at: HashMap<At, usize>,
+    by_at: HashMap<CellAddr, usize>,
     /// Where work in progress is of series that have no record here, and which record says so.
-    elsewhere: HashMap<At, (At, u64)>,
+    elsewhere: HashMap<CellAddr, (CellAddr, u64)>,
     /// By page, where it lies for each shard.
     columns: HashMap<u32, Vec<Placed>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
@@ -49,7 +49,7 @@ pub(crate) struct Contents {
     /// No page lies further.
     end: u64,
     /// After the cells of the last series.
-    next: At,
+    next: CellAddr,
     /// Records taken in, those of logs before this one included.
     taken: u64,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Placed {
 }
 
 /// Pages that there can be.
-const PAGES: u32 = At::COMMON * 2;
+const PAGES: u32 = CellAddr::COMMON * 2;
 
 impl Contents {
     pub(crate) fn new(common: bool) -> Self {
@@ -76,7 +76,7 @@ impl Contents {
             pages: HashSet::new(),
             offsets: HashSet::new(),
             end: 0,
-            next: At { page: At::COMMON, cell: 0 },
+            next: CellAddr { page: CellAddr::COMMON, cell: 0 },
             taken: 0,
         }
     }
@@ -136,24 +136,24 @@ impl Contents {
             Entry::Occupied(_) => return Err(Fault::corrupt("two series begin in the same cell")),
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
-        let after = At { page: series.at.page, cell: series.at.cell + cells };
+        let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
         self.next = self.next.max(after);
         self.series.push(series);
         Ok(())
     }
 
-    fn extend(&mut self, at: At, also: At) -> Result<(), Fault> {
+    fn extend(&mut self, at: CellAddr, also: CellAddr) -> Result<(), Fault> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(also, cells)?;
-        if also.page >= At::COMMON {
+        if also.page >= CellAddr::COMMON {
             return Err(Fault::corrupt("a series goes on where all processes write"));
         }
         let extended = match known {
             Some(series) => series.also.get_or_insert(also),
-            None if at.page >= At::COMMON && !self.common => {
+            None if at.page >= CellAddr::COMMON && !self.common => {
                 check_run(at, 1)?;
                 &mut self.elsewhere.entry(at).or_insert((also, self.taken)).0
             }
@@ -162,7 +162,7 @@ impl Contents {
         if *extended == also { Ok(()) } else { Err(Fault::corrupt("a series goes on in two places")) }
     }
 
-    fn end_series(&mut self, at: At) -> Result<(), Fault> {
+    fn end_series(&mut self, at: CellAddr) -> Result<(), Fault> {
         let elsewhere = self.elsewhere.remove(&at).is_some();
         match self.by_at.remove(&at).and_then(|number| self.series.get_mut(number)) {
             Some(series) => series.ended = true,
@@ -179,7 +179,7 @@ impl Contents {
         offset: u64,
         place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
     ) -> Result<(), Fault> {
-        let is_ours = if self.common { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
+        let is_ours = if self.common { shard == 0 && page >= CellAddr::COMMON } else { page < CellAddr::COMMON };
         if page >= PAGES || !is_ours {
             return Err(Fault::corrupt("it has a page of cells that can't be its own"));
         }
@@ -213,19 +213,19 @@ impl Contents {
     }
 
     /// The place of the series that begins there, if it has not ended.
-    pub(crate) fn at(&self, at: At) -> Option<usize> {
+    pub(crate) fn at(&self, at: CellAddr) -> Option<usize> {
         self.by_at.get(&at).copied()
     }
 
     /// Where the work in progress is of a series that begins there.
-    pub(crate) fn also(&self, at: At) -> Option<At> {
+    pub(crate) fn also(&self, at: CellAddr) -> Option<CellAddr> {
         let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.also);
         known.or_else(|| self.elsewhere.get(&at).map(|(also, _)| *also))
     }
 
     /// The record that says where the work in progress is of a series that has none here: another one each time that the
     /// series ends and begins anew, and in each log.
-    pub(crate) fn extended_by(&self, at: At) -> Option<u64> {
+    pub(crate) fn extended_by(&self, at: CellAddr) -> Option<u64> {
         self.elsewhere.get(&at).map(|(_, record)| *record)
     }
 
@@ -235,9 +235,9 @@ impl Contents {
     }
 
     /// Where there is room for a series of so many cells, if anywhere.
-    pub(crate) fn room(&self, cells: u32) -> Option<At> {
-        let At { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { At { page: page + 1, cell: 0 } };
+    pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
+        let CellAddr { page, cell } = self.next;
+        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }
@@ -251,7 +251,7 @@ fn out_of_order() -> Fault {
 }
 
 /// Do so many cells lie in a page that there can be?
-fn check_run(at: At, cells: u32) -> Result<(), Fault> {
+fn check_run(at: CellAddr, cells: u32) -> Result<(), Fault> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
     if in_page && at.page < PAGES { Ok(()) } else { Err(Fault::corrupt("a series leaves the cells that there are")) }
 }

@@ -16,7 +16,7 @@ use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::superblock::Root;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::{At, FamilyKey};
+use crate::backends::{CellAddr, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
@@ -117,7 +117,7 @@ impl Peer {
     }
 
     /// The place of the series that begins there, if it has not ended.
-    pub(crate) fn series_at(&self, at: At) -> Option<usize> {
+    pub(crate) fn series_at(&self, at: CellAddr) -> Option<usize> {
         self.reading.contents.at(at)
     }
 
@@ -128,7 +128,7 @@ impl Peer {
         Some((series, self.families().get(series.family as usize)?))
     }
 
-    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Combine::Add).
+    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Aggregation::Add).
     /// Nothing for others, and for one that has ended.
     pub(crate) fn read(&self, series: usize, parts: &mut [Amount]) {
         let Some((series, family)) = self.live(series) else { return };
@@ -141,7 +141,7 @@ impl Peer {
                     value.float += f64::from_bits(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
             }
-            (Kind::Histogram | Kind::Summary, [counts @ .., sum]) if counts.len() + 1 == family.width() => {
+            (Kind::Histogram | Kind::Summary, [counts @ .., sum]) if counts.len() + 1 == family.part_count() => {
                 let (mut seen, mut scratch) = self.scratch.take();
                 seen.clear();
                 seen.resize(counts.len(), 0);
@@ -184,13 +184,13 @@ impl Peer {
     }
 
     /// Work in progress in this process of the series that begins there, be it its own or common to all.
-    pub(crate) fn in_progress(&self, at: At) -> u64 {
+    pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
         self.reading.in_progress(at)
     }
 
     /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
     /// whether anything is new in the log.
-    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
+    pub(crate) fn work_on(&mut self, all: &[CellAddr]) -> Result<(Vec<u64>, bool), Skip> {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
         for _ in 0..1000 {
@@ -211,7 +211,7 @@ impl Peer {
     }
 
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
-    fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
+    fn whose(&self, all: &[CellAddr]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
         all.iter().map(|at| (number(*at), self.reading.contents.extended_by(*at))).collect()
     }
@@ -241,7 +241,7 @@ mod tests {
     use crate::model::number::Number;
 
     fn parts(peer: &Peer, series: usize) -> Vec<Number> {
-        let width = peer.families()[peer.series()[series].family as usize].width();
+        let width = peer.families()[peer.series()[series].family as usize].part_count();
         let mut parts = vec![Amount::default(); width];
         peer.read(series, &mut parts);
         parts.iter().map(Amount::number).collect()
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(peer.flags(6), 1);
         assert!(peer.series()[7].ended);
         assert_eq!(parts(&peer, 7), [0_u64.into()]);
-        assert_eq!(peer.in_progress(at(At::COMMON, 0)), 2);
+        assert_eq!(peer.in_progress(at(CellAddr::COMMON, 0)), 2);
         assert_eq!(peer.series_at(at(1, 50)), None);
         assert_eq!(peer.series_at(at(1, 40)), Some(6));
         assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));

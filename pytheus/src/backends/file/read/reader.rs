@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
-use crate::backends::At;
+use crate::backends::CellAddr;
 use crate::backends::file::format::error::{Fault, Reason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
@@ -122,7 +122,7 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
     #[inline]
-    pub(crate) fn cells(&self, at: At) -> impl Iterator<Item = (u32, &[AtomicU64])> {
+    pub(crate) fn cells(&self, at: CellAddr) -> impl Iterator<Item = (u32, &[AtomicU64])> {
         let first = at.cell as usize;
         self.pages(at.page).filter_map(move |(shard, page)| Some((shard, page.cells().get(first..)?)))
     }
@@ -135,12 +135,12 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 
     /// The cells of shard 0 from there on.
-    pub(crate) fn shared_cells(&self, at: At) -> Option<&[AtomicU64]> {
+    pub(crate) fn shared_cells(&self, at: CellAddr) -> Option<&[AtomicU64]> {
         self.cells(at).find(|(shard, _)| *shard == 0).map(|(_, cells)| cells)
     }
 
     /// Work in progress of the series that begins there.
-    pub(crate) fn in_progress(&self, at: At) -> u64 {
+    pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
         let Some(also) = self.contents.also(at) else { return 0 };
         let sum = |place: usize| {
             let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));

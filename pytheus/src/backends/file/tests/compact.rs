@@ -14,7 +14,7 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena as _, At, Begun, SeriesKey};
+use crate::backends::{Arena as _, CellAddr, NewSeries, SeriesKey};
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
 
@@ -38,17 +38,17 @@ fn text(number: u32) -> String {
 
 /// Lets a series begin for each of these numbers, and counts 1 in it; of all, the last few stay. Counts 1 in another one each
 /// time.
-pub(crate) fn churn(process: &Process, series: [At; 2], numbers: Range<u32>) {
+pub(crate) fn churn(process: &Process, series: [CellAddr; 2], numbers: Range<u32>) {
     let family = jobs();
-    let cell = |at: At| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
+    let cell = |at: CellAddr| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
     for number in numbers {
-        let at = At { page: 100, cell: number % LIVE };
+        let at = CellAddr { page: 100, cell: number % LIVE };
         if number >= LIVE {
             process.file.end(at);
             cell(at).store(0, Relaxed);
         }
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let begun = Begun { family: &family, series: &key, at, promised: false };
+        let begun = NewSeries { family: &family, series: &key, at, promised: false };
         process.file.begin(&begun).expect("there is room");
         cell(at).store(1, Relaxed);
         process.count(series, 1, 0.0);

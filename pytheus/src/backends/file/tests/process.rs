@@ -18,7 +18,7 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process as file_of;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
+use crate::backends::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number::Number;
 
@@ -58,17 +58,17 @@ impl Process {
     }
 
     /// Begins a series: where its whole number and its fraction are.
-    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
-        let [at, also] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
+    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [CellAddr; 2] {
+        let [at, also] = [0, 1].map(|cell| CellAddr { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
-        self.file.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.file.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
         self.file.extend(at, also).expect("there is room");
         [at, also]
     }
 
-    pub(crate) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
-        let cell = |at: At| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
+    pub(crate) fn count(&self, [at, also]: [CellAddr; 2], whole: u64, fraction: f64) {
+        let cell = |at: CellAddr| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
         cell(at).fetch_add(whole, Relaxed);
         let sum = f64::from_bits(cell(also).load(Relaxed)) + fraction;
         cell(also).store(sum.to_bits(), Relaxed);
@@ -133,7 +133,7 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
         for peer in peers(directory).iter().filter(|peer| !archive.folded.contains(&peer.id())) {
             for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
                 let family = &peer.families()[series.family as usize];
-                if family.combine() != Combine::Add {
+                if family.aggregation() != Aggregation::Add {
                     continue;
                 }
                 let mut amounts = [Amount::default()];

@@ -11,7 +11,7 @@ use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::file::write::writer_file::OwnFile;
-use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
@@ -49,27 +49,27 @@ impl Sample {
         Self { own: own.expect("there is room"), path, directory, common }
     }
 
-    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: At, promised: bool) {
+    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.own.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
     }
 
     /// Adds to a cell.
-    pub(crate) fn add(&self, shard: u32, at: At, offset: usize, amount: u64) {
+    pub(crate) fn add(&self, shard: u32, at: CellAddr, offset: usize, amount: u64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].fetch_add(amount, Relaxed);
     }
 
     /// Sets a cell to a float.
-    pub(crate) fn set(&self, shard: u32, at: At, offset: usize, value: f64) {
+    pub(crate) fn set(&self, shard: u32, at: CellAddr, offset: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].store(value.to_bits(), Relaxed);
     }
 
     /// Observes, as one thread does.
-    pub(crate) fn observe(&self, shard: u32, at: At, bucket: usize, value: f64) {
+    pub(crate) fn observe(&self, shard: u32, at: CellAddr, bucket: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let cells = &self.own.page(shard, at.page).expect("there is room").cells()[at.cell as usize..];
         let count = cells[0].load(Relaxed);
@@ -81,8 +81,8 @@ impl Sample {
     }
 }
 
-pub(crate) fn at(page: u32, cell: u32) -> At {
-    At { page, cell }
+pub(crate) fn at(page: u32, cell: u32) -> CellAddr {
+    CellAddr { page, cell }
 }
 
 pub(crate) fn family(kind: Kind, name: &'static str) -> Arc<FamilyKey> {

@@ -21,7 +21,7 @@ use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::CommonFile;
 use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
 use crate::backends::runtime::{haste, loader};
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::storage::Page;
 use crate::sync::lock;
 
@@ -48,9 +48,9 @@ struct Shared {
     /// Families of which the file has a series, so that others see that a living process has declared them.
     families: HashSet<String>,
     /// Series that the file names: there, or with work in progress.
-    series: HashSet<At>,
+    series: HashSet<CellAddr>,
     /// Where those go on that have work in progress.
-    extended: HashMap<At, At>,
+    extended: HashMap<CellAddr, CellAddr>,
 }
 
 impl Process {
@@ -148,13 +148,13 @@ impl Arena for Process {
         self.open()?.page(shard, page)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.open_or_error()?.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         let file = self.open_or_error()?;
-        if series.page < At::COMMON {
+        if series.page < CellAddr::COMMON {
             return file.extend(series, also);
         }
         let shared = &mut *lock(&self.shared);
@@ -167,9 +167,9 @@ impl Arena for Process {
         Ok(())
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         let Some(file) = self.open() else { return };
-        if series.page < At::COMMON {
+        if series.page < CellAddr::COMMON {
             return file.end(series);
         }
         {
@@ -197,12 +197,12 @@ impl Arena for Process {
         Ok(())
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
         let file = self.open_or_error()?;
         let at = file.common(family, series, promised)?;
         let shared = &mut *lock(&self.shared);
         if shared.families.insert(family.id()) {
-            file.begin(&Begun { family, series, at, promised })?;
+            file.begin(&NewSeries { family, series, at, promised })?;
             shared.series.insert(at);
         }
         Ok(at)

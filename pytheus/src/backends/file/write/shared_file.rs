@@ -19,7 +19,7 @@ use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::storage::Page;
 use crate::sync;
 
@@ -93,7 +93,12 @@ impl CommonFile {
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
-    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
+    pub(crate) fn find(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<Option<CellAddr>, Skip> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
@@ -101,7 +106,7 @@ impl CommonFile {
     }
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
-    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
+    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<CellAddr> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
@@ -121,11 +126,11 @@ impl CommonFile {
     }
 
     /// Sets a series to nothing.
-    pub(crate) fn unset(&self, at: At) {
+    pub(crate) fn unset(&self, at: CellAddr) {
         Self::clear(&sync::lock(&self.log), at);
     }
 
-    fn clear(log: &Log, at: At) {
+    fn clear(log: &Log, at: CellAddr) {
         let contents = &log.reading.contents;
         let series = contents.at(at).and_then(|number| contents.series.get(number));
         let family = series.and_then(|series| contents.families.get(series.family as usize));
@@ -134,7 +139,7 @@ impl CommonFile {
     }
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
-    pub(crate) fn remove(&self, at: At) -> io::Result<()> {
+    pub(crate) fn remove(&self, at: CellAddr) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let contents = &log.reading.contents;
@@ -151,7 +156,7 @@ impl CommonFile {
         Ok(())
     }
 
-    /// Its pages, from [`At::COMMON`] on.
+    /// Its pages, from [`CellAddr::COMMON`] on.
     pub(crate) fn page(&self, page: u32) -> Option<&'static Page> {
         self.known_page(page).or_else(|| {
             self.refresh().ok()?;
@@ -164,19 +169,19 @@ impl CommonFile {
     }
 
     /// The cells of a series, and what comes after them.
-    pub(crate) fn cells(&self, at: At) -> &'static [AtomicU64] {
+    pub(crate) fn cells(&self, at: CellAddr) -> &'static [AtomicU64] {
         let page = self.known_page(at.page);
         page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
     }
 
     /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
-    pub(crate) fn value(&self, at: At) -> Option<f64> {
+    pub(crate) fn value(&self, at: CellAddr) -> Option<f64> {
         let cells = self.cells(at);
         reader::gauge_value(cells).or_else(|| reader::gauge_is_tracked(cells).then_some(0.0))
     }
 
     /// The flags of a state set.
-    pub(crate) fn flags(&self, at: At) -> u64 {
+    pub(crate) fn flags(&self, at: CellAddr) -> u64 {
         self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
     }
 
@@ -225,7 +230,7 @@ impl Log {
         promised: bool,
         space: &mut Space,
         records: &mut Vec<u8>,
-    ) -> io::Result<At> {
+    ) -> io::Result<CellAddr> {
         let Reading { file, contents, .. } = &self.reading;
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;

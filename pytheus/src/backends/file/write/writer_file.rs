@@ -16,12 +16,13 @@ use crate::backends::file::format::header::{Header, PAGE};
 use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::backends::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::storage::Page;
 use crate::sync;
 
 /// Does something while no other process changes what is in the directory.
-pub(crate) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -> io::Result<At> + Send + Sync>;
+pub(crate) type WithDirectory =
+    Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
 /// A file that is open, and closed in a child.
 type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
@@ -119,7 +120,7 @@ impl OwnFile {
         Ok(Numbered { number, json: Some(json) })
     }
 
-    fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
+    fn write_series(&self, begun: &NewSeries<'_>) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
@@ -152,7 +153,7 @@ fn address(family: &Arc<FamilyKey>) -> usize {
 
 impl Arena for OwnFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        if page >= At::COMMON {
+        if page >= CellAddr::COMMON {
             return if shard == 0 { self.common.page(page) } else { None };
         }
         let log = &mut *sync::lock(&self.log);
@@ -162,21 +163,21 @@ impl Arena for OwnFile {
         }
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
         log.written.keep_short(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
-        let live = log.written.live + u64::from(series.page >= At::COMMON);
+        let live = log.written.live + u64::from(series.page >= CellAddr::COMMON);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
@@ -186,7 +187,7 @@ impl Arena for OwnFile {
         fence(Release);
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
         if let Some(at) = self.common.find(family, series, promised)? {
             return Ok(at);
         }

@@ -39,7 +39,7 @@ pub(crate) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
             python.learn(&schema::scoped_name(&family), &family, order);
         }
         let (series, numbers) = found.finish();
-        totals.put(family, series, numbers);
+        totals.provide(family, series, numbers);
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
             order: None,
         };
         // As in Python, one without labels shows at zero although it may have expired.
-        if !found.has_labels() && family.combine().starts_at_zero() {
+        if !found.has_labels() && family.aggregation().starts_at_zero() {
             found.place(SeriesKey::new(family, &[]));
         }
         found

@@ -98,7 +98,7 @@ pub(crate) fn declarations(
 /// Puts in all that the scrape shows.
 pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
-        let wants = |family: &FamilyKey| totals.wants(family);
+        let wants = |family: &FamilyKey| totals.includes(family);
         let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
         let (mut groups, mut found) = (common.pool.groups(), Vec::new());
         while let Some(group) = groups.pop() {
@@ -119,7 +119,7 @@ pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         found
     };
     for (Found { family, series, parts, times }, is_live) in found {
-        totals.put_declared(family, series, parts, times, is_live);
+        totals.provide_declaration(family, series, parts, times, is_live);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::backends::api::{Change, Combine, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Aggregation, Change, Counted, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::{Sorted, Sum};
@@ -35,7 +35,7 @@ impl Reading {
     }
 
     fn parts(&self, place: usize) -> &[Number] {
-        let width = self.family.width();
+        let width = self.family.part_count();
         &self.parts[place * width..][..width]
     }
 
@@ -58,7 +58,7 @@ pub(super) struct Known {
     /// Tells whether the family is still there.
     member: Weak<dyn Counted>,
     kind: Kind,
-    combine: Combine,
+    aggregation: Aggregation,
     width: usize,
     series: Arc<Sorted>,
     words: Vec<u64>,
@@ -70,8 +70,8 @@ impl Known {
         Self {
             member: Arc::downgrade(member),
             kind: family.descriptor().kind(),
-            combine: family.combine(),
-            width: family.width(),
+            aggregation: family.aggregation(),
+            width: family.part_count(),
             series: Arc::default(),
             words: Vec::new(),
         }
@@ -127,8 +127,8 @@ impl Known {
             }
             let totals = reading.parts(place);
             deltas.clear();
-            let (kind, combine) = (self.kind, self.combine);
-            if let Some(set) = advance(kind, combine, self.words_of(place), totals, stamp, &mut deltas) {
+            let (kind, aggregation) = (self.kind, self.aggregation);
+            if let Some(set) = advance(kind, aggregation, self.words_of(place), totals, stamp, &mut deltas) {
                 *room = room.saturating_sub(self.width);
                 out.push(Change {
                     family: Arc::clone(&reading.family),
@@ -136,7 +136,7 @@ impl Known {
                     deltas: deltas.clone(),
                     totals: totals.to_vec(),
                     set,
-                    stamp: if combine.is_by_time() { stamp } else { 0 },
+                    stamp: if aggregation.is_by_time() { stamp } else { 0 },
                 });
             }
         }
@@ -185,7 +185,7 @@ impl Known {
 /// tell.
 fn advance(
     kind: Kind,
-    combine: Combine,
+    aggregation: Aggregation,
     words: &mut [u64],
     totals: &[Number],
     stamp: u64,
@@ -216,7 +216,7 @@ fn advance(
             let [high, low] = words else { return None };
             let (total, before) = (total.as_f64(), f64::from_bits(*high));
             let untouched = total.to_bits() == 0 && stamp == 0;
-            let starts_at_zero = combine.starts_at_zero();
+            let starts_at_zero = aggregation.starts_at_zero();
             if !starts_at_zero && untouched && is_new || starts_at_zero && total.is_nan() && !was_set {
                 // Nobody has set it here; or it could not be read.
                 return None;
@@ -247,7 +247,7 @@ fn advance(
         _ => return None,
     };
     *told = stamp.wrapping_add(1);
-    let set = combine == Combine::Shared && if kind == Kind::StateSet { changed } else { was_set };
+    let set = aggregation == Aggregation::Shared && if kind == Kind::StateSet { changed } else { was_set };
     // A series that is new is told of although it is at zero: it shows.
     (changed || is_new).then_some(set)
 }

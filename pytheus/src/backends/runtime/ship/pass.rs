@@ -53,11 +53,6 @@ impl Pass {
         pass
     }
 
-    /// Who sends.
-    pub(super) fn writer(&self) -> WriterId {
-        self.writer
-    }
-
     /// Sends what is pending, then what was removed and what has changed.
     pub(super) fn run(
         &mut self,

@@ -1,3 +1,4 @@
+mod heartbeat;
 mod patience;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -114,8 +115,8 @@ impl Backend for Notes {
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
         let seen = batch.changes.iter().map(|change| {
             let label = label(&change.family, &change.series);
-            let live = !matches!(change.family.combine(), crate::backends::api::Combine::Add);
-            if change.set || live && change.family.combine() != crate::backends::api::Combine::Shared {
+            let live = !matches!(change.family.aggregation(), crate::backends::api::Aggregation::Add);
+            if change.set || live && change.family.aggregation() != crate::backends::api::Aggregation::Shared {
                 Seen::Set(label, change.totals[0])
             } else {
                 Seen::Grew(label, change.deltas[0])

@@ -48,7 +48,7 @@ fn families(act: impl FnOnce([Record<'_>; 3])) {
     }));
 }
 
-fn series(number: u32, family: u32, at: At) -> Record<'static> {
+fn series(number: u32, family: u32, at: CellAddr) -> Record<'static> {
     Record::Series { number, family, promised: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
 }
 
@@ -184,7 +184,7 @@ fn pages_that_can_not_be_are_refused() {
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 1, 69_632)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 2, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 0)]), CORRUPT);
-    assert_eq!(read(&[page(0, At::COMMON, 65_536)]), CORRUPT);
+    assert_eq!(read(&[page(0, CellAddr::COMMON, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, u32::MAX, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 131_072)]), Err(Reason::Truncated));
     assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(Reason::Truncated));

@@ -100,7 +100,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_although_it_is_there_from_the_start
         let directory = directory();
         let level = gauge(mode);
         let (one, other) = (Process::start(&directory), Process::start(&directory));
-        let at = At { page: 1, cell: 0 };
+        let at = CellAddr { page: 1, cell: 0 };
         let series = one.begin_at(&level, &["x"], at, true);
         assert_eq!(other.scrape(), [""; 0], "{mode:?}");
         series.set(0.0, 1);

@@ -19,7 +19,7 @@ fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
     shown
 }
 
-fn set(common: &CommonFile, at: At, value: f64) {
+fn set(common: &CommonFile, at: CellAddr, value: f64) {
     common.page(at.page).unwrap().cells()[at.cell as usize].store(value.to_bits(), Relaxed);
 }
 
@@ -67,7 +67,7 @@ fn what_was_removed_shows_when_it_is_set_again() {
     assert_eq!(one.find(&family, &series, true).unwrap(), None);
     assert_eq!(one.find_or_add(&family, &series, true).unwrap(), at);
     assert_eq!(other.find(&family, &series, true).unwrap(), Some(at));
-    other.remove(At { page: at.page, cell: 100 }).unwrap();
+    other.remove(CellAddr { page: at.page, cell: 100 }).unwrap();
     assert_eq!(shown(&other), [(0, label, Some(3.0), true)]);
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::*;
-use crate::backends::Begun;
+use crate::backends::NewSeries;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{self, Sample, at};
@@ -30,7 +30,7 @@ impl Random {
 }
 
 fn parts(peer: &Peer, series: usize) -> Vec<Number> {
-    let mut parts = vec![Amount::default(); peer.families()[peer.series()[series].family as usize].width()];
+    let mut parts = vec![Amount::default(); peer.families()[peer.series()[series].family as usize].part_count()];
     peer.read(series, &mut parts);
     parts.iter().map(Amount::number).collect()
 }
@@ -38,11 +38,11 @@ fn parts(peer: &Peer, series: usize) -> Vec<Number> {
 /// A series as it should be read: the parts of a counter, or of a histogram of three buckets.
 struct Expected {
     number: u32,
-    at: At,
+    at: CellAddr,
     kind: Kind,
     labels: [String; 2],
     parts: Vec<Number>,
-    also: Option<At>,
+    also: Option<CellAddr>,
 }
 
 /// How many logs were seen in the file of one that looks often whether most of its log is over.
@@ -58,7 +58,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
     let mut peer = Peer::open(&sample.path).unwrap();
     let mut live: Vec<Expected> = Vec::new();
     // Free runs of 8 cells, as the storage hands them out.
-    let mut free: Vec<At> = (1..4).flat_map(|page| (0..64).map(move |run| at(page, run * 8))).rev().collect();
+    let mut free: Vec<CellAddr> = (1..4).flat_map(|page| (0..64).map(move |run| at(page, run * 8))).rev().collect();
     let mut next = 0;
     for step in 0..600 {
         match random.below(10) {
@@ -70,7 +70,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 // Another value of the same kind is the same family.
                 let family = if random.below(4) == 0 { &samples::family(kind, "n") } else { family };
                 sample.begin(family, &[&labels[0], &labels[1]], at, false);
-                let parts = vec![Number::Int(0); family.width()];
+                let parts = vec![Number::Int(0); family.part_count()];
                 live.push(Expected { number: next, at, kind, labels, parts, also: None });
                 next += 1;
             }
@@ -94,7 +94,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                     one.parts[3] = one.parts[3] + Number::Float(amount);
                 } else if random.below(3) == 0 {
                     let also = *one.also.get_or_insert_with(|| {
-                        let also = At { cell: one.at.cell + 1, ..one.at };
+                        let also = CellAddr { cell: one.at.cell + 1, ..one.at };
                         sample.own.extend(one.at, also).unwrap();
                         also
                     });
@@ -148,7 +148,7 @@ fn a_log_of_any_length_is_read() {
     let sample = Sample::new();
     let family = samples::family(Kind::Counter, "c_total");
     let mut peer = Peer::open(&sample.path).unwrap();
-    let places: Vec<At> = (0..3000).map(|place| at(1 + place / 512, place % 512)).collect();
+    let places: Vec<CellAddr> = (0..3000).map(|place| at(1 + place / 512, place % 512)).collect();
     for (number, at) in places.iter().enumerate() {
         let long = "x".repeat(if number % 100 == 0 { 30_000 } else { number % 70 });
         sample.begin(&family, &[&number.to_string(), &long], *at, false);
@@ -205,7 +205,7 @@ fn a_file_that_can_not_grow_stays_whole() {
         is_good.store(place % 3 != 0, Release);
         let at = at(1 + place, 0);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&Begun { family: &family, series: &series, at, promised: false });
+        let begun = own.begin(&NewSeries { family: &family, series: &series, at, promised: false });
         let page = own.page(1, at.page);
         assert_eq!((begun.is_ok(), page.is_some()), (place % 3 != 0, place % 3 != 0));
         if let Some(page) = page {
@@ -238,7 +238,7 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     for place in 0..2000 {
         is_good.store(place % 3 != 0, Release);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&Begun { family: &family, series: &series, at: at(1, place % 4), promised: false });
+        let begun = own.begin(&NewSeries { family: &family, series: &series, at: at(1, place % 4), promised: false });
         assert_eq!(begun.is_ok(), place % 3 != 0);
         if place % 3 != 0 {
             page.cells()[place as usize % 4].store(1 + u64::from(place), Relaxed);
