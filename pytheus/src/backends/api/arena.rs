@@ -87,7 +87,7 @@ pub(crate) struct Offered {
 
 impl Offered {
     pub(crate) fn new(arena: &Arc<dyn Arena>) -> Self {
-        Self { arena: Arc::clone(arena), forks: storage::forks() }
+        Self { arena: Arc::clone(arena), forks: storage::fork_generation() }
     }
 
     /// The arena, which may be that of the parent of this process: nothing is to be begun there.
@@ -97,7 +97,7 @@ impl Offered {
 
     /// The arena, unless it is that of the parent of this process.
     pub(crate) fn get(&self) -> Option<&Arc<dyn Arena>> {
-        (self.forks == storage::forks()).then_some(&self.arena)
+        (self.forks == storage::fork_generation()).then_some(&self.arena)
     }
 }
 
@@ -112,5 +112,5 @@ pub struct CellAddr {
 
 impl CellAddr {
     /// From this page on, the pages of shard 0 belong to all processes.
-    pub const COMMON: u32 = crate::storage::COMMON_PAGE;
+    pub const COMMON: u32 = crate::storage::FIRST_SHARED_PAGE;
 }

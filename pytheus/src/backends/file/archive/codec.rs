@@ -24,7 +24,7 @@ use crate::backends::file::format::error::{Fault, Reason};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 const MAGIC: &[u8; 8] = b"PYTHARC\n";
 const VERSION: u32 = 1;
@@ -214,7 +214,7 @@ impl<'a> Bytes<'a> {
         while !self.0.is_empty() {
             let whole = self.u64()?;
             // An infinity stays one.
-            let mut float = Sum::ZERO;
+            let mut float = ExactSum::ZERO;
             float += f64::from_bits(self.u64()?);
             float += f64::from_bits(self.u64()?);
             amounts.push(Amount { whole, float });

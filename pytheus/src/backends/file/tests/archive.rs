@@ -12,14 +12,14 @@ use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::{FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 fn archive() -> Archive {
     let counter = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
     let counter = Arc::new(FamilyKey::new("", counter.with_labels(["queue", "site"]).expect("two labels")));
     let histogram = Descriptor::new(Kind::Histogram, "job_seconds", "How long.\nIn \"s\"").expect("a name");
     let histogram = Arc::new(FamilyKey::new("of its own", histogram.with_buckets([0.1, 0.3]).expect("two bounds")));
-    let mut exact = Sum::new(1e16, 0.0);
+    let mut exact = ExactSum::new(1e16, 0.0);
     exact += 0.1;
     let series = |values: [&str; 2], amount| (SeriesKey::new(&counter, &values), Box::from([amount]));
     let counts = vec![
@@ -29,7 +29,7 @@ fn archive() -> Archive {
     ];
     let times = [Amount::whole(2), Amount::whole(0), Amount::whole(1), Amount::float(0.7)];
     let mut infinite = Amount::default();
-    infinite += Amount { whole: 0, float: Sum::ZERO };
+    infinite += Amount { whole: 0, float: ExactSum::ZERO };
     infinite.float += f64::INFINITY;
     let (file, amounts) = (FileId(7), Box::from([infinite, Amount::whole(4)]));
     let mut archive = Archive::default();

@@ -6,12 +6,12 @@ use std::sync::{Arc, Weak};
 use crate::backends::api::{Aggregation, Change, Counted, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{Sorted, Sum};
+use crate::storage::{ExactSum, SortedSeries};
 
 /// The numbers of a family at one moment, and how far they were looked through.
 pub(super) struct Reading {
     family: Arc<FamilyKey>,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     parts: Vec<Number>,
     /// Of gauges: see [`Counted::stamps`].
     stamps: Vec<u64>,
@@ -60,7 +60,7 @@ pub(super) struct Known {
     kind: Kind,
     aggregation: Aggregation,
     width: usize,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     words: Vec<u64>,
 }
 
@@ -254,7 +254,7 @@ fn advance(
 
 /// Brings a sum to this total, and gives by how much it grew: all that it grew by, added up, is the total.
 fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
-    let mut known = Sum::ZERO;
+    let mut known = ExactSum::ZERO;
     known += f64::from_bits(*high);
     known += f64::from_bits(*low);
     let before = known.value();
@@ -262,14 +262,14 @@ fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
     if before == total || before.is_nan() && total.is_nan() {
         return 0.0;
     }
-    let mut delta = Sum::ZERO;
+    let mut delta = ExactSum::ZERO;
     delta += total;
     delta -= known;
     let delta = delta.value();
     if delta.is_finite() {
         known += delta;
     } else {
-        known = Sum::ZERO;
+        known = ExactSum::ZERO;
         known += total;
     }
     let (new_high, new_low) = known.parts();
