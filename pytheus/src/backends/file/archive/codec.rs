@@ -18,12 +18,12 @@
 
 use std::sync::Arc;
 
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{Fault, Reason};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
 use crate::storage::Sum;
 
 const MAGIC: &[u8; 8] = b"PYTHARC\n";

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 
-use crate::backends::CellAddr;
+use crate::backends::custom::CellAddr;
 use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::allocator::Space;
 use crate::backends::file::format::error::Fault;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
@@ -10,7 +11,6 @@ use crate::backends::file::dir::error::FileFault;
 use crate::backends::file::format::error::Reason;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::storage::Sum;
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::backends::custom::{Arena as _, FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::exact_amount::Amount;
@@ -14,7 +15,6 @@ use crate::backends::file::format::record::Record;
 use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::fuzz::read_any_file;
 use crate::backends::file::tests::samples::{self, Sample, at, family, gauge, header};
-use crate::backends::{Arena as _, FamilyKey, SeriesKey};
 use crate::model::descriptor::{GaugeMode, Kind};
 use crate::storage::Sum;
 

@@ -11,7 +11,7 @@ use super::super::backend::Inner;
 use super::super::config::Settings;
 use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
-use crate::backends::{Arena, CellAddr, NewSeries};
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
 use crate::storage::Sum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
