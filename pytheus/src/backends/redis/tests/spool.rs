@@ -99,7 +99,7 @@ impl Killed {
         let files = files.map(|entry| entry.expect("an entry").path());
         let is_meant = |path: &Path| {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            name.starts_with("process-") || name.starts_with("told-")
+            name.starts_with("process-") || name.starts_with("journal-")
         };
         files.filter(|path| is_meant(path)).collect()
     }
