@@ -98,7 +98,7 @@ fn pass(worker: &str) {
 }
 
 /// The files that there are when all but one process are dead, and folded.
-const ALONE: [&str; 5] = ["archive", "common", "lock", "process", "roster"];
+const ALONE: [&str; 5] = ["archive", "lock", "process", "roster", "shared"];
 
 /// What is shown after these many rounds of each worker, but for what has no exact sum.
 fn shown_after(rounds: &[f64]) -> Samples {

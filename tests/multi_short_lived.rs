@@ -137,7 +137,7 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     let mut scraper = Scraper::start(&shared);
     let wrong = difference(&shown_after(LIVES), &samples_of_text(&of_all(&scraper.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 
     // Someone does.
     let mut watcher = Watcher::new(&NONE).whole("times", &VALUES);
@@ -161,5 +161,5 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     let mut last = Scraper::start(&shared);
     let wrong = difference(&shown_after(2 * LIVES), &samples_of_text(&of_all(&last.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

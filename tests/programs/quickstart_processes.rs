@@ -146,5 +146,5 @@ fn one_that_is_killed_leaves_its_requests_to_the_others_and_to_one_that_comes_af
     let mut visitors = quickstarts.visitors();
     visitors[0].get("/").unwrap();
     assert_all_show(&mut visitors, 7.0);
-    assert_eq!(quickstarts.shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(quickstarts.shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

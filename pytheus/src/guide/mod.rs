@@ -29,6 +29,9 @@ pub mod libraries {}
 #[cfg_attr(not(feature = "redis"), doc = "[redis]: crate::backends")]
 pub mod processes {}
 
+#[doc = include_str!("restarts.md")]
+pub mod restarts {}
+
 #[doc = include_str!("tests.md")]
 pub mod tests {}
 

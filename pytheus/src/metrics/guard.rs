@@ -93,10 +93,10 @@ impl<M: Timed> Watch for Timer<M> {}
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-pub struct InProgress(Counted);
+pub struct InProgress(LocalFamily);
 
 /// What was counted in: just enough to find its cells.
-enum Counted {
+enum LocalFamily {
     Declared(&'static Declared<Gauge>),
     Series(Series),
 }
@@ -109,8 +109,8 @@ impl InProgress {
             Some(cells) if cells.has_begun_work() => {
                 cells.begin_work();
                 Self(match gauge.source() {
-                    Source::Declared(declared) => Counted::Declared(declared),
-                    Source::Kept(kept) => Counted::Series(kept.series.clone()),
+                    Source::Declared(declared) => LocalFamily::Declared(declared),
+                    Source::Kept(kept) => LocalFamily::Series(kept.series.clone()),
                 })
             }
             _ => Self::start_slowly(gauge),
@@ -137,9 +137,9 @@ impl InProgress {
                     Source::Declared(declared)
                         if declared.slot_ref().extra().is_live() && declared.slot_ref().extra() == series.extra() =>
                     {
-                        Counted::Declared(declared)
+                        LocalFamily::Declared(declared)
                     }
-                    _ => Counted::Series(series),
+                    _ => LocalFamily::Series(series),
                 });
             }
         }
@@ -150,8 +150,8 @@ impl Drop for InProgress {
     #[inline]
     fn drop(&mut self) {
         let place = match &self.0 {
-            Counted::Declared(declared) => declared.slot_ref(),
-            Counted::Series(series) => series.slot_ref(),
+            LocalFamily::Declared(declared) => declared.slot_ref(),
+            LocalFamily::Series(series) => series.slot_ref(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
         place.with_extra_cells(Cells::end_work);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::core::FamilyCore;
 use super::handle::{Target, noted};
+use crate::backends::BackendError;
 use crate::backends::api::part_count;
-use crate::backends::{Arena, BackendError, Counted, FamilyKey, FamilyTotals};
+use crate::backends::api::{FamilyTotals, LocalFamily};
+use crate::backends::custom::{Arena, FamilyKey};
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
@@ -158,20 +160,20 @@ impl Collector for FamilyCore {
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
         let key = self.key();
         let scope = key.as_ref().map_or("", |key| key.scope());
-        let totals = crate::backends::runtime::load(scope, [self as &dyn Counted])?;
+        let totals = crate::backends::runtime::load(scope, [self as &dyn LocalFamily])?;
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 
-    fn as_counted(&self) -> Option<&dyn Counted> {
+    fn as_counted(&self) -> Option<&dyn LocalFamily> {
         Some(self)
     }
 
-    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn Counted>> {
+    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         Some(self)
     }
 }
 
-impl Counted for FamilyCore {
+impl LocalFamily for FamilyCore {
     fn descriptor(&self) -> &Descriptor {
         self.descriptor()
     }

@@ -49,7 +49,7 @@ pub trait Arena: Send + Sync + 'static {
     }
 
     /// Whether all processes write to the cells of gauges that they share: they lie where [`common`](Self::common) says.
-    /// Else they are as those of others, for a backend that is [sent](crate::backends::Backend::apply) what changes.
+    /// Else they are as those of others, for a backend that is [sent](crate::backends::custom::Backend::apply) what changes.
     fn has_common(&self) -> bool {
         true
     }

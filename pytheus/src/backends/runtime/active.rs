@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::backends::api::{
-    Arena, Backend, BackendError, Counted, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId,
+    Arena, Backend, BackendError, FamilyKey, LocalFamily, Offered, Removal, SeriesKey, Totals, WriterId,
 };
 use crate::backends::runtime::fork::{self, begin, forked, revive_within};
 use crate::backends::runtime::ship::Shipper;
@@ -46,9 +46,8 @@ pub(super) struct Removals {
 }
 
 /// What is to be done before a backend is loaded: whatever has families that are in no registry yet.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
-pub struct BeforeLoad(pub fn());
+pub(crate) struct BeforeLoad(pub(crate) fn());
 
 inventory::collect!(BeforeLoad);
 
@@ -123,7 +122,7 @@ pub(super) fn loaded() -> Option<Arc<Loaded>> {
 }
 
 /// A family has come into a registry.
-pub(crate) fn joined(family: &Arc<dyn Counted>, key: Arc<FamilyKey>) {
+pub(crate) fn joined(family: &Arc<dyn LocalFamily>, key: Arc<FamilyKey>) {
     forked();
     let arena = read(&ARENA).as_ref().and_then(|offered| offered.get().cloned());
     if arena.is_some() || read(&CURRENT).is_some() {
@@ -224,7 +223,7 @@ impl Loaded {
 /// When they can't be had, or what the environment says of the backend is wrong.
 pub(crate) fn load<'a>(
     scope: impl Into<Cow<'a, str>>,
-    families: impl IntoIterator<Item = &'a dyn Counted>,
+    families: impl IntoIterator<Item = &'a dyn LocalFamily>,
 ) -> Result<Totals<'a>, ScrapeError> {
     begin();
     if let Some(error) = loader::environment_error() {

@@ -7,13 +7,13 @@ use crate::storage::ExactSum;
 
 /// One part of a series while it is added up: what was counted in whole numbers, and what was not.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Amount {
+pub(crate) struct ExactAmount {
     /// Wraps at 2^64.
     pub(crate) whole: u64,
     pub(crate) float: ExactSum,
 }
 
-impl Amount {
+impl ExactAmount {
     /// A whole number.
     pub(crate) fn whole(whole: u64) -> Self {
         Self { whole, float: ExactSum::ZERO }
@@ -42,14 +42,14 @@ impl Amount {
     }
 }
 
-impl AddAssign for Amount {
+impl AddAssign for ExactAmount {
     fn add_assign(&mut self, other: Self) {
         self.whole = self.whole.wrapping_add(other.whole);
         self.float += other.float;
     }
 }
 
-impl SubAssign for Amount {
+impl SubAssign for ExactAmount {
     fn sub_assign(&mut self, other: Self) {
         self.whole = self.whole.wrapping_sub(other.whole);
         self.float -= other.float;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Removal, SeriesKey, Totals, WriterId};
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Removal, SeriesKey, Totals, WriterId};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::snapshot::Number;
 use crate::storage::Page;
@@ -184,10 +184,10 @@ fn who_begins_folds_the_dead_when_they_are_many() {
 fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
-    let (mut dead, mut one, mut other) =
+    let (mut ended, mut one, mut other) =
         (Process::start(&directory), Process::start(&directory), Process::start(&directory));
-    dead.begin(&hits, &["x"]).add(100);
-    dead.kill();
+    ended.begin(&hits, &["x"]).add(100);
+    ended.kill();
     let of_one = one.begin(&hits, &["x"]);
     of_one.add(10);
     let of_other = other.begin(&hits, &["x"]);

@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::backends::custom::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::file::write::writer_file::OwnFile;
-use crate::backends::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
+use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::write::writer_file::WriterFile;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
 pub(crate) struct Sample {
     pub(crate) directory: TempDir,
     pub(crate) path: PathBuf,
-    pub(crate) own: OwnFile,
-    pub(crate) common: Arc<CommonFile>,
+    pub(crate) own: WriterFile,
+    pub(crate) shared: Arc<SharedFile>,
 }
 
 /// Always the same header.
@@ -42,11 +42,11 @@ pub(crate) fn new_file(path: &Path) -> Arc<File> {
 impl Sample {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let common = Arc::new(shared_compaction::open(&directory.path().join("common")).expect("a new file"));
+        let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).expect("a new file"));
         let path = directory.path().join("process");
         // Alone there.
-        let own = OwnFile::create(new_file(&path), header(), Arc::clone(&common), Box::new(|act| act()));
-        Self { own: own.expect("there is room"), path, directory, common }
+        let own = WriterFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));
+        Self { own: own.expect("there is room"), path, directory, shared }
     }
 
     pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
-use crate::backends::file::{Dead, Spool};
+use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
+use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::{CODE, Common, layout_of};
@@ -22,7 +23,6 @@ use crate::backends::redis::recovery::remaining::{later, ops};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
-use crate::backends::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
 use crate::model::number::Number;
 use crate::report::{self, Own};
 
@@ -147,7 +147,7 @@ fn is_of_all(error: &BackendError) -> bool {
 }
 
 fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
-    let Some(dead) = spool.dead(id)? else { return Ok(()) };
+    let Some(dead) = spool.claim(id)? else { return Ok(()) };
     come_by("taken");
     let writer = writer(id);
     let outcome = take_over(common, &writer, &dead, deadline)?;
@@ -228,9 +228,9 @@ fn settle(common: &Common, writer: &str, forget: bool) {
 type All = BTreeMap<(usize, String, String), Counted>;
 
 /// Tells all that this process had not told, as far as there is time.
-fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> Result<Outcome, BackendError> {
+fn take_over(common: &Common, writer: &str, dead: &CrashedProcess, deadline: Instant) -> Result<Outcome, BackendError> {
     let mut all = All::new();
-    for (family, series, totals) in dead.counted()? {
+    for (family, series, totals) in dead.totals()? {
         let id = family.id();
         let shard = usize::try_from(schema::shard_of(&id, common.settings.shards)).unwrap_or_default();
         let text = schema::series_text(&family, &series);
@@ -267,7 +267,13 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
 }
 
 /// Tells a shard some of what it does not have yet.
-fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> Result<Outcome, BackendError> {
+fn step(
+    common: &Common,
+    writer: &str,
+    dead: &CrashedProcess,
+    shard: usize,
+    all: &All,
+) -> Result<Outcome, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
     let last: Option<u64> = common.pool.with(&[shard], common.deadline(), |link| {
         let mut command = redis::cmd("HGET");
@@ -275,11 +281,11 @@ fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> 
         Ok(Option::from_redis_value(link.pipeline(&[command])?.pop().unwrap_or_default())?)
     })?;
     come_by("asked");
-    let unreadable = |error| format!("`{}` can't be used: {error}", dead.told.display());
-    let (mut notes, told) = Notes::read(&dead.told).map_err(unreadable)?;
+    let unreadable = |error| format!("`{}` can't be used: {error}", dead.journal.display());
+    let (mut notes, told) = Notes::read(&dead.journal).map_err(unreadable)?;
     if last.is_some_and(|last| last > 0) && told.last(shard) == 0 {
         // As all that is sent is noted before.
-        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.told.display()).into());
+        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.journal.display()).into());
     }
     let had = told.had(shard, last);
     let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());

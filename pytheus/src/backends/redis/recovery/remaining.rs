@@ -1,8 +1,8 @@
 //! What of the numbers of a process that has ended a server does not have.
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::backends::redis::schema;
 use crate::backends::redis::write::numbered_batch::{self, FieldOp};
-use crate::backends::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::model::number::Number;
 use crate::storage::ExactSum;
 

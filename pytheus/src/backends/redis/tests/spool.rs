@@ -11,7 +11,7 @@ use super::super::backend::Inner;
 use super::super::config::Settings;
 use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
-use crate::backends::{Arena, CellAddr, NewSeries};
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
 use crate::storage::ExactSum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
@@ -99,7 +99,7 @@ impl Killed {
         let files = files.map(|entry| entry.expect("an entry").path());
         let is_meant = |path: &Path| {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            name.starts_with("process-") || name.starts_with("told-")
+            name.starts_with("process-") || name.starts_with("journal-")
         };
         files.filter(|path| is_meant(path)).collect()
     }

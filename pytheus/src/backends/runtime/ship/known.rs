@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::backends::api::{Aggregation, Change, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Aggregation, Change, FamilyKey, LocalFamily, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::{ExactSum, SortedSeries};
@@ -13,14 +13,14 @@ pub(super) struct Reading {
     family: Arc<FamilyKey>,
     series: Arc<SortedSeries>,
     parts: Vec<Number>,
-    /// Of gauges: see [`Counted::stamps`].
+    /// Of gauges: see [`LocalFamily::stamps`].
     stamps: Vec<u64>,
     place: usize,
 }
 
 impl Reading {
     /// `None` of a family that no other process knows.
-    pub(super) fn of(member: &dyn Counted) -> Option<Self> {
+    pub(super) fn of(member: &dyn LocalFamily) -> Option<Self> {
         let family = member.key()?;
         let totals = member.stored();
         let mut parts = totals.parts().to_vec();
@@ -56,7 +56,7 @@ impl Reading {
 /// [`Sum`].
 pub(super) struct Known {
     /// Tells whether the family is still there.
-    member: Weak<dyn Counted>,
+    member: Weak<dyn LocalFamily>,
     kind: Kind,
     aggregation: Aggregation,
     width: usize,
@@ -66,7 +66,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Nothing was told.
-    pub(super) fn new(member: &Arc<dyn Counted>, family: &FamilyKey) -> Self {
+    pub(super) fn new(member: &Arc<dyn LocalFamily>, family: &FamilyKey) -> Self {
         Self {
             member: Arc::downgrade(member),
             kind: family.descriptor().kind(),
@@ -78,7 +78,7 @@ impl Known {
     }
 
     /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
-    pub(super) fn inherited(member: &Arc<dyn Counted>, reading: &Reading) -> Self {
+    pub(super) fn inherited(member: &Arc<dyn LocalFamily>, reading: &Reading) -> Self {
         let mut known = Self::new(member, &reading.family);
         known.follow(reading);
         for place in 0..reading.series.len() {

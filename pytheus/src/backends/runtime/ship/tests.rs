@@ -47,7 +47,7 @@ impl Family {
     }
 }
 
-impl Counted for Family {
+impl LocalFamily for Family {
     fn descriptor(&self) -> &Descriptor {
         self.key.descriptor()
     }
@@ -151,7 +151,7 @@ fn shipper(family: &Arc<Family>) -> (Arc<Notes>, Shipper) {
 fn every(interval: Duration, family: &Arc<Family>) -> (Arc<Notes>, Shipper) {
     let notes = Arc::new(Notes::default());
     let family = Arc::clone(family);
-    let members = Box::new(move || vec![Arc::clone(&family) as Arc<dyn Counted>]);
+    let members = Box::new(move || vec![Arc::clone(&family) as Arc<dyn LocalFamily>]);
     let shipper = Shipper::start_with(Arc::clone(&notes) as Arc<dyn Backend>, interval, members);
     (notes, shipper.expect("there can be a thread"))
 }

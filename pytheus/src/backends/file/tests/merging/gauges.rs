@@ -18,7 +18,7 @@ fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_or
             for ended in 0..=values.len() {
                 let directory = directory();
                 let watcher = Process::start(&directory);
-                let mut living = Vec::new();
+                let mut live = Vec::new();
                 for place in 0..values.len() {
                     let (value, set_at) = values[(place + first) % values.len()];
                     let mut process = Process::start(&directory);
@@ -28,10 +28,10 @@ fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_or
                         // Folds it.
                         watcher.scrape();
                     } else {
-                        living.push(process);
+                        live.push(process);
                     }
                 }
-                assert_eq!(processes(&directory), 1 + living.len());
+                assert_eq!(processes(&directory), 1 + live.len());
                 assert_eq!(value(&watcher).as_deref(), Some(expected[3]), "{values:?} from {first}, {ended} ended");
             }
         }
