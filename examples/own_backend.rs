@@ -46,10 +46,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pytheus::backends::{
-    Aggregation, AggregationScope, Backend, BackendError, BackendSpec, Batch, Change, CloseOnFork, Config, Configure,
-    FamilyKey, GaugeAggregate, Removal, SeriesKey, Totals, Value, json, load_backend, process_label,
+use pytheus::backends::custom::{
+    Aggregation, AggregationScope, Backend, Batch, Change, CloseOnFork, Config, Configure, FamilyKey, GaugeAggregate,
+    Removal, SeriesKey, Totals, process_label,
 };
+use pytheus::backends::{BackendError, BackendSpec, Value, json, load_backend};
 use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;

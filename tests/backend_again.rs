@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use pytheus::backends::{
-    Arena, Backend, BackendError, BackendSpec, CellAddr, FamilyKey, NewSeries, Page, SeriesKey, load_backend,
-};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::{Backend, BackendError, BackendSpec, Batch, FlushError, Totals, flush, load_backend, shutdown};
+use pytheus::backends::custom::{Backend, Batch, Totals};
+use pytheus::backends::{BackendError, BackendSpec, FlushError, flush, load_backend, shutdown};
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;

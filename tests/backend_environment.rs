@@ -9,9 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::{env, fs};
 
-use pytheus::backends::{
-    Backend, BackendError, BackendSpec, Config, Configure, FlushError, SingleProcessBackend, flush, json, load_backend,
-};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, FlushError, SingleProcessBackend, flush, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 

@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::{Backend, BackendError, BackendSpec, Batch, flush, load_backend};
+use pytheus::backends::custom::{Backend, Batch};
+use pytheus::backends::{BackendError, BackendSpec, flush, load_backend};
 use pytheus::metric;
 use support::fork::{fork, on_threads};
 use support::scrapes::Raise;

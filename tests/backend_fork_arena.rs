@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use pytheus::backends::{
-    Arena, Backend, BackendError, BackendSpec, CellAddr, FamilyKey, NewSeries, Page, SeriesKey, load_backend,
-};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use support::fork::{fork, on_threads};

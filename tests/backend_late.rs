@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pytheus::LabelValue;
-use pytheus::backends::{
-    Arena, Backend, BackendError, BackendSpec, CellAddr, FamilyKey, NewSeries, Page, SeriesKey, load_backend,
-};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;

@@ -6,10 +6,8 @@ use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use pytheus::backends::{
-    Backend, BackendError, BackendSpec, Config, Configure, LoadError, LoadedBy, SingleProcessBackend, Totals, json,
-    load_backend,
-};
+use pytheus::backends::custom::{Backend, Config, Configure, Totals};
+use pytheus::backends::{BackendError, BackendSpec, LoadError, LoadedBy, SingleProcessBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 
 static MADE: AtomicUsize = AtomicUsize::new(0);

@@ -6,7 +6,8 @@ use std::panic::catch_unwind;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use pytheus::backends::{Backend, BackendError, BackendSpec, Config, Configure, SingleProcessBackend, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 

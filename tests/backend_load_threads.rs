@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use pytheus::backends::{Backend, BackendError, BackendSpec, Config, Configure, LoadError, json, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, LoadError, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 

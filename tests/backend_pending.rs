@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pytheus::backends::{Backend, BackendError, BackendSpec, Config, Configure, Totals, json, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure, Totals};
+use pytheus::backends::{BackendError, BackendSpec, json, load_backend};
 use pytheus::backends::{flush, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;

@@ -7,9 +7,9 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
-pub use crate::backends::BackendClass;
+pub use crate::backends::custom::BackendClass;
 #[cfg(all(unix, feature = "conformance"))]
-pub use crate::backends::fuzz_read;
+pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,

@@ -5,11 +5,11 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pytheus::backends::{
-    Aggregation, AggregationScope, Backend, BackendSpec, Batch, CellAddr, Change, Config, ConfigError, FamilyKey,
-    FamilyKeyError, FlushError, LoadError, LoadedBy, NewSeries, Removal, Secret, SeriesKey, SingleProcessBackend,
-    Totals, WriterId,
+use pytheus::backends::custom::{
+    Aggregation, AggregationScope, Backend, Batch, CellAddr, Change, Config, FamilyKey, FamilyKeyError, NewSeries,
+    Removal, Secret, SeriesKey, Totals, WriterId,
 };
+use pytheus::backends::{BackendSpec, ConfigError, FlushError, LoadError, LoadedBy, SingleProcessBackend};
 use pytheus::collector::Collector;
 use pytheus::descriptor::{Descriptor, GaugeMode, Kind};
 use pytheus::error::{DescriptorError, Duplicate, LabelError, RegisterError, ScrapeError};
@@ -114,7 +114,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
         // It holds an `io::Error`, which may hold any error.
         is_threaded::<pytheus::backends::FileError>();
         is_free::<pytheus::backends::FileFault>();
-        is_free::<pytheus::backends::CloseOnFork>();
+        is_free::<pytheus::backends::custom::CloseOnFork>();
     }
     is_free::<Config>();
     is_free::<Secret>();

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pytheus::backends::{Backend, BackendSpec, SingleProcessBackend, load_backend};
+use pytheus::backends::custom::Backend;
+use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::{counter, gauge, generate_metrics, metric};
 
 metric! {

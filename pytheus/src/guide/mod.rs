@@ -29,6 +29,9 @@ pub mod libraries {}
 #[cfg_attr(not(feature = "redis"), doc = "[redis]: crate::backends")]
 pub mod processes {}
 
+#[doc = include_str!("restarts.md")]
+pub mod restarts {}
+
 #[doc = include_str!("tests.md")]
 pub mod tests {}
 
@@ -41,6 +44,13 @@ pub mod features {}
 #[doc = include_str!("platforms.md")]
 pub mod platforms {}
 
+#[doc = include_str!("coming_from/intro.md")]
+#[doc = include_str!("coming_from/prometheus.md")]
+#[doc = ""]
+#[doc = include_str!("coming_from/metrics.md")]
+#[doc = ""]
+#[doc = include_str!("coming_from/prometheus_client.md")]
+#[doc = ""]
 #[doc = include_str!("coming_from/python.md")]
 pub mod coming_from {}
 

@@ -10,7 +10,7 @@ pub enum Aggregation {
     Shared,
     /// Added up over the living.
     LiveSum,
-    /// The least of the living; processes that never set it have no value, see [`GaugeAggregate`](crate::backends::GaugeAggregate).
+    /// The least of the living; processes that never set it have no value, see [`GaugeAggregate`](crate::backends::custom::GaugeAggregate).
     LiveMin,
     /// The greatest of the living.
     LiveMax,
@@ -18,7 +18,7 @@ pub enum Aggregation {
     MostRecent,
     /// The value that a living process set last; it goes with the process.
     LiveMostRecent,
-    /// A series for each living process, told apart by the label `pid`; see [`process_label`](crate::backends::process_label).
+    /// A series for each living process, told apart by the label `pid`; see [`process_label`](crate::backends::custom::process_label).
     PerProcess,
 }
 

@@ -49,7 +49,7 @@ pub trait Arena: Send + Sync + 'static {
     }
 
     /// Whether all processes write to the cells of gauges that they share: they lie where [`common`](Self::common) says.
-    /// Else they are as those of others, for a backend that is [sent](crate::backends::Backend::apply) what changes.
+    /// Else they are as those of others, for a backend that is [sent](crate::backends::custom::Backend::apply) what changes.
     fn has_common(&self) -> bool {
         true
     }
@@ -87,7 +87,7 @@ pub(crate) struct Offered {
 
 impl Offered {
     pub(crate) fn new(arena: &Arc<dyn Arena>) -> Self {
-        Self { arena: Arc::clone(arena), forks: storage::forks() }
+        Self { arena: Arc::clone(arena), forks: storage::fork_generation() }
     }
 
     /// The arena, which may be that of the parent of this process: nothing is to be begun there.
@@ -97,7 +97,7 @@ impl Offered {
 
     /// The arena, unless it is that of the parent of this process.
     pub(crate) fn get(&self) -> Option<&Arc<dyn Arena>> {
-        (self.forks == storage::forks()).then_some(&self.arena)
+        (self.forks == storage::fork_generation()).then_some(&self.arena)
     }
 }
 
@@ -112,5 +112,5 @@ pub struct CellAddr {
 
 impl CellAddr {
     /// From this page on, the pages of shard 0 belong to all processes.
-    pub const COMMON: u32 = crate::storage::COMMON_PAGE;
+    pub const COMMON: u32 = crate::storage::FIRST_SHARED_PAGE;
 }

@@ -27,7 +27,8 @@ pub type BackendError = Box<dyn Error + Send + Sync>;
 /// use std::sync::{Arc, Mutex};
 /// use std::time::Duration;
 ///
-/// use pytheus::backends::{Backend, BackendError, Batch, FamilyKey, BackendSpec, SeriesKey, Totals, load_backend};
+/// use pytheus::backends::custom::{Backend, Batch, FamilyKey, SeriesKey, Totals};
+/// use pytheus::backends::{BackendError, BackendSpec, load_backend};
 /// use pytheus::snapshot::Number;
 ///
 /// #[derive(Default)]

@@ -33,10 +33,10 @@ pub struct Change {
     /// Each part as this writer has counted it, since it began or the series was removed.
     pub totals: Vec<Number>,
     /// Whether the value was set meanwhile: `totals` then stand in place of what others have said before. Only where
-    /// the family [combines](FamilyKey::aggregation) as [`Shared`](crate::backends::Aggregation::Shared).
+    /// the family [combines](FamilyKey::aggregation) as [`Shared`](crate::backends::custom::Aggregation::Shared).
     pub set: bool,
     /// When the value was set last, in nanoseconds since 1970, where the family combines as
-    /// [`MostRecent`](crate::backends::Aggregation::MostRecent) or [`LiveMostRecent`](crate::backends::Aggregation::LiveMostRecent).
+    /// [`MostRecent`](crate::backends::custom::Aggregation::MostRecent) or [`LiveMostRecent`](crate::backends::custom::Aggregation::LiveMostRecent).
     pub stamp: u64,
 }
 

@@ -19,7 +19,7 @@ use crate::storage::{GAUGE_CELLS, observation_cells};
 ///
 /// Two processes mean the same family when scope and name are the same. When something else
 /// [differs](Self::difference), these are two declarations of it, of two versions of a program mostly: a backend keeps their
-/// numbers apart, and [puts in](crate::backends::Totals::provide) each.
+/// numbers apart, and [puts in](crate::backends::custom::Totals::provide) each.
 #[derive(Debug, Clone)]
 pub struct FamilyKey {
     scope: String,
@@ -83,13 +83,13 @@ impl FamilyKey {
         part_count(&self.descriptor)
     }
 
-    /// How many cells a series has from [`NewSeries::at`](crate::backends::NewSeries::at) on.
+    /// How many cells a series has from [`NewSeries::at`](crate::backends::custom::NewSeries::at) on.
     ///
-    /// | kind | cells | in [`extend`](crate::backends::Arena::extend) |
+    /// | kind | cells | in [`extend`](crate::backends::custom::Arena::extend) |
     /// |---|---|---|
     /// | counter | its whole part, to be added up over the shards | its fractions, an `f64` |
     /// | gauge | of shard 0: value, mark of work in progress, stamp | work begun, work ended, over the other shards |
-    /// | histogram, summary | count, two sums, buckets: see [`observed`](crate::backends::Page::observed) | |
+    /// | histogram, summary | count, two sums, buckets: see [`observed`](crate::backends::custom::Page::observed) | |
     /// | info, state set | of shard 0: the flags, as bits | |
     ///
     /// The value of a gauge is an `f64`, and 0 bits where it was never set.
@@ -108,7 +108,7 @@ impl FamilyKey {
     /// the other one lacks, other than with its default: it has no counterpart there.
     ///
     /// ```
-    /// use pytheus::backends::{FamilyKey, SeriesKey};
+    /// use pytheus::backends::custom::{FamilyKey, SeriesKey};
     /// use pytheus::descriptor::{Descriptor, Kind};
     ///
     /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
@@ -133,7 +133,7 @@ impl FamilyKey {
     /// there is one, `@`, and 16 digits that are others where anything [differs](Self::difference).
     ///
     /// ```
-    /// use pytheus::backends::FamilyKey;
+    /// use pytheus::backends::custom::FamilyKey;
     /// use pytheus::descriptor::{Descriptor, Kind};
     ///
     /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?;

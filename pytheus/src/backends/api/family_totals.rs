@@ -14,7 +14,7 @@ use crate::model::key::Labels;
 use crate::model::number::Number;
 use crate::model::process;
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::{self, Sorted};
+use crate::storage::{self, SortedSeries};
 
 /// The numbers of one family: its series in order, and their parts.
 pub struct FamilyTotals<'a> {
@@ -36,7 +36,7 @@ enum Described<'a> {
 }
 
 enum Keys {
-    Own(Arc<Sorted>),
+    Own(Arc<SortedSeries>),
     Put(Arc<[SeriesKey]>),
 }
 
@@ -44,7 +44,7 @@ impl<'a> FamilyTotals<'a> {
     /// As many parts for each series, in its order.
     pub(crate) fn new(
         descriptor: &'a Descriptor,
-        series: Arc<Sorted>,
+        series: Arc<SortedSeries>,
         parts: Vec<Number>,
         missing: Vec<usize>,
     ) -> Self {
@@ -107,7 +107,7 @@ impl<'a> FamilyTotals<'a> {
             if let Keys::Own(series) = &self.series
                 && let Some(series) = series.get(place + AHEAD)
             {
-                storage::look_ahead(series);
+                storage::prefetch_series(series);
             }
             if self.is_readable(place) {
                 show(self.labels(place).exposed(), parts);
@@ -133,7 +133,7 @@ impl<'a> FamilyTotals<'a> {
     }
 
     /// The series of this process, which were not put in by a backend.
-    pub(crate) fn own_series(&self) -> Option<&Arc<Sorted>> {
+    pub(crate) fn own_series(&self) -> Option<&Arc<SortedSeries>> {
         match &self.series {
             Keys::Own(series) => Some(series),
             Keys::Put(_) => None,

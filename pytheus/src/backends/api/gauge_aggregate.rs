@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::backends::api::aggregation::Aggregation;
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// Aggregates the values that processes have for one series of a gauge into the one that a scrape shows.
 ///
@@ -11,7 +11,7 @@ use crate::storage::Sum;
 /// backend is loaded, and whatever the order in which processes are read.
 ///
 /// ```
-/// use pytheus::backends::{GaugeAggregate, Aggregation};
+/// use pytheus::backends::custom::{Aggregation, GaugeAggregate};
 ///
 /// let mut greatest = GaugeAggregate::new(Aggregation::LiveMax);
 /// assert_eq!(greatest.value(), None);
@@ -35,7 +35,7 @@ use crate::storage::Sum;
 #[derive(Debug, Clone, Copy)]
 pub struct GaugeAggregate {
     aggregation: Aggregation,
-    sum: Sum,
+    sum: ExactSum,
     set_at: u64,
     is_empty: bool,
 }
@@ -43,11 +43,11 @@ pub struct GaugeAggregate {
 impl GaugeAggregate {
     /// Starts without any value.
     pub const fn new(aggregation: Aggregation) -> Self {
-        Self { aggregation, sum: Sum::ZERO, set_at: 0, is_empty: true }
+        Self { aggregation, sum: ExactSum::ZERO, set_at: 0, is_empty: true }
     }
 
     /// Adds the value of one process, set at that time: in nanoseconds since 1970, as
-    /// [`Change::stamp`](crate::backends::Change::stamp) says it. The time matters for the most recent value alone.
+    /// [`Change::stamp`](crate::backends::custom::Change::stamp) says it. The time matters for the most recent value alone.
     pub fn add(&mut self, value: f64, set_at: u64) {
         // Takes the sign of zero away.
         let value = value + 0.0;
@@ -68,7 +68,7 @@ impl GaugeAggregate {
                 }
             };
         if replaces {
-            (self.sum, self.set_at, self.is_empty) = (Sum::new(value, 0.0), set_at, false);
+            (self.sum, self.set_at, self.is_empty) = (ExactSum::new(value, 0.0), set_at, false);
         }
     }
 
@@ -84,7 +84,7 @@ impl GaugeAggregate {
 
     /// The value before it is rounded.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
-    pub(crate) fn sum(&self) -> Sum {
+    pub(crate) fn sum(&self) -> ExactSum {
         self.sum
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::backends::api::aggregation::Aggregation;
-use crate::backends::api::counted::Counted;
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::family_totals::FamilyTotals;
+use crate::backends::api::local_family::LocalFamily;
 use crate::backends::api::series_key::SeriesKey;
 use crate::backends::api::versions::{self, Declared};
 use crate::model::number::Number;
 
-/// What a scrape of one registry shows, for a [backend](crate::backends::Backend::load) to complete.
+/// What a scrape of one registry shows, for a [backend](crate::backends::custom::Backend::load) to complete.
 pub struct Totals<'a> {
     scope: Cow<'a, str>,
     own: Vec<Own<'a>>,
@@ -28,14 +28,14 @@ pub struct Totals<'a> {
 
 /// A family of this process.
 struct Own<'a> {
-    family: &'a dyn Counted,
+    family: &'a dyn LocalFamily,
     key: Option<Arc<FamilyKey>>,
     /// The totals that the backend has of it, by declaration.
     put: Vec<Declared>,
 }
 
 impl<'a> Totals<'a> {
-    pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
+    pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn LocalFamily>) -> Self {
         let own = families.into_iter().map(|family| Own { family, key: family.key(), put: Vec::new() });
         Self { scope, own: own.collect(), others: Vec::new(), deadline: None, is_local: |_| false, process: None }
     }
@@ -45,7 +45,7 @@ impl<'a> Totals<'a> {
         Self { deadline, is_local, ..self }
     }
 
-    /// When the [timeout](crate::backends::Backend::scrape_timeout) of the scrape ends.
+    /// When the [timeout](crate::backends::custom::Backend::scrape_timeout) of the scrape ends.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -67,7 +67,7 @@ impl<'a> Totals<'a> {
     }
 
     /// Names this process: the label `pid` of its series in families that have [one for each
-    /// process](crate::backends::Aggregation::PerProcess), as [`process_label`](crate::backends::process_label) makes it.
+    /// process](crate::backends::custom::Aggregation::PerProcess), as [`process_label`](crate::backends::custom::process_label) makes it.
     ///
     /// To be called before totals are put in. Gauges that are read by a closure need it; without it, the label is the number
     /// of the process.
@@ -146,7 +146,7 @@ impl fmt::Debug for Totals<'_> {
 
 /// A family that has a series for each process, of which a backend that tells processes apart has none yet. What closures
 /// read is put in with the label of this process, as it will be later.
-fn apart(family: &dyn Counted, process: Option<&Arc<str>>) -> Option<Declared> {
+fn apart(family: &dyn LocalFamily, process: Option<&Arc<str>>) -> Option<Declared> {
     let (key, _) = family.key().filter(|key| key.aggregation() == Aggregation::PerProcess).zip(process)?;
     let descriptor = key.descriptor().clone().with_labels(["pid"]).ok()?;
     let family = Arc::new(FamilyKey::new(key.scope(), descriptor));

@@ -2,7 +2,7 @@
 //!
 //! Versions of a program follow each other and run side by side: a rolling upgrade, a rollback, the upgrade again. A
 //! backend keeps the numbers of each declaration apart, since they have other labels, buckets or modes, and
-//! [puts](crate::backends::Totals::provide) each of them into the totals. Merging them here is the same for every backend, and a pure
+//! [puts](crate::backends::custom::Totals::provide) each of them into the totals. Merging them here is the same for every backend, and a pure
 //! function of what is there: no declaration has to win, and nothing that was counted is left out.
 //!
 //! | what differs | the family shows |

@@ -14,7 +14,8 @@ use crate::backends::single::SingleProcessBackend;
 /// A backend that can be made of a configuration, and so [loaded](crate::backends::load_backend) by its class or its name.
 ///
 /// ```
-/// use pytheus::backends::{Backend, BackendError, Config, Configure, BackendSpec, json, load_backend};
+/// use pytheus::backends::custom::{Backend, Config, Configure};
+/// use pytheus::backends::{BackendError, BackendSpec, json, load_backend};
 ///
 /// struct Ledger {
 ///     path: std::path::PathBuf,
@@ -42,7 +43,7 @@ use crate::backends::single::SingleProcessBackend;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made of a configuration",
     label = "this backend does not implement `Configure`",
-    note = "implement `pytheus::backends::Configure` for it; one that is ready is loaded with `BackendSpec::instance`"
+    note = "implement `pytheus::backends::custom::Configure` for it; one that is ready is loaded with `BackendSpec::instance`"
 )]
 pub trait Configure: Backend + Sized {
     /// Its name, as in `PYTHEUS_BACKEND_CLASS`.
@@ -167,11 +168,11 @@ impl fmt::Debug for BackendClass {
     }
 }
 
-/// Lets the [`NAME`](trait@crate::backends::Configure) of a backend of your own, and its aliases, be found in
+/// Lets the [`NAME`](trait@crate::backends::custom::Configure) of a backend of your own, and its aliases, be found in
 /// `PYTHEUS_BACKEND_CLASS`.
 ///
 /// ```
-/// # use pytheus::backends::{Backend, BackendError, Config, Configure};
+/// # use pytheus::backends::custom::{Backend, BackendError, Config, Configure};
 /// # struct Ledger;
 /// # impl Backend for Ledger {}
 /// # impl Configure for Ledger {

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The program runs itself several times over, as the processes that count, and looks at what each of them scrapes. What
-//! they should show depends on how far the backend [reaches](crate::backends::Backend::aggregation_scope). An argument is a part of the name of
+//! they should show depends on how far the backend [reaches](crate::backends::custom::Backend::aggregation_scope). An argument is a part of the name of
 //! the checks to run; `--list` lists them.
 
 mod checks;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Fault;
-use super::pytheus::backends::{AggregationScope, Arena, Backend, BackendError, BackendSpec, Batch, Removal, Totals};
+use super::pytheus::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
+use super::pytheus::backends::{BackendError, BackendSpec};
 use crate::backends::config::Plan;
 
 /// Has a backend do everything twice, as where it is not known that it was done.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use super::samples::Samples;
-use crate::backends::AggregationScope;
+use crate::backends::custom::AggregationScope;
 
 /// The variable that makes the program a process of a check: the socket where it is told what to do.
 pub(super) const SOCKET: &str = "PYTHEUS_CONFORMANCE_SOCKET";

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pytheus::backends::{self, AggregationScope, BackendSpec, load_backend};
+use super::pytheus::backends::custom::AggregationScope;
+use super::pytheus::backends::{self, BackendSpec, load_backend};
 use super::pytheus::collector::collector_fn;
 use super::pytheus::descriptor::{Descriptor, GaugeMode, Kind};
 use super::pytheus::exposition::generate_metrics;
@@ -172,7 +173,7 @@ fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
 /// A backend that is not the one of the check.
 struct Other;
 
-impl backends::Backend for Other {}
+impl backends::custom::Backend for Other {}
 
 fn about() -> Value {
     let (reach, sent) = crate::backends::runtime::about();

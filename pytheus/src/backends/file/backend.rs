@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
+use crate::backends::custom::{
+    AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
+};
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::tombstones::translated;
 use crate::backends::file::dir::directory::Directory;
@@ -15,9 +18,6 @@ use crate::backends::file::merge::merger::{Merger, Put};
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::{
-    AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
-};
 use crate::sync::{lock, read, write};
 
 /// What the backend consists of.

@@ -30,7 +30,8 @@ pub(super) use spool::{CrashedProcess, Spool};
 
 use std::path::Path;
 
-use super::{Configure as _, LoadError};
+use crate::backends::LoadError;
+use crate::backends::custom::Configure as _;
 
 /// Many processes of one machine, in the files of one directory: whichever of them answers a scrape shows the totals of
 /// all. Needs no server.
@@ -148,7 +149,7 @@ use super::{Configure as _, LoadError};
 /// | `per_process` | a series each, told apart by the label `pid` | its series goes |
 ///
 /// A gauge that nobody has set is shown as 0 if it is `shared` or `live_sum`, and has no sample in all other modes.
-/// [`GaugeAggregate`](crate::backends::GaugeAggregate) says what becomes of NaN, and of values that were set at the same time.
+/// [`GaugeAggregate`](crate::backends::custom::GaugeAggregate) says what becomes of NaN, and of values that were set at the same time.
 ///
 /// The label `pid` is the number of the process, `4711`. A process that begins while another living one is called by the
 /// same number, in another PID namespace, or as a copy of this crate in a plug-in of the same program, is called by its

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, RwLock};
 
+use crate::backends::custom::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
 use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::liveness::LivenessLock;
@@ -20,7 +21,6 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::sync::{read, write};

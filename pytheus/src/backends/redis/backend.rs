@@ -7,6 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
+use crate::backends::custom::{
+    AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals,
+};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::client::error::{RedisFault, Sort};
@@ -17,7 +20,6 @@ use crate::backends::redis::python::Python;
 use crate::backends::redis::read::scrape::{self, Memory};
 use crate::backends::redis::recovery::Heir;
 use crate::backends::redis::write::writer::Sender;
-use crate::backends::{AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals};
 use crate::model::snapshot::FamilySnapshot;
 use crate::sync::lock;
 

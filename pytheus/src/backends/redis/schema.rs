@@ -17,7 +17,7 @@
 //! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
 //! sum; of state sets `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and its stamp.
 
-use crate::backends::{FamilyKey, SeriesKey};
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::{self, Number};
 

@@ -2,7 +2,7 @@
 
 use super::head;
 use super::line::{Line, Lines};
-use crate::backends::FamilyTotals;
+use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 use crate::model::snapshot::Number;

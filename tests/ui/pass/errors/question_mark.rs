@@ -5,9 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pytheus::backends::{
-    Config, FamilyKey, BackendSpec, MultiProcessFileBackend, SingleProcessBackend, flush, json, load_backend, shutdown,
-};
+use pytheus::backends::custom::{Config, FamilyKey};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, SingleProcessBackend, flush, json, load_backend, shutdown};
 use pytheus::collector::collector_fn;
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::{append_metrics, generate_metrics, generate_metrics_from, write_metrics};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Named;
-use crate::backends::AggregationScope;
 use crate::backends::conformance::Fault;
 use crate::backends::conformance::samples::{Samples, ensure};
 use crate::backends::conformance::wire::{Bench, Process};
+use crate::backends::custom::AggregationScope;
 
 pub(super) const CHECKS: &[Named] = &[
     ("the totals of several processes add up", totals),

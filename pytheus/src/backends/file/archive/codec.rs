@@ -18,13 +18,13 @@
 
 use std::sync::Arc;
 
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 const MAGIC: &[u8; 8] = b"PYTHARC\n";
 const VERSION: u32 = 1;
@@ -223,7 +223,7 @@ impl<'a> Bytes<'a> {
         while !self.0.is_empty() {
             let whole = self.u64()?;
             // An infinity stays one.
-            let mut float = Sum::ZERO;
+            let mut float = ExactSum::ZERO;
             float += f64::from_bits(self.u64()?);
             float += f64::from_bits(self.u64()?);
             amounts.push(ExactAmount { whole, float });

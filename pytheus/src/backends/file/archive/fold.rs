@@ -29,6 +29,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
 use crate::backends::file::archive::tombstones::counted;
@@ -39,7 +40,6 @@ use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 
 /// What has come of it.
 #[derive(Debug, Default)]

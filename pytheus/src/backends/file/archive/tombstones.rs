@@ -12,6 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, SeriesKey};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::dir::directory::DirLock;
@@ -20,7 +21,6 @@ use crate::backends::file::dir::roster;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{Aggregation, CellAddr, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `shared`.

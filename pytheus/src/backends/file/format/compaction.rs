@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 
-use crate::backends::CellAddr;
+use crate::backends::custom::CellAddr;
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::FormatError;

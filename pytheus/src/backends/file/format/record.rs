@@ -4,7 +4,7 @@
 //! length of the payload: u32 | checksum of all else: u32 | kind: u32 | 0: u32 | payload, and zeros up to 8 bytes
 //! ```
 
-use crate::backends::CellAddr;
+use crate::backends::custom::CellAddr;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{PAGE, take};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 

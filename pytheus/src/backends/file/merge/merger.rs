@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::backends::custom::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::fold::fold;
 use crate::backends::file::archive::tombstones::remove;
@@ -23,7 +24,6 @@ use crate::backends::file::merge::reports::{PendingReports, Reports};
 use crate::backends::file::merge::resolve::Standing;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::backends::custom::{Aggregation, CellAddr};
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::format::error::SkippedFile;
@@ -12,7 +13,6 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::superblock::LogGeneration;
 use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{Aggregation, CellAddr};
 use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.

@@ -1,10 +1,10 @@
 //! Which declarations of families there are, and which row each series has.
 //!
-//! Each declaration of a name has a table of its own; the core [merges](crate::backends::Totals::provide) what they show.
+//! Each declaration of a name has a table of its own; the core [merges](crate::backends::custom::Totals::provide) what they show.
 
 use std::sync::Arc;
 
-use crate::backends::FamilyKey;
+use crate::backends::custom::FamilyKey;
 use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::merger::{Merger, Sources};
 

@@ -4,11 +4,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{CELLS, PAGE};
 use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
-use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.

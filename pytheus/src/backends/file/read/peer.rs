@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
+use crate::backends::custom::{CellAddr, FamilyKey};
 use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
@@ -16,7 +17,6 @@ use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::LogGeneration;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reader};
-use crate::backends::{CellAddr, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
@@ -118,7 +118,7 @@ impl Peer {
         Some((series, self.families().get(series.family as usize)?))
     }
 
-    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Aggregation::Add).
+    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::custom::Aggregation::Add).
     /// Nothing for others, and for one that has ended.
     pub(crate) fn read(&self, series: usize, parts: &mut [ExactAmount]) {
         let Some((series, family)) = self.live(series) else { return };
@@ -224,9 +224,9 @@ impl fmt::Debug for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backends::custom::{Arena as _, SeriesKey};
     use crate::backends::file::format::error::SkipReason;
     use crate::backends::file::tests::samples::{self, Sample, at};
-    use crate::backends::{Arena as _, SeriesKey};
     use crate::model::descriptor::GaugeMode;
     use crate::model::number::Number;
 

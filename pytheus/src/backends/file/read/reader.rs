@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
-use crate::backends::CellAddr;
+use crate::backends::custom::CellAddr;
 use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
@@ -10,16 +11,15 @@ use crate::backends::file::dir::error::FileFault;
 use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 fn archive() -> Archive {
     let counter = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
     let counter = Arc::new(FamilyKey::new("", counter.with_labels(["queue", "site"]).expect("two labels")));
     let histogram = Descriptor::new(Kind::Histogram, "job_seconds", "How long.\nIn \"s\"").expect("a name");
     let histogram = Arc::new(FamilyKey::new("of its own", histogram.with_buckets([0.1, 0.3]).expect("two bounds")));
-    let mut exact = Sum::new(1e16, 0.0);
+    let mut exact = ExactSum::new(1e16, 0.0);
     exact += 0.1;
     let series = |values: [&str; 2], amount| (SeriesKey::new(&counter, &values), Box::from([amount]));
     let counts = vec![
@@ -29,7 +29,7 @@ fn archive() -> Archive {
     ];
     let times = [ExactAmount::whole(2), ExactAmount::whole(0), ExactAmount::whole(1), ExactAmount::float(0.7)];
     let mut infinite = ExactAmount::default();
-    infinite += ExactAmount { whole: 0, float: Sum::ZERO };
+    infinite += ExactAmount { whole: 0, float: ExactSum::ZERO };
     infinite.float += f64::INFINITY;
     let (file, amounts) = (FileId(7), Box::from([infinite, ExactAmount::whole(4)]));
     let mut archive = Archive::default();

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
+use crate::backends::custom::{Arena as _, CellAddr, NewSeries, SeriesKey};
 use crate::backends::failpoint::{COMPACTION_POINTS, SHARED_COMPACTION_POINTS};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::format::exact_amount::ExactAmount;
@@ -14,7 +15,6 @@ use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::{Arena as _, CellAddr, NewSeries, SeriesKey};
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
 

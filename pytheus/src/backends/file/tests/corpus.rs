@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::backends::custom::{Arena as _, FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::exact_amount::ExactAmount;
@@ -14,9 +15,8 @@ use crate::backends::file::format::record::Record;
 use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::fuzz::fuzz_read;
 use crate::backends::file::tests::samples::{self, Sample, at, family, gauge, header};
-use crate::backends::{Arena as _, FamilyKey, SeriesKey};
 use crate::model::descriptor::{GaugeMode, Kind};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file")
@@ -115,7 +115,7 @@ fn two_extents() -> Vec<u8> {
 
 fn archive() -> Vec<u8> {
     let (counter, histogram) = (family(Kind::Counter, "c_total"), family(Kind::Histogram, "h"));
-    let float = ExactAmount { whole: 3, float: Sum::new(0.1, 1e-20) };
+    let float = ExactAmount { whole: 3, float: ExactSum::new(0.1, 1e-20) };
     let series =
         |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Removal, SeriesKey, Totals, WriterId};
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Removal, SeriesKey, Totals, WriterId};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::snapshot::Number;
 use crate::storage::Page;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use crate::backends::custom::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold};
 use crate::backends::file::archive::tombstones::remove;
@@ -18,7 +19,6 @@ use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process as file_of;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number::Number;
 

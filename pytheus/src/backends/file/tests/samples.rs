@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::backends::custom::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_compaction;
 use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::file::write::writer_file::WriterFile;
-use crate::backends::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.

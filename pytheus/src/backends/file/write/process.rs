@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::liveness::LivenessLock;
@@ -21,7 +22,6 @@ use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::file::write::writer_file::{WithDirectory, WriterFile};
 use crate::backends::runtime::{haste, loader};
-use crate::backends::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::storage::Page;
 use crate::sync::lock;
 

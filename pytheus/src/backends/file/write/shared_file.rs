@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
+use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
 use crate::backends::file::dir::plain_file::give_to_owner;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
@@ -19,7 +20,6 @@ use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
 use crate::backends::file::read::reader::{self, Reader};
-use crate::backends::{CellAddr, FamilyKey, SeriesKey};
 use crate::storage::Page;
 use crate::sync;
 

@@ -1,7 +1,7 @@
 //! Where Python has everything: its keys, and labels as its JSON.
 
+use crate::backends::custom::{Aggregation, FamilyKey, SeriesKey};
 use crate::backends::redis::schema;
-use crate::backends::{Aggregation, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// With more labels than this, not every order of them is looked for.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
 use crate::backends::redis::read::scrape::pairs;
 use crate::backends::redis::schema;
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 

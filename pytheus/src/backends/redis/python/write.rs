@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
 use crate::backends::redis::schema;
-use crate::backends::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::report;

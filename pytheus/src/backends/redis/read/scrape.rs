@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::context::{Common, layout_of};
 use crate::backends::redis::read::series::{self, Bad, Live, Series};
 use crate::backends::redis::schema::{self, Keys};
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::number::Number;
 
 /// The most fields of a hash that are read at once.

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::read::scrape::{Fields, Found};
 use crate::backends::redis::schema;
-use crate::backends::{self, Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::{self};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -193,7 +194,7 @@ impl Live {
 /// The label of a process, of which Redis has the number: always with the beginning of its writer, as processes of other
 /// machines and containers may have the same number.
 pub(crate) fn process_label(pid: &str, writer: &str) -> String {
-    backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
+    backends::custom::process_label(pid.parse().unwrap_or_default(), Some(writer))
 }
 
 /// Takes what is one writer's own.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
+use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::berth::Berth;
@@ -23,7 +24,6 @@ use crate::backends::redis::recovery::remaining::{later, ops};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
-use crate::backends::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
 use crate::model::number::Number;
 use crate::report::{self, Own};
 

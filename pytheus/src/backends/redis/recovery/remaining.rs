@@ -1,10 +1,10 @@
 //! What of the numbers of a process that has ended a server does not have.
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::backends::redis::schema;
 use crate::backends::redis::write::numbered_batch::{self, FieldOp};
-use crate::backends::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::model::number::Number;
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.
 const ROUNDING: f64 = 1e-12;
@@ -75,7 +75,7 @@ fn is_less(total: Number, had: Number) -> bool {
 /// What brings a sum to this total that is `had`; of one that is not finite, what makes it the same.
 fn difference(total: f64, had: f64) -> f64 {
     if had.is_finite() {
-        let mut rest = Sum::ZERO;
+        let mut rest = ExactSum::ZERO;
         rest += total;
         rest += -had;
         rest.value()

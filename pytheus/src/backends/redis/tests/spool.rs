@@ -10,9 +10,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::super::backend::Inner;
 use super::super::config::Settings;
 use super::*;
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
 use crate::backends::failpoint::{self, RECOVERY_POINTS};
-use crate::backends::{Arena, CellAddr, NewSeries};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
 /// each of other series, of which it has told nothing.
@@ -343,7 +343,7 @@ fn told(process: &mut Process, totals: &[(&str, f64)]) {
 fn sums_that_were_rounded_in_another_way_or_are_infinite_are_not_told_again() {
     // What several threads have counted is added up to one more bit in the file, or one less.
     let sum = |parts: [f64; 3]| {
-        let mut sum = Sum::ZERO;
+        let mut sum = ExactSum::ZERO;
         for part in parts {
             sum += part;
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey};
 use crate::backends::redis::schema;
-use crate::backends::{Aggregation, Change, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::Entry;
 use crate::backends::redis::write::numbered_batch::{self, Done, FamilyOps, FieldOp, NumberedBatch, OpCode};
-use crate::backends::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::model::number::Number;
 
 /// How many ops of batches that were done are kept, in case the server forgets some of the last.

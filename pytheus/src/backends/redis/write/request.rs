@@ -2,7 +2,7 @@
 
 use redis::{FromRedisValue as _, RedisError};
 
-use crate::backends::WriterId;
+use crate::backends::custom::WriterId;
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::config::Settings;
 use crate::backends::redis::context::{Common, layout_of};

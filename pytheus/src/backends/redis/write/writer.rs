@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use redis::{FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::config::Settings;
 use crate::backends::redis::context::{CODE, Common};
@@ -17,7 +18,6 @@ use crate::backends::redis::write::journal::Notes;
 use crate::backends::redis::write::numbered_batch::{self, NumberedBatch, Reply};
 use crate::backends::redis::write::partition::{Found, Shard};
 use crate::backends::redis::write::request::request;
-use crate::backends::{Batch, FamilyKey, Removal, WriterId};
 use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.

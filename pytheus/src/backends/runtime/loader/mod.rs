@@ -102,7 +102,7 @@ impl Drop for Mine {
         if let Stage::Loading(_) = state.stage {
             state.stage = Stage::Unloaded;
             if is_awaited() {
-                storage::begin_anew_in_children(true);
+                storage::reset_in_children(true);
             }
         }
     }
@@ -280,7 +280,7 @@ fn first_use() {
                     IS_AWAITED.store(awaits, Relaxed);
                     // Before anything is counted: the parent's own load carries over what it has counted, so a child
                     // must not bring it along.
-                    storage::begin_anew_in_children(awaits);
+                    storage::reset_in_children(awaits);
                 }
             }
         }

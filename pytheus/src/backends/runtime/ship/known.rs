@@ -3,24 +3,24 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::backends::api::{Aggregation, Change, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Aggregation, Change, FamilyKey, LocalFamily, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{Sorted, Sum};
+use crate::storage::{ExactSum, SortedSeries};
 
 /// The numbers of a family at one moment, and how far they were looked through.
 pub(super) struct Reading {
     family: Arc<FamilyKey>,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     parts: Vec<Number>,
-    /// Of gauges: see [`Counted::stamps`].
+    /// Of gauges: see [`LocalFamily::stamps`].
     stamps: Vec<u64>,
     place: usize,
 }
 
 impl Reading {
     /// `None` of a family that no other process knows.
-    pub(super) fn of(member: &dyn Counted) -> Option<Self> {
+    pub(super) fn of(member: &dyn LocalFamily) -> Option<Self> {
         let family = member.key()?;
         let totals = member.stored();
         let mut parts = totals.parts().to_vec();
@@ -56,17 +56,17 @@ impl Reading {
 /// [`Sum`].
 pub(super) struct Known {
     /// Tells whether the family is still there.
-    member: Weak<dyn Counted>,
+    member: Weak<dyn LocalFamily>,
     kind: Kind,
     aggregation: Aggregation,
     width: usize,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     words: Vec<u64>,
 }
 
 impl Known {
     /// Nothing was told.
-    pub(super) fn new(member: &Arc<dyn Counted>, family: &FamilyKey) -> Self {
+    pub(super) fn new(member: &Arc<dyn LocalFamily>, family: &FamilyKey) -> Self {
         Self {
             member: Arc::downgrade(member),
             kind: family.descriptor().kind(),
@@ -78,7 +78,7 @@ impl Known {
     }
 
     /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
-    pub(super) fn inherited(member: &Arc<dyn Counted>, reading: &Reading) -> Self {
+    pub(super) fn inherited(member: &Arc<dyn LocalFamily>, reading: &Reading) -> Self {
         let mut known = Self::new(member, &reading.family);
         known.follow(reading);
         for place in 0..reading.series.len() {
@@ -254,7 +254,7 @@ fn advance(
 
 /// Brings a sum to this total, and gives by how much it grew: all that it grew by, added up, is the total.
 fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
-    let mut known = Sum::ZERO;
+    let mut known = ExactSum::ZERO;
     known += f64::from_bits(*high);
     known += f64::from_bits(*low);
     let before = known.value();
@@ -262,14 +262,14 @@ fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
     if before == total || before.is_nan() && total.is_nan() {
         return 0.0;
     }
-    let mut delta = Sum::ZERO;
+    let mut delta = ExactSum::ZERO;
     delta += total;
     delta -= known;
     let delta = delta.value();
     if delta.is_finite() {
         known += delta;
     } else {
-        known = Sum::ZERO;
+        known = ExactSum::ZERO;
         known += total;
     }
     let (new_high, new_low) = known.parts();

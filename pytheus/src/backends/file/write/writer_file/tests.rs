@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::*;
-use crate::backends::NewSeries;
+use crate::backends::custom::NewSeries;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{self, Sample, at};
