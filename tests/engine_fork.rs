@@ -20,7 +20,7 @@ use support::fork::{beside_threads, on_threads};
 use support::scrapes::{Raise, difference, samples, samples_of_text};
 
 /// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How often a test forks a process that is busy.
 const FORKS: u32 = 60;
@@ -74,7 +74,7 @@ fn receive(mut reader: PipeReader) -> Result<String, String> {
             }
         }
     });
-    let (mut bytes, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    let (mut bytes, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
     loop {
         match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(piece) => bytes.extend(piece),

@@ -9,7 +9,7 @@ use std::process::Command;
 use pytheus::metric;
 use servers::counting::{self, try_scrape};
 use servers::server::{Server, config, impatient};
-use servers::{PATIENCE, within};
+use servers::{TIMEOUT, retry_until};
 use support::program;
 use support::worker::Worker;
 
@@ -76,7 +76,7 @@ fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
         try_scrape(&mut worker).expect_err("nobody knows where it is");
     }
     // Or that what was counted was not sent in time.
-    let said = within(PATIENCE, || match try_scrape(&mut worker) {
+    let said = retry_until(TIMEOUT, || match try_scrape(&mut worker) {
         Err(failed) if failed.contains("it takes too long to look up `slow` and to connect") => Ok(()),
         other => Err(format!("{other:?}")),
     });

@@ -6,7 +6,7 @@ use pytheus::backends::json;
 use pytheus::metric;
 use servers::counting;
 use servers::server::{Server, config};
-use support::room;
+use support::disk;
 use support::scrapes::Samples;
 use support::worker::Worker;
 
@@ -22,7 +22,7 @@ fn worker() {
             ["count", worker, times] => {
                 (0..times.parse().expect("a number")).for_each(|_: u64| JOBS.worker(worker).inc());
             }
-            ["limit", bytes] => room::limit(bytes.parse().ok()),
+            ["limit", bytes] => disk::limit_file_size(bytes.parse().ok()),
             _ => panic!("{words:?}"),
         }
         "ok".to_owned()
