@@ -46,10 +46,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pytheus::backends::{
-    Aggregate, Backend, BackendError, Batch, Change, CloseOnFork, Combine, Config, Configure, FamilyKey, Load, Reach,
-    Removal, SeriesKey, Totals, Value, json, load_backend, process_label,
+use pytheus::backends::custom::{
+    Aggregation, AggregationScope, Backend, Batch, Change, CloseOnFork, Config, Configure, FamilyKey, GaugeAggregate,
+    Removal, SeriesKey, Totals, process_label,
 };
+use pytheus::backends::{BackendError, BackendSpec, Value, json, load_backend};
 use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -93,8 +94,8 @@ impl Backend for Ledger {
         Some(self.interval)
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Machine
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Machine
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
@@ -120,7 +121,7 @@ impl Backend for Ledger {
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
         // For gauges that are read by a closure, which no batch has.
-        totals.name_process(self.label());
+        totals.set_process_label(self.label());
         let book = {
             let _locked = self.lock()?;
             let mut book = self.read()?;
@@ -128,9 +129,9 @@ impl Backend for Ledger {
             book
         };
         for page in &book.pages {
-            if totals.wants(&page.family) {
+            if totals.includes(&page.family) {
                 let (family, series, parts) = page.combined(&book.writers)?;
-                totals.put(family, series, parts);
+                totals.provide(family, series, parts);
             }
         }
         Ok(())
@@ -141,7 +142,7 @@ impl Backend for Ledger {
         Ok(())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         *self.label.lock().unwrap_or_else(PoisonError::into_inner) = new_label();
         Ok(())
     }
@@ -222,7 +223,7 @@ impl Ledger {
         }
         // A scrape does not write the file: until the next batch, each finds them dead again.
         book.writers.retain(|writer, _| !dead.contains(writer));
-        for page in book.pages.iter_mut().filter(|page| page.family.combine().is_of_the_living()) {
+        for page in book.pages.iter_mut().filter(|page| page.family.aggregation().is_live_only()) {
             for numbers in page.series.values_mut() {
                 numbers.retain(|writer, _| !dead.contains(writer));
             }
@@ -289,14 +290,14 @@ impl Book {
         });
         let page = &mut self.pages[place];
         let series = page.series.entry(values_of(&change.family, &change.series)).or_default();
-        let combine = change.family.combine();
-        let live = combine.is_of_the_living();
+        let aggregation = change.family.aggregation();
+        let live = aggregation.is_live_only();
         let numbers = series
             .entry(if live { writer.to_owned() } else { String::new() })
             .or_insert_with(|| Numbers { parts: vec![Number::Int(0); change.deltas.len()], stamp: 0 });
-        if combine == Combine::MostRecent {
+        if aggregation == Aggregation::MostRecent {
             // Whichever process has set it: a later value takes its place.
-            let mut latest = Aggregate::new(combine);
+            let mut latest = GaugeAggregate::new(aggregation);
             latest.add(numbers.parts[0].as_f64(), numbers.stamp);
             latest.add(change.totals[0].as_f64(), change.stamp);
             numbers.parts = latest.value().map(Number::Float).into_iter().collect();
@@ -359,14 +360,14 @@ impl Page {
     /// What a scrape shows of the family.
     fn combined(&self, writers: &BTreeMap<String, Writer>) -> Result<Combined, BackendError> {
         let mut family = Arc::clone(&self.family);
-        if family.combine() == Combine::PerProcess {
+        if family.aggregation() == Aggregation::PerProcess {
             let descriptor = family.descriptor().clone().with_labels(["pid"])?;
             family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
         }
         let (mut series, mut parts) = (Vec::new(), Vec::new());
         for (labels, numbers) in &self.series {
             let values: Vec<_> = labels.iter().map(String::as_str).collect();
-            if family.combine() == Combine::PerProcess {
+            if family.aggregation() == Aggregation::PerProcess {
                 // The label has a place among the others, by its name.
                 let names: Vec<_> = family.descriptor().label_names().collect();
                 let place = names.iter().position(|name| *name == "pid").unwrap_or_default();
@@ -379,8 +380,8 @@ impl Page {
                 }
                 continue;
             }
-            let mut one = Aggregate::new(family.combine());
-            if family.combine().is_of_the_living() {
+            let mut one = GaugeAggregate::new(family.aggregation());
+            if family.aggregation().is_live_only() {
                 for numbers in numbers.values() {
                     one.add(numbers.parts[0].as_f64(), numbers.stamp);
                 }
@@ -437,7 +438,7 @@ metric! {
 fn main() -> Result<(), Box<dyn Error>> {
     // The second process: as any program, told by the environment what to load.
     if std::env::var_os("PYTHEUS_BACKEND_CLASS").is_some() {
-        load_backend(Load::new())?;
+        load_backend(BackendSpec::from_env())?;
         PARCELS.to("Oslo").inc_by(2);
         PARCELS.to("Rome").inc_by(5);
         // What is counted last before a process ends is sent at once.
@@ -452,7 +453,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn two_processes(directory: &Path) -> Result<(), Box<dyn Error>> {
     let config = json!({"directory": directory});
-    load_backend(Load::class::<Ledger>().config(config.clone()))?;
+    load_backend(BackendSpec::of::<Ledger>().with_config(config.clone()))?;
     PARCELS.to("Oslo").inc();
 
     let file = directory.join("config.json");

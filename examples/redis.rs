@@ -42,7 +42,7 @@ use std::time::Duration;
 use std::{env, process};
 
 use pytheus::backends::redis::MultiProcessRedisBackend;
-use pytheus::backends::{FlushError, Load, LoadError, Value, flush, json, load_backend, shutdown};
+use pytheus::backends::{BackendSpec, FlushError, LoadError, Value, flush, json, load_backend, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -83,7 +83,7 @@ fn config(namespace: &str) -> Value {
 
 /// At the start of `main`, before anything else counts; what was counted before would be carried over.
 fn load(namespace: &str) -> Result<(), LoadError> {
-    load_backend(Load::class::<MultiProcessRedisBackend>().config(config(namespace)))
+    load_backend(BackendSpec::of::<MultiProcessRedisBackend>().with_config(config(namespace)))
 }
 
 /// The last thing that a process does: sends what was counted since the batch before, and says farewell. While Redis can't

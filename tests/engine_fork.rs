@@ -258,7 +258,7 @@ fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_whe
             });
             let text = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
             // Observations that the fork cut short are whole, too.
-            if let Err(wrong) = busy::watcher().read(&text) {
+            if let Err(wrong) = busy::oracle().read(&text) {
                 panic!("fork {round}: {wrong}\n{text}");
             }
             let shown = samples_of_text(&text);

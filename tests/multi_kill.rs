@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, iter};
 
-use pytheus::backends::{Load, load_backend};
+use pytheus::backends::{BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::registry::CollectorRegistry;
 use support::fork::{beside_threads, on_threads};
@@ -99,7 +99,7 @@ fn pass(worker: &str) {
 }
 
 /// The files that there are when all but one process are dead, and folded.
-const ALONE: [&str; 5] = ["archive", "common", "lock", "process", "roster"];
+const ALONE: [&str; 5] = ["archive", "lock", "process", "roster", "shared"];
 
 /// What is shown after these many rounds of each worker, but for what has no exact sum.
 fn shown_after(rounds: &[f64]) -> Samples {
@@ -151,7 +151,7 @@ fn child() {
 fn count_on(worker: &str, batches: u64, forks: bool, mut random: Random) {
     // A first use of a metric does not wait for a process that keeps the directory locked, and counts in memory meanwhile.
     // A kill just then loses these counts, which is what this call is for.
-    load_backend(Load::new()).expect("the directory is good");
+    load_backend(BackendSpec::from_env()).expect("the directory is good");
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
     thread::scope(|scope| {
         scope.spawn(|| count_on_threads(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));
@@ -305,7 +305,11 @@ fn oracle() -> ScrapeOracle<'static> {
 }
 
 /// Scrapes all the time, in a process that is killed now and then when `killed`; the totals go on.
-fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Result<(ScrapeOracle<'static>, u64), String> {
+fn scrape_on(
+    shared: &Shared,
+    killed: Option<Random>,
+    done: &AtomicBool,
+) -> Result<(ScrapeOracle<'static>, u64), String> {
     let (mut oracle, mut scraper, mut lives) = (oracle(), shared.worker(), 1);
     let next = |random: &mut Random| Instant::now() + Duration::from_millis(random.below(1_500));
     let mut kills = killed.map(|mut random| (next(&mut random), random));
@@ -316,7 +320,7 @@ fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Resu
             *when = next(random);
             scraper.tell("scrape");
             thread::sleep(Duration::from_micros(random.below(20_000)));
-            scraper.kill();
+            scraper.send_kill();
         } else {
             scraper.tell("scrape");
         }

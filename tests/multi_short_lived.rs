@@ -138,7 +138,7 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     let mut scraper = shared.worker();
     let wrong = difference(&shown_after(LIVES), &samples_of_text(&of_all(&scraper.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 
     // Someone does.
     let mut oracle = ScrapeOracle::new(&NONE).whole("times", &VALUES);
@@ -162,5 +162,5 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     let mut last = shared.worker();
     let wrong = difference(&shown_after(2 * LIVES), &samples_of_text(&of_all(&last.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

@@ -40,12 +40,12 @@ pub(crate) enum On {
 pub(crate) enum Returned {
     /// A boxed future: the call lasts until it ends.
     Boxed,
-    /// A value like any other: the call ends when it is made.
-    Made,
+    /// A value like any other: the call ends when the function returns it.
+    Untracked,
 }
 
 /// The words that `on` knows.
-const WORDS: [&str; 5] = ["call", "ok", "error", "panicked", "cancelled"];
+const WORDS: [&str; 5] = ["start", "ok", "error", "panicked", "cancelled"];
 
 /// What a gauge can do with a call.
 pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current_time"];
@@ -189,15 +189,17 @@ fn unknown(kind: Kind, key: &Ident) -> syn::Error {
 impl Returned {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let place = input.span();
-        match input.parse::<Ident>() {
-            Ok(word) if word == "boxed" => Ok(Self::Boxed),
-            Ok(word) if word == "made" => Ok(Self::Made),
-            _ => Err(syn::Error::new(
-                place,
-                "expected `boxed`, for a call that lasts until the boxed future ends, or `made`, for one that ends when \
-                 it is made",
-            )),
-        }
+        let message = match input.parse::<Ident>() {
+            Ok(word) if word == "boxed" => return Ok(Self::Boxed),
+            Ok(word) if word == "untracked" => return Ok(Self::Untracked),
+            Ok(word) if nearest(&word.to_string(), &["boxed", "untracked"]).is_some() => {
+                format!("no such future `{word}`: {}", suggest(&word.to_string(), &["boxed", "untracked"]))
+            }
+            _ => "expected `boxed`, for a call that lasts until the boxed future ends, or `untracked`, for one that ends \
+                  when the future is made"
+                .to_owned(),
+        };
+        Err(syn::Error::new(place, message))
     }
 }
 
@@ -239,8 +241,8 @@ impl On {
                 let help = suggest(&text, &WORDS);
                 return Err(syn::Error::new(word.span(), format!("no such outcome `{text}`: {help}")));
             }
-            if text == "call" && words.len() > 1 {
-                return Err(syn::Error::new(word.span(), "`call` is every call already: leave the other words out"));
+            if text == "start" && words.len() > 1 {
+                return Err(syn::Error::new(word.span(), "`start` is every call already: leave the other words out"));
             }
         }
         Ok(Self::Words(words))
@@ -248,7 +250,7 @@ impl On {
 
     /// Every call counts, so nothing need be known about its end.
     pub(crate) fn is_call(&self) -> bool {
-        matches!(self, Self::Words(words) if words.iter().any(|word| word == "call"))
+        matches!(self, Self::Words(words) if words.iter().any(|word| word == "start"))
     }
 }
 

@@ -7,14 +7,15 @@ use syn::{Expr, Ident, LitStr, ReturnType};
 use crate::args::{self, Args, FLAGS, Returned};
 use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
-use crate::expand::declaration::Static;
-use crate::expand::descriptor::{DeclaredLabel, Metric, Values};
-use crate::expand::function::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source, door};
-use crate::expand::quote_mixed;
-use crate::function::{Function, Shape, find_ret, find_word};
+use crate::expand::model::{
+    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, Metric, On, Source, Static, Values,
+};
+use crate::expand::{quote_mixed, support};
+use crate::function::{Function, Shape};
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
 use crate::reserved::setter;
 use crate::returned::opaque_future;
+use crate::tokens::{find_ident, find_ret};
 
 /// Checks an attribute against its function.
 pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
@@ -28,7 +29,7 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
     }
     let effect = effect(kind, &args, errors);
     check_on(&args, effect, &function, &shape, errors);
-    let error = judge(&args, effect, &function, errors);
+    let error = error_expr(&args, effect, &function, errors);
     let on = match args.on.map(|on| on.value) {
         None => On::Call,
         Some(on) if on.is_call() => On::Call,
@@ -112,7 +113,7 @@ fn check_future(args: &Args, function: &Function, errors: &mut Errors) {
     };
     let Some(Keyed { key, value }) = &args.future else {
         if let Some(hidden) = returned.filter(|_| function.future().is_none()).and_then(|ty| opaque_future(ty)) {
-            let message = "this call ends when the future is made, not when the future ends: say `future = made` if \
+            let message = "this call ends when the future is made, not when the future ends: say `future = untracked` if \
                            that is meant";
             errors.at(hidden, message);
         }
@@ -128,8 +129,8 @@ fn check_future(args: &Args, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// What says whether the returned value is an error.
-fn judge(args: &Args, effect: Option<Effect>, function: &Function, errors: &mut Errors) -> Option<LateExpr> {
+/// Checks the expression of `error`.
+fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: &mut Errors) -> Option<LateExpr> {
     let Keyed { key, value } = args.error.as_ref()?;
     let labels = args.labels.iter().flat_map(|labels| &labels.value);
     let outcome = labels.into_iter().any(|label| label.name == "outcome" && label.value.is_none());
@@ -197,7 +198,7 @@ fn declared(
         specs.push(DeclaredLabel { name: label.name, text, values, default: None, docs: Vec::new() });
     }
     specs.sort_by(|a, b| a.text.cmp(&b.text));
-    let mut metric = metric(kind, door(), options, help?, specs, errors)?;
+    let mut metric = metric(kind, support(), options, help?, specs, errors)?;
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
         // The share of a process that is killed should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
@@ -224,7 +225,7 @@ fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors
     };
     let typed = label.ty.is_some();
     let generic = |word: &Ident| function.sig.generics.type_params().any(|param| param.ident == *word);
-    if let Some(generic) = find_word(label.ty.to_token_stream(), &generic) {
+    if let Some(generic) = find_ident(label.ty.to_token_stream(), &generic) {
         errors.at(generic, "one metric serves every instance of this function: leave the type of the label out");
         return None;
     }

@@ -120,7 +120,10 @@ impl Declaration {
         input.parse::<Token![:]>().map_err(no_type)?;
         let ty: Type = input.parse()?;
         let mut errors = Errors::default();
-        let (kind, states) = read_type(&ty, &mut errors)?;
+        let (kind, states) = match read_type(&ty, &mut errors) {
+            Ok(read) => read,
+            Err(error) => return Err(errors.ended_by(error)),
+        };
         Ok(Self { attrs, vis, ident, kind, states, options: Options::default(), labels: None, errors })
     }
 
@@ -139,9 +142,8 @@ impl Declaration {
         if input.peek(syn::token::Brace) {
             let inside;
             braced!(inside in input);
-            let mut errors = std::mem::take(&mut self.errors);
-            read_list(&inside, &mut errors, |input, errors| self.read_option(input, errors));
-            self.errors = errors;
+            let Self { kind, options, labels, errors, .. } = self;
+            read_list(&inside, errors, |input, errors| read_option(*kind, options, labels, input, errors));
         }
         if input.peek(syn::token::Paren) {
             return Err(input.error("options stand in braces: `{ labels: { method } }`"));
@@ -152,33 +154,39 @@ impl Declaration {
         input.parse::<Token![;]>()?;
         Ok(())
     }
+}
 
-    fn read_option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> Result<()> {
-        let key = input.call(Ident::parse_any)?;
-        if key == "name" {
-            return Err(syn::Error::new(key.span(), "the name stands before the braces: `= \"..\" { .. }`"));
-        }
-        if !input.peek(Token![:]) {
-            if input.peek(Token![=]) {
-                return Err(input.error(format!("expected `:`, as in a struct: `{key}: ..`")));
-            }
-            if known(self.kind).contains(&key.to_string().as_str()) {
-                return Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key}: ..`")));
-            }
-            return Err(unknown(self.kind, &key));
-        }
-        input.parse::<Token![:]>()?;
-        if key == "labels" {
-            if !input.peek(syn::token::Brace) {
-                return Err(input.error("expected braces: `labels: { method, status = \"200\" }`"));
-            }
-            let inside;
-            braced!(inside in input);
-            let labels = read_labels(&inside, errors);
-            return fill(&mut self.labels, &key, input, |_| Ok(labels));
-        }
-        if self.options.read(&key, input)? { Ok(()) } else { Err(unknown(self.kind, &key)) }
+fn read_option(
+    kind: Kind,
+    options: &mut Options,
+    labels: &mut Arg<Vec<Label>>,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> Result<()> {
+    let key = input.call(Ident::parse_any)?;
+    if key == "name" {
+        return Err(syn::Error::new(key.span(), "the name stands before the braces: `= \"..\" { .. }`"));
     }
+    if !input.peek(Token![:]) {
+        if input.peek(Token![=]) {
+            return Err(input.error(format!("expected `:`, as in a struct: `{key}: ..`")));
+        }
+        if known(kind).contains(&key.to_string().as_str()) {
+            return Err(syn::Error::new(key.span(), format!("`{key}` needs a value: `{key}: ..`")));
+        }
+        return Err(unknown(kind, &key));
+    }
+    input.parse::<Token![:]>()?;
+    if key == "labels" {
+        if !input.peek(syn::token::Brace) {
+            return Err(input.error("expected braces: `labels: { method, status = \"200\" }`"));
+        }
+        let inside;
+        braced!(inside in input);
+        let given = read_labels(&inside, errors);
+        return fill(labels, &key, input, |_| Ok(given));
+    }
+    if options.read(&key, input)? { Ok(()) } else { Err(unknown(kind, &key)) }
 }
 
 fn unknown(kind: Kind, key: &Ident) -> syn::Error {

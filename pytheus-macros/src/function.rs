@@ -10,6 +10,7 @@ use syn::{
 use crate::args::Returned;
 use crate::docs::take_help;
 use crate::returned::{future_output, may_be_future};
+use crate::tokens::find_ident;
 
 /// A function.
 pub(crate) struct Function {
@@ -83,7 +84,7 @@ impl Function {
             return Shape::Async;
         }
         let boxed = match (returned, self.future()) {
-            (Some(Returned::Made), _) | (None, None) => return Shape::Plain,
+            (Some(Returned::Untracked), _) | (None, None) => return Shape::Plain,
             (Some(Returned::Boxed), None) => return Shape::Future { boxed: true },
             (_, Some((_, boxed))) => boxed,
         };
@@ -124,8 +125,8 @@ impl Function {
             },
             FnArg::Receiver(_) => None,
         });
-        let body = |name: &&Ident| find_word(self.body.stream(), &|word| word == *name).is_some();
-        owned.filter(body).find_map(|name| find_word(tokens.clone(), &|word| word == name))
+        let body = |name: &&Ident| find_ident(self.body.stream(), &|word| word == *name).is_some();
+        owned.filter(body).find_map(|name| find_ident(tokens.clone(), &|word| word == name))
     }
 
     /// What the future that it returns ends with, and whether it is boxed.
@@ -160,27 +161,6 @@ impl Boxed {
         let pin = tokens.into_iter().collect();
         (block.delimiter() == Delimiter::Brace).then_some(Self { pin, call, head, block })
     }
-}
-
-/// The first use of `ret` in an expression.
-pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
-    find_word(tokens, &|word| word == "ret")
-}
-
-/// The first word in these tokens that is wanted; what follows a `.` or a `::` is none.
-pub(crate) fn find_word(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
-    let (mut dots, mut colons) = (0, 0);
-    tokens.into_iter().find_map(|token| {
-        let is_member = dots == 1 || colons == 2;
-        let is = |wanted| matches!(&token, TokenTree::Punct(punct) if punct.as_char() == wanted);
-        dots = if is('.') { dots + 1 } else { 0 };
-        colons = if is(':') { colons + 1 } else { 0 };
-        match token {
-            TokenTree::Ident(ident) if !is_member && wanted(&ident) => Some(ident),
-            TokenTree::Group(group) => find_word(group.stream(), wanted),
-            _ => None,
-        }
-    })
 }
 
 /// Whether a closure that uses such a value is sure to take it.

@@ -9,13 +9,13 @@ use crate::errors::{Errors, suggest};
 use crate::expand::quote_mixed;
 use crate::options::{Arg, default_crate, fill, read_list, read_path};
 
-/// The impl for an enum without fields.
+/// Derives the impl for an enum without fields.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    match check(input, &mut errors) {
-        Some(closed) if errors.is_empty() => closed.expand(&input.ident),
-        _ => errors.to_tokens(),
-    }
+    let closed = check(input, &mut errors);
+    let derived = closed.filter(|_| errors.is_empty()).map(|closed| closed.expand(&input.ident));
+    let errors = errors.into_tokens();
+    quote::quote!(#derived #errors)
 }
 
 /// A closed set of values.
@@ -25,7 +25,7 @@ struct ClosedSet {
     values: Vec<(Ident, String)>,
 }
 
-/// What `#[label_value(..)]` says.
+/// The options of `#[label_value(..)]`.
 #[derive(Default)]
 struct Attrs {
     krate: Arg<Path>,
@@ -155,7 +155,7 @@ impl ClosedSet {
     }
 }
 
-/// How a variant's name becomes a value.
+/// The case of a variant's value.
 #[derive(Clone, Copy)]
 enum Case {
     Snake,

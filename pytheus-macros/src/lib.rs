@@ -6,7 +6,7 @@ use quote::ToTokens;
 use crate::args::Args;
 use crate::declaration::Declarations;
 use crate::errors::Errors;
-use crate::expand::declaration::Static;
+use crate::expand::model::Static;
 use crate::function::Function;
 use crate::options::Kind;
 
@@ -22,6 +22,7 @@ mod label_value;
 mod options;
 mod reserved;
 mod returned;
+mod tokens;
 
 /// Counts the calls of a function, a method, or an async function.
 ///
@@ -30,25 +31,13 @@ mod returned;
 ///
 /// An async function, and one that returns a future, is a call from the first poll to the end. A future is known by its
 /// type as it is written: `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>`, `BoxFuture<'_, T>` or
-/// `LocalBoxFuture<'_, T>`, with further bounds or without. A future under another name does not compile until `future`
-/// says what it is: `future = boxed` for an alias of a boxed one, `future = made` for a call that ends when the future
-/// is made, as it does for any other value. Streams are such values: a call ends when the stream is made.
+/// `LocalBoxFuture<'_, T>`, with further bounds or without. A future under another name does not compile without the
+/// option `future`: `boxed` for an alias of a boxed one, `untracked` for a call that ends when the future is made, as it
+/// does for any other value. Streams are such values: a call ends when the stream is made.
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
-/// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the [doc comment](#help) above the attribute says so |
-/// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
-/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
-/// | `unit = "seconds"` | the unit, in which the name must end |
-/// | `namespace = ".."` | goes before the name, with a `_` |
-/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zero_series = false` | closed label sets are not exposed at zero |
-/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
-/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
+#[doc = include_str!("options.md")]
 ///
 /// A label is `name = expr`, `name: Type = expr`, `name` or `name: Type` for the argument of that name, or `outcome`,
 /// which is `ok`, `error`, `panicked` or `cancelled`. An expression sees the arguments and moves none of them; one that
@@ -126,20 +115,8 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
-/// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `mode = ..` | how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
-/// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
-/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
-/// | `unit = "seconds"` | the unit, in which the name must end |
-/// | `namespace = ".."` | goes before the name, with a `_` |
-/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zero_series = false` | closed label sets are not exposed at zero |
-/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
-/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
+#[doc = include_str!("options.md")]
 ///
 /// Labels are those of [`macro@counter`]. A call in progress has no outcome yet, so `track_inprogress` takes neither
 /// `on` nor labels of the outcome or the returned value.
@@ -189,20 +166,8 @@ pub fn gauge(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
-/// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
 /// | `buckets = ..` | the upper bounds: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`, at most 500; else the default eleven |
-/// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
-/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
-/// | `unit = "seconds"` | the unit, in which the name must end |
-/// | `namespace = ".."` | goes before the name, with a `_` |
-/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zero_series = false` | closed label sets are not exposed at zero |
-/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
-/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
+#[doc = include_str!("options.md")]
 ///
 /// Labels are those of [`macro@counter`].
 ///
@@ -252,19 +217,7 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning |
 /// |---|---|
-/// | an expression, first | an existing metric, or a series of one, to count in: only `on`, `error`, `future` and `crate` go with it |
-/// | `name = ".."` | declares a metric of this name; a literal or a constant |
-/// | `help = ".."` | what it means; else the [doc comment](macro@counter#help) above the attribute says so |
-/// | `labels(..)` | labels, see below |
-/// | `on = ..` | which calls count: `call`, or any of `ok`, `error`, `panicked`, `cancelled` joined by `\|`, or a pattern of the returned value, with `if` or without |
-/// | `error = ..` | whether the returned value `ret` is an error, a `bool` |
-/// | `unit = "seconds"` | the unit, in which the name must end |
-/// | `namespace = ".."` | goes before the name, with a `_` |
-/// | `limit = 100` | the most series; beyond it, label values become `__other__` |
-/// | `zero_series = false` | closed label sets are not exposed at zero |
-/// | `registry = PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
-/// | `future = boxed` or `made` | what is returned, where its type doesn't show it |
-/// | `crate = path` | the way to `pytheus`, where it has another name or is re-exported |
+#[doc = include_str!("options.md")]
 ///
 /// Labels are those of [`macro@counter`].
 ///
@@ -309,7 +262,7 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
         Static { lacks_prelude, ..declared }.expand()
     });
     let statics: Vec<_> = statics.collect();
-    let errors = errors.to_tokens();
+    let errors = errors.into_tokens();
     quote::quote!(#(#statics)* #errors).into()
 }
 
@@ -369,5 +322,7 @@ fn instrument(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let name = kind.name().to_lowercase();
     let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
     let instrument = function.and_then(|function| check::instrument(kind, args, function, &mut errors));
-    instrument.map_or_else(|| fallback::unchanged(&item, &errors), |instrument| instrument.expand()).into()
+    let expanded = instrument.map_or_else(|| fallback::unchanged(&item), |instrument| instrument.expand());
+    let errors = errors.into_tokens();
+    quote::quote!(#expanded #errors).into()
 }

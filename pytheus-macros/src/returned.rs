@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, PathArguments, Token, Type, TypeInfer, TypeParamBound, TypePath};
 
-use crate::function::find_word;
+use crate::tokens::find_ident;
 
 /// What a future of this type ends with, and whether it is boxed; `None` when it is no future that can be recognised.
 pub(crate) fn future_output(ty: &Type) -> Option<(Type, bool)> {
@@ -94,7 +94,7 @@ pub(crate) fn may_be_future(ty: &Type) -> bool {
         Type::Path(path) => {
             let plain = |name: &syn::Ident| KNOWN.contains(&name.to_string().as_str());
             let known = path.qself.is_none() && path.path.segments.last().is_some_and(|last| plain(&last.ident));
-            !known && find_word(ty.to_token_stream(), &|word| word == "impl").is_none()
+            !known && find_ident(ty.to_token_stream(), &|word| word == "impl").is_none()
         }
         _ => false,
     }
@@ -112,7 +112,7 @@ pub(crate) fn without_opaque(ty: &Type) -> TokenStream {
     let mut ty = ty.clone();
     hide_opaque(&mut ty);
     let tokens = ty.into_token_stream();
-    let binds = find_word(tokens.clone(), &|word| word == "for").is_some();
+    let binds = find_ident(tokens.clone(), &|word| word == "for").is_some();
     if binds { tokens } else { hide_lifetimes(tokens) }
 }
 

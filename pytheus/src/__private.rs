@@ -7,9 +7,9 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
-pub use crate::backends::BackendClass;
+pub use crate::backends::custom::BackendClass;
 #[cfg(unix)]
-pub use crate::backends::read_any_file;
+pub use crate::backends::file::read_any_file;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,
@@ -65,7 +65,7 @@ impl<T> NoFuture for Returns<T> {}
     label = "this type is a future",
     note = "for an alias of `Pin<Box<dyn Future<..>>>`, add `future = boxed` to the attribute: a call lasts until the \
             future ends",
-    note = "for any other, add `future = made`: a call ends when the future is made; or return `impl Future<..>`, or \
+    note = "for any other, add `future = untracked`: a call ends when the future is made; or return `impl Future<..>`, or \
             make the function async"
 )]
 pub trait CountedWhenReturned {}

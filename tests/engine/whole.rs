@@ -20,7 +20,8 @@ fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
     let by_n = Histogram::builder("times_by_n", "T.").label_names(["n"]).buckets([0.5, 2.0, 16.0]).registry(&registry);
     let by_n = by_n.build().unwrap();
     let sizes = Summary::builder("sizes", "S.").registry(&registry).build().unwrap();
-    let oracle = ScrapeOracle::new(&registry).whole("times", &VALUES).whole("times_by_n", &VALUES).whole("sizes", &[SIZE]);
+    let oracle =
+        ScrapeOracle::new(&registry).whole("times", &VALUES).whole("times_by_n", &VALUES).whole("sizes", &[SIZE]);
     let scrapes = while_scraping(&mut [oracle], || {
         thread::scope(|scope| {
             for _ in 0..THREADS {

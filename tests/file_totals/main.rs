@@ -1,5 +1,4 @@
-//! The totals of several processes: sums, series that come and go without end, counts from before the load.
+//! The totals of several processes: sums, and series that come and go without end.
 
 mod churn;
-mod late;
 mod totals;

@@ -9,10 +9,10 @@ use std::thread;
 
 use pytheus::registry::CollectorRegistry;
 use support::example::Serving;
+use support::http_client::HttpClient;
 use support::multi::{Shared, of_all};
 use support::prometheus::Server;
 use support::scrapes::{Raise, Samples, ScrapeOracle, samples_of_text};
-use support::http_client::HttpClient;
 
 const PROCESSES: usize = 4;
 /// Threads that visit each of them at once, each over a connection that it keeps.
@@ -146,5 +146,5 @@ fn one_that_is_killed_leaves_its_requests_to_the_others_and_to_one_that_comes_af
     let mut clients = quickstarts.clients();
     clients[0].get("/").unwrap();
     assert_all_show(&mut clients, 7.0);
-    assert_eq!(quickstarts.shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(quickstarts.shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

@@ -70,7 +70,7 @@ fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
     let mut worker = worker_of_slow_system(&folder);
     let mut slow = impatient(6379);
     slow["host"] = "slow".into();
-    assert_eq!(worker.ask(&format!("redis {slow}")), "ok");
+    assert_eq!(worker.ask(&format!("load redis {slow}")), "ok");
     for _ in 0..20 {
         assert_eq!(worker.ask("count 10"), "ok");
         try_scrape(&mut worker).expect_err("nobody knows where it is");
@@ -91,7 +91,7 @@ fn a_server_that_has_a_name_is_found() {
     let mut worker = worker_of_slow_system(&folder);
     let mut named = config(server.port());
     named["host"] = "redis".into();
-    assert_eq!(worker.ask(&format!("redis {named}")), "ok");
+    assert_eq!(worker.ask(&format!("load redis {named}")), "ok");
     for what in ["count 10", "flushed"] {
         assert_eq!(worker.ask(what), "ok");
     }

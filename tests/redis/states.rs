@@ -234,8 +234,10 @@ fn keys_that_were_evicted() {
     // Evicts all that there is.
     let _ = server.client().try_ask(&["SET", "a", "b"]);
     case.count();
-    servers::retry_until(RECOVERS_WITHIN, || if server.info("evicted_keys") > 0 { Ok(()) } else { Err("none".to_owned()) })
-        .expect("keys are evicted");
+    servers::retry_until(RECOVERS_WITHIN, || {
+        if server.info("evicted_keys") > 0 { Ok(()) } else { Err("none".to_owned()) }
+    })
+    .expect("keys are evicted");
     set(&server, "maxmemory", "0");
     case.goes_on();
 }

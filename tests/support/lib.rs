@@ -1,22 +1,21 @@
 //! What several tests need: real servers and parsers, and the text that says how to install them.
 
+#[cfg(unix)]
+pub mod disk;
 pub mod every_kind;
 pub mod example;
 #[cfg(unix)]
 pub mod fork;
+pub mod http_client;
 pub mod modules;
 pub mod multi;
 pub mod package;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
-#[cfg(unix)]
-pub mod disk;
 pub mod scrapes;
 pub mod server;
 pub mod sources;
-pub mod http_client;
-#[cfg(unix)]
 pub mod worker;
 
 use std::env;

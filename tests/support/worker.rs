@@ -249,14 +249,23 @@ impl Worker {
         self.child.id()
     }
 
-    /// Kills it with SIGKILL, whatever it does. Its answers so far are still there.
+    /// Kills it with SIGKILL, and waits for its end.
     ///
     /// # Panics
     ///
     /// When it was waited for already.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("a child of this process");
+    pub fn kill(mut self) {
+        self.send_kill();
         self.child.wait().expect("a child of this process");
+    }
+
+    /// Sends it SIGKILL. Its answers so far are still there.
+    ///
+    /// # Panics
+    ///
+    /// When it was waited for already.
+    pub fn send_kill(&mut self) {
+        self.child.kill().expect("a child of this process");
     }
 
     /// Waits until it has ended by itself.

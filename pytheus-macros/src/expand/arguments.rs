@@ -10,7 +10,7 @@ use quote::{ToTokens, format_ident};
 use syn::{Attribute, FnArg, Ident, Pat, PatIdent, PatType, Receiver, ReceiverKind, Signature, Type};
 
 use super::quote_mixed;
-use crate::function::find_word;
+use crate::tokens::find_ident;
 
 /// The arguments of a function whose body moves into a closure or an async block.
 pub(super) struct Arguments {
@@ -104,7 +104,7 @@ const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
 
 /// Whether an expression uses a name, be it in a format string.
 fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
-    find_word(tokens.clone(), &|word| word == name).is_some() || in_text(tokens.clone(), &name.to_string())
+    find_ident(tokens.clone(), &|word| word == name).is_some() || in_text(tokens.clone(), &name.to_string())
 }
 
 fn in_text(tokens: TokenStream, name: &str) -> bool {

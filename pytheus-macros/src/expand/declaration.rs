@@ -2,23 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
+use syn::Ident;
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, Visibility};
 
-use super::descriptor::{DeclaredLabel, Metric, Values};
+use super::model::{DeclaredLabel, Static, Values};
 use super::{cfgs, nest, quote_mixed};
-
-/// A metric to declare as a `static`.
-pub(crate) struct Static {
-    pub(crate) attrs: Vec<Attribute>,
-    pub(crate) vis: Visibility,
-    pub(crate) ident: Ident,
-    pub(crate) metric: Metric,
-    /// The name of the method of each label.
-    pub(crate) setters: Vec<Ident>,
-    /// Whether the attributes `#[diagnostic::..]` are missing here.
-    pub(crate) lacks_prelude: bool,
-}
 
 impl Static {
     /// The `static`, and with labels its type.

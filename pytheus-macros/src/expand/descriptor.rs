@@ -3,57 +3,11 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Ident, LitBool, Type};
+use syn::{Expr, Ident, LitBool, Type};
 
+use super::model::{DeclaredLabel, Metric, Values};
 use super::{at, quote_mixed, reference};
 use crate::options::{Buckets, Kind, Registry};
-
-/// A metric to declare.
-pub(crate) struct Metric {
-    /// The way to the hidden door of `pytheus`.
-    pub(crate) private: TokenStream,
-    pub(crate) kind: Kind,
-    /// The enum of a state set.
-    pub(crate) states: Option<Type>,
-    pub(crate) name: Expr,
-    pub(crate) help: Expr,
-    pub(crate) namespace: Option<Expr>,
-    pub(crate) unit: Option<Expr>,
-    pub(crate) buckets: Option<Buckets>,
-    pub(crate) mode: Option<Ident>,
-    pub(crate) limit: Option<Expr>,
-    pub(crate) zero_series: Option<LitBool>,
-    pub(crate) registry: Option<Registry>,
-    /// Sorted by name.
-    pub(crate) labels: Vec<DeclaredLabel>,
-    /// The type that has a method per label, and so the constants for their types.
-    pub(crate) owner: Option<Ident>,
-}
-
-/// A label to declare.
-pub(crate) struct DeclaredLabel {
-    pub(crate) name: Ident,
-    /// The name that Prometheus sees.
-    pub(crate) text: String,
-    pub(crate) values: Values,
-    pub(crate) default: Option<Expr>,
-    /// Its doc comment.
-    pub(crate) docs: Vec<Attribute>,
-}
-
-/// Which values a label may have.
-pub(crate) enum Values {
-    Open,
-    Typed(Box<Type>),
-    Outcome,
-}
-
-impl Values {
-    /// Those of a type.
-    pub(crate) fn typed(ty: Type) -> Self {
-        Self::Typed(Box::new(ty))
-    }
-}
 
 impl Metric {
     /// The type of the metric.

@@ -2,87 +2,15 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
-use syn::{Expr, Ident, LitStr, Pat, Type};
+use syn::Type;
 
 use super::arguments::Arguments;
-use super::descriptor::{Metric, metric_type};
+use super::descriptor::metric_type;
+use super::model::{Instrument, Source};
 use super::steps::{Steps, own_values};
-use super::{at, nested, quote_mixed};
+use super::{at, nested, quote_mixed, support};
 use crate::function::{Boxed, Function, Shape};
-use crate::options::Kind;
 use crate::returned::without_opaque;
-
-/// A function to instrument.
-pub(crate) struct Instrument {
-    pub(crate) function: Function,
-    pub(crate) shape: Shape,
-    pub(crate) krate: TokenStream,
-    pub(crate) kind: Kind,
-    pub(crate) source: Source,
-    pub(crate) effect: Effect,
-    pub(crate) on: On,
-    /// Whether the returned value is an error, where its type doesn't say so.
-    pub(crate) error: Option<LateExpr>,
-    /// A return type that must not turn out to be a future.
-    pub(crate) guarded: Option<Type>,
-}
-
-/// What is counted in.
-pub(crate) enum Source {
-    /// A metric of the attribute's own, and its label values in the order that they were written.
-    Declared(Box<Metric>, Vec<LabelArg>),
-    /// One that exists.
-    Handle(Expr),
-}
-
-/// The value of a label.
-pub(crate) struct LabelArg {
-    /// The name that Prometheus sees.
-    pub(crate) name: String,
-    pub(crate) value: LabelExpr,
-}
-
-#[derive(Clone)]
-pub(crate) enum LabelExpr {
-    Literal(LitStr),
-    /// Known before the body.
-    Early {
-        value: Expr,
-        typed: bool,
-    },
-    /// Known from the returned value.
-    Late {
-        value: LateExpr,
-        typed: bool,
-    },
-    Outcome,
-}
-
-/// An expression on the returned value, by this name.
-#[derive(Clone)]
-pub(crate) struct LateExpr {
-    pub(crate) value: Expr,
-    pub(crate) ret: Ident,
-}
-
-/// What is done with the metric.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    Count,
-    Observe,
-    TrackInProgress,
-    SetDuration,
-    SetTimestamp,
-}
-
-/// Which calls count.
-pub(crate) enum On {
-    Call,
-    /// Constants of the runtime's `On`.
-    Outcomes(Vec<Ident>),
-    /// A pattern of the returned value, and its guard.
-    Pattern(Box<(Pat, Option<Expr>)>),
-}
 
 impl Instrument {
     /// The function with the metric around its body.
@@ -111,7 +39,7 @@ impl Instrument {
     }
 
     pub(super) fn ty(&self) -> TokenStream {
-        metric_type(&door(), self.kind, None)
+        metric_type(&support(), self.kind, None)
     }
 
     fn statics(&self) -> TokenStream {
@@ -138,7 +66,6 @@ impl Instrument {
     }
 
     fn body(&self, steps: &Steps, inside: &TokenStream) -> TokenStream {
-        let private = door();
         let Steps { before, begin, held, end } = steps;
         let held_until = if end.is_some() { quote_mixed!(call) } else { quote_mixed!(_) };
         let body = &self.function.body;
@@ -151,7 +78,7 @@ impl Instrument {
                 }
                 Some(end) => {
                     let closure = self.closure(inside);
-                    let work = self.followed(&quote_mixed!(#private::call(#closure)), end);
+                    let work = self.followed(&quote_mixed!(__pytheus::call(#closure)), end);
                     quote_mixed!(#before #begin #work)
                 }
             },
@@ -173,8 +100,8 @@ impl Instrument {
                 };
                 quote_mixed! {
                     #before
-                    let future = #private::call(#closure);
-                    #private::Box::pin(async move { #work })
+                    let future = __pytheus::call(#closure);
+                    __pytheus::Box::pin(async move { #work })
                 }
             }
             Shape::Future { boxed: false } => {
@@ -182,8 +109,8 @@ impl Instrument {
                 // Not an async block: that would hold the future twice, as captured and as awaited.
                 quote_mixed! {
                     #before
-                    let future = #private::call(#closure);
-                    #private::watched(
+                    let future = __pytheus::call(#closure);
+                    __pytheus::watched(
                         move || {
                             #begin
                             #held
@@ -235,8 +162,7 @@ impl Instrument {
     }
 
     fn watched(&self, begin: &TokenStream, end: &TokenStream, future: &TokenStream) -> TokenStream {
-        let private = door();
-        let work = self.followed(&quote_mixed!(#private::watch((&mut call, ()), #future).await), end);
+        let work = self.followed(&quote_mixed!(__pytheus::watch((&mut call, ()), #future).await), end);
         quote_mixed!(#begin #work)
     }
 
@@ -301,11 +227,6 @@ impl Instrument {
             }
         }
     }
-}
-
-/// What leads to the runtime inside a function: the name under which an attribute imports it.
-pub(crate) fn door() -> TokenStream {
-    quote_mixed!(__pytheus)
 }
 
 /// Does not compile when the type is a future, whose end the attribute would miss.

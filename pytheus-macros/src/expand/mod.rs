@@ -5,9 +5,10 @@ use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 
 mod arguments;
-pub(crate) mod declaration;
-pub(crate) mod descriptor;
-pub(crate) mod function;
+mod declaration;
+mod descriptor;
+mod function;
+pub(crate) mod model;
 mod nested;
 mod steps;
 
@@ -19,6 +20,11 @@ macro_rules! quote_mixed {
 }
 
 pub(crate) use quote_mixed;
+
+/// The macro support of the runtime, by the name under which each attribute imports it.
+pub(crate) fn support() -> TokenStream {
+    quote_mixed!(__pytheus)
+}
 
 /// The place of the user's tokens, for generated ones: an error there is shown here.
 pub(crate) fn at(tokens: &impl Spanned) -> Span {

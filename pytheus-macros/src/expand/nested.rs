@@ -3,7 +3,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use crate::function::find_word;
+use crate::tokens::find_ident;
 
 /// Whether an attribute wrote these statements, and they end in the one way that [`may_return`] leaves.
 pub(super) fn is_instrumented(body: &TokenStream) -> bool {
@@ -18,7 +18,7 @@ pub(super) fn is_instrumented(body: &TokenStream) -> bool {
 
 /// Whether an expression may leave the function.
 pub(super) fn may_return(expr: TokenStream) -> bool {
-    let returns = find_word(expr.clone(), &|word| word == "return").is_some();
+    let returns = find_ident(expr.clone(), &|word| word == "return").is_some();
     returns || leaves(expr)
 }
 

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Expr, Ident};
 
 use super::descriptor::type_constant;
-use super::function::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source, door};
+use super::model::{Effect, Instrument, LabelArg, LabelExpr, LateExpr, On, Source};
 use super::{at, nest, quote_mixed, reference};
 use crate::function::Shape;
 
@@ -78,11 +78,10 @@ impl Instrument {
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
         };
         let own = matches!(self.source, Source::Declared(..));
-        let private = door();
         let (begin, held) = match self.effect {
             Effect::Count => (quote_mixed!(#metric.inc();), TokenStream::new()),
             Effect::TrackInProgress => (quote_mixed!(let _guard = #metric.track_inprogress();), quote_mixed!(_guard)),
-            _ if own => (quote_mixed!(let _guard = #private::time(&#metric);), quote_mixed!(_guard)),
+            _ if own => (quote_mixed!(let _guard = __pytheus::time(&#metric);), quote_mixed!(_guard)),
             _ => (quote_mixed!(let _guard = #metric.time();), quote_mixed!(_guard)),
         };
         Steps { before, begin, held, end: None }
@@ -90,7 +89,6 @@ impl Instrument {
 
     /// The series is looked up where it is counted in, so that no handle is made.
     fn labelled_guard_steps(&self, labels: &[LabelArg]) -> Steps {
-        let private = door();
         let at_once = matches!(self.shape, Shape::Plain | Shape::Async);
         let (before, begin, held) = match self.effect {
             Effect::Count if at_once => (TokenStream::new(), count_now(labels), TokenStream::new()),
@@ -98,7 +96,7 @@ impl Instrument {
             Effect::TrackInProgress => {
                 (labelled_later(labels), quote_mixed!(let _guard = metric.track_inprogress();), quote_mixed!(_guard))
             }
-            _ => (labelled_later(labels), quote_mixed!(let _guard = #private::time(metric);), quote_mixed!(_guard)),
+            _ => (labelled_later(labels), quote_mixed!(let _guard = __pytheus::time(metric);), quote_mixed!(_guard)),
         };
         Steps { before, begin, held, end: None }
     }
@@ -111,28 +109,27 @@ impl Instrument {
     }
 
     fn full_steps(&self) -> Steps {
-        let private = door();
         let (before, resolve, late) = self.resolve();
         let effect = match self.effect {
-            Effect::Count => quote_mixed!(#private::Count),
-            Effect::SetTimestamp => quote_mixed!(#private::SetTimestamp),
-            Effect::Observe | Effect::SetDuration | Effect::TrackInProgress => quote_mixed!(#private::Observe),
+            Effect::Count => quote_mixed!(__pytheus::Count),
+            Effect::SetTimestamp => quote_mixed!(__pytheus::SetTimestamp),
+            Effect::Observe | Effect::SetDuration | Effect::TrackInProgress => quote_mixed!(__pytheus::Observe),
         };
         let on = match &self.on {
-            On::Call => quote_mixed!(#private::On::CALL),
+            On::Call => quote_mixed!(__pytheus::On::CALL),
             On::Outcomes(outcomes) => {
-                let or = outcomes.iter().skip(1).map(|outcome| quote_mixed!(.or(#private::On::#outcome)));
+                let or = outcomes.iter().skip(1).map(|outcome| quote_mixed!(.or(__pytheus::On::#outcome)));
                 let first = outcomes.first();
-                quote_mixed!(#private::On::#first #(#or)*)
+                quote_mixed!(__pytheus::On::#first #(#or)*)
             }
-            On::Pattern(..) => quote_mixed!(#private::On::NONE),
+            On::Pattern(..) => quote_mixed!(__pytheus::On::NONE),
         };
         let begin = match self.shape {
-            Shape::Plain => quote_mixed!(let call = #private::Call::begin(#effect, #on, #resolve);),
+            Shape::Plain => quote_mixed!(let call = __pytheus::Call::begin(#effect, #on, #resolve);),
             Shape::Future { boxed: false } => {
-                quote_mixed!(let call = #private::Call::begin_async(#effect, #on, #resolve);)
+                quote_mixed!(let call = __pytheus::Call::begin_async(#effect, #on, #resolve);)
             }
-            _ => quote_mixed!(let mut call = #private::Call::begin_async(#effect, #on, #resolve);),
+            _ => quote_mixed!(let mut call = __pytheus::Call::begin_async(#effect, #on, #resolve);),
         };
         let finish = if let On::Pattern(pattern) = &self.on {
             let (pattern, guard) = &**pattern;
@@ -175,18 +172,17 @@ impl Instrument {
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
     fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
-        let private = door();
         let ty = self.ty();
         let labels = match &self.source {
             Source::Declared(_, labels) => labels,
             Source::Handle(handle) => {
-                let resolve = quote_mixed!(move |[]: [#private::Text; 0], _: #private::Outcome| -> #ty { metric });
+                let resolve = quote_mixed!(move |[]: [__pytheus::Text; 0], _: __pytheus::Outcome| -> #ty { metric });
                 return (self.handle(handle), resolve, Vec::new());
             }
         };
         if own_values(labels).is_some() {
             let resolve = quote_mixed! {
-                move |[]: [#private::Text; 0], _: #private::Outcome| -> #ty { <#ty>::declared(&__PYTHEUS_DECLARED) }
+                move |[]: [__pytheus::Text; 0], _: __pytheus::Outcome| -> #ty { <#ty>::declared(&__PYTHEUS_DECLARED) }
             };
             return (TokenStream::new(), resolve, Vec::new());
         }
@@ -207,7 +203,7 @@ impl Instrument {
         let count = late.len();
         let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
         let resolve = quote_mixed! {
-            move |[#(#late_names),*]: [#private::Text; #count], #[allow(unused_variables)] outcome: #private::Outcome| {
+            move |[#(#late_names),*]: [__pytheus::Text; #count], #[allow(unused_variables)] outcome: __pytheus::Outcome| {
                 #labelled
             }
         };
@@ -285,20 +281,18 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
 
 /// A label that has its value, which is in a variable where it is not written out.
 fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
-    let private = door();
     match value {
-        LabelExpr::Literal(text) => quote_mixed!(#private::Set::new(#text)),
+        LabelExpr::Literal(text) => quote_mixed!(__pytheus::Set::new(#text)),
         LabelExpr::Early { .. } => local.to_token_stream(),
-        LabelExpr::Late { .. } => quote_mixed!(#private::Set::new(#local)),
-        LabelExpr::Outcome => quote_mixed!(#private::outcome(outcome)),
+        LabelExpr::Late { .. } => quote_mixed!(__pytheus::Set::new(#local)),
+        LabelExpr::Outcome => quote_mixed!(__pytheus::outcome(outcome)),
     }
 }
 
 /// The metric of the attribute with labels, in the order of their sorted names.
 fn labelled(states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
-    let private = door();
     let states = nest(states);
-    quote_mixed!(#private::Labelled::new(&__PYTHEUS_DECLARED, #states))
+    quote_mixed!(__pytheus::Labelled::new(&__PYTHEUS_DECLARED, #states))
 }
 
 /// The label values in the order of their sorted names, when all are literals.

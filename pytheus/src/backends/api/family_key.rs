@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::backends::api::aggregation::Combine;
+use crate::backends::api::aggregation::Aggregation;
 use crate::backends::api::backend::BackendError;
 use crate::backends::api::series_key::SeriesKey;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
@@ -19,7 +19,7 @@ use crate::storage::{GAUGE_CELLS, observation_cells};
 ///
 /// Two processes mean the same family when scope and name are the same. When something else
 /// [differs](Self::difference), these are two declarations of it, of two versions of a program mostly: a backend keeps their
-/// numbers apart, and [puts in](crate::backends::Totals::put) each.
+/// numbers apart, and [puts in](crate::backends::custom::Totals::provide) each.
 #[derive(Debug, Clone)]
 pub struct FamilyKey {
     scope: String,
@@ -57,17 +57,17 @@ impl FamilyKey {
     }
 
     /// How the numbers of several processes become one.
-    pub fn combine(&self) -> Combine {
+    pub fn aggregation(&self) -> Aggregation {
         match (self.descriptor.kind(), self.descriptor.mode()) {
-            (Kind::Counter | Kind::Histogram | Kind::Summary, _) => Combine::Add,
-            (Kind::StateSet, _) | (Kind::Gauge, GaugeMode::Shared) => Combine::Shared,
-            (Kind::Gauge, GaugeMode::LiveSum) => Combine::LiveSum,
-            (Kind::Gauge, GaugeMode::LiveMin) => Combine::LiveMin,
+            (Kind::Counter | Kind::Histogram | Kind::Summary, _) => Aggregation::Add,
+            (Kind::StateSet, _) | (Kind::Gauge, GaugeMode::Shared) => Aggregation::Shared,
+            (Kind::Gauge, GaugeMode::LiveSum) => Aggregation::LiveSum,
+            (Kind::Gauge, GaugeMode::LiveMin) => Aggregation::LiveMin,
             // What a program is ends with it, and two that say the same say it once.
-            (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Combine::LiveMax,
-            (Kind::Gauge, GaugeMode::MostRecent) => Combine::MostRecent,
-            (Kind::Gauge, GaugeMode::LiveMostRecent) => Combine::LiveMostRecent,
-            (Kind::Gauge, GaugeMode::PerProcess) => Combine::PerProcess,
+            (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Aggregation::LiveMax,
+            (Kind::Gauge, GaugeMode::MostRecent) => Aggregation::MostRecent,
+            (Kind::Gauge, GaugeMode::LiveMostRecent) => Aggregation::LiveMostRecent,
+            (Kind::Gauge, GaugeMode::PerProcess) => Aggregation::PerProcess,
         }
     }
 
@@ -79,17 +79,17 @@ impl FamilyKey {
     /// | histogram | the count of each bucket, not cumulative, the last without a bound; the sum |
     /// | summary | the count; the sum |
     /// | info, state set | each flag as 0 or 1 |
-    pub fn width(&self) -> usize {
-        width(&self.descriptor)
+    pub fn part_count(&self) -> usize {
+        part_count(&self.descriptor)
     }
 
-    /// How many cells a series has from [`Begun::at`](crate::backends::Begun::at) on.
+    /// How many cells a series has from [`NewSeries::at`](crate::backends::custom::NewSeries::at) on.
     ///
-    /// | kind | cells | in [`extend`](crate::backends::Arena::extend) |
+    /// | kind | cells | in [`extend`](crate::backends::custom::Arena::extend) |
     /// |---|---|---|
     /// | counter | its whole part, to be added up over the shards | its fractions, an `f64` |
     /// | gauge | of shard 0: value, mark of work in progress, stamp | work begun, work ended, over the other shards |
-    /// | histogram, summary | count, two sums, buckets: see [`observed`](crate::backends::Page::observed) | |
+    /// | histogram, summary | count, two sums, buckets: see [`observed`](crate::backends::custom::Page::observed) | |
     /// | info, state set | of shard 0: the flags, as bits | |
     ///
     /// The value of a gauge is an `f64`, and 0 bits where it was never set.
@@ -108,7 +108,7 @@ impl FamilyKey {
     /// the other one lacks, other than with its default: it has no counterpart there.
     ///
     /// ```
-    /// use pytheus::backends::{FamilyKey, SeriesKey};
+    /// use pytheus::backends::custom::{FamilyKey, SeriesKey};
     /// use pytheus::descriptor::{Descriptor, Kind};
     ///
     /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
@@ -133,7 +133,7 @@ impl FamilyKey {
     /// there is one, `@`, and 16 digits that are others where anything [differs](Self::difference).
     ///
     /// ```
-    /// use pytheus::backends::FamilyKey;
+    /// use pytheus::backends::custom::FamilyKey;
     /// use pytheus::descriptor::{Descriptor, Kind};
     ///
     /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?;
@@ -281,7 +281,7 @@ pub(crate) fn translate(labels: &Labels<'_>, to: &FamilyKey) -> Option<SeriesKey
 }
 
 /// How many parts a series has.
-pub(crate) fn width(descriptor: &Descriptor) -> usize {
+pub(crate) fn part_count(descriptor: &Descriptor) -> usize {
     match descriptor.kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => 1,
         Kind::Summary => 2,

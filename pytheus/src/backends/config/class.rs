@@ -14,7 +14,8 @@ use crate::backends::single::SingleProcessBackend;
 /// A backend that can be made of a configuration, and so [loaded](crate::backends::load_backend) by its class or its name.
 ///
 /// ```
-/// use pytheus::backends::{Backend, BackendError, Config, Configure, Load, json, load_backend};
+/// use pytheus::backends::custom::{Backend, Config, Configure};
+/// use pytheus::backends::{BackendError, BackendSpec, json, load_backend};
 ///
 /// struct Ledger {
 ///     path: std::path::PathBuf,
@@ -36,13 +37,13 @@ use crate::backends::single::SingleProcessBackend;
 /// // From now on `PYTHEUS_BACKEND_CLASS=ledger` finds it.
 /// pytheus::register_backend!(Ledger);
 ///
-/// load_backend(Load::class::<Ledger>().config(json!({"path": "ledger.db"})))?;
+/// load_backend(BackendSpec::of::<Ledger>().with_config(json!({"path": "ledger.db"})))?;
 /// # Ok::<(), pytheus::backends::LoadError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made of a configuration",
     label = "this backend does not implement `Configure`",
-    note = "implement `pytheus::backends::Configure` for it; one that is ready is loaded with `Load::backend`"
+    note = "implement `pytheus::backends::custom::Configure` for it; one that is ready is loaded with `BackendSpec::instance`"
 )]
 pub trait Configure: Backend + Sized {
     /// Its name, as in `PYTHEUS_BACKEND_CLASS`.
@@ -167,11 +168,11 @@ impl fmt::Debug for BackendClass {
     }
 }
 
-/// Lets the [`NAME`](trait@crate::backends::Configure) of a backend of your own, and its aliases, be found in
+/// Lets the [`NAME`](trait@crate::backends::custom::Configure) of a backend of your own, and its aliases, be found in
 /// `PYTHEUS_BACKEND_CLASS`.
 ///
 /// ```
-/// # use pytheus::backends::{Backend, BackendError, Config, Configure};
+/// # use pytheus::backends::custom::{Backend, BackendError, Config, Configure};
 /// # struct Ledger;
 /// # impl Backend for Ledger {}
 /// # impl Configure for Ledger {

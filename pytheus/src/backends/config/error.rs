@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// Something is wrong with the [configuration](crate::backends::Config) of a backend: where it comes from, the key, what was found
+/// Something is wrong with the [configuration](crate::backends::custom::Config) of a backend: where it comes from, the key, what was found
 /// and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(Box<(Origin, Fault)>);

@@ -11,6 +11,6 @@ mod values;
 pub use class::{BackendClass, Configure};
 pub use error::ConfigError;
 pub use load_error::{LoadError, LoadedBy};
-pub use spec::Load;
+pub use spec::BackendSpec;
 pub(super) use spec::{Plan, Said, is_single, said};
 pub use values::{Config, Secret};

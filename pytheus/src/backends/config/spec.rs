@@ -32,18 +32,18 @@ const CONFIG: &str = "PYTHEUS_BACKEND_CONFIG";
 /// the file: it may be a password in the wrong place. A variable that is empty is as good as none. Without a class it is [`SingleProcessBackend`], without a configuration one that has no keys.
 ///
 /// ```
-/// use pytheus::backends::{Load, SingleProcessBackend, json};
+/// use pytheus::backends::{BackendSpec, SingleProcessBackend, json};
 ///
 /// // Both from the environment; the class alone; the configuration alone.
-/// let load = Load::new();
-/// let load = Load::class::<SingleProcessBackend>();
-/// let load = Load::new().config(json!({"directory": "/run/shop"}));
+/// let spec = BackendSpec::from_env();
+/// let spec = BackendSpec::of::<SingleProcessBackend>();
+/// let spec = BackendSpec::from_env().with_config(json!({"directory": "/run/shop"}));
 /// // Both from the program, the class by its name.
-/// let load = Load::named("file").config(json!({"directory": "/run/shop"}));
+/// let spec = BackendSpec::named("file").with_config(json!({"directory": "/run/shop"}));
 /// ```
 #[derive(Clone, Default)]
 #[must_use = "nothing is loaded before `load_backend`"]
-pub struct Load {
+pub struct BackendSpec {
     class: Class,
     config: Option<Value>,
 }
@@ -57,14 +57,14 @@ enum Class {
     Ready(&'static str, Arc<dyn Backend>),
 }
 
-impl Load {
+impl BackendSpec {
     /// Both parts from the environment.
-    pub fn new() -> Self {
+    pub fn from_env() -> Self {
         Self::default()
     }
 
     /// This class.
-    pub fn class<B: Configure>() -> Self {
+    pub fn of<B: Configure>() -> Self {
         Self { class: Class::Known(BackendClass::of::<B>()), config: None }
     }
 
@@ -74,18 +74,16 @@ impl Load {
     }
 
     /// One that is ready. It takes no configuration, that of the environment neither.
-    pub fn backend<B: Backend>(backend: Arc<B>) -> Self {
+    pub fn instance<B: Backend>(backend: Arc<B>) -> Self {
         Self { class: Class::Ready(type_name::<B>(), backend), config: None }
     }
 
     /// This configuration, in place of the environment's: an object, as [`json!`](crate::backends::json) makes it.
-    pub fn config(mut self, config: impl Into<Value>) -> Self {
+    pub fn with_config(mut self, config: impl Into<Value>) -> Self {
         self.config = Some(config.into());
         self
     }
-}
 
-impl Load {
     /// What asks for it: where the class comes from.
     pub(crate) fn by(&self) -> LoadedBy {
         match self.class {
@@ -95,7 +93,7 @@ impl Load {
     }
 }
 
-impl fmt::Debug for Load {
+impl fmt::Debug for BackendSpec {
     /// Without the configuration, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = match &self.class {
@@ -105,7 +103,10 @@ impl fmt::Debug for Load {
             Class::Named(_) => "by its name",
             Class::Ready(type_name, _) => type_name,
         };
-        f.debug_struct("Load").field("class", &class).field("config", &self.config.as_ref().map(|_| "..")).finish()
+        f.debug_struct("BackendSpec")
+            .field("class", &class)
+            .field("config", &self.config.as_ref().map(|_| ".."))
+            .finish()
     }
 }
 
@@ -152,9 +153,9 @@ enum Way {
 
 impl Plan {
     /// Settles class and configuration; runs nothing of either.
-    pub(crate) fn of(load: Load) -> Result<Self, LoadError> {
-        let class = match load.class {
-            Class::Ready(type_name, _) if load.config.is_some() => {
+    pub(crate) fn of(spec: BackendSpec) -> Result<Self, LoadError> {
+        let class = match spec.class {
+            Class::Ready(type_name, _) if spec.config.is_some() => {
                 return Err(LoadError::Ready { class: type_name.to_owned() });
             }
             Class::Ready(type_name, backend) => {
@@ -172,7 +173,7 @@ impl Plan {
                 None => BackendClass::of::<SingleProcessBackend>(),
             },
         };
-        let (origin, values) = match (load.config, variable(CONFIG)) {
+        let (origin, values) = match (spec.config, variable(CONFIG)) {
             (Some(values), _) => (Origin::Program, values),
             (None, Some(path)) => read(path.into())?,
             (None, None) => (Origin::Nowhere, Value::Null),

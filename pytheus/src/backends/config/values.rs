@@ -19,7 +19,8 @@ use crate::backends::config::suggest::{nearest, slip};
 /// is: either may be a password in the wrong place.
 ///
 /// ```
-/// use pytheus::backends::{Config, json};
+/// use pytheus::backends::custom::Config;
+/// use pytheus::backends::json;
 ///
 /// let mut config = Config::new(json!({"host": "cache-1", "prot": 6379}))?;
 /// let host = config.string("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
@@ -153,7 +154,8 @@ impl Config {
     /// Whatever `read` makes of the value; `right` says what that is, as in "a whole number from 1 to 9".
     ///
     /// ```
-    /// use pytheus::backends::{Config, json};
+    /// use pytheus::backends::custom::Config;
+    /// use pytheus::backends::json;
     ///
     /// enum Fsync { Always, Never }
     ///
@@ -208,7 +210,7 @@ impl Config {
 
     /// Checks that there is no key but those that were asked for.
     ///
-    /// It is called after [`configure`](crate::backends::Configure::configure), too; call it there once all keys were read, before
+    /// It is called after [`configure`](crate::backends::custom::Configure::configure), too; call it there once all keys were read, before
     /// anything is opened or made.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 /// The names of all places, in the order in which a process that attaches, folds and removes comes by.
 #[cfg(any(test, debug_assertions))]
-pub(crate) const FAULT_POINTS: [&str; 14] = [
+pub(crate) const FAILPOINTS: [&str; 14] = [
     "roster made",
     "roster written",
     "roster renamed",
@@ -25,14 +25,14 @@ pub(crate) const COMPACTION_POINTS: [&str; 3] = ["log copied", "log measured", "
 
 /// The same, of one that attaches where nobody else is, and much was removed.
 #[cfg(any(test, debug_assertions))]
-pub(crate) const RENEWAL_POINTS: [&str; 2] = ["common copied", "common renamed"];
+pub(crate) const RENEWAL_POINTS: [&str; 2] = ["shared file copied", "shared file renamed"];
 
 /// Aborts the process when `PYTHEUS_TEST_CRASH_AT` is this name, or `name:3` the third time. Nothing where debug
 /// assertions are off.
 #[inline]
-pub(crate) fn fault_point(name: &'static str) {
+pub(crate) fn failpoint(name: &'static str) {
     #[cfg(any(test, debug_assertions))]
-    tested::come_by(name);
+    tested::reach(name);
     #[cfg(not(any(test, debug_assertions)))]
     let _ = name;
 }
@@ -49,8 +49,8 @@ mod tested {
         Some((name.to_owned(), AtomicUsize::new(times.parse::<usize>().ok()?.checked_sub(1)?)))
     });
 
-    pub(crate) fn come_by(name: &'static str) {
-        let known = [&super::FAULT_POINTS[..], &super::COMPACTION_POINTS, &super::RENEWAL_POINTS];
+    pub(crate) fn reach(name: &'static str) {
+        let known = [&super::FAILPOINTS[..], &super::COMPACTION_POINTS, &super::RENEWAL_POINTS];
         assert!(known.iter().any(|known| known.contains(&name)), "`{name}` is not in a list");
         if let Some((wanted, before)) = &*WHERE
             && wanted == name

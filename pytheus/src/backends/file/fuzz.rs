@@ -7,14 +7,14 @@ use std::path::Path;
 
 use crate::backends::file::archive::codec;
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Skip};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::error::{FormatError, SkippedFile};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::mappings::Maps;
-use crate::backends::file::format::superblock::ROOT;
+use crate::backends::file::format::mappings::Mappings;
+use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 
 /// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
 /// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
@@ -33,22 +33,22 @@ pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
     Ok(good)
 }
 
-fn as_process(path: &Path) -> Result<(), Skip> {
+fn as_process(path: &Path) -> Result<(), SkippedFile> {
     let mut peer = Peer::open(path)?;
     black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
-        let mut parts = vec![Amount::default(); family.width()];
+        let mut parts = vec![ExactAmount::default(); family.part_count()];
         peer.read(number, &mut parts);
-        black_box(parts.iter().map(Amount::number).collect::<Vec<_>>());
+        black_box(parts.iter().map(ExactAmount::number).collect::<Vec<_>>());
         black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
         let labels = series.key.labels(family);
         black_box((labels.exposed(), labels.iter().collect::<Vec<_>>(), series.key.compare(&series.key, family)));
         black_box((
             peer.series_at(series.at),
             peer.counts(series.number),
-            peer.root(),
-            family.combine(),
+            peer.generation(),
+            family.aggregation(),
             family.to_json(),
         ));
     }
@@ -56,22 +56,22 @@ fn as_process(path: &Path) -> Result<(), Skip> {
     Ok(())
 }
 
-fn as_common(path: &Path) -> Result<(), Fault> {
-    let mut reading = Reading::new(reader::open(path)?, Maps::new(), true)?;
-    reading.refresh()?;
-    for series in &reading.contents.series {
-        let cells = reading.shared_cells(series.at).unwrap_or_default();
-        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reading.in_progress(series.at)));
+fn as_common(path: &Path) -> Result<(), FormatError> {
+    let mut reader = Reader::new(reader::open(path)?, Mappings::new(), true)?;
+    reader.refresh()?;
+    for series in &reader.index.series {
+        let cells = reader.shared_cells(series.at).unwrap_or_default();
+        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reader.in_progress(series.at)));
     }
-    black_box((reading.contents.room(3), reading.contents.end(), reading.cursor.extent_end()));
+    black_box((reader.index.room(3), reader.index.end(), reader.cursor.extent_end()));
     Ok(())
 }
 
-fn as_archive(bytes: &[u8]) -> Result<(), Fault> {
+fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
     let archive = codec::decode(bytes)?;
     for family in &archive.families {
         for (series, amounts) in &family.series {
-            black_box((series.labels(&family.key).exposed(), amounts.first().map(Amount::number)));
+            black_box((series.labels(&family.key).exposed(), amounts.first().map(ExactAmount::number)));
         }
     }
     let again = codec::encode(&archive);
@@ -87,7 +87,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
         put(&mut bytes, 64, sum);
     }
     // What says which log counts: the low half is the page that it begins with.
-    let start = number(&bytes, ROOT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
+    let start = number(&bytes, CURRENT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;

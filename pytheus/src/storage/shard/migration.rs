@@ -2,7 +2,7 @@
 //!
 //! Nobody is asked to wait, so for a moment a thread may go on to count in the page that it knows. A page that was moved
 //! is therefore kept, as what is *left*: its one writer takes along what it has counted there when it first comes to the
-//! new page, and until then a reader who wants to be exact [catches up](catch_up). What is copied says nothing of what it
+//! new page, and until then a reader who wants to be exact [catches up](sync_pending). What is copied says nothing of what it
 //! means, so this knows no more of series than the rest of the pages does.
 
 #[cfg(not(loom))]
@@ -16,37 +16,37 @@ use crate::sync::shim::{
 use crate::sync::{self, Guarded, lock};
 
 /// Where pages come from, in place of the heap.
-pub(crate) trait Source: Send + Sync {
+pub(crate) trait PageSource: Send + Sync {
     /// A page of zeros that stays; `None` when there is no room.
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page>;
 }
 
 global! {
     /// Null while pages come from the heap.
-    static SOURCE: AtomicPtr<&'static dyn Source> = AtomicPtr::new(std::ptr::null_mut());
+    static SOURCE: AtomicPtr<&'static dyn PageSource> = AtomicPtr::new(std::ptr::null_mut());
 }
 
 global! {
     /// How often pages have moved.
-    static MOVES: AtomicUsize = AtomicUsize::new(0);
+    static MIGRATIONS: AtomicUsize = AtomicUsize::new(0);
 }
 
 global! {
-    static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
+    static PENDING: Mutex<Vec<PendingCopy>> = Mutex::new(Vec::new());
 }
 
 global! {
     /// How many there are in it.
-    static LEFT_LEN: AtomicUsize = AtomicUsize::new(0);
+    static PENDING_LEN: AtomicUsize = AtomicUsize::new(0);
 }
 
 global! {
     /// The pages that the source has given for what all threads write: it is asked for each once.
-    static SHARED: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
+    static SHARED_PAGES: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
 }
 
 /// A page that was moved, and to which its writer may not have come yet.
-struct Left {
+struct PendingCopy {
     shard: &'static Shard,
     page: usize,
     from: &'static Page,
@@ -55,34 +55,34 @@ struct Left {
 
 /// Held while pages stay where they are: by who makes some, and by who reads several as one.
 #[cfg(not(loom))]
-static STILL: RwLock<()> = RwLock::new(());
+static MIGRATION: RwLock<()> = RwLock::new(());
 
 #[cfg(not(loom))]
-pub(crate) type Still = Guarded<RwLockReadGuard<'static, ()>>;
+pub(crate) type MigrationLock = Guarded<RwLockReadGuard<'static, ()>>;
 #[cfg(loom)]
-pub(crate) struct Still;
+pub(crate) struct MigrationLock;
 
 /// Has pages stay where they are. Not to be held twice by a thread, nor while code of the user's runs.
-pub(crate) fn still() -> Still {
+pub(crate) fn block() -> MigrationLock {
     #[cfg(not(loom))]
-    return sync::read(&STILL);
+    return sync::read(&MIGRATION);
     // Models that move pages do nothing that it keeps apart.
     #[cfg(loom)]
-    Still
+    MigrationLock
 }
 
 /// A new page from where they come from; `Err` when that is the heap, which is up to the caller.
-pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, Heap> {
+pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, FromHeap> {
     let source = SOURCE.load(Acquire);
     // SAFETY: null, or a box that `move_to` leaked.
-    let source = unsafe { source.as_ref() }.ok_or(Heap)?;
+    let source = unsafe { source.as_ref() }.ok_or(FromHeap)?;
     let Ok(page) = u32::try_from(page) else { return Ok(None) };
     if shard != 0 {
         // Its one writer asks.
         return Ok(source.page(shard, page));
     }
     // Several threads may ask at once.
-    let mut known = lock(&SHARED);
+    let mut known = lock(&SHARED_PAGES);
     if let Some((_, given)) = known.iter().find(|(number, _)| *number == page) {
         return Ok(Some(given));
     }
@@ -92,30 +92,30 @@ pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
 }
 
 /// The page is to come from the heap.
-pub(crate) struct Heap;
+pub(crate) struct FromHeap;
 
 /// Has pages come from the heap again.
-pub(crate) fn take_back() {
+pub(crate) fn rollback() {
     SOURCE.store(std::ptr::null_mut(), Release);
 }
 
 /// Has pages come from the heap again, in a child process, and forgets what is left in pages of the parent.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
-pub(crate) fn cut_off() {
+pub(crate) fn abandon() {
     SOURCE.store(std::ptr::null_mut(), Relaxed);
-    LEFT_LEN.store(0, Relaxed);
+    PENDING_LEN.store(0, Relaxed);
 }
 
-/// The moves so far, for who is about to keep a way to a page: it is to ask [`has_moved`] once it has done so.
-pub(crate) fn moves() -> usize {
-    MOVES.load(Acquire)
+/// The moves so far, for who is about to keep a way to a page: it is to ask [`has_migrated`] once it has done so.
+pub(crate) fn migrations() -> usize {
+    MIGRATIONS.load(Acquire)
 }
 
 /// Have pages moved since, so that a way that was kept may lead to where one was?
-pub(crate) fn has_moved(since: usize) -> bool {
+pub(crate) fn has_migrated(since: usize) -> bool {
     // Either this sees the move, or who moves sees the way and takes it away.
     fence(SeqCst);
-    MOVES.load(Relaxed) != since
+    MIGRATIONS.load(Relaxed) != since
 }
 
 /// There was no room for all pages; none was moved.
@@ -125,69 +125,69 @@ pub(crate) struct NoRoom;
 /// Moves all pages of these shards to where this source has room for them, and has it give all that come later.
 ///
 /// One at a time.
-pub(crate) fn move_to<I: Iterator<Item = &'static Shard>>(
-    source: Box<dyn Source>,
+pub(crate) fn migrate<I: Iterator<Item = &'static Shard>>(
+    source: Box<dyn PageSource>,
     shards: impl Fn() -> I,
 ) -> Result<(), NoRoom> {
     #[cfg(not(loom))]
-    let _nobody_else = sync::write(&STILL);
+    let _nobody_else = sync::write(&MIGRATION);
     // What is left of a move before, if there was one.
-    catch_up();
-    let source: &'static dyn Source = Box::leak(source);
+    sync_pending();
+    let source: &'static dyn PageSource = Box::leak(source);
     let mut moved = Vec::new();
     for shard in shards() {
-        for (page, from) in shard.moving_pages() {
+        for (page, from) in shard.own_pages() {
             let to = u32::try_from(page).ok().and_then(|page| source.page(shard.id(), page)).ok_or(NoRoom)?;
             copy(from, to);
-            moved.push(Left { shard, page, from, to });
+            moved.push(PendingCopy { shard, page, from, to });
         }
     }
     // Before anyone finds a new page, so that its writer takes along what is left.
-    let mut known = lock(&LEFT);
+    let mut known = lock(&PENDING);
     // Those of a move before, in the parent of this process, are none of ours.
     *known = moved;
-    LEFT_LEN.store(known.len(), Release);
-    lock(&SHARED).clear();
+    PENDING_LEN.store(known.len(), Release);
+    lock(&SHARED_PAGES).clear();
     SOURCE.store(Box::into_raw(Box::new(source)), Release);
     for left in &*known {
         left.shard.replace(left.page, left.to);
     }
-    MOVES.fetch_add(1, Release);
-    // See `has_moved`.
+    MIGRATIONS.fetch_add(1, Release);
+    // See `has_migrated`.
     fence(SeqCst);
-    shards().for_each(Shard::forget_near);
+    shards().for_each(Shard::clear_cache);
     // What was counted until then.
     known.iter().for_each(|left| copy(left.from, left.to));
     Ok(())
 }
 
 /// Takes along what the one writer of this page, who is here, has counted where it was.
-pub(crate) fn arrive(shard: &Shard, page: usize) {
-    if LEFT_LEN.load(Acquire) == 0 {
+pub(crate) fn adopt_page(shard: &Shard, page: usize) {
+    if PENDING_LEN.load(Acquire) == 0 {
         return;
     }
-    let mut left = lock(&LEFT);
+    let mut left = lock(&PENDING);
     if let Some(place) = left.iter().position(|left| left.page == page && std::ptr::eq(left.shard, shard)) {
-        let Left { from, to, .. } = left.swap_remove(place);
+        let PendingCopy { from, to, .. } = left.swap_remove(place);
         copy(from, to);
-        LEFT_LEN.store(left.len(), Release);
+        PENDING_LEN.store(left.len(), Release);
     }
 }
 
 /// Copies what was counted in pages since they were moved.
-pub(crate) fn catch_up() {
-    if LEFT_LEN.load(Acquire) != 0 {
-        lock(&LEFT).iter().for_each(|left| copy(left.from, left.to));
+pub(crate) fn sync_pending() {
+    if PENDING_LEN.load(Acquire) != 0 {
+        lock(&PENDING).iter().for_each(|left| copy(left.from, left.to));
     }
 }
 
 /// Has cells be zero also where they were before a move, lest that is copied.
-pub(crate) fn clear(first: (usize, usize), run: usize) {
-    if LEFT_LEN.load(Acquire) == 0 {
+pub(crate) fn clear_pending(first: (usize, usize), run: usize) {
+    if PENDING_LEN.load(Acquire) == 0 {
         return;
     }
     let (page, cell) = first;
-    let left: Guarded<MutexGuard<'_, Vec<Left>>> = lock(&LEFT);
+    let left: Guarded<MutexGuard<'_, Vec<PendingCopy>>> = lock(&PENDING);
     for left in left.iter().filter(|left| left.page == page) {
         (cell..cell + run).for_each(|place| left.from.cell(place).store(0, Relaxed));
     }

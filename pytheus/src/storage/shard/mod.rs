@@ -5,13 +5,12 @@ pub(super) mod page;
 mod slot_allocator;
 pub(super) mod thread;
 
-use self::migration as moving;
 use crate::sync::barrier;
 use crate::sync::epoch::Pin;
 use crate::sync::shim::{
     AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Relaxed, Release, constant, global,
 };
-use page::{Cells, Near, Page, Pages, Slot};
+use page::{Cells, Page, PageCache, PageTable, Slot};
 
 /// The cells that one thread alone writes, and what it is looking at.
 ///
@@ -20,13 +19,13 @@ use page::{Cells, Near, Page, Pages, Slot};
 pub(crate) struct Shard {
     /// Its number, from 1 on in the order in which they are made; 0 is the one that all threads write.
     id: u32,
-    near: Near,
-    pages: Pages,
+    cache: PageCache,
+    pages: PageTable,
     pub(super) pin: Pin,
     /// True while a thread has it.
     owned: AtomicBool,
     /// True when a thread that had it was cut off by a fork, and may have left an observation half done.
-    cut_off: AtomicBool,
+    is_abandoned: AtomicBool,
     /// The one that was made before it.
     next: AtomicPtr<Self>,
 }
@@ -36,11 +35,11 @@ impl Shard {
         pub(crate) fn new(id: u32) -> Self {
             Self {
                 id,
-                near: Near::new(),
-                pages: Pages::new(),
+                cache: PageCache::new(),
+                pages: PageTable::new(),
                 pin: Pin::new(),
                 owned: AtomicBool::new(true),
-                cut_off: AtomicBool::new(false),
+                is_abandoned: AtomicBool::new(false),
                 next: AtomicPtr::new(std::ptr::null_mut()),
             }
         }
@@ -50,24 +49,24 @@ impl Shard {
     /// lead nowhere.
     #[inline]
     pub(crate) fn own_cells(&self, slot: Slot) -> Option<Cells> {
-        match self.near.cells(slot) {
+        match self.cache.cells(slot) {
             Some(cells) => Some(cells),
-            None => self.far_cells(slot),
+            None => self.cells_slow(slot),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn far_cells(&self, slot: Slot) -> Option<Cells> {
+    fn cells_slow(&self, slot: Slot) -> Option<Cells> {
         loop {
-            let moves = moving::moves();
+            let moves = migration::migrations();
             let cells = self.cells(slot)?;
-            moving::arrive(self, slot.page());
-            self.near.bring(cells);
-            if !moving::has_moved(moves) {
+            migration::adopt_page(self, slot.page());
+            self.cache.insert(cells);
+            if !migration::has_migrated(moves) {
                 return Some(cells);
             }
-            self.near.clear();
+            self.cache.clear();
         }
     }
 
@@ -85,10 +84,10 @@ impl Shard {
     /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room. For who has the shard.
     pub(crate) fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
         loop {
-            let moves = moving::moves();
+            let moves = migration::migrations();
             let cells = self.pages.cells_or_make(slot, self.id)?;
-            moving::arrive(self, slot.page());
-            if !moving::has_moved(moves) {
+            migration::adopt_page(self, slot.page());
+            if !migration::has_migrated(moves) {
                 return Some(cells);
             }
         }
@@ -99,7 +98,7 @@ impl Shard {
     }
 
     /// The pages that it has.
-    pub(crate) fn moving_pages(&self) -> Vec<(usize, &'static Page)> {
+    pub(crate) fn own_pages(&self) -> Vec<(usize, &'static Page)> {
         self.pages.all()
     }
 
@@ -109,14 +108,14 @@ impl Shard {
     }
 
     /// Leads all updates of its thread through the pages that it has now.
-    pub(crate) fn forget_near(&self) {
-        self.near.clear();
+    pub(crate) fn clear_cache(&self) {
+        self.cache.clear();
     }
 
     /// Has it no page any more, in a child process to which they do not belong; but for those of all processes.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(crate) fn forget_pages(&self) {
-        self.near.clear();
+    pub(crate) fn clear_pages(&self) {
+        self.cache.clear();
         self.pages.clear();
     }
 
@@ -128,19 +127,19 @@ impl Shard {
 
     /// Frees it from a thread that is no more. Writes only where it has to: memory that is not written to stays one
     /// with that of the parent.
-    fn free(&self) {
+    fn abandon(&self) {
         self.pin.unpin_after_fork();
         if self.owned.load(Relaxed) {
-            self.cut_off.store(true, Relaxed);
+            self.is_abandoned.store(true, Relaxed);
             self.owned.store(false, Relaxed);
         }
     }
 
     /// Does what is to be done when the thread before was cut off.
-    pub(crate) fn after_cut_off(&self, mend: impl FnOnce(&Self)) {
-        if self.cut_off.load(Relaxed) {
-            mend(self);
-            self.cut_off.store(false, Relaxed);
+    pub(crate) fn repair_if_abandoned(&self, repair: impl FnOnce(&Self)) {
+        if self.is_abandoned.load(Relaxed) {
+            repair(self);
+            self.is_abandoned.store(false, Relaxed);
         }
     }
 
@@ -194,9 +193,9 @@ impl Shards {
 
     /// Frees all from threads that are no more: all but the one thread there is, which has `own`.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(crate) fn cut_off_others(&self, own: &Shard) {
+    pub(crate) fn abandon_others(&self, own: &Shard) {
         let others = self.iter().filter(|shard| !std::ptr::eq(*shard, own));
-        others.for_each(Shard::free);
+        others.for_each(Shard::abandon);
         // One that a thread was about to add is not there.
         self.len.store(self.iter().count(), Relaxed);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::super::cell_layout::{COUNT, FIRST_BUCKET};
-use super::migration as moving;
+use super::migration;
 use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, AtomicU64, Relaxed, Release, constant, each};
 
 /// Cells of a page: small enough that a thread which counts little costs little memory.
@@ -16,7 +16,7 @@ const PAGES: usize = 256;
 const DIRECTORIES: usize = 128;
 /// Pages that are found in one step.
 #[cfg(not(loom))]
-const NEAR: usize = 128;
+const CACHED_PAGES: usize = 128;
 
 // A model looks at every interleaving: the same tables, but of few entries.
 #[cfg(loom)]
@@ -26,11 +26,11 @@ const PAGES: usize = 1;
 #[cfg(loom)]
 const DIRECTORIES: usize = 4;
 #[cfg(loom)]
-const NEAR: usize = 4;
+const CACHED_PAGES: usize = 4;
 
 /// Where the cells of a series begin, in each shard: a page, and a cell of it.
 ///
-/// The lowest byte says where the page is among the [`Near`] ones. The first of those exists in no shard, nor does the
+/// The lowest byte says where the page is among the [`PageCache`] ones. The first of those exists in no shard, nor does the
 /// last, which stands for all pages that are further, and for what was [removed](Self::removed). So one branch finds
 /// all that is out of the ordinary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,24 +43,24 @@ impl Slot {
     /// No cells yet.
     pub(crate) const NONE: Self = Self::at(0);
     /// No cells any more; the series is to be looked up by its labels each time.
-    pub(crate) const LOOK_UP: Self = Self::at(1);
-    /// In place of [`FURTHER`](Self::FURTHER): not any more.
+    pub(crate) const INVALID: Self = Self::at(1);
+    /// In place of [`OVERFLOW`](Self::OVERFLOW): not any more.
     const REMOVED: u32 = 0xff;
-    const FURTHER: u32 = NEAR as u32 - 1;
+    const OVERFLOW: u32 = CACHED_PAGES as u32 - 1;
 
     /// The places that lead to cells, [`at`](Self::at) which there are slots, of those that this process gives out.
-    pub(crate) const PLACES: Range<u32> = CELLS as u32..COMMON_PAGE * CELLS as u32;
+    pub(crate) const INDEXES: Range<u32> = CELLS as u32..FIRST_SHARED_PAGE * CELLS as u32;
 
     /// The slot at a place, counted through all pages.
     pub(crate) const fn at(place: u32) -> Self {
         let (cell, page) = (place % CELLS as u32, place / CELLS as u32);
-        let near = if page < Self::FURTHER { page } else { Self::FURTHER };
+        let near = if page < Self::OVERFLOW { page } else { Self::OVERFLOW };
         Self(cell << (8 + PAGE_BITS) | page << 8 | near)
     }
 
     /// The slot of a cell of a page; `None` when there is none.
     pub(crate) fn of(page: u32, cell: u32) -> Option<Self> {
-        let fits = (1..2 * COMMON_PAGE).contains(&page) && cell < CELLS as u32;
+        let fits = (1..2 * FIRST_SHARED_PAGE).contains(&page) && cell < CELLS as u32;
         fits.then(|| Self::at(page * CELLS as u32 + cell))
     }
 
@@ -91,8 +91,8 @@ impl Slot {
     }
 
     /// Does it lead to cells that all processes write?
-    pub(crate) fn is_common(self) -> bool {
-        !self.is_removed() && self.page() >= COMMON_PAGE as usize
+    pub(crate) fn is_shared(self) -> bool {
+        !self.is_removed() && self.page() >= FIRST_SHARED_PAGE as usize
     }
 
     /// Does it lead to cells?
@@ -101,8 +101,8 @@ impl Slot {
     }
 
     #[inline]
-    fn near(self) -> usize {
-        self.0 as usize % NEAR
+    fn cache_index(self) -> usize {
+        self.0 as usize % CACHED_PAGES
     }
 
     #[inline]
@@ -157,12 +157,12 @@ impl fmt::Debug for Page {
 
 /// From this page on, the cells that all threads write belong to all processes.
 #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
-pub(crate) const COMMON_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
+pub(crate) const FIRST_SHARED_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
 
 /// Pages, made when they are first touched.
-pub(crate) struct Directory([AtomicPtr<Page>; PAGES]);
+pub(crate) struct PageDirectory([AtomicPtr<Page>; PAGES]);
 
-impl Directory {
+impl PageDirectory {
     constant! {
         pub(crate) fn new() -> Self {
             Self(each![AtomicPtr::new(std::ptr::null_mut()); PAGES])
@@ -171,20 +171,20 @@ impl Directory {
 }
 
 /// The first pages, in one step: for the one thread that writes them.
-pub(crate) struct Near([AtomicPtr<Page>; NEAR]);
+pub(crate) struct PageCache([AtomicPtr<Page>; CACHED_PAGES]);
 
-impl Near {
+impl PageCache {
     constant! {
         pub(crate) fn new() -> Self {
-            Self(each![AtomicPtr::new(std::ptr::null_mut()); NEAR])
+            Self(each![AtomicPtr::new(std::ptr::null_mut()); CACHED_PAGES])
         }
     }
 
     /// The cells of a slot; `None` when its page was not [brought](Self::bring) here, and for slots that lead nowhere.
     #[inline]
     pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
-        let page = self.0[slot.near()].load(Acquire);
-        // SAFETY: null, or what `bring` put there: a `&'static` page.
+        let page = self.0[slot.cache_index()].load(Acquire);
+        // SAFETY: null, or what `insert` put there: a `&'static` page.
         let page = unsafe { page.as_ref() }?;
         Some(Cells { page, slot })
     }
@@ -195,18 +195,18 @@ impl Near {
     }
 
     /// Brings the page of these cells here, if it is one of the first.
-    pub(crate) fn bring(&self, cells: Cells) {
-        let near = cells.slot.near();
-        if near + 1 != NEAR {
+    pub(crate) fn insert(&self, cells: Cells) {
+        let near = cells.slot.cache_index();
+        if near + 1 != CACHED_PAGES {
             self.0[near].store(std::ptr::from_ref(cells.page).cast_mut(), Release);
         }
     }
 }
 
 /// The way from a slot to its cells.
-pub(crate) struct Pages([AtomicPtr<Directory>; DIRECTORIES]);
+pub(crate) struct PageTable([AtomicPtr<PageDirectory>; DIRECTORIES]);
 
-impl Pages {
+impl PageTable {
     constant! {
         pub(crate) fn new() -> Self {
             Self(each![AtomicPtr::new(std::ptr::null_mut()); DIRECTORIES])
@@ -241,16 +241,16 @@ impl Pages {
         if let Some(cells) = self.cells(slot) {
             return Some(cells);
         }
-        let _still = moving::still();
+        let _lock = migration::block();
         let place = self.place(slot.page());
-        let page = match moving::new_page(shard, slot.page()) {
+        let page = match migration::new_page(shard, slot.page()) {
             Ok(page) => {
                 let page = std::ptr::from_ref(page?).cast_mut();
                 place.compare_exchange(std::ptr::null_mut(), page, AcqRel, Acquire).err().unwrap_or(page)
             }
             // Those of all processes are there or nowhere.
-            Err(moving::Heap) if slot.is_common() => return None,
-            Err(moving::Heap) => match place.load(Acquire) {
+            Err(migration::FromHeap) if slot.is_shared() => return None,
+            Err(migration::FromHeap) => match place.load(Acquire) {
                 none if none.is_null() => set_once(place, Box::new(Page::new())),
                 page => page,
             },
@@ -264,16 +264,16 @@ impl Pages {
         let place = &self.0[page / PAGES % DIRECTORIES];
         let mut directory = place.load(Acquire);
         if directory.is_null() {
-            directory = set_once(place, Box::new(Directory::new()));
+            directory = set_once(place, Box::new(PageDirectory::new()));
         }
         // SAFETY: a box that `set_once` leaked: never freed.
-        let directory: &'static Directory = unsafe { &*directory };
+        let directory: &'static PageDirectory = unsafe { &*directory };
         &directory.0[page % PAGES]
     }
 
     /// All pages that are there, but for those of all processes.
     pub(crate) fn all(&self) -> Vec<(usize, &'static Page)> {
-        let pages = 0..COMMON_PAGE as usize;
+        let pages = 0..FIRST_SHARED_PAGE as usize;
         pages.filter_map(|page| self.cells(Slot::of_page(page)).map(|cells| (page, cells.page))).collect()
     }
 
@@ -317,7 +317,7 @@ impl Cells {
     }
 
     /// Counts what is in the buckets: that is what was observed. For the one writer.
-    pub(crate) fn mend(self, run: u16) {
+    pub(crate) fn repair(self, run: u16) {
         let buckets = FIRST_BUCKET..usize::from(run);
         let observed = buckets.fold(0_u64, |sum, place| sum.wrapping_add(self.at(place).load(Relaxed)));
         self.at(COUNT).store(observed, Relaxed);

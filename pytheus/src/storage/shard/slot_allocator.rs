@@ -1,7 +1,7 @@
 //! Which cells are free: a bit for each, so that what is given back is one with what is free beside it.
 
 use super::super::cell_layout as cells;
-use super::page::{CELLS, COMMON_PAGE, Slot};
+use super::page::{CELLS, FIRST_SHARED_PAGE, Slot};
 use crate::sync::lock;
 use crate::sync::shim::{Mutex, constant};
 
@@ -9,32 +9,32 @@ use crate::sync::shim::{Mutex, constant};
 const LINE: usize = 8;
 
 /// Gives out runs of cells, the same in all shards.
-pub(crate) struct Slots(Mutex<Free>);
+pub(crate) struct SlotAllocator(Mutex<FreeCells>);
 
-struct Free {
+struct FreeCells {
     /// Of pages that were begun, a few together.
     #[allow(clippy::vec_box, reason = "a group is large: the list is copied as it grows")]
-    groups: Vec<Box<Group>>,
+    groups: Vec<Box<PageGroup>>,
     /// How many pages were begun.
     pages: usize,
-    /// Pages before this one are not used again.
+    /// PageTable before this one are not used again.
     first: usize,
 }
 
 /// Pages of a group.
 const GROUP: usize = 64;
 
-struct Group {
+struct PageGroup {
     /// The room of each page, to be found without a look at the page.
-    room: [Room; GROUP],
+    room: [LongestRuns; GROUP],
     /// The most of these.
-    most: Room,
-    maps: Vec<Map>,
+    most: LongestRuns,
+    maps: Vec<PageBitmap>,
 }
 
 /// The longest runs that are free.
 #[derive(Clone, Copy, Default)]
-struct Room {
+struct LongestRuns {
     anywhere: u16,
     /// Within one line, up to what is ever asked for there.
     in_line: u16,
@@ -43,44 +43,44 @@ struct Room {
 const WORDS: usize = CELLS.div_ceil(64);
 
 /// The cells of a page.
-struct Map {
+struct PageBitmap {
     free: [u64; WORDS],
     /// Where the runs begin that were given out.
     starts: [u64; WORDS],
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Slots {
+impl SlotAllocator {
     constant! {
         pub(crate) fn new() -> Self {
-            Self(Mutex::new(Free { groups: Vec::new(), pages: 0, first: 0 }))
+            Self(Mutex::new(FreeCells { groups: Vec::new(), pages: 0, first: 0 }))
         }
     }
 
     /// A run of so many cells in one page, all zero in all shards; [`Slot::NONE`] when there are no more.
-    pub(crate) fn take(&self, run: u16) -> Slot {
+    pub(crate) fn allocate(&self, run: u16) -> Slot {
         debug_assert!((1..=CELLS).contains(&usize::from(run)), "{run} cells in a page");
-        lock(&self.0).take(run)
+        lock(&self.0).allocate(run)
     }
 
     /// From now on, gives out slots in pages that do not exist yet; others not even when they are given back.
-    pub(crate) fn begin_page(&self) {
+    pub(crate) fn retire_pages(&self) {
         let mut free = lock(&self.0);
         free.first = free.pages;
         for group in &mut free.groups {
-            (group.room, group.most) = ([Room::default(); GROUP], Room::default());
+            (group.room, group.most) = ([LongestRuns::default(); GROUP], LongestRuns::default());
         }
     }
 
     /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.
-    pub(crate) fn give_back(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
+    pub(crate) fn free(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
         let mut free = lock(&self.0);
         clear();
-        free.give_back(slot, run);
+        free.free(slot, run);
     }
 
     /// Looks at all runs of observations that are given out, none of which is being cleared meanwhile.
-    pub(crate) fn each_observed(&self, mut look: impl FnMut(Slot, u16)) {
+    pub(crate) fn each_observation(&self, mut look: impl FnMut(Slot, u16)) {
         let free = lock(&self.0);
         let maps = free.groups.iter().flat_map(|group| &group.maps);
         for (page, map) in maps.enumerate() {
@@ -96,47 +96,47 @@ impl Slots {
 /// The slot of a cell of a page, of those that were begun.
 #[allow(clippy::cast_possible_truncation, reason = "there are less pages than 2^15")]
 fn slot_of(page: usize, cell: usize) -> Slot {
-    Slot::at(Slot::PLACES.start + (page * CELLS + cell) as u32)
+    Slot::at(Slot::INDEXES.start + (page * CELLS + cell) as u32)
 }
 
 /// The page of a slot, of those that were begun, and its cell.
 fn page_of(slot: Slot) -> (usize, usize) {
-    (slot.page() - Slot::PLACES.start as usize / CELLS, slot.cell())
+    (slot.page() - Slot::INDEXES.start as usize / CELLS, slot.cell())
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Free {
-    fn take(&mut self, run: u16) -> Slot {
+impl FreeCells {
+    fn allocate(&mut self, run: u16) -> Slot {
         // The first that fits, so that others stay whole. A gauge is in one line of the cache: threads that set it at a time
         // would fetch two, where it is in two.
-        let fits = |room: &Room| (if cells::is_observed(run) { room.anywhere } else { room.in_line }) >= run;
+        let fits = |room: &LongestRuns| (if cells::is_observed(run) { room.anywhere } else { room.in_line }) >= run;
         let found = self.groups.iter().position(|group| fits(&group.most));
         let found = found.and_then(|at| Some(at * GROUP + self.groups[at].room.iter().position(fits)?));
-        let Some(page) = found.or_else(|| self.begin()) else { return Slot::NONE };
+        let Some(page) = found.or_else(|| self.add_page()) else { return Slot::NONE };
         let group = &mut self.groups[page / GROUP];
         let map = &mut group.maps[page % GROUP];
         let Some(cell) = map.find(usize::from(run), !cells::is_observed(run)) else { return Slot::NONE };
-        map.take(cell, usize::from(run));
-        group.changed(page % GROUP);
+        map.allocate(cell, usize::from(run));
+        group.update_longest(page % GROUP);
         slot_of(page, cell)
     }
 
     /// Begins a page; `None` when there are no more.
-    fn begin(&mut self) -> Option<usize> {
+    fn add_page(&mut self) -> Option<usize> {
         let page = self.pages;
-        if page + Slot::PLACES.start as usize / CELLS >= COMMON_PAGE as usize {
+        if page + Slot::INDEXES.start as usize / CELLS >= FIRST_SHARED_PAGE as usize {
             return None;
         }
         if page.is_multiple_of(GROUP) {
-            let (room, maps) = ([Room::default(); GROUP], Vec::with_capacity(GROUP));
-            self.groups.push(Box::new(Group { room, most: Room::default(), maps }));
+            let (room, maps) = ([LongestRuns::default(); GROUP], Vec::with_capacity(GROUP));
+            self.groups.push(Box::new(PageGroup { room, most: LongestRuns::default(), maps }));
         }
-        self.groups[page / GROUP].maps.push(Map::new());
+        self.groups[page / GROUP].maps.push(PageBitmap::new());
         self.pages += 1;
         Some(page)
     }
 
-    fn give_back(&mut self, slot: Slot, run: u16) {
+    fn free(&mut self, slot: Slot, run: u16) {
         let (page, cell) = page_of(slot);
         // Of the cells that all threads write, those of former pages may lie where no backend looks; of the others, some
         // may have been copied before they were cleared.
@@ -144,16 +144,16 @@ impl Free {
             return;
         }
         let group = &mut self.groups[page / GROUP];
-        group.maps[page % GROUP].give_back(cell, usize::from(run));
-        group.changed(page % GROUP);
+        group.maps[page % GROUP].free(cell, usize::from(run));
+        group.update_longest(page % GROUP);
     }
 }
 
-impl Group {
+impl PageGroup {
     /// Takes note of what a page has room for.
-    fn changed(&mut self, page: usize) {
+    fn update_longest(&mut self, page: usize) {
         self.room[page] = self.maps[page].room();
-        self.most = self.room.iter().fold(Room::default(), |most, room| Room {
+        self.most = self.room.iter().fold(LongestRuns::default(), |most, room| LongestRuns {
             anywhere: most.anywhere.max(room.anywhere),
             in_line: most.in_line.max(room.in_line),
         });
@@ -166,7 +166,7 @@ fn within_line(run: usize) -> u64 {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Map {
+impl PageBitmap {
     fn new() -> Self {
         let mut new = Self { free: [0; WORDS], starts: [0; WORDS] };
         new.each_word(0, CELLS, |free, _, mask| *free |= mask);
@@ -182,7 +182,7 @@ impl Map {
         }
     }
 
-    fn take(&mut self, cell: usize, run: usize) {
+    fn allocate(&mut self, cell: usize, run: usize) {
         self.each_word(cell, run, |free, _, mask| {
             debug_assert_eq!(*free & mask, mask, "a cell is given out twice");
             *free &= !mask;
@@ -190,7 +190,7 @@ impl Map {
         self.starts[cell / 64] |= 1 << (cell % 64);
     }
 
-    fn give_back(&mut self, cell: usize, run: usize) {
+    fn free(&mut self, cell: usize, run: usize) {
         self.each_word(cell, run, |free, starts, mask| {
             debug_assert_eq!(*free & mask, 0, "a cell is given back twice");
             *free |= mask;
@@ -255,83 +255,83 @@ impl Map {
         found
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> LongestRuns {
         let mut anywhere = 0;
         self.each_free(|_, free| {
             anywhere = anywhere.max(free as u16);
             false
         });
         let in_line = (1..=LINE.min(cells::GAUGE_CELLS)).rev().find(|run| self.find(*run, true).is_some());
-        Room { anywhere, in_line: in_line.unwrap_or(0) as u16 }
+        LongestRuns { anywhere, in_line: in_line.unwrap_or(0) as u16 }
     }
 }
 
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 mod tests {
-    use super::{CELLS, COMMON_PAGE, LINE, Slot, Slots};
+    use super::{CELLS, FIRST_SHARED_PAGE, LINE, Slot, SlotAllocator};
 
     /// Takes all there are, in runs of so many.
-    fn take_all(slots: &Slots, run: u16) -> Vec<Slot> {
-        std::iter::repeat_with(|| slots.take(run)).take_while(|slot| *slot != Slot::NONE).collect()
+    fn take_all(slots: &SlotAllocator, run: u16) -> Vec<Slot> {
+        std::iter::repeat_with(|| slots.allocate(run)).take_while(|slot| *slot != Slot::NONE).collect()
     }
 
     #[test]
     fn what_is_given_back_has_room_for_runs_of_any_length() {
-        let slots = Slots::new();
+        let slots = SlotAllocator::new();
         let larger = take_all(&slots, 256);
-        assert_eq!(larger.len(), (COMMON_PAGE as usize - 1) * (CELLS / 256));
+        assert_eq!(larger.len(), (FIRST_SHARED_PAGE as usize - 1) * (CELLS / 256));
         for slot in larger {
-            slots.give_back(slot, 256, || ());
+            slots.free(slot, 256, || ());
         }
         let histograms = take_all(&slots, 100);
-        assert_eq!(histograms.len(), (COMMON_PAGE as usize - 1) * (CELLS / 100));
+        assert_eq!(histograms.len(), (FIRST_SHARED_PAGE as usize - 1) * (CELLS / 100));
         // The cells of one histogram are enough for some gauges and their work in progress, and these for it.
         take_all(&slots, 1);
-        slots.give_back(histograms[7], 100, || ());
+        slots.free(histograms[7], 100, || ());
         let gauges: Vec<_> = take_all(&slots, 3).into_iter().map(|slot| (slot, 3)).collect();
         let rest: Vec<_> = take_all(&slots, 1).into_iter().map(|slot| (slot, 1)).collect();
         assert_eq!(gauges.len() * 3 + rest.len(), 100);
-        assert_eq!(slots.take(100), Slot::NONE);
+        assert_eq!(slots.allocate(100), Slot::NONE);
         for (slot, run) in gauges.into_iter().chain(rest) {
-            slots.give_back(slot, run, || ());
+            slots.free(slot, run, || ());
         }
-        assert_eq!(slots.take(100), histograms[7]);
+        assert_eq!(slots.allocate(100), histograms[7]);
     }
 
     #[test]
     fn runs_of_observations_are_known_while_they_are_given_out() {
-        let slots = Slots::new();
-        let known = |slots: &Slots| {
+        let slots = SlotAllocator::new();
+        let known = |slots: &SlotAllocator| {
             let mut known = Vec::new();
-            slots.each_observed(|slot, run| known.push((slot, run)));
+            slots.each_observation(|slot, run| known.push((slot, run)));
             known
         };
-        let (first, _counter, second) = (slots.take(10), slots.take(1), slots.take(20));
-        let third = slots.take(10);
+        let (first, _counter, second) = (slots.allocate(10), slots.allocate(1), slots.allocate(20));
+        let third = slots.allocate(10);
         assert_eq!(known(&slots), [(first, 10), (second, 20), (third, 10)]);
-        slots.give_back(second, 20, || ());
+        slots.free(second, 20, || ());
         assert_eq!(known(&slots), [(first, 10), (third, 10)]);
-        assert_eq!(slots.take(3).page(), first.page());
+        assert_eq!(slots.allocate(3).page(), first.page());
         assert_eq!(known(&slots), [(first, 10), (third, 10)]);
     }
 
     #[test]
     fn pages_before_a_move_are_not_used_again() {
-        let slots = Slots::new();
-        let before = slots.take(1);
-        slots.begin_page();
-        let after = slots.take(1);
+        let slots = SlotAllocator::new();
+        let before = slots.allocate(1);
+        slots.retire_pages();
+        let after = slots.allocate(1);
         assert_ne!(before.page(), after.page());
-        slots.give_back(before, 1, || ());
-        assert_eq!(slots.take(1).page(), after.page());
+        slots.free(before, 1, || ());
+        assert_eq!(slots.allocate(1).page(), after.page());
     }
 
     #[test]
     fn a_short_run_is_in_one_line_and_what_it_skips_is_used() {
-        let slots = Slots::new();
+        let slots = SlotAllocator::new();
         let lines = |run: u16| {
-            let (page, cell) = slots.take(run).page_and_cell();
+            let (page, cell) = slots.allocate(run).page_and_cell();
             (page, cell as usize / LINE, (cell as usize + usize::from(run) - 1) / LINE)
         };
         let counters_first = [0; 20].map(|_| lines(1));

@@ -5,9 +5,9 @@
 
 use std::cell::Cell;
 
-use super::migration::{self as moving, NoRoom, Source};
+use super::migration::{self, NoRoom, PageSource};
 use super::page::{Cells, Room, Slot};
-use super::slot_allocator::Slots;
+use super::slot_allocator::SlotAllocator;
 use super::{Shard, Shards};
 use crate::sync::epoch::{Epoch, Pinned, Retired};
 use crate::sync::run_in_child;
@@ -34,12 +34,12 @@ global! {
 }
 
 global! {
-    static SLOTS: Slots = Slots::new();
+    static SLOTS: SlotAllocator = SlotAllocator::new();
 }
 
 global! {
     /// How often cells were given back, and 1.
-    static GIVEN_BACK: AtomicUsize = AtomicUsize::new(1);
+    static FREED_SLOTS: AtomicUsize = AtomicUsize::new(1);
 }
 
 global! {
@@ -48,21 +48,21 @@ global! {
 
 global! {
     /// Is a child process to begin at zero?
-    static ANEW: AtomicBool = AtomicBool::new(false);
+    static RESET_IN_CHILDREN: AtomicBool = AtomicBool::new(false);
 }
 
 global! {
     /// Is this a child that has begun so, and nothing was done about it?
-    static FORKED: AtomicBool = AtomicBool::new(false);
+    static FORK_PENDING: AtomicBool = AtomicBool::new(false);
 }
 
 global! {
     /// How often this process, its parents included, was made by a fork, or what it was offered was taken back.
-    static FORKS: AtomicUsize = AtomicUsize::new(0);
+    static FORK_GENERATION: AtomicUsize = AtomicUsize::new(0);
 }
 
 global! {
-    static MOST: AtomicUsize = AtomicUsize::new(1024);
+    static MAX_SHARDS: AtomicUsize = AtomicUsize::new(1024);
 }
 
 per_thread! {
@@ -73,7 +73,7 @@ per_thread! {
 
 per_thread! {
     /// Hands the shard on.
-    static LEASE: Lease = { Lease { shard: Cell::new(None), borrowed: Cell::new(0) } };
+    static LEASE: ShardLease = { ShardLease { shard: Cell::new(None), borrowed: Cell::new(0) } };
 }
 
 constant! {
@@ -100,13 +100,13 @@ fn set_current(shard: &'static Shard) {
     CURRENT.with(|current| current.set(shard));
 }
 
-struct Lease {
+struct ShardLease {
     shard: Cell<Option<&'static Shard>>,
     /// Updates in borrowed shards.
     borrowed: Cell<u32>,
 }
 
-impl Lease {
+impl ShardLease {
     /// Hands the shard on.
     fn end(&self) {
         if let Some(shard) = self.shard.take() {
@@ -117,7 +117,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for ShardLease {
     fn drop(&mut self) {
         self.end();
     }
@@ -126,12 +126,12 @@ impl Drop for Lease {
 /// What the end of a thread does to its shard. A model has no destructors of threads while it lasts.
 #[cfg(loom)]
 pub(crate) fn end_thread() {
-    LEASE.with(Lease::end);
+    LEASE.with(ShardLease::end);
 }
 
 /// Sets how many threads may have a shard of their own.
-pub(crate) fn set_most_shards(most: usize) {
-    MOST.store(most, Relaxed);
+pub(crate) fn set_max_shards(most: usize) {
+    MAX_SHARDS.store(most, Relaxed);
 }
 
 /// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
@@ -168,18 +168,18 @@ pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
 /// # Errors
 ///
 /// When it has no room for them.
-pub(crate) fn move_to(source: Box<dyn Source>) -> Result<(), NoRoom> {
-    moving::move_to(source, all)?;
+pub(crate) fn migrate(source: Box<dyn PageSource>) -> Result<(), NoRoom> {
+    migration::migrate(source, all)?;
     // What all threads write is moved one series at a time, to slots in pages that do not exist yet. From here on they
     // come from the source, whoever makes them.
-    SLOTS.begin_page();
+    SLOTS.retire_pages();
     Ok(())
 }
 
 /// Has pages come from the heap again; those that have moved stay where they are. What was [offered](forks) is no more.
-pub(crate) fn take_back() {
-    moving::take_back();
-    FORKS.fetch_add(1, Relaxed);
+pub(crate) fn rollback() {
+    migration::rollback();
+    FORK_GENERATION.fetch_add(1, Relaxed);
 }
 
 /// Looks at tables: what is found there is not dropped until this is over.
@@ -199,11 +199,11 @@ fn with_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
 
 #[cold]
 fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
-    if let Some(own) = LEASE.try_with(Lease::take).ok().flatten() {
+    if let Some(own) = LEASE.try_with(ShardLease::take).ok().flatten() {
         return act(own);
     }
     let Some(borrowed) = take_from(&POOL, usize::MAX) else { unreachable!("as many as are asked for") };
-    let _back = Borrowed(borrowed);
+    let _back = TempShard(borrowed);
     act(borrowed)
 }
 
@@ -211,42 +211,42 @@ fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
 fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
     run_in_child(&AFTER_FORK);
     let taken = shards.take(most)?;
-    taken.after_cut_off(|shard| {
-        SLOTS.each_observed(|slot, run| {
+    taken.repair_if_abandoned(|shard| {
+        SLOTS.each_observation(|slot, run| {
             if let Some(cells) = shard.cells(slot) {
-                cells.mend(run);
+                cells.repair(run);
             }
         });
     });
     Some(taken)
 }
 
-static AFTER_FORK: fn() = cut_off_others;
+static AFTER_FORK: fn() = after_fork;
 
 /// In a child, where no other thread is: frees the shards of those of the parent. What they have counted stays.
-fn cut_off_others() {
+fn after_fork() {
     let own = current();
-    OWN.cut_off_others(own);
-    POOL.cut_off_others(own);
-    FORKS.fetch_add(1, Relaxed);
-    if ANEW.load(Relaxed) {
+    OWN.abandon_others(own);
+    POOL.abandon_others(own);
+    FORK_GENERATION.fetch_add(1, Relaxed);
+    if RESET_IN_CHILDREN.load(Relaxed) {
         // The pages, or what was counted in them, are the parent's.
-        moving::cut_off();
-        all().chain(std::iter::once(shared())).for_each(Shard::forget_pages);
-        FORKED.store(true, Relaxed);
+        migration::abandon();
+        all().chain(std::iter::once(shared())).for_each(Shard::clear_pages);
+        FORK_PENDING.store(true, Relaxed);
     }
 }
 
 /// Gives the shard back, also when `act` panics.
-struct Borrowed(&'static Shard);
+struct TempShard(&'static Shard);
 
-impl Drop for Borrowed {
+impl Drop for TempShard {
     fn drop(&mut self) {
         self.0.release();
     }
 }
 
-impl Lease {
+impl ShardLease {
     /// A shard for the rest of the thread's life, if there is one.
     fn take(&self) -> Option<&'static Shard> {
         // Where there is none, it is asked for again now and then: others end.
@@ -255,7 +255,7 @@ impl Lease {
         if !borrowed.is_multiple_of(1024) {
             return None;
         }
-        let shard = take_from(&OWN, MOST.load(Relaxed))?;
+        let shard = take_from(&OWN, MAX_SHARDS.load(Relaxed))?;
         self.shard.set(Some(shard));
         set_current(shard);
         Some(shard)
@@ -263,55 +263,55 @@ impl Lease {
 }
 
 /// Has child processes begin at zero from now on, or not any more: what their parent has counted is seen to by others.
-pub(crate) fn begin_anew_in_children(anew: bool) {
+pub(crate) fn reset_in_children(anew: bool) {
     run_in_child(&AFTER_FORK);
-    ANEW.store(anew, Relaxed);
+    RESET_IN_CHILDREN.store(anew, Relaxed);
 }
 
 /// Differs from what it was in the parent, where this is a child, and from what it was before something was [taken
-/// back](take_back).
-pub(crate) fn forks() -> usize {
+/// back](rollback).
+pub(crate) fn fork_generation() -> usize {
     run_in_child(&AFTER_FORK);
-    FORKS.load(Relaxed)
+    FORK_GENERATION.load(Relaxed)
 }
 
-/// Is this a child that has begun at zero, and for which nothing [was settled](now_settled) yet?
+/// Is this a child that has begun at zero, and for which nothing [was settled](clear_fork_pending) yet?
 #[inline]
-pub(crate) fn was_forked() -> bool {
-    FORKED.load(Relaxed)
+pub(crate) fn is_fork_pending() -> bool {
+    FORK_PENDING.load(Relaxed)
 }
 
 /// Takes note that all is settled in this child; false when that was so.
-pub(crate) fn now_settled() -> bool {
-    FORKED.swap(false, Relaxed)
+pub(crate) fn clear_fork_pending() -> bool {
+    FORK_PENDING.swap(false, Relaxed)
 }
 
 /// Takes note that this child is yet to be settled.
-pub(crate) fn not_settled() {
-    FORKED.store(true, Relaxed);
+pub(crate) fn set_fork_pending() {
+    FORK_PENDING.store(true, Relaxed);
 }
 
 /// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
-pub(crate) fn take_slot(run: u16) -> Slot {
-    SLOTS.take(run)
+pub(crate) fn allocate_slot(run: u16) -> Slot {
+    SLOTS.allocate(run)
 }
 
 /// Differs from what it was before cells were given back, and from 0: it is worth to try again.
-pub(crate) fn slots_given_back() -> usize {
-    GIVEN_BACK.load(Acquire)
+pub(crate) fn freed_slots() -> usize {
+    FREED_SLOTS.load(Acquire)
 }
 
 /// Gives back a slot that nobody writes to any more, if it is one.
-pub(crate) fn give_back_slot(slot: Slot, run: u16) {
+pub(crate) fn free_slot(slot: Slot, run: u16) {
     if !slot.is_live() {
         return;
     }
-    if slot.is_common() {
+    if slot.is_shared() {
         // They belong to all processes.
         return;
     }
-    SLOTS.give_back(slot, run, || {
-        moving::clear((slot.page(), slot.cell()), usize::from(run));
+    SLOTS.free(slot, run, || {
+        migration::clear_pending((slot.page(), slot.cell()), usize::from(run));
         let shards = all().chain(std::iter::once(shared()));
         for cells in shards.filter_map(|shard| shard.cells(slot)) {
             for offset in 0..usize::from(run) {
@@ -320,7 +320,7 @@ pub(crate) fn give_back_slot(slot: Slot, run: u16) {
         }
     });
     // Release: who sees it finds them free.
-    GIVEN_BACK.fetch_add(1, Release);
+    FREED_SLOTS.fetch_add(1, Release);
 }
 
 /// The shards that threads count in.
@@ -334,7 +334,7 @@ pub(crate) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
 }
 
 /// Finds out what nobody looks at any more.
-pub(crate) fn sweep<T>(garbage: &mut Retired<T>) {
+pub(crate) fn collect<T>(garbage: &mut Retired<T>) {
     // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
     garbage.collect(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
 }

@@ -8,7 +8,7 @@ use pytheus::counter;
 async fn lazy() {}
 
 /// Calls.
-#[counter(name = "b_total", future = made)]
+#[counter(name = "b_total", future = untracked)]
 fn nothing() {}
 
 /// Calls.

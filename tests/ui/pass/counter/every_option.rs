@@ -24,7 +24,7 @@ const NAMESPACE: &str = "shop";
     limit = 10,
     zero_series = false,
     registry = OWN,
-    on = call,
+    on = start,
 )]
 fn sent(method: Method) -> Method {
     method

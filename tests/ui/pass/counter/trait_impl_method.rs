@@ -19,7 +19,7 @@ struct Mail;
 
 impl Work for Mail {
     /// Calls.
-    #[counter(name = "names_total", on = call)]
+    #[counter(name = "names_total", on = start)]
     fn name(&self) -> String {
         "mail".to_owned()
     }

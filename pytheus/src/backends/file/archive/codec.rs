@@ -18,13 +18,13 @@
 
 use std::sync::Arc;
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::custom::{FamilyKey, SeriesKey};
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Reason};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::error::{FormatError, SkipReason};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 const MAGIC: &[u8; 8] = b"PYTHARC\n";
 const VERSION: u32 = 1;
@@ -33,7 +33,7 @@ const HEAD: usize = 40;
 const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
 const FOLDED: u32 = 3;
-const REMOVED: u32 = 4;
+const TOMBSTONE: u32 = 4;
 
 pub(crate) fn encode(archive: &Archive) -> Vec<u8> {
     let mut out = vec![0; HEAD];
@@ -63,12 +63,12 @@ pub(crate) fn encode(archive: &Archive) -> Vec<u8> {
     folded.sort_unstable();
     payload.extend(folded.iter().flat_map(|id| id.0.to_le_bytes()));
     put(FOLDED, &mut payload);
-    for removed in &archive.removed {
+    for removed in &archive.tombstones {
         payload.extend(removed.file.0.to_le_bytes());
         payload.extend(removed.series.to_le_bytes());
         payload.extend([0; 4]);
         put_amounts(&mut payload, &removed.amounts);
-        put(REMOVED, &mut payload);
+        put(TOMBSTONE, &mut payload);
     }
     let len = out.len() as u64;
     for (at, number) in [(16, archive.generation), (24, len), (32, records)] {
@@ -96,7 +96,7 @@ fn record(out: &mut Vec<u8>, kind: u32, payload: &[u8]) {
     out.resize(out.len().next_multiple_of(8), 0);
 }
 
-fn put_amounts(out: &mut Vec<u8>, amounts: &[Amount]) {
+fn put_amounts(out: &mut Vec<u8>, amounts: &[ExactAmount]) {
     for amount in amounts {
         let (high, low) = amount.float.parts();
         out.extend(amount.whole.to_le_bytes());
@@ -106,37 +106,40 @@ fn put_amounts(out: &mut Vec<u8>, amounts: &[Amount]) {
 }
 
 /// The archive of these bytes. They may be any.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, FormatError> {
     let mut rest = Bytes(bytes);
     if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
-        return Err(Fault::new(Reason::Foreign, "it is no archive"));
+        return Err(FormatError::new(SkipReason::Foreign, "it is no archive"));
     }
     rest.take(MAGIC.len())?;
     let version = rest.u32()?;
     // There won't be as many.
     if version > VERSION && u16::try_from(version).is_ok() {
-        return Err(Fault::new(Reason::NewerVersion, format!("its layout is version {version}, later than {VERSION}")));
+        return Err(FormatError::new(
+            SkipReason::NewerVersion,
+            format!("its layout is version {version}, later than {VERSION}"),
+        ));
     }
     let check = rest.u32()?;
     if Bytes(rest.0).take(HEAD - 16).map(|head| crc32(&[head]))? != check || version != VERSION {
-        return Err(Fault::corrupt("its head has another checksum"));
+        return Err(FormatError::corrupt("its head has another checksum"));
     }
     let mut archive = Archive::default();
     archive.generation = rest.u64()?;
     let (len, records) = (rest.u64()?, rest.u64()?);
     if len != bytes.len() as u64 {
         let there = bytes.len();
-        return Err(Fault::truncated(format!("it should be {len} bytes long and is {there}")));
+        return Err(FormatError::truncated(format!("it should be {len} bytes long and is {there}")));
     }
     for _ in 0..records {
         let (kind, payload) = rest.record()?;
         archive.add_record(kind, Bytes(payload))?;
     }
-    if rest.0.is_empty() { Ok(archive) } else { Err(Fault::corrupt("it goes on after its end")) }
+    if rest.0.is_empty() { Ok(archive) } else { Err(FormatError::corrupt("it goes on after its end")) }
 }
 
 impl Archive {
-    fn add_record(&mut self, kind: u32, mut payload: Bytes<'_>) -> Result<(), Fault> {
+    fn add_record(&mut self, kind: u32, mut payload: Bytes<'_>) -> Result<(), FormatError> {
         match kind {
             FAMILY => {
                 let newest = payload.u64()?;
@@ -147,15 +150,15 @@ impl Archive {
             SERIES => {
                 let place = payload.u32()?;
                 let family = self.families.get_mut(place as usize);
-                let family = family.ok_or_else(|| Fault::corrupt("a series is of no family"))?;
+                let family = family.ok_or_else(|| FormatError::corrupt("a series is of no family"))?;
                 let mut values = Vec::new();
                 for _ in family.key.descriptor().label_names() {
                     let len = payload.u32()? as usize;
                     values.push(str::from_utf8(payload.take(len)?).map_err(|error| not_as(&error))?);
                 }
                 let amounts = payload.amounts()?;
-                if amounts.len() != family.key.width() {
-                    return Err(Fault::corrupt("a series has other parts than its family"));
+                if amounts.len() != family.key.part_count() {
+                    return Err(FormatError::corrupt("a series has other parts than its family"));
                 }
                 family.series.push((SeriesKey::new(&family.key, &values), amounts));
             }
@@ -164,71 +167,77 @@ impl Archive {
                     self.folded.insert(payload.id()?);
                 }
             }
-            REMOVED => {
+            TOMBSTONE => {
                 let (file, series) = (payload.id()?, payload.u32()?);
                 payload.u32()?;
-                self.removed.push(Removed { file, series, amounts: payload.amounts()? });
+                self.tombstones.push(Tombstone { file, series, amounts: payload.amounts()? });
             }
             // To leave it out would be to lose it with the next archive that is written.
-            _ => return Err(Fault::new(Reason::NewerVersion, format!("it has records of an unknown kind, {kind}"))),
+            _ => {
+                return Err(FormatError::new(
+                    SkipReason::NewerVersion,
+                    format!("it has records of an unknown kind, {kind}"),
+                ));
+            }
         }
         Ok(())
     }
 }
 
-fn not_as(error: &dyn std::fmt::Display) -> Fault {
-    Fault::corrupt(error.to_string())
+fn not_as(error: &dyn std::fmt::Display) -> FormatError {
+    FormatError::corrupt(error.to_string())
 }
 
 /// What is left to be read.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| Fault::truncated("it ends within a record"))?;
+    fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
+        let (taken, rest) =
+            self.0.split_at_checked(len).ok_or_else(|| FormatError::truncated("it ends within a record"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    fn u32(&mut self) -> Result<u32, Fault> {
+    fn u32(&mut self) -> Result<u32, FormatError> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Fault> {
+    fn u64(&mut self) -> Result<u64, FormatError> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn id(&mut self) -> Result<FileId, Fault> {
+    fn id(&mut self) -> Result<FileId, FormatError> {
         self.array().map(|id| FileId(u128::from_le_bytes(id)))
     }
 
     /// All that is left.
-    fn amounts(&mut self) -> Result<Box<[Amount]>, Fault> {
+    fn amounts(&mut self) -> Result<Box<[ExactAmount]>, FormatError> {
         let mut amounts = Vec::with_capacity(self.0.len() / 24);
         while !self.0.is_empty() {
             let whole = self.u64()?;
             // An infinity stays one.
-            let mut float = Sum::ZERO;
+            let mut float = ExactSum::ZERO;
             float += f64::from_bits(self.u64()?);
             float += f64::from_bits(self.u64()?);
-            amounts.push(Amount { whole, float });
+            amounts.push(ExactAmount { whole, float });
         }
         Ok(amounts.into())
     }
 
-    fn record(&mut self) -> Result<(u32, &'a [u8]), Fault> {
+    fn record(&mut self) -> Result<(u32, &'a [u8]), FormatError> {
         let (len, check, kind) = (self.u32()? as usize, self.u32()?, self.u64()?);
         let payload = self.take(len)?;
         self.take(len.next_multiple_of(8) - len)?;
         match u32::try_from(kind) {
             Ok(plain) if crc32(&[&kind.to_le_bytes(), payload]) == check => Ok((plain, payload)),
-            _ => Err(Fault::corrupt("a record has another checksum")),
+            _ => Err(FormatError::corrupt("a record has another checksum")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::format::error::{Fault, Reason, Skip};
+use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
 
 /// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
 #[derive(Debug)]
@@ -95,21 +95,26 @@ impl FileError {
     }
 
     /// The totals of those that have ended can't be read, so nothing may be added to them.
-    pub(crate) fn archive(skip: Skip) -> Self {
-        match skip.reason {
-            Reason::Denied => Self::damaged(skip),
-            _ => Self { fault: FileFault::Archive, ..Self::damaged(skip) },
+    pub(crate) fn archive(skipped: SkippedFile) -> Self {
+        match skipped.reason {
+            SkipReason::Denied => Self::damaged(skipped),
+            _ => Self { fault: FileFault::Archive, ..Self::damaged(skipped) },
         }
     }
 
     /// A file that should hold counts can't be read.
-    pub(crate) fn damaged(skip: Skip) -> Self {
-        let fault = match skip.reason {
-            Reason::Denied => FileFault::Denied,
-            Reason::Unreadable => FileFault::Other,
+    pub(crate) fn damaged(skipped: SkippedFile) -> Self {
+        let fault = match skipped.reason {
+            SkipReason::Denied => FileFault::Denied,
+            SkipReason::Unreadable => FileFault::Other,
             _ => FileFault::Damaged,
         };
-        Self { path: skip.path, fault, source: Some(Fault { reason: skip.reason, what: skip.what }.into()), more: 0 }
+        Self {
+            path: skipped.path,
+            fault,
+            source: Some(FormatError { reason: skipped.reason, what: skipped.what }.into()),
+            more: 0,
+        }
     }
 
     /// The same, of the first of several files.

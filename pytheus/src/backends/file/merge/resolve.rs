@@ -1,11 +1,11 @@
 //! Which declarations of families there are, and which row each series has.
 //!
-//! Each declaration of a name has a table of its own; the core [merges](crate::backends::Totals::put) what they show.
+//! Each declaration of a name has a table of its own; the core [merges](crate::backends::custom::Totals::provide) what they show.
 
 use std::sync::Arc;
 
-use crate::backends::FamilyKey;
-use crate::backends::file::merge::accumulator::Table;
+use crate::backends::custom::FamilyKey;
+use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::merger::{Merger, Sources};
 
 /// The processes that have a declaration.
@@ -23,26 +23,26 @@ impl Merger {
         self.changed = false;
         for place in 0..self.processes.len() {
             let process = &self.processes[place];
-            let standing = Standing { newest: process.peer.number(), is_live: process.is_alive };
+            let standing = Standing { newest: process.peer.number(), is_live: process.is_live };
             let families = process.peer.families().to_vec();
-            let tables = families.iter().map(|family| self.table(family, standing)).collect();
+            let accumulators = families.iter().map(|family| self.accumulator(family, standing)).collect();
             let process = &mut self.processes[place];
-            process.settle(tables);
-            process.place(&mut self.tables);
+            process.settle(accumulators);
+            process.place(&mut self.accumulators);
         }
         self.place_archived();
-        self.place_shared();
+        self.assign_shared_rows();
     }
 
     /// The table of a declaration.
-    fn table(&mut self, family: &Arc<FamilyKey>, standing: Standing) -> usize {
+    fn accumulator(&mut self, family: &Arc<FamilyKey>, standing: Standing) -> usize {
         let alike = self.index.entry(full_name(family)).or_default();
-        let known = alike.iter().find(|number| self.tables[**number].declared().difference(family).is_none());
+        let known = alike.iter().find(|number| self.accumulators[**number].declared().difference(family).is_none());
         let number = known.copied().unwrap_or_else(|| {
-            alike.push(self.tables.len());
-            self.tables.push(Table::new(Arc::clone(family)));
+            alike.push(self.accumulators.len());
+            self.accumulators.push(FamilyAccumulator::new(Arc::clone(family)));
             self.sources.push(Sources::default());
-            self.tables.len() - 1
+            self.accumulators.len() - 1
         });
         let known = &mut self.sources[number].standing;
         *known = Some(known.map_or(standing, |known| Standing {
@@ -56,33 +56,34 @@ impl Merger {
         for place in 0..self.archive.families.len() {
             let archived = &self.archive.families[place];
             let (family, newest) = (Arc::clone(&archived.key), archived.newest);
-            let number = self.table(&family, Standing { newest, is_live: false });
+            let number = self.accumulator(&family, Standing { newest, is_live: false });
             if self.sources[number].archived.is_none() {
-                let table = &mut self.tables[number];
-                let rows = self.archive.families[place].series.iter().map(|(series, _)| table.row(series)).collect();
+                let accumulator = &mut self.accumulators[number];
+                let rows =
+                    self.archive.families[place].series.iter().map(|(series, _)| accumulator.row(series)).collect();
                 self.sources[number].archived = Some((place, rows));
             }
         }
     }
 
-    fn place_shared(&mut self) {
+    fn assign_shared_rows(&mut self) {
         self.sources.iter_mut().for_each(|sources| sources.shared.clear());
-        let common = Arc::clone(&self.common);
+        let shared = Arc::clone(&self.shared);
         let mut last: Option<(Arc<FamilyKey>, usize)> = None;
-        common.each(|_, family, series| {
+        shared.each(|_, family, series| {
             let number = match &last {
                 Some((known, number)) if Arc::ptr_eq(known, family) => *number,
                 // Which processes have had it, the file does not say: of those that have ended, the order in it decides.
-                _ => self.table(family, Standing { newest: 0, is_live: false }),
+                _ => self.accumulator(family, Standing { newest: 0, is_live: false }),
             };
-            let row = self.tables[number].row(&series.key);
+            let row = self.accumulators[number].row(&series.key);
             self.sources[number].shared.push((series.at, series.promised, row));
             last = Some((Arc::clone(family), number));
         });
     }
 
     /// The tables of what anybody has declared, in the order in which that was begun last.
-    pub(crate) fn by_age(&self) -> Vec<(usize, Standing)> {
+    pub(crate) fn by_start_order(&self) -> Vec<(usize, Standing)> {
         let all = self.sources.iter().enumerate();
         let mut all: Vec<_> = all.filter_map(|(number, sources)| Some((number, sources.standing?))).collect();
         all.sort_by_key(|(number, standing)| (standing.newest, *number));

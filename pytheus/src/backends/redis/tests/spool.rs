@@ -11,8 +11,8 @@ use super::super::backend::Inner;
 use super::super::config::Settings;
 use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
-use crate::backends::{Arena, At, Begun};
-use crate::storage::Sum;
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
+use crate::storage::ExactSum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
 /// each of other series, of which it has told nothing.
@@ -24,7 +24,7 @@ struct Killed {
     late: Batch,
 }
 
-/// More than go in one errand.
+/// More than go in one batch.
 const OTHERS: [(&str, &str); 5] =
     [("d_total", "a"), ("d_total", "b"), ("d_total", "c"), ("e_total", "d"), ("e_total", "e")];
 
@@ -99,7 +99,7 @@ impl Killed {
         let files = files.map(|entry| entry.expect("an entry").path());
         let is_meant = |path: &Path| {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            name.starts_with("process-") || name.starts_with("told-")
+            name.starts_with("process-") || name.starts_with("journal-")
         };
         files.filter(|path| is_meant(path)).collect()
     }
@@ -142,9 +142,9 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
 
 /// Begins a series of a counter, in this cell.
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
-    let (family, at) = (counter(name), At { page: 0, cell: u32::try_from(cell).expect("a small number") });
+    let (family, at) = (counter(name), CellAddr { page: 0, cell: u32::try_from(cell).expect("a small number") });
     arena
-        .begin(&Begun { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
+        .begin(&NewSeries { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
         .expect("there is room");
 }
 
@@ -348,7 +348,7 @@ fn told(process: &mut Process, totals: &[(&str, f64)]) {
 fn sums_that_were_rounded_in_another_way_or_are_infinite_are_not_told_again() {
     // What several threads have counted is added up to one more bit in the file, or one less.
     let sum = |parts: [f64; 3]| {
-        let mut sum = Sum::ZERO;
+        let mut sum = ExactSum::ZERO;
         for part in parts {
             sum += part;
         }
@@ -363,7 +363,7 @@ fn sums_that_were_rounded_in_another_way_or_are_infinite_are_not_told_again() {
     let arena = process.backend.arena().expect("there is a spool");
     for (place, label) in [(0, "x"), (1, "y")] {
         begin(&*arena, "c_total", label, place as usize);
-        arena.extend(At { page: 0, cell: place }, At { page: 0, cell: 10 + place }).expect("there is room");
+        arena.extend(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place }).expect("there is room");
     }
     arena.ready().expect("it can be shown");
     let [first, second] = [1, 2].map(|shard| arena.page(shard, 0).expect("there is room").cells());

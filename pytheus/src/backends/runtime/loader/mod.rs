@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backends::config::{Load, LoadError, LoadedBy, Plan, Said, is_single, said};
+use crate::backends::config::{BackendSpec, LoadError, LoadedBy, Plan, Said, is_single, said};
 use crate::backends::runtime::{active, haste};
 use crate::model::process;
 use crate::report::{self, Level, Own};
@@ -102,7 +102,7 @@ impl Drop for Mine {
         if let Stage::Loading(_) = state.stage {
             state.stage = Stage::Unloaded;
             if is_awaited() {
-                storage::begin_anew_in_children(true);
+                storage::reset_in_children(true);
             }
         }
     }
@@ -191,18 +191,18 @@ fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> boo
 ///   in memory in the same way while another process holds what the backend needs.
 ///
 /// ```
-/// use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+/// use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
 ///
-/// load_backend(Load::class::<SingleProcessBackend>())?;
+/// load_backend(BackendSpec::of::<SingleProcessBackend>())?;
 /// # Ok::<(), pytheus::backends::LoadError>(())
 /// ```
 ///
 /// # Errors
 ///
 /// When there is no such class, the configuration is wrong, the backend can't start, or another one is loaded.
-pub fn load_backend(load: Load) -> Result<(), LoadError> {
-    let by = load.by();
-    self::load(Plan::of(load)?, by)
+pub fn load_backend(spec: BackendSpec) -> Result<(), LoadError> {
+    let by = spec.by();
+    load(Plan::of(spec)?, by)
 }
 
 /// Loads, unless something is.
@@ -280,7 +280,7 @@ fn first_use() {
                     IS_AWAITED.store(awaits, Relaxed);
                     // Before anything is counted: the parent's own load carries over what it has counted, so a child
                     // must not bring it along.
-                    storage::begin_anew_in_children(awaits);
+                    storage::reset_in_children(awaits);
                 }
             }
         }
@@ -330,7 +330,7 @@ pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
 
 /// Loads what the environment says, unless its configuration is one that the backend has refused before.
 fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
-    let tried = Plan::of(Load::new()).map_err(Arc::new).and_then(|plan| {
+    let tried = Plan::of(BackendSpec::from_env()).map_err(Arc::new).and_then(|plan| {
         let plan = Arc::new(plan);
         if let Some((refused, error)) = &lock(&STATE).refused
             && refused.is(&plan)

@@ -49,9 +49,9 @@ fn damaged_notes_are_left_alone_with_their_process() {
         b"",
         b"\xff\xfe\n",
         b"[\n",
-        b"[\"errand\",0,1,0,[[\"c_total\",\"[\\\"x\\\"]\",\"5\"]],0]\n",
+        b"[\"batch\",0,1,0,[[\"c_total\",\"[\\\"x\\\"]\",\"5\"]],0]\n",
         b"[\"later\",0,1,0,[]]\n",
-        &format!("[\"errand\",0,{greatest},0,[]]\n").into_bytes(),
+        &format!("[\"batch\",0,{greatest},0,[]]\n").into_bytes(),
         &vec![b'['; 100_000],
     ];
     let heir = killed.heir();

@@ -1,17 +1,17 @@
-//! What is sent to a shard: steps, grouped by family, under a number.
+//! What is sent to a shard: ops, grouped by family, under a number.
 
 use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey};
 use crate::backends::redis::schema;
-use crate::backends::{Change, Combine, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
 /// What is to be done to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum OpCode {
     /// Add a whole number.
     Add,
     /// Add any number.
@@ -24,7 +24,7 @@ pub(crate) enum Act {
     Remove,
 }
 
-impl Act {
+impl OpCode {
     fn code(self) -> &'static [u8] {
         match self {
             Self::Add => b"i",
@@ -38,75 +38,75 @@ impl Act {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
-    pub(crate) act: Act,
+pub(crate) struct FieldOp {
+    pub(crate) code: OpCode,
     pub(crate) field: String,
     pub(crate) amount: String,
 }
 
-/// The steps in one family.
+/// The ops in one family.
 #[derive(Debug, Clone)]
-pub(crate) struct Group {
+pub(crate) struct FamilyOps {
     pub(crate) family: Arc<str>,
     pub(crate) removes: bool,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) ops: Vec<FieldOp>,
 }
 
 /// What is sent at once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Errand {
+pub(crate) struct NumberedBatch {
     pub(crate) number: u64,
     /// Was it sent, and nothing heard of it?
     pub(crate) in_doubt: bool,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) families: Vec<FamilyOps>,
 }
 
-impl Errand {
-    pub(crate) fn steps(&self) -> usize {
-        self.groups.iter().map(|group| group.steps.len()).sum()
+impl NumberedBatch {
+    pub(crate) fn ops(&self) -> usize {
+        self.families.iter().map(|group| group.ops.len()).sum()
     }
 
-    /// The steps of this family.
-    pub(crate) fn group(&mut self, family: &Arc<str>, removes: bool) -> &mut Vec<Step> {
+    /// The ops of this family.
+    pub(crate) fn group(&mut self, family: &Arc<str>, removes: bool) -> &mut Vec<FieldOp> {
         // Changes come family by family.
-        let is_last = self.groups.last().is_some_and(|last| last.family == *family && last.removes == removes);
+        let is_last = self.families.last().is_some_and(|last| last.family == *family && last.removes == removes);
         if !is_last {
-            self.groups.push(Group { family: Arc::clone(family), removes, steps: Vec::new() });
+            self.families.push(FamilyOps { family: Arc::clone(family), removes, ops: Vec::new() });
         }
-        let last = self.groups.len() - 1;
-        &mut self.groups[last].steps
+        let last = self.families.len() - 1;
+        &mut self.families[last].ops
     }
 }
 
 /// What a change comes to, where all write to the same.
-pub(crate) fn steps_of(change: &Change, out: &mut Vec<Step>) {
+pub(crate) fn ops_of(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
-    if change.family.combine() == Combine::MostRecent {
+    if change.family.aggregation() == Aggregation::MostRecent {
         set_latest(&change.family, &series, &change.totals, change.stamp, out);
     } else if change.set {
-        set(&change.family, &series, &change.totals, Act::Set, out);
+        set(&change.family, &series, &change.totals, OpCode::Set, out);
     } else {
         add(&change.family, &series, &change.deltas, out);
     }
 }
 
-pub(crate) fn set(family: &FamilyKey, series: &str, totals: &[Number], act: Act, out: &mut Vec<Step>) {
+pub(crate) fn set(family: &FamilyKey, series: &str, totals: &[Number], code: OpCode, out: &mut Vec<FieldOp>) {
     for (part, total) in totals.iter().enumerate() {
         let field = schema::part_name(family, part) + series;
-        out.push(Step { act, field, amount: schema::number_text(*total) });
+        out.push(FieldOp { code, field, amount: schema::number_text(*total) });
     }
 }
 
 /// The value that was set last, whoever has set it. It may be told any number of times, in any order.
-pub(crate) fn set_latest(family: &FamilyKey, series: &str, totals: &[Number], set_at: u64, out: &mut Vec<Step>) {
-    out.extend(totals.first().map(|value| Step {
-        act: Act::SetLatest,
+pub(crate) fn set_latest(family: &FamilyKey, series: &str, totals: &[Number], set_at: u64, out: &mut Vec<FieldOp>) {
+    out.extend(totals.first().map(|value| FieldOp {
+        code: OpCode::SetLatest,
         field: schema::part_name(family, 0) + series,
         amount: schema::value_text(*value, set_at),
     }));
 }
 
-pub(crate) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<Step>) {
+pub(crate) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mut Vec<FieldOp>) {
     let before = out.len();
     let kind = family.descriptor().kind();
     for (part, amount) in amounts.iter().enumerate() {
@@ -114,24 +114,24 @@ pub(crate) fn add(family: &FamilyKey, series: &str, amounts: &[Number], out: &mu
             continue;
         }
         let name = schema::part_name(family, part);
-        let (act, name, amount) = match *amount {
+        let (code, name, amount) = match *amount {
             // As Redis has it: it begins anew after the greatest.
             Number::Int(whole) if kind != Kind::Gauge && name != "s" => {
-                (Act::Add, name, whole.cast_signed().to_string())
+                (OpCode::Add, name, whole.cast_signed().to_string())
             }
             #[allow(clippy::cast_possible_truncation, reason = "a flag goes up or down by one")]
             Number::Float(flag) if matches!(kind, Kind::Info | Kind::StateSet) => {
-                (Act::Add, name, (flag as i64).to_string())
+                (OpCode::Add, name, (flag as i64).to_string())
             }
-            other if kind == Kind::Counter => (Act::AddFloat, "f".to_owned(), schema::number_text(other)),
-            other => (Act::AddFloat, name, schema::number_text(other)),
+            other if kind == Kind::Counter => (OpCode::AddFloat, "f".to_owned(), schema::number_text(other)),
+            other => (OpCode::AddFloat, name, schema::number_text(other)),
         };
-        out.push(Step { act, field: name + series, amount });
+        out.push(FieldOp { code, field: name + series, amount });
     }
     if out.len() == before {
         // It shows at zero.
-        let act = if kind == Kind::Gauge { Act::SetNew } else { Act::Add };
-        out.push(Step { act, field: schema::part_name(family, 0) + series, amount: "0".to_owned() });
+        let code = if kind == Kind::Gauge { OpCode::SetNew } else { OpCode::Add };
+        out.push(FieldOp { code, field: schema::part_name(family, 0) + series, amount: "0".to_owned() });
     }
 }
 
@@ -180,7 +180,7 @@ impl Request {
         self.keys.len()
     }
 
-    pub(crate) fn group(&mut self, header: &Header<'_>, steps: &[Step]) {
+    pub(crate) fn group(&mut self, header: &Header<'_>, ops: &[FieldOp]) {
         let mode = match header.mode {
             Mode::Hash => "h",
             Mode::Own => "o",
@@ -188,11 +188,11 @@ impl Request {
         };
         let head = [header.family, header.schema, header.incarnation, &header.key.to_string(), mode, header.begun];
         self.arguments.extend(head.map(|text| text.as_bytes().to_vec()));
-        self.arguments.push(steps.len().to_string().into_bytes());
-        for step in steps {
-            self.arguments.push(step.act.code().to_vec());
-            self.arguments.push(step.field.as_bytes().to_vec());
-            self.arguments.push(step.amount.as_bytes().to_vec());
+        self.arguments.push(ops.len().to_string().into_bytes());
+        for op in ops {
+            self.arguments.push(op.code.code().to_vec());
+            self.arguments.push(op.field.as_bytes().to_vec());
+            self.arguments.push(op.amount.as_bytes().to_vec());
         }
     }
 
@@ -218,7 +218,7 @@ pub(crate) enum Reply {
     Value(String, String, String),
 }
 
-/// An errand is applied.
+/// An batch is applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Done {
     /// It had been before: nobody has heard of that.
@@ -259,16 +259,16 @@ impl Reply {
 
 /// Whether a spool keeps what a process has counted there: it outlives the process, and is told once, or any number of times.
 pub(crate) fn is_noted(family: &FamilyKey) -> bool {
-    matches!(family.combine(), Combine::Add | Combine::MostRecent)
+    matches!(family.aggregation(), Aggregation::Add | Aggregation::MostRecent)
 }
 
 /// The entry of a series in the notes of a spool: its parts, or the most recent value and the time at which it was set.
 pub(crate) fn noted(family: &FamilyKey, totals: &[Number], set_at: u64) -> Vec<Number> {
-    let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
+    let time = (family.aggregation() == Aggregation::MostRecent).then_some(Number::Int(set_at));
     totals.iter().copied().chain(time).collect()
 }
 
 /// Does the last that was set hold, as far as this writer knows?
 pub(crate) fn is_shared(family: &FamilyKey) -> bool {
-    family.combine() == Combine::Shared
+    family.aggregation() == Aggregation::Shared
 }

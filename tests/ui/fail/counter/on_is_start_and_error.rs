@@ -1,7 +1,7 @@
 // Every call, and errors on top.
 use pytheus::counter;
 
-#[counter(name = "jobs_total", help = "Jobs.", on = call | error)]
+#[counter(name = "jobs_total", help = "Jobs.", on = start | error)]
 fn run() -> Result<(), ()> {
     Err(())
 }

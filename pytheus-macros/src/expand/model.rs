@@ -1,0 +1,138 @@
+//! The checked input of an expansion: plain facts, which the check fills in and the expansion reads.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Expr, Ident, LitBool, LitStr, Pat, Type, Visibility};
+
+use crate::function::{Function, Shape};
+use crate::options::{Buckets, Kind, Registry};
+
+/// A function to instrument.
+pub(crate) struct Instrument {
+    pub(crate) function: Function,
+    pub(crate) shape: Shape,
+    pub(crate) krate: TokenStream,
+    pub(crate) kind: Kind,
+    pub(crate) source: Source,
+    pub(crate) effect: Effect,
+    pub(crate) on: On,
+    /// Whether the returned value is an error, where its type doesn't say so.
+    pub(crate) error: Option<LateExpr>,
+    /// A return type that must not turn out to be a future.
+    pub(crate) guarded: Option<Type>,
+}
+
+/// What is counted in.
+pub(crate) enum Source {
+    /// A metric of the attribute's own, and its label values in the order that they were written.
+    Declared(Box<Metric>, Vec<LabelArg>),
+    /// One that exists.
+    Handle(Expr),
+}
+
+/// The value of a label.
+pub(crate) struct LabelArg {
+    /// The name that Prometheus sees.
+    pub(crate) name: String,
+    pub(crate) value: LabelExpr,
+}
+
+#[derive(Clone)]
+pub(crate) enum LabelExpr {
+    Literal(LitStr),
+    /// Known before the body.
+    Early {
+        value: Expr,
+        typed: bool,
+    },
+    /// Known from the returned value.
+    Late {
+        value: LateExpr,
+        typed: bool,
+    },
+    Outcome,
+}
+
+/// An expression on the returned value, by this name.
+#[derive(Clone)]
+pub(crate) struct LateExpr {
+    pub(crate) value: Expr,
+    pub(crate) ret: Ident,
+}
+
+/// What is done with the metric.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Count,
+    Observe,
+    TrackInProgress,
+    SetDuration,
+    SetTimestamp,
+}
+
+/// Which calls count.
+pub(crate) enum On {
+    Call,
+    /// Constants of the runtime's `On`.
+    Outcomes(Vec<Ident>),
+    /// A pattern of the returned value, and its guard.
+    Pattern(Box<(Pat, Option<Expr>)>),
+}
+
+/// A metric to declare.
+pub(crate) struct Metric {
+    /// The path to the macro support of `pytheus`.
+    pub(crate) private: TokenStream,
+    pub(crate) kind: Kind,
+    /// The enum of a state set.
+    pub(crate) states: Option<Type>,
+    pub(crate) name: Expr,
+    pub(crate) help: Expr,
+    pub(crate) namespace: Option<Expr>,
+    pub(crate) unit: Option<Expr>,
+    pub(crate) buckets: Option<Buckets>,
+    pub(crate) mode: Option<Ident>,
+    pub(crate) limit: Option<Expr>,
+    pub(crate) zero_series: Option<LitBool>,
+    pub(crate) registry: Option<Registry>,
+    /// Sorted by name.
+    pub(crate) labels: Vec<DeclaredLabel>,
+    /// The type that has a method per label, and so the constants for their types.
+    pub(crate) owner: Option<Ident>,
+}
+
+/// A label to declare.
+pub(crate) struct DeclaredLabel {
+    pub(crate) name: Ident,
+    /// The name that Prometheus sees.
+    pub(crate) text: String,
+    pub(crate) values: Values,
+    pub(crate) default: Option<Expr>,
+    /// Its doc comment.
+    pub(crate) docs: Vec<Attribute>,
+}
+
+/// Which values a label may have.
+pub(crate) enum Values {
+    Open,
+    Typed(Box<Type>),
+    Outcome,
+}
+
+impl Values {
+    /// Those of a type.
+    pub(crate) fn typed(ty: Type) -> Self {
+        Self::Typed(Box::new(ty))
+    }
+}
+
+/// A metric to declare as a `static`.
+pub(crate) struct Static {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) metric: Metric,
+    /// The name of the method of each label.
+    pub(crate) setters: Vec<Ident>,
+    /// Whether the attributes `#[diagnostic::..]` are missing here.
+    pub(crate) lacks_prelude: bool,
+}

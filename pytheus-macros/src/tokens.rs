@@ -1,0 +1,24 @@
+//! Searches in the tokens that a user wrote.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+
+/// Finds the first use of `ret`, the returned value, in an expression.
+pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
+    find_ident(tokens, &|word| word == "ret")
+}
+
+/// Finds the first wanted identifier; after a `.` or a `::` there is a member, not a name in scope.
+pub(crate) fn find_ident(tokens: TokenStream, is_wanted: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
+    let (mut dots, mut colons) = (0, 0);
+    tokens.into_iter().find_map(|token| {
+        let is_member = dots == 1 || colons == 2;
+        let is = |wanted| matches!(&token, TokenTree::Punct(punct) if punct.as_char() == wanted);
+        dots = if is('.') { dots + 1 } else { 0 };
+        colons = if is(':') { colons + 1 } else { 0 };
+        match token {
+            TokenTree::Ident(ident) if !is_member && is_wanted(&ident) => Some(ident),
+            TokenTree::Group(group) => find_ident(group.stream(), is_wanted),
+            _ => None,
+        }
+    })
+}
