@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    pytheus::__private::read_any_file(bytes).expect("there is room for a file");
+    pytheus::__private::fuzz_read(bytes).expect("there is room for a file");
 });
