@@ -8,8 +8,8 @@ pub use inventory;
 pub use pytheus_macros::metric;
 
 pub use crate::backends::custom::BackendClass;
-#[cfg(unix)]
-pub use crate::backends::file::read_any_file;
+#[cfg(all(unix, feature = "conformance"))]
+pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,

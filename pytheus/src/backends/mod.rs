@@ -37,6 +37,8 @@ pub(crate) mod config;
 pub mod conformance;
 pub mod custom;
 #[cfg(unix)]
+mod failpoint;
+#[cfg(unix)]
 pub(crate) mod file;
 #[cfg(feature = "redis")]
 pub mod redis;
