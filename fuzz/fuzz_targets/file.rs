@@ -1,4 +1,4 @@
-//! Reads any bytes as a file of the file backend. The test `file_fuzz` does the same for a while, from the same files.
+//! Reads any bytes as a file of the file backend. `tests/file_damaged/fuzz.rs` does the same for a while, from the same files.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
