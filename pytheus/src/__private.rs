@@ -7,8 +7,9 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
+#[cfg(feature = "backend-config")]
 pub use crate::backends::custom::BackendClass;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "file"))]
 pub use crate::backends::file::read_any_file;
 pub use crate::metrics;
 pub use crate::metrics::{
