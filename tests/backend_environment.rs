@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::{env, fs};
@@ -13,6 +12,7 @@ use pytheus::backends::custom::{Backend, Config, Configure};
 use pytheus::backends::{BackendError, BackendSpec, FlushError, SingleProcessBackend, flush, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::worker::rerun;
 
 metric! {
     /// Anything.
@@ -113,8 +113,8 @@ fn child() {
 
 /// What a process says that does so in this environment.
 fn run(case: &str, class: Option<&str>, config: Option<&Path>) -> String {
-    let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args(["--exact", "child", "--nocapture"]).env("TEST_CASE", case);
+    let mut command = rerun("child");
+    command.env("TEST_CASE", case);
     command.env_remove("PYTHEUS_BACKEND_CLASS").env_remove("PYTHEUS_BACKEND_CONFIG");
     command.envs(class.map(|class| ("PYTHEUS_BACKEND_CLASS", class)));
     command.envs(config.map(|config| ("PYTHEUS_BACKEND_CONFIG", config)));

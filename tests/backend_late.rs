@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use pytheus::metrics::{Counter, Gauge, set_thread_limit};
 use support::scrapes::{Samples, difference, samples_of_text};
+use support::worker::rerun;
 
 /// How often a process loads the backend: each does so once.
 const ROUNDS: usize = 24;
@@ -416,8 +416,8 @@ fn all_that_threads_count_while_a_backend_is_loaded_is_there_once() {
         return round(number.parse().expect("a number"));
     }
     for number in 0..ROUNDS {
-        let mut command = Command::new(env::current_exe().expect("this program"));
-        command.args(["all_that_threads_count", "--nocapture"]).env(ROUND, number.to_string());
+        let mut command = rerun("all_that_threads_count_while_a_backend_is_loaded_is_there_once");
+        command.env(ROUND, number.to_string());
         let output = command.output().expect("the test runs again");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

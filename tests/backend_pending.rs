@@ -74,7 +74,7 @@ fn child() -> bool {
     (0..7).for_each(|_| COUNTED.inc());
     BY_THREAD.thread("child").inc();
     let is_soon = start.elapsed() < SOON;
-    let deadline = Instant::now() + support::PATIENCE;
+    let deadline = Instant::now() + support::TIMEOUT;
     while generate_metrics().is_err() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
@@ -106,11 +106,11 @@ fn act(words: &[&str]) -> String {
             shutdown(most).map_err(|error| error.to_string())
         }
         ["full", "yes"] => {
-            support::room::limit(Some(0));
+            support::disk::limit_file_size(Some(0));
             Ok(())
         }
         ["full", "no"] => {
-            support::room::limit(None);
+            support::disk::limit_file_size(None);
             Ok(())
         }
         ["files", "none"] => {

@@ -9,5 +9,7 @@ use pytheus::backends::{BackendSpec, conformance, json};
 mod own_backend;
 
 fn main() -> ExitCode {
-    conformance::main(|directory| BackendSpec::of::<own_backend::Ledger>().with_config(json!({"directory": directory})))
+    conformance::main(|directory| {
+        BackendSpec::of::<own_backend::FileStore>().with_config(json!({"directory": directory}))
+    })
 }

@@ -9,8 +9,8 @@ pub use pytheus_macros::metric;
 
 #[cfg(feature = "backend-config")]
 pub use crate::backends::custom::BackendClass;
-#[cfg(all(unix, feature = "file"))]
-pub use crate::backends::file::read_any_file;
+#[cfg(all(unix, feature = "conformance", feature = "file"))]
+pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,

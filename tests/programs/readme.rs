@@ -82,6 +82,7 @@ fn the_handler_for_a_service_is_that_of_the_quickstart() {
     let quickstart = fs::read_to_string(format!("{ROOT}/examples/quickstart.rs")).expect("the example");
     let [handler] = blocks("rs")[..] else { panic!("one handler") };
     assert!(quickstart.contains(handler), "{handler}");
+    assert!(include_str!("../../pytheus/src/guide/service.md").contains(handler), "the guide has it, too");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(crate) mod config;
 pub mod conformance;
 pub mod custom;
 #[cfg(all(unix, feature = "file"))]
+mod failpoint;
+#[cfg(all(unix, feature = "file"))]
 pub(crate) mod file;
 #[cfg(feature = "redis")]
 pub mod redis;

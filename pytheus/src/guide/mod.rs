@@ -44,7 +44,19 @@ pub mod features {}
 #[doc = include_str!("platforms.md")]
 pub mod platforms {}
 
+#[doc = include_str!("coming_from/intro.md")]
+#[doc = include_str!("coming_from/prometheus.md")]
+#[doc = ""]
+#[doc = include_str!("coming_from/metrics.md")]
+#[doc = ""]
+#[doc = include_str!("coming_from/prometheus_client.md")]
+#[doc = ""]
 #[doc = include_str!("coming_from/python.md")]
+#[doc = ""]
+#[cfg_attr(unix, doc = "[file]: crate::backends::MultiProcessFileBackend")]
+#[cfg_attr(not(unix), doc = "[file]: crate::backends")]
+#[cfg_attr(feature = "redis", doc = "[redis]: crate::backends::redis::MultiProcessRedisBackend")]
+#[cfg_attr(not(feature = "redis"), doc = "[redis]: crate::backends")]
 pub mod coming_from {}
 
 #[doc = include_str!("guarantees.md")]

@@ -125,7 +125,7 @@ impl SortedSeries {
         // By page, whatever is in the other bits.
         let ends =
             self.slots.iter().min_by_key(|slot| slot.page()).zip(self.slots.iter().max_by_key(|slot| slot.page()));
-        let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any((*first, *last)));
+        let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any(*first, *last));
         let lock = migration::block();
         CountingShards { shards: thread::all().filter(counted).collect(), _lock: lock }
     }

@@ -22,10 +22,14 @@ use crate::backends::file::read::reader::{self, Reader};
 /// # Errors
 ///
 /// When the bytes can't be written to a file.
-pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
+#[cfg_attr(not(feature = "conformance"), allow(unreachable_pub, reason = "exposed by that feature"))]
+pub fn fuzz_read(bytes: &[u8]) -> io::Result<usize> {
     let path = std::env::temp_dir().join(format!("pytheus-any-{}", FileId::random()));
-    let mut good = [as_archive(bytes), as_archive(&sealed_archive(bytes))].iter().filter(|read| read.is_ok()).count();
-    for bytes in [bytes, &sealed(bytes)] {
+    let mut good = [as_archive(bytes), as_archive(&archive_with_valid_checksums(bytes))]
+        .iter()
+        .filter(|read| read.is_ok())
+        .count();
+    for bytes in [bytes, &with_valid_checksums(bytes)] {
         fs::write(&path, bytes)?;
         good += usize::from(as_process(&path).is_ok()) + usize::from(as_common(&path).is_ok());
     }
@@ -35,7 +39,7 @@ pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
 
 fn as_process(path: &Path) -> Result<(), SkippedFile> {
     let mut peer = Peer::open(path)?;
-    black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
+    black_box((peer.id(), peer.number(), peer.label()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
         let mut parts = vec![ExactAmount::default(); family.part_count()];
@@ -80,7 +84,7 @@ fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
 }
 
 /// The same bytes, as far as they go: all checksums of a file with a log are made right.
-fn sealed(bytes: &[u8]) -> Vec<u8> {
+fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     // What the checksum of the header is of, and where it stands.
     if let Some(sum) = bytes.get(..64).map(|checked| crc32(&[checked])) {
@@ -91,7 +95,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;
-    while let Some(next) = seal(&mut bytes, at, false) {
+    while let Some(next) = fix_checksum(&mut bytes, at, false) {
         let is_jump = number(&bytes, at + 8) == Some(6);
         let target = number(&bytes, at + 16).and_then(|offset| usize::try_from(offset).ok());
         at = match target.filter(|_| is_jump) {
@@ -106,7 +110,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The same for an archive, with its length made right, too.
-fn sealed_archive(bytes: &[u8]) -> Vec<u8> {
+fn archive_with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     const HEAD: usize = 40;
     let mut bytes = bytes.to_vec();
     let len = bytes.len();
@@ -117,7 +121,7 @@ fn sealed_archive(bytes: &[u8]) -> Vec<u8> {
         put(&mut bytes, 12, sum);
     }
     let mut at = HEAD;
-    while let Some(next) = seal(&mut bytes, at, true) {
+    while let Some(next) = fix_checksum(&mut bytes, at, true) {
         at = next;
     }
     bytes
@@ -125,7 +129,7 @@ fn sealed_archive(bytes: &[u8]) -> Vec<u8> {
 
 /// Makes the checksum of a record right, and says where the next begins. That of an archive's is not of the padding, nor
 /// of the length.
-fn seal(bytes: &mut [u8], at: usize, is_archive: bool) -> Option<usize> {
+fn fix_checksum(bytes: &mut [u8], at: usize, is_archive: bool) -> Option<usize> {
     let len = usize::try_from(number(bytes, at)?).ok()?;
     let next = at.checked_add(16)?.checked_add(len)?.checked_next_multiple_of(8)?;
     let summed = bytes.get(at + 8..if is_archive { at + 16 + len } else { next })?;

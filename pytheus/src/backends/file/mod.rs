@@ -11,8 +11,8 @@
 mod archive;
 mod backend;
 mod dir;
-mod failpoint;
 mod format;
+#[cfg(any(test, feature = "conformance"))]
 mod fuzz;
 mod merge;
 mod read;
@@ -23,8 +23,8 @@ mod tests;
 mod write;
 
 pub use dir::error::{FileError, FileFault};
-#[doc(hidden)]
-pub use fuzz::read_any_file;
+#[cfg(feature = "conformance")]
+pub use fuzz::fuzz_read;
 #[cfg(feature = "redis")]
 pub(super) use spool::{CrashedProcess, Spool};
 

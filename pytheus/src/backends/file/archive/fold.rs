@@ -30,12 +30,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
 use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::dir::directory::{DirLock, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::error::SkippedFile;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;

@@ -13,11 +13,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, SeriesKey};
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;

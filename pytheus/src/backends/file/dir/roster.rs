@@ -30,9 +30,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::dir::directory::{DirLock, Directory, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::failpoint::failpoint;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 
 use crate::backends::custom::CellAddr;
-use crate::backends::file::failpoint::failpoint;
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::Header;

@@ -70,19 +70,9 @@ impl Peer {
         self.reader.header.number
     }
 
-    /// The process that has made it.
-    pub(crate) fn pid(&self) -> u32 {
-        self.reader.header.pid
-    }
-
     /// The label `pid` of that process.
     pub(crate) fn label(&self) -> String {
         self.reader.header.label()
-    }
-
-    /// When it was made, in nanoseconds since 1970.
-    pub(crate) fn started(&self) -> u64 {
-        self.reader.header.started
     }
 
     /// Does the process live?
@@ -256,8 +246,8 @@ mod tests {
     fn a_peer_reads_what_was_written() {
         let sample = samples::everything();
         let peer = Peer::open(&sample.path).unwrap();
-        assert_eq!((peer.id(), peer.number(), peer.pid()), (samples::header().id, 7, 4711));
-        assert_eq!(peer.started(), samples::header().started);
+        assert_eq!((peer.id(), peer.number(), peer.reader.header.pid), (samples::header().id, 7, 4711));
+        assert_eq!(peer.reader.header.started, samples::header().started);
         let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
         assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
         assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);

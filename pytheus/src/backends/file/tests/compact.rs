@@ -7,8 +7,8 @@ use std::thread;
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
 use crate::backends::custom::{Arena as _, CellAddr, NewSeries, SeriesKey};
+use crate::backends::failpoint::{COMPACTION_POINTS, SHARED_COMPACTION_POINTS};
 use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
@@ -201,7 +201,7 @@ pub(crate) fn share(shared: &SharedFile) {
 
 #[test]
 fn wherever_a_process_dies_what_all_write_is_whole() {
-    for point in [None, Some(RENEWAL_POINTS[0]), Some(RENEWAL_POINTS[1])] {
+    for point in [None, Some(SHARED_COMPACTION_POINTS[0]), Some(SHARED_COMPACTION_POINTS[1])] {
         let (_around, directory) = fresh();
         assert!(child::run(SHARE, directory.path(), None).success());
         let before = directory.shared_file().metadata().expect("it is there").len();

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
 use crate::backends::custom::{Backend as _, Totals};
+use crate::backends::failpoint::FAILPOINTS;
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::FAILPOINTS;
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
 pub(crate) const CYCLE: &str = "cycle";

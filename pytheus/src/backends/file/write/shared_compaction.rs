@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::backends::file::failpoint::failpoint;
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use redis::FromRedisValue as _;
 
 use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::error::{RedisFault, Sort};
@@ -148,54 +149,19 @@ fn is_of_all(error: &BackendError) -> bool {
 
 fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
     let Some(dead) = spool.claim(id)? else { return Ok(()) };
-    come_by("taken");
+    failpoint("crash claimed");
     let writer = writer(id);
     let outcome = take_over(common, &writer, &dead, deadline)?;
     if outcome == Outcome::More {
         return Ok(());
     }
     dead.remove()?;
-    come_by("removed");
+    failpoint("spool removed");
     settle(common, &writer, own && outcome == Outcome::Same);
     if !own {
         common.stats.taken_over();
     }
     Ok(())
-}
-
-/// Where a test may have something happen, or the process end as if it were killed: between all that others can see.
-#[cfg(test)]
-pub(crate) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "removed"];
-
-/// A moment, how often it comes by before, and what happens then.
-#[cfg(test)]
-type OpCode = (&'static str, usize, Box<dyn FnOnce()>);
-
-#[cfg(test)]
-std::thread_local! {
-    /// What is to happen, once.
-    pub(crate) static ACT: std::cell::RefCell<Option<OpCode>> = const { std::cell::RefCell::new(None) };
-}
-
-#[inline]
-fn come_by(moment: &'static str) {
-    #[cfg(test)]
-    {
-        assert!(MOMENTS.contains(&moment), "`{moment}` is not in the list");
-        let act = ACT.with_borrow_mut(|act| match act {
-            Some((known, 0, _)) if *known == moment => act.take(),
-            Some((known, left, _)) if *known == moment => {
-                *left -= 1;
-                None
-            }
-            _ => None,
-        });
-        if let Some((_, _, act)) = act {
-            act();
-        }
-    }
-    #[cfg(not(test))]
-    let _ = moment;
 }
 
 fn failure(error: &BackendError) -> String {
@@ -280,7 +246,7 @@ fn step(
         command.arg(&keys.writers).arg(writer);
         Ok(Option::from_redis_value(link.pipeline(&[command])?.pop().unwrap_or_default())?)
     })?;
-    come_by("asked");
+    failpoint("server probed");
     let unreadable = |error| format!("`{}` can't be used: {error}", dead.journal.display());
     let (mut notes, told) = Notes::read(&dead.journal).map_err(unreadable)?;
     if last.is_some_and(|last| last > 0) && told.last(shard) == 0 {
@@ -306,9 +272,9 @@ fn step(
     }
     let before = last.unwrap_or(0);
     batch.number = number(&mut notes, &told, shard, before, entries).map_err(unreadable)?;
-    come_by("noted");
+    failpoint("recovery journaled");
     let reply = send(common, writer, shard, before, &batch, all)?;
-    come_by("sent");
+    failpoint("recovery sent");
     match reply {
         // Both are seen by the next step: it has more, or less, than was expected.
         Reply::Done(_) | Reply::Lost => {}

@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::backend::Inner;
 use super::super::config::Settings;
-use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
 use crate::backends::custom::{Arena, CellAddr, NewSeries};
+use crate::backends::failpoint::{self, RECOVERY_POINTS};
 use crate::storage::ExactSum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
@@ -148,11 +148,6 @@ fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
         .expect("there is room");
 }
 
-/// Has something happen when somebody comes by there, who has come by so often before.
-fn at(moment: &'static str, before: usize, act: impl FnOnce() + 'static) {
-    ACT.set(Some((moment, before, Box::new(act))));
-}
-
 /// A file, and what was in it.
 type Copied = (PathBuf, Vec<u8>);
 
@@ -178,7 +173,7 @@ fn what_was_under_way_counts_once_when_it_comes_before_the_heir_or_after_it() {
 fn what_was_under_way_counts_once_when_it_comes_while_somebody_takes_over() {
     let killed = Rc::new(Killed::new());
     let (heir, late) = (killed.heir(), Rc::clone(&killed));
-    at("noted", 0, move || late.arrive());
+    failpoint::arm("recovery journaled", 0, move || late.arrive());
     inherit(&heir);
     killed.assert_total();
 }
@@ -186,13 +181,13 @@ fn what_was_under_way_counts_once_when_it_comes_while_somebody_takes_over() {
 #[test]
 fn an_heir_that_is_killed_at_any_moment_has_told_all_once_or_leaves_it_to_the_next() {
     for shards in [1, 3] {
-        for moment in MOMENTS {
+        for moment in RECOVERY_POINTS {
             for before in 0.. {
                 let killed = Killed::with_shards(shards);
-                at(moment, before, || panic!("it is killed"));
+                failpoint::arm(moment, before, || panic!("it is killed"));
                 let heir = killed.heir();
                 let _ = catch_unwind(AssertUnwindSafe(|| inherit(&heir)));
-                if ACT.take().is_some() {
+                if failpoint::disarm() {
                     // It does not come by so often.
                     assert!(before > 0, "{moment}");
                     break;
@@ -216,7 +211,7 @@ fn an_heir_that_is_killed_when_it_has_told_all_leaves_nothing_to_tell() {
     let kept: Rc<Cell<Vec<Copied>>> = Rc::default();
     let (before, heir, keep) = (killed.files(), killed.heir(), Rc::clone(&kept));
     // The second time there is nothing to be told yet but what was noted then.
-    at("asked", 2, move || {
+    failpoint::arm("server probed", 2, move || {
         keep.set(before.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("it is there"))).collect());
     });
     inherit(&heir);
@@ -247,12 +242,12 @@ fn notes_stay_short_and_say_as_much() {
 
 #[test]
 fn what_redis_loses_meanwhile_is_lost_and_the_rest_is_told_once() {
-    for moment in MOMENTS {
+    for moment in RECOVERY_POINTS {
         let killed = Rc::new(Killed::new());
         let (heir, server) = (killed.heir(), Rc::clone(&killed));
-        at(moment, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
+        failpoint::arm(moment, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
         inherit(&heir);
-        if moment == "removed" {
+        if moment == "spool removed" {
             assert!(killed.server.process_with(&json!({})).scrape().expect("Redis answers").is_empty());
         } else {
             killed.assert_totals(6.0);
@@ -264,7 +259,7 @@ fn what_redis_loses_meanwhile_is_lost_and_the_rest_is_told_once() {
 fn one_at_a_time_takes_over() {
     let killed = Killed::new();
     let [one, other] = [killed.heir(), killed.heir()];
-    at("noted", 0, move || inherit(&other));
+    failpoint::arm("recovery journaled", 0, move || inherit(&other));
     inherit(&one);
     killed.assert_total();
     assert!(killed.files().is_empty());
@@ -274,7 +269,7 @@ fn one_at_a_time_takes_over() {
 fn after_a_while_the_rest_is_left_for_the_next_time() {
     let killed = Killed::new();
     let heir = killed.heir_with(&json!({"lease": 0.5}));
-    at("sent", 0, || thread::sleep(Duration::from_millis(300)));
+    failpoint::arm("recovery sent", 0, || thread::sleep(Duration::from_millis(300)));
     inherit(&heir);
     assert!(!killed.files().is_empty());
     let shown = killed.server.process_with(&json!({})).scrape().expect("Redis answers");
