@@ -80,7 +80,7 @@ impl Archive {
         let fail = |error| FileError::io(path, error);
         let mut file = create(new)?;
         failpoint("archive made");
-        let bytes = encode(self);
+        let bytes = encode(self).map_err(|error| fail(error.into()))?;
         let (half, rest) = bytes.split_at(bytes.len() / 2);
         file.write_all(half).map_err(fail)?;
         failpoint("archive half written");

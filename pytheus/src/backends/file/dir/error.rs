@@ -57,6 +57,8 @@ pub enum FileFault {
     Lost,
     /// Another file is in its place, and what was counted there is missing.
     Replaced,
+    /// It has the format of an earlier version of pytheus.
+    OlderVersion,
     /// It is there, but can't be read as what it should be: see the [source](Error::source).
     Damaged,
     /// Anything else: see the [source](Error::source).
@@ -97,7 +99,7 @@ impl FileError {
     /// The totals of those that have ended can't be read, so nothing may be added to them.
     pub(crate) fn archive(skipped: SkippedFile) -> Self {
         match skipped.reason {
-            SkipReason::Denied => Self::damaged(skipped),
+            SkipReason::Denied | SkipReason::OlderVersion => Self::damaged(skipped),
             _ => Self { fault: FileFault::Archive, ..Self::damaged(skipped) },
         }
     }
@@ -107,6 +109,7 @@ impl FileError {
         let fault = match skipped.reason {
             SkipReason::Denied => FileFault::Denied,
             SkipReason::Unreadable => FileFault::Other,
+            SkipReason::OlderVersion => FileFault::OlderVersion,
             _ => FileFault::Damaged,
         };
         Self {
@@ -201,6 +204,11 @@ impl fmt::Display for FileError {
                 f,
                 "`{path}` is another file than the one that processes count in, so counts are missing: put that one back, or \
                  end all processes that use the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::OlderVersion => write!(
+                f,
+                "`{path}` was written by an earlier version of pytheus, whose format this one does not read: end all processes \
+                 that use the directory and remove it, or name another directory"
             ),
             FileFault::Damaged => write!(
                 f,

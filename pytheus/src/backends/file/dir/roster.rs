@@ -5,7 +5,7 @@
 //! of the file; the generation of the archive; and the inode of `shared`. It is a text:
 //!
 //! ```text
-//! pytheus roster 1 <checksum of the rest>
+//! pytheus roster 2 <checksum of the rest>
 //! archive <generation>
 //! shared <inode>
 //! process <id> <inode>
@@ -37,7 +37,8 @@ use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 
-const TITLE: &str = "pytheus roster 1 ";
+const TITLE: &str = "pytheus roster 2 ";
+const OLDER_TITLE: &str = "pytheus roster 1 ";
 
 /// The files that the directory has to have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +68,9 @@ impl Roster {
             ErrorKind::InvalidData => damaged(error.to_string()),
             _ => FileError::io(&path, error),
         })?;
+        if text.starts_with(OLDER_TITLE) {
+            return Err(FileError::new(&path, FileFault::OlderVersion));
+        }
         Self::parse(&text).map(Some).ok_or_else(|| damaged("its lines are not those of a roster".to_owned()))
     }
 

@@ -34,8 +34,8 @@ pub(crate) struct SharedFile {
 
 struct Log {
     reader: Reader<&'static [Page]>,
-    /// Families by name.
-    families: HashMap<String, Vec<u32>>,
+    /// Number of a family, by [`FamilyKey::id`].
+    families: HashMap<String, u32>,
     /// Series by family and key.
     series: HashMap<(u32, SeriesKey), usize>,
     /// How many of the families, and of the series, are there.
@@ -204,7 +204,7 @@ impl Log {
         let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
         for (number, family) in (0..).zip(&index.families).skip(*families) {
-            self.families.entry(family.name().to_owned()).or_default().push(number);
+            self.families.entry(family.id()).or_insert(number);
         }
         for (number, one) in index.series.iter().enumerate().skip(*series) {
             self.series.entry((one.family, one.key.clone())).or_insert(number);
@@ -215,9 +215,7 @@ impl Log {
     /// The number of a family that is the same but for its help, and the series.
     fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
         let index = &self.reader.index;
-        let mut named = self.families.get(family.name()).into_iter().flatten().copied();
-        let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
-        let number = named.find(|number| index.families.get(*number as usize).is_some_and(|known| is_it(known)));
+        let number = self.families.get(&family.id()).copied();
         let found = number.and_then(|number| self.series.get(&(number, series.clone())));
         (number, found.and_then(|number| index.series.get(*number)))
     }
