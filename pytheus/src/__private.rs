@@ -7,8 +7,9 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
+#[cfg(feature = "backend-config")]
 pub use crate::backends::custom::BackendClass;
-#[cfg(all(unix, feature = "conformance"))]
+#[cfg(all(unix, feature = "conformance", feature = "file"))]
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
