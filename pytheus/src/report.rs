@@ -51,40 +51,40 @@ pub(crate) fn report(fault: (&'static str, &str), message: &str) -> bool {
 }
 
 /// Reports at a level, as [`report`] does.
-pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message: &str) -> bool {
+pub(crate) fn report_as(level: Level, (sort, subject): (&'static str, &str), message: &str) -> bool {
     let mut known = lock(&REPORTED);
-    if known.iter().any(|known| known.0 == sort && known.1 == who) {
+    if known.iter().any(|known| known.0 == sort && known.1 == subject) {
         return false;
     }
-    known.push((sort, who.to_owned()));
+    known.push((sort, subject.to_owned()));
     drop(known);
-    tell(level, message);
+    emit(level, message);
     true
 }
 
 /// Reports deferred until no lock is held: the reporter is the user's own code.
-static WAITING: Mutex<Vec<(&'static str, String, String)>> = Mutex::new(Vec::new());
+static DEFERRED: Mutex<Vec<(&'static str, String, String)>> = Mutex::new(Vec::new());
 /// Whether there is any.
-static WAITS: AtomicBool = AtomicBool::new(false);
+static HAS_DEFERRED: AtomicBool = AtomicBool::new(false);
 
 /// Defers a report made under a lock, until [`flush_deferred`].
-pub(crate) fn report_later((sort, who): (&'static str, &str), message: String) {
-    lock(&WAITING).push((sort, who.to_owned(), message));
-    WAITS.store(true, Release);
+pub(crate) fn defer_report((sort, subject): (&'static str, &str), message: String) {
+    lock(&DEFERRED).push((sort, subject.to_owned(), message));
+    HAS_DEFERRED.store(true, Release);
 }
 
 /// Reports the deferred faults.
-pub(crate) fn tell_waiting() {
-    if WAITS.swap(false, AcqRel) {
-        let waiting = std::mem::take(&mut *lock(&WAITING));
-        for (sort, who, message) in waiting {
-            report((sort, &who), &message);
+pub(crate) fn flush_deferred() {
+    if HAS_DEFERRED.swap(false, AcqRel) {
+        let waiting = std::mem::take(&mut *lock(&DEFERRED));
+        for (sort, subject, message) in waiting {
+            report((sort, &subject), &message);
         }
     }
 }
 
 /// Sends a report, repeated or not.
-pub(crate) fn tell(level: Level, message: &str) {
+pub(crate) fn emit(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
     // Reports happen in the middle of counting, which never fails.
     drop(catch_panic(|| match reporter {
@@ -120,7 +120,7 @@ fn is_logged(level: Level, message: &str) -> bool {
 
 /// A metric of the library itself, in the order of `diagnostics`' table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Own {
+pub(crate) enum SelfMetric {
     DroppedUpdates,
     LabelOverflow,
     CollectorErrors,
@@ -132,7 +132,7 @@ pub(crate) enum Own {
 }
 
 /// Counts a fault; the label values are in the order of the sorted label names.
-pub(crate) fn count(family: Own, labels: &[&str]) {
+pub(crate) fn count(family: SelfMetric, labels: &[&str]) {
     let mut counts = lock(&COUNTS);
     let place = counts.binary_search_by(|known| {
         known.family.cmp(&family).then_with(|| known.labels.iter().map(String::as_str).cmp(labels.iter().copied()))
@@ -159,13 +159,13 @@ static COUNTS: Mutex<Vec<Count>> = Mutex::new(Vec::new());
 
 /// The number of times of a fault.
 pub(crate) struct Count {
-    pub(crate) family: Own,
+    pub(crate) family: SelfMetric,
     pub(crate) labels: Vec<String>,
     pub(crate) times: u64,
 }
 
 /// Counts and reports a failure of a backend; `kind` is the failed operation.
 pub(crate) fn backend_failed(kind: &'static str, error: &dyn fmt::Display) {
-    count(Own::BackendErrors, &[kind]);
+    count(SelfMetric::BackendErrors, &[kind]);
     report_as(Level::Error, ("backend", kind), &format!("{error}"));
 }

@@ -65,7 +65,7 @@ fn work(inner: &Weak<Inner>) {
                 && reported.is_none_or(|reported| reported.elapsed() >= REPORTED_EVERY)
             {
                 reported = Some(Instant::now());
-                report::tell(Level::Error, &format!("what is in Redis may expire while this process lives: {fault}"));
+                report::emit(Level::Error, &format!("what is in Redis may expire while this process lives: {fault}"));
             }
             // One that has closed its own leaves those of others to them.
             if lives && inner.heir.own().is_some() {

@@ -25,7 +25,7 @@ use crate::backends::redis::schema::{self, Keys};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
 use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
 use crate::model::number::Number;
-use crate::report::{self, Own};
+use crate::report::{self, SelfMetric};
 
 /// The most ops in one batch.
 const MAX_OPS: usize = if cfg!(test) { 3 } else { 20_000 };
@@ -133,7 +133,7 @@ fn take_all(common: &Common, spool: &Spool, own: Option<&str>, failed: &mut Hash
             Err(error) => {
                 // It keeps nobody from the others.
                 if failed.insert(id.clone()) {
-                    report::count(Own::BackendErrors, &["spool"]);
+                    report::count(SelfMetric::BackendErrors, &["spool"]);
                     report::report(("redis spool", &id), &failure(&error));
                 }
             }
