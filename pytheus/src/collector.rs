@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backends::Counted;
+use crate::backends::api::LocalFamily;
 use crate::model::descriptor::Descriptor;
 use crate::model::error::CollectError;
 use crate::model::snapshot::FamilySnapshot;
@@ -68,13 +68,13 @@ pub trait Collector: Any + Send + Sync {
 
     /// This collector as a family whose numbers a backend may hold.
     #[doc(hidden)]
-    fn as_counted(&self) -> Option<&dyn Counted> {
+    fn as_counted(&self) -> Option<&dyn LocalFamily> {
         None
     }
 
     /// The same, to be kept.
     #[doc(hidden)]
-    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn Counted>> {
+    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         None
     }
 }

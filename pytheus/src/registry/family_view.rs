@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::dress::Dress;
-use crate::backends::FamilyTotals;
+use crate::backends::api::FamilyTotals;
 use crate::model::snapshot::FamilySnapshot;
 
 /// A family as [`Registry::scrape`](super::Registry::scrape) shows it, for as long as it is looked at.

@@ -5,7 +5,7 @@
 //! and a metric may be in more than one.
 //!
 //! Declared metrics of a plug-in, or of a static library in a program of another language, may be missing there: the
-//! [guide](crate#plug-ins-and-static-libraries) says when, and what helps. A plug-in with metrics must never be closed.
+//! [guide](crate::guide::libraries#plug-ins-and-static-libraries) says when, and what helps. A plug-in with metrics must never be closed.
 
 mod catalogue;
 mod collector_registry;

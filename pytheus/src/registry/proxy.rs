@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::catalogue::{default_families, resolve_all_elsewhere};
 use super::{CollectorRegistry, FamilyView, Registry};
-use crate::backends::BeforeLoad;
+use crate::backends::runtime::BeforeLoad;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::error::{RegisterError, ScrapeError};

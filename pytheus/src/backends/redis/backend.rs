@@ -7,6 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::MultiProcessRedisBackend;
+use crate::backends::custom::{
+    AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals,
+};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::client::error::{RedisFault, Sort};
@@ -17,7 +20,6 @@ use crate::backends::redis::python::Python;
 use crate::backends::redis::read::scrape::{self, Memory};
 use crate::backends::redis::recovery::Heir;
 use crate::backends::redis::write::writer::Sender;
-use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::model::snapshot::FamilySnapshot;
 use crate::sync::lock;
 
@@ -118,12 +120,12 @@ impl Backend for MultiProcessRedisBackend {
         Some(self.0.common.settings.interval)
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn scrape_timeout(&self) -> Option<Duration> {
         Some(self.0.common.settings.timeout)
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Everywhere
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Everywhere
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
@@ -144,7 +146,7 @@ impl Backend for MultiProcessRedisBackend {
         if let Some(python) = &self.0.python {
             return python.load(&self.0.common, totals);
         }
-        totals.name_process(self.0.process_label());
+        totals.set_process_label(self.0.process_label());
         // Scrapes at the same time do without what another one knows.
         let mut memory = std::mem::take(&mut *lock(&self.0.memory));
         scrape::load(&self.0.common, &mut memory, totals)?;
@@ -169,7 +171,7 @@ impl Backend for MultiProcessRedisBackend {
         Ok(())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         let Inner { common, sender, heir, memory, label, .. } = &*self.0;
         // Closed here; in the parent they stay open.
         common.pool.clear();

@@ -10,9 +10,9 @@ use crate::backends::redis::client::connection::Pool;
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::client::health::Stats;
 use crate::backends::redis::config::Settings;
-use crate::backends::redis::write::command::Reply;
+use crate::backends::redis::write::numbered_batch::Reply;
 
-/// The script that applies an errand.
+/// The script that applies an batch.
 pub(crate) const CODE: &str = include_str!("write/apply.lua");
 
 /// One for each process.

@@ -2,7 +2,7 @@
 
 use super::head;
 use super::line::{Line, Lines};
-use crate::backends::FamilyTotals;
+use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 use crate::model::snapshot::Number;
@@ -80,8 +80,8 @@ pub(super) fn expected_len(name: &str, constant: &str, totals: &FamilyTotals<'_>
         Kind::Counter | Kind::Gauge | Kind::Info => (1, 0),
         Kind::Summary => (2, "_count".len()),
         // Those of the parts, and `_count`.
-        Kind::Histogram => (totals.width() + 1, "_bucket,le=\"0.025\"".len()),
-        Kind::StateSet => (totals.width(), name.len() + ",=\"a state\"".len()),
+        Kind::Histogram => (totals.part_count() + 1, "_bucket,le=\"0.025\"".len()),
+        Kind::StateSet => (totals.part_count(), name.len() + ",=\"a state\"".len()),
     };
     // One series with long labels must not ask for the memory of many.
     let labels = labels.exposed().len().min(256);

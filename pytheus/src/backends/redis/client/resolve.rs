@@ -56,8 +56,8 @@ struct Permit(Arc<str>);
 impl Permit {
     fn for_name(name: &Arc<str>) -> Option<Self> {
         let (forks, names) = &mut *lock(&THREADS);
-        if *forks != storage::forks() {
-            (*forks, *names) = (storage::forks(), Vec::new());
+        if *forks != storage::fork_generation() {
+            (*forks, *names) = (storage::fork_generation(), Vec::new());
         }
         let is_free = names.iter().filter(|known| *known == name).count() < MOST;
         is_free.then(|| {

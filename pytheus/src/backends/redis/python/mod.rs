@@ -32,11 +32,11 @@ use std::time::Instant;
 
 use redis::Script;
 
+use crate::backends::custom::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::backends::redis::backend::GIVEN_UP;
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::context::Common;
-use crate::backends::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::report;
 use crate::sync::lock;
 use write::Writer;

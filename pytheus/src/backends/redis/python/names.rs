@@ -1,7 +1,7 @@
 //! Where Python has everything: its keys, and labels as its JSON.
 
+use crate::backends::custom::{Aggregation, FamilyKey, SeriesKey};
 use crate::backends::redis::schema;
-use crate::backends::{Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// With more labels than this, not every order of them is looked for.
@@ -11,7 +11,7 @@ const MOST_ORDERED: usize = 4;
 pub(crate) fn has(family: &FamilyKey) -> bool {
     match family.descriptor().kind() {
         Kind::Counter | Kind::Histogram | Kind::Summary => true,
-        Kind::Gauge => matches!(family.combine(), Combine::Shared | Combine::LiveSum),
+        Kind::Gauge => matches!(family.aggregation(), Aggregation::Shared | Aggregation::LiveSum),
         Kind::Info | Kind::StateSet => false,
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
 use crate::backends::redis::read::scrape::pairs;
 use crate::backends::redis::schema;
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -39,7 +39,7 @@ pub(crate) fn load(python: &Python, common: &Common, totals: &mut Totals<'_>) ->
             python.learn(&schema::scoped_name(&family), &family, order);
         }
         let (series, numbers) = found.finish();
-        totals.put(family, series, numbers);
+        totals.provide(family, series, numbers);
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
             order: None,
         };
         // As in Python, one without labels shows at zero although it may have expired.
-        if !found.has_labels() && family.combine().starts_at_zero() {
+        if !found.has_labels() && family.aggregation().starts_at_zero() {
             found.place(SeriesKey::new(family, &[]));
         }
         found

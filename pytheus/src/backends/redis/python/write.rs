@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue as _, Value};
 
 use super::{Code, Python, mistaken, names};
+use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
 use crate::backends::redis::schema;
-use crate::backends::{Batch, Change, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::report;
@@ -88,7 +88,7 @@ impl Writer {
             steps(change, keys, &self.field(id, family, &change.series), &mut request);
         }
         self.send(python, common, batch.writer, batch.sequence, request)?;
-        for change in batch.changes.iter().filter(|change| change.family.combine() == Combine::LiveSum) {
+        for change in batch.changes.iter().filter(|change| change.family.aggregation() == Aggregation::LiveSum) {
             let living = self.living.entry(schema::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
             series.insert(change.series.clone(), change.totals.first().copied().unwrap_or(Number::Int(0)));

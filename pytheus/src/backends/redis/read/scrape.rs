@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::context::{Common, layout_of};
 use crate::backends::redis::read::series::{self, Bad, Live, Series};
 use crate::backends::redis::schema::{self, Keys};
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::number::Number;
 
 /// The most fields of a hash that are read at once.
@@ -98,7 +98,7 @@ pub(crate) fn declarations(
 /// Puts in all that the scrape shows.
 pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
-        let wants = |family: &FamilyKey| totals.wants(family);
+        let wants = |family: &FamilyKey| totals.includes(family);
         let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
         let (mut groups, mut found) = (common.pool.groups(), Vec::new());
         while let Some(group) = groups.pop() {
@@ -119,7 +119,7 @@ pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         found
     };
     for (Found { family, series, parts, times }, is_live) in found {
-        totals.put_declared(family, series, parts, times, is_live);
+        totals.provide_declaration(family, series, parts, times, is_live);
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::read::scrape::{Fields, Found};
 use crate::backends::redis::schema;
-use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::backends::{self};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -53,9 +54,9 @@ impl Series {
 
     /// The numbers, when the series are those that are known.
     fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, Bad> {
-        let width = family.width();
+        let width = family.part_count();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
-        let mut times = vec![0; if family.combine().is_by_time() { self.keys.len() } else { 0 }];
+        let mut times = vec![0; if family.aggregation().is_by_time() { self.keys.len() } else { 0 }];
         let mut seen = vec![false; self.keys.len()];
         for (field, value) in of_series(fields) {
             let (field, number, set_at) = parsed(family, field, value)?;
@@ -100,7 +101,7 @@ fn of_series(fields: &Fields) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
 /// The series of a field, its number, and when that was set where it says so.
 fn parsed<'a>(family: &FamilyKey, name: &'a [u8], value: &[u8]) -> Result<(schema::Field<'a>, Number, u64), Bad> {
     let field = schema::parse_field(family, name).ok_or_else(|| Bad::new(name, "is none of such a family"))?;
-    if family.combine() == Combine::MostRecent {
+    if family.aggregation() == Aggregation::MostRecent {
         let latest = str::from_utf8(value).ok().and_then(schema::parse_value);
         let (latest, set_at) = latest.ok_or_else(|| Bad::value(name, value, "number and stamp"))?;
         return Ok((field, Number::Float(latest), set_at));
@@ -129,7 +130,7 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 pub(crate) struct Live {
     family: Arc<FamilyKey>,
     /// The aggregates of the values of all processes, by label values.
-    series: HashMap<Vec<String>, Aggregate>,
+    series: HashMap<Vec<String>, GaugeAggregate>,
     /// Where each process shows for itself: the label values, its own, and the number.
     apart: Vec<(Vec<String>, Arc<str>, f64)>,
 }
@@ -147,16 +148,16 @@ impl Live {
         if values.len() != self.family.descriptor().label_names().len() {
             return;
         }
-        let combine = self.family.combine();
-        if combine == Combine::PerProcess {
+        let aggregation = self.family.aggregation();
+        if aggregation == Aggregation::PerProcess {
             self.apart.push((values, Arc::clone(process), value));
         } else {
-            self.series.entry(values).or_insert_with(|| Aggregate::new(combine)).add(value, set_at);
+            self.series.entry(values).or_insert_with(|| GaugeAggregate::new(aggregation)).add(value, set_at);
         }
     }
 
     pub(crate) fn finish(self) -> Found {
-        if self.family.combine() == Combine::PerProcess {
+        if self.family.aggregation() == Aggregation::PerProcess {
             return self.finish_apart();
         }
         let is_info = self.family.descriptor().kind() == Kind::Info;
@@ -193,7 +194,7 @@ impl Live {
 /// The label of a process, of which Redis has the number: always with the beginning of its writer, as processes of other
 /// machines and containers may have the same number.
 pub(crate) fn process_label(pid: &str, writer: &str) -> String {
-    backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
+    backends::custom::process_label(pid.parse().unwrap_or_default(), Some(writer))
 }
 
 /// Takes what is one writer's own.

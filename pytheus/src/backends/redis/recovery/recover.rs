@@ -1,10 +1,10 @@
 //! Tells what processes of this machine have counted, and been killed before they could tell it.
 //!
 //! Exactly once. A process that has ended left its cells, which change no more, and its [notes](crate::backends::redis::write::journal). What of it was
-//! told is known once the server has said which errand of that process was the last that it has applied; the difference goes
-//! to the server as an errand of the same writer, which it applies only while that is still the last. So of all that may
+//! told is known once the server has said which batch of that process was the last that it has applied; the difference goes
+//! to the server as an batch of the same writer, which it applies only while that is still the last. So of all that may
 //! still be under way, of that process or of another one that was killed while it took over, one comes first, and the others
-//! change nothing; who is refused asks again. Each errand is noted before it is sent, as the process itself would have done.
+//! change nothing; who is refused asks again. Each batch is noted before it is sent, as the process itself would have done.
 //! One process at a time takes over, under the lock of the file, which is free again when it ends.
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,20 +14,21 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
-use crate::backends::file::{Dead, Spool};
+use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::berth::Berth;
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::{CODE, Common, layout_of};
-use crate::backends::redis::recovery::remaining::{later, steps};
+use crate::backends::redis::recovery::remaining::{later, ops};
 use crate::backends::redis::schema::{self, Keys};
-use crate::backends::redis::write::command::{Errand, Header, Mode, Reply, Request};
 use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
-use crate::backends::{Arena, BackendError, Combine, FamilyKey, WriterId};
+use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
 use crate::model::number::Number;
 use crate::report::{self, Own};
 
-/// The most steps in one errand.
-const MOST_STEPS: usize = if cfg!(test) { 3 } else { 20_000 };
+/// The most ops in one batch.
+const MAX_OPS: usize = if cfg!(test) { 3 } else { 20_000 };
 
 /// How many tries there are for one shard, each of which brings it further unless others do so meanwhile.
 const MOST_TRIES: usize = 10_000;
@@ -147,55 +148,20 @@ fn is_of_all(error: &BackendError) -> bool {
 }
 
 fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
-    let Some(dead) = spool.dead(id)? else { return Ok(()) };
-    come_by("taken");
+    let Some(dead) = spool.claim(id)? else { return Ok(()) };
+    failpoint("crash claimed");
     let writer = writer(id);
     let outcome = take_over(common, &writer, &dead, deadline)?;
     if outcome == Outcome::More {
         return Ok(());
     }
     dead.remove()?;
-    come_by("removed");
+    failpoint("spool removed");
     settle(common, &writer, own && outcome == Outcome::Same);
     if !own {
         common.stats.taken_over();
     }
     Ok(())
-}
-
-/// Where a test may have something happen, or the process end as if it were killed: between all that others can see.
-#[cfg(test)]
-pub(crate) const MOMENTS: [&str; 5] = ["taken", "asked", "noted", "sent", "removed"];
-
-/// A moment, how often it comes by before, and what happens then.
-#[cfg(test)]
-type Act = (&'static str, usize, Box<dyn FnOnce()>);
-
-#[cfg(test)]
-std::thread_local! {
-    /// What is to happen, once.
-    pub(crate) static ACT: std::cell::RefCell<Option<Act>> = const { std::cell::RefCell::new(None) };
-}
-
-#[inline]
-fn come_by(moment: &'static str) {
-    #[cfg(test)]
-    {
-        assert!(MOMENTS.contains(&moment), "`{moment}` is not in the list");
-        let act = ACT.with_borrow_mut(|act| match act {
-            Some((known, 0, _)) if *known == moment => act.take(),
-            Some((known, left, _)) if *known == moment => {
-                *left -= 1;
-                None
-            }
-            _ => None,
-        });
-        if let Some((_, _, act)) = act {
-            act();
-        }
-    }
-    #[cfg(not(test))]
-    let _ = moment;
 }
 
 fn failure(error: &BackendError) -> String {
@@ -228,9 +194,9 @@ fn settle(common: &Common, writer: &str, forget: bool) {
 type All = BTreeMap<(usize, String, String), Counted>;
 
 /// Tells all that this process had not told, as far as there is time.
-fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> Result<Outcome, BackendError> {
+fn take_over(common: &Common, writer: &str, dead: &CrashedProcess, deadline: Instant) -> Result<Outcome, BackendError> {
     let mut all = All::new();
-    for (family, series, totals) in dead.counted()? {
+    for (family, series, totals) in dead.totals()? {
         let id = family.id();
         let shard = usize::try_from(schema::shard_of(&id, common.settings.shards)).unwrap_or_default();
         let text = schema::series_text(&family, &series);
@@ -238,7 +204,7 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
         // Of two that are alike, both.
         counted.totals = if counted.totals.is_empty() {
             totals
-        } else if counted.family.combine() == Combine::MostRecent {
+        } else if counted.family.aggregation() == Aggregation::MostRecent {
             later(&counted.totals, &totals)
         } else {
             counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
@@ -267,31 +233,37 @@ fn take_over(common: &Common, writer: &str, dead: &Dead, deadline: Instant) -> R
 }
 
 /// Tells a shard some of what it does not have yet.
-fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> Result<Outcome, BackendError> {
+fn step(
+    common: &Common,
+    writer: &str,
+    dead: &CrashedProcess,
+    shard: usize,
+    all: &All,
+) -> Result<Outcome, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
     let last: Option<u64> = common.pool.with(&[shard], common.deadline(), |link| {
         let mut command = redis::cmd("HGET");
         command.arg(&keys.writers).arg(writer);
         Ok(Option::from_redis_value(link.pipeline(&[command])?.pop().unwrap_or_default())?)
     })?;
-    come_by("asked");
-    let unreadable = |error| format!("`{}` can't be used: {error}", dead.told.display());
-    let (mut notes, told) = Notes::read(&dead.told).map_err(unreadable)?;
+    failpoint("server probed");
+    let unreadable = |error| format!("`{}` can't be used: {error}", dead.journal.display());
+    let (mut notes, told) = Notes::read(&dead.journal).map_err(unreadable)?;
     if last.is_some_and(|last| last > 0) && told.last(shard) == 0 {
         // As all that is sent is noted before.
-        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.told.display()).into());
+        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.journal.display()).into());
     }
     let had = told.had(shard, last);
-    let (mut errand, mut entries) = (Errand::default(), Vec::new());
+    let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());
     for ((_, id, series), counted) in all.iter().filter(|((at, _, _), _)| *at == shard) {
         let had = had.get(&(id.as_str(), series.as_str())).copied();
-        let steps = steps(&counted.family, series, &counted.totals, had);
-        if steps.is_empty() {
+        let ops = ops(&counted.family, series, &counted.totals, had);
+        if ops.is_empty() {
             continue;
         }
-        errand.group(&Arc::from(id.as_str()), false).extend(steps);
+        batch.group(&Arc::from(id.as_str()), false).extend(ops);
         entries.push((id.clone(), series.clone(), counted.totals.clone()));
-        if errand.steps() >= MOST_STEPS {
+        if batch.ops() >= MAX_OPS {
             break;
         }
     }
@@ -299,10 +271,10 @@ fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> 
         return Ok(if told.is_applied(shard, last) { Outcome::Same } else { Outcome::Done });
     }
     let before = last.unwrap_or(0);
-    errand.number = number(&mut notes, &told, shard, before, entries).map_err(unreadable)?;
-    come_by("noted");
-    let reply = send(common, writer, shard, before, &errand, all)?;
-    come_by("sent");
+    batch.number = number(&mut notes, &told, shard, before, entries).map_err(unreadable)?;
+    failpoint("recovery journaled");
+    let reply = send(common, writer, shard, before, &batch, all)?;
+    failpoint("recovery sent");
     match reply {
         // Both are seen by the next step: it has more, or less, than was expected.
         Reply::Done(_) | Reply::Lost => {}
@@ -313,7 +285,7 @@ fn step(common: &Common, writer: &str, dead: &Dead, shard: usize, all: &All) -> 
     Ok(Outcome::More)
 }
 
-/// The number of an errand that is noted now; or that of the same one, which somebody has noted and may have sent. So notes
+/// The number of an batch that is noted now; or that of the same one, which somebody has noted and may have sent. So notes
 /// don't grow while a server refuses it.
 fn number(
     notes: &mut Notes,
@@ -335,7 +307,7 @@ fn send(
     writer: &str,
     shard: usize,
     before: u64,
-    errand: &Errand,
+    batch: &NumberedBatch,
     all: &All,
 ) -> Result<Reply, BackendError> {
     let keys = Keys::new(&common.settings.namespace, shard as u64);
@@ -346,7 +318,7 @@ fn send(
             [
                 writer.to_owned(),
                 before.to_string(),
-                errand.number.to_string(),
+                batch.number.to_string(),
                 // It lives no more.
                 "1".to_owned(),
                 common.settings.expiry.as_secs().max(1).to_string(),
@@ -356,7 +328,7 @@ fn send(
                 "heir".to_owned(),
             ],
         );
-        for group in &errand.groups {
+        for group in &batch.families {
             let known = all.range((shard, group.family.to_string(), String::new())..).next();
             let Some((_, known)) = known else { continue };
             let schema = known.family.to_json().to_string();
@@ -364,7 +336,7 @@ fn send(
             // It was begun before those of all that live.
             let (family, begun) = (&*group.family, "0");
             let header = Header { family, schema: &schema, begun, incarnation: "", key, mode: Mode::Hash };
-            request.group(&header, &group.steps);
+            request.group(&header, &group.ops);
         }
         let (rest, count) = request.finish();
         link.script(&common.script, CODE, &rest, count)

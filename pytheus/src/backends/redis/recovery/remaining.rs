@@ -1,37 +1,37 @@
 //! What of the numbers of a process that has ended a server does not have.
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::backends::redis::schema;
-use crate::backends::redis::write::command::{self, Step};
-use crate::backends::{Aggregate, Combine, FamilyKey};
+use crate::backends::redis::write::numbered_batch::{self, FieldOp};
 use crate::model::number::Number;
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.
 const ROUNDING: f64 = 1e-12;
 
-/// Builds the steps that send a server the rest of a series, of which it had so much; none where it has all.
-pub(crate) fn steps(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<Step> {
-    let mut steps = Vec::new();
+/// Builds the ops that send a server the rest of a series, of which it had so much; none where it has all.
+pub(crate) fn ops(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<FieldOp> {
+    let mut ops = Vec::new();
     match totals {
-        [value, set_at] if family.combine() == Combine::MostRecent => {
+        [value, set_at] if family.aggregation() == Aggregation::MostRecent => {
             // A value that the server had may have been removed since.
             if !had.is_some_and(|had| is_same(had, totals)) {
-                command::set_latest(family, series, &[*value], set_at.as_count(), &mut steps);
+                numbered_batch::set_latest(family, series, &[*value], set_at.as_count(), &mut ops);
             }
         }
         totals => {
             let rest = rest(totals, had);
             if rest.iter().any(|part| *part != Number::Int(0)) {
-                command::add(family, series, &rest, &mut steps);
+                numbered_batch::add(family, series, &rest, &mut ops);
             }
         }
     }
-    steps
+    ops
 }
 
 /// Of two values, each with the time at which it was set, the later one.
 pub(crate) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
-    let mut latest = Aggregate::new(Combine::MostRecent);
+    let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for number in [one, other] {
         if let [value, set_at] = number {
             latest.add(value.as_f64(), set_at.as_count());
@@ -75,7 +75,7 @@ fn is_less(total: Number, had: Number) -> bool {
 /// What brings a sum to this total that is `had`; of one that is not finite, what makes it the same.
 fn difference(total: f64, had: f64) -> f64 {
     if had.is_finite() {
-        let mut rest = Sum::ZERO;
+        let mut rest = ExactSum::ZERO;
         rest += total;
         rest += -had;
         rest.value()

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::backends::custom::{Arena, BackendError};
 use crate::backends::redis::context::Common;
-use crate::backends::{Arena, BackendError};
 
 pub(crate) struct Heir;
 

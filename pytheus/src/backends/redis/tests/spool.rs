@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::backend::Inner;
 use super::super::config::Settings;
-use super::super::recovery::recover::{ACT, MOMENTS};
 use super::*;
-use crate::backends::{Arena, At, Begun};
-use crate::storage::Sum;
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
+use crate::backends::failpoint::{self, RECOVERY_POINTS};
+use crate::storage::ExactSum;
 
 /// A server, and a process that is killed while a batch of 2 is under way, when it had told 5 and counted 4 more; and 7 in
 /// each of other series, of which it has told nothing.
@@ -24,7 +24,7 @@ struct Killed {
     late: Batch,
 }
 
-/// More than go in one errand.
+/// More than go in one batch.
 const OTHERS: [(&str, &str); 5] =
     [("d_total", "a"), ("d_total", "b"), ("d_total", "c"), ("e_total", "d"), ("e_total", "e")];
 
@@ -99,7 +99,7 @@ impl Killed {
         let files = files.map(|entry| entry.expect("an entry").path());
         let is_meant = |path: &Path| {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            name.starts_with("process-") || name.starts_with("told-")
+            name.starts_with("process-") || name.starts_with("journal-")
         };
         files.filter(|path| is_meant(path)).collect()
     }
@@ -142,15 +142,10 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
 
 /// Begins a series of a counter, in this cell.
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
-    let (family, at) = (counter(name), At { page: 0, cell: u32::try_from(cell).expect("a small number") });
+    let (family, at) = (counter(name), CellAddr { page: 0, cell: u32::try_from(cell).expect("a small number") });
     arena
-        .begin(&Begun { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
+        .begin(&NewSeries { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
         .expect("there is room");
-}
-
-/// Has something happen when somebody comes by there, who has come by so often before.
-fn at(moment: &'static str, before: usize, act: impl FnOnce() + 'static) {
-    ACT.set(Some((moment, before, Box::new(act))));
 }
 
 /// A file, and what was in it.
@@ -178,7 +173,7 @@ fn what_was_under_way_counts_once_when_it_comes_before_the_heir_or_after_it() {
 fn what_was_under_way_counts_once_when_it_comes_while_somebody_takes_over() {
     let killed = Rc::new(Killed::new());
     let (heir, late) = (killed.heir(), Rc::clone(&killed));
-    at("noted", 0, move || late.arrive());
+    failpoint::arm("recovery journaled", 0, move || late.arrive());
     inherit(&heir);
     killed.assert_total();
 }
@@ -186,13 +181,13 @@ fn what_was_under_way_counts_once_when_it_comes_while_somebody_takes_over() {
 #[test]
 fn an_heir_that_is_killed_at_any_moment_has_told_all_once_or_leaves_it_to_the_next() {
     for shards in [1, 3] {
-        for moment in MOMENTS {
+        for moment in RECOVERY_POINTS {
             for before in 0.. {
                 let killed = Killed::with_shards(shards);
-                at(moment, before, || panic!("it is killed"));
+                failpoint::arm(moment, before, || panic!("it is killed"));
                 let heir = killed.heir();
                 let _ = catch_unwind(AssertUnwindSafe(|| inherit(&heir)));
-                if ACT.take().is_some() {
+                if failpoint::disarm() {
                     // It does not come by so often.
                     assert!(before > 0, "{moment}");
                     break;
@@ -216,7 +211,7 @@ fn an_heir_that_is_killed_when_it_has_told_all_leaves_nothing_to_tell() {
     let kept: Rc<Cell<Vec<Copied>>> = Rc::default();
     let (before, heir, keep) = (killed.files(), killed.heir(), Rc::clone(&kept));
     // The second time there is nothing to be told yet but what was noted then.
-    at("asked", 2, move || {
+    failpoint::arm("server probed", 2, move || {
         keep.set(before.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("it is there"))).collect());
     });
     inherit(&heir);
@@ -247,12 +242,12 @@ fn notes_stay_short_and_say_as_much() {
 
 #[test]
 fn what_redis_loses_meanwhile_is_lost_and_the_rest_is_told_once() {
-    for moment in MOMENTS {
+    for moment in RECOVERY_POINTS {
         let killed = Rc::new(Killed::new());
         let (heir, server) = (killed.heir(), Rc::clone(&killed));
-        at(moment, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
+        failpoint::arm(moment, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
         inherit(&heir);
-        if moment == "removed" {
+        if moment == "spool removed" {
             assert!(killed.server.process_with(&json!({})).scrape().expect("Redis answers").is_empty());
         } else {
             killed.assert_totals(6.0);
@@ -264,7 +259,7 @@ fn what_redis_loses_meanwhile_is_lost_and_the_rest_is_told_once() {
 fn one_at_a_time_takes_over() {
     let killed = Killed::new();
     let [one, other] = [killed.heir(), killed.heir()];
-    at("noted", 0, move || inherit(&other));
+    failpoint::arm("recovery journaled", 0, move || inherit(&other));
     inherit(&one);
     killed.assert_total();
     assert!(killed.files().is_empty());
@@ -274,7 +269,7 @@ fn one_at_a_time_takes_over() {
 fn after_a_while_the_rest_is_left_for_the_next_time() {
     let killed = Killed::new();
     let heir = killed.heir_with(&json!({"lease": 0.5}));
-    at("sent", 0, || thread::sleep(Duration::from_millis(300)));
+    failpoint::arm("recovery sent", 0, || thread::sleep(Duration::from_millis(300)));
     inherit(&heir);
     assert!(!killed.files().is_empty());
     let shown = killed.server.process_with(&json!({})).scrape().expect("Redis answers");
@@ -348,7 +343,7 @@ fn told(process: &mut Process, totals: &[(&str, f64)]) {
 fn sums_that_were_rounded_in_another_way_or_are_infinite_are_not_told_again() {
     // What several threads have counted is added up to one more bit in the file, or one less.
     let sum = |parts: [f64; 3]| {
-        let mut sum = Sum::ZERO;
+        let mut sum = ExactSum::ZERO;
         for part in parts {
             sum += part;
         }
@@ -363,7 +358,7 @@ fn sums_that_were_rounded_in_another_way_or_are_infinite_are_not_told_again() {
     let arena = process.backend.arena().expect("there is a spool");
     for (place, label) in [(0, "x"), (1, "y")] {
         begin(&*arena, "c_total", label, place as usize);
-        arena.extend(At { page: 0, cell: place }, At { page: 0, cell: 10 + place }).expect("there is room");
+        arena.extend(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place }).expect("there is room");
     }
     arena.ready().expect("it can be shown");
     let [first, second] = [1, 2].map(|shard| arena.page(shard, 0).expect("there is room").cells());

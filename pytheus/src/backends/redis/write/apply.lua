@@ -1,4 +1,4 @@
--- Applies one errand of one writer to one shard, once, or says why not and changes nothing.
+-- Applies one batch of one writer to one shard, once, or says why not and changes nothing.
 --
 -- KEYS: the writers, who is alive, the families, what is the writer's own, what it declares; then a hash for each group that
 --   has one.
@@ -91,7 +91,7 @@ local function add(key, field, amount)
 end
 
 -- A value and when it was set, side by side: whether the new ones take the place of the old ones. The later value does; of
--- equal times the greater one, and any number in place of NaN (as `Aggregate` has it). A time has more digits than fit a
+-- equal times the greater one, and any number in place of NaN (as `GaugeAggregate` has it). A time has more digits than fit a
 -- number here.
 local function is_later(new, old)
   local value, time = string.match(new, '^(%S+) (%d+)$')

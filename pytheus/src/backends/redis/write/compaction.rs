@@ -2,8 +2,8 @@
 
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::context::Common;
-use crate::backends::redis::write::command::Errand;
 use crate::backends::redis::write::journal::{self, Entry, Note};
+use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::writer::Sender;
 
 impl Sender {
@@ -24,19 +24,19 @@ impl Sender {
         notes.replace(&base.collect::<Vec<_>>()).map_err(|error| refused(common, &error))
     }
 
-    /// Notes errands that are to be pushed, where there is a spool. While that can't be done they are not sent: what is counted
+    /// Notes batches that are to be pushed, where there is a spool. While that can't be done they are not sent: what is counted
     /// waits.
-    pub(crate) fn note_errands(
+    pub(crate) fn journal_batches(
         &mut self,
         common: &Common,
-        errands: &[Errand],
+        batches: &[NumberedBatch],
         entries: Vec<Vec<Entry>>,
     ) -> Result<(), RedisFault> {
         let Some(notes) = &mut self.notes else { return Ok(()) };
         let shards = self.shards.iter().enumerate();
-        let new = shards.zip(errands).zip(entries).filter(|((_, errand), _)| errand.steps() > 0);
+        let new = shards.zip(batches).zip(entries).filter(|((_, batch), _)| batch.ops() > 0);
         let new = new.map(|(((at, shard), _), entries)| Note {
-            sort: journal::Sort::Errand,
+            sort: journal::Sort::NumberedBatch,
             shard: at,
             number: shard.next_number(),
             before: shard.acked,

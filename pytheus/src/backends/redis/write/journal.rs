@@ -1,6 +1,6 @@
 //! What of the cells of a process was told, in a file beside them: should it be killed, others tell the rest.
 //!
-//! Each errand is noted before it is sent: its number, and what the server has of each of its series once it is applied. The
+//! Each batch is noted before it is sent: its number, and what the server has of each of its series once it is applied. The
 //! server keeps the number of the last one that it has applied, so both together say what it has. One line each, as JSON;
 //! one without an end was never sent.
 
@@ -28,8 +28,8 @@ const GREATEST: u64 = 1 << 52;
 pub(crate) enum Sort {
     /// All that was told before.
     Base,
-    Errand,
-    /// The errand of somebody who takes over: applied only when the one that is named before it was the last. So those in
+    NumberedBatch,
+    /// The batch of somebody who takes over: applied only when the one that is named before it was the last. So those in
     /// between were never applied, and never will be.
     Heir,
 }
@@ -38,7 +38,7 @@ impl Sort {
     fn word(self) -> &'static str {
         match self {
             Self::Base => "base",
-            Self::Errand => "errand",
+            Self::NumberedBatch => "batch",
             Self::Heir => "heir",
         }
     }
@@ -55,7 +55,7 @@ fn to_json(entries: &[Entry]) -> Value {
     entries.iter().map(entry).collect()
 }
 
-/// A note of an errand to a shard: its number, and the last that was known to be applied.
+/// A note of an batch to a shard: its number, and the last that was known to be applied.
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) sort: Sort,
@@ -85,7 +85,7 @@ impl Note {
                 let entries = entries.collect::<Option<_>>()?;
                 Some((parts[0].as_str()?.to_owned(), shard, parts[2].as_u64()?, parts[3].as_u64()?, entries))
             })?;
-        let sort = [Sort::Base, Sort::Errand, Sort::Heir].into_iter().find(|sort| sort.word() == word)?;
+        let sort = [Sort::Base, Sort::NumberedBatch, Sort::Heir].into_iter().find(|sort| sort.word() == word)?;
         let number_of = |text: String| match text.parse() {
             Ok(whole) => Some(Number::Int(whole)),
             Err(_) => text.parse().ok().map(Number::Float),
@@ -182,7 +182,7 @@ impl Notes {
 pub(crate) struct Told(Vec<Note>);
 
 impl Told {
-    /// What a shard has of each series, by family and labels, when this is the number of the last errand that it has
+    /// What a shard has of each series, by family and labels, when this is the number of the last batch that it has
     /// applied.
     ///
     /// Where it knows of none, none was ever applied, or it has lost them: those that were known to be applied are then not
@@ -212,7 +212,7 @@ impl Told {
         had
     }
 
-    /// Was all that was noted applied, when this is the number of the last errand that was? Else something may be under way.
+    /// Was all that was noted applied, when this is the number of the last batch that was? Else something may be under way.
     pub(crate) fn is_applied(&self, shard: usize, last: Option<u64>) -> bool {
         self.last(shard) <= last.unwrap_or(0)
     }
@@ -250,16 +250,16 @@ mod tests {
     #[test]
     fn the_server_has_what_was_told_until_the_last_that_it_has_applied() {
         let told = Told(vec![
-            note(Sort::Errand, 1, 0, &[("x", &[1])]),
-            note(Sort::Errand, 2, 1, &[("x", &[5]), ("y", &[2])]),
-            note(Sort::Errand, 3, 2, &[("y", &[])]),
+            note(Sort::NumberedBatch, 1, 0, &[("x", &[1])]),
+            note(Sort::NumberedBatch, 2, 1, &[("x", &[5]), ("y", &[2])]),
+            note(Sort::NumberedBatch, 3, 2, &[("y", &[])]),
         ]);
         assert_eq!(had(&told, Some(1)), [Some(1), None]);
         assert_eq!(had(&told, Some(2)), [Some(5), Some(2)]);
         assert_eq!(had(&told, Some(3)), [Some(5), None]);
         // It has forgotten: 2 was known to be applied.
         assert_eq!(had(&told, None), [Some(5), Some(2)]);
-        let first = Told(vec![note(Sort::Errand, 1, 0, &[("x", &[1])])]);
+        let first = Told(vec![note(Sort::NumberedBatch, 1, 0, &[("x", &[1])])]);
         assert_eq!(had(&first, None), [None, None]);
         assert_eq!((first.last(0), first.last(1)), (1, 0));
     }
@@ -267,8 +267,8 @@ mod tests {
     #[test]
     fn an_heir_leaves_out_what_was_never_applied() {
         let told = Told(vec![
-            note(Sort::Errand, 1, 0, &[("x", &[1])]),
-            note(Sort::Errand, 2, 1, &[("y", &[2])]),
+            note(Sort::NumberedBatch, 1, 0, &[("x", &[1])]),
+            note(Sort::NumberedBatch, 2, 1, &[("y", &[2])]),
             // Neither was this.
             note(Sort::Heir, 1002, 1, &[("x", &[7])]),
             note(Sort::Heir, 2002, 1, &[("x", &[8])]),
@@ -285,12 +285,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("told");
         let mut notes = Notes::new(path.clone());
-        notes.add(&[note(Sort::Errand, 1, 0, &[("x", &[u64::MAX])])]).unwrap();
-        let mut second = note(Sort::Errand, 2, 1, &[("y", &[2])]);
+        notes.add(&[note(Sort::NumberedBatch, 1, 0, &[("x", &[u64::MAX])])]).unwrap();
+        let mut second = note(Sort::NumberedBatch, 2, 1, &[("y", &[2])]);
         second.entries[0].2 = vec![Number::Float(0.1)];
         notes.add(&[second]).unwrap();
         let whole = fs::read(&path).unwrap();
-        fs::write(&path, [&whole[..], b"[\"errand\",0,3"].concat()).unwrap();
+        fs::write(&path, [&whole[..], b"[\"batch\",0,3"].concat()).unwrap();
         let (mut notes, told) = Notes::read(&path).unwrap();
         assert_eq!(had(&told, Some(1)), [Some(u64::MAX), None]);
         assert_eq!(told.had(0, Some(2))[&("a_total", "y")], [Number::Float(0.1)]);
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(had(&told, Some(1002)), [Some(u64::MAX), Some(3)]);
 
         notes.replace(&[note(Sort::Base, 1002, 1002, &[("x", &[4])])]).unwrap();
-        notes.add(&[note(Sort::Errand, 1003, 1002, &[("y", &[5])])]).unwrap();
+        notes.add(&[note(Sort::NumberedBatch, 1003, 1002, &[("y", &[5])])]).unwrap();
         let (_, told) = Notes::read(&path).unwrap();
         assert_eq!(had(&told, None), [Some(4), None]);
         assert_eq!(had(&told, Some(1003)), [Some(4), Some(5)]);

@@ -3,20 +3,20 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::backends::redis::schema::{self, Keys};
-use crate::backends::redis::write::command::{self, Act, Done, Errand, Group, Step};
 use crate::backends::redis::write::journal::Entry;
-use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
+use crate::backends::redis::write::numbered_batch::{self, Done, FamilyOps, FieldOp, NumberedBatch, OpCode};
 use crate::model::number::Number;
 
-/// How many steps of errands that were done are kept, in case the server forgets some of the last.
-const MOST_KEPT: usize = 50_000;
+/// How many ops of batches that were done are kept, in case the server forgets some of the last.
+const MAX_RETAINED_OPS: usize = 50_000;
 
-/// How many errands that were done are kept at most.
-const MOST_ERRANDS: usize = 200;
+/// How many batches that were done are kept at most.
+const MAX_RETAINED_BATCHES: usize = 200;
 
-/// The most steps in one errand of what is told again.
-const MOST_STEPS: usize = 20_000;
+/// The most ops in one batch of what is told again.
+const MAX_OPS: usize = 20_000;
 
 pub(crate) struct Shard {
     pub(crate) keys: Keys,
@@ -30,9 +30,9 @@ pub(crate) struct Shard {
     numbered: u64,
     /// Were the writer's own keys there?
     pub(crate) had_own: bool,
-    pub(crate) pending: VecDeque<Errand>,
+    pub(crate) pending: VecDeque<NumberedBatch>,
     /// The last that were done.
-    done: VecDeque<Errand>,
+    done: VecDeque<NumberedBatch>,
     pub(crate) families: HashMap<Arc<str>, Known>,
 }
 
@@ -102,14 +102,14 @@ impl Shard {
         (known, id)
     }
 
-    /// Takes a change into an errand.
-    pub(crate) fn change(&mut self, id: &str, change: &Change, errand: &mut Errand) {
+    /// Takes a change into an batch.
+    pub(crate) fn change(&mut self, id: &str, change: &Change, batch: &mut NumberedBatch) {
         let (_, id) = self.known(id, &change.family);
-        let steps = errand.group(&id, false);
+        let ops = batch.group(&id, false);
         if schema::is_live(&change.family) {
-            steps.extend(live_step(&id, &change.family, &change.series, &change.totals, change.stamp));
+            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.stamp));
         } else {
-            command::steps_of(change, steps);
+            numbered_batch::ops_of(change, ops);
         }
     }
 
@@ -122,24 +122,24 @@ impl Shard {
         told.stamp = change.stamp;
     }
 
-    /// The number that the next errand gets.
+    /// The number that the next batch gets.
     pub(crate) fn next_number(&self) -> u64 {
         self.numbered + 1
     }
 
     /// All that was told of what a spool keeps, when nothing waits.
     pub(crate) fn noted(&self) -> Vec<Entry> {
-        let families = self.families.iter().filter(|(_, known)| command::is_noted(&known.family));
+        let families = self.families.iter().filter(|(_, known)| numbered_batch::is_noted(&known.family));
         let of_family = |(id, known): (&Arc<str>, &Known)| -> Vec<Entry> {
             let text = |series| schema::series_text(&known.family, series);
-            let noted = |told: &Told| command::noted(&known.family, &told.totals, told.stamp);
+            let noted = |told: &Told| numbered_batch::noted(&known.family, &told.totals, told.stamp);
             known.told.iter().map(|(series, told)| (id.to_string(), text(series), noted(told))).collect()
         };
         families.flat_map(of_family).collect()
     }
 
-    /// Takes the removal of a series into an errand.
-    pub(crate) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, errand: &mut Errand) {
+    /// Takes the removal of a series into an batch.
+    pub(crate) fn removal(&mut self, id: &str, family: &Arc<FamilyKey>, series: &SeriesKey, batch: &mut NumberedBatch) {
         let (known, id) = self.known(id, family);
         known.told.remove(series);
         let fields = if schema::is_live(family) {
@@ -147,24 +147,24 @@ impl Shard {
         } else {
             schema::fields(family, &schema::series_text(family, series))
         };
-        let steps = errand.group(&id, true);
-        steps.extend(fields.into_iter().map(|field| Step { act: Act::Remove, field, amount: String::new() }));
+        let ops = batch.group(&id, true);
+        ops.extend(fields.into_iter().map(|field| FieldOp { code: OpCode::Remove, field, amount: String::new() }));
     }
 
-    /// Numbers an errand, to be sent after those that wait.
-    pub(crate) fn push(&mut self, mut errand: Errand) {
+    /// Numbers an batch, to be sent after those that wait.
+    pub(crate) fn push(&mut self, mut batch: NumberedBatch) {
         self.numbered += 1;
-        errand.number = self.numbered;
-        self.pending.push_back(errand);
+        batch.number = self.numbered;
+        self.pending.push_back(batch);
     }
 
     /// The first that waits was applied.
     pub(crate) fn finished(&mut self, done: Done) {
         self.had_own = true;
         let (mut again, mut undeclared) = (Vec::new(), Vec::new());
-        if let Some(errand) = self.pending.pop_front() {
-            self.acked = errand.number;
-            for group in errand.groups.iter().filter(|group| !group.removes) {
+        if let Some(batch) = self.pending.pop_front() {
+            self.acked = batch.number;
+            for group in batch.families.iter().filter(|group| !group.removes) {
                 if let Some(known) = self.families.get_mut(&group.family) {
                     known.declared = true;
                     // The lease may have been over before anybody heard of it.
@@ -174,7 +174,7 @@ impl Shard {
                     }
                 }
             }
-            self.done.push_back(errand);
+            self.done.push_back(batch);
         }
         for (id, begun) in done.begun {
             if let Some(known) = self.families.get_mut(id.as_str()) {
@@ -190,20 +190,20 @@ impl Shard {
         }
         self.declare_again(undeclared);
         self.tell_all_again(again);
-        let mut steps: usize = self.done.iter().map(Errand::steps).sum();
-        while steps > MOST_KEPT || self.done.len() > MOST_ERRANDS {
-            steps -= self.done.pop_front().map_or(steps, |errand| errand.steps());
+        let mut ops: usize = self.done.iter().map(NumberedBatch::ops).sum();
+        while ops > MAX_RETAINED_OPS || self.done.len() > MAX_RETAINED_BATCHES {
+            ops -= self.done.pop_front().map_or(ops, |batch| batch.ops());
         }
     }
 
     /// Leaves families out of all that may be sent yet.
     fn leave_out(&mut self, is_meant: impl Fn(&str) -> bool) {
-        for errand in self.pending.iter_mut().chain(&mut self.done) {
-            errand.groups.retain(|group| group.removes || !is_meant(&group.family));
+        for batch in self.pending.iter_mut().chain(&mut self.done) {
+            batch.families.retain(|group| group.removes || !is_meant(&group.family));
         }
     }
 
-    /// Brings what waits up to what the server is found to have. Gives how many errands can't be told again.
+    /// Brings what waits up to what the server is found to have. Gives how many batches can't be told again.
     pub(crate) fn recover(&mut self, found: Found) -> u64 {
         let mut missed = 0;
         let (last, mut again, mut undeclared) = (found.last, found.gone, found.unlisted);
@@ -221,22 +221,23 @@ impl Shard {
                     && first.in_doubt
                     && self.acked > 0
                 {
-                    let groups = first.groups.len();
+                    let before = first.families.len();
                     // The latest value may be told twice.
-                    let families = &self.families;
-                    first.groups.retain(|group| {
-                        let known = families.get(&group.family);
-                        !group.removes && known.is_some_and(|known| known.family.combine() == Combine::MostRecent)
+                    let known_families = &self.families;
+                    first.families.retain(|group| {
+                        let known = known_families.get(&group.family);
+                        !group.removes
+                            && known.is_some_and(|known| known.family.aggregation() == Aggregation::MostRecent)
                     });
-                    missed += u64::from(first.groups.len() < groups);
+                    missed += u64::from(first.families.len() < before);
                 }
                 self.acked = 0;
                 self.done.clear();
             }
             Some(last) if last < self.acked => {
-                let kept = self.done.iter().filter(|errand| errand.number > last).count() as u64;
+                let kept = self.done.iter().filter(|batch| batch.number > last).count() as u64;
                 missed += (self.acked - last).saturating_sub(kept);
-                while self.done.back().is_some_and(|errand| errand.number > last) {
+                while self.done.back().is_some_and(|batch| batch.number > last) {
                     self.pending.extend(self.done.pop_back());
                     self.pending.rotate_right(1);
                 }
@@ -252,16 +253,16 @@ impl Shard {
 
     /// Families stand no more in the index, or in the key of what the writer declares.
     fn declare_again(&mut self, undeclared: Vec<Arc<str>>) {
-        let mut errand = Errand::default();
+        let mut batch = NumberedBatch::default();
         for family in undeclared {
             if let Some(known) = self.families.get_mut(&family)
                 && std::mem::take(&mut known.declared)
             {
-                errand.groups.push(Group { family, removes: false, steps: Vec::new() });
+                batch.families.push(FamilyOps { family, removes: false, ops: Vec::new() });
             }
         }
-        if !errand.groups.is_empty() {
-            self.push(errand);
+        if !batch.families.is_empty() {
+            self.push(batch);
         }
     }
 
@@ -279,27 +280,27 @@ impl Shard {
     fn tell_again(&mut self, id: &Arc<str>) {
         let Some(known) = self.families.get_mut(id) else { return };
         (known.declared, known.incarnation) = (false, None);
-        let (family, mut errands) = (&known.family, vec![Errand::default()]);
+        let (family, mut batches) = (&known.family, vec![NumberedBatch::default()]);
         for (series, told) in &known.told {
-            let last = errands.len() - 1;
-            let steps = errands[last].group(id, false);
+            let last = batches.len() - 1;
+            let ops = batches[last].group(id, false);
             let text = schema::series_text(family, series);
             if schema::is_live(family) {
-                steps.extend(live_step(id, family, series, &told.totals, told.stamp));
-            } else if family.combine() == Combine::MostRecent {
-                command::set_latest(family, &text, &told.totals, told.stamp, steps);
-            } else if told.was_set && command::is_shared(family) {
-                command::set(family, &text, &told.totals, Act::SetNew, steps);
+                ops.extend(live_op(id, family, series, &told.totals, told.stamp));
+            } else if family.aggregation() == Aggregation::MostRecent {
+                numbered_batch::set_latest(family, &text, &told.totals, told.stamp, ops);
+            } else if told.was_set && numbered_batch::is_shared(family) {
+                numbered_batch::set(family, &text, &told.totals, OpCode::SetNew, ops);
             } else {
-                command::add(family, &text, &told.totals, steps);
+                numbered_batch::add(family, &text, &told.totals, ops);
             }
-            if steps.len() >= MOST_STEPS {
-                errands.push(Errand::default());
+            if ops.len() >= MAX_OPS {
+                batches.push(NumberedBatch::default());
             }
         }
-        for errand in errands {
-            if errand.steps() > 0 {
-                self.push(errand);
+        for batch in batches {
+            if batch.ops() > 0 {
+                self.push(batch);
             }
         }
     }
@@ -316,7 +317,7 @@ impl Shard {
     }
 }
 
-fn live_step(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<Step> {
+fn live_op(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], stamp: u64) -> Option<FieldOp> {
     let amount = schema::value_text(*totals.first()?, stamp);
-    Some(Step { act: Act::Set, field: schema::live_field(id, family, series), amount })
+    Some(FieldOp { code: OpCode::Set, field: schema::live_field(id, family, series), amount })
 }

@@ -1,22 +1,22 @@
-//! What the script is asked, for an errand.
+//! What the script is asked, for an batch.
 
 use redis::{FromRedisValue as _, RedisError};
 
-use crate::backends::WriterId;
+use crate::backends::custom::WriterId;
 use crate::backends::redis::client::connection::Link;
 use crate::backends::redis::config::Settings;
 use crate::backends::redis::context::{Common, layout_of};
 use crate::backends::redis::schema;
-use crate::backends::redis::write::command::{Errand, Header, Mode, Request};
+use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Request};
 use crate::backends::redis::write::partition::Shard;
 use std::time::Duration;
 
-/// The request for an errand; without one, that says only that the writer lives.
+/// The request for an batch; without one, that says only that the writer lives.
 pub(crate) fn request(
     common: &Common,
     shard: &Shard,
     writer: &str,
-    errand: Option<&Errand>,
+    batch: Option<&NumberedBatch>,
     link: &mut Link<'_>,
 ) -> Result<Request, RedisError> {
     let Settings { lease, expiry, .. } = &*common.settings;
@@ -26,7 +26,7 @@ pub(crate) fn request(
         [
             writer.to_owned(),
             shard.acked.to_string(),
-            errand.map_or(shard.acked, |errand| errand.number).to_string(),
+            batch.map_or(shard.acked, |batch| batch.number).to_string(),
             milliseconds(*lease),
             expiry.as_secs().max(1).to_string(),
             layout_of(&common.settings),
@@ -36,7 +36,7 @@ pub(crate) fn request(
         ],
     );
     let mut others: Option<Vec<usize>> = None;
-    for group in errand.iter().flat_map(|errand| &errand.groups) {
+    for group in batch.iter().flat_map(|batch| &batch.families) {
         let Some(known) = shard.families.get(&group.family) else { continue };
         let family = &*group.family;
         let is_live = schema::is_live(&known.family);
@@ -51,7 +51,7 @@ pub(crate) fn request(
             };
             for &key in places.iter() {
                 let header = Header { family, schema: "", begun: "", incarnation: "", key, mode: Mode::Removal };
-                request.group(&header, &group.steps);
+                request.group(&header, &group.ops);
             }
             continue;
         }
@@ -64,7 +64,7 @@ pub(crate) fn request(
         let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
         let schema = if known.declared || group.removes { "" } else { &known.schema };
         let begun = known.begun.map_or_else(String::new, |begun| begun.to_string());
-        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.steps);
+        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.ops);
     }
     Ok(request)
 }

@@ -7,17 +7,17 @@ use std::time::Instant;
 
 use redis::{FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{RedisFault, Sort};
 use crate::backends::redis::config::Settings;
 use crate::backends::redis::context::{CODE, Common};
 use crate::backends::redis::read::scrape;
 use crate::backends::redis::read::series;
 use crate::backends::redis::schema::{self, Keys};
-use crate::backends::redis::write::command::{self, Errand, Reply};
 use crate::backends::redis::write::journal::Notes;
+use crate::backends::redis::write::numbered_batch::{self, NumberedBatch, Reply};
 use crate::backends::redis::write::partition::{Found, Shard};
 use crate::backends::redis::write::request::request;
-use crate::backends::{Batch, FamilyKey, Removal, WriterId};
 use crate::report;
 
 /// How often in a row a server may lose what it has said that it has, before it is left for the next time.
@@ -55,7 +55,7 @@ impl Sender {
         if self.takes(batch.writer, batch.sequence) {
             self.shorten_notes(common)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
-            let mut errands = vec![Errand::default(); self.shards.len()];
+            let mut batches = vec![NumberedBatch::default(); self.shards.len()];
             // Changes come family by family.
             let families: Vec<_> = batch
                 .changes
@@ -67,22 +67,22 @@ impl Sender {
                 .collect();
             for (shard, id, changes) in &families {
                 for change in *changes {
-                    self.shards[*shard].change(id, change, &mut errands[*shard]);
-                    if self.notes.is_some() && command::is_noted(&change.family) {
+                    self.shards[*shard].change(id, change, &mut batches[*shard]);
+                    if self.notes.is_some() && numbered_batch::is_noted(&change.family) {
                         let series = schema::series_text(&change.family, &change.series);
-                        let told = command::noted(&change.family, &change.totals, change.stamp);
+                        let told = numbered_batch::noted(&change.family, &change.totals, change.stamp);
                         entries[*shard].push((id.clone(), series, told));
                     }
                 }
             }
-            self.note_errands(common, &errands, entries)?;
+            self.journal_batches(common, &batches, entries)?;
             for (shard, id, changes) in families {
                 for change in changes {
                     self.shards[shard].told(&id, change);
                 }
             }
             self.taken = Some((batch.writer, batch.sequence));
-            self.push(errands);
+            self.push(batches);
         }
         self.send(common)
     }
@@ -92,23 +92,23 @@ impl Sender {
             self.shorten_notes(common)?;
             let others = self.other_declarations(common, removal)?;
             let mut entries = vec![Vec::new(); self.shards.len()];
-            let mut errands = vec![Errand::default(); self.shards.len()];
+            let mut batches = vec![NumberedBatch::default(); self.shards.len()];
             for (family, series) in &removal.series {
                 let id = family.id();
                 let shard = self.place(&id);
-                self.shards[shard].removal(&id, family, series, &mut errands[shard]);
+                self.shards[shard].removal(&id, family, series, &mut batches[shard]);
                 for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
                     if let Some(series) = family.translate(series, other) {
-                        self.shards[shard].removal(&other.id(), other, &series, &mut errands[shard]);
+                        self.shards[shard].removal(&other.id(), other, &series, &mut batches[shard]);
                     }
                 }
                 if self.notes.is_some() {
                     entries[shard].push((id, schema::series_text(family, series), Vec::new()));
                 }
             }
-            self.note_errands(common, &errands, entries)?;
+            self.journal_batches(common, &batches, entries)?;
             self.taken = Some((removal.writer, removal.sequence));
-            self.push(errands);
+            self.push(batches);
         }
         self.send(common)
     }
@@ -140,10 +140,10 @@ impl Sender {
         usize::try_from(schema::shard_of(id, self.shards.len() as u64)).unwrap_or_default()
     }
 
-    fn push(&mut self, errands: Vec<Errand>) {
-        for (shard, errand) in self.shards.iter_mut().zip(errands) {
-            if errand.steps() > 0 {
-                shard.push(errand);
+    fn push(&mut self, batches: Vec<NumberedBatch>) {
+        for (shard, batch) in self.shards.iter_mut().zip(batches) {
+            if batch.ops() > 0 {
+                shard.push(batch);
             }
         }
     }
@@ -207,23 +207,23 @@ impl Sender {
         })
     }
 
-    /// One request: the first errand that waits, or none.
+    /// One request: the first batch that waits, or none.
     fn step(&mut self, common: &Common, place: usize, only_live: bool, losses: &mut usize) -> Result<(), RedisFault> {
         let (shard, writer) = (&self.shards[place], &self.writer);
-        let errand = if only_live { None } else { shard.pending.front() };
+        let batch = if only_live { None } else { shard.pending.front() };
         let mut tries = 0;
         let answer = common.pool.with(&[place], common.deadline(), |link| {
-            let request = request(common, shard, writer, errand, link)?;
+            let request = request(common, shard, writer, batch, link)?;
             let (rest, keys) = request.finish();
             tries += 1;
             link.script(&common.script, CODE, &rest, keys)
         });
         let reply = answer.and_then(|answer| common.reply(answer)).inspect_err(|fault| {
             // Whether it was applied, nobody knows.
-            if let Some(errand) = self.shards[place].pending.front_mut().filter(|_| !only_live)
+            if let Some(batch) = self.shards[place].pending.front_mut().filter(|_| !only_live)
                 && (tries > 1 || tries == 1 && fault.is_open())
             {
-                errand.in_doubt = true;
+                batch.in_doubt = true;
             }
         })?;
         match reply {

@@ -6,7 +6,7 @@
 //! what its own process has counted.
 //!
 //! Floats: the deltas of a part, added up without rounding, are what the cells held, rounded to an `f64`. Who adds them
-//! up as `f64` rounds with each; [`Change::totals`](crate::backends::Change::totals) are never rounded twice.
+//! up as `f64` rounds with each; [`Change::totals`](crate::backends::custom::Change::totals) are never rounded twice.
 //!
 //! No code of a backend's runs under a lock, and nobody waits within the gate: a fork would have to wait, too.
 
@@ -21,12 +21,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::backends::api::{Backend, BackendError, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Backend, BackendError, FamilyKey, LocalFamily, SeriesKey};
 use crate::backends::runtime::families;
 use crate::clock;
 use crate::reentry::Code;
 use crate::report::{self, Level, Own};
-use crate::sync::catch_panic;
 use crate::sync::lock;
 use pass::Pass;
 use removals::Removals;
@@ -38,7 +37,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
 /// Gives the families that there are.
-type Members = Box<dyn Fn() -> Vec<Arc<dyn Counted>> + Send + Sync>;
+type Members = Box<dyn Fn() -> Vec<Arc<dyn LocalFamily>> + Send + Sync>;
 
 /// Sends what was counted to a backend.
 pub(super) struct Shipper(Arc<Shared>);
@@ -86,8 +85,6 @@ pub(super) struct Health {
     pub(super) sent: u64,
     /// How often it has failed.
     pub(super) errors: u64,
-    /// When all that was counted had been sent last; at first, when sending began.
-    pub(super) up_to_date: Instant,
 }
 
 impl State {
@@ -101,7 +98,7 @@ impl State {
             asked: false,
             thread: None,
             life: Life::Open,
-            health: Health { sent: 0, errors: 0, up_to_date: Instant::now() },
+            health: Health { sent: 0, errors: 0 },
             reported: None,
         }
     }
@@ -261,7 +258,7 @@ impl Shared {
                 let pass = if thread.is_none() { state.pass.take() } else { None };
                 if let Some(pass) = pass {
                     state.begun += 1;
-                    Ok(Turn { shared: self, pass: Some(pass), outcome: Err("a pass was broken off".into()) })
+                    Ok(Turn { shared: self, pass: Some(pass), outcome: Some(Err("a pass was broken off".into())) })
                 } else {
                     state.waiting.push(thread::current());
                     if let Some(thread) = thread {
@@ -281,21 +278,27 @@ impl Shared {
     /// What the thread does.
     fn work(&self) {
         let mut failures = 0;
+        let (mut pass_due, mut heartbeat_due) = (Instant::now() + self.interval, Some(Instant::now()));
         loop {
-            let due = Instant::now() + self.wait(failures);
+            let due = heartbeat_due.map_or(pass_due, |due| due.min(pass_due));
             while Instant::now() < due && self.has_time() {
                 thread::park_timeout(due.saturating_duration_since(Instant::now()));
             }
             // Before the pass: one that had begun by then may have looked at families before they were counted in last.
-            let life = {
+            let (life, is_asked) = {
                 let mut state = lock(&self.state);
-                state.asked = false;
-                state.life
+                (state.life, std::mem::take(&mut state.asked))
             };
             if life == Life::Closed {
                 return;
             }
-            failures = if self.ship_by(None).is_ok() && self.beat() { 0 } else { failures + 1 };
+            if is_asked || life != Life::Open || Instant::now() >= pass_due {
+                failures = if self.ship_by(None).is_ok() { 0 } else { failures + 1 };
+                pass_due = Instant::now() + self.wait(failures);
+            }
+            if life == Life::Open && heartbeat_due.is_some_and(|due| Instant::now() >= due) {
+                heartbeat_due = self.heartbeat();
+            }
             let Life::Closing(deadline) = life else { continue };
             if failures == 0 || Instant::now() >= deadline {
                 break;
@@ -314,13 +317,19 @@ impl Shared {
         state.life == Life::Open && !state.asked
     }
 
-    /// Has the backend know that this process lives; false when that failed.
-    fn beat(&self) -> bool {
-        let writer = lock(&self.state).pass.as_ref().map(|pass| pass.writer());
-        // While a scrape runs a pass, the backend hears of the process anyway.
-        let Some(writer) = writer else { return true };
-        let beaten = catch_panic(|| self.backend.beat(writer)).unwrap_or_else(|message| Err(message.into()));
-        beaten.inspect_err(|error| self.failed(&error.to_string())).is_ok()
+    /// Has the backend do its maintenance, and returns when that is due again.
+    fn heartbeat(&self) -> Option<Instant> {
+        let pass = lock(&self.state).pass.take();
+        let next = pass.map_or(Ok(Some(Duration::from_millis(20))), |pass| {
+            // Keeps passes of other threads out meanwhile.
+            let _turn = Turn { shared: self, pass: Some(pass), outcome: None };
+            self.code.run(|| self.backend.heartbeat())
+        });
+        let next = next.unwrap_or_else(|failure| {
+            self.failed(&format!("its heartbeat has failed: {failure}"));
+            Some(LONGEST_WAIT)
+        });
+        next.map(|next| Instant::now() + next)
     }
 
     /// How long to wait after so many failures: ever longer, and not all processes equally long.
@@ -349,11 +358,12 @@ impl Shared {
     }
 }
 
-/// The right to run a pass, until it is dropped.
+/// The right to use the backend, until it is dropped.
 struct Turn<'a> {
     shared: &'a Shared,
     pass: Option<Box<Pass>>,
-    outcome: Result<(), String>,
+    /// How the pass has ended; nothing after a heartbeat.
+    outcome: Option<Result<(), String>>,
 }
 
 impl Turn<'_> {
@@ -364,7 +374,7 @@ impl Turn<'_> {
         let outcome = code.run(|| pass.run(&**backend, removals, members));
         let outcome =
             outcome.unwrap_or_else(|failure| Err(format!("what was counted can't be looked at: {failure}").into()));
-        self.outcome = outcome.as_ref().map_err(ToString::to_string).copied();
+        self.outcome = Some(outcome.as_ref().map_err(ToString::to_string).copied());
         let shared = self.shared;
         drop(self);
         if let Err(error) = &outcome {
@@ -380,12 +390,11 @@ impl Drop for Turn<'_> {
         if let Some(pass) = &self.pass {
             state.health.sent = pass.sent;
         }
-        if self.outcome.is_ok() {
-            state.health.up_to_date = Instant::now();
-        }
         state.pass = self.pass.take();
-        state.ended = state.begun;
-        state.outcome = std::mem::replace(&mut self.outcome, Ok(()));
+        if let Some(outcome) = self.outcome.take() {
+            state.ended = state.begun;
+            state.outcome = outcome;
+        }
         state.waiting.drain(..).for_each(|thread| thread.unpark());
     }
 }

@@ -29,7 +29,7 @@ fn what_cannot_be_read_keeps_nobody_from_what_others_have_left() {
     pipe(&directory.join(name("process", 43)));
     fs::copy(&own, directory.join(name("process", 44))).expect("there is room");
     fs::write(directory.join("process-x"), b"").expect("there is room");
-    fs::create_dir(directory.join(name("told", 45))).expect("there is room");
+    fs::create_dir(directory.join(name("journal", 45))).expect("there is room");
     let heir = killed.heir();
     inherit(&heir);
     killed.assert_total();
@@ -41,7 +41,7 @@ fn what_cannot_be_read_keeps_nobody_from_what_others_have_left() {
 #[test]
 fn damaged_notes_are_left_alone_with_their_process() {
     let killed = Killed::new();
-    let (path, kept) = (killed.file("told"), killed.directory().join("kept"));
+    let (path, kept) = (killed.file("journal"), killed.directory().join("kept"));
     let whole = fs::read(&path).expect("it is there");
     fs::rename(&path, &kept).expect("there is room");
     let greatest = u64::MAX;
@@ -49,9 +49,9 @@ fn damaged_notes_are_left_alone_with_their_process() {
         b"",
         b"\xff\xfe\n",
         b"[\n",
-        b"[\"errand\",0,1,0,[[\"c_total\",\"[\\\"x\\\"]\",\"5\"]],0]\n",
+        b"[\"batch\",0,1,0,[[\"c_total\",\"[\\\"x\\\"]\",\"5\"]],0]\n",
         b"[\"later\",0,1,0,[]]\n",
-        &format!("[\"errand\",0,{greatest},0,[]]\n").into_bytes(),
+        &format!("[\"batch\",0,{greatest},0,[]]\n").into_bytes(),
         &vec![b'['; 100_000],
     ];
     let heir = killed.heir();
@@ -84,7 +84,7 @@ fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
     killed.server.say(&format!("SET {} x", key("d_total", 0)));
     let heir = killed.heir();
     inherit(&heir);
-    let len = || fs::metadata(killed.file("told")).expect("it is there").len();
+    let len = || fs::metadata(killed.file("journal")).expect("it is there").len();
     let before = len();
     (0..5).for_each(|_| inherit(&heir));
     // Another one finds what this one has noted.
