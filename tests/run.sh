@@ -32,8 +32,8 @@ test_all() {
     # What the library reports goes to the program's own log.
     cargo test -p pytheus-tests --features log,tracing --test report_log --test report_tracing --no-fail-fast || status=$?
     # The totals of processes anywhere go to a real Redis.
-    cargo test -p pytheus --features redis-tls --lib redis --no-fail-fast || status=$?
-    cargo test -p pytheus --features redis-tls --doc redis --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python --lib redis --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python --doc redis --no-fail-fast || status=$?
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     cargo check -p pytheus --no-default-features --features log || status=$?

@@ -60,6 +60,8 @@ pub(crate) mod config;
 #[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
 #[cfg(unix)]
+mod failpoint;
+#[cfg(unix)]
 mod file;
 #[cfg(feature = "redis")]
 pub mod redis;

@@ -11,7 +11,6 @@
 mod archive;
 mod backend;
 mod dir;
-mod failpoint;
 mod format;
 mod fuzz;
 mod merge;

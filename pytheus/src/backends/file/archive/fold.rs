@@ -29,12 +29,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
 use crate::backends::file::archive::tombstones::counted;
 use crate::backends::file::dir::directory::{Locked, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::error::Skip;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;

@@ -5,11 +5,11 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::{Directory, Identity, Locked, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::error::{Fault, Reason, Skip};
 
 use crate::backends::file::archive::archive::Archive;

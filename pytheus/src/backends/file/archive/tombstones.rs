@@ -12,11 +12,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::archive::archive::{Archive, Removed};
 use crate::backends::file::dir::directory::Locked;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;

@@ -30,9 +30,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::dir::directory::{Directory, Locked, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::failpoint::fault_point;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::file_id::FileId;

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 
 use crate::backends::At;
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::format::allocator::Space;
 use crate::backends::file::format::error::Fault;
 use crate::backends::file::format::header::Header;

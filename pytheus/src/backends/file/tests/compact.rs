@@ -6,8 +6,8 @@ use std::thread;
 
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
+use crate::backends::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
 use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
 use crate::backends::file::format::exact_amount::Amount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
+use crate::backends::failpoint::FAULT_POINTS;
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::dir::roster;
-use crate::backends::file::failpoint::FAULT_POINTS;
 use crate::backends::{Backend as _, Totals};
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::backends::file::failpoint::fault_point;
+use crate::backends::failpoint::fault_point;
 use crate::backends::file::format::error::{Fault, Skip};
 use crate::backends::file::format::mappings::Maps;
 use crate::backends::file::read::index::PeerSeries;
