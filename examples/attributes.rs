@@ -1,5 +1,5 @@
-//! Attributes: a function that counts, times and tracks itself. Labels come from its arguments, from what it returns,
-//! and from how it ended.
+//! Attributes: a function counts, times and tracks itself. Labels come from its arguments, its returned value and its
+//! outcome.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example attributes
@@ -120,7 +120,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Err(error) => println!("{queue}: {error:?}"),
         }
     }
-    // Dropped halfway: counted as cancelled, and nothing stays in progress.
+    // Dropped halfway: counted as cancelled, and the work in progress is back at zero.
     let print = Printer.print(Job { queue: "fax", pages: 90_000 });
     let _ = tokio::time::timeout(Duration::from_millis(1), print).await;
 

@@ -1,4 +1,4 @@
-//! Custom collectors: numbers that something else counts, read when Prometheus asks.
+//! Custom collectors: numbers from elsewhere, read at the scrape.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example custom_collector
@@ -61,7 +61,7 @@ impl PoolCollector {
 }
 
 impl Collector for PoolCollector {
-    /// Told up front, so that a name that is taken is refused when the collector is registered.
+    /// The names are known at registration, so a duplicate is refused there.
     fn descriptors(&self) -> Vec<Descriptor> {
         vec![self.open.clone(), self.servers.clone()]
     }
@@ -92,10 +92,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(vec![family])
     }))?;
 
-    // The shortest: a gauge that is read by a closure.
+    // The shortest form: a gauge with a closure.
     Gauge::builder("load_ratio", "Worked out anew at each scrape.").build()?.set_function(|| 0.42);
 
-    // A collector that fails is left out, reported on the standard error output, and counted.
+    // A failing collector is left out, reported on standard error, and counted.
     let broken = Descriptor::new(Kind::Gauge, "disk_temperature_celsius", "Never seen.")?;
     REGISTRY.register(collector_fn([broken], || Err("the disk is on fire".into())))?;
 

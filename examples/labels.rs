@@ -1,4 +1,4 @@
-//! Labels: required, with a default, given in parts, of a closed set, and optional; and how a series is removed.
+//! Labels: required, with a default, partial, of a closed set, and optional; and the removal of a series.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example labels
@@ -65,11 +65,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Some labels now, the rest later.
     let home = PAGE_HITS.page("/");
     home.status("500").inc();
-    // One series, found once: the cheapest to count.
+    // A single series, looked up once: the cheapest handle.
     let home_ok = home.to_series();
     home_ok.inc();
 
-    // Only a `Method` fits here; what a stranger sends can't make a new series.
+    // Only a `Method` fits here, so a client can't add a series.
     for verb in ["GET", "GET", "BREW"] {
         if let Some(method) = Method::of(verb) {
             REQUESTS.method(method).inc();
@@ -80,13 +80,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     JOBS_WAITING.queue("mail").tenant(Some("acme")).set(3.0);
     JOBS_WAITING.queue("mail").tenant(None::<&str>).set(1.0);
 
-    // Names that are known at run time only: what does not fit is an `Err` that says so.
+    // Names known at run time only: the error lists missing and unknown labels.
     PAGE_HITS.labels([("status", "200"), ("page", "/about")])?.inc();
     if let Err(error) = PAGE_HITS.labels([("status", "200"), ("pgae", "/about")]) {
         println!("{error}\n");
     }
 
-    // A tenant is gone, and with it the series.
+    // A tenant leaves, and its series is removed.
     JOBS_WAITING.queue("fax").tenant("acme").set(1.0);
     JOBS_WAITING.queue("fax").tenant("acme").remove();
 

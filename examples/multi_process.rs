@@ -1,30 +1,29 @@
-//! Several processes, one scrape: whichever process is asked shows what all have counted, the living and the dead.
+//! Several processes, one scrape: each process shows the totals of all, including ended ones.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example multi_process
 //! ```
 //!
-//! Nothing in the code of a service changes. Two variables in the environment of its processes say where they meet:
+//! No code of a service changes. Two variables in the environment of its processes name their backend:
 //!
 //! ```sh
 //! export PYTHEUS_BACKEND_CLASS=file
 //! export PYTHEUS_BACKEND_CONFIG=pytheus.json
 //! ```
 //!
-//! and the file that the second one names says in which directory, which is made when it is not there:
+//! and a configuration with the directory, made if it is missing:
 //!
 //! ```json
 //! {"directory": "/run/shop/metrics"}
 //! ```
 //!
-//! `shop` is an example: any directory on this machine will do that the processes may write to and others may not. Each
-//! process counts in a file of its own there, mapped into its memory, at the speed of a single process. A directory that
-//! is not kept when the machine starts anew, as under `/run`, is right: the totals then begin again, as Prometheus
-//! expects it of counters.
+//! `shop` is an example: use any directory of this machine with write access for the processes and for nobody else. Each
+//! process counts in a file of its own there, mapped into its memory, at the speed of a single process. A directory below
+//! `/run` is a good choice: it is empty after a boot, and the totals begin at zero, as Prometheus expects of counters.
 //!
-//! This program sets both variables for four processes that it starts: itself, as workers. Each does 1,000 jobs, which
-//! take no time here. The last is killed in the middle of one; its work in progress goes away with it, and what it has
-//! completed stays. A scrape of the first worker, then, is the same as that of the second or third, and prints:
+//! This program sets both variables for four workers, processes of itself. Each does 1,000 jobs. The last one is killed in
+//! the middle of another job: its work in progress disappears, its completed jobs stay. A scrape of the first worker is then
+//! the same as one of the second or third, and prints:
 //!
 //! ```text
 //! each worker has done its jobs
@@ -68,7 +67,7 @@ metric! {
     static QUEUE_LENGTH: Gauge = "queue_length";
 }
 
-/// What a service does: it knows of no other process.
+/// Does a job, as a service would: without any mention of other processes.
 fn do_jobs() {
     for _ in 0..1_000 {
         let _busy = JOBS_IN_PROGRESS.track_inprogress();
@@ -78,7 +77,7 @@ fn do_jobs() {
     QUEUE_LENGTH.set(7.0);
 }
 
-/// The life of a worker: it does its jobs, begins another one, and shows its metrics when it is asked to.
+/// Runs a worker: does its jobs, begins another one, and prints its metrics on request.
 fn work() -> Result<(), Box<dyn Error>> {
     do_jobs();
     let _busy = JOBS_IN_PROGRESS.track_inprogress();
@@ -93,7 +92,7 @@ fn work() -> Result<(), Box<dyn Error>> {
 /// Ends an answer.
 const END: &str = "--";
 
-/// A worker, as its parent sees it.
+/// A worker, from the view of its parent.
 struct Worker {
     process: Child,
     input: ChildStdin,
@@ -101,7 +100,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Starts this program as a worker; the file says where all of them meet.
+    /// Starts this program as a worker with this configuration.
     fn start(config: &Path) -> Result<Self, Box<dyn Error>> {
         let mut process = Command::new(env::current_exe()?)
             .arg(WORKER)
@@ -115,7 +114,7 @@ impl Worker {
         Ok(Self { process, input, output })
     }
 
-    /// What it prints until this line.
+    /// Returns the output of the worker up to this line.
     fn lines_until(&mut self, end: &str) -> Result<String, Box<dyn Error>> {
         let mut text = String::new();
         loop {
@@ -130,7 +129,7 @@ impl Worker {
         }
     }
 
-    /// A scrape, as it would answer it over HTTP.
+    /// Returns a scrape, as the worker would answer it over HTTP.
     fn scrape(&mut self) -> Result<String, Box<dyn Error>> {
         writeln!(self.input)?;
         self.lines_until(END)
@@ -160,7 +159,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 fn show(folder: &Path) -> Result<(), Box<dyn Error>> {
     let config = folder.join("pytheus.json");
-    // As JSON has it, whatever characters are in the path.
+    // In JSON, whatever characters the path has.
     fs::write(&config, pytheus::backends::json!({"directory": folder.join("metrics")}).to_string())?;
 
     let mut workers = Vec::new();
@@ -172,7 +171,7 @@ fn show(folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     println!("each worker has done its jobs");
 
-    // Dropped is killed.
+    // Dropping a worker kills it.
     workers.pop();
     println!("the last one was killed");
 

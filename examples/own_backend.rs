@@ -1,4 +1,4 @@
-//! A backend of one's own: the totals of several processes in one file, for you to copy and change.
+//! A backend of your own: the totals of several processes in one file, to copy and change.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example own_backend
@@ -15,26 +15,25 @@
 //!
 //! # How it goes
 //!
-//! Threads count in cells of their own process, as ever. Ten times a second a thread of pytheus sends what has changed to
-//! [`Backend::apply`]: series, and by how much each number in them has grown. The backend adds that to what is in the
-//! file `totals`, and a scrape shows what is in there. Four things make the totals right:
+//! Threads count in cells of their own process, as with any backend. Ten times a second a thread of pytheus sends the
+//! changes to [`Backend::apply`]: series, and the increase of each number. The backend adds them to the file `totals`; a
+//! scrape shows that file. Four rules make the totals right:
 //!
-//! - **One at a time.** Who reads or writes `totals` holds a lock on the file `lock`, which the system gives back if the
-//!   process is killed.
-//! - **All or nothing.** What is new is written beside the old, and then renamed. Who is killed in between has changed
-//!   nothing.
-//! - **Apart.** Versions of a program may declare a metric differently. Each declaration has its own numbers in the file, in
-//!   the order in which they came; pytheus makes one family of them.
-//! - **Once.** A batch that may have failed is sent again, under the same number. The number of the last batch of each
-//!   process stands in the same file as the totals, so that a batch which was there before is known.
+//! - **A lock.** A process holds a lock on the file `lock` while it reads or writes `totals`. The system releases the lock of
+//!   a killed process.
+//! - **Atomic replacement.** The new file is written beside the old one, then renamed. A kill in between changes nothing.
+//! - **Separate declarations.** Versions of a program may declare a metric differently. Each declaration has its own numbers
+//!   in the file, in the order of arrival; pytheus merges them into one family.
+//! - **[Idempotence](https://en.wikipedia.org/wiki/Idempotence).** A batch with an unknown result is sent again under the same
+//!   sequence number. The file keeps the last number of each process beside the totals, so a duplicate is detected.
 //!
-//! Counters, histograms and summaries stay when a process ends: their numbers are in the file. Of gauges that speak of
-//! living processes (`mode: live_sum` and its like) the file has one number for each process; they go with it. That a
-//! process lives is told by a lock that it holds on a file `alive-..` until it ends, however that comes about.
+//! Counters, histograms and summaries stay when a process ends. Gauges of living processes (`mode: live_sum` and the like)
+//! have a number per process in the file; it is removed with the process. A process is alive while it holds the lock on its
+//! file `alive-..`.
 //!
-//! A process that is killed loses what it has counted since the last batch: a tenth of a second. Every batch writes the
-//! whole file, which is fine for some hundred series; beyond that, use a database in the same way, with one transaction
-//! where this has the lock and the renaming.
+//! A killed process loses the counts since its last batch, a tenth of a second. Every batch writes the whole file; that is
+//! fine for some hundred series. Beyond that, use a database in the same way, with a transaction in place of the lock and the
+//! renaming.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -46,10 +45,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pytheus::backends::{
-    Aggregate, Backend, BackendError, Batch, Change, CloseOnFork, Combine, Config, Configure, FamilyKey, Load, Reach,
-    Removal, SeriesKey, Totals, Value, json, load_backend, process_label,
+use pytheus::backends::custom::{
+    Aggregation, AggregationScope, Backend, Batch, Change, CloseOnFork, Config, Configure, FamilyKey, GaugeAggregate,
+    Removal, SeriesKey, Totals, process_label,
 };
+use pytheus::backends::{BackendError, BackendSpec, Value, json, load_backend};
 use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -57,20 +57,20 @@ use pytheus::snapshot::Number;
 
 /// Totals in a file.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct FileStore {
     directory: PathBuf,
     interval: Duration,
-    /// Locked for as long as this process lives. A child closes it: there it would keep the lock when the parent is gone.
+    /// Locked for the life of this process. A forked child closes it: its copy would hold the lock after the parent's end.
     alive: Mutex<Option<CloseOnFork>>,
     /// The label `pid` of this process.
     label: Mutex<String>,
 }
 
-impl Configure for Ledger {
-    /// As in `PYTHEUS_BACKEND_CLASS`.
-    const NAME: &'static str = "ledger";
+impl Configure for FileStore {
+    /// The name in `PYTHEUS_BACKEND_CLASS`.
+    const NAME: &'static str = "file-store";
 
-    /// As in the file that `PYTHEUS_BACKEND_CONFIG` names. Each key that is read is one that exists; others are an error.
+    /// Reads the file of `PYTHEUS_BACKEND_CONFIG`. A key without a reader here is an error.
     fn configure(config: &mut Config) -> Result<Self, BackendError> {
         let directory = config.path("directory")?.ok_or_else(|| config.missing("directory"))?;
         let interval = config.duration("interval", Duration::from_millis(1)..=Duration::from_secs(60))?;
@@ -85,33 +85,33 @@ impl Configure for Ledger {
     }
 }
 
-// It can be loaded by its name from now on.
-pytheus::register_backend!(Ledger);
+// Makes the backend loadable by its name.
+pytheus::register_backend!(FileStore);
 
-impl Backend for Ledger {
+impl Backend for FileStore {
     fn interval(&self) -> Option<Duration> {
         Some(self.interval)
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Machine
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Machine
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
         let writer = batch.writer.to_string();
-        self.change(&writer, batch.sequence, |book| {
+        self.change(&writer, batch.sequence, |snapshot| {
             for change in &batch.changes {
-                book.apply(&writer, change);
+                snapshot.apply(&writer, change);
             }
         })
     }
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
-        self.change(&removal.writer.to_string(), removal.sequence, |book| {
+        self.change(&removal.writer.to_string(), removal.sequence, |snapshot| {
             for (family, series) in &removal.series {
-                for page in book.pages.iter_mut().filter(|page| page.family.is(family)) {
-                    if let Some(series) = family.translate(series, &page.family) {
-                        page.series.remove(&values_of(&page.family, &series));
+                for entry in snapshot.families.iter_mut().filter(|entry| entry.family.is(family)) {
+                    if let Some(series) = family.translate(series, &entry.family) {
+                        entry.series.remove(&values_of(&entry.family, &series));
                     }
                 }
             }
@@ -119,18 +119,18 @@ impl Backend for Ledger {
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        // For gauges that are read by a closure, which no batch has.
-        totals.name_process(self.label());
-        let book = {
+        // For gauges with a closure, which are in no batch.
+        totals.set_process_label(self.label());
+        let snapshot = {
             let _locked = self.lock()?;
-            let mut book = self.read()?;
-            self.bury_the_dead(&mut book)?;
-            book
+            let mut snapshot = self.read()?;
+            self.remove_ended(&mut snapshot)?;
+            snapshot
         };
-        for page in &book.pages {
-            if totals.wants(&page.family) {
-                let (family, series, parts) = page.combined(&book.writers)?;
-                totals.put(family, series, parts);
+        for entry in &snapshot.families {
+            if totals.includes(&entry.family) {
+                let (family, series, parts) = entry.combined(&snapshot.writers)?;
+                totals.provide(family, series, parts);
             }
         }
         Ok(())
@@ -141,13 +141,13 @@ impl Backend for Ledger {
         Ok(())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         *self.label.lock().unwrap_or_else(PoisonError::into_inner) = new_label();
         Ok(())
     }
 }
 
-impl Ledger {
+impl FileStore {
     fn label(&self) -> String {
         self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -160,19 +160,19 @@ impl Ledger {
         self.directory.join(format!("alive-{writer}"))
     }
 
-    /// Keeps all others out until it is dropped.
+    /// Locks the directory against all other processes, until it is dropped.
     fn lock(&self) -> Result<Locked, BackendError> {
         let file = File::options().create(true).append(true).open(self.directory.join("lock"))?;
         file.lock()?;
         Ok(Locked(file))
     }
 
-    /// Changes the file, unless that was done before under the same number.
-    fn change(&self, writer: &str, sequence: u64, change: impl FnOnce(&mut Book)) -> Result<(), BackendError> {
+    /// Changes the file, unless a change with the same sequence number is in it already.
+    fn change(&self, writer: &str, sequence: u64, change: impl FnOnce(&mut Snapshot)) -> Result<(), BackendError> {
         let _locked = self.lock()?;
-        let mut book = self.read()?;
-        self.bury_the_dead(&mut book)?;
-        let known = match book.writers.entry(writer.to_owned()) {
+        let mut snapshot = self.read()?;
+        self.remove_ended(&mut snapshot)?;
+        let known = match snapshot.writers.entry(writer.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let alive = CloseOnFork::new(File::options().create(true).append(true).open(self.life_of(writer))?)?;
@@ -185,53 +185,53 @@ impl Ledger {
             return Ok(());
         }
         known.sequence = sequence;
-        change(&mut book);
+        change(&mut snapshot);
         let new = self.directory.join("totals.new");
-        fs::write(&new, book.to_text())?;
-        // Of both names, others see the old file or the new one, never a part.
+        fs::write(&new, snapshot.to_text())?;
+        // Other processes see the old file or the new one, never a part.
         fs::rename(new, self.totals())?;
         Ok(())
     }
 
-    fn read(&self) -> Result<Book, BackendError> {
+    fn read(&self) -> Result<Snapshot, BackendError> {
         let path = self.totals();
         match fs::read_to_string(&path) {
-            Ok(text) => Book::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Book::default()),
+            Ok(text) => Snapshot::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Snapshot::default()),
             Err(error) => Err(format!("{}: {error}", path.display()).into()),
         }
     }
 
-    /// Forgets who has died. Called under the lock, so that nobody is just coming to life.
-    fn bury_the_dead(&self, book: &mut Book) -> Result<(), BackendError> {
-        let mut dead = Vec::new();
-        for writer in book.writers.keys() {
+    /// Removes the numbers of ended processes. Called under the lock, so no process is just starting.
+    fn remove_ended(&self, snapshot: &mut Snapshot) -> Result<(), BackendError> {
+        let mut ended = Vec::new();
+        for writer in snapshot.writers.keys() {
             let path = self.life_of(writer);
             let Ok(file) = File::options().append(true).open(&path) else {
-                dead.push(writer.clone());
+                ended.push(writer.clone());
                 continue;
             };
             match file.try_lock() {
                 Ok(()) => {
                     fs::remove_file(&path)?;
-                    dead.push(writer.clone());
+                    ended.push(writer.clone());
                 }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
         }
-        // A scrape does not write the file: until the next batch, each finds them dead again.
-        book.writers.retain(|writer, _| !dead.contains(writer));
-        for page in book.pages.iter_mut().filter(|page| page.family.combine().is_of_the_living()) {
-            for numbers in page.series.values_mut() {
-                numbers.retain(|writer, _| !dead.contains(writer));
+        // A scrape does not write the file: until the next batch, every scrape repeats this.
+        snapshot.writers.retain(|writer, _| !ended.contains(writer));
+        for entry in snapshot.families.iter_mut().filter(|entry| entry.family.aggregation().is_live_only()) {
+            for numbers in entry.series.values_mut() {
+                numbers.retain(|writer, _| !ended.contains(writer));
             }
-            page.series.retain(|_, numbers| !numbers.is_empty());
+            entry.series.retain(|_, numbers| !numbers.is_empty());
         }
         Ok(())
     }
 
-    /// What was there before is closed, and its lock is free.
+    /// Closes the previous file and releases its lock.
     fn set_alive(&self, file: Option<CloseOnFork>) {
         *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
@@ -242,61 +242,60 @@ struct Locked(File);
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // Not by closing it: a child that was forked meanwhile has the file open, too.
+        // Not by closing the file: a forked child has it open, too.
         let _ = self.0.unlock();
     }
 }
 
-/// What is in the file.
+/// The contents of the file.
 #[derive(Debug, Default)]
-struct Book {
-    /// By the number of the writer.
+struct Snapshot {
+    /// By writer.
     writers: BTreeMap<String, Writer>,
-    /// A page for each declaration, the oldest first.
-    pages: Vec<Page>,
+    /// An entry per declaration, the oldest first.
+    families: Vec<FamilyEntry>,
 }
 
 #[derive(Debug)]
 struct Writer {
     /// The label `pid` of its process.
     process: String,
-    /// The number of its last batch.
+    /// The sequence number of its last batch.
     sequence: u64,
 }
 
 #[derive(Debug)]
-struct Page {
+struct FamilyEntry {
     family: Arc<FamilyKey>,
-    /// The numbers of each series, by label values and then by writer; where all write to the same, there is one, of
-    /// nobody.
+    /// The numbers of each series, by label values, then by writer; numbers shared by all processes are under no writer.
     series: BTreeMap<Vec<String>, BTreeMap<String, Numbers>>,
 }
 
 #[derive(Debug)]
 struct Numbers {
     parts: Vec<Number>,
-    /// When they were set.
+    /// The time of the last set.
     stamp: u64,
 }
 
-impl Book {
-    /// Brings in what one process has counted in one series.
+impl Snapshot {
+    /// Adds the counts of a process in one series.
     fn apply(&mut self, writer: &str, change: &Change) {
         let id = change.family.id();
-        let place = self.pages.iter().position(|page| page.family.id() == id).unwrap_or_else(|| {
-            self.pages.push(Page { family: Arc::clone(&change.family), series: BTreeMap::new() });
-            self.pages.len() - 1
+        let index = self.families.iter().position(|entry| entry.family.id() == id).unwrap_or_else(|| {
+            self.families.push(FamilyEntry { family: Arc::clone(&change.family), series: BTreeMap::new() });
+            self.families.len() - 1
         });
-        let page = &mut self.pages[place];
-        let series = page.series.entry(values_of(&change.family, &change.series)).or_default();
-        let combine = change.family.combine();
-        let live = combine.is_of_the_living();
+        let entry = &mut self.families[index];
+        let series = entry.series.entry(values_of(&change.family, &change.series)).or_default();
+        let aggregation = change.family.aggregation();
+        let live = aggregation.is_live_only();
         let numbers = series
             .entry(if live { writer.to_owned() } else { String::new() })
             .or_insert_with(|| Numbers { parts: vec![Number::Int(0); change.deltas.len()], stamp: 0 });
-        if combine == Combine::MostRecent {
-            // Whichever process has set it: a later value takes its place.
-            let mut latest = Aggregate::new(combine);
+        if aggregation == Aggregation::MostRecent {
+            // Set by any process: a later value replaces it.
+            let mut latest = GaugeAggregate::new(aggregation);
             latest.add(numbers.parts[0].as_f64(), numbers.stamp);
             latest.add(change.totals[0].as_f64(), change.stamp);
             numbers.parts = latest.value().map(Number::Float).into_iter().collect();
@@ -317,9 +316,9 @@ impl Book {
         for (writer, Writer { process, sequence }) in &self.writers {
             lines.push(json!({"writer": writer, "process": process, "sequence": sequence}));
         }
-        for page in &self.pages {
-            lines.push(json!({"family": page.family.to_json()}));
-            for (labels, numbers) in &page.series {
+        for entry in &self.families {
+            lines.push(json!({"family": entry.family.to_json()}));
+            for (labels, numbers) in &entry.series {
                 for (writer, Numbers { parts, stamp }) in numbers {
                     let parts: Vec<_> = parts.iter().map(|part| number_to_json(*part)).collect();
                     lines.push(json!({"labels": labels, "of": writer, "parts": parts, "stamp": stamp}));
@@ -331,63 +330,63 @@ impl Book {
     }
 
     fn parse(text: &str) -> Result<Self, BackendError> {
-        let mut book = Self::default();
+        let mut snapshot = Self::default();
         for line in text.lines() {
             let line: Value = line.parse()?;
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
             if line["writer"].is_string() {
                 let sequence = line["sequence"].as_u64().ok_or("a writer has a `sequence`")?;
-                book.writers.insert(text("writer"), Writer { process: text("process"), sequence });
+                snapshot.writers.insert(text("writer"), Writer { process: text("process"), sequence });
             } else if line["family"].is_object() {
                 let family = Arc::new(FamilyKey::from_json(&line["family"])?);
-                book.pages.push(Page { family, series: BTreeMap::new() });
+                snapshot.families.push(FamilyEntry { family, series: BTreeMap::new() });
             } else {
-                let page = book.pages.last_mut().ok_or("a series has a family")?;
+                let entry = snapshot.families.last_mut().ok_or("a series has a family")?;
                 let texts = line["labels"].as_array().ok_or("a series has `labels`")?.iter();
                 let labels = texts.map(|label| label.as_str().unwrap_or_default().to_owned()).collect();
                 let parts = line["parts"].as_array().ok_or("a series has `parts`")?;
                 let parts: Result<Vec<_>, _> = parts.iter().map(number_from_json).collect();
                 let numbers = Numbers { parts: parts?, stamp: line["stamp"].as_u64().unwrap_or_default() };
-                page.series.entry(labels).or_default().insert(text("of"), numbers);
+                entry.series.entry(labels).or_default().insert(text("of"), numbers);
             }
         }
-        Ok(book)
+        Ok(snapshot)
     }
 }
 
-impl Page {
-    /// What a scrape shows of the family.
+impl FamilyEntry {
+    /// Returns the values of the family for a scrape.
     fn combined(&self, writers: &BTreeMap<String, Writer>) -> Result<Combined, BackendError> {
         let mut family = Arc::clone(&self.family);
-        if family.combine() == Combine::PerProcess {
+        if family.aggregation() == Aggregation::PerProcess {
             let descriptor = family.descriptor().clone().with_labels(["pid"])?;
             family = Arc::new(FamilyKey::new(self.family.scope(), descriptor));
         }
         let (mut series, mut parts) = (Vec::new(), Vec::new());
         for (labels, numbers) in &self.series {
             let values: Vec<_> = labels.iter().map(String::as_str).collect();
-            if family.combine() == Combine::PerProcess {
-                // The label has a place among the others, by its name.
+            if family.aggregation() == Aggregation::PerProcess {
+                // The labels are sorted by name.
                 let names: Vec<_> = family.descriptor().label_names().collect();
-                let place = names.iter().position(|name| *name == "pid").unwrap_or_default();
+                let position = names.iter().position(|name| *name == "pid").unwrap_or_default();
                 for (writer, numbers) in numbers {
                     let process = writers.get(writer).map_or("", |writer| &writer.process);
                     let mut values = values.clone();
-                    values.insert(place, process);
+                    values.insert(position, process);
                     series.push(SeriesKey::new(&family, &values));
                     parts.extend(&numbers.parts);
                 }
                 continue;
             }
-            let mut one = Aggregate::new(family.combine());
-            if family.combine().is_of_the_living() {
+            let mut one = GaugeAggregate::new(family.aggregation());
+            if family.aggregation().is_live_only() {
                 for numbers in numbers.values() {
                     one.add(numbers.parts[0].as_f64(), numbers.stamp);
                 }
             }
             series.push(SeriesKey::new(&family, &values));
             match (one.value(), numbers.get("")) {
-                // The facts of an info metric are stated, or not.
+                // An info metric is stated or not.
                 (Some(one), _) if family.descriptor().kind() == Kind::Info => {
                     parts.push(Number::Int(u64::from(one > 0.0)));
                 }
@@ -400,7 +399,7 @@ impl Page {
     }
 }
 
-/// A label `pid` that no other process has, though it may have the same number: in another container, say.
+/// Returns a label `pid` unique among processes, also for equal process numbers in different containers.
 fn new_label() -> String {
     let (pid, now) = (std::process::id(), std::time::SystemTime::now());
     let id = RandomState::new().hash_one((pid, now));
@@ -414,7 +413,7 @@ fn values_of(family: &FamilyKey, series: &SeriesKey) -> Vec<String> {
     series.labels(family).iter().map(|(_, value)| value.to_owned()).collect()
 }
 
-/// Whole numbers as they are; all others as text, for JSON has neither infinities nor NaN.
+/// Writes whole numbers as they are and all others as text: JSON has neither infinities nor NaN.
 fn number_to_json(number: Number) -> Value {
     match number {
         Number::Int(whole) => json!(whole),
@@ -435,12 +434,12 @@ metric! {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The second process: as any program, told by the environment what to load.
+    // The second process: its environment names the backend, as for any program.
     if std::env::var_os("PYTHEUS_BACKEND_CLASS").is_some() {
-        load_backend(Load::new())?;
+        load_backend(BackendSpec::from_env())?;
         PARCELS.to("Oslo").inc_by(2);
         PARCELS.to("Rome").inc_by(5);
-        // What is counted last before a process ends is sent at once.
+        // Sends the last counts before the process ends.
         pytheus::backends::shutdown(Duration::from_secs(10))?;
         return Ok(());
     }
@@ -452,13 +451,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn two_processes(directory: &Path) -> Result<(), Box<dyn Error>> {
     let config = json!({"directory": directory});
-    load_backend(Load::class::<Ledger>().config(config.clone()))?;
+    load_backend(BackendSpec::of::<FileStore>().with_config(config.clone()))?;
     PARCELS.to("Oslo").inc();
 
     let file = directory.join("config.json");
     fs::write(&file, config.to_string())?;
     let second = Command::new(std::env::current_exe()?)
-        .env("PYTHEUS_BACKEND_CLASS", "ledger")
+        .env("PYTHEUS_BACKEND_CLASS", "file-store")
         .env("PYTHEUS_BACKEND_CONFIG", file)
         .status()?;
     assert!(second.success(), "the second process: {second}");

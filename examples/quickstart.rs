@@ -1,4 +1,4 @@
-//! The quickstart of pytheus, in Rust: a web service whose endpoints are timed, and `/metrics` for Prometheus.
+//! The quickstart of pytheus: a web service with timed endpoints, and `/metrics` for Prometheus.
 //!
 //! Run it, open `/` and `/slow` in a browser, then look at `/metrics`:
 //!
@@ -6,13 +6,12 @@
 //! cargo run --release -p pytheus-examples --example quickstart
 //! ```
 //!
-//! It listens on port 8080 of all interfaces; the variables `PORT` and `HOST` change that. What `/metrics` shows
-//! stands at the end of this file. Asked to end, by Ctrl-C or SIGTERM, it answers the requests that it has, and what it has
-//! counted is kept where totals are kept.
+//! It listens on port 8080 of all interfaces; the variables `PORT` and `HOST` change that. The end of this file shows
+//! `/metrics`. After Ctrl-C or SIGTERM it answers the open requests, then hands its last counts to the backend.
 //!
-//! With the feature `redis`, two variables make it one of several processes, on any machines, that count together:
-//! `PYTHEUS_BACKEND_CLASS=redis`, and in `PYTHEUS_BACKEND_CONFIG` the path of a file that says where Redis is, as
-//! `{"host": "127.0.0.1", "port": 6379}`.
+//! Two variables make it one of several processes that add up. In one directory of this machine:
+//! `PYTHEUS_BACKEND_CLASS=file`, and in `PYTHEUS_BACKEND_CONFIG` the path of a file with `{"directory": "/dev/shm/quickstart"}`.
+//! On any machines, with the feature `redis`: `PYTHEUS_BACKEND_CLASS=redis`, and `{"host": "127.0.0.1", "port": 6379}`.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
@@ -32,7 +31,7 @@ metric! {
     static HTTP_REQUEST_DURATION_SECONDS: Histogram = "http_request_duration_seconds";
 }
 
-/// Timed by a guard: from here to the end of the function, however it ends.
+/// Timed by a guard: from here to the end of the function.
 async fn home() -> &'static str {
     let _timer = HTTP_REQUEST_DURATION_SECONDS.time();
     "hello world!"
@@ -45,8 +44,8 @@ async fn slow() -> &'static str {
     "hello world! from slow!"
 }
 
-/// What Prometheus reads. A scrape may have to wait, so it has a thread to itself; without the totals, whatever the
-/// reason, Prometheus is told so.
+/// Answers a scrape. The scrape runs off the threads of the runtime, because it may have to wait for a backend. Without the
+/// totals, the reply is 503.
 async fn metrics() -> Response {
     match tokio::task::spawn_blocking(generate_metrics).await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
@@ -55,7 +54,7 @@ async fn metrics() -> Response {
     }
 }
 
-/// The whole service.
+/// Returns the whole service.
 pub(crate) fn router() -> Router {
     Router::new().route("/", get(home)).route("/slow", get(slow)).route("/metrics", get(metrics))
 }
@@ -72,7 +71,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// A setting from the environment.
+/// Reads a setting from the environment.
 fn setting<T>(name: &str, default: T) -> Result<T, Box<dyn Error>>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
@@ -91,7 +90,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
     let mut address = listener.local_addr()?;
     if address.ip().is_unspecified() {
-        // A browser wants a host.
+        // A browser needs a host.
         address.set_ip([127, 0, 0, 1].into());
     }
     println!("Open http://{address}/ and http://{address}/slow, then http://{address}/metrics");
@@ -99,21 +98,21 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let served = axum::serve(listener, router()).with_graceful_shutdown(asked_to_end());
     tokio::select! {
         served = served => served?,
-        // Whoever is slower than that is not waited for.
+        // Slower requests are dropped.
         () = async {
             asked_to_end().await;
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(TIMEOUT).await;
         } => {}
     }
-    // Where totals live elsewhere, they get what was counted last.
-    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(PATIENCE)).await??;
+    // Hands the last counts to the backend.
+    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(TIMEOUT)).await??;
     Ok(())
 }
 
-/// How long the end may take, once for requests and once for totals.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time for the end: once for open requests, once for the backend.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for Ctrl-C, or what service managers send.
+/// Waits for Ctrl-C, or the SIGTERM of a service manager.
 async fn asked_to_end() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -144,8 +143,7 @@ pub(crate) async fn main() {
     }
 }
 
-// After one visit to `/` and one to `/slow`, `/metrics` shows this; `_sum` is the time that both took together, so its
-// last digits differ.
+// `/metrics` after one visit to `/` and one to `/slow`; `_sum` is the time of both together, so its last digits differ.
 //
 // # HELP http_request_duration_seconds Time an endpoint takes to respond.
 // # TYPE http_request_duration_seconds histogram

@@ -1,13 +1,13 @@
-//! Several processes, on any machines, one scrape: the totals live in a Redis.
+//! Several processes on any machines, one scrape: the totals are in a Redis.
 //!
-//! It needs one: `docker compose up -d`, or `redis-server`. The variable `REDIS_URL` says where it is, and by itself is
+//! Start one first: `docker compose up -d`, or `redis-server`. The variable `REDIS_URL` has its address, by default
 //! `redis://127.0.0.1:6379`.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --features redis --example redis
 //! ```
 //!
-//! The program starts itself a second time. Both count orders, neither knows of the other, and a scrape of this one shows
+//! The program starts itself a second time. Both count orders, neither knows the other, and a scrape of this one shows
 //! the totals of both:
 //!
 //! ```text
@@ -31,10 +31,10 @@
 //!
 //! # What a service has of it
 //!
-//! Most services have none of this: they load what two variables of their environment say, `PYTHEUS_BACKEND_CLASS=redis`
-//! and, in `PYTHEUS_BACKEND_CONFIG`, the path of a JSON file with what stands in [`config`] here; and they call
-//! [`shutdown`] when they are asked to end, as the example `quickstart` does. Loading in the program, as here, is for those
-//! that have a configuration of their own, and want to know at once when it is wrong.
+//! Most services need none of this code: two variables of the environment load the backend, `PYTHEUS_BACKEND_CLASS=redis` and
+//! `PYTHEUS_BACKEND_CONFIG`, the path of a JSON file with the keys of [`config`] here. They call [`shutdown`] before they end,
+//! as the example `quickstart` does. Load in the program, as here, if it has a configuration of its own and should report
+//! a mistake at once.
 
 use std::error::Error;
 use std::process::{Command, ExitCode};
@@ -42,11 +42,11 @@ use std::time::Duration;
 use std::{env, process};
 
 use pytheus::backends::redis::MultiProcessRedisBackend;
-use pytheus::backends::{FlushError, Load, LoadError, Value, flush, json, load_backend, shutdown};
+use pytheus::backends::{BackendSpec, FlushError, LoadError, Value, flush, json, load_backend, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
-// Declared as ever: no metric knows where its totals live.
+// Declared as always: no metric knows its backend.
 metric! {
     /// Orders, by country.
     static ORDERS: Counter = "orders_total" { labels: { country } };
@@ -56,8 +56,7 @@ metric! {
     static WORKERS: Gauge = "workers" { mode: live_sum };
 }
 
-/// Counts. This goes no other way than in a single process: into cells of this one. Redis is not asked, and nobody waits
-/// for it, be it slow or gone.
+/// Counts an order in cells of this process, as in a program without a backend. No update waits for Redis, slow or gone.
 fn take_orders(country: &str, number: usize) {
     for _ in 0..number {
         let _timer = ORDER_SECONDS.time();
@@ -65,36 +64,36 @@ fn take_orders(country: &str, number: usize) {
     }
 }
 
-/// Where the totals are to live. The page of `MultiProcessRedisBackend` has the other keys.
+/// Returns the configuration. The page of `MultiProcessRedisBackend` lists all keys.
 fn config(namespace: &str) -> Value {
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
     json!({
         // In place of `host`, `port`, `db`, `username` and `password`.
         "url": url,
-        // Whoever has the same one counts together: a service has its name here. This program has another one in each run,
-        // so that it begins at zero.
+        // The namespace: all processes with the same one add up. A service has its name here; this program takes a new one
+        // in each run, to begin at zero.
         "key_prefix": namespace,
-        // Forgotten so many seconds after the last process has ended. A service leaves this out, for an hour.
+        // Seconds until the totals expire after the end of the last process. Leave it out for an hour.
         "expire_key_time": 60,
-        // Else Redis need not be there yet: what is counted waits for it. Here it is an error.
+        // Makes an absent Redis an error. Without it, counts wait in memory for Redis.
         "wait": true,
     })
 }
 
-/// At the start of `main`, before anything else counts; what was counted before would be carried over.
+/// Loads the backend at the start of `main`. Earlier counts would be carried over.
 fn load(namespace: &str) -> Result<(), LoadError> {
-    load_backend(Load::class::<MultiProcessRedisBackend>().config(config(namespace)))
+    load_backend(BackendSpec::of::<MultiProcessRedisBackend>().with_config(config(namespace)))
 }
 
-/// The last thing that a process does: sends what was counted since the batch before, and says farewell. While Redis can't
-/// be reached it tries again, for so long at most; then what it could not send is an error, and lost.
+/// Sends the last counts and deregisters the process. While Redis is away it retries, up to this timeout; then the unsent
+/// counts are an error, and lost.
 ///
-/// A process that is killed can't: it loses what it has counted since its last batch, a tenth of a second.
+/// A killed process can't do that: it loses the counts since its last batch, a tenth of a second.
 fn end() -> Result<(), FlushError> {
     shutdown(Duration::from_secs(10))
 }
 
-/// The other process.
+/// Runs the other process.
 fn work(namespace: &str) -> Result<(), Box<dyn Error>> {
     load(namespace)?;
     WORKERS.inc();
@@ -116,8 +115,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     load(&namespace)?;
     WORKERS.inc();
     take_orders("DE", 3);
-    // Nobody has to: a thread does it ten times a second, and a scrape for its own process. It is for moments after which
-    // something must not be missing, as in a function that is frozen between two requests.
+    // Optional: a thread sends changes ten times a second, and a scrape those of its own process. Use it where no count may
+    // be missing, as in a function that is frozen between two requests.
     flush()?;
 
     let worker = Command::new(env::current_exe()?).args([WORKER, &namespace]).status()?;
@@ -126,10 +125,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     println!("a worker has counted 5 orders, and has ended");
 
-    // What `/metrics` answers. Its orders stay; the worker itself does not live any more. Without the totals this is an
-    // error, for which `/metrics` answers 503: no smaller number stands in for them.
+    // The reply to `/metrics`. The orders of the worker stay; the worker no longer lives. If the totals are out of reach,
+    // this is an error, and `/metrics` answers 503.
     let text = generate_metrics()?;
-    // The backend tells how it fares itself, too: `pytheus_redis_round_trip_seconds`, and others.
+    // The backend has metrics of its own, too: `pytheus_redis_round_trip_seconds` and others.
     for line in text.lines().filter(|line| !line.contains("pytheus_redis_")) {
         println!("{line}");
     }

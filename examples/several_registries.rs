@@ -1,4 +1,4 @@
-//! Several registries side by side: a prefix, constant labels, and a metric that is in more than one.
+//! Several registries side by side: a prefix, constant labels, and a metric in two of them.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example several_registries
@@ -31,7 +31,7 @@ use pytheus::metric;
 use pytheus::metrics::Counter;
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry as _};
 
-/// What only the operators should see. A registry can be a static.
+/// Metrics for the operators only. A registry can be a static.
 static OPERATORS: CollectorRegistry = CollectorRegistry::new();
 
 metric! {
@@ -43,10 +43,10 @@ metric! {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Declared metrics show in `REGISTRY`; what stands behind it can be swapped.
+    // Declared metrics show in `REGISTRY`; the registry behind it can be swapped.
     REGISTRY.set_registry(CollectorRegistry::new().with_prefix("shop")?);
 
-    // One more, made at run time, with a label on each of its samples.
+    // Another registry, made at run time, with a label on each sample.
     let europe = CollectorRegistry::new().with_labels([("region", "eu")])?;
     let parcels = Counter::builder("parcels_total", "Parcels.").registry(&europe).build()?;
     // The same metric, in a second registry.

@@ -1,4 +1,4 @@
-//! Threads that count in one series without waiting for each other, and a scrape that is written piece by piece.
+//! Threads count in one series without waiting for each other; the scrape is written piece by piece.
 //!
 //! ```sh
 //! cargo run -p pytheus-examples --example threads
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             });
         }
     });
-    // Whatever takes bytes will do: a file, a socket, the body of a response.
+    // Any writer of bytes will do: a file, a socket, the body of a response.
     write_metrics_from(&JOBS, &mut io::stdout().lock())?;
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -25,7 +26,7 @@ impl Arena for Memory {
         Some(Box::leak(Box::default()))
     }
 
-    fn begin(&self, _: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, _: &NewSeries<'_>) -> Result<(), BackendError> {
         if IS_FULL.load(SeqCst) {
             return Err("full".into());
         }
@@ -33,13 +34,13 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn extend(&self, _: At, _: At) -> Result<(), BackendError> {
+    fn extend(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
         Ok(())
     }
 
-    fn end(&self, _: At) {}
+    fn end(&self, _: CellAddr) {}
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there are no gauges".into())
     }
 }
@@ -52,7 +53,7 @@ impl Backend for Memory {
 
 #[test]
 fn a_series_that_found_no_room_counts_once_there_is_some() {
-    load_backend(Load::backend(Arc::new(Memory))).expect("there is room");
+    load_backend(BackendSpec::instance(Arc::new(Memory))).expect("there is room");
     IS_FULL.store(true, SeqCst);
     let early = REQUESTS.path("/early");
     early.inc();

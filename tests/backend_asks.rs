@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::{Backend, BackendError, Batch, FlushError, Load, Totals, flush, load_backend, shutdown};
+use pytheus::backends::custom::{Backend, Batch, Totals};
+use pytheus::backends::{BackendError, BackendSpec, FlushError, flush, load_backend, shutdown};
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -100,7 +101,7 @@ fn answers() -> Vec<Result<String, String>> {
 // One test: a process loads one backend.
 #[test]
 fn a_backend_that_asks_for_totals_while_it_is_asked_is_told_so() -> Result<(), Box<dyn Error>> {
-    load_backend(Load::backend(Arc::new(Curious)))?;
+    load_backend(BackendSpec::instance(Arc::new(Curious)))?;
     assert!(scrape()?.contains("curious_rounds_total 1\n"));
 
     WHEN.store(IN_LOAD, SeqCst);

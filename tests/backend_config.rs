@@ -4,7 +4,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use pytheus::backends::{Config, ConfigError, Value, json};
+use pytheus::backends::custom::Config;
+use pytheus::backends::{ConfigError, Value, json};
 
 fn config(values: Value) -> Config {
     Config::new(values).expect("an object")

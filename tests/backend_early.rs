@@ -3,10 +3,10 @@
 #![allow(unsafe_code, reason = "what runs before `main` is named in a section of the executable")]
 
 use std::env;
-use std::process::Command;
 
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::worker::rerun;
 
 metric! {
     /// Anything.
@@ -40,8 +40,8 @@ fn what_counts_before_main_does_not_keep_the_backend_of_the_environment_away() {
     let (directory, config) = (folder.path().join("metrics"), folder.path().join("pytheus.json"));
     std::fs::write(&config, pytheus::backends::json!({ "directory": directory }).to_string()).expect("there is room");
     for round in 1..=2 {
-        let mut command = Command::new(env::current_exe().expect("this program"));
-        command.args(["--exact", "child", "--nocapture"]).env(DIRECTORY, &directory);
+        let mut command = rerun("child");
+        command.env(DIRECTORY, &directory);
         command.env("PYTHEUS_BACKEND_CLASS", "file").env("PYTHEUS_BACKEND_CONFIG", &config);
         let output = command.output().expect("it starts");
         let text = String::from_utf8_lossy(&output.stdout);

@@ -4,16 +4,15 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::{env, fs};
 
-use pytheus::backends::{
-    Backend, BackendError, Config, Configure, FlushError, Load, SingleProcessBackend, flush, json, load_backend,
-};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, FlushError, SingleProcessBackend, flush, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::worker::rerun;
 
 metric! {
     /// Anything.
@@ -48,9 +47,9 @@ type Case = fn() -> Result<(), Box<dyn Error>>;
 
 /// What a child does; it says what comes of it.
 const CASES: [(&str, Case); 6] = [
-    ("load", || Ok(load_backend(Load::new())?)),
-    ("load the class", || Ok(load_backend(Load::class::<Ledger>())?)),
-    ("load the config", || Ok(load_backend(Load::new().config(json!({"path": "given"})))?)),
+    ("load", || Ok(load_backend(BackendSpec::from_env())?)),
+    ("load the class", || Ok(load_backend(BackendSpec::of::<Ledger>())?)),
+    ("load the config", || Ok(load_backend(BackendSpec::from_env().with_config(json!({"path": "given"})))?)),
     ("count", || {
         COUNTED.inc();
         COUNTED.inc();
@@ -60,8 +59,8 @@ const CASES: [(&str, Case); 6] = [
         let expected = if made.is_empty() { 2 } else { 3 };
         assert!(text.contains(&format!("counted_total {expected}\n")), "{text}");
         // What is loaded stays.
-        load_backend(Load::new()).expect("the same");
-        Ok(load_backend(Load::class::<SingleProcessBackend>().config(json!({})))?)
+        load_backend(BackendSpec::from_env()).expect("the same");
+        Ok(load_backend(BackendSpec::of::<SingleProcessBackend>().with_config(json!({})))?)
     }),
     ("scrape", || {
         generate_metrics()?;
@@ -86,9 +85,9 @@ const CASES: [(&str, Case); 6] = [
             "{error:?}"
         );
         assert!(error.to_string().contains("is lost when it ends: there is no backend `legder`"), "{error}");
-        assert!(load_backend(Load::new()).is_err());
+        assert!(load_backend(BackendSpec::from_env()).is_err());
         assert!(generate_metrics().is_err());
-        load_backend(Load::class::<Ledger>().config(json!({"path": "given"})))?;
+        load_backend(BackendSpec::of::<Ledger>().with_config(json!({"path": "given"})))?;
         let text = generate_metrics()?;
         assert!(text.contains("counted_total 5\n"), "{text}");
         assert!(text.contains("pytheus_backend_errors_total{kind=\"load\"} 1\n"), "{text}");
@@ -114,8 +113,8 @@ fn child() {
 
 /// What a process says that does so in this environment.
 fn run(case: &str, class: Option<&str>, config: Option<&Path>) -> String {
-    let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args(["--exact", "child", "--nocapture"]).env("TEST_CASE", case);
+    let mut command = rerun("child");
+    command.env("TEST_CASE", case);
     command.env_remove("PYTHEUS_BACKEND_CLASS").env_remove("PYTHEUS_BACKEND_CONFIG");
     command.envs(class.map(|class| ("PYTHEUS_BACKEND_CLASS", class)));
     command.envs(config.map(|config| ("PYTHEUS_BACKEND_CONFIG", config)));

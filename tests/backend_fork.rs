@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::{Backend, BackendError, Batch, Load, flush, load_backend};
+use pytheus::backends::custom::{Backend, Batch};
+use pytheus::backends::{BackendError, BackendSpec, flush, load_backend};
 use pytheus::metric;
 use support::fork::{fork, on_threads};
 use support::scrapes::Raise;
@@ -80,7 +81,7 @@ fn what_is_counted_in_a_process_and_its_children_is_sent_once() {
     let path = folder.path().join("notes");
     let file = File::options().create(true).append(true).open(&path).expect("it can be made");
     count(3);
-    load_backend(Load::backend(Arc::new(Notes(file)))).expect("nothing else is loaded");
+    load_backend(BackendSpec::instance(Arc::new(Notes(file)))).expect("nothing else is loaded");
     let done = AtomicBool::new(false);
     let counted: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use support::fork::{fork, on_threads};
@@ -27,7 +28,7 @@ metric! {
 #[derive(Default)]
 struct Memory {
     pages: Mutex<Vec<(u32, &'static Page)>>,
-    counters: Mutex<Vec<(String, At)>>,
+    counters: Mutex<Vec<(String, CellAddr)>>,
 }
 
 impl Arena for Memory {
@@ -37,19 +38,19 @@ impl Arena for Memory {
         Some(new)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         let begun = (series.family.name().to_owned(), series.at);
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
         Ok(())
     }
 
-    fn extend(&self, _: At, _: At) -> Result<(), BackendError> {
+    fn extend(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
         Ok(())
     }
 
-    fn end(&self, _: At) {}
+    fn end(&self, _: CellAddr) {}
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("nothing here is common".into())
     }
 }
@@ -82,7 +83,7 @@ impl Backend for InMemory {
         Some(self.memory())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         Ok(())
     }
@@ -108,7 +109,7 @@ fn assert_counted(backend: &InMemory, times: u32) {
 fn each_generation_counts_in_an_arena_of_its_own() {
     count(3);
     let backend = Arc::new(InMemory::default());
-    load_backend(Load::backend(Arc::clone(&backend))).expect("nothing else is loaded");
+    load_backend(BackendSpec::instance(Arc::clone(&backend))).expect("nothing else is loaded");
     let done = AtomicBool::new(false);
     let counted: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)

@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pytheus::LabelValue;
-use pytheus::backends::{Arena, At, Backend, BackendError, Begun, FamilyKey, Load, Page, SeriesKey, load_backend};
+use pytheus::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use pytheus::backends::{BackendError, BackendSpec, load_backend};
 use pytheus::descriptor::Kind;
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use pytheus::metrics::{Counter, Gauge, set_thread_limit};
 use support::scrapes::{Samples, difference, samples_of_text};
+use support::worker::rerun;
 
 /// How often a process loads the backend: each does so once.
 const ROUNDS: usize = 24;
@@ -67,15 +68,15 @@ struct Memory(Mutex<Notes>);
 #[derive(Default)]
 struct Notes {
     pages: BTreeMap<(u32, u32), &'static Page>,
-    series: BTreeMap<At, Note>,
-    common: Vec<(Arc<FamilyKey>, SeriesKey, At)>,
+    series: BTreeMap<CellAddr, Note>,
+    common: Vec<(Arc<FamilyKey>, SeriesKey, CellAddr)>,
     wrong: Vec<String>,
 }
 
 struct Note {
     family: Arc<FamilyKey>,
     key: SeriesKey,
-    also: Option<At>,
+    also: Option<CellAddr>,
 }
 
 impl Memory {
@@ -88,7 +89,7 @@ impl Arena for Memory {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         self.notes(|notes| {
             let new: &'static Page = Box::leak(Box::new(Page::new()));
-            if page >= At::COMMON {
+            if page >= CellAddr::COMMON {
                 return Some(*notes.pages.entry((shard, page)).or_insert(new));
             }
             if notes.pages.insert((shard, page), new).is_some() {
@@ -98,7 +99,7 @@ impl Arena for Memory {
         })
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.notes(|notes| {
             let note = Note { family: Arc::clone(series.family), key: series.series.clone(), also: None };
             if notes.series.insert(series.at, note).is_some() {
@@ -108,7 +109,7 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         self.notes(|notes| match notes.series.get_mut(&series) {
             Some(note) => note.also = Some(also),
             None => notes.wrong.push(format!("no series at {series:?}")),
@@ -116,7 +117,7 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         self.notes(|notes| {
             if notes.series.remove(&series).is_none() {
                 notes.wrong.push(format!("no series ends at {series:?}"));
@@ -124,13 +125,14 @@ impl Arena for Memory {
         });
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Ok(self.notes(|notes| {
             let mut known = notes.common.iter();
             if let Some((_, _, at)) = known.find(|(other, key, _)| other.is(family) && key == series) {
                 return *at;
             }
-            let at = At { page: At::COMMON, cell: u32::try_from(notes.common.len() * 3).expect("few series") };
+            let at =
+                CellAddr { page: CellAddr::COMMON, cell: u32::try_from(notes.common.len() * 3).expect("few series") };
             notes.common.push((Arc::clone(family), series.clone(), at));
             notes.series.insert(at, Note { family: Arc::clone(family), key: series.clone(), also: None });
             at
@@ -140,7 +142,7 @@ impl Arena for Memory {
 
 impl Notes {
     /// A cell of all shards, but for the one that all threads write, if that is not the one asked for.
-    fn each(&self, at: At, offset: u32, shared: bool, mut see: impl FnMut(u64)) {
+    fn each(&self, at: CellAddr, offset: u32, shared: bool, mut see: impl FnMut(u64)) {
         for ((shard, page), cells) in &self.pages {
             if *page == at.page && (*shard == 0) == shared {
                 see(cells.cells()[(at.cell + offset) as usize].load(Acquire));
@@ -148,7 +150,7 @@ impl Notes {
         }
     }
 
-    fn sum(&self, at: At, offset: u32) -> u64 {
+    fn sum(&self, at: CellAddr, offset: u32) -> u64 {
         let mut sum = 0_u64;
         self.each(at, offset, false, |cell| sum = sum.wrapping_add(cell));
         sum
@@ -388,7 +390,7 @@ fn round(number: u64) {
         for _ in 0..random.below(200) {
             thread::yield_now();
         }
-        load_backend(Load::backend(Arc::new(InMemory(Arc::clone(&memory))))).expect("there is room");
+        load_backend(BackendSpec::instance(Arc::new(InMemory(Arc::clone(&memory))))).expect("there is room");
         loaded.store(true, Release);
         for counter in counters {
             add_up(&mut expected, counter.join().expect("no thread panics"));
@@ -414,8 +416,8 @@ fn all_that_threads_count_while_a_backend_is_loaded_is_there_once() {
         return round(number.parse().expect("a number"));
     }
     for number in 0..ROUNDS {
-        let mut command = Command::new(env::current_exe().expect("this program"));
-        command.args(["all_that_threads_count", "--nocapture"]).env(ROUND, number.to_string());
+        let mut command = rerun("all_that_threads_count_while_a_backend_is_loaded_is_there_once");
+        command.env(ROUND, number.to_string());
         let output = command.output().expect("the test runs again");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -6,7 +6,8 @@ use std::panic::catch_unwind;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use pytheus::backends::{Backend, BackendError, Config, Configure, Load, SingleProcessBackend, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -40,7 +41,7 @@ fn a_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     let (starts, started) = mpsc::channel();
     *TOLD.lock().expect("no other holder panics") = Some(told);
     *BEGUN.lock().expect("no other holder panics") = Some(starts);
-    let loads = thread::spawn(|| load_backend(Load::class::<Waits>()));
+    let loads = thread::spawn(|| load_backend(BackendSpec::of::<Waits>()));
     started.recv().expect("it is being made");
     COUNTED.inc();
 
@@ -52,8 +53,8 @@ fn a_child_does_not_wait_for_a_thread_that_it_does_not_have() {
         let worked = catch_unwind(|| {
             COUNTED.inc();
             generate_metrics().expect("nobody loads here");
-            load_backend(Load::class::<SingleProcessBackend>()).expect("nothing is loaded here");
-            assert!(load_backend(Load::class::<Waits>()).is_err());
+            load_backend(BackendSpec::of::<SingleProcessBackend>()).expect("nothing is loaded here");
+            assert!(load_backend(BackendSpec::of::<Waits>()).is_err());
             assert!(generate_metrics().expect("the totals").contains("counted_total "));
         });
         // SAFETY: ends the process, and nothing else.

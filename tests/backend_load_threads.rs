@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use pytheus::backends::{Backend, BackendError, Config, Configure, Load, LoadError, json, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure};
+use pytheus::backends::{BackendError, BackendSpec, LoadError, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 
@@ -42,7 +43,7 @@ fn of_several_loads_one_wins_and_nothing_that_is_counted_meanwhile_is_lost() {
         let start = Arc::clone(&start);
         thread::spawn(move || {
             start.wait();
-            load_backend(Load::class::<Slow>().config(json!({"of": number / 2})))
+            load_backend(BackendSpec::of::<Slow>().with_config(json!({"of": number / 2})))
         })
     });
     let loads: Vec<_> = loads.collect();

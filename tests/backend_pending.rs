@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pytheus::backends::{Backend, BackendError, Config, Configure, Load, Totals, json, load_backend};
+use pytheus::backends::custom::{Backend, Config, Configure, Totals};
+use pytheus::backends::{BackendError, BackendSpec, json, load_backend};
 use pytheus::backends::{flush, shutdown};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -73,7 +74,7 @@ fn child() -> bool {
     (0..7).for_each(|_| COUNTED.inc());
     BY_THREAD.thread("child").inc();
     let is_soon = start.elapsed() < SOON;
-    let deadline = Instant::now() + support::PATIENCE;
+    let deadline = Instant::now() + support::TIMEOUT;
     while generate_metrics().is_err() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
@@ -95,18 +96,21 @@ fn act(words: &[&str]) -> String {
             });
             Ok(())
         }
-        ["load"] => return load_backend(Load::new()).map_or_else(|error| format!("error: {error}"), |()| "ok".into()),
+        ["load"] => {
+            return load_backend(BackendSpec::from_env())
+                .map_or_else(|error| format!("error: {error}"), |()| "ok".into());
+        }
         ["flush"] => flush().map_err(|error| error.to_string()),
         ["shutdown", millis] => {
             let most = Duration::from_millis(millis.parse().expect("a number"));
             shutdown(most).map_err(|error| error.to_string())
         }
         ["full", "yes"] => {
-            support::room::limit(Some(0));
+            support::disk::limit_file_size(Some(0));
             Ok(())
         }
         ["full", "no"] => {
-            support::room::limit(None);
+            support::disk::limit_file_size(None);
             Ok(())
         }
         ["files", "none"] => {

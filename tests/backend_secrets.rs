@@ -5,11 +5,11 @@ use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
-use std::process::Command;
 
-use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
+use support::worker::rerun;
 
 metric! {
     /// Anything.
@@ -40,14 +40,14 @@ fn child() {
     if let Err(error) = generate_metrics() {
         println!("SAID {}", all(&error));
     }
-    if let Err(error) = load_backend(Load::new()) {
+    if let Err(error) = load_backend(BackendSpec::from_env()) {
         println!("SAID {}", all(&error));
     }
     // What is loaded, or not, beside another one.
-    if let Err(error) = load_backend(Load::class::<SingleProcessBackend>()) {
+    if let Err(error) = load_backend(BackendSpec::of::<SingleProcessBackend>()) {
         println!("SAID {}", all(&error));
     }
-    println!("SAID {:?}", Load::named(env::var_os("TEST_CHILD").unwrap_or_default().to_string_lossy()));
+    println!("SAID {:?}", BackendSpec::named(env::var_os("TEST_CHILD").unwrap_or_default().to_string_lossy()));
 }
 
 /// What is in the variables: the class, and the configuration as it stands there or in a file.
@@ -101,8 +101,8 @@ fn no_mistake_shows_a_secret() {
         File("file", "{\"directory\": \"{S}\"}"),
         File("file", "{\"directory\": \"/tmp\", \"allow_others\": \"S\"}"),
         File("file", "{\"directory\": \"/tmp\", \"allow_others\": [\"S\"]}"),
-        File("file", "{\"directory\": \"/tmp\", \"fold_at\": \"S\"}"),
-        File("file", "{\"directory\": \"/tmp\", \"fold_at\": {\"S\": 1}}"),
+        File("file", "{\"directory\": \"/tmp\", \"archive_at\": \"S\"}"),
+        File("file", "{\"directory\": \"/tmp\", \"archive_at\": {\"S\": 1}}"),
         File("file", "{\"directory\": \"S"),
         File("file", "{\"directory\": S}"),
         File("file", "{directory: \"S\"}"),
@@ -126,8 +126,8 @@ fn no_mistake_shows_a_secret() {
             File(class, text) => (with(class), file.clone().into_os_string(), with(text)),
         };
         fs::write(&file, &text).expect("there is room");
-        let mut command = Command::new(env::current_exe().expect("this program"));
-        command.args(["--exact", "child", "--nocapture"]).env("TEST_CHILD", SECRET).current_dir(folder.path());
+        let mut command = rerun("child");
+        command.env("TEST_CHILD", SECRET).current_dir(folder.path());
         command.env("PYTHEUS_BACKEND_CLASS", &class).env("PYTHEUS_BACKEND_CONFIG", &config);
         let output = command.output().expect("it starts");
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
@@ -146,8 +146,8 @@ fn a_configuration_is_named_well_that_an_editor_or_a_shell_has_left() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pytheus.json");
     let run = |class: &str, config: OsString| {
-        let mut command = Command::new(env::current_exe().expect("this program"));
-        command.args(["--exact", "child", "--nocapture"]).env("TEST_CHILD", "any").current_dir(folder.path());
+        let mut command = rerun("child");
+        command.env("TEST_CHILD", "any").current_dir(folder.path());
         command.env("PYTHEUS_BACKEND_CLASS", class).env("PYTHEUS_BACKEND_CONFIG", config);
         String::from_utf8_lossy(&command.output().expect("it starts").stdout).into_owned()
     };

@@ -1,11 +1,11 @@
 //! Timers tell the time, whichever clock they read: never negative, never far from `Instant`, on any thread.
 
-use std::process::Command;
 use std::sync::{Once, mpsc};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use pytheus::metrics::{Histogram, Timer};
+use support::worker::rerun;
 
 /// A process that has taken as many times as this has begun to calibrate the counter.
 const MANY: u32 = 2_000;
@@ -152,8 +152,8 @@ fn child() {
 
 /// Runs it with this in its environment, and gives what it says when it fails.
 fn run_child(clock: Option<&str>) -> Result<(), String> {
-    let mut child = Command::new(env::current_exe().expect("this test is a file"));
-    child.args(["--exact", "child"]).env(ALONE, "1").envs(clock.map(|clock| ("PYTHEUS_CLOCK", clock)));
+    let mut child = rerun("child");
+    child.env(ALONE, "1").envs(clock.map(|clock| ("PYTHEUS_CLOCK", clock)));
     let output = child.output().expect("this test can be run");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() && text.contains(" 1 passed") { Ok(()) } else { Err(text) }

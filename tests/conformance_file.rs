@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{Load, MultiProcessFileBackend, conformance, json};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, conformance, json};
 
 fn main() -> ExitCode {
-    conformance::main(|directory| Load::class::<MultiProcessFileBackend>().config(json!({"directory": directory})))
+    conformance::main(|directory| {
+        BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({"directory": directory}))
+    })
 }

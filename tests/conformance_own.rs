@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{Load, conformance, json};
+use pytheus::backends::{BackendSpec, conformance, json};
 
 #[allow(dead_code, unreachable_pub, reason = "its `main` is that of an example, and it is public where users copy it")]
 #[path = "../examples/own_backend.rs"]
 mod own_backend;
 
 fn main() -> ExitCode {
-    conformance::main(|directory| Load::class::<own_backend::Ledger>().config(json!({"directory": directory})))
+    conformance::main(|directory| {
+        BackendSpec::of::<own_backend::FileStore>().with_config(json!({"directory": directory}))
+    })
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{Load, SingleProcessBackend, conformance};
+use pytheus::backends::{BackendSpec, SingleProcessBackend, conformance};
 
 fn main() -> ExitCode {
-    conformance::main(|_| Load::class::<SingleProcessBackend>())
+    conformance::main(|_| BackendSpec::of::<SingleProcessBackend>())
 }

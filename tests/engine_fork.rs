@@ -20,7 +20,7 @@ use support::fork::{beside_threads, on_threads};
 use support::scrapes::{Raise, difference, samples, samples_of_text};
 
 /// How long a child may take before it counts as hanging: far more than it needs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How often a test forks a process that is busy.
 const FORKS: u32 = 60;
@@ -74,7 +74,7 @@ fn receive(mut reader: PipeReader) -> Result<String, String> {
             }
         }
     });
-    let (mut bytes, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    let (mut bytes, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
     loop {
         match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(piece) => bytes.extend(piece),
@@ -258,7 +258,7 @@ fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_whe
             });
             let text = child.unwrap_or_else(|error| panic!("fork {round}: {error}"));
             // Observations that the fork cut short are whole, too.
-            if let Err(wrong) = busy::watcher().read(&text) {
+            if let Err(wrong) = busy::oracle().read(&text) {
                 panic!("fork {round}: {wrong}\n{text}");
             }
             let shown = samples_of_text(&text);

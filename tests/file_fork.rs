@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use pytheus::backends::{Load, MultiProcessFileBackend, SingleProcessBackend, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, SingleProcessBackend, json, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
 use support::fork::on_threads;
@@ -157,7 +157,7 @@ fn storm(directory: &str) -> String {
                 thread::yield_now();
             }
             let config = json!({ "directory": directory });
-            load_backend(Load::class::<MultiProcessFileBackend>().config(config)).expect("there is room");
+            load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(config)).expect("there is room");
         });
         // Whatever fails: they all end.
         let (end, _load) = (Raise(&done), Raise(&load));
@@ -180,7 +180,7 @@ fn storm(directory: &str) -> String {
                 generate_metrics().expect("a child can be scraped");
                 assert!(child_went_well);
                 // There is none yet: what it counts shows nowhere.
-                load_backend(Load::class::<SingleProcessBackend>()).is_err()
+                load_backend(BackendSpec::of::<SingleProcessBackend>()).is_err()
             });
             counted += u64::from(is_loaded) * 17;
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 use pytheus::{LabelValue, metric};
 use support::scrapes::{Samples, difference};
 use support::worker::{Worker, serve};
@@ -130,7 +130,7 @@ fn late(directory: &str) -> String {
             })
             .collect();
         let config = json!({ "directory": directory });
-        load_backend(Load::class::<MultiProcessFileBackend>().config(config)).expect("there is room");
+        load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(config)).expect("there is room");
         loaded.store(true, Relaxed);
         threads.into_iter().map(|thread| thread.join().expect("it counts").to_string()).collect::<Vec<_>>()
     });

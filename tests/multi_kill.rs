@@ -16,12 +16,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, iter};
 
-use pytheus::backends::{Load, load_backend};
+use pytheus::backends::{BackendSpec, load_backend};
 use pytheus::exposition::generate_metrics;
 use pytheus::registry::CollectorRegistry;
 use support::fork::{beside_threads, on_threads};
-use support::multi::{Random, Scraper, Shared, case, of_all};
-use support::scrapes::{Raise, Samples, Watcher, samples_of_text};
+use support::multi::{Random, Shared, case, of_all};
+use support::scrapes::{Raise, Samples, ScrapeOracle, samples_of_text};
+use support::worker::serve;
 
 const SECONDS: u64 = 30;
 /// Processes that count at a time, each with a series of its own besides those that all have.
@@ -98,7 +99,7 @@ fn pass(worker: &str) {
 }
 
 /// The files that there are when all but one process are dead, and folded.
-const ALONE: [&str; 5] = ["archive", "common", "lock", "process", "roster"];
+const ALONE: [&str; 5] = ["archive", "lock", "process", "roster", "shared"];
 
 /// What is shown after these many rounds of each worker, but for what has no exact sum.
 fn shown_after(rounds: &[f64]) -> Samples {
@@ -131,25 +132,26 @@ fn shown_after(rounds: &[f64]) -> Samples {
     samples
 }
 
-/// Not a test by itself: what the others start.
+/// A process that scrapes on request.
+#[test]
+fn worker() {
+    serve(|request| format!("unknown: {request:?}"));
+}
+
+/// A process that counts.
 #[test]
 fn child() {
-    match case().as_deref() {
-        Some(Scraper::CASE) => support::multi::answer_scrapes(),
-        Some(life) => {
-            let numbers: Vec<u64> = life.split(' ').map(|number| number.parse().expect("a number")).collect();
-            let &[worker, batches, forks, seed] = &*numbers else { panic!("{life}: not a life") };
-            live(&worker.to_string(), batches, forks > 0, Random(seed));
-        }
-        None => {}
-    }
+    let Some(run) = case() else { return };
+    let numbers: Vec<u64> = run.split(' ').map(|number| number.parse().expect("a number")).collect();
+    let &[worker, batches, forks, seed] = &*numbers else { panic!("{run}: not a run") };
+    count_on(&worker.to_string(), batches, forks > 0, Random(seed));
 }
 
 /// The life of a worker, with threads that are done after these many batches; never, if there are none.
-fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
+fn count_on(worker: &str, batches: u64, forks: bool, mut random: Random) {
     // A first use of a metric does not wait for a process that keeps the directory locked, and counts in memory meanwhile.
     // A kill just then loses these counts, which is what this call is for.
-    load_backend(Load::new()).expect("the directory is good");
+    load_backend(BackendSpec::from_env()).expect("the directory is good");
     let pipe = Pipe(stderr().as_fd().try_clone_to_owned().expect("a pipe").into());
     thread::scope(|scope| {
         scope.spawn(|| count_on_threads(worker, if batches == 0 { u64::MAX } else { batches }, &pipe));
@@ -157,7 +159,7 @@ fn live(worker: &str, batches: u64, forks: bool, mut random: Random) {
             // While it loads the backend, or later.
             let most = [20, 300][usize::from(random.below(2) == 0)];
             thread::sleep(Duration::from_millis(random.below(most)));
-            fork(|| live_on(worker, &pipe, &mut random));
+            fork(|| count_in_child(worker, &pipe, &mut random));
         }
     });
 }
@@ -185,7 +187,7 @@ fn count(worker: &str, batches: u64, pipe: &Pipe) {
 }
 
 /// The life of a child that was forked from a worker whose threads were counting: it may outlive the worker.
-fn live_on(worker: &str, pipe: &Pipe, random: &mut Random) {
+fn count_in_child(worker: &str, pipe: &Pipe, random: &mut Random) {
     if random.below(2) == 0 {
         let time = Duration::from_millis(random.below(500));
         let kill = || {
@@ -298,13 +300,17 @@ fn lives_of(worker: u64, shared: &Shared, mut random: Random, end: &dyn Fn() -> 
 static NONE: CollectorRegistry = CollectorRegistry::new();
 
 /// Holds each scrape to what every scrape promises.
-fn watcher() -> Watcher<'static> {
-    Watcher::new(&NONE).whole("times", &VALUES).whole("times_by_worker", &VALUES).whole("sizes", &[VALUES[1]])
+fn oracle() -> ScrapeOracle<'static> {
+    ScrapeOracle::new(&NONE).whole("times", &VALUES).whole("times_by_worker", &VALUES).whole("sizes", &[VALUES[1]])
 }
 
 /// Scrapes all the time, in a process that is killed now and then when `killed`; the totals go on.
-fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Result<(Watcher<'static>, u64), String> {
-    let (mut watcher, mut scraper, mut lives) = (watcher(), Scraper::start(shared), 1);
+fn scrape_on(
+    shared: &Shared,
+    killed: Option<Random>,
+    done: &AtomicBool,
+) -> Result<(ScrapeOracle<'static>, u64), String> {
+    let (mut oracle, mut scraper, mut lives) = (oracle(), shared.worker(), 1);
     let next = |random: &mut Random| Instant::now() + Duration::from_millis(random.below(1_500));
     let mut kills = killed.map(|mut random| (next(&mut random), random));
     while !done.load(Relaxed) {
@@ -312,14 +318,14 @@ fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Resu
             && Instant::now() >= *when
         {
             *when = next(random);
-            scraper.ask();
+            scraper.tell("scrape");
             thread::sleep(Duration::from_micros(random.below(20_000)));
-            scraper.kill();
+            scraper.send_kill();
         } else {
-            scraper.ask();
+            scraper.tell("scrape");
         }
-        let Some(text) = scraper.answer()? else {
-            (scraper, lives) = (Scraper::start(shared), lives + 1);
+        let Some(text) = scraper.try_answer()? else {
+            (scraper, lives) = (shared.worker(), lives + 1);
             continue;
         };
         let text = of_all(&text);
@@ -328,7 +334,7 @@ fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Resu
             return Err(format!("nobody counts twice in {wrong}"));
         }
         let text = text.join("\n") + "\n";
-        watcher.read(&text)?;
+        oracle.read(&text)?;
         let samples = samples_of_text(&text);
         for busy in ["busy", "busy_of_all"] {
             if samples[busy] < 0.0 {
@@ -336,7 +342,7 @@ fn scrape_on(shared: &Shared, killed: Option<Random>, done: &AtomicBool) -> Resu
             }
         }
     }
-    Ok((watcher, lives))
+    Ok((oracle, lives))
 }
 
 /// The total is at least what is known to be done, and at most what was started.
@@ -396,18 +402,18 @@ fn nothing_that_was_completed_is_lost_whichever_processes_are_killed() {
     // All are dead but this one, which comes after them. Of a child that nobody waits for it is known that it says nothing
     // any more, a moment before its file is free.
     let (mut after_all, text) = support::wait_for("end of all others", || {
-        let mut after_all = Scraper::start(&shared);
+        let mut after_all = shared.worker();
         let text = after_all.text();
         let files = shared.files();
         if files == ALONE { Ok((after_all, text)) } else { Err(format!("{files:?}")) }
     });
     let shown = samples_of_text(&of_all(&text));
     for scraper in scrapers {
-        let (mut watcher, lives) = scraper.unwrap_or_else(|wrong| panic!("{wrong}"));
-        tell(format!("{} scrapes by {lives} processes\n", watcher.scrapes()));
+        let (mut oracle, lives) = scraper.unwrap_or_else(|wrong| panic!("{wrong}"));
+        tell(format!("{} scrapes by {lives} processes\n", oracle.scrapes()));
         let text: String =
             of_all(&text).lines().filter(|line| !line.starts_with("passing")).flat_map(|line| [line, "\n"]).collect();
-        watcher.read(&text).unwrap_or_else(|wrong| panic!("at last: {wrong}"));
+        oracle.read(&text).unwrap_or_else(|wrong| panic!("at last: {wrong}"));
     }
     assert_between(&shown_after(&least), &shown, &shown_after(&most));
     let (sum, count) = (shown["tenths_sum"], shown["tenths_count"]);

@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::{process, thread};
 
 use pytheus::registry::CollectorRegistry;
-use support::multi::{Scraper, Shared, case, of_all};
-use support::scrapes::{Samples, Watcher, difference, samples_of_text};
+use support::multi::{Shared, case, of_all};
+use support::scrapes::{Samples, ScrapeOracle, difference, samples_of_text};
+use support::worker::serve;
 
 /// With a scrape now and then, and as many without.
 const LIVES: usize = 300;
@@ -42,17 +43,17 @@ pytheus::metric! {
     static ALIVE_NOW: Gauge = "alive_now" { mode: live_sum };
 }
 
-/// Not a test by itself: what the others start.
+/// A process that scrapes on request.
 #[test]
-fn child() {
-    match case().as_deref() {
-        Some(Scraper::CASE) => support::multi::answer_scrapes(),
-        Some(end) => live(end),
-        None => {}
-    }
+fn worker() {
+    serve(|request| format!("unknown: {request:?}"));
 }
 
-fn live(end: &str) {
+/// A process that counts and ends in this way.
+#[test]
+fn child() {
+    let Some(end) = case() else { return };
+    let end = &*end;
     ALIVE_NOW.inc();
     LIVED.end(end).inc();
     HALVES.inc_by(0.5);
@@ -134,19 +135,19 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     // Nobody scrapes.
     let_live(&shared, LIVES, &mut |life| assert_bounded(&shared, life));
 
-    let mut scraper = Scraper::start(&shared);
+    let mut scraper = shared.worker();
     let wrong = difference(&shown_after(LIVES), &samples_of_text(&of_all(&scraper.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 
     // Someone does.
-    let mut watcher = Watcher::new(&NONE).whole("times", &VALUES);
+    let mut oracle = ScrapeOracle::new(&NONE).whole("times", &VALUES);
     let (mut looks, mut untidy) = (0, 0);
     let_live(&shared, LIVES, &mut |life| {
         assert_bounded(&shared, life);
         if life.is_multiple_of(3) {
             let text = of_all(&scraper.text());
-            watcher.read(&text).unwrap_or_else(|wrong| panic!("after {life} lives: {wrong}"));
+            oracle.read(&text).unwrap_or_else(|wrong| panic!("after {life} lives: {wrong}"));
             looks += 1;
             // A scrape leaves it to the next one when somebody else has the directory locked just then.
             untidy += usize::from(shared.files().len() > TIDY);
@@ -158,8 +159,8 @@ fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
     drop(scraper);
 
     // Of one that comes after all.
-    let mut last = Scraper::start(&shared);
+    let mut last = shared.worker();
     let wrong = difference(&shown_after(2 * LIVES), &samples_of_text(&of_all(&last.text())));
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    assert_eq!(shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

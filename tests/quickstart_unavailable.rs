@@ -28,12 +28,12 @@ fn serving(registry: impl Registry + 'static, visit: impl FnOnce(&(dyn Fn(&str) 
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let visitor = tokio::task::spawn_blocking(move || {
+        let client = tokio::task::spawn_blocking(move || {
             visit(&|path| support::get(&format!("http://{address}{path}")).unwrap());
         });
         tokio::select! {
             served = axum::serve(listener, quickstart::router()).into_future() => panic!("it ended: {served:?}"),
-            visited = visitor => visited.unwrap(),
+            visited = client => visited.unwrap(),
         }
     });
 }

@@ -55,7 +55,7 @@ fn reports_go_to_the_logger_once_there_is_one() {
     log::set_logger(&Logger).expect("the first");
     log::set_max_level(LevelFilter::Info);
     assert_eq!(logged(), [""; 0]);
-    pytheus::backends::load_backend(pytheus::backends::Load::class::<pytheus::backends::SingleProcessBackend>())
+    pytheus::backends::load_backend(pytheus::backends::BackendSpec::of::<pytheus::backends::SingleProcessBackend>())
         .expect("it takes nothing");
 
     fails("broken");

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, mem};
 
-use pytheus::backends::{Load, SingleProcessBackend, load_backend};
+use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
 use pytheus::collector::collector_fn;
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::generate_metrics;
@@ -47,7 +47,7 @@ fn reports_go_to_the_subscriber() {
     generate_metrics().expect_err("there is no such backend");
     let text = written();
     assert!(text.starts_with("ERROR pytheus: there is no backend of the name that is given, "), "{text}");
-    load_backend(Load::class::<SingleProcessBackend>()).expect("it takes nothing");
+    load_backend(BackendSpec::of::<SingleProcessBackend>()).expect("it takes nothing");
 
     let descriptor = Descriptor::new(Kind::Gauge, "broken", "B.").expect("a good name");
     REGISTRY.register(collector_fn([descriptor], || Err("out of paper".into()))).expect("a free name");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pytheus::metrics::Counter;
 use pytheus::registry::CollectorRegistry;
-use support::scrapes::{Raise, Samples, Watcher, difference, samples};
+use support::scrapes::{Raise, Samples, ScrapeOracle, difference, samples};
 
 const SECONDS: u64 = 60;
 /// How often memory is looked at.
@@ -192,7 +192,7 @@ fn memory_stays_level_and_nothing_is_lost() {
     let seconds = std::env::var("PYTHEUS_SOAK_SECONDS");
     let seconds = seconds.map_or(SECONDS, |seconds| seconds.parse().expect("a number of seconds"));
     let (done, stop) = (AtomicBool::new(false), AtomicBool::new(false));
-    let mut watcher = Watcher::new(&REGISTRY)
+    let mut oracle = ScrapeOracle::new(&REGISTRY)
         .whole("times", &VALUES)
         .whole("times_by_n", &VALUES)
         .whole("sizes", &[VALUES[1]])
@@ -204,11 +204,11 @@ fn memory_stays_level_and_nothing_is_lost() {
             // What is wrong ends it all.
             let _stop = Raise(&stop);
             while !done.load(Relaxed) {
-                watcher.scrape()?;
+                oracle.scrape()?;
                 // A scrape is one thing among many; alone it would keep one of two cores busy.
                 thread::sleep(Duration::from_millis(1));
             }
-            watcher.scrape().map(|()| watcher.scrapes())
+            oracle.scrape().map(|()| oracle.scrapes())
         });
         let end = Raise(&done);
         let (lives, looks) = soak(Duration::from_secs(seconds), &stop);

@@ -7,9 +7,10 @@ pub use std::boxed::Box;
 pub use inventory;
 pub use pytheus_macros::metric;
 
-pub use crate::backends::BackendClass;
-#[cfg(unix)]
-pub use crate::backends::read_any_file;
+#[cfg(feature = "backend-config")]
+pub use crate::backends::custom::BackendClass;
+#[cfg(all(unix, feature = "conformance", feature = "file"))]
+pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,

@@ -5,10 +5,11 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pytheus::backends::{
-    At, Backend, Batch, Begun, Change, Combine, Config, ConfigError, FamilyKey, FamilyKeyError, FlushError, Load,
-    LoadError, LoadedBy, Reach, Removal, Secret, SeriesKey, SingleProcessBackend, Totals, WriterId,
+use pytheus::backends::custom::{
+    Aggregation, AggregationScope, Backend, Batch, CellAddr, Change, Config, FamilyKey, FamilyKeyError, NewSeries,
+    Removal, Secret, SeriesKey, Totals, WriterId,
 };
+use pytheus::backends::{BackendSpec, ConfigError, FlushError, LoadError, LoadedBy, SingleProcessBackend};
 use pytheus::collector::Collector;
 use pytheus::descriptor::{Descriptor, GaugeMode, Kind};
 use pytheus::error::{DescriptorError, Duplicate, LabelError, RegisterError, ScrapeError};
@@ -84,7 +85,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     is_threaded::<Arc<dyn Registry>>();
     is_threaded::<Arc<dyn Collector>>();
     is_threaded::<Arc<dyn Backend>>();
-    is_threaded::<Load>();
+    is_threaded::<BackendSpec>();
     is_free::<FamilyView<'static>>();
     is_free::<FamilySnapshot>();
     is_free::<Sample>();
@@ -113,20 +114,20 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
         // It holds an `io::Error`, which may hold any error.
         is_threaded::<pytheus::backends::FileError>();
         is_free::<pytheus::backends::FileFault>();
-        is_free::<pytheus::backends::CloseOnFork>();
+        is_free::<pytheus::backends::custom::CloseOnFork>();
     }
     is_free::<Config>();
     is_free::<Secret>();
     is_free::<FamilyKey>();
     is_free::<SeriesKey>();
-    is_free::<Combine>();
-    is_free::<Reach>();
+    is_free::<Aggregation>();
+    is_free::<AggregationScope>();
     is_free::<Batch>();
     is_free::<Change>();
     is_free::<Removal>();
     is_free::<WriterId>();
-    is_free::<At>();
-    is_free::<Begun<'static>>();
+    is_free::<CellAddr>();
+    is_free::<NewSeries<'static>>();
     is_threaded::<Totals<'static>>();
 }
 

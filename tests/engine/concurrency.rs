@@ -18,12 +18,12 @@ const ROUNDS: u32 = 5_000;
 
 /// Checks one scrape after the other, each against the one before.
 #[derive(Default)]
-struct Watcher {
+struct ScrapeOracle {
     /// By name, suffix and labels.
     last: HashMap<String, f64>,
 }
 
-impl Watcher {
+impl ScrapeOracle {
     fn scrape(&mut self, registry: &CollectorRegistry) {
         let before = std::mem::take(&mut self.last);
         for family in registry.collect().expect("one process can always be scraped") {
@@ -84,14 +84,14 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) {
     let start = Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
         let scraper = scope.spawn(|| {
-            let mut watcher = Watcher::default();
+            let mut oracle = ScrapeOracle::default();
             let first = Raise(&scraping);
-            watcher.scrape(registry);
+            oracle.scrape(registry);
             drop(first);
             // It ends with a scrape of everything.
             loop {
                 let last = done.load(Relaxed);
-                watcher.scrape(registry);
+                oracle.scrape(registry);
                 if last {
                     return;
                 }

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Metric, Summary};
 use pytheus::registry::CollectorRegistry;
-use support::scrapes::{Samples, Watcher, difference, samples, while_scraping};
+use support::scrapes::{Samples, ScrapeOracle, difference, samples, while_scraping};
 
 /// Upper bounds, and one value for each bucket: sums of them are exact in any order.
 const BOUNDS: [f64; 3] = [0.5, 2.0, 16.0];
@@ -327,12 +327,12 @@ fn series(metric: &str, place: Place) -> (String, String) {
 }
 
 /// What scrapes of the metrics here are held to.
-fn watcher(registry: &CollectorRegistry) -> Watcher<'_> {
+fn oracle(registry: &CollectorRegistry) -> ScrapeOracle<'_> {
     let times = ["static_times", "static_times_by_n", "times", "times_by_n"];
     let alike = ["static_alike", "static_alike_by_n", "alike", "alike_by_n"];
     let sizes = ["static_sizes", "static_sizes_by_n", "sizes", "sizes_by_n"];
-    let watcher = times.into_iter().fold(Watcher::new(registry), |watcher, name| watcher.whole(name, &VALUES));
-    alike.into_iter().chain(sizes).fold(watcher, |watcher, name| watcher.whole(name, &ALIKE))
+    let oracle = times.into_iter().fold(ScrapeOracle::new(registry), |oracle, name| oracle.whole(name, &VALUES));
+    alike.into_iter().chain(sizes).fold(oracle, |oracle, name| oracle.whole(name, &ALIKE))
 }
 
 fn all_samples(registry: &CollectorRegistry) -> Samples {
@@ -362,7 +362,7 @@ proptest! {
         let mut model = Model { samples: all_samples(&registry), ..Model::default() };
         let handed = Handed::default();
         let start = Barrier::new(program.0.len());
-        let scrapes = while_scraping(&mut [watcher(&registry), watcher(&STATICS)], || {
+        let scrapes = while_scraping(&mut [oracle(&registry), oracle(&STATICS)], || {
             thread::scope(|scope| {
                 for (ops, rounds) in &program.0 {
                     let (metrics, handed, start) = (metrics.clone(), &handed, &start);

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Metric};
 use pytheus::registry::CollectorRegistry;
-use support::scrapes::{Samples, Watcher, difference, samples, while_scraping};
+use support::scrapes::{Samples, ScrapeOracle, difference, samples, while_scraping};
 
 const SERIES: u8 = 4;
 /// Every observation: above the first bound.
@@ -296,8 +296,8 @@ proptest! {
         let mut model = Model::default();
         model.series.extend((0..SERIES).flat_map(|n| [((Kind::Counts, n), (0.0, 0)), ((Kind::Times, n), (0.0, 0))]));
         let mut result = Ok(());
-        let watcher = Watcher::new(&registry).volatile("counts").volatile("times").whole("times", &[0.0, TIME]);
-        let scrapes = while_scraping(&mut [watcher], || thread::scope(|scope| {
+        let oracle = ScrapeOracle::new(&registry).volatile("counts").volatile("times").whole("times", &[0.0, TIME]);
+        let scrapes = while_scraping(&mut [oracle], || thread::scope(|scope| {
             // Each has its own handles, for good; it pauses when it has done its part of a phase.
             let workers: Vec<_> = (0..THREADS).map(|_| {
                 let (mut counts, mut times) =

@@ -28,7 +28,7 @@ fn six_hundred_threads_alive_at_once_lose_nothing_and_are_seen_whole() {
     const THREADS: usize = 600;
     const ROUNDS: usize = 50;
     // Twice: what the first left behind, the second takes over.
-    let scrapes = while_scraping(&mut [at_once::watcher()], || {
+    let scrapes = while_scraping(&mut [at_once::oracle()], || {
         for _ in 0..2 {
             let all_counted = Barrier::new(THREADS);
             thread::scope(|scope| {
@@ -93,7 +93,7 @@ fn destructors_of_thread_locals_count_whichever_run_last() {
             GUARD.set(Some(late::BUSY.track_inprogress()));
         }
     };
-    let scrapes = while_scraping(&mut [late::watcher()], || {
+    let scrapes = while_scraping(&mut [late::oracle()], || {
         for n in (0..THREADS).step_by(3) {
             // Joined by hand: the end of a scope does not wait for destructors.
             let threads: Vec<_> = (n..n + 3).map(|n| thread::spawn(move || live(n))).collect();

@@ -4,7 +4,7 @@ use std::thread;
 
 use pytheus::metrics::{Histogram, Summary};
 use pytheus::registry::CollectorRegistry;
-use support::scrapes::{Watcher, while_scraping};
+use support::scrapes::{ScrapeOracle, while_scraping};
 
 /// One for each bucket, so that the buckets tell the sum.
 const VALUES: [f64; 4] = [0.25, 2.0, 3.5, 1024.0];
@@ -20,8 +20,9 @@ fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
     let by_n = Histogram::builder("times_by_n", "T.").label_names(["n"]).buckets([0.5, 2.0, 16.0]).registry(&registry);
     let by_n = by_n.build().unwrap();
     let sizes = Summary::builder("sizes", "S.").registry(&registry).build().unwrap();
-    let watcher = Watcher::new(&registry).whole("times", &VALUES).whole("times_by_n", &VALUES).whole("sizes", &[SIZE]);
-    let scrapes = while_scraping(&mut [watcher], || {
+    let oracle =
+        ScrapeOracle::new(&registry).whole("times", &VALUES).whole("times_by_n", &VALUES).whole("sizes", &[SIZE]);
+    let scrapes = while_scraping(&mut [oracle], || {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
@@ -45,7 +46,7 @@ fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
 fn an_observation_is_seen_whole_while_its_threads_are_born_and_die() {
     let registry = CollectorRegistry::new();
     let times = Histogram::builder("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
-    let scrapes = while_scraping(&mut [Watcher::new(&registry).whole("times", &VALUES)], || {
+    let scrapes = while_scraping(&mut [ScrapeOracle::new(&registry).whole("times", &VALUES)], || {
         for _ in 0..500 {
             thread::scope(|scope| {
                 for _ in 0..THREADS {

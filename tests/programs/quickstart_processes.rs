@@ -9,14 +9,14 @@ use std::thread;
 
 use pytheus::registry::CollectorRegistry;
 use support::example::Serving;
+use support::http_client::HttpClient;
 use support::multi::{Shared, of_all};
 use support::prometheus::Server;
-use support::scrapes::{Raise, Samples, Watcher, samples_of_text};
-use support::visitor::Visitor;
+use support::scrapes::{Raise, Samples, ScrapeOracle, samples_of_text};
 
 const PROCESSES: usize = 4;
 /// Threads that visit each of them at once, each over a connection that it keeps.
-const VISITORS: usize = 2;
+const CLIENTS: usize = 2;
 /// Visits of all of them together.
 const VISITS: usize = 100_000;
 
@@ -51,22 +51,22 @@ impl Quickstarts {
     }
 
     /// A connection to each.
-    fn visitors(&self) -> Vec<Visitor> {
-        Visitor::one_of_each(self.port(), &self.ids())
+    fn clients(&self) -> Vec<HttpClient> {
+        HttpClient::one_of_each(self.port(), &self.ids())
     }
 }
 
-/// Does nothing but keep a watcher of other processes company.
+/// Does nothing but keep a oracle of other processes company.
 static NONE: CollectorRegistry = CollectorRegistry::new();
 
-fn scrape(visitor: &mut Visitor) -> Samples {
-    samples_of_text(&of_all(&visitor.get("/metrics").expect("a scrape")))
+fn scrape(client: &mut HttpClient) -> Samples {
+    samples_of_text(&of_all(&client.get("/metrics").expect("a scrape")))
 }
 
 /// Each process shows the same, and these many requests.
 #[track_caller]
-fn assert_all_show(visitors: &mut [Visitor], count: f64) {
-    let scrapes: Vec<_> = visitors.iter_mut().map(scrape).collect();
+fn assert_all_show(clients: &mut [HttpClient], count: f64) {
+    let scrapes: Vec<_> = clients.iter_mut().map(scrape).collect();
     for shown in &scrapes {
         assert_eq!(shown[COUNT].to_bits(), count.to_bits(), "{count} are expected: {shown:?}");
         assert_eq!(shown, &scrapes[0]);
@@ -74,41 +74,41 @@ fn assert_all_show(visitors: &mut [Visitor], count: f64) {
 }
 
 /// Scrapes each process by turns until there is nothing more to see: whichever answers, nothing goes down.
-fn watch(visitors: &mut [Visitor], done: &AtomicBool) -> Result<u64, String> {
-    let mut watcher = Watcher::new(&NONE);
+fn watch(clients: &mut [HttpClient], done: &AtomicBool) -> Result<u64, String> {
+    let mut oracle = ScrapeOracle::new(&NONE);
     while !done.load(Relaxed) {
-        for visitor in &mut *visitors {
-            watcher.read(&of_all(&visitor.get("/metrics")?))?;
+        for client in &mut *clients {
+            oracle.read(&of_all(&client.get("/metrics")?))?;
         }
     }
-    Ok(watcher.scrapes())
+    Ok(oracle.scrapes())
 }
 
 #[test]
 fn every_process_shows_the_requests_of_all_and_so_does_prometheus() {
     let quickstarts = Quickstarts::start();
-    let mut visitors = quickstarts.visitors();
-    assert_all_show(&mut visitors, 0.0);
+    let mut clients = quickstarts.clients();
+    assert_all_show(&mut clients, 0.0);
 
     let done = AtomicBool::new(false);
     let scrapes = thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(&mut visitors, &done));
+        let oracle = scope.spawn(|| watch(&mut clients, &done));
         let _done = Raise(&done);
-        let threads: Vec<_> = (0..VISITORS)
-            .flat_map(|_| quickstarts.visitors())
-            .map(|mut visitor| {
-                let visits = VISITS / VISITORS / PROCESSES;
-                scope.spawn(move || (0..visits).for_each(|_| assert_eq!(visitor.get("/").unwrap(), "hello world!")))
+        let threads: Vec<_> = (0..CLIENTS)
+            .flat_map(|_| quickstarts.clients())
+            .map(|mut client| {
+                let visits = VISITS / CLIENTS / PROCESSES;
+                scope.spawn(move || (0..visits).for_each(|_| assert_eq!(client.get("/").unwrap(), "hello world!")))
             })
             .collect();
         for thread in threads {
             thread.join().expect("every request is answered");
         }
         done.store(true, Relaxed);
-        watcher.join().expect("the watcher does not panic")
+        oracle.join().expect("the oracle does not panic")
     });
     assert!(scrapes.unwrap_or_else(|wrong| panic!("{wrong}")) > 0);
-    assert_all_show(&mut visitors, VISITS as f64);
+    assert_all_show(&mut clients, VISITS as f64);
     // The living have a file each.
     let of_processes = quickstarts.shared.files().iter().filter(|name| *name == "process").count();
     assert_eq!(of_processes, PROCESSES, "{:?}", quickstarts.shared.files());
@@ -123,28 +123,28 @@ fn every_process_shows_the_requests_of_all_and_so_does_prometheus() {
 #[test]
 fn one_that_is_killed_leaves_its_requests_to_the_others_and_to_one_that_comes_after_it() {
     let mut quickstarts = Quickstarts::start();
-    let mut visitors = quickstarts.visitors();
+    let mut clients = quickstarts.clients();
     for (visit, count) in [1.0, 2.0, 3.0, 4.0].into_iter().enumerate() {
-        assert_eq!(visitors[visit].get("/").expect("the page"), "hello world!");
-        assert_all_show(&mut visitors, count);
+        assert_eq!(clients[visit].get("/").expect("the page"), "hello world!");
+        assert_all_show(&mut clients, count);
     }
 
     // Killed, and waited for.
-    drop((visitors.remove(2), quickstarts.processes.remove(2)));
-    assert_all_show(&mut visitors, 4.0);
-    visitors[0].get("/").unwrap();
-    assert_all_show(&mut visitors, 5.0);
+    drop((clients.remove(2), quickstarts.processes.remove(2)));
+    assert_all_show(&mut clients, 4.0);
+    clients[0].get("/").unwrap();
+    assert_all_show(&mut clients, 5.0);
 
     quickstarts.start_another();
-    let mut visitors = quickstarts.visitors();
-    assert_all_show(&mut visitors, 5.0);
-    visitors[3].get("/").unwrap();
-    assert_all_show(&mut visitors, 6.0);
+    let mut clients = quickstarts.clients();
+    assert_all_show(&mut clients, 5.0);
+    clients[3].get("/").unwrap();
+    assert_all_show(&mut clients, 6.0);
 
     // All are killed but the last, which goes on with what they had.
     quickstarts.processes.drain(..3);
-    let mut visitors = quickstarts.visitors();
-    visitors[0].get("/").unwrap();
-    assert_all_show(&mut visitors, 7.0);
-    assert_eq!(quickstarts.shared.files(), ["archive", "common", "lock", "process", "roster"]);
+    let mut clients = quickstarts.clients();
+    clients[0].get("/").unwrap();
+    assert_all_show(&mut clients, 7.0);
+    assert_eq!(quickstarts.shared.files(), ["archive", "lock", "process", "roster", "shared"]);
 }

@@ -1,25 +1,38 @@
-//! The two commands of the README do what it says.
+//! The README's program prints the text below it, its handler is that of the quickstart, and its two commands work.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use support::example;
+use support::package::{Workspace, succeeds};
 
 const README: &str = include_str!("../../README.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Ends a build that hangs; it says nothing about how long one may take.
 const AN_HOUR: Duration = Duration::from_secs(3_600);
 
-/// The commands of the README: its blocks of `sh`.
-fn commands() -> Vec<&'static str> {
-    let blocks = README.split("\n```sh\n").skip(1);
+/// Returns the fenced blocks in a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("\n```{language}\n");
+    let blocks = README.split(&*fence).skip(1);
     blocks.map(|block| block.split("\n```\n").next().unwrap_or_default()).collect()
+}
+
+/// Returns the commands, which are the blocks of `sh`.
+fn commands() -> Vec<&'static str> {
+    blocks("sh")
+}
+
+/// Hides the value of a sum of seconds, which differs with each run.
+fn masked(line: &str) -> &str {
+    line.split_once("_seconds_sum{").and_then(|_| line.rsplit_once(' ')).map_or(line, |(name, _)| name)
 }
 
 /// A shell and all that it starts, until it is dropped.
@@ -51,6 +64,25 @@ impl Drop for Shell {
         let _ = Command::new("sh").args(["-c", "kill -s KILL -- \"$0\"", &group]).status();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn the_first_program_prints_the_text_below_it() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let workspace = Workspace::new(&folder, &["readme-program"]);
+    let workspace = workspace.package("readme-program", "", &[("src/main.rs", blocks("rust")[0])]);
+    let program = workspace.build(&["readme-program"]).join("readme-program");
+    let printed = succeeds(&Command::new(program).output().expect("the program runs"));
+    let printed: Vec<_> = printed.lines().map(masked).collect();
+    assert_eq!(printed, blocks("text")[0].lines().map(masked).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_handler_for_a_service_is_that_of_the_quickstart() {
+    let quickstart = fs::read_to_string(format!("{ROOT}/examples/quickstart.rs")).expect("the example");
+    let [handler] = blocks("rs")[..] else { panic!("one handler") };
+    assert!(quickstart.contains(handler), "{handler}");
+    assert!(include_str!("../../pytheus/src/guide/service.md").contains(handler), "the guide has it, too");
 }
 
 #[test]

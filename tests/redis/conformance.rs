@@ -7,13 +7,13 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use pytheus::backends::{Load, MultiProcessRedisBackend, Value, conformance, json};
+use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, Value, conformance, json};
 use servers::cluster::Cluster;
 use servers::server::Server;
 
 /// What the processes are told of the servers.
 const CONFIG: &str = "PYTHEUS_TEST_REDIS_CONFIG";
-/// The spool of the processes, within the directory of a check.
+/// The spool of the processes, retry_until the directory of a check.
 const SPOOL: &str = "spool_directory";
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn load(directory: &Path, config: &Value) -> Load {
+fn load(directory: &Path, config: &Value) -> BackendSpec {
     let mut config = config.clone();
     config["key_prefix"] = directory.to_string_lossy().into();
     // Who is killed is gone after two seconds; a scrape may take its time.
@@ -48,7 +48,7 @@ fn load(directory: &Path, config: &Value) -> Load {
     } else if let Some(config) = config.as_object_mut() {
         config.remove(SPOOL);
     }
-    Load::class::<MultiProcessRedisBackend>().config(config)
+    BackendSpec::of::<MultiProcessRedisBackend>().with_config(config)
 }
 
 /// The backend goes to other threads, and through `catch_unwind`, as the handles of metrics do.

@@ -73,7 +73,7 @@ fn through_a_network_that_loses(server: &Server, seed: u64) {
     let flushes: Vec<f64> = thread::scope(|scope| {
         let count = |mut worker: support::worker::Worker| {
             assert_eq!(worker.ask("count"), "ok");
-            let scraped = servers::within(servers::PATIENCE, || servers::counting::try_scrape(&mut worker));
+            let scraped = servers::retry_until(servers::TIMEOUT, || servers::counting::try_scrape(&mut worker));
             scraped.expect("a scrape comes through")["pytheus_redis_batches_total"]
         };
         let counting: Vec<_> = workers.into_iter().map(|worker| scope.spawn(move || count(worker))).collect();
@@ -141,7 +141,7 @@ fn a_count_is_exact_to_2_64_in_every_process() {
     // Told again, they add up to the same.
     server.ask(&["FLUSHALL"]);
     for worker in [&mut one, &mut other] {
-        let told = servers::within(servers::PATIENCE, || {
+        let told = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             match &*shown(worker, "hits_total") {
                 "18446744073709551615" => Ok(()),

@@ -9,7 +9,7 @@ use std::process::Command;
 use pytheus::metric;
 use servers::counting::{self, try_scrape};
 use servers::server::{Server, config, impatient};
-use servers::{PATIENCE, within};
+use servers::{TIMEOUT, retry_until};
 use support::program;
 use support::worker::Worker;
 
@@ -70,13 +70,13 @@ fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
     let mut worker = worker_of_slow_system(&folder);
     let mut slow = impatient(6379);
     slow["host"] = "slow".into();
-    assert_eq!(worker.ask(&format!("redis {slow}")), "ok");
+    assert_eq!(worker.ask(&format!("load redis {slow}")), "ok");
     for _ in 0..20 {
         assert_eq!(worker.ask("count 10"), "ok");
         try_scrape(&mut worker).expect_err("nobody knows where it is");
     }
     // Or that what was counted was not sent in time.
-    let said = within(PATIENCE, || match try_scrape(&mut worker) {
+    let said = retry_until(TIMEOUT, || match try_scrape(&mut worker) {
         Err(failed) if failed.contains("it takes too long to look up `slow` and to connect") => Ok(()),
         other => Err(format!("{other:?}")),
     });
@@ -91,7 +91,7 @@ fn a_server_that_has_a_name_is_found() {
     let mut worker = worker_of_slow_system(&folder);
     let mut named = config(server.port());
     named["host"] = "redis".into();
-    assert_eq!(worker.ask(&format!("redis {named}")), "ok");
+    assert_eq!(worker.ask(&format!("load redis {named}")), "ok");
     for what in ["count 10", "flushed"] {
         assert_eq!(worker.ask(what), "ok");
     }

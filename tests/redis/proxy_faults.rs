@@ -74,7 +74,7 @@ fn a_connection_breaks_after_as_many_bytes_as_was_said() {
         // The answer to a whole command may come before the reset does.
         let least = u64::from(bytes > command);
         assert!((least..=u64::from(bytes >= command)).contains(&answered), "{answered} after {bytes}");
-        servers::within(servers::PATIENCE, || match server.client().ask(&["INCRBY", "n", "0"]).text() {
+        servers::retry_until(servers::TIMEOUT, || match server.client().ask(&["INCRBY", "n", "0"]).text() {
             text if text == arrived.to_string() => Ok(()),
             other => Err(other),
         })

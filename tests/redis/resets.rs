@@ -1,7 +1,7 @@
 //! A connection that breaks at any byte of what goes either way loses nothing and doubles nothing.
 #![cfg(unix)]
 
-use pytheus::backends::{Load, MultiProcessRedisBackend, flush, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, flush, load_backend};
 use pytheus::metric;
 use servers::counting::{serve, start, until_flushed};
 use servers::proxy::{Proxy, Way};
@@ -32,7 +32,7 @@ fn the_total_is_exact_wherever_the_stream_breaks() {
     let mut through = config(proxy.port());
     // What is sent is what is flushed below.
     through["flush_interval"] = 3_600.into();
-    load_backend(Load::class::<MultiProcessRedisBackend>().config(through)).expect("it need not be reached");
+    load_backend(BackendSpec::of::<MultiProcessRedisBackend>().with_config(through)).expect("it need not be reached");
     let (mut counted, mut failed) = (0_u32, 0);
     for way in [Way::ToServer, Way::ToClient] {
         for bytes in 0..POSITIONS {

@@ -53,7 +53,7 @@ fn assert_asks_twice(config: &Value, proxies: &[Proxy], is_right: impl Fn(&Sampl
     let mut worker = start(config);
     worker.scrape();
     let mut least = vec![usize::MAX; proxies.len()];
-    let outcome = servers::within(servers::PATIENCE, || {
+    let outcome = servers::retry_until(servers::TIMEOUT, || {
         for proxy in proxies {
             proxy.take_trips();
         }

@@ -191,7 +191,7 @@ fn one_that_ends_as_it_should_leaves_nothing_behind() {
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count a times 100"), "ok");
     assert_eq!(worker.ask("shutdown"), "ok");
-    assert_eq!((files(folder.path(), "process-"), files(folder.path(), "told-")), (0, 0));
+    assert_eq!((files(folder.path(), "process-"), files(folder.path(), "journal-")), (0, 0));
     let mut next = start(&redis, folder.path());
     assert_eq!(next.ask("count a times 11"), "ok");
     assert_counted(&next.scrape(), "a", &[111.0]);

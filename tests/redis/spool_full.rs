@@ -6,7 +6,7 @@ use pytheus::backends::json;
 use pytheus::metric;
 use servers::counting;
 use servers::server::{Server, config};
-use support::room;
+use support::disk;
 use support::scrapes::Samples;
 use support::worker::Worker;
 
@@ -22,7 +22,7 @@ fn worker() {
             ["count", worker, times] => {
                 (0..times.parse().expect("a number")).for_each(|_: u64| JOBS.worker(worker).inc());
             }
-            ["limit", bytes] => room::limit(bytes.parse().ok()),
+            ["limit", bytes] => disk::limit_file_size(bytes.parse().ok()),
             _ => panic!("{words:?}"),
         }
         "ok".to_owned()
@@ -83,14 +83,14 @@ fn a_load_that_finds_no_room_is_an_error_and_loses_nothing() {
     for what in ["count old 10", "limit 0"] {
         assert_eq!(late.ask(what), "ok");
     }
-    let refused = late.ask(&format!("redis {with_spool}"));
+    let refused = late.ask(&format!("load redis {with_spool}"));
     let directory = spool.path().display().to_string();
     assert!(refused.starts_with("error: ") && refused.contains(&directory), "{refused}");
     let counted = |worker: &mut Worker| worker.scrape().get("jobs_total{worker=\"old\"}").copied();
     assert_eq!(late.ask("count old 5"), "ok");
     assert_eq!(counted(&mut late), Some(15.0), "of this process alone");
     assert_eq!(late.ask("limit none"), "ok");
-    assert_eq!(late.ask(&format!("redis {with_spool}")), "ok");
+    assert_eq!(late.ask(&format!("load redis {with_spool}")), "ok");
     for what in ["count old 1", "flushed"] {
         assert_eq!(late.ask(what), "ok");
     }

@@ -80,7 +80,7 @@ impl Case {
     /// Counting goes on; a scrape says what is wrong.
     #[track_caller]
     fn fails_with(&mut self, words: &[&str]) {
-        let outcome = servers::within(servers::PATIENCE, || {
+        let outcome = servers::retry_until(servers::TIMEOUT, || {
             self.count();
             match try_scrape(&mut self.worker) {
                 Err(error) if words.iter().all(|word| error.contains(word)) => Ok(()),
@@ -95,7 +95,7 @@ impl Case {
     #[track_caller]
     fn recovers(&mut self) {
         let counted = f64::from(self.counted);
-        let outcome = servers::within(RECOVERS_WITHIN, || {
+        let outcome = servers::retry_until(RECOVERS_WITHIN, || {
             let shown = try_scrape(&mut self.other)?;
             let found = [shown.get("hits_total"), shown.get("sizes_count"), shown.get("sizes_sum")];
             if found == [Some(&counted); 3] { Ok(()) } else { Err(format!("{found:?}, not {counted}")) }
@@ -150,7 +150,7 @@ fn a_server_that_loads_its_data() {
     server.configure("loading-process-events-interval-bytes 1024");
     server.begin_restart();
     case.fails_with(&["loading the dataset"]);
-    servers::within(servers::PATIENCE, || match server.client().try_ask(&["GET", "none"]) {
+    servers::retry_until(servers::TIMEOUT, || match server.client().try_ask(&["GET", "none"]) {
         Ok(servers::resp::Value::Nil) => Ok(()),
         other => Err(format!("{other:?}")),
     })
@@ -234,8 +234,10 @@ fn keys_that_were_evicted() {
     // Evicts all that there is.
     let _ = server.client().try_ask(&["SET", "a", "b"]);
     case.count();
-    servers::within(RECOVERS_WITHIN, || if server.info("evicted_keys") > 0 { Ok(()) } else { Err("none".to_owned()) })
-        .expect("keys are evicted");
+    servers::retry_until(RECOVERS_WITHIN, || {
+        if server.info("evicted_keys") > 0 { Ok(()) } else { Err("none".to_owned()) }
+    })
+    .expect("keys are evicted");
     set(&server, "maxmemory", "0");
     case.goes_on();
 }

@@ -95,7 +95,7 @@ impl Fleet<'_> {
     #[allow(clippy::float_cmp, reason = "all of them are exact")]
     fn check(&mut self) {
         for (version, worker) in &mut self.living {
-            let scraped = servers::within(servers::PATIENCE, || try_scrape(worker));
+            let scraped = servers::retry_until(servers::TIMEOUT, || try_scrape(worker));
             let samples = scraped.expect("a scrape comes through");
             let when = format!("{version} answers after {}: {samples:#?}", self.counted);
             let expected = BTreeMap::from([("x", self.counted), ("y", self.counted / 2.0)]);
@@ -140,7 +140,7 @@ fn deploy(start: &dyn Fn() -> Worker) {
     fleet.begin("v2");
     fleet.end(true);
     fleet.count();
-    let scraped = servers::within(servers::PATIENCE, || try_scrape(&mut fleet.living[0].1));
+    let scraped = servers::retry_until(servers::TIMEOUT, || try_scrape(&mut fleet.living[0].1));
     let samples = scraped.expect("a scrape comes through");
     assert_eq!(samples.get(r#"orders_total{currency="EUR",shop="x"}"#), Some(&fleet.counted), "{samples:#?}");
     assert_eq!(samples.get(r#"orders_total{shop="x"}"#), None, "no series twice");
@@ -209,7 +209,7 @@ fn what_living_processes_of_both_versions_have_counted_comes_back_when_redis_has
     fleet.begin("v2");
     server.ask(&["FLUSHALL"]);
     for (_, worker) in &mut fleet.living {
-        let told = servers::within(servers::PATIENCE, || {
+        let told = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             let keys = server.ask(&["HKEYS", "{pytheus:0}:families"]).texts();
             let orders = keys.iter().filter(|key| key.starts_with("orders_total@")).count();

@@ -85,7 +85,7 @@ fn worker() {
                     });
                 }
             });
-            match pytheus::backends::shutdown(servers::PATIENCE) {
+            match pytheus::backends::shutdown(servers::TIMEOUT) {
                 Ok(()) => counted.into_inner().to_string(),
                 Err(error) => format!("error: {error}"),
             }
@@ -109,7 +109,7 @@ fn wait_for_batch(proxy: &Proxy, micros: u64, are_over: impl Fn() -> bool) {
         counts => Err(format!("{counts:?}")),
     });
     thread::sleep(Duration::from_micros(micros));
-    let deadline = Instant::now() + servers::PATIENCE;
+    let deadline = Instant::now() + servers::TIMEOUT;
     while proxy.counts().under_way == 0 && !are_over() {
         assert!(Instant::now() < deadline, "no batch");
         std::hint::spin_loop();

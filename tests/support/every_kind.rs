@@ -14,7 +14,7 @@ macro_rules! every_kind {
         mod $module {
             use pytheus::registry::CollectorRegistry;
             use $crate::every_kind::{SIZES as ALIKE, VALUES};
-            use $crate::scrapes::{Samples, Watcher, difference, samples};
+            use $crate::scrapes::{Samples, ScrapeOracle, difference, samples};
 
             pub static REGISTRY: CollectorRegistry = CollectorRegistry::new();
 
@@ -77,8 +77,8 @@ macro_rules! every_kind {
             }
 
             /// Holds scrapes to whole observations.
-            pub fn watcher() -> Watcher<'static> {
-                Watcher::new(&REGISTRY).whole("times", &VALUES).whole("sizes", &ALIKE)
+            pub fn oracle() -> ScrapeOracle<'static> {
+                ScrapeOracle::new(&REGISTRY).whole("times", &VALUES).whole("sizes", &ALIKE)
             }
         }
     };

@@ -45,7 +45,7 @@ pub fn on_threads(count: usize, work: impl Fn(usize) + Sync) {
 ///
 /// As above, and when that fails.
 pub fn beside_threads<R>(count: usize, work: impl Fn(usize) + Sync, meanwhile: impl FnOnce() -> R) -> R {
-    struct Begun<'a> {
+    struct NewSeries<'a> {
         work: &'a (dyn Fn(usize) + Sync),
         number: usize,
         worked: bool,
@@ -53,12 +53,12 @@ pub fn beside_threads<R>(count: usize, work: impl Fn(usize) + Sync, meanwhile: i
 
     extern "C" fn begin(begun: *mut c_void) -> *mut c_void {
         // SAFETY: it is there until this thread has been waited for, and nobody else looks at it meanwhile.
-        let begun = unsafe { &mut *begun.cast::<Begun<'_>>() };
+        let begun = unsafe { &mut *begun.cast::<NewSeries<'_>>() };
         begun.worked = catch_unwind(AssertUnwindSafe(|| (begun.work)(begun.number))).is_ok();
         ptr::null_mut()
     }
 
-    let mut all: Vec<_> = (0..count).map(|number| Begun { work: &work, number, worked: false }).collect();
+    let mut all: Vec<_> = (0..count).map(|number| NewSeries { work: &work, number, worked: false }).collect();
     let threads: Vec<_> = all
         .iter_mut()
         .map_while(|begun| {

@@ -1,21 +1,21 @@
 //! What several tests need: real servers and parsers, and the text that says how to install them.
 
+#[cfg(unix)]
+pub mod disk;
 pub mod every_kind;
 pub mod example;
 #[cfg(unix)]
 pub mod fork;
+pub mod http_client;
 pub mod modules;
 pub mod multi;
 pub mod package;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
-#[cfg(unix)]
-pub mod room;
 pub mod scrapes;
+pub mod server;
 pub mod sources;
-pub mod visitor;
-#[cfg(unix)]
 pub mod worker;
 
 use std::env;
@@ -25,8 +25,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long something may take that comes at once on a machine with nothing else to do.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// The limit of a wait for something that takes no time on an idle machine.
+pub const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Ports below are of services that are well known.
 const FIRST: u16 = 10_000;
@@ -62,19 +62,30 @@ pub fn free_port() -> u16 {
     others.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or_else(any)
 }
 
-/// Asks again until there is an answer.
+/// Retries `attempt` until it succeeds.
 ///
 /// # Panics
 ///
-/// When there is none after three minutes, with what `ask` gave last.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+/// When it fails for [`TIMEOUT`], with its last error.
+pub fn wait_for<T>(what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
+    retry_until(TIMEOUT, attempt).unwrap_or_else(|last| panic!("no {what} after {TIMEOUT:?}; last: {last}"))
+}
+
+/// Retries `attempt` until it succeeds. The pauses between attempts add up to `limit` at most: the time of an attempt on a
+/// slow machine does not count. Gives up after [`TIMEOUT`] in any case.
+///
+/// # Errors
+///
+/// The last error of `attempt`.
+pub fn retry_until<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let (mut paused, deadline) = (Duration::ZERO, Instant::now() + TIMEOUT);
     loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(last) => assert!(Instant::now() < deadline, "no {what} after {PATIENCE:?}; last: {last}"),
+        match attempt() {
+            Err(_) if paused < limit && Instant::now() < deadline => std::thread::sleep(PAUSE),
+            outcome => return outcome,
         }
-        std::thread::sleep(Duration::from_millis(50));
+        paused += PAUSE;
     }
 }
 
@@ -105,7 +116,7 @@ pub fn get(url: &str) -> Result<Reply, String> {
 /// When there is no answer.
 pub fn get_with(url: &str, query: &[(&str, &str)]) -> Result<Reply, String> {
     let agent =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().new_agent();
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().new_agent();
     let mut reply =
         agent.get(url).query_pairs(query.iter().copied()).call().map_err(|error| format!("{url}: {error}"))?;
     let content_type = reply.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,17 +1,14 @@
 //! Processes that count together in one directory, with two variables of their environment set and nothing else.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use pytheus::exposition::generate_metrics;
+use crate::worker::{Worker, rerun};
 
 /// Says to this program what to do when it is run as a child.
 const CASE: &str = "TEST_CASE";
-/// Ends each answer of a [`Scraper`].
-const END: &str = "# That is all.\n";
 
 /// What processes share.
 #[derive(Debug)]
@@ -63,16 +60,22 @@ impl Shared {
         names
     }
 
-    /// Runs this test program as another process that does what `case` says. The program has a test `child` that
-    /// asks [`case`].
+    /// Starts a worker that attaches to the directory with its first scrape.
     ///
     /// # Panics
     ///
-    /// When this program has no path.
+    /// When it does not start.
+    #[track_caller]
+    pub fn worker(&self) -> Worker {
+        Worker::silent_with(&self.variables())
+    }
+
+    /// Returns a command that runs the test `child` of the caller's file, which asks for its [`case`].
+    #[track_caller]
     pub fn command(&self, case: &str) -> Command {
-        let mut command = Command::new(env::current_exe().expect("this test is a file"));
-        command.args(["--exact", "child", "--nocapture"]).env(CASE, case).envs(self.variables());
-        // What the test harness prints goes to standard output; standard error is what the process itself says.
+        let mut command = rerun("child");
+        command.env(CASE, case).envs(self.variables());
+        // The output of the test harness goes to standard output, that of the process itself to standard error.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }
@@ -87,116 +90,6 @@ impl Default for Shared {
 /// What this process is to do as a child; nothing, if it is no child.
 pub fn case() -> Option<String> {
     env::var(CASE).ok()
-}
-
-/// A process that scrapes when it is asked to, until it is dropped.
-#[derive(Debug)]
-pub struct Scraper {
-    process: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStderr>,
-}
-
-impl Scraper {
-    /// The case that a child is to answer with [`answer_scrapes`].
-    pub const CASE: &str = "scrape";
-
-    /// Starts it; it attaches to the directory with its first scrape.
-    ///
-    /// # Panics
-    ///
-    /// When it does not start.
-    pub fn start(shared: &Shared) -> Self {
-        let mut process = shared.command(Self::CASE).stdin(Stdio::piped()).spawn().expect("a child");
-        let input = process.stdin.take();
-        let output = BufReader::new(process.stderr.take().expect("a pipe"));
-        Self { process, input, output }
-    }
-
-    /// A scrape of all processes, made by this one; nothing if it was killed meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// What it says when it can't.
-    pub fn scrape(&mut self) -> Result<Option<String>, String> {
-        self.ask();
-        self.answer()
-    }
-
-    /// Asks for a scrape, and does not wait for it.
-    ///
-    /// # Panics
-    ///
-    /// When it was dropped.
-    pub fn ask(&mut self) {
-        // One that was killed does not hear it.
-        let _ = self.input.as_mut().expect("it was not ended").write_all(b"\n");
-    }
-
-    /// The scrape that was asked for; nothing if it was killed meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// What it says when it can't.
-    pub fn answer(&mut self) -> Result<Option<String>, String> {
-        let mut text = String::new();
-        let ended = loop {
-            if self.output.read_line(&mut text).map_err(|error| error.to_string())? == 0 {
-                break true;
-            }
-            if text.ends_with(END) {
-                break false;
-            }
-        };
-        // What it says besides: reports of the library, and panics.
-        if text.contains("pytheus: ") || text.contains("panicked") {
-            return Err(text);
-        }
-        text.truncate(text.len().saturating_sub(END.len()));
-        Ok(if ended { None } else { Some(text) })
-    }
-
-    /// As [`scrape`](Self::scrape), of one that nobody kills.
-    ///
-    /// # Panics
-    ///
-    /// When it can't be had.
-    #[track_caller]
-    pub fn text(&mut self) -> String {
-        self.scrape().unwrap_or_else(|said| panic!("{said}")).expect("nobody killed it")
-    }
-
-    /// Kills it, whatever it is at.
-    ///
-    /// # Panics
-    ///
-    /// When the system does not let it.
-    pub fn kill(&mut self) {
-        self.process.kill().expect("it is ours");
-    }
-}
-
-impl Drop for Scraper {
-    fn drop(&mut self) {
-        // The end of its input ends it.
-        self.input = None;
-        let _ = self.process.wait();
-    }
-}
-
-/// In a child: answers each line of its standard input with a scrape.
-///
-/// # Panics
-///
-/// When it can't be made.
-pub fn answer_scrapes() {
-    for line in io::stdin().lines() {
-        line.expect("a line");
-        let text = generate_metrics().expect("the totals can be had") + END;
-        if io::stderr().write_all(text.as_bytes()).is_err() {
-            return;
-        }
-    }
 }
 
 /// Of a scrape, what the processes share: not what each says of itself.

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::server::ServerProcess;
+
 /// A Prometheus that scrapes one target each second, until it is dropped.
 #[derive(Debug)]
-pub struct Server {
-    process: Child,
-    port: u16,
-    data: tempfile::TempDir,
-}
+pub struct Server(ServerProcess);
 
 /// One series that a query gives: its labels, and its value as Prometheus writes it.
 pub type Point = (BTreeMap<String, String>, String);
@@ -24,52 +23,17 @@ impl Server {
     ///
     /// When Prometheus is not installed or does not start.
     pub fn scraping(target: u16) -> Self {
-        // A port that is free may be another's before Prometheus has it.
-        let mut ports = (0..5).map(|_| Self::scraping_from(crate::free_port(), target));
-        let mut said = String::new();
-        ports.find_map(|start| start.map_err(|log| said = log).ok()).unwrap_or_else(|| panic!("{said}"))
-    }
-
-    /// Starts it on a port of its own; an error when Prometheus ends at once.
-    fn scraping_from(port: u16, target: u16) -> Result<Self, String> {
         let program = crate::program("prometheus", "prometheus");
-        let data = tempfile::tempdir().expect("a folder");
-        let config = data.path().join("prometheus.yml");
-        fs::write(&config, config_of(target)).expect("a configuration");
-        let log = fs::File::create(data.path().join("log")).expect("a log");
-        let process = Command::new(program)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", data.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("Prometheus starts");
-        let mut server = Self { process, port, data };
-        crate::wait_for("Prometheus", || match server.ended() {
-            Some(log) => Ok(Err(log)),
-            None => server.ready().map(Ok),
-        })
-        .map(|()| server)
-    }
-
-    /// What it said, if it ended.
-    fn ended(&mut self) -> Option<String> {
-        let status = self.process.try_wait().expect("the state of Prometheus")?;
-        let log = fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
-        Some(format!("Prometheus ended ({status}):\n{log}"))
-    }
-
-    fn ready(&self) -> Result<(), String> {
-        let reply = crate::get(&format!("http://127.0.0.1:{}/-/ready", self.port))?;
-        if reply.status != 200 {
-            return Err(reply.body);
-        }
-        // Another Prometheus on this port would be ready as well.
-        let flags = crate::get(&format!("http://127.0.0.1:{}/api/v1/status/flags", self.port))?.body;
-        let own = self.data.path().to_str().is_some_and(|data| flags.contains(data));
-        if own { Ok(()) } else { Err(format!("another server has the port: {flags}")) }
+        let command = |port, folder: &Path| {
+            let config = folder.join("prometheus.yml");
+            fs::write(&config, config_of(target)).expect("a configuration");
+            let mut command = Command::new(&program);
+            command.arg(format!("--config.file={}", config.display()));
+            command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+            command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+            command
+        };
+        Self(ServerProcess::start(command, is_ready))
     }
 
     /// Answers a query as of now.
@@ -78,7 +42,7 @@ impl Server {
     ///
     /// When there is no answer, or the query is refused.
     pub fn query(&self, promql: &str) -> Result<Vec<Point>, String> {
-        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port);
+        let url = format!("http://127.0.0.1:{}/api/v1/query", self.0.port());
         let reply = crate::get_with(&url, &[("query", promql)])?;
         let answer: Value = serde_json::from_str(&reply.body).map_err(|error| format!("{error}: {}", reply.body))?;
         let points = answer["data"]["result"].as_array().ok_or_else(|| reply.body.clone())?;
@@ -86,11 +50,15 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+fn is_ready(port: u16, folder: &Path) -> Result<(), String> {
+    let reply = crate::get(&format!("http://127.0.0.1:{port}/-/ready"))?;
+    if reply.status != 200 {
+        return Err(reply.body);
     }
+    // Another Prometheus on this port would be ready as well.
+    let flags = crate::get(&format!("http://127.0.0.1:{port}/api/v1/status/flags"))?.body;
+    let is_own = folder.to_str().is_some_and(|folder| flags.contains(folder));
+    if is_own { Ok(()) } else { Err(format!("another server has the port: {flags}")) }
 }
 
 fn config_of(target: u16) -> String {

@@ -47,7 +47,7 @@ pub fn difference(expected: &Samples, found: &Samples) -> String {
 
 /// Makes scrapes of one registry, and compares each with the one before.
 #[allow(missing_debug_implementations, reason = "a registry has no such text")]
-pub struct Watcher<'a> {
+pub struct ScrapeOracle<'a> {
     registry: &'a dyn Registry,
     observed: Vec<(&'a str, &'a [f64])>,
     volatile: Vec<&'a str>,
@@ -55,7 +55,7 @@ pub struct Watcher<'a> {
     scrapes: u64,
 }
 
-impl<'a> Watcher<'a> {
+impl<'a> ScrapeOracle<'a> {
     /// Checks that nothing but gauges goes down or goes away, and that `+Inf` is the count.
     pub fn new(registry: &'a dyn Registry) -> Self {
         Self { registry, observed: Vec::new(), volatile: Vec::new(), last: HashMap::new(), scrapes: 0 }
@@ -136,13 +136,13 @@ impl<'a> Watcher<'a> {
 /// # Errors
 ///
 /// Names the first sample that was wrong.
-pub fn while_scraping(watchers: &mut [Watcher<'_>], work: impl FnOnce()) -> Result<(), String> {
+pub fn while_scraping(oracles: &mut [ScrapeOracle<'_>], work: impl FnOnce()) -> Result<(), String> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let scraper = scope.spawn(|| {
             loop {
                 let last = done.load(Acquire);
-                watchers.iter_mut().try_for_each(Watcher::scrape)?;
+                oracles.iter_mut().try_for_each(ScrapeOracle::scrape)?;
                 if last {
                     return Ok(());
                 }

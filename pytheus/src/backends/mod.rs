@@ -1,96 +1,65 @@
-//! Where totals live. Cells count in this process; a backend turns what they hold into what a scrape shows.
+//! Where totals live: in one process, in the files of a machine, or in a Redis. Metrics are counted in cells of the process;
+//! a backend aggregates the cells of all processes into what a scrape shows.
 //!
-//! A backend sees keys and numbers: a descriptor, label values, numbered parts. It never sees a metric type. There are
-//! two ways for numbers to get from the cells to a backend, and it chooses one:
-//!
-//! - it offers an [`Arena`], in whose pages the threads of this process count, so that nothing needs to be sent;
-//! - it is [sent](Backend::apply) what has changed, in numbered batches, by a thread that belongs to this crate.
-//!
-//! | backend | its name | totals of | how |
+//! | backend | name | totals of | mechanism |
 //! |---|---|---|---|
-//! | [`SingleProcessBackend`] | `single` | this process | what the cells hold |
-//! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | an arena, in files that they map; no server |
-//! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | sent, to a Redis or Valkey |
+//! | [`SingleProcessBackend`] | `single` | this process | reads the cells |
+//! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | memory-mapped files; no server |
+//! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | batches, sent to a Redis or Valkey |
 //!
-//! [`load_backend`] takes one into use; the [guide](crate#many-processes) says what is different with several
-//! processes.
+//! [`load_backend`] loads one, as a [`BackendSpec`] or the environment describes it; [`flush`] and [`shutdown`] hand over
+//! the last counts before a process ends. The [guide](crate::guide::processes) says what is different with several
+//! processes. The page [`custom`] is for a backend of your own.
 //!
 //! # Versions of a program
 //!
 //! A deploy adds a label, a bucket or a state, changes the mode of a gauge, is rolled back, and comes again; meanwhile
-//! processes of both versions live. Each counts in its own declaration, and a scrape shows one family for all of them,
-//! whichever process answers it:
+//! processes of both versions live. Each version counts in its own declaration of the family. A scrape merges them into one
+//! family, the same whichever process answers it:
 //!
-//! | what differs | the family shows |
+//! | difference | merged family |
 //! |---|---|
-//! | labels | the labels of all declarations. Series of a declaration without a label have its default, else no value. Where defaults differ, the oldest stands |
-//! | buckets | the bounds of all declarations. A bucket is exact at the bounds that all of them have; at others, what was counted without the bound counts at the next higher one. `_count` and `_sum` are exact |
-//! | states | the states of all declarations; of each series, those that the newest declaration with that series says |
-//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode. Of declarations that no living process has, a gauge of another mode is over |
-//! | help, unit | those of the newest |
-//! | histogram and summary | a histogram, in which what the summary has observed is below no bound |
-//! | any other two kinds | the newest kind. What is counted under the other one is kept but not shown, reported once, and counted in `pytheus_backend_conflicts_total{metric}` |
+//! | labels | the labels of all declarations. A series of a declaration without a label has the label's default, else no value. Where defaults differ, the oldest counts |
+//! | buckets | the bounds of all declarations. A bucket is exact at the bounds common to all; at the others, observations of a declaration without the bound count at its next higher one. `_count` and `_sum` are exact |
+//! | states | the states of all declarations; the values of a series come from the newest declaration with that series |
+//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode. A value of another mode is dropped once no living process declares that mode |
+//! | help, unit | the newest |
+//! | histogram and summary | a histogram; observations of the summary count in the bucket `+Inf` alone |
+//! | any other two kinds | the newest kind. Numbers of the other kind are kept but not shown, reported once, and counted in `pytheus_backend_conflicts_total{metric}` |
 //!
-//! The *newest* declaration is the one that a process has begun to use last, among those that living processes have. So a
-//! counter never goes down and no series changes its labels while versions come and go. A label that a version has dropped
-//! shows as long as there are totals with it; [`remove`](crate::metrics::Family::remove) takes a series out of every
-//! declaration that has it.
-//!
-//! # One of your own
-//!
-//! Everything in [`Backend`] has a default. One that keeps totals elsewhere, and is sent what has changed, has five
-//! methods:
-//!
-//! - [`interval`](Backend::interval) says how often;
-//! - [`apply`](Backend::apply) adds a [`Batch`] to what is kept, each one once;
-//! - [`load`](Backend::load) puts what is kept into [`Totals`], family by family;
-//! - [`remove`](Backend::remove) drops series;
-//! - [`reach`](Backend::reach) says whose numbers are added up there.
-//!
-//! Totals of declarations that [differ](FamilyKey::difference) are kept apart, and [put in](Totals::put) one by one.
-//!
-//! A [`FamilyKey`] says what a family is, also as JSON, and [how](Combine) the numbers of several processes become one;
-//! [`Aggregate`] is the rule for gauges, the same in each backend. A [`SeriesKey`] has the labels of a series.
-//! [`Configure`] and [`register_backend!`](crate::register_backend) give a backend a name and a configuration. The
-//! example `own_backend` is the whole program, and the feature `conformance` has a suite of what each backend has to do,
-//! which runs against yours, too.
+//! The *newest* declaration is the last one taken into use, among the declarations of living processes. So a counter never
+//! goes down and no series changes its labels while versions come and go. A label dropped by a version shows as long as
+//! there are totals with it; [`remove`](crate::metrics::Family::remove) takes a series out of every declaration.
 
 pub(crate) mod api;
 pub(crate) mod config;
 #[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
-#[cfg(unix)]
+pub mod custom;
+#[cfg(all(unix, feature = "file"))]
 mod failpoint;
-#[cfg(unix)]
-mod file;
+#[cfg(all(unix, feature = "file"))]
+pub(crate) mod file;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub(crate) mod runtime;
 mod single;
 
-pub use api::{
-    Aggregate, Arena, At, Backend, BackendError, Batch, Begun, Change, Combine, FamilyKey, FamilyKeyError, Page, Reach,
-    Removal, SeriesKey, Totals, WriterId, process_label,
-};
-#[doc(hidden)]
-pub use api::{Counted, FamilyTotals};
-pub use config::{BackendClass, Config, ConfigError, Configure, Load, LoadError, LoadedBy, Secret};
-#[cfg(unix)]
-#[doc(hidden)]
-pub use file::read_any_file;
-#[cfg(unix)]
+pub use api::BackendError;
+#[cfg(feature = "backend-config")]
+pub use config::ConfigError;
+pub use config::{BackendSpec, LoadError, LoadedBy};
+#[cfg(all(unix, feature = "file"))]
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
 #[cfg(feature = "redis")]
 pub use redis::{MultiProcessRedisBackend, RedisFault};
-#[doc(hidden)]
-pub use runtime::BeforeLoad;
 pub use runtime::{FlushError, flush, load_backend, shutdown};
+#[cfg(feature = "backend-config")]
 pub use serde_json::{Value, json};
 pub use single::SingleProcessBackend;
 
-#[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
-pub use crate::sync::CloseOnFork;
-
 use crate::model::error::into_io_error;
 
-into_io_error!(ConfigError FamilyKeyError FlushError LoadError);
+into_io_error!(FlushError LoadError);
+#[cfg(feature = "backend-config")]
+into_io_error!(ConfigError custom::FamilyKeyError);

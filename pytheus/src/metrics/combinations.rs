@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::labels::LabelSpec;
-use crate::storage::{Place, Series};
+use crate::storage::{Series, SlotRef};
 
 /// One place for each combination of the values; none at all where a set is open, or there are too many combinations.
 ///
@@ -11,7 +11,7 @@ use crate::storage::{Place, Series};
 /// combination is never dropped, lest another one get its slot; after its removal, the next are looked up by their
 /// labels.
 #[derive(Debug)]
-pub(super) struct Combinations(Arc<[Place]>);
+pub(super) struct Combinations(Arc<[SlotRef]>);
 
 /// The most that are worth their memory.
 const MOST: usize = 1024;
@@ -20,11 +20,11 @@ impl Combinations {
     pub(super) fn new(labels: &[LabelSpec]) -> Self {
         let sizes = labels.iter().map(|label| label.values().map(<[_]>::len));
         let len = sizes.reduce(|all, size| all?.checked_mul(size?)).flatten().filter(|len| *len <= MOST);
-        Self((0..len.unwrap_or(0)).map(|_| Place::none()).collect())
+        Self((0..len.unwrap_or(0)).map(|_| SlotRef::unbound()).collect())
     }
 
     /// The places, for who has the same labels with the same sets.
-    pub(super) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[Place]> {
+    pub(super) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[SlotRef]> {
         let same = own.iter().map(LabelSpec::values).eq(others.iter().map(LabelSpec::values));
         if same { Arc::clone(&self.0) } else { Arc::new([]) }
     }
@@ -32,9 +32,9 @@ impl Combinations {
     /// Leads to a series that was added, the first of these values.
     pub(super) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
-            && !place.is_settled()
+            && !place.is_bound()
         {
-            place.lead_to(series.place());
+            place.point_to(series.slot_ref());
         }
     }
 
@@ -42,10 +42,10 @@ impl Combinations {
     pub(super) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         if let Some(place) = self.find(labels, &values)
-            && place.is_settled()
-            && !place.is_to_look_up()
+            && place.is_bound()
+            && !place.is_invalidated()
         {
-            place.lead_to(series.place());
+            place.point_to(series.slot_ref());
         }
     }
 
@@ -54,13 +54,13 @@ impl Combinations {
         if let Some(place) = self.find(labels, values)
             && place.slot() == series.slot()
         {
-            place.look_up();
+            place.invalidate();
             // A thread may be at its cells, and holds no reference.
             std::mem::forget(series.clone());
         }
     }
 
-    fn find(&self, labels: &[LabelSpec], values: &[&str]) -> Option<&Place> {
+    fn find(&self, labels: &[LabelSpec], values: &[&str]) -> Option<&SlotRef> {
         if self.0.is_empty() {
             return None;
         }

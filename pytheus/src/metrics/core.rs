@@ -19,13 +19,14 @@ use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
 use crate::backends::api::Offered;
-use crate::backends::{FamilyKey, runtime};
+use crate::backends::custom::FamilyKey;
+use crate::backends::runtime;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
 use crate::model::key::{Key, Labels};
 use crate::model::labels::LabelSpec;
 use crate::report;
-use crate::storage::{Cells, Part, Place, Removed, Room, Series, Slot, Sorted, Table, Writer, pinned};
+use crate::storage::{CellSet, Cells, Removed, Room, Series, Slot, SlotRef, SortedSeries, Table, TableWriter, pinned};
 use crate::sync::{self, Guarded};
 
 /// The part of a family that all its handles share.
@@ -60,12 +61,12 @@ pub(crate) struct FamilyCore {
 }
 
 pub(super) struct Members {
-    pub(super) writer: Writer,
+    pub(super) writer: TableWriter,
     pub(super) limit: Limit,
     /// Series that are there from the start besides those that the descriptor tells.
     pub(super) promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
-    pub(super) declared: Vec<(&'static Place, Series)>,
+    pub(super) declared: Vec<(&'static SlotRef, Series)>,
     /// The series that was made the only one last: the facts of an info metric.
     pub(super) stated: Option<Series>,
     /// What is told of series.
@@ -88,7 +89,7 @@ impl FamilyCore {
             combinations,
             hasher: RandomState::default(),
             members: Mutex::new(Members {
-                writer: Writer::new(),
+                writer: TableWriter::new(),
                 limit,
                 promised: Vec::new(),
                 declared: Vec::new(),
@@ -123,21 +124,21 @@ impl FamilyCore {
 
     /// Acts on the cells of the series of this key, which is made when there is none: the one that the limit allows.
     #[inline]
-    pub(super) fn update(&self, key: &(impl Key + ?Sized), part: Part, mut act: impl FnMut(Cells)) {
+    pub(super) fn update(&self, key: &(impl Key + ?Sized), set: CellSet, mut act: impl FnMut(Cells)) {
         let hash = self.hash(key);
         let done = pinned(|pin| {
             let series = self.table.find(pin, hash, |series| self.labels(series).are(key)).ok_or(Removed)?;
-            match series.place().cells(part) {
+            match series.slot_ref().cells(set) {
                 Some(cells) => {
                     act(cells);
                     Ok(Room::Found)
                 }
-                None => self.touch(&series, part, &mut act),
+                None => self.touch(&series, set, &mut act),
             }
         });
         if done != Ok(Room::Found) {
             // Counts what finds no room, for which it may have to wait.
-            self.update_new(&key.values(), part, &mut act);
+            self.update_new(&key.values(), set, &mut act);
         }
     }
 
@@ -147,41 +148,41 @@ impl FamilyCore {
     ///
     /// When it was removed.
     #[cold]
-    pub(super) fn touch(&self, series: &Series, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
+    pub(super) fn touch(&self, series: &Series, set: CellSet, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
         runtime::begin();
         if series.slot() == Slot::NONE {
             self.begin_again(series);
         }
-        if part == Part::Extra {
+        if set == CellSet::Extra {
             // Before anyone can find that cell.
             self.order.expect_fractions();
             if self.extend(series).is_err() {
                 return Ok(Room::None);
             }
         }
-        series.update(part, act)
+        series.update(set, act)
     }
 
     /// The places of combinations, for who has these labels.
-    pub(super) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[Place]> {
+    pub(super) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[SlotRef]> {
         self.combinations.shared(&self.descriptor.labels, specs)
     }
 
     /// The same as [`update`](Self::update) where the place of the combination leads nowhere yet, or not any more.
-    pub(super) fn update_at(&self, place: &Place, key: &(impl Key + ?Sized), part: Part, act: impl FnMut(Cells)) {
-        self.update(key, part, act);
-        if part == Part::Extra && !place.is_to_look_up() {
+    pub(super) fn update_at(&self, place: &SlotRef, key: &(impl Key + ?Sized), set: CellSet, act: impl FnMut(Cells)) {
+        self.update(key, set, act);
+        if set == CellSet::Extra && !place.is_invalidated() {
             let _no_removals = self.members();
             if let Some(series) = self.find(key).filter(|series| series.slot() == place.slot()) {
-                place.lead_to(series.place());
+                place.point_to(series.slot_ref());
             }
         }
     }
 
     #[cold]
-    fn update_new(&self, values: &[&str], part: Part, act: &mut dyn FnMut(Cells)) {
+    fn update_new(&self, values: &[&str], set: CellSet, act: &mut dyn FnMut(Cells)) {
         // Again, when it is removed at the same time.
-        while noted(self.touch(&self.series(values), part, act)).is_err() {}
+        while noted(self.touch(&self.series(values), set, act)).is_err() {}
     }
 
     /// The series of this key, made when there is none: the one that the limit allows.
@@ -212,13 +213,13 @@ impl FamilyCore {
     /// Leads a declared metric to its series from now on, until that is removed; gives the series.
     ///
     /// Not where the limit has merged it: there may be room again the next time.
-    pub(super) fn declare(&self, place: &'static Place, values: &[&str]) -> Series {
+    pub(super) fn declare(&self, place: &'static SlotRef, values: &[&str]) -> Series {
         let series = self.series(values);
         if self.labels(&series).are(values) {
             let mut members = self.members();
             // Once: a thread may be at the cells of one that was removed, so that the reference is never given back.
-            if !place.is_settled() && series.place().slot().is_live() {
-                place.lead_to(series.place());
+            if !place.is_bound() && series.slot_ref().slot().is_live() {
+                place.point_to(series.slot_ref());
                 members.declared.push((place, series.clone()));
             }
         }
@@ -254,7 +255,7 @@ impl FamilyCore {
     }
 
     /// All series, by label values.
-    pub(super) fn sorted(&self) -> Arc<Sorted> {
+    pub(super) fn sorted(&self) -> Arc<SortedSeries> {
         self.start();
         let sorted = || self.in_order();
         let steps = self.steps.load(Acquire);
@@ -269,7 +270,7 @@ impl FamilyCore {
     }
 
     /// All series that are there at this moment, by label values.
-    pub(super) fn in_order(&self) -> Arc<Sorted> {
+    pub(super) fn in_order(&self) -> Arc<SortedSeries> {
         self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
     }
 

@@ -6,7 +6,7 @@ use super::handle::{Handle, Target};
 use super::{Amount, Complete, Metric, Watch, reading, sealed, watched};
 use crate::diagnostics::{self, Dropped};
 use crate::model::descriptor::Kind;
-use crate::storage::Part;
+use crate::storage::CellSet;
 
 /// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
 ///
@@ -159,18 +159,18 @@ impl sealed::Series for Counter {
 /// See [`Counter::inc`].
 #[inline]
 fn inc(counter: &impl Target) {
-    counter.update(Part::Own, |cell| cell.add(1));
+    counter.update(CellSet::Own, |cell| cell.add(1));
 }
 
 /// See [`Counter::inc_by`].
 #[inline]
 fn inc_by(counter: &impl Target, amount: impl Amount) {
     if let Some(whole) = amount.as_whole() {
-        return counter.update(Part::Own, |cell| cell.add(whole));
+        return counter.update(CellSet::Own, |cell| cell.add(whole));
     }
     let amount = amount.as_f64();
     if amount.is_finite() && amount > 0.0 {
-        counter.update(Part::Extra, |cell| cell.add_float(amount));
+        counter.update(CellSet::Extra, |cell| cell.add_float(amount));
     } else if amount < 0.0 {
         diagnostics::dropped(Dropped::NegativeIncrement);
     } else {

@@ -14,7 +14,7 @@ use super::handle::{Handle, noted};
 use crate::collector::Collector;
 use crate::model::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Scope};
-use crate::storage::{Cells, Part, Place, Series};
+use crate::storage::{CellSet, Cells, Series, SlotRef};
 
 /// What a declared metric is and where it counts.
 ///
@@ -25,7 +25,7 @@ pub struct Declared<M: Metric> {
     /// Lets the place begin where it does in a series, so that all handles lead to theirs by the same instructions.
     pad: u32,
     /// Where the cells of its own series are, once that was found, and until it is removed.
-    place: Place,
+    place: SlotRef,
     descriptor: &'static Descriptor,
     scope: Scope,
     /// The label values of the series that this declaration itself stands for: none, or literals.
@@ -40,7 +40,7 @@ impl<M: Metric> RefUnwindSafe for Declared<M> {}
 impl<M: Metric> Declared<M> {
     /// A declaration; `own` are the label values of its own series, when they are all literals.
     pub const fn new(descriptor: &'static Descriptor, scope: Scope, own: Option<&'static [&'static str]>) -> Self {
-        Self { pad: 0, place: Place::none(), descriptor, scope, own, family: OnceRef::new() }
+        Self { pad: 0, place: SlotRef::unbound(), descriptor, scope, own, family: OnceRef::new() }
     }
 
     /// The series of the declaration itself.
@@ -64,7 +64,7 @@ impl<M: Metric> Declared<M> {
     }
 
     #[inline]
-    pub(super) fn place(&'static self) -> &'static Place {
+    pub(super) fn slot_ref(&'static self) -> &'static SlotRef {
         &self.place
     }
 
@@ -80,16 +80,16 @@ impl<M: Metric> Declared<M> {
 
     /// Acts on the cells of its own series, where the way that is known leads nowhere.
     #[cold]
-    pub(super) fn update_slowly(&'static self, part: Part, act: &mut dyn FnMut(Cells)) {
-        while noted(self.core().touch(&self.series_now(), part, act)).is_err() {}
-        if part == Part::Extra {
+    pub(super) fn update_slowly(&'static self, set: CellSet, act: &mut dyn FnMut(Cells)) {
+        while noted(self.core().touch(&self.series_now(), set, act)).is_err() {}
+        if set == CellSet::Extra {
             self.refresh();
         }
     }
 
     /// Finds the extra cells that its own series has got.
     pub(super) fn refresh(&'static self) {
-        if self.place.is_settled() && !self.place.is_to_look_up() {
+        if self.place.is_bound() && !self.place.is_invalidated() {
             self.core().refresh(&self.place);
         }
     }
@@ -97,7 +97,7 @@ impl<M: Metric> Declared<M> {
     /// Its own series as it is now; the way to it is known from then on, until it is removed.
     pub(super) fn series_now(&'static self) -> Series {
         let core = self.core();
-        if self.place.is_to_look_up() {
+        if self.place.is_invalidated() {
             core.series(self.own_values())
         } else {
             core.declare(&self.place, self.own_values())

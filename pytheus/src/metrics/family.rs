@@ -13,7 +13,7 @@ use crate::model::descriptor::Descriptor;
 use crate::model::error::{LabelError, LabelFaults};
 use crate::model::key::{Key, Labels};
 use crate::model::labels::{LabelSpec, LabelValue};
-use crate::storage::Place;
+use crate::storage::SlotRef;
 
 /// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
 ///
@@ -39,7 +39,7 @@ pub struct Family<M: Metric> {
     /// The labels as they were declared here: of a shared family, each handle has its own defaults.
     specs: Arc<[LabelSpec]>,
     /// The ways to the series of combinations of closed sets, where those are the family's.
-    combinations: Arc<[Place]>,
+    combinations: Arc<[SlotRef]>,
 }
 
 impl<M: Metric> Family<M> {
@@ -50,7 +50,7 @@ impl<M: Metric> Family<M> {
     }
 
     #[inline]
-    pub(super) fn combination(&self, index: usize) -> Option<&Place> {
+    pub(super) fn combination(&self, index: usize) -> Option<&SlotRef> {
         self.combinations.get(index)
     }
 

@@ -8,10 +8,10 @@ use super::declared::Declared;
 use super::guard::{InProgress, Timed, Timer};
 use super::handle::{Handle, Target};
 use super::sources::Source;
-use super::{Amount, Complete, Labelled, Metric, reading, sealed, until_done, watched};
+use super::{Amount, Complete, Labelled, Metric, reading, retry_relocated, sealed, watched};
 use crate::clock::{self, needs_clock};
 use crate::model::descriptor::{GaugeMode, Kind};
-use crate::storage::Part;
+use crate::storage::CellSet;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.
 ///
@@ -210,11 +210,11 @@ fn inc(gauge: &impl Target) {
 fn inc_by(gauge: &impl Target, amount: impl Amount) {
     let amount = amount.as_f64();
     let stamp = stamp(gauge);
-    until_done(|done| {
-        gauge.update(Part::Shared, |cells| {
+    retry_relocated(|done| {
+        gauge.update(CellSet::Shared, |cells| {
             done.set(cells.add_to_value(amount));
             if let Some(stamp) = stamp {
-                cells.set_mark(stamp);
+                cells.set_version(stamp);
             }
         });
     });
@@ -237,10 +237,10 @@ fn dec_by(gauge: &impl Target, amount: impl Amount) {
 fn set(gauge: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     let stamp = stamp(gauge);
-    until_done(|done| {
-        gauge.update(Part::Shared, |cells| {
+    retry_relocated(|done| {
+        gauge.update(CellSet::Shared, |cells| {
             // What is in progress is counted apart, and shows on top.
-            let value = if cells.is_tracked() { value - reading::in_progress_at_once(gauge) } else { value };
+            let value = if cells.has_in_flight() { value - reading::in_progress_snapshot(gauge) } else { value };
             done.set(cells.set(value, stamp));
         });
     });

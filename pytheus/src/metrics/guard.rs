@@ -7,7 +7,7 @@ use super::declared::Declared;
 use super::handle::{Handle, Source, Target as _, noted};
 use super::{Gauge, Watch};
 use crate::clock::{self, Moment};
-use crate::storage::{Cells, Part, Series};
+use crate::storage::{CellSet, Cells, Series};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed {
@@ -47,7 +47,7 @@ impl<T: Timed> Timed for &T {
 /// To have `Instant` alone, build with `default-features = false`, which leaves out the feature `fast-clock`, or set
 /// the environment variable `PYTHEUS_CLOCK` to `system`.
 ///
-/// On `wasm32-unknown-unknown` std has no clock: there each use of a timer is a [compile error](crate#platforms).
+/// On `wasm32-unknown-unknown` std has no clock: there each use of a timer is a [compile error](crate::guide::platforms).
 #[must_use = "a timer that is dropped at once takes no time: bind it, `let _timer = ..`"]
 #[derive(Debug)]
 pub struct Timer<M: Timed> {
@@ -93,10 +93,10 @@ impl<M: Timed> Watch for Timer<M> {}
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-pub struct InProgress(Counted);
+pub struct InProgress(LocalFamily);
 
 /// What was counted in: just enough to find its cells.
-enum Counted {
+enum LocalFamily {
     Declared(&'static Declared<Gauge>),
     Series(Series),
 }
@@ -104,13 +104,13 @@ enum Counted {
 impl InProgress {
     #[inline]
     pub(super) fn start(gauge: &Handle<Gauge>) -> Self {
-        match gauge.place().cells(Part::Extra) {
+        match gauge.slot_ref().cells(CellSet::Extra) {
             // Marked by then, where a `set` sees it.
-            Some(cells) if cells.has_begun() => {
-                cells.begin();
+            Some(cells) if cells.has_begun_work() => {
+                cells.begin_work();
                 Self(match gauge.source() {
-                    Source::Declared(declared) => Counted::Declared(declared),
-                    Source::Kept(kept) => Counted::Series(kept.series.clone()),
+                    Source::Declared(declared) => LocalFamily::Declared(declared),
+                    Source::Kept(kept) => LocalFamily::Series(kept.series.clone()),
                 })
             }
             _ => Self::start_slowly(gauge),
@@ -123,23 +123,23 @@ impl InProgress {
             let series = gauge.now();
             // Before it begins, for those who set the gauge from then on.
             let mut is_here = true;
-            let marked = series.update(Part::Shared, &mut |cells| is_here = cells.mark_tracked());
+            let marked = series.update(CellSet::Shared, &mut |cells| is_here = cells.set_in_flight());
             if !is_here {
                 // Its value goes to another slot at this moment.
                 std::hint::spin_loop();
                 continue;
             }
-            let begun = marked.and_then(|_| gauge.core().touch(&series, Part::Extra, &mut Cells::begin));
+            let begun = marked.and_then(|_| gauge.core().touch(&series, CellSet::Extra, &mut Cells::begin_work));
             gauge.refresh();
             if noted(begun).is_ok() {
                 return Self(match gauge.source() {
                     // A place that leads nowhere yet is led to another series later.
                     Source::Declared(declared)
-                        if declared.place().extra().is_live() && declared.place().extra() == series.extra() =>
+                        if declared.slot_ref().extra().is_live() && declared.slot_ref().extra() == series.extra() =>
                     {
-                        Counted::Declared(declared)
+                        LocalFamily::Declared(declared)
                     }
-                    _ => Counted::Series(series),
+                    _ => LocalFamily::Series(series),
                 });
             }
         }
@@ -150,11 +150,11 @@ impl Drop for InProgress {
     #[inline]
     fn drop(&mut self) {
         let place = match &self.0 {
-            Counted::Declared(declared) => declared.place(),
-            Counted::Series(series) => series.place(),
+            LocalFamily::Declared(declared) => declared.slot_ref(),
+            LocalFamily::Series(series) => series.slot_ref(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
-        place.with_extra_cells(Cells::end);
+        place.with_extra_cells(Cells::end_work);
     }
 }
 

@@ -10,12 +10,12 @@ use crate::collector::Collector;
 use crate::diagnostics::{self, Dropped};
 use crate::model::descriptor::Descriptor;
 use crate::report;
-use crate::storage::{Cells, Part, Place, Removed, Room, Series};
+use crate::storage::{CellSet, Cells, Removed, Room, Series, SlotRef};
 
 /// What can be counted in: one series, or the labels of one.
 pub(super) trait Target {
     /// Acts on the cells of this part; those of a removed series come back from zero.
-    fn update(&self, part: Part, act: impl Fn(Cells));
+    fn update(&self, set: CellSet, act: impl Fn(Cells));
 
     /// The series as it is; `None` when there is none.
     fn peek(&self) -> Option<Series>;
@@ -70,26 +70,26 @@ impl<M: Metric> Handle<M> {
 
     /// Where the cells are, as far as this handle knows.
     #[inline]
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn slot_ref(&self) -> &SlotRef {
         match &self.0 {
-            Source::Declared(declared) => declared.place(),
-            Source::Kept(kept) => kept.series.place(),
+            Source::Declared(declared) => declared.slot_ref(),
+            Source::Kept(kept) => kept.series.slot_ref(),
         }
     }
 
     /// By value: what `act` has captured stays in registers where this is not called.
     #[cold]
     #[inline(never)]
-    fn update_anew(&self, part: Part, act: impl Fn(Cells)) {
-        self.update_slowly(part, &mut |cells| act(cells));
+    fn update_anew(&self, set: CellSet, act: impl Fn(Cells)) {
+        self.update_slowly(set, &mut |cells| act(cells));
     }
 
-    fn update_slowly(&self, part: Part, act: &mut dyn FnMut(Cells)) {
+    fn update_slowly(&self, set: CellSet, act: &mut dyn FnMut(Cells)) {
         match &self.0 {
-            Source::Declared(declared) => declared.update_slowly(part, act),
+            Source::Declared(declared) => declared.update_slowly(set, act),
             Source::Kept(Kept { core, series }) => {
-                if noted(core.touch(series, part, act)).is_err() {
-                    core.update(&core.labels(series), part, act);
+                if noted(core.touch(series, set, act)).is_err() {
+                    core.update(&core.labels(series), set, act);
                 }
             }
         }
@@ -139,10 +139,10 @@ impl<M: Metric> Handle<M> {
 
 impl<M: Metric> Target for Handle<M> {
     #[inline]
-    fn update(&self, part: Part, act: impl Fn(Cells)) {
-        match self.place().cells(part) {
+    fn update(&self, set: CellSet, act: impl Fn(Cells)) {
+        match self.slot_ref().cells(set) {
             Some(cells) => act(cells),
-            None => self.update_anew(part, act),
+            None => self.update_anew(set, act),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::clock::needs_clock;
 use crate::diagnostics::{self, Dropped};
 use crate::model::descriptor::Kind;
-use crate::storage::Part;
+use crate::storage::CellSet;
 
 /// Observations, counted in buckets: how long requests take, how large replies are.
 ///
@@ -123,7 +123,7 @@ fn observe(histogram: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     if value.is_finite() {
         let bucket = histogram.core().bounds.bucket_of(value);
-        histogram.update(Part::Own, |cells| cells.observe(bucket, value));
+        histogram.update(CellSet::Own, |cells| cells.observe(bucket, value));
     } else {
         diagnostics::dropped(Dropped::NonFiniteObservation);
     }

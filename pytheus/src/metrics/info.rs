@@ -5,7 +5,7 @@ use super::declared::Declared;
 use super::handle::{Handle, Target, noted};
 use super::{Complete, Metric, reading, sealed};
 use crate::model::descriptor::Kind;
-use crate::storage::{Part, Room};
+use crate::storage::{CellSet, Room};
 
 /// Facts about the program, as labels of a sample that is 1: its version, its commit.
 ///
@@ -43,9 +43,9 @@ impl Info {
     pub fn set(&self) {
         let mut done = Ok(Room::Found);
         self.0.replace_all(|series| {
-            done = series.update(Part::Shared, &mut |cell| {
+            done = series.update(CellSet::Shared, &mut |cell| {
                 // Nobody lets it go elsewhere before it is in the family.
-                let _ = cell.raise_only(0);
+                let _ = cell.set_only(0);
             });
         });
         // It was not in the family yet, so it was not removed either.

@@ -14,7 +14,7 @@ use crate::model::descriptor::Descriptor;
 use crate::model::error::LabelError;
 use crate::model::key::{Key, Labels};
 use crate::model::labels::LabelValue;
-use crate::storage::{Cells, Part, Place, Series};
+use crate::storage::{CellSet, Cells, Series, SlotRef};
 
 /// Writes the methods of a metric for its labelled handles. To `update` and to `read`, functions of these names do it
 /// for anything that can be counted in, without making a handle; other methods find the series and call its own. To
@@ -188,7 +188,7 @@ impl<M: Metric, L> Labelled<M, L> {
 
     /// The way to the series, where all labels have closed sets.
     #[inline]
-    fn combination(&self) -> Option<&'static Place>
+    fn combination(&self) -> Option<&'static SlotRef>
     where
         L: Complete,
     {
@@ -198,13 +198,13 @@ impl<M: Metric, L> Labelled<M, L> {
     /// Where the place of a combination leads nowhere, or there is none.
     #[cold]
     #[inline(never)]
-    fn update_closed(&self, part: Part, act: impl Fn(Cells))
+    fn update_closed(&self, set: CellSet, act: impl Fn(Cells))
     where
         L: Complete,
     {
         self.with_key(|family, key| match self.combination() {
-            Some(place) => family.core().update_at(place, key, part, act),
-            None => family.core().update(key, part, act),
+            Some(place) => family.core().update_at(place, key, set, act),
+            None => family.core().update(key, set, act),
         });
     }
 
@@ -329,13 +329,13 @@ impl<M: Metric, L> Labelled<M, L> {
 
 impl<M: Metric, L: Complete> Target for Labelled<M, L> {
     #[inline]
-    fn update(&self, part: Part, act: impl Fn(Cells)) {
+    fn update(&self, set: CellSet, act: impl Fn(Cells)) {
         if !L::CLOSED {
-            return self.with_key(|family, key| family.core().update(key, part, act));
+            return self.with_key(|family, key| family.core().update(key, set, act));
         }
-        match self.combination().and_then(|place| place.cells(part)) {
+        match self.combination().and_then(|place| place.cells(set)) {
             Some(cells) => act(cells),
-            None => self.update_closed(part, act),
+            None => self.update_closed(set, act),
         }
     }
 

@@ -76,7 +76,7 @@ use crate::storage;
 /// pytheus::metrics::set_thread_limit(64);
 /// ```
 pub fn set_thread_limit(threads: usize) {
-    storage::set_most_shards(threads);
+    storage::set_max_shards(threads);
 }
 
 /// One of the metric types of this crate.
@@ -129,7 +129,7 @@ use series;
 
 /// Does it again until it is done: where what it changes goes elsewhere at the same time.
 #[inline]
-fn until_done(mut act: impl FnMut(&std::cell::Cell<bool>)) {
+fn retry_relocated(mut act: impl FnMut(&std::cell::Cell<bool>)) {
     // A series for which there is no room is done with.
     let done = std::cell::Cell::new(true);
     act(&done);

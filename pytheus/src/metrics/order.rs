@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::storage::{Series, Sorted};
+use crate::storage::{Series, SortedSeries};
 use crate::sync::{lock, try_lock};
 
 /// The series in order, and what came in since they were sorted.
@@ -20,7 +20,7 @@ pub(super) struct Order {
 }
 
 struct Known {
-    sorted: Arc<Sorted>,
+    sorted: Arc<SortedSeries>,
     added: Added,
     /// How many of both were removed.
     removed: usize,
@@ -118,7 +118,7 @@ impl Order {
     }
 
     /// All series in order.
-    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<Sorted> {
+    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<SortedSeries> {
         let _one = lock(&self.sorting);
         let (sorted, added) = {
             let mut known = lock(&self.known);

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::core::{FamilyCore, Members};
 use super::zeros;
-use crate::backends::api::{Arena, At, BackendError, Begun, Combine, FamilyKey, Offered, SeriesKey, cells};
+use crate::backends::api::{
+    Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Offered, SeriesKey, cells,
+};
 use crate::backends::runtime;
 use crate::clock;
 use crate::model::descriptor::Kind;
 use crate::model::key::{self, Key};
 use crate::report;
-use crate::storage::{self, Place, Series, Slot};
+use crate::storage::{self, Series, Slot, SlotRef};
 use crate::sync;
 
 impl FamilyCore {
@@ -22,7 +24,7 @@ impl FamilyCore {
         let (head, text) = key::encode(&self.descriptor().labels, values);
         let slot = match members.arena() {
             Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
-            None => storage::take_slot(self.cells()),
+            None => storage::allocate_slot(self.cells()),
         };
         Series::new(&head, &text, self.cells(), slot)
     }
@@ -50,7 +52,7 @@ impl FamilyCore {
             // At once: who counts there meanwhile finds its value gone, and tries again.
             self.combinations.moved(&self.descriptor().labels, &values, series);
             for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
-                place.lead_to(series.place());
+                place.point_to(series.slot_ref());
             }
             begun?;
         }
@@ -69,13 +71,13 @@ impl FamilyCore {
         let labels = SeriesKey::from_parts(head, text);
         if is_common(key, arena) {
             let at = arena.common(key, &labels, promised || self.is_always_shown())?;
-            series.go_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
+            series.relocate_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
                 // All threads write there: the cells are moved one series at a time.
-                series.go_to(None).then_some(()).ok_or("there is no room for it")?;
+                series.relocate_to(None).then_some(()).ok_or("there is no room for it")?;
             }
-            arena.begin(&Begun { family: key, series: &labels, at: at(series.slot()), promised })?;
+            arena.begin(&NewSeries { family: key, series: &labels, at: at(series.slot()), promised })?;
         }
         if series.extra().is_live() {
             arena.extend(at(series.slot()), at(series.extra()))?;
@@ -85,17 +87,17 @@ impl FamilyCore {
 
     /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
     pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
-        let Some(key) = self.key.get() else { return storage::take_slot(self.cells()) };
+        let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
         let begun = if is_common(key, &**arena) {
             arena.common(key, series, promised || self.is_always_shown()).and_then(slot)
         } else {
-            let new = storage::take_slot(self.cells());
+            let new = storage::allocate_slot(self.cells());
             let begun = match new {
                 Slot::NONE => Ok(()),
-                _ => arena.begin(&Begun { family: key, series, at: at(new), promised }),
+                _ => arena.begin(&NewSeries { family: key, series, at: at(new), promised }),
             };
             if begun.is_err() {
-                storage::give_back_slot(new, self.cells());
+                storage::free_slot(new, self.cells());
             }
             begun.map(|()| new)
         };
@@ -133,15 +135,15 @@ impl FamilyCore {
             slot
         } else {
             // Before the try, lest what is given back meanwhile is missed.
-            let given_back = storage::slots_given_back();
+            let given_back = storage::freed_slots();
             if self.no_room_since.swap(given_back, Relaxed) == given_back {
                 return;
             }
-            storage::take_slot(self.cells())
+            storage::allocate_slot(self.cells())
         };
         if slot != Slot::NONE {
             self.no_room_since.store(0, Relaxed);
-            series.settle(slot);
+            series.bind(slot);
             self.order.settled();
             let values: Vec<_> = self.labels(series).values().collect();
             self.combinations.added(&self.descriptor().labels, &values, series);
@@ -186,10 +188,10 @@ impl FamilyCore {
     }
 
     /// Tells a declared metric of the extra cell that its series has got.
-    pub(super) fn refresh(&self, place: &'static Place) {
+    pub(super) fn refresh(&self, place: &'static SlotRef) {
         let members = self.members();
         if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
-            place.lead_to(series.place());
+            place.point_to(series.slot_ref());
         }
     }
 
@@ -232,7 +234,7 @@ impl Drop for FamilyCore {
             return;
         }
         for series in self.in_order().iter() {
-            if !series.slot().is_live() || at(series.slot()).page < At::COMMON {
+            if !series.slot().is_live() || at(series.slot()).page < CellAddr::COMMON {
                 self.end(&members, series, false);
             } else if series.extra().is_live() {
                 // It is there for other processes still, and goes on in these cells.
@@ -244,15 +246,15 @@ impl Drop for FamilyCore {
 
 /// Do all processes write to the cells of the series of this family?
 fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
-    family.combine() == Combine::Shared && arena.has_common()
+    family.aggregation() == Aggregation::Shared && arena.has_common()
 }
 
-fn at(slot: Slot) -> At {
+fn at(slot: Slot) -> CellAddr {
     let (page, cell) = slot.page_and_cell();
-    At { page, cell }
+    CellAddr { page, cell }
 }
 
-fn slot(at: At) -> Result<Slot, BackendError> {
+fn slot(at: CellAddr) -> Result<Slot, BackendError> {
     Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
 }
 

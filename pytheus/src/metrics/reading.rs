@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::core::FamilyCore;
 use super::handle::{Target, noted};
-use crate::backends::api::width;
-use crate::backends::{Arena, BackendError, Counted, FamilyKey, FamilyTotals};
+use crate::backends::BackendError;
+use crate::backends::api::part_count;
+use crate::backends::api::{FamilyTotals, LocalFamily};
+use crate::backends::custom::{Arena, FamilyKey};
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
@@ -13,7 +15,7 @@ use crate::model::error::CollectError;
 use crate::model::number::Number;
 use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::Failure;
-use crate::storage::{self, Cells, Part, Series, Sorted, shared_cells};
+use crate::storage::{self, CellSet, Cells, Series, SortedSeries, shared_cells};
 
 /// The value of a counter.
 pub(super) fn counter(series: &Series) -> Number {
@@ -51,8 +53,8 @@ fn value(series: &Series) -> f64 {
 }
 
 /// How much work is in progress, of a gauge that is set now.
-pub(super) fn in_progress_at_once(gauge: &impl Target) -> f64 {
-    gauge.peek().map_or(0.0, |series| float(storage::in_progress_at_once(series.extra())))
+pub(super) fn in_progress_snapshot(gauge: &impl Target) -> f64 {
+    gauge.peek().map_or(0.0, |series| float(storage::in_progress_snapshot(series.extra())))
 }
 
 /// A child may end work that its parent has begun.
@@ -85,11 +87,11 @@ pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
 /// A gauge gives what `gauge` says of it; the places of those that have no value are in the second result.
 fn parts(
     core: &FamilyCore,
-    all: &Sorted,
+    all: &SortedSeries,
     gauge: impl Fn(&FamilyCore, &Series) -> Option<f64>,
 ) -> (Vec<Number>, Vec<usize>) {
     let descriptor = core.descriptor();
-    let mut parts = Vec::with_capacity(all.len() * width(descriptor));
+    let mut parts = Vec::with_capacity(all.len() * part_count(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
         Kind::Counter => all.sums(core.order.has_fractions(), |whole, fractions| {
@@ -117,11 +119,11 @@ fn parts(
         Kind::Histogram | Kind::Summary => {
             // Cells lie anywhere, too: they are looked for while those before them are read.
             const AHEAD: usize = 4;
-            let mut counts = vec![0; width(descriptor) - 1];
-            let (counters, mut scratch) = (all.counters(), Vec::new());
+            let mut counts = vec![0; part_count(descriptor) - 1];
+            let (counters, mut scratch) = (all.counting_shards(), Vec::new());
             for (place, slot) in all.slots().iter().enumerate() {
                 if let Some(ahead) = all.slots().get(place + AHEAD) {
-                    counters.look_ahead(*ahead);
+                    counters.prefetch(*ahead);
                 }
                 counts.fill(0);
                 let sum = counters.observed(*slot, &mut counts, &mut scratch);
@@ -132,7 +134,7 @@ fn parts(
         Kind::Info | Kind::StateSet => {
             for series in all.iter() {
                 let flags = flags(series);
-                parts.extend((0..width(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
+                parts.extend((0..part_count(descriptor)).map(|flag| Number::Int(flags >> flag & 1)));
             }
         }
     }
@@ -158,20 +160,20 @@ impl Collector for FamilyCore {
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError> {
         let key = self.key();
         let scope = key.as_ref().map_or("", |key| key.scope());
-        let totals = crate::backends::runtime::load(scope, [self as &dyn Counted])?;
+        let totals = crate::backends::runtime::load(scope, [self as &dyn LocalFamily])?;
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 
-    fn as_counted(&self) -> Option<&dyn Counted> {
+    fn as_counted(&self) -> Option<&dyn LocalFamily> {
         Some(self)
     }
 
-    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn Counted>> {
+    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         Some(self)
     }
 }
 
-impl Counted for FamilyCore {
+impl LocalFamily for FamilyCore {
     fn descriptor(&self) -> &Descriptor {
         self.descriptor()
     }
@@ -204,7 +206,7 @@ impl Counted for FamilyCore {
             if self.sources.get(series).is_some() {
                 return u64::MAX;
             }
-            let mark = shared_cells(series.slot()).map_or(0, Cells::mark);
+            let mark = shared_cells(series.slot()).map_or(0, Cells::version);
             if mode.starts_at_zero() {
                 return mark;
             }
@@ -236,8 +238,8 @@ impl Counted for FamilyCore {
 
     fn restate(&self) {
         if let Some(facts) = self.stated() {
-            let _ = noted(facts.update(Part::Shared, &mut |cells| {
-                cells.raise_only(0);
+            let _ = noted(facts.update(CellSet::Shared, &mut |cells| {
+                cells.set_only(0);
             }));
         }
     }

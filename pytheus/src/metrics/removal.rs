@@ -7,7 +7,7 @@ use super::core::{FamilyCore, Members};
 use super::sources::ReadValue;
 use super::zeros;
 use crate::model::key::{Key, Labels};
-use crate::storage::{Cursor, Series};
+use crate::storage::{Series, TableCursor};
 use crate::sync::{self, Guarded};
 
 /// About how many series are removed at a time: a thread that adds one waits no longer than that takes.
@@ -49,7 +49,7 @@ impl FamilyCore {
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
         self.steps.fetch_add(1, AcqRel);
         let matches = |labels: Labels<'_>| matches(&labels.values().collect::<Vec<_>>());
-        let (mut cursor, mut closures) = (Cursor::default(), Vec::new());
+        let (mut cursor, mut closures) = (TableCursor::default(), Vec::new());
         loop {
             let (removed, more) = self.remove_some(&mut members, &mut cursor, &matches);
             closures.extend(self.removed(members, &removed, true, &mut |members| {
@@ -75,7 +75,7 @@ impl FamilyCore {
         let one = sync::lock(&self.stepping);
         let mut members = self.members();
         self.steps.fetch_add(1, AcqRel);
-        let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
+        let (mut cursor, mut removed) = (TableCursor::default(), Vec::new());
         loop {
             let (some, more) = self.remove_some(&mut members, &mut cursor, &|_| true);
             removed.extend(some);
@@ -99,7 +99,7 @@ impl FamilyCore {
     fn remove_some(
         &self,
         members: &mut Members,
-        cursor: &mut Cursor,
+        cursor: &mut TableCursor,
         matches: &dyn Fn(Labels<'_>) -> bool,
     ) -> (Vec<Series>, bool) {
         let matches = |series: &_| matches(self.labels(series));
@@ -131,7 +131,7 @@ impl FamilyCore {
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
                 if !other {
-                    place.look_up();
+                    place.invalidate();
                     // A thread may be at its cells, and holds no reference.
                     std::mem::forget(known.clone());
                 }

@@ -8,11 +8,11 @@ use super::declared::Declared;
 use super::given::Complete;
 use super::handle::{Handle, Target};
 use super::labelled::Labelled;
-use super::{Metric, reading, sealed, until_done};
+use super::{Metric, reading, retry_relocated, sealed};
 use crate::diagnostics::{self, Dropped};
 use crate::model::descriptor::Kind;
 use crate::model::labels::LabelValue;
-use crate::storage::{Cells, Part};
+use crate::storage::{CellSet, Cells};
 
 /// One sample per state, 1 for those that hold: the phase of a job, the features that are on.
 ///
@@ -72,19 +72,19 @@ impl<S: LabelValue + 'static> StateSet<S> {
     /// Here and below, a state that the set does not have is refused and counted in `pytheus_dropped_updates_total`.
     #[allow(clippy::needless_pass_by_value, reason = "a state is small, and reads better by value")]
     pub fn set(&self, state: S) {
-        update(&self.handle, &state, Cells::raise_only);
+        update(&self.handle, &state, Cells::set_only);
     }
 
     /// Makes this state hold, whatever the others do.
     #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
     pub fn enable(&self, state: S) {
-        update(&self.handle, &state, Cells::raise);
+        update(&self.handle, &state, Cells::set_flag);
     }
 
     /// Makes this state not hold, whatever the others do.
     #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
     pub fn disable(&self, state: S) {
-        update(&self.handle, &state, Cells::lower);
+        update(&self.handle, &state, Cells::clear_flag);
     }
 
     /// Does this state hold?
@@ -96,7 +96,7 @@ impl<S: LabelValue + 'static> StateSet<S> {
 
 fn update<S: LabelValue>(states: &impl Target, state: &S, act: impl Fn(Cells, u32) -> bool) {
     match place(states, state) {
-        Some(place) => until_done(|done| states.update(Part::Shared, |cell| done.set(act(cell, place)))),
+        Some(place) => retry_relocated(|done| states.update(CellSet::Shared, |cell| done.set(act(cell, place)))),
         None => diagnostics::dropped(Dropped::UnknownState),
     }
 }
@@ -144,7 +144,7 @@ impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
     where
         L: Complete,
     {
-        update(self, &state, Cells::raise_only);
+        update(self, &state, Cells::set_only);
     }
 
     /// [`StateSet::enable`] of the series of these labels.
@@ -153,7 +153,7 @@ impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
     where
         L: Complete,
     {
-        update(self, &state, Cells::raise);
+        update(self, &state, Cells::set_flag);
     }
 
     /// [`StateSet::disable`] of the series of these labels.
@@ -162,7 +162,7 @@ impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
     where
         L: Complete,
     {
-        update(self, &state, Cells::lower);
+        update(self, &state, Cells::clear_flag);
     }
 
     /// [`StateSet::is_enabled`] of the series of these labels.

@@ -10,7 +10,7 @@ use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
 use crate::clock::needs_clock;
 use crate::diagnostics::{self, Dropped};
 use crate::model::descriptor::Kind;
-use crate::storage::Part;
+use crate::storage::CellSet;
 
 /// How many observations, and their sum: an average at the least cost. It has no quantiles, as in pytheus; those of
 /// several processes could not be put together. A [`Histogram`](super::Histogram) has them.
@@ -117,7 +117,7 @@ impl sealed::Series for Summary {
 fn observe(summary: &impl Target, value: impl Amount) {
     let value = value.as_f64();
     if value.is_finite() {
-        summary.update(Part::Own, |cells| cells.observe(0, value));
+        summary.update(CellSet::Own, |cells| cells.observe(0, value));
     } else {
         diagnostics::dropped(Dropped::NonFiniteObservation);
     }

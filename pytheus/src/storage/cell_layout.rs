@@ -3,8 +3,8 @@
 /// The cells of a gauge that all threads write: its value; whether work in progress is counted beside it; and a mark that
 /// changes whenever the value is set.
 pub(super) const VALUE: usize = 0;
-pub(super) const TRACKED: usize = 1;
-pub(super) const MARK: usize = 2;
+pub(super) const IN_FLIGHT: usize = 1;
+pub(super) const VERSION: usize = 2;
 
 /// The cells that a gauge takes, of those that all threads write.
 pub(crate) const GAUGE_CELLS: usize = 3;

@@ -1,6 +1,6 @@
 //! What is done to cells: by the one thread that writes them, or by all.
 
-use super::cell_layout::{BEGUN, COUNT, ENDED, FIRST_BUCKET, MARK, TRACKED, VALUE, sum_after};
+use super::cell_layout::{BEGUN, COUNT, ENDED, FIRST_BUCKET, IN_FLIGHT, VALUE, VERSION, sum_after};
 use super::shard::page::{Cells, Page};
 use crate::sync::shim::{AcqRel, Acquire, Relaxed, Release, SeqCst, fence, hint};
 
@@ -75,7 +75,7 @@ impl Page {
 }
 
 /// What stands in place of a value, or of flags, that has gone to another slot: a NaN that nobody sets.
-const MOVED: u64 = 0xfff9_6d6f_7665_6421;
+const RELOCATED: u64 = 0xfff9_6d6f_7665_6421;
 
 /// The bits of a value. All zero are those of one that was never set, so zero itself has a sign.
 #[inline]
@@ -99,15 +99,15 @@ fn value_of(bits: u64) -> f64 {
 
 /// Of a gauge.
 impl Cells {
-    /// Has this been [marked](Self::mark_tracked)?
-    pub(crate) fn is_tracked(self) -> bool {
-        self.at(TRACKED).load(Acquire) != 0
+    /// Has this been [marked](Self::set_in_flight)?
+    pub(crate) fn has_in_flight(self) -> bool {
+        self.at(IN_FLIGHT).load(Acquire) != 0
     }
 
     /// Takes note that there is, or was, work in progress; false when the value has gone to another slot.
     #[must_use]
-    pub(crate) fn mark_tracked(self) -> bool {
-        self.at(TRACKED).store(1, Release);
+    pub(crate) fn set_in_flight(self) -> bool {
+        self.at(IN_FLIGHT).store(1, Release);
         // Either this sees that the value has gone, or what lets it go sees the note.
         fence(SeqCst);
         self.value().is_some()
@@ -116,19 +116,19 @@ impl Cells {
     /// The value, as others may have added to it; `None` when it has gone to another slot.
     pub(crate) fn value(self) -> Option<f64> {
         match self.at(VALUE).load(Acquire) {
-            MOVED => None,
+            RELOCATED => None,
             bits => Some(value_of(bits)),
         }
     }
 
     /// Whether the value was ever set or added to, or there ever was work in progress.
     pub(crate) fn is_set(self) -> bool {
-        self.at(VALUE).load(Acquire) != 0 || self.is_tracked()
+        self.at(VALUE).load(Acquire) != 0 || self.has_in_flight()
     }
 
     /// Changes whenever the value is set.
-    pub(crate) fn mark(self) -> u64 {
-        self.at(MARK).load(Acquire)
+    pub(crate) fn version(self) -> u64 {
+        self.at(VERSION).load(Acquire)
     }
 
     /// Sets the value, and the mark to `at`; to another one than before when there is none. False when the value has gone
@@ -136,7 +136,7 @@ impl Cells {
     #[inline]
     #[must_use]
     pub(crate) fn set(self, value: f64, at: Option<u64>) -> bool {
-        let mark = self.at(MARK);
+        let mark = self.at(VERSION);
         if mark.load(Relaxed) == 0 {
             // Before the value, too: who lets that go sees that it was set.
             mark.store(at.unwrap_or(1), Relaxed);
@@ -153,8 +153,8 @@ impl Cells {
     }
 
     /// Sets the mark alone.
-    pub(crate) fn set_mark(self, at: u64) {
-        self.at(MARK).store(at, Release);
+    pub(crate) fn set_version(self, at: u64) {
+        self.at(VERSION).store(at, Release);
     }
 
     /// Adds to the value; false when it has gone to another slot.
@@ -167,21 +167,21 @@ impl Cells {
 
     /// Lets the value, or the flags, go to other cells, which other processes may write already; those of a gauge if
     /// `is_gauge`.
-    pub(super) fn go_to(self, other: Self, is_gauge: bool) {
-        let value = self.at(VALUE).swap(MOVED, AcqRel);
-        // See `mark_tracked`.
+    pub(super) fn relocate_to(self, other: Self, is_gauge: bool) {
+        let value = self.at(VALUE).swap(RELOCATED, AcqRel);
+        // See `set_in_flight`.
         fence(SeqCst);
-        if is_gauge && self.is_tracked() {
-            let _ = other.mark_tracked();
+        if is_gauge && self.has_in_flight() {
+            let _ = other.set_in_flight();
         }
-        let mark = if is_gauge { self.mark() } else { 0 };
+        let mark = if is_gauge { self.version() } else { 0 };
         match value {
             0 => {}
             // Set by this process, which is the last to do so.
             bits if !is_gauge || mark != 0 => {
                 other.at(VALUE).store(bits, Release);
                 if is_gauge {
-                    other.set_mark(mark);
+                    other.set_version(mark);
                 }
             }
             bits => {
@@ -195,13 +195,13 @@ impl Cells {
 impl Cells {
     /// Has this thread, or one that had its shard before, begun any work?
     #[inline]
-    pub(crate) fn has_begun(self) -> bool {
+    pub(crate) fn has_begun_work(self) -> bool {
         self.at(BEGUN).load(Relaxed) != 0
     }
 
-    /// Begins some work, which was [marked](Self::mark_tracked).
+    /// Begins some work, which was [marked](Self::set_in_flight).
     #[inline]
-    pub(crate) fn begin(self) {
+    pub(crate) fn begin_work(self) {
         let begun = self.at(BEGUN);
         // Release: who sees this beginning sees what had ended before.
         begun.store(begun.load(Relaxed).wrapping_add(1), Release);
@@ -209,7 +209,7 @@ impl Cells {
 
     /// Ends some work, of this thread or another.
     #[inline]
-    pub(crate) fn end(self) {
+    pub(crate) fn end_work(self) {
         let ended = self.at(ENDED);
         // Release: who sees the end sees the beginning.
         ended.store(ended.load(Relaxed).wrapping_add(1), Release);
@@ -228,19 +228,19 @@ impl Cells {
 impl Cells {
     /// The flags; `None` when they have gone to another slot.
     pub(crate) fn flags(self) -> Option<u64> {
-        Some(self.at(VALUE).load(Acquire)).filter(|flags| *flags != MOVED)
+        Some(self.at(VALUE).load(Acquire)).filter(|flags| *flags != RELOCATED)
     }
 
     /// Raises this flag and lowers all others, in one step.
-    pub(crate) fn raise_only(self, flag: u32) -> bool {
+    pub(crate) fn set_only(self, flag: u32) -> bool {
         self.change(|_| 1 << flag)
     }
 
-    pub(crate) fn raise(self, flag: u32) -> bool {
+    pub(crate) fn set_flag(self, flag: u32) -> bool {
         self.change(|flags| flags | 1 << flag)
     }
 
-    pub(crate) fn lower(self, flag: u32) -> bool {
+    pub(crate) fn clear_flag(self, flag: u32) -> bool {
         self.change(|flags| flags & !(1 << flag))
     }
 
@@ -248,7 +248,7 @@ impl Cells {
     fn change(self, change: impl Fn(u64) -> u64) -> bool {
         let cell = self.at(VALUE);
         let mut seen = cell.load(Relaxed);
-        while seen != MOVED {
+        while seen != RELOCATED {
             match cell.compare_exchange_weak(seen, change(seen), AcqRel, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,

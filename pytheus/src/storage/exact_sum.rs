@@ -5,18 +5,18 @@
 ///
 /// Source: the error-free sum of two floats, `TwoSum` of Knuth, *The Art of Computer Programming*, volume 2, 4.2.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Sum {
+pub(crate) struct ExactSum {
     high: f64,
     /// What is missing in `high`.
     low: f64,
 }
 
-impl Sum {
+impl ExactSum {
     /// Nothing yet.
     pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
 
     /// A sum of its two parts, as [`parts`](Self::parts) gives them.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+    #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
     pub(crate) fn new(high: f64, low: f64) -> Self {
         let mut sum = Self { high, low: 0.0 };
         sum += low;
@@ -35,7 +35,7 @@ impl Sum {
     }
 }
 
-impl std::ops::AddAssign<f64> for Sum {
+impl std::ops::AddAssign<f64> for ExactSum {
     #[inline]
     fn add_assign(&mut self, amount: f64) {
         let (high, low) = two_sum(self.high, amount);
@@ -48,7 +48,7 @@ impl std::ops::AddAssign<f64> for Sum {
     }
 }
 
-impl std::ops::AddAssign for Sum {
+impl std::ops::AddAssign for ExactSum {
     #[inline]
     fn add_assign(&mut self, other: Self) {
         *self += other.high;
@@ -56,7 +56,7 @@ impl std::ops::AddAssign for Sum {
     }
 }
 
-impl std::ops::SubAssign for Sum {
+impl std::ops::SubAssign for ExactSum {
     /// Of the same nothing is left, be it infinite.
     #[inline]
     fn sub_assign(&mut self, other: Self) {
@@ -79,13 +79,13 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::Sum;
+    use super::ExactSum;
 
     #[test]
     fn the_order_does_not_matter() {
         let amounts: Vec<f64> = (1..200).map(|n| 1.0 / f64::from(n) * 10_f64.powi(n % 9)).collect();
         let sum = |amounts: &mut dyn Iterator<Item = &f64>| {
-            let mut sum = Sum::ZERO;
+            let mut sum = ExactSum::ZERO;
             amounts.for_each(|amount| sum += *amount);
             sum.value()
         };
@@ -93,7 +93,7 @@ mod tests {
         let backwards = sum(&mut amounts.iter().rev());
         assert_eq!(forwards.to_bits(), backwards.to_bits());
         let halves = {
-            let (mut one, mut other) = (Sum::ZERO, Sum::ZERO);
+            let (mut one, mut other) = (ExactSum::ZERO, ExactSum::ZERO);
             amounts.iter().step_by(2).for_each(|amount| one += *amount);
             amounts.iter().skip(1).step_by(2).for_each(|amount| other += *amount);
             one += other;
@@ -104,19 +104,19 @@ mod tests {
 
     #[test]
     fn an_infinite_sum_stays_one_until_it_is_taken_away() {
-        let mut sum = Sum::new(f64::INFINITY, 0.0);
+        let mut sum = ExactSum::new(f64::INFINITY, 0.0);
         sum += 1.0;
         assert_eq!(sum.parts(), (f64::INFINITY, 0.0));
         sum -= sum;
-        assert_eq!(sum, Sum::ZERO);
+        assert_eq!(sum, ExactSum::ZERO);
     }
 
     #[test]
     fn what_was_added_can_be_taken_away() {
-        let mut sum = Sum::ZERO;
+        let mut sum = ExactSum::ZERO;
         sum += 1e16;
         sum += 0.1;
-        sum -= Sum::new(1e16, 0.0);
+        sum -= ExactSum::new(1e16, 0.0);
         assert_eq!(sum.value().to_bits(), 0.1_f64.to_bits());
     }
 }

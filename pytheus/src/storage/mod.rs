@@ -16,7 +16,7 @@
 mod cell_layout;
 mod cells;
 mod exact_sum;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "file", not(loom)))]
 mod mmap;
 mod series;
 mod shard;
@@ -24,20 +24,22 @@ mod sum_shards;
 mod table;
 
 pub(crate) use cell_layout::{GAUGE_CELLS, observation_cells};
-pub(crate) use exact_sum::Sum;
-#[cfg(all(unix, not(loom)))]
+pub(crate) use exact_sum::ExactSum;
+#[cfg(all(unix, feature = "file", not(loom)))]
 pub(crate) use mmap::Mapped;
-pub(crate) use series::{Part, Place, Removed, Series};
+pub(crate) use series::{CellSet, Removed, Series, SlotRef};
 #[cfg(loom)]
 pub(crate) use shard::migration::NoRoom;
-pub(crate) use shard::migration::{Source, catch_up};
+pub(crate) use shard::migration::{PageSource, sync_pending};
 pub use shard::page::Page;
-pub(crate) use shard::page::{COMMON_PAGE, Cells, Room, Slot};
+pub(crate) use shard::page::{Cells, FIRST_SHARED_PAGE, Room, Slot};
 #[cfg(loom)]
 pub(crate) use shard::thread::end_thread;
 pub(crate) use shard::thread::{
-    begin_anew_in_children, forks, give_back_slot, move_to, not_settled, now_settled, pinned, set_most_shards,
-    shared_cells, slots_given_back, take_back, take_slot, was_forked,
+    allocate_slot, clear_fork_pending, fork_generation, free_slot, freed_slots, is_fork_pending, migrate, pinned,
+    reset_in_children, rollback, set_fork_pending, set_max_shards, shared_cells,
 };
-pub(crate) use sum_shards::{Sorted, in_progress, in_progress_at_once, look_ahead, observed, sum, sum_floats};
-pub(crate) use table::{Cursor, Table, Writer};
+pub(crate) use sum_shards::{
+    SortedSeries, in_progress, in_progress_snapshot, observed, prefetch_series, sum, sum_floats,
+};
+pub(crate) use table::{Table, TableCursor, TableWriter};

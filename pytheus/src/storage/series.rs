@@ -14,7 +14,7 @@ use crate::sync::shim::{AcqRel, Acquire, AtomicU32, LoomTracked, Relaxed, Releas
 
 /// Which cells of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum CellSet {
     /// The thread's own.
     Own,
     /// One cell more of the thread's own, for what few series need.
@@ -25,27 +25,27 @@ pub(crate) enum Part {
 
 /// Where the cells of a series are. What counts holds one, or a copy of one.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct SlotRef {
     slot: AtomicU32,
     /// Of one cell more, for what few series need: fractions.
     extra: AtomicU32,
 }
 
-impl Place {
+impl SlotRef {
     constant! {
         /// No cells yet.
-        pub(crate) fn none() -> Self {
+        pub(crate) fn unbound() -> Self {
             Self { slot: AtomicU32::new(Slot::NONE.0), extra: AtomicU32::new(Slot::NONE.0) }
         }
     }
 
     /// The cells of this part; `None` when they do not exist yet in this thread, or not at all.
     #[inline]
-    pub(crate) fn cells(&self, part: Part) -> Option<Cells> {
-        match part {
-            Part::Own => thread::own_cells(self.slot()),
-            Part::Extra => thread::own_cells(self.extra()),
-            Part::Shared => thread::shared_cells(self.slot()),
+    pub(crate) fn cells(&self, set: CellSet) -> Option<Cells> {
+        match set {
+            CellSet::Own => thread::own_cells(self.slot()),
+            CellSet::Extra => thread::own_cells(self.extra()),
+            CellSet::Shared => thread::shared_cells(self.slot()),
         }
     }
 
@@ -77,25 +77,25 @@ impl Place {
     }
 
     /// Leads where another place does.
-    pub(crate) fn lead_to(&self, other: &Self) {
+    pub(crate) fn point_to(&self, other: &Self) {
         self.extra.store(other.extra().0, Release);
         self.slot.store(other.slot().0, Release);
     }
 
     /// Was it ever led anywhere?
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn is_bound(&self) -> bool {
         self.slot() != Slot::NONE
     }
 
     /// Is the series to be looked up by its labels?
-    pub(crate) fn is_to_look_up(&self) -> bool {
-        self.slot() == Slot::LOOK_UP
+    pub(crate) fn is_invalidated(&self) -> bool {
+        self.slot() == Slot::INVALID
     }
 
     /// Leads to no cell from now on.
-    pub(crate) fn look_up(&self) {
-        self.slot.store(Slot::LOOK_UP.0, Release);
-        self.extra.store(Slot::LOOK_UP.0, Release);
+    pub(crate) fn invalidate(&self) {
+        self.slot.store(Slot::INVALID.0, Release);
+        self.extra.store(Slot::INVALID.0, Release);
     }
 }
 
@@ -107,7 +107,7 @@ pub(crate) struct Series(NonNull<Record>);
 struct Record {
     tracked: LoomTracked,
     references: AtomicU32,
-    place: Place,
+    place: SlotRef,
     text: u32,
     head: u16,
     /// The cells from the slot on.
@@ -137,7 +137,7 @@ impl Series {
         let (Ok(head_len), Ok(text_len)) = (u16::try_from(head.len()), u32::try_from(text.len())) else {
             unreachable!("there are at most 1,000 labels, and none is so long")
         };
-        let place = Place::none();
+        let place = SlotRef::unbound();
         place.slot.store(slot.0, Relaxed);
         let layout = Record::layout(head_len, text_len);
         // SAFETY: the layout is that of a record and more, so it is not of size zero.
@@ -189,29 +189,29 @@ impl Series {
 
     /// Where its cells are.
     #[inline]
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn slot_ref(&self) -> &SlotRef {
         &self.record().place
     }
 
     /// Its slot, also once it was removed: no other series has it while this one lasts.
     pub(crate) fn slot(&self) -> Slot {
-        self.place().slot().original()
+        self.slot_ref().slot().original()
     }
 
     /// That of its extra cell, also once it was removed.
     pub(crate) fn extra(&self) -> Slot {
-        self.place().extra().original()
+        self.slot_ref().extra().original()
     }
 
     /// Was it removed from its family?
     #[inline]
     pub(crate) fn is_removed(&self) -> bool {
-        self.place().slot().is_removed()
+        self.slot_ref().slot().is_removed()
     }
 
     /// Leads to no cell from now on.
     pub(super) fn remove(&self) {
-        let place = self.place();
+        let place = self.slot_ref();
         let slot = place.slot();
         place.slot.store(slot.removed().0, Release);
         // Its extra cell may be made at the same time.
@@ -224,11 +224,11 @@ impl Series {
     ///
     /// When it was removed.
     #[cold]
-    pub(crate) fn update(&self, part: Part, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
-        let place = self.place();
-        let slot = match part {
-            Part::Own | Part::Shared => place.slot(),
-            Part::Extra => self.extra_or_make(),
+    pub(crate) fn update(&self, set: CellSet, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
+        let place = self.slot_ref();
+        let slot = match set {
+            CellSet::Own | CellSet::Shared => place.slot(),
+            CellSet::Extra => self.extra_or_make(),
         };
         if slot.is_removed() {
             return Err(Removed);
@@ -236,9 +236,9 @@ impl Series {
         if !slot.is_live() {
             return Ok(Room::None);
         }
-        Ok(match part {
-            Part::Own | Part::Extra => thread::with_cells(slot, act),
-            Part::Shared => match thread::shared_cells_or_make(slot) {
+        Ok(match set {
+            CellSet::Own | CellSet::Extra => thread::with_cells(slot, act),
+            CellSet::Shared => match thread::shared_cells_or_make(slot) {
                 Some(cells) => {
                     act(cells);
                     Room::Found
@@ -250,40 +250,40 @@ impl Series {
 
     /// The slot of its extra cells, which it is given if it has none.
     pub(crate) fn extra_or_make(&self) -> Slot {
-        let place = self.place();
+        let place = self.slot_ref();
         let slot = place.extra();
         if slot != Slot::NONE {
             return slot;
         }
         let run = cells::extra_cells(self.record().run);
-        let new = thread::take_slot(run);
+        let new = thread::allocate_slot(run);
         match place.extra.compare_exchange(Slot::NONE.0, new.0, AcqRel, Acquire) {
             Ok(_) => new,
             Err(winner) => {
-                thread::give_back_slot(new, run);
+                thread::free_slot(new, run);
                 Slot(winner)
             }
         }
     }
 
     /// Leads to this slot, if it never led anywhere.
-    pub(crate) fn settle(&self, slot: Slot) {
-        let _ = self.place().slot.compare_exchange(Slot::NONE.0, slot.0, AcqRel, Relaxed);
+    pub(crate) fn bind(&self, slot: Slot) {
+        let _ = self.slot_ref().slot.compare_exchange(Slot::NONE.0, slot.0, AcqRel, Relaxed);
     }
 
     /// Leads to a new slot, or to one of cells that all processes write; what all threads have written so far goes
     /// there, and who writes at this moment does so again. False when there is no room, and it leads where it did.
     ///
     /// One thread at a time does this, and removes none meanwhile.
-    pub(crate) fn go_to(&self, to: Option<Slot>) -> bool {
+    pub(crate) fn relocate_to(&self, to: Option<Slot>) -> bool {
         let Record { place, run, .. } = self.record();
-        let (old, new) = (place.slot(), to.unwrap_or_else(|| thread::take_slot(*run)));
+        let (old, new) = (place.slot(), to.unwrap_or_else(|| thread::allocate_slot(*run)));
         if old == new {
             return true;
         }
         let make = |slot: Slot| slot.is_live().then(|| thread::shared_cells_or_make(slot)).flatten();
         let (Some(from), Some(to)) = (make(old), make(new)) else { return false };
-        from.go_to(to, usize::from(*run) == cells::GAUGE_CELLS);
+        from.relocate_to(to, usize::from(*run) == cells::GAUGE_CELLS);
         place.slot.store(new.0, Release);
         true
     }
@@ -331,8 +331,8 @@ impl Drop for Series {
         let record = self.record();
         record.references.load(Acquire);
         let (place, run) = (&record.place, record.run);
-        thread::give_back_slot(place.slot().original(), run);
-        thread::give_back_slot(place.extra().original(), cells::extra_cells(run));
+        thread::free_slot(place.slot().original(), run);
+        thread::free_slot(place.extra().original(), cells::extra_cells(run));
         let layout = Record::layout(record.head, record.text);
         // SAFETY: this was the last reference, and it was allocated with this layout in `new`.
         unsafe {
@@ -344,17 +344,20 @@ impl Drop for Series {
 
 impl fmt::Debug for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Series").field("place", self.place()).field("run", &self.record().run).finish_non_exhaustive()
+        f.debug_struct("Series")
+            .field("place", self.slot_ref())
+            .field("run", &self.record().run)
+            .finish_non_exhaustive()
     }
 }
 
 /// A series that a table holds, for as long as the thread is pinned.
-pub(crate) struct Found<'p> {
+pub(crate) struct SeriesRef<'p> {
     series: ManuallyDrop<Series>,
     pinned: PhantomData<&'p ()>,
 }
 
-impl Found<'_> {
+impl SeriesRef<'_> {
     /// The series behind a pointer of [`Series::into_raw`]; `None` when it is null.
     ///
     /// # Safety
@@ -367,7 +370,7 @@ impl Found<'_> {
     }
 }
 
-impl Deref for Found<'_> {
+impl Deref for SeriesRef<'_> {
     type Target = Series;
 
     #[inline]

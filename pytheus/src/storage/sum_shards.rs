@@ -2,47 +2,47 @@
 
 use std::ops::Deref;
 
-use super::exact_sum::Sum;
+use super::exact_sum::ExactSum;
 use super::series::Series;
-use super::shard::migration::{Still, still};
+use super::shard::migration::{self, MigrationLock};
 use super::shard::page::{Cells, Slot};
 use super::shard::{Shard, thread};
 use crate::sync::shim::{Relaxed, hint};
 
 /// The cells of this part in all shards that have them.
-fn everywhere(slot: Slot) -> impl Iterator<Item = Cells> {
+fn all_shards(slot: Slot) -> impl Iterator<Item = Cells> {
     thread::all().filter_map(move |shard| shard.cells(slot))
 }
 
 /// The sum of whole numbers over all threads; wraps at 2^64.
 pub(crate) fn sum(slot: Slot) -> u64 {
-    let _still = still();
-    everywhere(slot).fold(0, |sum, cells| sum.wrapping_add(cells.at(0).load(Relaxed)))
+    let _lock = migration::block();
+    all_shards(slot).fold(0, |sum, cells| sum.wrapping_add(cells.at(0).load(Relaxed)))
 }
 
 /// The sum of floats over all threads.
 pub(crate) fn sum_floats(slot: Slot) -> f64 {
-    let _still = still();
+    let _lock = migration::block();
     floats(slot)
 }
 
 fn floats(slot: Slot) -> f64 {
-    let mut sum = Sum::ZERO;
-    everywhere(slot).for_each(|cells| sum += f64::from_bits(cells.at(0).load(Relaxed)));
+    let mut sum = ExactSum::ZERO;
+    all_shards(slot).for_each(|cells| sum += f64::from_bits(cells.at(0).load(Relaxed)));
     sum.value()
 }
 
 /// How much work of a gauge is in progress: never less than there is.
 pub(crate) fn in_progress(slot: Slot) -> u64 {
-    let _still = still();
+    let _lock = migration::block();
     let (begun, ended) = begun_and_ended(slot);
     begun.wrapping_sub(ended)
 }
 
 /// How much work of a gauge is in progress, at one moment of this call.
-pub(crate) fn in_progress_at_once(slot: Slot) -> u64 {
+pub(crate) fn in_progress_snapshot(slot: Slot) -> u64 {
     const ROUNDS: usize = 100;
-    let _still = still();
+    let _lock = migration::block();
     let mut before = begun_and_ended(slot);
     let mut least = u64::MAX;
     for _ in 0..ROUNDS {
@@ -62,20 +62,20 @@ pub(crate) fn in_progress_at_once(slot: Slot) -> u64 {
 /// The work that was begun, and that which was ended before; both wrap at 2^64.
 fn begun_and_ended(slot: Slot) -> (u64, u64) {
     // In this order: of what has ended, the beginning is seen, too, in whichever thread it was.
-    let ended = everywhere(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.ended()));
-    let begun = everywhere(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.begun()));
+    let ended = all_shards(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.ended()));
+    let begun = all_shards(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.begun()));
     (begun, ended)
 }
 
 /// Lets the processor look for the record of a series, which is read soon.
 #[inline]
-pub(crate) fn look_ahead(series: &Series) {
-    expect(series.place());
+pub(crate) fn prefetch_series(series: &Series) {
+    prefetch(series.slot_ref());
 }
 
 /// Lets the processor look for what begins here: two lines of its caches.
 #[inline]
-fn expect<T>(start: &T) {
+fn prefetch<T>(start: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -93,19 +93,19 @@ fn expect<T>(start: &T) {
 
 /// Series in order, and their slots side by side: what they count is read without a look at each of them.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted {
+pub(crate) struct SortedSeries {
     series: Vec<Series>,
     slots: Vec<Slot>,
 }
 
-impl From<Vec<Series>> for Sorted {
+impl From<Vec<Series>> for SortedSeries {
     fn from(series: Vec<Series>) -> Self {
         let slots = series.iter().map(Series::slot).collect();
         Self { series, slots }
     }
 }
 
-impl Deref for Sorted {
+impl Deref for SortedSeries {
     type Target = [Series];
 
     #[inline]
@@ -114,27 +114,27 @@ impl Deref for Sorted {
     }
 }
 
-impl Sorted {
+impl SortedSeries {
     /// The slot of each series.
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
     /// The threads that may have counted in one of the series.
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn counting_shards(&self) -> CountingShards {
         // By page, whatever is in the other bits.
         let ends =
             self.slots.iter().min_by_key(|slot| slot.page()).zip(self.slots.iter().max_by_key(|slot| slot.page()));
-        let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any((*first, *last)));
-        let still = still();
-        Counters { shards: thread::all().filter(counted).collect(), _still: still }
+        let counted = |shard: &&Shard| ends.is_some_and(|(first, last)| shard.has_any(*first, *last));
+        let lock = migration::block();
+        CountingShards { shards: thread::all().filter(counted).collect(), _lock: lock }
     }
 
     /// Shows each sum of whole numbers over all threads, and that of the fractions beside it, if there may be some.
     pub(crate) fn sums(&self, with_fractions: bool, mut show: impl FnMut(u64, f64)) {
         // A few at a time: what was read of a series for one thread is at hand for the next.
         let mut sums = [0_u64; 128];
-        let Counters { shards, _still } = self.counters();
+        let CountingShards { shards, _lock } = self.counting_shards();
         for (series, slots) in self.series.chunks(sums.len()).zip(self.slots.chunks(sums.len())) {
             let sums = &mut sums[..slots.len()];
             sums.fill(0);
@@ -156,12 +156,12 @@ impl Sorted {
 }
 
 /// The threads that may have counted in some series. Those that begin to count there later are not among them.
-pub(crate) struct Counters {
+pub(crate) struct CountingShards {
     shards: Vec<&'static Shard>,
-    _still: Still,
+    _lock: MigrationLock,
 }
 
-impl Counters {
+impl CountingShards {
     /// As [`observed`], of these threads.
     pub(crate) fn observed(&self, slot: Slot, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
         observed_in(self.shards.iter().filter_map(|shard| shard.cells(slot)), counts, scratch)
@@ -169,19 +169,19 @@ impl Counters {
 
     /// Lets the processor look for what these threads have observed in a series, which is read soon.
     #[inline]
-    pub(crate) fn look_ahead(&self, slot: Slot) {
-        self.shards.iter().filter_map(|shard| shard.cells(slot)).for_each(|cells| expect(cells.at(0)));
+    pub(crate) fn prefetch(&self, slot: Slot) {
+        self.shards.iter().filter_map(|shard| shard.cells(slot)).for_each(|cells| prefetch(cells.at(0)));
     }
 }
 
 /// Adds what all threads have observed to `counts`, one per bucket, and gives the sum of the same observations.
 pub(crate) fn observed(slot: Slot, counts: &mut [u64]) -> f64 {
-    let _still = still();
-    observed_in(everywhere(slot), counts, &mut Vec::new())
+    let _lock = migration::block();
+    observed_in(all_shards(slot), counts, &mut Vec::new())
 }
 
 fn observed_in(cells: impl Iterator<Item = Cells>, counts: &mut [u64], scratch: &mut Vec<u64>) -> f64 {
-    let mut sum = Sum::ZERO;
+    let mut sum = ExactSum::ZERO;
     cells.for_each(|cells| sum += cells.observed(counts, scratch));
     sum.value()
 }

@@ -17,7 +17,7 @@ use super::shim::{AcqRel, Acquire, Relaxed};
 /// parent alive. `O_CLOEXEC` helps only a child that calls `exec`.
 ///
 /// ```
-/// use pytheus::backends::CloseOnFork;
+/// use pytheus::backends::custom::CloseOnFork;
 ///
 /// let file = CloseOnFork::new(std::fs::File::open("/dev/null")?)?;
 /// assert!(file.metadata().is_ok());

@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 
 use crate::family::Family;
-use crate::storage::{self, Part};
+use crate::storage::{self, CellSet};
 use crate::support::{assert_all_slots_are_free, join, model, series, spawn};
 
 /// Could go wrong: each makes a cell, and what is added in one of them is lost, or its slot is.
@@ -13,7 +13,7 @@ fn two_threads_make_the_same_extra_cell() {
         let series = series("");
         let add = |amount| {
             let series = series.clone();
-            spawn(move || series.update(Part::Extra, &mut |cells| cells.add_float(amount)).is_ok())
+            spawn(move || series.update(CellSet::Extra, &mut |cells| cells.add_float(amount)).is_ok())
         };
         for thread in [add(0.25), add(0.5)] {
             assert!(join(thread));
@@ -34,8 +34,8 @@ fn an_extra_cell_is_made_while_the_series_is_removed() {
         let adding = Arc::clone(&family);
         let other = spawn(move || adding.add_extra("a", 0.5));
         drop(family.remove("a"));
-        assert!(kept.place().cells(Part::Extra).is_none(), "it leads nowhere from now on");
-        assert!(kept.update(Part::Extra, &mut |_| ()).is_err(), "it is removed from now on");
+        assert!(kept.slot_ref().cells(CellSet::Extra).is_none(), "it leads nowhere from now on");
+        assert!(kept.update(CellSet::Extra, &mut |_| ()).is_err(), "it is removed from now on");
         let added = if join(other) { 0.5_f64 } else { 0.0 };
         assert_eq!(storage::sum_floats(kept.extra()).to_bits(), added.to_bits());
         drop((kept, family));

@@ -2,12 +2,12 @@
 
 use loom::sync::{Mutex, MutexGuard};
 
-use crate::storage::{Cursor, Part, Series, Table, Writer, pinned};
+use crate::storage::{CellSet, Series, Table, TableCursor, TableWriter, pinned};
 use crate::support::{count, series};
 
 pub(crate) struct Family {
     table: Table,
-    writer: Mutex<Writer>,
+    writer: Mutex<TableWriter>,
 }
 
 /// The hash of a name: the bits that lead to a segment differ by the first letter, `a` for 0. All else is the same for
@@ -22,14 +22,14 @@ fn hash_of(series: &Series) -> u64 {
 
 impl Family {
     pub(crate) fn new(names: &[&str]) -> Self {
-        let family = Self { table: Table::new(), writer: Mutex::new(Writer::new()) };
+        let family = Self { table: Table::new(), writer: Mutex::new(TableWriter::new()) };
         for name in names {
             family.add(name);
         }
         family
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    fn writer(&self) -> MutexGuard<'_, TableWriter> {
         self.writer.lock().expect("a model ends with the first panic")
     }
 
@@ -38,7 +38,7 @@ impl Family {
         self.add_with(&mut self.writer(), name)
     }
 
-    fn add_with(&self, writer: &mut Writer, name: &str) -> Series {
+    fn add_with(&self, writer: &mut TableWriter, name: &str) -> Series {
         let series = series(name);
         self.table.insert(writer, hash(name), series.clone(), &hash_of);
         series
@@ -53,7 +53,7 @@ impl Family {
     }
 
     pub(crate) fn clear(&self) -> usize {
-        let (mut cursor, mut removed) = (Cursor::default(), Vec::new());
+        let (mut cursor, mut removed) = (TableCursor::default(), Vec::new());
         while self.table.remove_some(&mut self.writer(), &mut cursor, &|_| true, &hash_of, &mut removed) {}
         removed.len()
     }
@@ -83,7 +83,7 @@ impl Family {
     pub(crate) fn add_extra(&self, name: &str, amount: f64) -> bool {
         pinned(|pin| {
             let found = self.table.find(pin, hash(name), |series| series.key().1 == name);
-            found.is_some_and(|series| series.update(Part::Extra, &mut |cells| cells.add_float(amount)).is_ok())
+            found.is_some_and(|series| series.update(CellSet::Extra, &mut |cells| cells.add_float(amount)).is_ok())
         })
     }
 }

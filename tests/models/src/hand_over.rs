@@ -30,7 +30,7 @@ fn a_thread_goes_on_with_the_sum_of_the_one_before_it() {
         let series = series_of("", storage::observation_cells(1));
         let threads = [1.0, 2.0].map(|value| {
             let series = series.clone();
-            spawn(move || series.update(storage::Part::Own, &mut |cells| cells.observe(0, value)).is_ok())
+            spawn(move || series.update(storage::CellSet::Own, &mut |cells| cells.observe(0, value)).is_ok())
         });
         for thread in threads {
             assert!(join(thread));

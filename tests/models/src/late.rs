@@ -1,33 +1,33 @@
 //! What all threads write goes to other cells while they write it.
 
 use crate::moving::move_all;
-use crate::storage::{self, Cells, Part, Series, Slot, shared_cells};
+use crate::storage::{self, CellSet, Cells, Series, Slot, shared_cells};
 use crate::support::{Case, join, model, series_of, spawn};
 
 /// As a metric does: again, where the value has gone to another slot.
-fn until_done(series: &Series, act: impl Fn(Cells) -> bool) {
+fn retry_relocated(series: &Series, act: impl Fn(Cells) -> bool) {
     let done = std::cell::Cell::new(false);
     while !done.get() {
         loom::thread::yield_now();
         let act = |cells| done.set(act(cells));
-        match series.place().cells(Part::Shared) {
+        match series.slot_ref().cells(CellSet::Shared) {
             Some(cells) => act(cells),
-            None => assert!(series.update(Part::Shared, &mut |cells| act(cells)).is_ok(), "never removed"),
+            None => assert!(series.update(CellSet::Shared, &mut |cells| act(cells)).is_ok(), "never removed"),
         }
     }
 }
 
 fn inc(series: &Series, amount: f64) {
-    until_done(series, |cells| cells.add_to_value(amount));
+    retry_relocated(series, |cells| cells.add_to_value(amount));
 }
 
 fn set(series: &Series, value: f64) {
-    until_done(series, |cells| cells.set(value, None));
+    retry_relocated(series, |cells| cells.set(value, None));
 }
 
 /// Lets the series go to cells elsewhere.
 fn go(series: &Series) {
-    assert!(series.go_to(Slot::of(2, 0)), "there is room");
+    assert!(series.relocate_to(Slot::of(2, 0)), "there is room");
 }
 
 fn cells(series: &Series) -> Cells {
@@ -35,7 +35,7 @@ fn cells(series: &Series) -> Cells {
 }
 
 fn value(series: &Series) -> f64 {
-    storage::catch_up();
+    storage::sync_pending();
     cells(series).value().expect("nobody moves it any more")
 }
 
@@ -78,7 +78,7 @@ fn what_a_thread_sets_last_shows_when_a_gauge_goes_elsewhere() {
         go(&gauge);
         join(thread);
         assert_eq!(value(&gauge).to_bits(), 11.0_f64.to_bits());
-        assert_ne!(cells(&gauge).mark(), 0, "it was set");
+        assert_ne!(cells(&gauge).version(), 0, "it was set");
     });
 }
 
@@ -88,12 +88,12 @@ fn the_flag_that_is_raised_last_is_up_when_flags_go_elsewhere() {
     model(3, || {
         move_all();
         let flags = series_of("", 1);
-        until_done(&flags, |cells| cells.raise(0));
+        retry_relocated(&flags, |cells| cells.set_flag(0));
         let raising = flags.clone();
-        let thread = spawn(move || (1..=2).for_each(|flag| until_done(&raising, |cells| cells.raise_only(flag))));
+        let thread = spawn(move || (1..=2).for_each(|flag| retry_relocated(&raising, |cells| cells.set_only(flag))));
         go(&flags);
         join(thread);
-        storage::catch_up();
+        storage::sync_pending();
         assert_eq!(cells(&flags).flags(), Some(1 << 2));
     });
 }
@@ -104,15 +104,15 @@ fn no_change_of_a_flag_is_lost_when_flags_go_elsewhere() {
     model(3, || {
         move_all();
         let flags = series_of("", 1);
-        until_done(&flags, |cells| cells.raise(0));
+        retry_relocated(&flags, |cells| cells.set_flag(0));
         let changing = flags.clone();
         let thread = spawn(move || {
-            until_done(&changing, |cells| cells.raise(1));
-            until_done(&changing, |cells| cells.lower(0));
+            retry_relocated(&changing, |cells| cells.set_flag(1));
+            retry_relocated(&changing, |cells| cells.clear_flag(0));
         });
         go(&flags);
         join(thread);
-        storage::catch_up();
+        storage::sync_pending();
         assert_eq!(cells(&flags).flags(), Some(1 << 1));
     });
 }
@@ -126,12 +126,12 @@ fn work_that_was_marked_is_known_when_a_gauge_goes_elsewhere() {
         let marking = gauge.clone();
         let thread = spawn(move || mark(&marking));
         go(&gauge);
-        early.reached(cells(&gauge).is_tracked());
+        early.reached(cells(&gauge).has_in_flight());
         join(thread);
-        assert!(cells(&gauge).is_tracked(), "no reader has caught up yet");
+        assert!(cells(&gauge).has_in_flight(), "no reader has caught up yet");
     });
 }
 
 fn mark(series: &Series) {
-    until_done(series, Cells::mark_tracked);
+    retry_relocated(series, Cells::set_in_flight);
 }

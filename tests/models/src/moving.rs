@@ -1,25 +1,27 @@
 //! Pages move to where a backend wants them while their thread counts.
 
-use crate::storage::{self, Cells, NoRoom, Page, Part, Series, Slot, Source, end_thread, pinned, set_most_shards};
+use crate::storage::{
+    self, CellSet, Cells, NoRoom, Page, PageSource, Series, Slot, end_thread, pinned, set_max_shards,
+};
 use crate::support::{Case, count, join, model, series, series_of, spawn};
 
 /// Pages that are leaked, as long as there is room.
 pub(crate) struct Leaked;
 
-impl Source for Leaked {
+impl PageSource for Leaked {
     fn page(&self, _: u32, _: u32) -> Option<&'static Page> {
         Some(Box::leak(Box::new(Page::new())))
     }
 }
 
 pub(crate) fn move_all() {
-    assert_eq!(storage::move_to(Box::new(Leaked)), Ok(()), "there is room");
+    assert_eq!(storage::migrate(Box::new(Leaked)), Ok(()), "there is room");
 }
 
 fn with_cells(series: &Series, act: impl Fn(Cells)) {
-    match series.place().cells(Part::Own) {
+    match series.slot_ref().cells(CellSet::Own) {
         Some(cells) => act(cells),
-        None => assert!(series.update(Part::Own, &mut |cells| act(cells)).is_ok(), "never removed"),
+        None => assert!(series.update(CellSet::Own, &mut |cells| act(cells)).is_ok(), "never removed"),
     }
 }
 
@@ -32,7 +34,7 @@ fn leave_a_shard(series: &Series) {
 
 /// What was counted, with what came late.
 fn caught_up(slot: Slot) -> u64 {
-    storage::catch_up();
+    storage::sync_pending();
     storage::sum(slot)
 }
 
@@ -79,7 +81,7 @@ fn a_reader_catches_up_while_the_thread_comes_to_the_new_page() {
 fn a_shard_is_borrowed_by_one_after_the_other_while_pages_move() {
     let late = Case::new("a count that comes late");
     model(1, move || {
-        set_most_shards(0);
+        set_max_shards(0);
         let series = series("");
         // Two of them, each with a page.
         (0..2).for_each(|_| assert!(pinned(|_| count(&series))));
@@ -108,7 +110,7 @@ fn observations_are_whole_while_pages_move() {
             spawn(move || VALUES.iter().for_each(|value| with_cells(&observing, |cells| cells.observe(0, *value))));
         let slot = series.slot();
         let seen = || {
-            storage::catch_up();
+            storage::sync_pending();
             let mut counts = [0];
             let sum = storage::observed(slot, &mut counts);
             let expected: f64 = VALUES.iter().take(usize::try_from(counts[0]).expect("two at most")).sum();
@@ -131,12 +133,12 @@ fn work_in_progress_ends_while_pages_move() {
         leave_a_shard(&series);
         let working = series.clone();
         let thread = spawn(move || {
-            with_cells(&working, Cells::begin);
-            with_cells(&working, Cells::end);
+            with_cells(&working, Cells::begin_work);
+            with_cells(&working, Cells::end_work);
         });
         move_all();
         join(thread);
-        storage::catch_up();
+        storage::sync_pending();
         assert_eq!(storage::in_progress(series.slot()), 0);
     });
 }
@@ -145,7 +147,7 @@ fn work_in_progress_ends_while_pages_move() {
 #[test]
 fn nothing_moves_where_there_is_no_room() {
     struct Full;
-    impl Source for Full {
+    impl PageSource for Full {
         fn page(&self, _: u32, _: u32) -> Option<&'static Page> {
             None
         }
@@ -156,7 +158,7 @@ fn nothing_moves_where_there_is_no_room() {
         leave_a_shard(&series);
         let counting = series.clone();
         let thread = spawn(move || [(); 2].map(|()| count(&counting)));
-        let _ = storage::move_to(Box::new(Full)).is_err_and(|error| error == NoRoom);
+        let _ = storage::migrate(Box::new(Full)).is_err_and(|error| error == NoRoom);
         assert_eq!(join(thread), [true; 2]);
         assert_eq!(caught_up(series.slot()), 3);
     });

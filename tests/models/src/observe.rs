@@ -1,6 +1,6 @@
 //! Observations are read while a thread observes.
 
-use crate::storage::{self, Part, Room, Series};
+use crate::storage::{self, CellSet, Room, Series};
 use crate::support::{Case, join, model, series_of, spawn};
 
 /// What is observed: buckets and values, so that each sum tells which.
@@ -24,12 +24,12 @@ fn seen(series: &Series) -> usize {
 
 fn observe(series: &Series, n: usize) {
     let (bucket, value) = OBSERVED[n];
-    let done = match series.place().cells(Part::Own) {
+    let done = match series.slot_ref().cells(CellSet::Own) {
         Some(cells) => {
             cells.observe(bucket, value);
             Ok(Room::Found)
         }
-        None => series.update(Part::Own, &mut |cells| cells.observe(bucket, value)),
+        None => series.update(CellSet::Own, &mut |cells| cells.observe(bucket, value)),
     };
     assert!(done.is_ok(), "never removed");
 }

@@ -1,6 +1,6 @@
 //! Directories and pages are made when they are first touched.
 
-use crate::storage::{self, Cells, Part, shared_cells};
+use crate::storage::{self, CellSet, Cells, shared_cells};
 use crate::support::{Case, count, join, model, series, series_of, spawn};
 
 /// Could go wrong: each makes a page, and the one that is not taken has a count; or a reader comes to a page that it
@@ -15,7 +15,7 @@ fn two_threads_make_the_same_page_of_shared_cells() {
             let series = series.clone();
             spawn(move || {
                 let added = &mut |cells: Cells| assert!(cells.add_to_value(1.0), "it goes nowhere");
-                assert!(series.update(Part::Shared, added).is_ok(), "never removed");
+                assert!(series.update(CellSet::Shared, added).is_ok(), "never removed");
             })
         });
         let value = || shared_cells(slot).map_or(Some(0.0), Cells::value).expect("it goes nowhere");
@@ -55,13 +55,13 @@ fn shared_cells_lose_no_update() {
     model(3, || {
         let series = series("");
         let slot = series.slot();
-        assert!(series.update(Part::Shared, &mut |cells| assert!(cells.raise(0))).is_ok());
+        assert!(series.update(CellSet::Shared, &mut |cells| assert!(cells.set_flag(0))).is_ok());
         let other = spawn(move || {
             let cells = shared_cells(slot).expect("made before");
-            assert!(cells.raise(1) && cells.lower(0));
+            assert!(cells.set_flag(1) && cells.clear_flag(0));
         });
         let cells = shared_cells(slot).expect("made before");
-        assert!(cells.raise(2) && cells.raise(3));
+        assert!(cells.set_flag(2) && cells.set_flag(3));
         join(other);
         assert_eq!(cells.flags(), Some(0b1110));
     });

@@ -1,6 +1,6 @@
 //! Threads without a shard of their own borrow one for each update.
 
-use crate::storage::{self, set_most_shards};
+use crate::storage::{self, set_max_shards};
 use crate::support::{Case, count, join, model, series, spawn};
 
 /// Could go wrong: two threads have the same shard at once, and one count of two is lost; or the second does not see
@@ -8,7 +8,7 @@ use crate::support::{Case, count, join, model, series, spawn};
 #[test]
 fn two_threads_never_borrow_the_same_shard() {
     model(3, || {
-        set_most_shards(0);
+        set_max_shards(0);
         let series = series("");
         let counting = series.clone();
         let other = spawn(move || [(); 2].map(|()| count(&counting)));
@@ -23,7 +23,7 @@ fn two_threads_never_borrow_the_same_shard() {
 fn one_of_two_threads_borrows_when_there_may_be_one_shard() {
     let between = Case::new("a reader between the two");
     model(2, move || {
-        set_most_shards(1);
+        set_max_shards(1);
         let series = series("");
         let threads = [series.clone(), series.clone()].map(|series| spawn(move || count(&series)));
         let seen = storage::sum(series.slot());

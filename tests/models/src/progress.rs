@@ -1,12 +1,12 @@
 //! Work in progress goes from thread to thread while others look.
 
-use crate::storage::{self, Cells, Part, Series};
+use crate::storage::{self, CellSet, Cells, Series};
 use crate::support::{Case, join, model, series_of, spawn};
 
 fn with_cells(series: &Series, act: impl Fn(Cells)) {
-    match series.place().cells(Part::Own) {
+    match series.slot_ref().cells(CellSet::Own) {
         Some(cells) => act(cells),
-        None => assert!(series.update(Part::Own, &mut |cells| act(cells)).is_ok(), "never removed"),
+        None => assert!(series.update(CellSet::Own, &mut |cells| act(cells)).is_ok(), "never removed"),
     }
 }
 
@@ -17,9 +17,9 @@ fn gauge() -> Series {
 /// Begins some work here that ends in a thread of its own, twice, one after the other.
 fn pass_on(series: &Series) {
     for _ in 0..2 {
-        with_cells(series, Cells::begin);
+        with_cells(series, Cells::begin_work);
         let ending = series.clone();
-        join(spawn(move || with_cells(&ending, Cells::end)));
+        join(spawn(move || with_cells(&ending, Cells::end_work)));
     }
 }
 
@@ -45,16 +45,16 @@ fn what_is_seen_at_once_was_in_progress_at_some_moment() {
     let between = Case::new("a reader after the end of some work, before more begins");
     model(2, move || {
         let series = gauge();
-        with_cells(&series, Cells::begin);
+        with_cells(&series, Cells::begin_work);
         let other = series.clone();
         let worker = spawn(move || {
-            with_cells(&other, Cells::end);
-            with_cells(&other, Cells::begin);
+            with_cells(&other, Cells::end_work);
+            with_cells(&other, Cells::begin_work);
         });
-        let seen = storage::in_progress_at_once(series.slot());
+        let seen = storage::in_progress_snapshot(series.slot());
         assert!(seen <= 1, "{} in progress", seen.cast_signed());
         between.reached(seen == 0);
         join(worker);
-        assert_eq!(storage::in_progress_at_once(series.slot()), 1);
+        assert_eq!(storage::in_progress_snapshot(series.slot()), 1);
     });
 }

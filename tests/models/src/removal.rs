@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 
 use crate::family::Family;
-use crate::storage::{self, Part, Place, set_most_shards};
+use crate::storage::{self, CellSet, SlotRef, set_max_shards};
 use crate::support::{Case, assert_all_slots_are_free, count, join, model, series, spawn};
 
 /// Could go wrong: the reader is in a series that is dropped; or its count ends up in the next series, which has the
@@ -22,7 +22,7 @@ fn what_was_found_from_a_borrowed_shard_is_not_dropped() {
 fn look_while_it_is_removed(preemptions: usize, shards: usize) {
     let (found, reused) = (Case::new("a look-up before the removal"), Case::new("a slot used again meanwhile"));
     model(preemptions, move || {
-        set_most_shards(shards);
+        set_max_shards(shards);
         let family = Arc::new(Family::new(&["a"]));
         let reading = Arc::clone(&family);
         let reader = spawn(move || [reading.count_found("a"), reading.count_found("a")]);
@@ -85,14 +85,14 @@ fn a_place_is_led_nowhere_while_cells_are_made() {
     model(3, move || {
         let series = series("");
         series.extra_or_make();
-        let place = Arc::new(Place::none());
-        place.lead_to(series.place());
+        let place = Arc::new(SlotRef::unbound());
+        place.point_to(series.slot_ref());
         let leaving = Arc::clone(&place);
         let other = spawn(move || {
             leaving.with_extra_cells(|cells| cells.add(1));
-            assert!(Place::none().cells(Part::Extra).is_none(), "a place that leads nowhere has cells");
+            assert!(SlotRef::unbound().cells(CellSet::Extra).is_none(), "a place that leads nowhere has cells");
         });
-        place.look_up();
+        place.invalidate();
         join(other);
         let sum = storage::sum(series.extra());
         counted.reached(sum == 1);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::model::Builder;
 use loom::thread::JoinHandle;
 
-use crate::storage::{self, Cells, Part, Series, end_thread};
+use crate::storage::{self, CellSet, Cells, Series, end_thread};
 
 /// Runs `body` in all interleavings in which no more than so many turns are taken away from a thread.
 ///
@@ -41,17 +41,17 @@ pub(crate) fn series(name: &str) -> Series {
 /// A series of so many cells.
 pub(crate) fn series_of(name: &str, cells: usize) -> Series {
     let run = u16::try_from(cells).expect("less than a page");
-    Series::new(b"", name, run, storage::take_slot(run))
+    Series::new(b"", name, run, storage::allocate_slot(run))
 }
 
 /// Adds one, as a handle does; false when the series was removed.
 pub(crate) fn count(series: &Series) -> bool {
-    match series.place().cells(Part::Own) {
+    match series.slot_ref().cells(CellSet::Own) {
         Some(cells) => {
             cells.add(1);
             true
         }
-        None => series.update(Part::Own, &mut |cells: Cells| cells.add(1)).is_ok(),
+        None => series.update(CellSet::Own, &mut |cells: Cells| cells.add(1)).is_ok(),
     }
 }
 

@@ -9,24 +9,4 @@ pub mod resp;
 pub mod server;
 pub mod spool;
 
-use std::time::{Duration, Instant};
-
-pub use support::PATIENCE;
-
-/// Asks again until there is an answer. Waits so long between the questions at most, counted in pauses: what a slow machine
-/// takes for them is not counted. Gives up at last after [`PATIENCE`].
-///
-/// # Errors
-///
-/// What `ask` gave last, when the time is over.
-pub fn within<T>(most: Duration, mut ask: impl FnMut() -> Result<T, String>) -> Result<T, String> {
-    const PAUSE: Duration = Duration::from_millis(10);
-    let (mut waited, end) = (Duration::ZERO, Instant::now() + PATIENCE);
-    loop {
-        match ask() {
-            Err(_) if waited < most && Instant::now() < end => std::thread::sleep(PAUSE),
-            outcome => return outcome,
-        }
-        waited += PAUSE;
-    }
-}
+pub use support::{TIMEOUT, retry_until};

@@ -103,7 +103,7 @@ impl Client {
     pub fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(crate::PATIENCE))?;
+        stream.set_read_timeout(Some(crate::TIMEOUT))?;
         Ok(Self { stream, read: Vec::new() })
     }
 

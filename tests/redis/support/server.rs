@@ -1,13 +1,13 @@
 //! Real servers.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use pytheus::backends::json;
-use support::{free_port, program, target_dir, wait_for};
-use tempfile::TempDir;
+use support::server::ServerProcess;
+use support::{program, target_dir, wait_for};
 
 use crate::resp::{Client, Value};
 
@@ -15,19 +15,17 @@ use crate::resp::{Client, Value};
 #[derive(Debug)]
 pub struct Server {
     program: PathBuf,
-    process: Option<Child>,
-    port: u16,
+    process: ServerProcess,
     lines: Vec<String>,
-    folder: TempDir,
 }
 
 impl Server {
-    /// Redis, which keeps nothing on a disk.
+    /// Starts a Redis without persistence.
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// Redis, with these lines in its configuration.
+    /// Starts a Redis with these lines in its configuration.
     ///
     /// # Panics
     ///
@@ -36,7 +34,7 @@ impl Server {
         Self::of(redis_server(), lines)
     }
 
-    /// Valkey, with these lines in its configuration.
+    /// Starts a Valkey with these lines in its configuration.
     ///
     /// # Panics
     ///
@@ -46,81 +44,42 @@ impl Server {
     }
 
     fn of(program: PathBuf, lines: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-        let mut server = Self { program, process: None, port: free_port(), lines, folder };
-        // A port that is free may be another's before the server has it.
-        for _ in 0..5 {
-            match server.try_start() {
-                Ok(()) => return server,
-                Err(said) if said.contains("bind") => server.port = free_port(),
-                Err(said) => panic!("{said}"),
-            }
-        }
-        panic!("there is no port for {}", server.program.display())
+        let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let process = ServerProcess::start(|port, folder| command(&program, &lines, port, folder), answers);
+        Self { program, process, lines }
     }
 
-    /// A server that is not there yet, on a port that may be another's until then.
+    /// Reserves nothing: another server may have the port until this one is restarted.
     ///
     /// # Panics
     ///
     /// When there is no such program.
     pub fn absent(port: u16) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self { program: redis_server(), process: None, port, lines: Vec::new(), folder }
+        Self { program: redis_server(), process: ServerProcess::absent(port), lines: Vec::new() }
     }
 
-    fn try_start(&mut self) -> Result<(), String> {
-        let config = self.folder.path().join("server.conf");
-        let mut text = format!(
-            "port {}\nbind 127.0.0.1\ndir {}\nsave \"\"\nenable-protected-configs yes\nenable-debug-command yes\n\
-             repl-diskless-sync-delay 0\n",
-            self.port,
-            self.folder.path().display()
-        );
-        self.lines.iter().for_each(|line| text.extend([line, "\n"]));
-        fs::write(&config, text).map_err(|error| error.to_string())?;
-        let log = File::options().create(true).append(true).open(self.log_file()).map_err(|error| error.to_string())?;
-        let mut command = Command::new(&self.program);
-        command.arg(&config).stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
-        self.process = Some(command.spawn().map_err(|error| format!("{}: {error}", self.program.display()))?);
-        wait_for("server that listens", || {
-            let process = self.process.as_mut().ok_or("it is being started")?;
-            if let Some(status) = process.try_wait().map_err(|error| error.to_string())? {
-                return Ok(Err(format!("{} ended ({status}):\n{}", self.program.display(), self.log())));
-            }
-            // Any answer to this is one: it may want a password.
-            let answer = Client::connect(self.port).and_then(|mut client| client.try_ask(&["PING"]));
-            answer.map(|_| Ok(())).map_err(|error| error.to_string())
-        })
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("log")
-    }
-
-    /// What it has said.
+    /// Returns its log.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log_file()).unwrap_or_default()
+        self.process.log()
     }
 
-    /// Where it listens.
+    /// Returns its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.process.port()
     }
 
-    /// Where its files are.
+    /// Returns the directory of its files.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.process.folder()
     }
 
-    /// The number of its process.
+    /// Returns its process ID.
     ///
     /// # Panics
     ///
     /// When it does not run.
     pub fn id(&self) -> u32 {
-        self.process.as_ref().expect("it runs").id()
+        self.process.id()
     }
 
     /// A connection to it.
@@ -130,7 +89,7 @@ impl Server {
     /// When it does not listen.
     #[track_caller]
     pub fn client(&self) -> Client {
-        Client::connect(self.port).expect("the server listens")
+        Client::connect(self.port()).expect("the server listens")
     }
 
     /// Asks it something over a connection of its own.
@@ -159,15 +118,13 @@ impl Server {
         self.lines.push(line.to_owned());
     }
 
-    /// Ends it at once, whatever it is doing.
+    /// Kills it with SIGKILL.
     ///
     /// # Panics
     ///
     /// When it does not run.
     pub fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().expect("it is ours");
-        process.wait().expect("it ends");
+        self.process.kill();
     }
 
     /// Starts it again, on the same port and with the same files, and waits until it has loaded what it had kept.
@@ -189,8 +146,8 @@ impl Server {
     ///
     /// When it does not start.
     pub fn begin_restart(&mut self) {
-        assert!(self.process.is_none(), "it was ended");
-        self.try_start().unwrap_or_else(|said| panic!("{said}"));
+        let (program, lines) = (&self.program, &self.lines);
+        self.process.restart(|port, folder| command(program, lines, port, folder), answers);
     }
 
     /// Stops its process where it is, for as long as what this gives is there.
@@ -200,13 +157,24 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
+fn command(program: &Path, lines: &[String], port: u16, folder: &Path) -> Command {
+    let config = folder.join("server.conf");
+    let mut text = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nsave \"\"\nenable-protected-configs yes\nenable-debug-command yes\n\
+         repl-diskless-sync-delay 0\n",
+        folder.display()
+    );
+    lines.iter().for_each(|line| text.extend([line, "\n"]));
+    fs::write(&config, text).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg(config);
+    command
+}
+
+/// Succeeds with any answer, an error for want of a password included.
+fn answers(port: u16, _: &Path) -> Result<(), String> {
+    let answer = Client::connect(port).and_then(|mut client| client.try_ask(&["PING"]));
+    answer.map(drop).map_err(|error| error.to_string())
 }
 
 /// A process that was stopped.

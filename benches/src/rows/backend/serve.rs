@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pytheus::backends::{Load, MultiProcessFileBackend, flush, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, flush, json, load_backend};
 use pytheus::exposition::generate_metrics;
 
 use super::metrics;
@@ -49,7 +49,7 @@ pub(in crate::rows) struct Server {
 impl Server {
     fn answer(&mut self, line: &str) -> Answer {
         if let Some(directory) = line.strip_prefix("load ") {
-            let load = Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory }));
+            let load = BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory }));
             let (took, loaded) = timed(|| load_backend(load));
             loaded?;
             return Ok(took.into());

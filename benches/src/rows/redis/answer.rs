@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pytheus::backends::redis::MultiProcessRedisBackend;
-use pytheus::backends::{Load, Value, flush, load_backend};
+use pytheus::backends::{BackendSpec, Value, flush, load_backend};
 
 use crate::peer::Work;
 use crate::rows::backend::metrics;
@@ -33,7 +33,7 @@ impl Process {
 
 pub fn answer(server: &mut Server, command: &str) -> Answer {
     if let Some(config) = command.strip_prefix("load ") {
-        let load = Load::class::<MultiProcessRedisBackend>().config(config.parse::<Value>()?);
+        let load = BackendSpec::of::<MultiProcessRedisBackend>().with_config(config.parse::<Value>()?);
         let (took, loaded) = timed(|| load_backend(load));
         loaded?;
         return Ok(took.into());

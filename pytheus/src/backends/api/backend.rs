@@ -4,9 +4,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backends::api::aggregation_scope::AggregationScope;
 use crate::backends::api::arena::Arena;
 use crate::backends::api::batch::{Batch, Removal};
-use crate::backends::api::reach::Reach;
 use crate::backends::api::totals::Totals;
 use crate::model::snapshot::FamilySnapshot;
 
@@ -27,7 +27,8 @@ pub type BackendError = Box<dyn Error + Send + Sync>;
 /// use std::sync::{Arc, Mutex};
 /// use std::time::Duration;
 ///
-/// use pytheus::backends::{Backend, BackendError, Batch, FamilyKey, Load, SeriesKey, Totals, load_backend};
+/// use pytheus::backends::custom::{Backend, Batch, FamilyKey, SeriesKey, Totals};
+/// use pytheus::backends::{BackendError, BackendSpec, load_backend};
 /// use pytheus::snapshot::Number;
 ///
 /// #[derive(Default)]
@@ -53,7 +54,7 @@ pub type BackendError = Box<dyn Error + Send + Sync>;
 ///         let kept = self.0.lock().map_err(|_| "a thread panicked with it")?;
 ///         for (family, series) in kept.values() {
 ///             let (keys, parts): (Vec<_>, Vec<_>) = series.iter().map(|(key, parts)| (key.clone(), parts.clone())).unzip();
-///             totals.put(Arc::clone(family), keys, parts.concat());
+///             totals.provide(Arc::clone(family), keys, parts.concat());
 ///         }
 ///         Ok(())
 ///     }
@@ -64,7 +65,7 @@ pub type BackendError = Box<dyn Error + Send + Sync>;
 ///     static DONE: Counter = "jobs_done_total";
 /// }
 ///
-/// load_backend(Load::backend(Arc::new(Memory::default())))?;
+/// load_backend(BackendSpec::instance(Arc::new(Memory::default())))?;
 /// DONE.inc();
 /// assert!(pytheus::generate_metrics()?.contains("jobs_done_total 1\n"));
 /// # Ok::<(), BackendError>(())
@@ -82,13 +83,13 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How long a scrape may wait for what this process has counted to be [taken](Self::apply), and for the totals, before
     /// it fails; for ever by default.
-    fn patience(&self) -> Option<Duration> {
+    fn scrape_timeout(&self) -> Option<Duration> {
         None
     }
 
     /// Whose numbers it adds up: of more than one process, unless it does nothing.
-    fn reach(&self) -> Reach {
-        Reach::Process
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Process
     }
 
     /// Takes what this process has counted since the batch before.
@@ -108,7 +109,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Puts in the totals of all processes, in place of what this process has counted.
     ///
     /// What was sent with [`apply`](Self::apply), and counted in the [`Arena`], before this is called, is included.
-    /// A family that is not [put](Totals::put) shows what this process has counted. A scrape that the backend asks for
+    /// A family that is not [put](Totals::provide) shows what this process has counted. A scrape that the backend asks for
     /// meanwhile fails, as it would ask the backend again.
     ///
     /// # Errors
@@ -167,7 +168,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it can't be; scrapes of the child then fail.
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         Ok(())
     }
 

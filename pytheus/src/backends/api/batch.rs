@@ -28,15 +28,15 @@ pub struct Change {
     /// Its labels.
     pub series: SeriesKey,
     /// How much each part has grown since the batch before: of a gauge, that may be negative. See
-    /// [`FamilyKey::width`] for the parts.
+    /// [`FamilyKey::part_count`] for the parts.
     pub deltas: Vec<Number>,
     /// Each part as this writer has counted it, since it began or the series was removed.
     pub totals: Vec<Number>,
     /// Whether the value was set meanwhile: `totals` then stand in place of what others have said before. Only where
-    /// the family [combines](FamilyKey::combine) as [`Shared`](crate::backends::Combine::Shared).
+    /// the family [combines](FamilyKey::aggregation) as [`Shared`](crate::backends::custom::Aggregation::Shared).
     pub set: bool,
     /// When the value was set last, in nanoseconds since 1970, where the family combines as
-    /// [`MostRecent`](crate::backends::Combine::MostRecent) or [`LiveMostRecent`](crate::backends::Combine::LiveMostRecent).
+    /// [`MostRecent`](crate::backends::custom::Aggregation::MostRecent) or [`LiveMostRecent`](crate::backends::custom::Aggregation::LiveMostRecent).
     pub stamp: u64,
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backends::api::aggregation::Combine;
+use crate::backends::api::aggregation::Aggregation;
 use crate::backends::api::family_key::{self, FamilyKey};
 use crate::backends::api::process_label::process_label;
 use crate::backends::api::series_key::SeriesKey;
@@ -14,7 +14,7 @@ use crate::model::key::Labels;
 use crate::model::number::Number;
 use crate::model::process;
 use crate::model::snapshot::FamilySnapshot;
-use crate::storage::{self, Sorted};
+use crate::storage::{self, SortedSeries};
 
 /// The numbers of one family: its series in order, and their parts.
 pub struct FamilyTotals<'a> {
@@ -36,7 +36,7 @@ enum Described<'a> {
 }
 
 enum Keys {
-    Own(Arc<Sorted>),
+    Own(Arc<SortedSeries>),
     Put(Arc<[SeriesKey]>),
 }
 
@@ -44,7 +44,7 @@ impl<'a> FamilyTotals<'a> {
     /// As many parts for each series, in its order.
     pub(crate) fn new(
         descriptor: &'a Descriptor,
-        series: Arc<Sorted>,
+        series: Arc<SortedSeries>,
         parts: Vec<Number>,
         missing: Vec<usize>,
     ) -> Self {
@@ -94,7 +94,7 @@ impl<'a> FamilyTotals<'a> {
 
     /// Labels and parts of each series, but for those that could not be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Labels<'_>, &[Number])> {
-        let all = self.parts.chunks_exact(self.width()).enumerate();
+        let all = self.parts.chunks_exact(self.part_count()).enumerate();
         let readable = all.filter(|(place, _)| self.is_readable(*place));
         readable.map(|(place, parts)| (self.labels(place), parts))
     }
@@ -103,11 +103,11 @@ impl<'a> FamilyTotals<'a> {
     pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
         // Series lie anywhere in memory: each is looked for while those before it are written.
         const AHEAD: usize = 16;
-        for (place, parts) in self.parts.chunks_exact(self.width()).enumerate() {
+        for (place, parts) in self.parts.chunks_exact(self.part_count()).enumerate() {
             if let Keys::Own(series) = &self.series
                 && let Some(series) = series.get(place + AHEAD)
             {
-                storage::look_ahead(series);
+                storage::prefetch_series(series);
             }
             if self.is_readable(place) {
                 show(self.labels(place).exposed(), parts);
@@ -133,7 +133,7 @@ impl<'a> FamilyTotals<'a> {
     }
 
     /// The series of this process, which were not put in by a backend.
-    pub(crate) fn own_series(&self) -> Option<&Arc<Sorted>> {
+    pub(crate) fn own_series(&self) -> Option<&Arc<SortedSeries>> {
         match &self.series {
             Keys::Own(series) => Some(series),
             Keys::Put(_) => None,
@@ -159,8 +159,8 @@ impl<'a> FamilyTotals<'a> {
     }
 
     /// How many parts a series has.
-    pub(crate) fn width(&self) -> usize {
-        family_key::width(self.descriptor()).max(1)
+    pub(crate) fn part_count(&self) -> usize {
+        family_key::part_count(self.descriptor()).max(1)
     }
 
     /// The samples that the numbers make.
@@ -201,7 +201,7 @@ impl<'a> FamilyTotals<'a> {
 /// The labels of a series of this process, as a family that was put in has them: with that of the process where it tells
 /// series apart. `None` when they are not its labels.
 fn adapted(family: &FamilyKey, labels: &Labels<'_>, process: Option<&str>) -> Option<SeriesKey> {
-    if family.combine() != Combine::PerProcess || labels.get("pid").is_some() {
+    if family.aggregation() != Aggregation::PerProcess || labels.get("pid").is_some() {
         return family_key::translate(labels, family);
     }
     let process = process.map_or_else(|| Cow::Owned(process_label(process::id(), None)), Cow::Borrowed);
@@ -214,7 +214,7 @@ fn adapted(family: &FamilyKey, labels: &Labels<'_>, process: Option<&str>) -> Op
 
 /// The series in order, each with its parts; of several alike, the first.
 fn sort(family: &FamilyKey, series: &[SeriesKey], parts: &[Number]) -> (Arc<[SeriesKey]>, Vec<Number>) {
-    let mut sorted: Vec<_> = series.iter().zip(parts.chunks_exact(family.width())).collect();
+    let mut sorted: Vec<_> = series.iter().zip(parts.chunks_exact(family.part_count())).collect();
     sorted.sort_by(|(one, _), (other, _)| one.compare(other, family));
     sorted.dedup_by(|(one, _), (other, _)| one == other);
     (

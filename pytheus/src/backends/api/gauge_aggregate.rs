@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::backends::api::aggregation::Combine;
-use crate::storage::Sum;
+use crate::backends::api::aggregation::Aggregation;
+use crate::storage::ExactSum;
 
 /// Aggregates the values that processes have for one series of a gauge into the one that a scrape shows.
 ///
@@ -11,62 +11,64 @@ use crate::storage::Sum;
 /// backend is loaded, and whatever the order in which processes are read.
 ///
 /// ```
-/// use pytheus::backends::{Aggregate, Combine};
+/// use pytheus::backends::custom::{Aggregation, GaugeAggregate};
 ///
-/// let mut greatest = Aggregate::new(Combine::LiveMax);
+/// let mut greatest = GaugeAggregate::new(Aggregation::LiveMax);
 /// assert_eq!(greatest.value(), None);
 /// greatest.add(f64::NAN, 0);
 /// greatest.add(3.0, 0);
 /// assert_eq!(greatest.value(), Some(3.0));
 /// ```
 ///
-/// | [`Combine`] | result | NaN | equal times |
+/// | [`Aggregation`] | result | NaN | equal times |
 /// |---|---|---|---|
 /// | `LiveSum` | the sum, to about 106 bits, rounded once | the sum is NaN; so it is of both infinities | |
 /// | `LiveMin`, `LiveMax` | the least, the greatest value; infinities are values | left out, unless every value is NaN | |
 /// | `MostRecent`, `LiveMostRecent` | the value that was set last | a value like any other | the greater value stands; any number stands before NaN |
 ///
 /// Processes without a value are not added: the aggregate of none has no value. Zero has no sign: `-0.0` is shown as `0`.
-/// `Add` and `Shared` are aggregated as a sum. [`PerProcess`](Combine::PerProcess) has a series for each process and needs
+/// `Add` and `Shared` are aggregated as a sum. [`PerProcess`](Aggregation::PerProcess) has a series for each process and needs
 /// no aggregate; two values under the same labels are aggregated as the most recent.
 ///
 /// A sum depends on the order of processes only where it is beyond all use: when it overflows on the way, or when values
 /// differ by more than 30 decimal digits.
 #[derive(Debug, Clone, Copy)]
-pub struct Aggregate {
-    combine: Combine,
-    sum: Sum,
+pub struct GaugeAggregate {
+    aggregation: Aggregation,
+    sum: ExactSum,
     set_at: u64,
     is_empty: bool,
 }
 
-impl Aggregate {
+impl GaugeAggregate {
     /// Starts without any value.
-    pub const fn new(combine: Combine) -> Self {
-        Self { combine, sum: Sum::ZERO, set_at: 0, is_empty: true }
+    pub const fn new(aggregation: Aggregation) -> Self {
+        Self { aggregation, sum: ExactSum::ZERO, set_at: 0, is_empty: true }
     }
 
     /// Adds the value of one process, set at that time: in nanoseconds since 1970, as
-    /// [`Change::stamp`](crate::backends::Change::stamp) says it. The time matters for the most recent value alone.
+    /// [`Change::stamp`](crate::backends::custom::Change::stamp) says it. The time matters for the most recent value alone.
     pub fn add(&mut self, value: f64, set_at: u64) {
         // Takes the sign of zero away.
         let value = value + 0.0;
         let replaces = self.is_empty
-            || match self.combine {
-                Combine::LiveSum | Combine::Add | Combine::Shared => {
+            || match self.aggregation {
+                Aggregation::LiveSum | Aggregation::Add | Aggregation::Shared => {
                     self.sum += value;
                     self.set_at = self.set_at.max(set_at);
                     return;
                 }
-                Combine::LiveMin => is_less(value, self.sum.value()),
-                Combine::LiveMax => is_greater(value, self.sum.value()),
-                Combine::MostRecent | Combine::LiveMostRecent | Combine::PerProcess => match set_at.cmp(&self.set_at) {
-                    Ordering::Equal => is_greater(value, self.sum.value()),
-                    order => order.is_gt(),
-                },
+                Aggregation::LiveMin => is_less(value, self.sum.value()),
+                Aggregation::LiveMax => is_greater(value, self.sum.value()),
+                Aggregation::MostRecent | Aggregation::LiveMostRecent | Aggregation::PerProcess => {
+                    match set_at.cmp(&self.set_at) {
+                        Ordering::Equal => is_greater(value, self.sum.value()),
+                        order => order.is_gt(),
+                    }
+                }
             };
         if replaces {
-            (self.sum, self.set_at, self.is_empty) = (Sum::new(value, 0.0), set_at, false);
+            (self.sum, self.set_at, self.is_empty) = (ExactSum::new(value, 0.0), set_at, false);
         }
     }
 
@@ -81,8 +83,8 @@ impl Aggregate {
     }
 
     /// The value before it is rounded.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
-    pub(crate) fn sum(&self) -> Sum {
+    #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
+    pub(crate) fn sum(&self) -> ExactSum {
         self.sum
     }
 }
@@ -126,14 +128,15 @@ pub(crate) const CASES: &[Case] = {
 
 /// The modes of the [cases](CASES), in their order.
 #[cfg(test)]
-pub(crate) const MODES: [Combine; 4] = [Combine::LiveMin, Combine::LiveMax, Combine::LiveSum, Combine::LiveMostRecent];
+pub(crate) const MODES: [Aggregation; 4] =
+    [Aggregation::LiveMin, Aggregation::LiveMax, Aggregation::LiveSum, Aggregation::LiveMostRecent];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn aggregate<'a>(combine: Combine, values: impl IntoIterator<Item = &'a (f64, u64)>) -> Option<String> {
-        let mut aggregate = Aggregate::new(combine);
+    fn aggregate<'a>(aggregation: Aggregation, values: impl IntoIterator<Item = &'a (f64, u64)>) -> Option<String> {
+        let mut aggregate = GaugeAggregate::new(aggregation);
         values.into_iter().for_each(|(value, set_at)| aggregate.add(*value, *set_at));
         aggregate.value().map(|value| value.to_string())
     }
@@ -153,28 +156,32 @@ mod tests {
     #[test]
     fn each_mode_makes_one_value_of_several_as_the_table_says() {
         for (values, expected) in CASES {
-            for (combine, expected) in MODES.into_iter().zip(expected) {
+            for (aggregation, expected) in MODES.into_iter().zip(expected) {
                 for values in permutations(values) {
-                    assert_eq!(aggregate(combine, &values).as_deref(), Some(*expected), "{combine:?} of {values:?}");
+                    assert_eq!(
+                        aggregate(aggregation, &values).as_deref(),
+                        Some(*expected),
+                        "{aggregation:?} of {values:?}"
+                    );
                 }
             }
         }
-        assert!(MODES.into_iter().all(|combine| aggregate(combine, []).is_none()));
+        assert!(MODES.into_iter().all(|aggregation| aggregate(aggregation, []).is_none()));
     }
 
     #[test]
     fn processes_in_any_order_give_the_same_value() {
         let values = [f64::NAN, f64::INFINITY, -f64::INFINITY, -0.0, 0.0, 0.1, -0.2, 0.3, 1e16, 1e-9];
         let all: Vec<(f64, u64)> = values.into_iter().flat_map(|value| [(value, 1), (value, 2)]).collect();
-        let modes = MODES.into_iter().chain([Combine::MostRecent, Combine::PerProcess]);
-        for combine in modes {
+        let modes = MODES.into_iter().chain([Aggregation::MostRecent, Aggregation::PerProcess]);
+        for aggregation in modes {
             for one in &all {
                 for two in &all {
                     for three in &all {
                         let orders = permutations(&[*one, *two, *three]);
-                        let expected = aggregate(combine, &orders[0]);
+                        let expected = aggregate(aggregation, &orders[0]);
                         for order in &orders[1..] {
-                            assert_eq!(aggregate(combine, order), expected, "{combine:?} of {order:?}");
+                            assert_eq!(aggregate(aggregation, order), expected, "{aggregation:?} of {order:?}");
                         }
                     }
                 }

@@ -6,10 +6,10 @@
 /// A number alone is not enough wherever two processes may have the same one at a time: in two PID namespaces, as of
 /// containers; on two machines; and when a program and a plug-in with a copy of this crate each count in one process. A
 /// backend that can't rule that out passes an `id` that no other process has, such as that of its
-/// [`WriterId`](crate::backends::WriterId). Whether it does must not change while the process lives: its series would be renamed.
+/// [`WriterId`](crate::backends::custom::WriterId). Whether it does must not change while the process lives: its series would be renamed.
 ///
 /// ```
-/// use pytheus::backends::process_label;
+/// use pytheus::backends::custom::process_label;
 ///
 /// assert_eq!(process_label(4711, None), "4711");
 /// assert_eq!(process_label(1, Some("3f9ac2d1a9b8c7d6")), "1-3f9ac2d1");

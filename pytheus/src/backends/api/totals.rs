@@ -5,15 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::backends::api::aggregation::Combine;
-use crate::backends::api::counted::Counted;
+use crate::backends::api::aggregation::Aggregation;
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::family_totals::FamilyTotals;
+use crate::backends::api::local_family::LocalFamily;
 use crate::backends::api::series_key::SeriesKey;
 use crate::backends::api::versions::{self, Declared};
 use crate::model::number::Number;
 
-/// What a scrape of one registry shows, for a [backend](crate::backends::Backend::load) to complete.
+/// What a scrape of one registry shows, for a [backend](crate::backends::custom::Backend::load) to complete.
 pub struct Totals<'a> {
     scope: Cow<'a, str>,
     own: Vec<Own<'a>>,
@@ -28,14 +28,14 @@ pub struct Totals<'a> {
 
 /// A family of this process.
 struct Own<'a> {
-    family: &'a dyn Counted,
+    family: &'a dyn LocalFamily,
     key: Option<Arc<FamilyKey>>,
     /// The totals that the backend has of it, by declaration.
     put: Vec<Declared>,
 }
 
 impl<'a> Totals<'a> {
-    pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn Counted>) -> Self {
+    pub(crate) fn new(scope: Cow<'a, str>, families: impl IntoIterator<Item = &'a dyn LocalFamily>) -> Self {
         let own = families.into_iter().map(|family| Own { family, key: family.key(), put: Vec::new() });
         Self { scope, own: own.collect(), others: Vec::new(), deadline: None, is_local: |_| false, process: None }
     }
@@ -45,7 +45,7 @@ impl<'a> Totals<'a> {
         Self { deadline, is_local, ..self }
     }
 
-    /// When the [patience](crate::backends::Backend::patience) of the scrape ends.
+    /// When the [timeout](crate::backends::custom::Backend::scrape_timeout) of the scrape ends.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -62,38 +62,38 @@ impl<'a> Totals<'a> {
 
     /// Does the scrape show this family? Those of the [scope](Self::scope) it does, and [those that are
     /// here](Self::families), which may have come from another registry.
-    pub fn wants(&self, family: &FamilyKey) -> bool {
+    pub fn includes(&self, family: &FamilyKey) -> bool {
         family.scope() == self.scope || self.families().any(|own| own.is(family))
     }
 
     /// Names this process: the label `pid` of its series in families that have [one for each
-    /// process](crate::backends::Combine::PerProcess), as [`process_label`](crate::backends::process_label) makes it.
+    /// process](crate::backends::custom::Aggregation::PerProcess), as [`process_label`](crate::backends::custom::process_label) makes it.
     ///
     /// To be called before totals are put in. Gauges that are read by a closure need it; without it, the label is the number
     /// of the process.
-    pub fn name_process(&mut self, label: impl Into<Arc<str>>) {
+    pub fn set_process_label(&mut self, label: impl Into<Arc<str>>) {
         self.process = Some(label.into());
     }
 
-    /// Puts in the totals of a family: its series, and the [parts](FamilyKey::width) of each, one after the other.
+    /// Puts in the totals of a family: its series, and the [parts](FamilyKey::part_count) of each, one after the other.
     ///
-    /// In place of what this process has counted in the same family. A family that is not [wanted](Self::wants) is left out.
+    /// In place of what this process has counted in the same family. A family that is not [wanted](Self::includes) is left out.
     ///
     /// Where processes [declare](FamilyKey::difference) a family in several ways, the totals of each declaration are put in by
     /// themselves, in the order in which processes have last begun to use it. They are merged: a label that one lacks shows
     /// its default, counts of buckets stand at the next bound, and what adds up is added up.
-    pub fn put(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
-        self.put_declared(family, series, parts, Vec::new(), true);
+    pub fn provide(&mut self, family: Arc<FamilyKey>, series: impl Into<Arc<[SeriesKey]>>, parts: Vec<Number>) {
+        self.provide_declaration(family, series, parts, Vec::new(), true);
     }
 
-    /// As [`put`](Self::put), with more about the declaration, for families that have several.
+    /// As [`provide`](Self::provide), with more about the declaration, for families that have several.
     ///
     /// `set_at` says when the value of each series was set, in nanoseconds since 1970, of a gauge that shows the
-    /// [most recent](Combine::MostRecent) one: the latest of all declarations shows. It is empty where that is not known.
+    /// [most recent](Aggregation::MostRecent) one: the latest of all declarations shows. It is empty where that is not known.
     ///
     /// `is_live` says whether a living process has the declaration. If none has, and a living one has declared the gauge in
     /// another mode, the value of this declaration is over.
-    pub fn put_declared(
+    pub fn provide_declaration(
         &mut self,
         family: Arc<FamilyKey>,
         series: impl Into<Arc<[SeriesKey]>>,
@@ -102,10 +102,10 @@ impl<'a> Totals<'a> {
         is_live: bool,
     ) {
         let series = series.into();
-        let width = family.width();
+        let width = family.part_count();
         debug_assert_eq!(parts.len(), series.len() * width, "the parts of {family}");
         parts.resize(series.len() * width, Number::Int(0));
-        let times = if family.combine().is_by_time() { set_at } else { Vec::new() };
+        let times = if family.aggregation().is_by_time() { set_at } else { Vec::new() };
         let declared = Declared { family, series, parts, times, is_live };
         let family = &declared.family;
         if let Some(own) = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(family))) {
@@ -146,8 +146,8 @@ impl fmt::Debug for Totals<'_> {
 
 /// A family that has a series for each process, of which a backend that tells processes apart has none yet. What closures
 /// read is put in with the label of this process, as it will be later.
-fn apart(family: &dyn Counted, process: Option<&Arc<str>>) -> Option<Declared> {
-    let (key, _) = family.key().filter(|key| key.combine() == Combine::PerProcess).zip(process)?;
+fn apart(family: &dyn LocalFamily, process: Option<&Arc<str>>) -> Option<Declared> {
+    let (key, _) = family.key().filter(|key| key.aggregation() == Aggregation::PerProcess).zip(process)?;
     let descriptor = key.descriptor().clone().with_labels(["pid"]).ok()?;
     let family = Arc::new(FamilyKey::new(key.scope(), descriptor));
     Some(Declared { family, series: Arc::default(), parts: Vec::new(), times: Vec::new(), is_live: true })

@@ -2,7 +2,7 @@
 //!
 //! Versions of a program follow each other and run side by side: a rolling upgrade, a rollback, the upgrade again. A
 //! backend keeps the numbers of each declaration apart, since they have other labels, buckets or modes, and
-//! [puts](crate::backends::Totals::put) each of them into the totals. Merging them here is the same for every backend, and a pure
+//! [puts](crate::backends::custom::Totals::provide) each of them into the totals. Merging them here is the same for every backend, and a pure
 //! function of what is there: no declaration has to win, and nothing that was counted is left out.
 //!
 //! | what differs | the family shows |
@@ -10,7 +10,7 @@
 //! | labels | the labels of all declarations; where one lacks a label, its series show the label's default, or no value |
 //! | buckets | the bounds of all; a count stands at the least bound that is not below its own, so it is exact at common bounds |
 //! | states | the states of all; per series, those of the newest declaration that has it |
-//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode; see [`Aggregate`] |
+//! | mode of a gauge | the newest mode, over the values that each declaration has by its own mode; see [`GaugeAggregate`] |
 //! | help, unit | those of the newest |
 //! | histogram, summary | a histogram, in which the observations of the summary have no bound |
 //! | any other kind | the newest kind; the numbers of the other one are left out, reported and counted as a conflict |
@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::backends::api::aggregation::Combine;
+use crate::backends::api::aggregation::Aggregation;
 use crate::backends::api::family_key::FamilyKey;
-use crate::backends::api::gauge_aggregate::Aggregate;
+use crate::backends::api::gauge_aggregate::GaugeAggregate;
 use crate::backends::api::series_key::SeriesKey;
 use crate::model::descriptor::{Descriptor, Kind, MAX_STATES};
 use crate::model::name::MAX_BUCKETS;
@@ -146,9 +146,9 @@ impl Merged {
     fn add(&mut self, declared: &Declared) {
         let (from, to) = (Arc::clone(&declared.family), Arc::clone(&self.family));
         let places = part_places(from.descriptor(), to.descriptor());
-        let width = to.width();
+        let width = to.part_count();
         let times = declared.times.iter().copied().chain(std::iter::repeat(0));
-        let all = declared.series.iter().zip(declared.parts.chunks_exact(from.width().max(1)));
+        let all = declared.series.iter().zip(declared.parts.chunks_exact(from.part_count().max(1)));
         for ((series, parts), time) in all.zip(times) {
             // Every label of the declaration is one of the union.
             let Some(series) = from.translate(series, &to) else { continue };
@@ -162,18 +162,18 @@ impl Merged {
                 self.series.len() - 1
             });
             let sums = &mut self.parts[row * width..(row + 1) * width];
-            if to.combine() == Combine::Add {
+            if to.aggregation() == Aggregation::Add {
                 places.iter().zip(parts).for_each(|(place, part)| sums[*place] = sums[*place] + *part);
                 continue;
             }
             let known = &mut self.times[row];
-            let has_times = to.combine().is_by_time() && *known != 0 && time != 0;
-            if is_new || !combines(to.combine()) && !has_times {
+            let has_times = to.aggregation().is_by_time() && *known != 0 && time != 0;
+            if is_new || !combines(to.aggregation()) && !has_times {
                 sums.fill(Number::Int(0));
                 places.iter().zip(parts).for_each(|(place, part)| sums[*place] = *part);
                 *known = time;
             } else if let ([sum], [value]) = (sums, parts) {
-                (*sum, *known) = combined(to.combine(), (*sum, *known), (*value, time));
+                (*sum, *known) = combined(to.aggregation(), (*sum, *known), (*value, time));
             }
         }
     }
@@ -191,17 +191,17 @@ impl Merged {
 
 /// Whether two declarations' values of one series make a third; else that of the newer one stands, or that which was set
 /// later where that is known and asked for.
-fn combines(combine: Combine) -> bool {
-    matches!(combine, Combine::LiveSum | Combine::LiveMin | Combine::LiveMax)
+fn combines(aggregation: Aggregation) -> bool {
+    matches!(aggregation, Aggregation::LiveSum | Aggregation::LiveMin | Aggregation::LiveMax)
 }
 
 /// Aggregates two values, each with its time.
-fn combined(combine: Combine, one: (Number, u64), other: (Number, u64)) -> (Number, u64) {
-    if let (Number::Int(stated), Number::Int(also), Combine::LiveMax) = (one.0, other.0, combine) {
+fn combined(aggregation: Aggregation, one: (Number, u64), other: (Number, u64)) -> (Number, u64) {
+    if let (Number::Int(stated), Number::Int(also), Aggregation::LiveMax) = (one.0, other.0, aggregation) {
         // Facts are stated, or not.
         return (Number::Int(stated.max(also)), 0);
     }
-    let mut aggregate = Aggregate::new(combine);
+    let mut aggregate = GaugeAggregate::new(aggregation);
     for (value, set_at) in [one, other] {
         aggregate.add(value.as_f64(), set_at);
     }
@@ -253,7 +253,7 @@ mod tests {
     fn merged(all: Vec<Declared>) -> (Arc<FamilyKey>, Vec<(String, Vec<f64>)>) {
         let Declared { family, series, parts, .. } = merge(all).expect("there is a declaration");
         let texts = series.iter().map(|series| series.labels(&family).exposed().to_owned());
-        let parts = parts.chunks(family.width()).map(|parts| parts.iter().map(|part| part.as_f64()).collect());
+        let parts = parts.chunks(family.part_count()).map(|parts| parts.iter().map(|part| part.as_f64()).collect());
         let mut shown: Vec<_> = texts.zip(parts).collect();
         shown.sort_by(|(one, _), (other, _)| one.cmp(other));
         (family, shown)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::backends::config::error::{ConfigError, Fault, Origin, described};
 use crate::backends::config::shape::unexpanded;
-use crate::backends::config::suggest::{nearest, slip};
+use crate::backends::config::suggest::{slip, suggest};
 
 /// The keys and values that a backend is made of: a JSON object, given in the program or read from a file.
 ///
@@ -19,7 +19,8 @@ use crate::backends::config::suggest::{nearest, slip};
 /// is: either may be a password in the wrong place.
 ///
 /// ```
-/// use pytheus::backends::{Config, json};
+/// use pytheus::backends::custom::Config;
+/// use pytheus::backends::json;
 ///
 /// let mut config = Config::new(json!({"host": "cache-1", "prot": 6379}))?;
 /// let host = config.string("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
@@ -50,10 +51,10 @@ impl Config {
     ///
     /// When it is no object; `null` is one without keys.
     pub fn new(values: impl Into<Value>) -> Result<Self, ConfigError> {
-        Self::of(Origin::Program, values.into())
+        Self::from_values(Origin::Program, values.into())
     }
 
-    pub(crate) fn of(origin: Origin, values: Value) -> Result<Self, ConfigError> {
+    pub(crate) fn from_values(origin: Origin, values: Value) -> Result<Self, ConfigError> {
         match values {
             Value::Object(values) => Ok(Self { origin, values, asked: Vec::new() }),
             Value::Null => Ok(Self { origin, values: Map::new(), asked: Vec::new() }),
@@ -153,7 +154,8 @@ impl Config {
     /// Whatever `read` makes of the value; `right` says what that is, as in "a whole number from 1 to 9".
     ///
     /// ```
-    /// use pytheus::backends::{Config, json};
+    /// use pytheus::backends::custom::Config;
+    /// use pytheus::backends::json;
     ///
     /// enum Fsync { Always, Never }
     ///
@@ -208,7 +210,7 @@ impl Config {
 
     /// Checks that there is no key but those that were asked for.
     ///
-    /// It is called after [`configure`](crate::backends::Configure::configure), too; call it there once all keys were read, before
+    /// It is called after [`configure`](crate::backends::custom::Configure::configure), too; call it there once all keys were read, before
     /// anything is opened or made.
     ///
     /// # Errors
@@ -217,14 +219,14 @@ impl Config {
     pub fn finish(&self) -> Result<(), ConfigError> {
         let Some(key) = self.unknown().next() else { return Ok(()) };
         let known: BTreeSet<_> = self.asked.iter().map(|asked| asked.key.as_str()).collect();
-        let nearest = nearest(key, known.iter().copied()).map(str::to_owned);
+        let suggestion = suggest(key, known.iter().copied()).map(str::to_owned);
         let shown = slip(key, known.iter().copied()).map(str::to_owned);
         let known = known.into_iter().map(str::to_owned).collect();
-        Err(ConfigError::new(&self.origin, Fault::Unknown { key: shown, known, nearest }))
+        Err(ConfigError::new(&self.origin, Fault::Unknown { key: shown, known, suggestion }))
     }
 
     /// The keys that there are.
-    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn known_keys(&self) -> impl Iterator<Item = &str> {
         self.asked.iter().map(|asked| asked.key.as_str())
     }
 

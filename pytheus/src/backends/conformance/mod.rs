@@ -3,16 +3,16 @@
 //! In `tests/conformance.rs`, with `harness = false` and `pytheus = { version = "..", features = ["conformance"] }`:
 //!
 //! ```no_run
-//! use pytheus::backends::{Load, SingleProcessBackend};
+//! use pytheus::backends::{BackendSpec, SingleProcessBackend};
 //!
 //! fn main() -> std::process::ExitCode {
 //!     // Each check has a directory, and so totals, of its own; a backend that needs none leaves it out.
-//!     pytheus::backends::conformance::main(|_directory| Load::class::<SingleProcessBackend>())
+//!     pytheus::backends::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
 //! }
 //! ```
 //!
 //! The program runs itself several times over, as the processes that count, and looks at what each of them scrapes. What
-//! they should show depends on how far the backend [reaches](crate::backends::Backend::reach). An argument is a part of the name of
+//! they should show depends on how far the backend [reaches](crate::backends::custom::Backend::aggregation_scope). An argument is a part of the name of
 //! the checks to run; `--list` lists them.
 
 mod checks;
@@ -27,7 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::backends::Load;
+use crate::backends::BackendSpec;
 use wire::Bench;
 
 /// As a user's program has it: the suite uses what users can use.
@@ -47,7 +47,7 @@ struct Check {
 ///
 /// `load` says what the processes of one check load; they are given the same directory, which is empty at first and
 /// belongs to nobody else.
-pub fn main(load: impl Fn(&Path) -> Load) -> ExitCode {
+pub fn main(load: impl Fn(&Path) -> BackendSpec) -> ExitCode {
     if let Some(socket) = env::var_os(wire::SOCKET) {
         return worker::serve(Path::new(&socket), &load);
     }

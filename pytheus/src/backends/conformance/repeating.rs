@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Fault;
-use super::pytheus::backends::{Arena, Backend, BackendError, Batch, Load, Reach, Removal, Totals};
-use crate::backends::config::Plan;
+use super::pytheus::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
+use super::pytheus::backends::{BackendError, BackendSpec};
+use crate::backends::config::LoadPlan;
 
 /// Has a backend do everything twice, as where it is not known that it was done.
 pub(super) struct Repeating(Arc<dyn Backend>);
 
 impl Repeating {
     /// The backend that would be loaded.
-    pub(super) fn of(load: Load) -> Result<Self, Fault> {
-        Ok(Self(Plan::of(load)?.make()?))
+    pub(super) fn of(load: BackendSpec) -> Result<Self, Fault> {
+        Ok(Self(LoadPlan::resolve(load)?.make()?))
     }
 }
 
@@ -26,8 +27,8 @@ impl Backend for Repeating {
         self.0.interval()
     }
 
-    fn reach(&self) -> Reach {
-        self.0.reach()
+    fn aggregation_scope(&self) -> AggregationScope {
+        self.0.aggregation_scope()
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
@@ -52,7 +53,7 @@ impl Backend for Repeating {
         self.0.close()
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
-        self.0.forked()
+    fn after_fork(&self) -> Result<(), BackendError> {
+        self.0.after_fork()
     }
 }

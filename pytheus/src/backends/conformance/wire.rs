@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use super::samples::Samples;
-use crate::backends::Reach;
+use crate::backends::custom::AggregationScope;
 
 /// The variable that makes the program a process of a check: the socket where it is told what to do.
 pub(super) const SOCKET: &str = "PYTHEUS_CONFORMANCE_SOCKET";
@@ -40,7 +40,7 @@ pub(super) struct Bench {
 /// What the backend says of itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
-    pub(super) reach: Reach,
+    pub(super) reach: AggregationScope,
     /// Whether it is sent what was counted, from time to time.
     pub(super) is_sent: bool,
 }
@@ -108,9 +108,9 @@ impl Bench {
         }
         let answer = self.process()?.ask(json!(["about"]))?;
         let reach = match answer["reach"].as_str() {
-            Some("machine") => Reach::Machine,
-            Some("everywhere") => Reach::Everywhere,
-            _ => Reach::Process,
+            Some("machine") => AggregationScope::Machine,
+            Some("everywhere") => AggregationScope::Everywhere,
+            _ => AggregationScope::Process,
         };
         let about = About { reach, is_sent: answer["sent"] == true };
         self.about.set(Some(about));
@@ -119,7 +119,7 @@ impl Bench {
 
     /// Does a process see what others count?
     pub(super) fn is_shared(&self) -> Result<bool, Fault> {
-        Ok(self.about()?.reach != Reach::Process)
+        Ok(self.about()?.reach != AggregationScope::Process)
     }
 
     /// The number that a process shows that has counted `own`, while others have counted `others`.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pytheus::backends::{self, Load, Reach, load_backend};
+use super::pytheus::backends::custom::AggregationScope;
+use super::pytheus::backends::{self, BackendSpec, load_backend};
 use super::pytheus::collector::collector_fn;
 use super::pytheus::descriptor::{Descriptor, GaugeMode, Kind};
 use super::pytheus::exposition::generate_metrics;
@@ -41,7 +42,7 @@ struct Tally {
 }
 
 /// Does what comes over the socket, until it is closed.
-pub(super) fn serve(socket: &Path, load: &dyn Fn(&Path) -> Load) -> ExitCode {
+pub(super) fn serve(socket: &Path, load: &dyn Fn(&Path) -> BackendSpec) -> ExitCode {
     match Worker::default().serve(socket, load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -52,7 +53,11 @@ pub(super) fn serve(socket: &Path, load: &dyn Fn(&Path) -> Load) -> ExitCode {
 }
 
 impl Worker {
-    fn serve(&mut self, socket: &Path, load: &dyn Fn(&Path) -> Load) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn serve(
+        &mut self,
+        socket: &Path,
+        load: &dyn Fn(&Path) -> BackendSpec,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let mut stream = UnixStream::connect(socket)?;
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         while let Some(line) = lines.next() {
@@ -85,13 +90,13 @@ impl Worker {
         Ok(())
     }
 
-    fn act(&mut self, ask: &Value, load: &dyn Fn() -> Load) -> Outcome {
+    fn act(&mut self, ask: &Value, load: &dyn Fn() -> BackendSpec) -> Outcome {
         let text = |place: usize| ask[place].as_str().unwrap_or_default();
         let labels = |place: usize| [("l", text(place))];
         match text(0) {
             "load" => load_backend(load())?,
-            "load repeating" => load_backend(Load::backend(Arc::new(Repeating::of(load())?)))?,
-            "load other" => load_backend(Load::backend(Arc::new(Other)))?,
+            "load repeating" => load_backend(BackendSpec::instance(Arc::new(Repeating::of(load())?)))?,
+            "load other" => load_backend(BackendSpec::instance(Arc::new(Other)))?,
             "about" => return Ok(about()),
             "scrape" => return Ok(json!(generate_metrics()?)),
             "flush" => backends::flush()?,
@@ -168,14 +173,14 @@ fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
 /// A backend that is not the one of the check.
 struct Other;
 
-impl backends::Backend for Other {}
+impl backends::custom::Backend for Other {}
 
 fn about() -> Value {
     let (reach, sent) = crate::backends::runtime::about();
     let reach = match reach {
-        Reach::Process => "process",
-        Reach::Machine => "machine",
-        Reach::Everywhere => "everywhere",
+        AggregationScope::Process => "process",
+        AggregationScope::Machine => "machine",
+        AggregationScope::Everywhere => "everywhere",
     };
     json!({"reach": reach, "sent": sent})
 }

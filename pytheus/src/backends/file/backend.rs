@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
+use crate::backends::custom::{
+    AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
+};
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::tombstones::translated;
 use crate::backends::file::dir::directory::Directory;
@@ -14,16 +17,15 @@ use crate::backends::file::dir::roster;
 use crate::backends::file::merge::merger::{Merger, Put};
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, Backend, BackendError, Config, Configure, FamilyKey, Reach, Removal, SeriesKey, Totals};
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::sync::{lock, read, write};
 
 /// What the backend consists of.
-pub(crate) struct Parts {
+pub(crate) struct State {
     directory: Arc<Directory>,
     /// Whoever attaches folds the dead from so many files on.
-    fold_at: usize,
-    common: Arc<CommonFile>,
+    archive_at: usize,
+    shared: Arc<SharedFile>,
     own: RwLock<Own>,
     merger: Mutex<Merger>,
 }
@@ -41,31 +43,31 @@ enum Own {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) allow_others: bool,
-    pub(crate) fold_at: usize,
+    pub(crate) archive_at: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_others: false, fold_at: 32 }
+        Self { allow_others: false, archive_at: 32 }
     }
 }
 
-impl Parts {
+impl State {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let directory = Arc::new(Directory::open(path, options.allow_others)?);
         // Until the process has a file, and is present by that.
-        let (_presence, common) = {
-            let locked = directory.locked_at_first()?;
+        let (_presence, shared) = {
+            let locked = directory.lock_at_startup()?;
             let presence = Presence::take(&locked)?;
             roster::begin(&locked, presence.is_alone)?;
-            (presence, Arc::new(shared_compaction::open(&directory.common()).map_err(FileError::damaged)?))
+            (presence, Arc::new(shared_compaction::open(&directory.shared_file()).map_err(FileError::damaged)?))
         };
-        let process = Process::attach(&directory, &common)?;
-        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&common));
+        let process = Process::attach(&directory, &shared)?;
+        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&shared));
         let parts = Self {
             directory,
-            fold_at: options.fold_at,
-            common,
+            archive_at: options.archive_at,
+            shared,
             own: RwLock::new(Own::Open(Arc::new(process))),
             merger: Mutex::new(merger),
         };
@@ -76,10 +78,10 @@ impl Parts {
     /// Folds the dead when there are many files.
     fn tidy(&self) -> Result<(), FileError> {
         let files = self.directory.list()?.len();
-        if files >= self.fold_at {
-            if files >= self.fold_at.saturating_mul(2) {
+        if files >= self.archive_at {
+            if files >= self.archive_at.saturating_mul(2) {
                 // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.directory.locked());
+                drop(self.directory.lock());
             }
             self.fold();
         }
@@ -87,11 +89,11 @@ impl Parts {
     }
 
     /// Removes the series that all processes write.
-    fn remove_common(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
-        self.common.refresh()?;
+    fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
+        self.shared.refresh()?;
         let mut found = Vec::new();
         let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
-        self.common.each(|_, family, of_file| {
+        self.shared.each(|_, family, of_file| {
             let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
             let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
             if wanted.contains(&of_file.key) {
@@ -100,9 +102,9 @@ impl Parts {
             last = Some((family, wanted));
         });
         if !found.is_empty() {
-            let _locked = self.directory.locked()?;
+            let _locked = self.directory.lock()?;
             for at in found {
-                self.common.remove(at)?;
+                self.shared.remove(at)?;
             }
         }
         Ok(())
@@ -110,18 +112,18 @@ impl Parts {
 
     /// Folds the dead. If that can't be done now, scrapes try it again.
     fn fold(&self) {
-        let to_tell = {
+        let reports = {
             let mut merger = lock(&self.merger);
-            let _ = merger.look_and_fold();
-            merger.take_notes()
+            let _ = merger.rescan_and_fold();
+            merger.take_reports()
         };
-        to_tell.tell();
+        reports.emit();
     }
 }
 
 impl Backend for MultiProcessFileBackend {
-    fn reach(&self) -> Reach {
-        Reach::Machine
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Machine
     }
 
     fn arena(&self) -> Option<Arc<dyn Arena>> {
@@ -134,18 +136,18 @@ impl Backend for MultiProcessFileBackend {
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
         match &*read(&self.0.own) {
             Own::Failed(error) => return Err(error.clone().into()),
-            Own::Open(process) => totals.name_process(process.label()),
+            Own::Open(process) => totals.set_process_label(process.label()),
             Own::Closed => {}
         }
-        let (found, to_tell) = {
+        let (found, reports) = {
             let mut merger = lock(&self.0.merger);
-            let found = merger.load(&|family| totals.wants(family));
-            (found, merger.take_notes())
+            let found = merger.load(&|family| totals.includes(family));
+            (found, merger.take_reports())
         };
         // Without the lock: a reporter is the user's own code.
-        to_tell.tell();
+        reports.emit();
         for Put { family, series, parts, times, is_live } in found? {
-            totals.put_declared(family, series, parts, times, is_live);
+            totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
     }
@@ -156,18 +158,18 @@ impl Backend for MultiProcessFileBackend {
             Own::Closed | Own::Failed(_) => None,
         };
         // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.directory.locked()?);
-        let (removed, to_tell) = {
+        drop(self.0.directory.lock()?);
+        let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {
                 Ok(())
             } else {
-                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_common(&removal.series));
+                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_shared(&removal.series));
                 removed.inspect(|()| merger.note_removed(removal))
             };
-            (removed, merger.take_notes())
+            (removed, merger.take_reports())
         };
-        to_tell.tell();
+        reports.emit();
         removed
     }
 
@@ -193,14 +195,14 @@ impl Backend for MultiProcessFileBackend {
         Ok(())
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
-        let Parts { directory, common, own, merger, .. } = &self.0;
+    fn after_fork(&self) -> Result<(), BackendError> {
+        let State { directory, shared, own, merger, .. } = &self.0;
         // What the parent had open is none of the child's business.
-        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(common));
+        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(shared));
         if matches!(&*read(own), Own::Closed) {
             return Ok(());
         }
-        let attached = Process::attach(directory, common);
+        let attached = Process::attach(directory, shared);
         let mut own = write(own);
         match attached {
             Ok(process) => *own = Own::Open(Arc::new(process)),
@@ -226,12 +228,12 @@ impl Configure for MultiProcessFileBackend {
         let default = Options::default();
         let directory = config.path("directory")?;
         let allow_others = config.bool("allow_others")?.unwrap_or(default.allow_others);
-        let fold_at = config.integer("fold_at", 1..=u64::MAX)?;
+        let archive_at = config.integer("archive_at", 1..=u64::MAX)?;
         let directory = directory.ok_or_else(|| config.missing("directory"))?;
         // Before anything is made.
         config.finish()?;
-        let fold_at = fold_at.map_or(default.fold_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(Parts::open(&directory, Options { allow_others, fold_at })?))
+        let archive_at = archive_at.map_or(default.archive_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
+        Ok(Self(State::open(&directory, Options { allow_others, archive_at })?))
     }
 }
 

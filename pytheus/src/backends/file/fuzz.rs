@@ -5,16 +5,16 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use crate::backends::file::archive::codec;
+use crate::backends::file::archive::codec::{self, HEAD};
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Skip};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::error::{FormatError, SkippedFile};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::mappings::Maps;
-use crate::backends::file::format::superblock::ROOT;
+use crate::backends::file::format::mappings::Mappings;
+use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::read::reader::{self, Reading};
+use crate::backends::file::read::reader::{self, Reader};
 
 /// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
 /// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
@@ -22,10 +22,14 @@ use crate::backends::file::read::reader::{self, Reading};
 /// # Errors
 ///
 /// When the bytes can't be written to a file.
-pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
+#[cfg_attr(not(feature = "conformance"), allow(unreachable_pub, reason = "exposed by that feature"))]
+pub fn fuzz_read(bytes: &[u8]) -> io::Result<usize> {
     let path = std::env::temp_dir().join(format!("pytheus-any-{}", FileId::random()));
-    let mut good = [as_archive(bytes), as_archive(&sealed_archive(bytes))].iter().filter(|read| read.is_ok()).count();
-    for bytes in [bytes, &sealed(bytes)] {
+    let mut good = [as_archive(bytes), as_archive(&archive_with_valid_checksums(bytes))]
+        .iter()
+        .filter(|read| read.is_ok())
+        .count();
+    for bytes in [bytes, &with_valid_checksums(bytes)] {
         fs::write(&path, bytes)?;
         good += usize::from(as_process(&path).is_ok()) + usize::from(as_common(&path).is_ok());
     }
@@ -33,22 +37,22 @@ pub fn read_any_file(bytes: &[u8]) -> io::Result<usize> {
     Ok(good)
 }
 
-fn as_process(path: &Path) -> Result<(), Skip> {
+fn as_process(path: &Path) -> Result<(), SkippedFile> {
     let mut peer = Peer::open(path)?;
-    black_box((peer.id(), peer.number(), peer.pid(), peer.started()));
+    black_box((peer.id(), peer.number(), peer.label()));
     for (number, series) in peer.series().iter().enumerate() {
         let family = &peer.families()[series.family as usize];
-        let mut parts = vec![Amount::default(); family.width()];
+        let mut parts = vec![ExactAmount::default(); family.part_count()];
         peer.read(number, &mut parts);
-        black_box(parts.iter().map(Amount::number).collect::<Vec<_>>());
+        black_box(parts.iter().map(ExactAmount::number).collect::<Vec<_>>());
         black_box((peer.value(number), peer.stamp(number), peer.flags(number), peer.in_progress(series.at)));
         let labels = series.key.labels(family);
         black_box((labels.exposed(), labels.iter().collect::<Vec<_>>(), series.key.compare(&series.key, family)));
         black_box((
             peer.series_at(series.at),
             peer.counts(series.number),
-            peer.root(),
-            family.combine(),
+            peer.generation(),
+            family.aggregation(),
             family.to_json(),
         ));
     }
@@ -56,42 +60,42 @@ fn as_process(path: &Path) -> Result<(), Skip> {
     Ok(())
 }
 
-fn as_common(path: &Path) -> Result<(), Fault> {
-    let mut reading = Reading::new(reader::open(path)?, Maps::new(), true)?;
-    reading.refresh()?;
-    for series in &reading.contents.series {
-        let cells = reading.shared_cells(series.at).unwrap_or_default();
-        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reading.in_progress(series.at)));
+fn as_common(path: &Path) -> Result<(), FormatError> {
+    let mut reader = Reader::new(reader::open(path)?, Mappings::new(), true)?;
+    reader.refresh()?;
+    for series in &reader.index.series {
+        let cells = reader.shared_cells(series.at).unwrap_or_default();
+        black_box((reader::gauge_value(cells), reader::gauge_is_tracked(cells), reader.in_progress(series.at)));
     }
-    black_box((reading.contents.room(3), reading.contents.end(), reading.cursor.extent_end()));
+    black_box((reader.index.room(3), reader.index.end(), reader.cursor.extent_end()));
     Ok(())
 }
 
-fn as_archive(bytes: &[u8]) -> Result<(), Fault> {
+fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
     let archive = codec::decode(bytes)?;
     for family in &archive.families {
         for (series, amounts) in &family.series {
-            black_box((series.labels(&family.key).exposed(), amounts.first().map(Amount::number)));
+            black_box((series.labels(&family.key).exposed(), amounts.first().map(ExactAmount::number)));
         }
     }
-    let again = codec::encode(&archive);
+    let again = codec::encode(&archive)?;
     assert!(codec::decode(&again).is_ok(), "what was read can be written and read");
     Ok(())
 }
 
 /// The same bytes, as far as they go: all checksums of a file with a log are made right.
-fn sealed(bytes: &[u8]) -> Vec<u8> {
+fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     // What the checksum of the header is of, and where it stands.
     if let Some(sum) = bytes.get(..64).map(|checked| crc32(&[checked])) {
         put(&mut bytes, 64, sum);
     }
     // What says which log counts: the low half is the page that it begins with.
-    let start = number(&bytes, ROOT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
+    let start = number(&bytes, CURRENT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;
-    while let Some(next) = seal(&mut bytes, at, false) {
+    while let Some(next) = fix_checksum(&mut bytes, at) {
         let is_jump = number(&bytes, at + 8) == Some(6);
         let target = number(&bytes, at + 16).and_then(|offset| usize::try_from(offset).ok());
         at = match target.filter(|_| is_jump) {
@@ -106,30 +110,24 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The same for an archive, with its length made right, too.
-fn sealed_archive(bytes: &[u8]) -> Vec<u8> {
-    const HEAD: usize = 40;
+fn archive_with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    let len = bytes.len();
-    if let Some(place) = bytes.get_mut(24..32) {
-        place.copy_from_slice(&(len as u64).to_le_bytes());
+    let len = bytes.len().saturating_sub(HEAD) as u64;
+    if let Some(place) = bytes.get_mut(HEAD - 8..HEAD) {
+        place.copy_from_slice(&len.to_le_bytes());
     }
-    if let Some(sum) = bytes.get(16..HEAD).map(|head| crc32(&[head])) {
-        put(&mut bytes, 12, sum);
-    }
-    let mut at = HEAD;
-    while let Some(next) = seal(&mut bytes, at, true) {
+    let mut at = 16;
+    while let Some(next) = fix_checksum(&mut bytes, at) {
         at = next;
     }
     bytes
 }
 
-/// Makes the checksum of a record right, and says where the next begins. That of an archive's is not of the padding, nor
-/// of the length.
-fn seal(bytes: &mut [u8], at: usize, is_archive: bool) -> Option<usize> {
+/// Makes the checksum of a record right, and returns where the next begins.
+fn fix_checksum(bytes: &mut [u8], at: usize) -> Option<usize> {
     let len = usize::try_from(number(bytes, at)?).ok()?;
     let next = at.checked_add(16)?.checked_add(len)?.checked_next_multiple_of(8)?;
-    let summed = bytes.get(at + 8..if is_archive { at + 16 + len } else { next })?;
-    let sum = if is_archive { crc32(&[summed]) } else { crc32(&[bytes.get(at..at + 4)?, summed]) };
+    let sum = crc32(&[bytes.get(at..at + 4)?, bytes.get(at + 8..next)?]);
     put(bytes, at + 4, sum);
     Some(next)
 }

@@ -12,6 +12,7 @@ mod archive;
 mod backend;
 mod dir;
 mod format;
+#[cfg(any(test, feature = "conformance"))]
 mod fuzz;
 mod merge;
 mod read;
@@ -22,14 +23,15 @@ mod tests;
 mod write;
 
 pub use dir::error::{FileError, FileFault};
-#[doc(hidden)]
-pub use fuzz::read_any_file;
+#[cfg(feature = "conformance")]
+pub use fuzz::fuzz_read;
 #[cfg(feature = "redis")]
-pub(super) use spool::{Dead, Spool};
+pub(super) use spool::{CrashedProcess, Spool};
 
 use std::path::Path;
 
-use super::{Configure as _, LoadError};
+use crate::backends::LoadError;
+use crate::backends::custom::Configure as _;
 
 /// Many processes of one machine, in the files of one directory: whichever of them answers a scrape shows the totals of
 /// all. Needs no server.
@@ -43,10 +45,10 @@ use super::{Configure as _, LoadError};
 /// |---|---|---|
 /// | `directory` | where the files are; made if it isn't there. A relative path begins at the working directory | an error |
 /// | `allow_others` | whether other users may own the directory, or write to it | `false` |
-/// | `fold_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
+/// | `archive_at` | how many files a process may find when it begins, without folding those of the dead first | `32` |
 ///
 /// ```
-/// use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+/// use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 /// use pytheus::exposition::generate_metrics;
 ///
 /// pytheus::metric! {
@@ -55,7 +57,7 @@ use super::{Configure as _, LoadError};
 /// }
 ///
 /// # let directory = std::env::temp_dir().join(format!("pytheus-doc-{}", std::process::id()));
-/// load_backend(Load::class::<MultiProcessFileBackend>().config(json!({ "directory": directory })))?;
+/// load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory })))?;
 ///
 /// DONE.inc();
 /// // What every process with this directory has counted, those that have ended included.
@@ -106,7 +108,7 @@ use super::{Configure as _, LoadError};
 /// |---|---|---|---|
 /// | `process-<id>` | the counts of a process that lives, or that the archive doesn't have yet | scrapes fail | scrapes fail |
 /// | `archive` | the counts of processes that have ended | scrapes fail; a copy of the last one is as good | scrapes fail, but of a process that has read it: that one shows all, and writes it anew when it archives |
-/// | `common` | shared gauges and state sets | scrapes fail | loading fails; a process that has read it before shows all, unless the file became shorter |
+/// | `shared` | shared gauges and state sets | scrapes fail | loading fails; a process that has read it before shows all, unless the file became shorter |
 /// | `roster` | the names of these files | scrapes fail | scrapes fail |
 /// | `lock` | the number of the last process | it is made anew | loading fails while it is no plain file, or may not be opened; a text that is no number counts as none |
 /// | `new-..`, `archive-new` | nothing that counts | removed by the next process that begins; a directory of such a name has to be removed by hand | the same |
@@ -147,7 +149,7 @@ use super::{Configure as _, LoadError};
 /// | `per_process` | a series each, told apart by the label `pid` | its series goes |
 ///
 /// A gauge that nobody has set is shown as 0 if it is `shared` or `live_sum`, and has no sample in all other modes.
-/// [`Aggregate`](crate::backends::Aggregate) says what becomes of NaN, and of values that were set at the same time.
+/// [`GaugeAggregate`](crate::backends::custom::GaugeAggregate) says what becomes of NaN, and of values that were set at the same time.
 ///
 /// The label `pid` is the number of the process, `4711`. A process that begins while another living one is called by the
 /// same number, in another PID namespace, or as a copy of this crate in a plug-in of the same program, is called by its
@@ -181,8 +183,8 @@ use super::{Configure as _, LoadError};
 /// drops its privileges after it has loaded the backend: its files belong to the user of the directory. In a directory of the
 /// superuser such a server can't read anything any more; so give the directory to the other user before.
 ///
-/// Files of processes are in the directory as long as they are used, then `archive`, `common`, `lock` and `roster` alone.
-pub struct MultiProcessFileBackend(backend::Parts);
+/// Files of processes are in the directory as long as they are used, then `archive`, `shared`, `lock` and `roster` alone.
+pub struct MultiProcessFileBackend(backend::State);
 
 impl MultiProcessFileBackend {
     /// Joins the processes that use this directory, with everything that can be configured left out.
@@ -191,7 +193,7 @@ impl MultiProcessFileBackend {
     ///
     /// [`LoadError::Backend`] when the directory can't be used; its source is mostly a [`FileError`].
     pub fn new(directory: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let parts = backend::Parts::open(directory.as_ref(), backend::Options::default());
+        let parts = backend::State::open(directory.as_ref(), backend::Options::default());
         let refused = |source| LoadError::Backend { class: Self::NAME.to_owned(), source };
         parts.map(Self).map_err(refused)
     }

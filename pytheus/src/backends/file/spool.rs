@@ -1,7 +1,7 @@
 //! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
 //!
 //! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
-//! is not added up there, but [taken](Spool::dead) by whoever sends it on. Beside `process-<id>` lies `told-<id>`, which says
+//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `journal-<id>`, which says
 //! what of it was sent.
 
 use std::fs::{self, OpenOptions};
@@ -10,27 +10,27 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, RwLock};
 
+use crate::backends::custom::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
 use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process::Process;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, At, BackendError, Begun, Combine, FamilyKey, Page, SeriesKey};
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::sync::{read, write};
 
-const TOLD: &str = "told-";
+const JOURNAL: &str = "journal-";
 
 /// A directory with the cells of processes, and the file of this one.
 pub(in crate::backends) struct Spool {
     directory: Arc<Directory>,
-    common: Arc<CommonFile>,
+    shared: Arc<SharedFile>,
     /// Not there once it is closed, or in a child that could not begin.
     own: RwLock<Option<Arc<Process>>>,
     closed: AtomicBool,
@@ -43,18 +43,18 @@ impl Spool {
         // Counts in a spool are sent elsewhere, and shown there.
         directory.has_roster = false;
         let directory = Arc::new(directory);
-        let common = {
-            let _locked = directory.locked_at_first()?;
-            Arc::new(shared_compaction::open(&directory.common()).map_err(|skip| skip.to_string())?)
+        let shared = {
+            let _locked = directory.lock_at_startup()?;
+            Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skipped| skipped.to_string())?)
         };
-        let own = Process::attach(&directory, &common)?;
-        Ok(Self { directory, common, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
+        let own = Process::attach(&directory, &shared)?;
+        Ok(Self { directory, shared, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
     }
 
     /// What tells this process from all others, and where it takes note of what it has told.
     pub(in crate::backends) fn own(&self) -> Option<(String, PathBuf)> {
         let id = read(&self.own).as_ref()?.id();
-        Some((id.to_string(), self.told(id)))
+        Some((id.to_string(), self.journal(id)))
     }
 
     /// Where this process counts.
@@ -75,7 +75,7 @@ impl Spool {
         if self.closed.load(Relaxed) {
             return Ok(());
         }
-        let own = Process::attach(&self.directory, &self.common);
+        let own = Process::attach(&self.directory, &self.shared);
         let (own, outcome) = match own {
             Ok(own) => (Some(Arc::new(own)), Ok(())),
             Err(error) => (None, Err(error.into())),
@@ -84,8 +84,8 @@ impl Spool {
         outcome
     }
 
-    fn told(&self, id: FileId) -> PathBuf {
-        self.directory.path().join(format!("{TOLD}{id}"))
+    fn journal(&self, id: FileId) -> PathBuf {
+        self.directory.path().join(format!("{JOURNAL}{id}"))
     }
 
     /// Those who count there, or have, but for this process.
@@ -97,28 +97,28 @@ impl Spool {
 
     /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
     /// it is gone.
-    pub(in crate::backends) fn dead(&self, id: &str) -> Result<Option<Dead>, BackendError> {
+    pub(in crate::backends) fn claim(&self, id: &str) -> Result<Option<CrashedProcess>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.directory.process(id);
         // For the process that takes it, not for a child of it; and gone with the process.
-        let life = match LifeLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
-            Ok(life) => life,
+        let liveness = match LivenessLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
+            Ok(liveness) => liveness,
             Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         // Somebody else may have taken it until just now.
-        let same = life.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
+        let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
         let same = same.map_err(|error| FileError::io(&path, error))?;
-        Ok(same.then(|| Dead { id, path, told: self.told(id), _life: life }))
+        Ok(same.then(|| CrashedProcess { id, path, journal: self.journal(id), _liveness: liveness }))
     }
 
     /// Removes notes whose process is gone.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
-        let locked = self.directory.locked()?;
+        let locked = self.directory.lock()?;
         roster::clean(&locked)?;
         for entry in fs::read_dir(self.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            let Some(id) = name.strip_prefix(TOLD).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
+            let Some(id) = name.strip_prefix(JOURNAL).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
             let is_there = |name: &str| self.directory.path().join(format!("{name}-{id}")).exists();
             // A process that begins shows its file later; it does so under this lock, but for the last step.
             if !is_there("new") && !is_there("process") {
@@ -131,21 +131,21 @@ impl Spool {
 }
 
 /// What a process has left that has ended. Nobody else takes it until it is dropped.
-pub(in crate::backends) struct Dead {
+pub(in crate::backends) struct CrashedProcess {
     id: FileId,
     path: PathBuf,
-    pub(in crate::backends) told: PathBuf,
-    _life: LifeLock,
+    pub(in crate::backends) journal: PathBuf,
+    _liveness: LivenessLock,
 }
 
 /// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
 /// time at which it was set.
-pub(in crate::backends) type Counted = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
+pub(in crate::backends) type CrashedTotals = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
-impl Dead {
+impl CrashedProcess {
     /// Its counts, of families that add up, and its most recent values.
-    pub(in crate::backends) fn counted(&self) -> Result<Vec<Counted>, BackendError> {
-        let peer = Peer::open(&self.path).map_err(|skip| skip.to_string())?;
+    pub(in crate::backends) fn totals(&self) -> Result<Vec<CrashedTotals>, BackendError> {
+        let peer = Peer::open(&self.path).map_err(|skipped| skipped.to_string())?;
         if peer.id() != self.id {
             // The notes of that one are not those of this file.
             return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());
@@ -153,20 +153,20 @@ impl Dead {
         let mut counted = Vec::new();
         for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| !family.combine().is_of_the_living()) else { continue };
-            match family.combine() {
-                Combine::Add => {}
-                Combine::MostRecent => {
+            let Some(family) = family.filter(|family| !family.aggregation().is_live_only()) else { continue };
+            match family.aggregation() {
+                Aggregation::Add => {}
+                Aggregation::MostRecent => {
                     let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
                     counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
                     continue;
                 }
                 _ => continue,
             }
-            let mut amounts = vec![Amount::default(); family.width()];
+            let mut amounts = vec![ExactAmount::default(); family.part_count()];
             peer.read(place, &mut amounts);
             let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
-            let part = |(part, amount): (usize, &Amount)| {
+            let part = |(part, amount): (usize, &ExactAmount)| {
                 if part == sum { amount.number_float() } else { amount.number() }
             };
             let parts = amounts.iter().enumerate().map(part).collect();
@@ -179,7 +179,7 @@ impl Dead {
     pub(in crate::backends) fn remove(self) -> Result<(), BackendError> {
         // First: without notes, all that it has counted would seem not to be told.
         remove_file(&self.path)?;
-        remove_file(&self.told)?;
+        remove_file(&self.journal)?;
         Ok(())
     }
 }
@@ -192,15 +192,15 @@ impl Arena for OwnArena {
         self.0.page(shard, page)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.0.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
-        self.0.extend(series, also)
+    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+        self.0.extend(series, extra)
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         self.0.end(series);
     }
 
@@ -212,7 +212,7 @@ impl Arena for OwnArena {
         false
     }
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<At, BackendError> {
+    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there is nothing there that all processes write".into())
     }
 }

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::backends::custom::{
+    AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals,
+};
 use crate::backends::redis::MultiProcessRedisBackend;
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
@@ -15,7 +18,6 @@ use crate::backends::redis::context::Context;
 use crate::backends::redis::native::Native;
 #[cfg(feature = "redis-python")]
 use crate::backends::redis::python::Python;
-use crate::backends::{Arena, Backend, BackendError, Batch, Config, Configure, Reach, Removal, Totals};
 use crate::model::snapshot::FamilySnapshot;
 
 /// How long to wait before another attempt to reach a server at the start.
@@ -115,12 +117,12 @@ impl Backend for MultiProcessRedisBackend {
         Some(self.0.context.config.flush_interval)
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn scrape_timeout(&self) -> Option<Duration> {
         Some(self.0.context.config.timeout)
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Everywhere
+    fn aggregation_scope(&self) -> AggregationScope {
+        AggregationScope::Everywhere
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
@@ -143,7 +145,7 @@ impl Backend for MultiProcessRedisBackend {
         if self.0.is_closed.swap(true, Relaxed) { Ok(()) } else { self.0.scheme.close(&self.0.context) }
     }
 
-    fn forked(&self) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         // In the parent they stay open.
         self.0.context.pool.clear();
         self.0.scheme.after_fork(&self.0.context)

@@ -7,9 +7,10 @@ use std::time::Duration;
 use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
+use crate::backends::custom::{Config, Secret};
 use crate::backends::redis::client::topology::{self, Endpoints};
 use crate::backends::redis::schema;
-use crate::backends::{Config, ConfigError, Secret, Value};
+use crate::backends::{ConfigError, Value};
 
 /// The default port of Redis.
 const PORT: u64 = 6379;

@@ -6,7 +6,7 @@
 
 use std::sync::Mutex;
 
-use crate::backends::BackendError;
+use crate::backends::custom::BackendError;
 use crate::sync::lock;
 
 pub(crate) struct ForkSafeSlot<T>(Mutex<Option<Box<T>>>);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::backends::custom::{Arena, BackendError, Batch, Removal, Totals};
 use crate::backends::redis::backend::Scheme;
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::config::RedisConfig;
@@ -12,7 +13,6 @@ use crate::backends::redis::heartbeat::Heartbeat;
 use crate::backends::redis::read::scrape::{self, ReadCache};
 use crate::backends::redis::recovery::{self, Recovery, Spool};
 use crate::backends::redis::write::writer::RedisWriter;
-use crate::backends::{Arena, BackendError, Batch, Removal, Totals};
 use crate::sync::lock;
 
 pub(crate) struct Native {
@@ -61,7 +61,7 @@ impl Scheme for Native {
     }
 
     fn load(&self, context: &Context, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        totals.name_process(Arc::clone(&*lock(&self.process_label)));
+        totals.set_process_label(Arc::clone(&*lock(&self.process_label)));
         // A concurrent scrape starts with an empty cache.
         let mut cache = std::mem::take(&mut *lock(&self.read_cache));
         scrape::load(context, &mut cache, totals)?;

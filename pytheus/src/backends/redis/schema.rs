@@ -21,7 +21,7 @@
 //! histograms and summaries, `0`, `1`.. are the counts of the buckets, not cumulative, and `s` is the sum; of state sets,
 //! `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and the time when it was set.
 
-use crate::backends::{FamilyKey, SeriesKey};
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::{self, Number};
 
@@ -86,7 +86,7 @@ pub(crate) fn hash(text: &str) -> u64 {
 
 /// Returns whether each living process has its own value, kept in the writer's key until it ends.
 pub(crate) fn is_live(family: &FamilyKey) -> bool {
-    family.combine().is_of_the_living()
+    family.aggregation().is_live_only()
 }
 
 /// Encodes the label values of a series as JSON.
@@ -106,14 +106,14 @@ pub(crate) fn part_name(family: &FamilyKey, part: usize) -> String {
     match family.descriptor().kind() {
         Kind::Counter => "n".to_owned(),
         Kind::Gauge => "f".to_owned(),
-        Kind::Histogram | Kind::Summary if part + 1 == family.width() => "s".to_owned(),
+        Kind::Histogram | Kind::Summary if part + 1 == family.part_count() => "s".to_owned(),
         _ => part.to_string(),
     }
 }
 
 /// Returns every field that a series may have.
 pub(crate) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
-    let mut fields: Vec<_> = (0..family.width()).map(|part| part_name(family, part) + series).collect();
+    let mut fields: Vec<_> = (0..family.part_count()).map(|part| part_name(family, part) + series).collect();
     if family.descriptor().kind() == Kind::Counter {
         fields.push(format!("f{series}"));
     }
@@ -164,15 +164,15 @@ pub(crate) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Par
     let (part, is_fraction) = match (family.descriptor().kind(), name) {
         (Kind::Counter, b"n") => (0, false),
         (Kind::Counter | Kind::Gauge, b"f") => (0, true),
-        (Kind::Histogram | Kind::Summary, b"s") => (family.width() - 1, true),
+        (Kind::Histogram | Kind::Summary, b"s") => (family.part_count() - 1, true),
         (kind, digits) => {
             let part: usize = str::from_utf8(digits).ok()?.parse().ok()?;
             // The last part is the sum.
             let has_sum = matches!(kind, Kind::Histogram | Kind::Summary);
-            (Some(part).filter(|part| !has_sum || part + 1 < family.width())?, false)
+            (Some(part).filter(|part| !has_sum || part + 1 < family.part_count())?, false)
         }
     };
-    (part < family.width()).then_some(ParsedField { part, is_fraction, series })
+    (part < family.part_count()).then_some(ParsedField { part, is_fraction, series })
 }
 
 /// Parses the number in a field.
@@ -202,7 +202,7 @@ mod tests {
             for (index, field) in fields(&family, &series).iter().enumerate() {
                 let parsed = parse_field(&family, field.as_bytes()).unwrap();
                 assert_eq!(parsed.series, series.as_bytes());
-                assert_eq!(parsed.part, index.min(family.width() - 1), "{field}");
+                assert_eq!(parsed.part, index.min(family.part_count() - 1), "{field}");
             }
             assert!(parse_field(&family, SELF.as_bytes()).is_none());
         }

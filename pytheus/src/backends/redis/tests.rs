@@ -18,8 +18,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::backends::{Backend as _, BackendError, Batch, Change, Config, Configure as _, FamilyKey, Removal};
-use crate::backends::{SeriesKey, Totals, Value, WriterId, json};
+use crate::backends::custom::{Backend as _, BackendError, Batch, Change, Config, Configure as _, FamilyKey, Removal};
+use crate::backends::custom::{SeriesKey, Totals, WriterId};
+use crate::backends::{Value, json};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::number::Number;
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::backends::api::{
-    Arena, Backend, BackendError, Counted, FamilyKey, Offered, Removal, SeriesKey, Totals, WriterId,
+    Arena, Backend, BackendError, FamilyKey, LocalFamily, Offered, Removal, SeriesKey, Totals, WriterId,
 };
 use crate::backends::runtime::fork::{self, begin, forked, revive_within};
 use crate::backends::runtime::ship::Shipper;
@@ -46,9 +46,8 @@ pub(super) struct Removals {
 }
 
 /// What is to be done before a backend is loaded: whatever has families that are in no registry yet.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
-pub struct BeforeLoad(pub fn());
+pub(crate) struct BeforeLoad(pub(crate) fn());
 
 inventory::collect!(BeforeLoad);
 
@@ -60,11 +59,11 @@ inventory::collect!(BeforeLoad);
 pub(crate) fn install(backend: Arc<dyn Backend>) -> Result<(), BackendError> {
     inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
     // In a child that came of a process while that did the same: what that has begun is not the child's.
-    let is_child = storage::now_settled();
+    let is_child = storage::clear_fork_pending();
     *write(&ARENA) = None;
     // First: a child may come at any moment from here on, and is not to count where its parent does.
-    storage::begin_anew_in_children(backend.arena().is_some() || backend.interval().is_some());
-    let moved = move_in(&*backend).inspect_err(|_| storage::begin_anew_in_children(loader::is_awaited()));
+    storage::reset_in_children(backend.arena().is_some() || backend.interval().is_some());
+    let moved = move_in(&*backend).inspect_err(|_| storage::reset_in_children(loader::is_awaited()));
     if is_child {
         fork::restate();
     }
@@ -90,7 +89,7 @@ pub(super) fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
     let arena = backend.arena();
     if let Some(arena) = &arena {
         let pages = Box::new(Pages(Arc::clone(arena)));
-        storage::move_to(pages).map_err(|_| "there is no room for what was counted so far")?;
+        storage::migrate(pages).map_err(|_| "there is no room for what was counted so far")?;
     }
     // From here on, who comes in begins there by itself.
     *write(&ARENA) = arena.as_ref().map(Offered::new);
@@ -99,12 +98,12 @@ pub(super) fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
         let settled = families::settle(&family, key, arena.as_ref());
         settled.map_err(|error| format!("what was counted in `{name}` so far finds no place there: {error}").into())
     });
-    storage::catch_up();
+    storage::sync_pending();
     let settled = settled.and_then(|()| arena.map_or(Ok(()), |arena| arena.ready()));
     if settled.is_err() {
         // All is counted on in the pages that there are, of which nobody else knows.
         *write(&ARENA) = None;
-        storage::take_back();
+        storage::rollback();
     }
     settled
 }
@@ -112,7 +111,7 @@ pub(super) fn move_in(backend: &dyn Backend) -> Result<(), BackendError> {
 /// Pages of an arena, as the storage asks for them.
 struct Pages(Arc<dyn Arena>);
 
-impl storage::Source for Pages {
+impl storage::PageSource for Pages {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         self.0.page(shard, page)
     }
@@ -123,7 +122,7 @@ pub(super) fn loaded() -> Option<Arc<Loaded>> {
 }
 
 /// A family has come into a registry.
-pub(crate) fn joined(family: &Arc<dyn Counted>, key: Arc<FamilyKey>) {
+pub(crate) fn joined(family: &Arc<dyn LocalFamily>, key: Arc<FamilyKey>) {
     forked();
     let arena = read(&ARENA).as_ref().and_then(|offered| offered.get().cloned());
     if arena.is_some() || read(&CURRENT).is_some() {
@@ -209,7 +208,7 @@ impl Loaded {
 
     /// Hands over all that was counted and removed so far.
     fn hand_over(&self) -> Result<(), BackendError> {
-        storage::catch_up();
+        storage::sync_pending();
         match &self.shipper {
             Some(shipper) => shipper.ship_by(None),
             None => self.remove(),
@@ -224,7 +223,7 @@ impl Loaded {
 /// When they can't be had, or what the environment says of the backend is wrong.
 pub(crate) fn load<'a>(
     scope: impl Into<Cow<'a, str>>,
-    families: impl IntoIterator<Item = &'a dyn Counted>,
+    families: impl IntoIterator<Item = &'a dyn LocalFamily>,
 ) -> Result<Totals<'a>, ScrapeError> {
     begin();
     if let Some(error) = loader::environment_error() {
@@ -232,12 +231,12 @@ pub(crate) fn load<'a>(
     }
     let totals = Totals::new(scope.into(), families);
     let Some(loaded) = loaded() else { return Ok(totals) };
-    let deadline = loaded.backend.patience().filter(|_| clock::EXISTS).map(|patience| Instant::now() + patience);
+    let deadline = loaded.backend.scrape_timeout().filter(|_| clock::EXISTS).map(|timeout| Instant::now() + timeout);
     let mut totals = totals.from_backend(deadline, families::has);
     if let Some(error) = revive_within(loader::SCRAPE) {
         return Err(ScrapeError::new(error));
     }
-    storage::catch_up();
+    storage::sync_pending();
     match &loaded.shipper {
         Some(shipper) => shipper.ship_by(deadline).map_err(ScrapeError::new)?,
         None => loaded.remove_if_possible(),
@@ -248,9 +247,9 @@ pub(crate) fn load<'a>(
 
 /// How far the backend in use reaches, and whether it is sent what is counted.
 #[cfg(all(unix, feature = "conformance"))]
-pub(crate) fn about() -> (crate::backends::api::Reach, bool) {
-    loaded().map_or((crate::backends::api::Reach::Process, false), |loaded| {
-        (loaded.backend.reach(), loaded.shipper.is_some())
+pub(crate) fn about() -> (crate::backends::api::AggregationScope, bool) {
+    loaded().map_or((crate::backends::api::AggregationScope::Process, false), |loaded| {
+        (loaded.backend.aggregation_scope(), loaded.shipper.is_some())
     })
 }
 

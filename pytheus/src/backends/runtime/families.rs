@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::backends::api::{Arena, BackendError, Counted, FamilyKey};
+use crate::backends::api::{Arena, BackendError, FamilyKey, LocalFamily};
 use crate::backends::runtime::active;
 use crate::report;
 use crate::sync::lock;
@@ -10,14 +10,14 @@ use crate::sync::lock;
 /// Every family that is in a registry, and the key that it has, or would have if no other one had it.
 static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());
 
-type Member = (Arc<FamilyKey>, Weak<dyn Counted>);
+type Member = (Arc<FamilyKey>, Weak<dyn LocalFamily>);
 
 /// Makes a family known to all processes, by the scope of the registry that it has come into, unless it has come into
 /// one before.
-pub(crate) fn join(scope: &str, family: &Arc<dyn Counted>) {
+pub(crate) fn join(scope: &str, family: &Arc<dyn LocalFamily>) {
     let key = Arc::new(FamilyKey::new(scope, family.descriptor().clone()));
     let mut members = lock(&MEMBERS);
-    let is_it = |(_, member): &(_, Weak<dyn Counted>)| Weak::ptr_eq(member, &Arc::downgrade(family));
+    let is_it = |(_, member): &(_, Weak<dyn LocalFamily>)| Weak::ptr_eq(member, &Arc::downgrade(family));
     if members.iter().any(is_it) {
         return;
     }
@@ -30,7 +30,7 @@ pub(crate) fn join(scope: &str, family: &Arc<dyn Counted>) {
 }
 
 /// Is this the first of those that have the key?
-fn is_first(key: &FamilyKey, family: &Arc<dyn Counted>) -> bool {
+fn is_first(key: &FamilyKey, family: &Arc<dyn LocalFamily>) -> bool {
     let members = lock(&MEMBERS);
     let mut alike = members.iter().filter(|(known, member)| known.is(key) && member.strong_count() != 0);
     alike.next().is_some_and(|(_, first)| Weak::ptr_eq(first, &Arc::downgrade(family)))
@@ -43,7 +43,7 @@ pub(crate) fn has(key: &FamilyKey) -> bool {
 
 /// Tells a family its key, and what it is to count in; reports it if another one has the key.
 pub(crate) fn settle(
-    family: &Arc<dyn Counted>,
+    family: &Arc<dyn LocalFamily>,
     key: Arc<FamilyKey>,
     arena: Option<&Arc<dyn Arena>>,
 ) -> Result<(), BackendError> {
@@ -61,12 +61,12 @@ pub(crate) fn settle(
 }
 
 /// All families that are in a registry, with the keys that they have or would have.
-pub(crate) fn all() -> Vec<(Arc<FamilyKey>, Arc<dyn Counted>)> {
+pub(crate) fn all() -> Vec<(Arc<FamilyKey>, Arc<dyn LocalFamily>)> {
     let members = lock(&MEMBERS);
     members.iter().filter_map(|(key, member)| Some((Arc::clone(key), member.upgrade()?))).collect()
 }
 
 /// All families that are in a registry.
-pub(crate) fn counted() -> Vec<Arc<dyn Counted>> {
+pub(crate) fn counted() -> Vec<Arc<dyn LocalFamily>> {
     all().into_iter().map(|(_, member)| member).collect()
 }

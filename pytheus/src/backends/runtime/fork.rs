@@ -55,7 +55,7 @@ pub(crate) fn begin() {
 /// To be called before a series is made or removed: sees to a backend that the parent of this process has loaded.
 #[inline]
 pub(crate) fn forked() {
-    if storage::was_forked() || REVIVING.load(Relaxed) != 0 {
+    if storage::is_fork_pending() || REVIVING.load(Relaxed) != 0 {
         revive(loader::FIRST_USE);
     }
 }
@@ -72,14 +72,14 @@ fn revive(most: Duration) {
         loader::wait_until(loader::FIRST_USE, || !is_reviving());
     }
     let process = REVIVING.load(Acquire);
-    if !storage::was_forked()
+    if !storage::is_fork_pending()
         || process == process::id()
         || REVIVING.compare_exchange(process, process::id(), AcqRel, Relaxed).is_err()
     {
         return;
     }
     REVIVES.with(|revives| revives.set(true));
-    let (is_child, loaded, mut has_failed) = (storage::now_settled(), loaded(), false);
+    let (is_child, loaded, mut has_failed) = (storage::clear_fork_pending(), loaded(), false);
     if is_child && loaded.is_none() {
         // The parent waited for its backend; the child loads its own.
         restate();
@@ -88,7 +88,7 @@ fn revive(most: Duration) {
     if let Some(loaded) = loaded.filter(|_| is_child) {
         *write(&ARENA) = None;
         // A request is not to wait for other processes: what fails here is tried again.
-        let begin = || loaded.backend.forked().and_then(|()| move_in(&*loaded.backend));
+        let begin = || loaded.backend.after_fork().and_then(|()| move_in(&*loaded.backend));
         let revived = catch_panic(|| haste::within(most, begin));
         let revived = revived.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()));
         restate();
@@ -133,7 +133,7 @@ pub(crate) fn revive_within(most: Duration) -> Option<String> {
     }
     if lock(&NOT_REVIVED).is_some() {
         // The obstacle may be gone.
-        storage::not_settled();
+        storage::set_fork_pending();
         revive(most);
     }
     lock(&NOT_REVIVED).clone()

@@ -9,7 +9,7 @@ pub(super) mod haste;
 pub(super) mod loader;
 mod ship;
 
-pub use active::BeforeLoad;
+pub(crate) use active::BeforeLoad;
 #[cfg(all(unix, feature = "conformance"))]
 pub(crate) use active::about;
 pub(crate) use active::{health, is_shared, load, removed};

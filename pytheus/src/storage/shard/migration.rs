@@ -1,88 +1,90 @@
-//! Pages go from the heap to where a backend wants them, while threads count.
+//! Migrates pages from the heap to the arena of a backend, while threads count.
 //!
-//! Nobody is asked to wait, so for a moment a thread may go on to count in the page that it knows. A page that was moved
-//! is therefore kept, as what is *left*: its one writer takes along what it has counted there when it first comes to the
-//! new page, and until then a reader who wants to be exact [catches up](catch_up). What is copied says nothing of what it
-//! means, so this knows no more of series than the rest of the pages does.
+//! No thread is stopped, so a thread may go on counting for a moment in the page that it knows. The copy of each migrated
+//! page therefore stays *pending* until the one writer of the page adopts the new one, and brings along its last counts;
+//! a reader that needs exact counts copies all pending pages [once more](sync_pending). Copying needs no knowledge of
+//! what the cells mean.
 
 #[cfg(not(loom))]
 use std::sync::{RwLock, RwLockReadGuard};
 
 use super::Shard;
-use super::page::{CELLS, Page};
-use crate::sync::shim::{
-    Acquire, AtomicPtr, AtomicUsize, Mutex, MutexGuard, Relaxed, Release, SeqCst, fence, global, hint,
-};
-use crate::sync::{self, Guarded, lock};
+use super::page::Page;
+use crate::sync::shim::{Acquire, AtomicPtr, AtomicUsize, Mutex, Relaxed, Release, SeqCst, fence, global, hint};
+use crate::sync::{self, lock};
 
-/// Where pages come from, in place of the heap.
-pub(crate) trait Source: Send + Sync {
-    /// A page of zeros that stays; `None` when there is no room.
+/// Where pages come from in place of the heap.
+pub(crate) trait PageSource: Send + Sync {
+    /// Returns a page of zeros that is never freed; `None` when there is no room.
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page>;
 }
 
 global! {
     /// Null while pages come from the heap.
-    static SOURCE: AtomicPtr<&'static dyn Source> = AtomicPtr::new(std::ptr::null_mut());
+    static SOURCE: AtomicPtr<&'static dyn PageSource> = AtomicPtr::new(std::ptr::null_mut());
 }
 
 global! {
-    /// How often pages have moved.
-    static MOVES: AtomicUsize = AtomicUsize::new(0);
+    static MIGRATIONS: AtomicUsize = AtomicUsize::new(0);
 }
 
 global! {
-    static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
+    static PENDING: Mutex<Vec<PendingCopy>> = Mutex::new(Vec::new());
 }
 
 global! {
-    /// How many there are in it.
-    static LEFT_LEN: AtomicUsize = AtomicUsize::new(0);
+    /// The length of [`PENDING`], to be read without its lock.
+    static PENDING_LEN: AtomicUsize = AtomicUsize::new(0);
 }
 
 global! {
-    /// The pages that the source has given for what all threads write: it is asked for each once.
-    static SHARED: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
+    /// The pages that the source has given for the shard of all threads. The source is asked once for each.
+    static SHARED_PAGES: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
 }
 
-/// A page that was moved, and to which its writer may not have come yet.
-struct Left {
+/// A migrated page that its writer has not adopted yet.
+struct PendingCopy {
     shard: &'static Shard,
     page: usize,
     from: &'static Page,
     to: &'static Page,
 }
 
-/// Held while pages stay where they are: by who makes some, and by who reads several as one.
-#[cfg(not(loom))]
-static STILL: RwLock<()> = RwLock::new(());
-
-#[cfg(not(loom))]
-pub(crate) type Still = Guarded<RwLockReadGuard<'static, ()>>;
-#[cfg(loom)]
-pub(crate) struct Still;
-
-/// Has pages stay where they are. Not to be held twice by a thread, nor while code of the user's runs.
-pub(crate) fn still() -> Still {
-    #[cfg(not(loom))]
-    return sync::read(&STILL);
-    // Models that move pages do nothing that it keeps apart.
-    #[cfg(loom)]
-    Still
+impl PendingCopy {
+    fn copy(&self) {
+        copy(self.from, self.to);
+    }
 }
 
-/// A new page from where they come from; `Err` when that is the heap, which is up to the caller.
-pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, Heap> {
+/// Read by threads that make pages, and by readers of several pages at once; written by a migration.
+#[cfg(not(loom))]
+static MIGRATION: RwLock<()> = RwLock::new(());
+
+#[cfg(not(loom))]
+pub(crate) type MigrationLock = sync::Guarded<RwLockReadGuard<'static, ()>>;
+#[cfg(loom)]
+pub(crate) struct MigrationLock;
+
+/// Keeps pages from migrating. Not to be nested, nor held while code of the user's runs.
+pub(crate) fn block() -> MigrationLock {
+    #[cfg(not(loom))]
+    return sync::read(&MIGRATION);
+    // Models that migrate pages do nothing that this lock keeps apart.
+    #[cfg(loom)]
+    MigrationLock
+}
+
+/// Returns a new page of the source; `Err` when pages come from the heap, which is up to the caller.
+pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, FromHeap> {
     let source = SOURCE.load(Acquire);
-    // SAFETY: null, or a box that `move_to` leaked.
-    let source = unsafe { source.as_ref() }.ok_or(Heap)?;
+    // SAFETY: null, or a box that `migrate` leaked.
+    let source = unsafe { source.as_ref() }.ok_or(FromHeap)?;
     let Ok(page) = u32::try_from(page) else { return Ok(None) };
     if shard != 0 {
         // Its one writer asks.
         return Ok(source.page(shard, page));
     }
-    // Several threads may ask at once.
-    let mut known = lock(&SHARED);
+    let mut known = lock(&SHARED_PAGES);
     if let Some((_, given)) = known.iter().find(|(number, _)| *number == page) {
         return Ok(Some(given));
     }
@@ -91,125 +93,122 @@ pub(crate) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>,
     Ok(given)
 }
 
-/// The page is to come from the heap.
-pub(crate) struct Heap;
+/// Pages come from the heap.
+pub(super) struct FromHeap;
 
-/// Has pages come from the heap again.
-pub(crate) fn take_back() {
+/// Takes pages from the heap again.
+pub(super) fn rollback() {
     SOURCE.store(std::ptr::null_mut(), Release);
 }
 
-/// Has pages come from the heap again, in a child process, and forgets what is left in pages of the parent.
+/// Takes pages from the heap again, in a child, and forgets the pending copies of its parent.
 #[allow(dead_code, reason = "after a fork, which not every system has")]
-pub(crate) fn cut_off() {
+pub(super) fn abandon() {
     SOURCE.store(std::ptr::null_mut(), Relaxed);
-    LEFT_LEN.store(0, Relaxed);
+    PENDING_LEN.store(0, Relaxed);
 }
 
-/// The moves so far, for who is about to keep a way to a page: it is to ask [`has_moved`] once it has done so.
-pub(crate) fn moves() -> usize {
-    MOVES.load(Acquire)
+/// Returns the number of migrations, for a thread that is about to cache a page; it calls [`has_happened_since`] then.
+pub(super) fn count() -> usize {
+    MIGRATIONS.load(Acquire)
 }
 
-/// Have pages moved since, so that a way that was kept may lead to where one was?
-pub(crate) fn has_moved(since: usize) -> bool {
-    // Either this sees the move, or who moves sees the way and takes it away.
+/// Returns whether pages have migrated since, so that a cached page may be out of date.
+pub(super) fn has_happened_since(before: usize) -> bool {
+    // Either this thread sees the migration, or the migration sees the cached page, and clears it.
     fence(SeqCst);
-    MOVES.load(Relaxed) != since
+    MIGRATIONS.load(Relaxed) != before
 }
 
-/// There was no room for all pages; none was moved.
+/// There was no room for all pages, so none has migrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// Moves all pages of these shards to where this source has room for them, and has it give all that come later.
+/// Migrates all pages of these shards to a source, which gives all pages that are made later.
 ///
-/// One at a time.
-pub(crate) fn move_to<I: Iterator<Item = &'static Shard>>(
-    source: Box<dyn Source>,
+/// One thread at a time.
+pub(super) fn migrate<I: Iterator<Item = &'static Shard>>(
+    source: Box<dyn PageSource>,
     shards: impl Fn() -> I,
 ) -> Result<(), NoRoom> {
     #[cfg(not(loom))]
-    let _nobody_else = sync::write(&STILL);
-    // What is left of a move before, if there was one.
-    catch_up();
-    let source: &'static dyn Source = Box::leak(source);
-    let mut moved = Vec::new();
+    let _exclusive = sync::write(&MIGRATION);
+    // Copies of an earlier migration may be pending.
+    sync_pending();
+    let source: &'static dyn PageSource = Box::leak(source);
+    let mut copies = Vec::new();
     for shard in shards() {
-        for (page, from) in shard.moving_pages() {
-            let to = u32::try_from(page).ok().and_then(|page| source.page(shard.id(), page)).ok_or(NoRoom)?;
-            copy(from, to);
-            moved.push(Left { shard, page, from, to });
+        for (page, from) in shard.pages.own_pages() {
+            let to = u32::try_from(page).ok().and_then(|page| source.page(shard.id, page)).ok_or(NoRoom)?;
+            copies.push(PendingCopy { shard, page, from, to });
         }
     }
-    // Before anyone finds a new page, so that its writer takes along what is left.
-    let mut known = lock(&LEFT);
-    // Those of a move before, in the parent of this process, are none of ours.
-    *known = moved;
-    LEFT_LEN.store(known.len(), Release);
-    lock(&SHARED).clear();
+    copies.iter().for_each(PendingCopy::copy);
+    // Before the new pages are published, so that a writer that finds one finds its pending copy, too. Copies of a
+    // migration in the parent of this process are dropped.
+    let mut pending = lock(&PENDING);
+    *pending = copies;
+    PENDING_LEN.store(pending.len(), Release);
+    lock(&SHARED_PAGES).clear();
     SOURCE.store(Box::into_raw(Box::new(source)), Release);
-    for left in &*known {
-        left.shard.replace(left.page, left.to);
+    for copy in &*pending {
+        copy.shard.pages.replace(copy.page, copy.to);
     }
-    MOVES.fetch_add(1, Release);
-    // See `has_moved`.
+    MIGRATIONS.fetch_add(1, Release);
+    // Pairs with `has_happened_since`.
     fence(SeqCst);
-    shards().for_each(Shard::forget_near);
-    // What was counted until then.
-    known.iter().for_each(|left| copy(left.from, left.to));
+    shards().for_each(|shard| shard.cache.clear());
+    // The counts that were made meanwhile.
+    pending.iter().for_each(PendingCopy::copy);
     Ok(())
 }
 
-/// Takes along what the one writer of this page, who is here, has counted where it was.
-pub(crate) fn arrive(shard: &Shard, page: usize) {
-    if LEFT_LEN.load(Acquire) == 0 {
+/// Brings along what the one writer of this page, which is the caller, has counted in the old page.
+pub(super) fn adopt_page(shard: &Shard, page: usize) {
+    if PENDING_LEN.load(Acquire) == 0 {
         return;
     }
-    let mut left = lock(&LEFT);
-    if let Some(place) = left.iter().position(|left| left.page == page && std::ptr::eq(left.shard, shard)) {
-        let Left { from, to, .. } = left.swap_remove(place);
-        copy(from, to);
-        LEFT_LEN.store(left.len(), Release);
+    let mut pending = lock(&PENDING);
+    if let Some(index) = pending.iter().position(|copy| copy.page == page && std::ptr::eq(copy.shard, shard)) {
+        pending.swap_remove(index).copy();
+        PENDING_LEN.store(pending.len(), Release);
     }
 }
 
-/// Copies what was counted in pages since they were moved.
-pub(crate) fn catch_up() {
-    if LEFT_LEN.load(Acquire) != 0 {
-        lock(&LEFT).iter().for_each(|left| copy(left.from, left.to));
+/// Copies what was counted in pages since they have migrated.
+pub(crate) fn sync_pending() {
+    if PENDING_LEN.load(Acquire) != 0 {
+        lock(&PENDING).iter().for_each(PendingCopy::copy);
     }
 }
 
-/// Has cells be zero also where they were before a move, lest that is copied.
-pub(crate) fn clear(first: (usize, usize), run: usize) {
-    if LEFT_LEN.load(Acquire) == 0 {
-        return;
-    }
-    let (page, cell) = first;
-    let left: Guarded<MutexGuard<'_, Vec<Left>>> = lock(&LEFT);
-    for left in left.iter().filter(|left| left.page == page) {
-        (cell..cell + run).for_each(|place| left.from.cell(place).store(0, Relaxed));
+/// Zeroes cells in pages whose copy is pending, lest the old counts are copied.
+pub(super) fn clear_pending(page: usize, cells: std::ops::Range<usize>) {
+    if PENDING_LEN.load(Acquire) != 0 {
+        for copy in lock(&PENDING).iter().filter(|copy| copy.page == page) {
+            cells.clone().for_each(|cell| copy.from.cell(cell).store(0, Relaxed));
+        }
     }
 }
 
-/// Copies a page of which someone else may be the writer.
+/// Copies a page of which another thread may be the writer.
 fn copy(from: &Page, to: &Page) {
-    let look = || -> Vec<u64> { from.cells().iter().map(|cell| cell.load(Acquire)).collect() };
-    let mut seen = look();
-    // What was seen twice was so at one moment in between: no count ever goes down. A writer comes to the new page soon.
+    let read = || -> Vec<u64> { from.cells().iter().map(|cell| cell.load(Acquire)).collect() };
+    let mut seen = read();
+    // Two identical reads form a consistent snapshot, as counts never decrease. The limit of tries does not matter: a
+    // writer that counts all the time soon adopts the new page.
     for _ in 0..1000 {
-        let again = look();
+        let again = read();
         if again == seen {
             break;
         }
         seen = again;
         hint::spin_loop();
     }
-    // In this order: a sum stands before the counts that make it hold.
-    for (place, seen) in seen.iter().enumerate().take(CELLS) {
-        if to.cell(place).load(Relaxed) != *seen {
-            to.cell(place).store(*seen, Release);
+    // In this order: a sum is written before the bucket counts that make it valid.
+    for (index, seen) in seen.iter().enumerate() {
+        if to.cell(index).load(Relaxed) != *seen {
+            to.cell(index).store(*seen, Release);
         }
     }
 }

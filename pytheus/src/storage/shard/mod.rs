@@ -1,210 +1,174 @@
-//! Shards: the cells that one thread alone writes, handed on when it ends.
+//! Shards: cells that one thread alone writes, so that counting is a load and a store.
+//!
+//! A shard outlives its thread, and another one goes on counting in it. `page` has its cells, `slot_allocator` gives a
+//! series the same cells in all shards, `thread` finds the shard of the current thread, and `migration` moves the pages of
+//! all shards to the arena of a backend.
 
 pub(super) mod migration;
 pub(super) mod page;
 mod slot_allocator;
 pub(super) mod thread;
 
-use self::migration as moving;
 use crate::sync::barrier;
 use crate::sync::epoch::Pin;
 use crate::sync::shim::{
     AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Relaxed, Release, constant, global,
 };
-use page::{Cells, Near, Page, Pages, Slot};
+use page::{Cells, PageCache, PageTable, Slot};
 
-/// The cells that one thread alone writes, and what it is looking at.
+/// The cells that one thread writes, and the epoch in which that thread is pinned.
 ///
-/// On lines of its own: no two threads write to one.
+/// Aligned as a [`Page`](page::Page) is.
 #[repr(align(128))]
 pub(crate) struct Shard {
-    /// Its number, from 1 on in the order in which they are made; 0 is the one that all threads write.
+    /// From 1 on, in the order of creation; 0 is the shard that all threads write.
     id: u32,
-    near: Near,
-    pages: Pages,
-    pub(super) pin: Pin,
-    /// True while a thread has it.
-    owned: AtomicBool,
-    /// True when a thread that had it was cut off by a fork, and may have left an observation half done.
-    cut_off: AtomicBool,
-    /// The one that was made before it.
+    cache: PageCache,
+    pages: PageTable,
+    pin: Pin,
+    is_owned: AtomicBool,
+    /// Its thread was lost in a fork, perhaps in the middle of an observation.
+    is_abandoned: AtomicBool,
+    /// The shard that was created before this one.
     next: AtomicPtr<Self>,
 }
 
 impl Shard {
     constant! {
-        pub(crate) fn new(id: u32) -> Self {
+        fn new(id: u32) -> Self {
             Self {
                 id,
-                near: Near::new(),
-                pages: Pages::new(),
+                cache: PageCache::new(),
+                pages: PageTable::new(),
                 pin: Pin::new(),
-                owned: AtomicBool::new(true),
-                cut_off: AtomicBool::new(false),
+                is_owned: AtomicBool::new(true),
+                is_abandoned: AtomicBool::new(false),
                 next: AtomicPtr::new(std::ptr::null_mut()),
             }
         }
     }
 
-    /// The cells of a slot, for the thread that has the shard; `None` when they do not exist yet, and for slots that
-    /// lead nowhere.
+    /// Returns the cells of a slot, for the owner; `None` if their page does not exist yet or the slot has none.
     #[inline]
-    pub(crate) fn own_cells(&self, slot: Slot) -> Option<Cells> {
-        match self.near.cells(slot) {
+    fn own_cells(&self, slot: Slot) -> Option<Cells> {
+        match self.cache.cells(slot) {
             Some(cells) => Some(cells),
-            None => self.far_cells(slot),
+            None => self.cells_slow(slot),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn far_cells(&self, slot: Slot) -> Option<Cells> {
+    fn cells_slow(&self, slot: Slot) -> Option<Cells> {
         loop {
-            let moves = moving::moves();
+            let before = migration::count();
             let cells = self.cells(slot)?;
-            moving::arrive(self, slot.page());
-            self.near.bring(cells);
-            if !moving::has_moved(moves) {
+            migration::adopt_page(self, slot.page());
+            self.cache.insert(cells);
+            if !migration::has_happened_since(before) {
                 return Some(cells);
             }
-            self.near.clear();
+            self.cache.clear();
         }
     }
 
-    /// The cells of a slot, for any thread.
+    /// Returns the cells of a slot, for any thread.
     #[inline]
-    pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
+    pub(super) fn cells(&self, slot: Slot) -> Option<Cells> {
         self.pages.cells(slot)
     }
 
-    /// Has it a page from that of the first slot to that of the last?
-    pub(crate) fn has_any(&self, slots: (Slot, Slot)) -> bool {
-        self.pages.any(slots)
+    /// Returns whether it has a page from that of the first slot to that of the last.
+    pub(super) fn has_any(&self, first: Slot, last: Slot) -> bool {
+        self.pages.has_any(first, last)
     }
 
-    /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room. For who has the shard.
-    pub(crate) fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
+    /// Returns the cells of a slot, for the owner, and makes their page if there is none; `None` when there is no room.
+    fn cells_or_make(&self, slot: Slot) -> Option<Cells> {
         loop {
-            let moves = moving::moves();
+            let before = migration::count();
             let cells = self.pages.cells_or_make(slot, self.id)?;
-            moving::arrive(self, slot.page());
-            if !moving::has_moved(moves) {
+            migration::adopt_page(self, slot.page());
+            if !migration::has_happened_since(before) {
                 return Some(cells);
             }
         }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.id
+    /// Gives it up, with all that was counted in it.
+    fn release(&self) {
+        // Release: the next owner goes on from these counts.
+        self.is_owned.store(false, Release);
     }
 
-    /// The pages that it has.
-    pub(crate) fn moving_pages(&self) -> Vec<(usize, &'static Page)> {
-        self.pages.all()
-    }
-
-    /// Puts a page in the place of another.
-    pub(crate) fn replace(&self, page: usize, by: &'static Page) {
-        self.pages.replace(page, by);
-    }
-
-    /// Leads all updates of its thread through the pages that it has now.
-    pub(crate) fn forget_near(&self) {
-        self.near.clear();
-    }
-
-    /// Has it no page any more, in a child process to which they do not belong; but for those of all processes.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(crate) fn forget_pages(&self) {
-        self.near.clear();
-        self.pages.clear();
-    }
-
-    /// Hands it on, with all that was counted in it.
-    pub(crate) fn release(&self) {
-        // Release: the next owner goes on from the cells as they are.
-        self.owned.store(false, Release);
-    }
-
-    /// Frees it from a thread that is no more. Writes only where it has to: memory that is not written to stays one
-    /// with that of the parent.
-    fn free(&self) {
+    /// Takes it away from a thread that does not exist in this child. Writes only where it has to, as each write copies a
+    /// page of memory that the child shares with its parent.
+    fn abandon(&self) {
         self.pin.unpin_after_fork();
-        if self.owned.load(Relaxed) {
-            self.cut_off.store(true, Relaxed);
-            self.owned.store(false, Relaxed);
+        if self.is_owned.load(Relaxed) {
+            self.is_abandoned.store(true, Relaxed);
+            self.is_owned.store(false, Relaxed);
         }
     }
 
-    /// Does what is to be done when the thread before was cut off.
-    pub(crate) fn after_cut_off(&self, mend: impl FnOnce(&Self)) {
-        if self.cut_off.load(Relaxed) {
-            mend(self);
-            self.cut_off.store(false, Relaxed);
-        }
-    }
-
-    /// Takes it, unless a thread has it.
-    fn take(&self) -> bool {
-        !self.owned.load(Relaxed) && self.owned.compare_exchange(false, true, Acquire, Relaxed).is_ok()
+    fn try_acquire(&self) -> bool {
+        !self.is_owned.load(Relaxed) && self.is_owned.compare_exchange(false, true, Acquire, Relaxed).is_ok()
     }
 }
 
 global! {
-    /// The id of the next shard.
-    static IDS: AtomicU32 = AtomicU32::new(1);
+    static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 }
 
-/// Shards, in a list that only grows. Nobody waits for anybody, so that a fork in the middle leaves no lock behind.
-pub(crate) struct Shards {
+/// A lock-free list of shards, which only grows. A fork in the middle of a change leaves no lock taken.
+struct Shards {
     last: AtomicPtr<Shard>,
     len: AtomicUsize,
 }
 
 impl Shards {
     constant! {
-        pub(crate) fn new() -> Self {
+        fn new() -> Self {
             Self { last: AtomicPtr::new(std::ptr::null_mut()), len: AtomicUsize::new(0) }
         }
     }
 
-    /// One that no other thread has; `None` when there are `most` already.
-    pub(crate) fn take(&self, most: usize) -> Option<&'static Shard> {
-        if let Some(free) = self.iter().find(|shard| shard.take()) {
+    /// Acquires a shard without an owner, or makes one; `None` if there are `max` already.
+    fn acquire(&self, max: usize) -> Option<&'static Shard> {
+        if let Some(free) = self.iter().find(|shard| shard.try_acquire()) {
             return Some(free);
         }
-        let counted = self.len.fetch_update(Relaxed, Relaxed, |len| (len < most).then_some(len + 1));
+        let counted = self.len.fetch_update(Relaxed, Relaxed, |len| (len < max).then_some(len + 1));
         counted.is_ok().then(|| self.add())
     }
 
     fn add(&self) -> &'static Shard {
         barrier::init();
-        let shard: &'static Shard = Box::leak(Box::new(Shard::new(IDS.fetch_add(1, Relaxed))));
-        let place = std::ptr::from_ref(shard).cast_mut();
+        let shard: &'static Shard = Box::leak(Box::new(Shard::new(NEXT_ID.fetch_add(1, Relaxed))));
+        let new = std::ptr::from_ref(shard).cast_mut();
         let mut last = self.last.load(Relaxed);
         loop {
             shard.next.store(last, Relaxed);
-            // Release: who finds the shard finds it made.
-            match self.last.compare_exchange_weak(last, place, AcqRel, Relaxed) {
+            // Release: a thread that finds the shard finds it initialised.
+            match self.last.compare_exchange_weak(last, new, AcqRel, Relaxed) {
                 Ok(_) => return shard,
                 Err(now) => last = now,
             }
         }
     }
 
-    /// Frees all from threads that are no more: all but the one thread there is, which has `own`.
+    /// Abandons all shards of threads that do not exist in this child, whose one thread has `own`.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(crate) fn cut_off_others(&self, own: &Shard) {
-        let others = self.iter().filter(|shard| !std::ptr::eq(*shard, own));
-        others.for_each(Shard::free);
-        // One that a thread was about to add is not there.
+    fn abandon_others(&self, own: &Shard) {
+        self.iter().filter(|shard| !std::ptr::eq(*shard, own)).for_each(Shard::abandon);
+        // A shard that another thread was about to add is counted, but not in the list.
         self.len.store(self.iter().count(), Relaxed);
     }
 
-    /// All there are, the newest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
+    /// Returns all shards, the newest first.
+    fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
         // SAFETY: null, or a shard that `add` leaked.
-        let shard = |place: &AtomicPtr<Shard>| unsafe { place.load(Acquire).as_ref() };
+        let shard = |entry: &AtomicPtr<Shard>| unsafe { entry.load(Acquire).as_ref() };
         std::iter::successors(shard(&self.last), move |last| shard(&last.next))
     }
 }

@@ -1,24 +1,23 @@
-//! Cells, in pages that are made when they are first touched.
+//! Cells, in pages that are made when they are first used, and the two-level table from a slot to its page.
 
 use std::fmt;
-use std::ops::Range;
 
 use super::super::cell_layout::{COUNT, FIRST_BUCKET};
-use super::migration as moving;
+use super::migration;
 use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, AtomicU64, Relaxed, Release, constant, each};
 
-/// Cells of a page: small enough that a thread which counts little costs little memory.
+/// Cells of a page. Pages are small, since a thread that counts in one series pays for a whole page.
 #[cfg(not(loom))]
 pub(crate) const CELLS: usize = 512;
 #[cfg(not(loom))]
 const PAGES: usize = 256;
 #[cfg(not(loom))]
 const DIRECTORIES: usize = 128;
-/// Pages that are found in one step.
+/// Pages of the first-level cache.
 #[cfg(not(loom))]
-const NEAR: usize = 128;
+const CACHED_PAGES: usize = 128;
 
-// A model looks at every interleaving: the same tables, but of few entries.
+// A model tries every interleaving, so its tables have few entries.
 #[cfg(loom)]
 pub(crate) const CELLS: usize = 8;
 #[cfg(loom)]
@@ -26,13 +25,13 @@ const PAGES: usize = 1;
 #[cfg(loom)]
 const DIRECTORIES: usize = 4;
 #[cfg(loom)]
-const NEAR: usize = 4;
+const CACHED_PAGES: usize = 4;
 
-/// Where the cells of a series begin, in each shard: a page, and a cell of it.
+/// The address of the first cell of a series, the same in each shard: a page, and a cell of it.
 ///
-/// The lowest byte says where the page is among the [`Near`] ones. The first of those exists in no shard, nor does the
-/// last, which stands for all pages that are further, and for what was [removed](Self::removed). So one branch finds
-/// all that is out of the ordinary.
+/// The lowest byte is the index in the [`PageCache`]. Two of its entries are always empty: the first, for series without
+/// cells, and the last, for pages beyond the cache and for slots that were [removed](Self::removed). One branch therefore
+/// tells the fast path from all other cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(crate) u32);
 
@@ -41,68 +40,54 @@ const PAGE_BITS: u32 = 15;
 #[allow(clippy::cast_possible_truncation, reason = "small constants")]
 impl Slot {
     /// No cells yet.
-    pub(crate) const NONE: Self = Self::at(0);
-    /// No cells any more; the series is to be looked up by its labels each time.
-    pub(crate) const LOOK_UP: Self = Self::at(1);
-    /// In place of [`FURTHER`](Self::FURTHER): not any more.
+    pub(crate) const NONE: Self = Self::at(0, 0);
+    /// No cells any more: the series is looked up by its labels for each update.
+    pub(crate) const INVALID: Self = Self::at(0, 1);
+    /// The lowest byte of a removed slot. Its index in the cache is [`OVERFLOW`](Self::OVERFLOW).
     const REMOVED: u32 = 0xff;
-    const FURTHER: u32 = NEAR as u32 - 1;
+    const OVERFLOW: usize = CACHED_PAGES - 1;
 
-    /// The places that lead to cells, [`at`](Self::at) which there are slots, of those that this process gives out.
-    pub(crate) const PLACES: Range<u32> = CELLS as u32..COMMON_PAGE * CELLS as u32;
-
-    /// The slot at a place, counted through all pages.
-    pub(crate) const fn at(place: u32) -> Self {
-        let (cell, page) = (place % CELLS as u32, place / CELLS as u32);
-        let near = if page < Self::FURTHER { page } else { Self::FURTHER };
-        Self(cell << (8 + PAGE_BITS) | page << 8 | near)
+    /// Returns the slot of a cell that exists.
+    pub(crate) const fn at(page: usize, cell: usize) -> Self {
+        let cached = if page < Self::OVERFLOW { page } else { Self::OVERFLOW };
+        Self((cell as u32) << (8 + PAGE_BITS) | (page as u32) << 8 | cached as u32)
     }
 
-    /// The slot of a cell of a page; `None` when there is none.
+    /// Returns the slot of a cell, or `None` if there is no such cell.
     pub(crate) fn of(page: u32, cell: u32) -> Option<Self> {
-        let fits = (1..2 * COMMON_PAGE).contains(&page) && cell < CELLS as u32;
-        fits.then(|| Self::at(page * CELLS as u32 + cell))
+        let fits = (1..2 * FIRST_SHARED_PAGE).contains(&page) && cell < CELLS as u32;
+        fits.then(|| Self::at(page as usize, cell as usize))
     }
 
-    /// The page and the cell to which it leads.
+    /// Returns the page and the cell.
     pub(crate) fn page_and_cell(self) -> (u32, u32) {
         (self.page() as u32, self.cell() as u32)
     }
 
-    /// The first slot of a page.
-    fn of_page(page: usize) -> Self {
-        Self::at((page * CELLS) as u32)
-    }
-
-    /// The same, leading nowhere.
+    /// Returns the same address with the mark of a removed series.
     pub(crate) fn removed(self) -> Self {
         Self(self.0 | Self::REMOVED)
     }
 
-    /// The slot that this was before it was [removed](Self::removed).
+    /// Returns the slot without the mark of a [removed](Self::removed) series.
     pub(crate) fn original(self) -> Self {
-        Self::at((self.page() * CELLS + self.cell()) as u32)
+        Self::at(self.page(), self.cell())
     }
 
-    /// Does it lead nowhere because the series was removed?
+    /// Returns whether the series was removed.
     #[inline]
     pub(crate) fn is_removed(self) -> bool {
         self.0 & Self::REMOVED == Self::REMOVED
     }
 
-    /// Does it lead to cells that all processes write?
-    pub(crate) fn is_common(self) -> bool {
-        !self.is_removed() && self.page() >= COMMON_PAGE as usize
+    /// Returns whether its cells are shared by all processes.
+    pub(crate) fn is_shared(self) -> bool {
+        !self.is_removed() && self.page() >= FIRST_SHARED_PAGE as usize
     }
 
-    /// Does it lead to cells?
+    /// Returns whether it has cells.
     pub(crate) fn is_live(self) -> bool {
         !self.is_removed() && self.page() != 0
-    }
-
-    #[inline]
-    fn near(self) -> usize {
-        self.0 as usize % NEAR
     }
 
     #[inline]
@@ -116,30 +101,31 @@ impl Slot {
     }
 }
 
-/// A page of cells, each a whole number, or a float as its bits.
+/// A page of cells: whole numbers, or floats as their bits.
 ///
-/// Begins a line of its own, so that no two threads write to one.
+/// Aligned to two cache lines, so that no two threads write to the same line, nor to one that the processor fetches along
+/// with it ([false sharing](https://docs.rs/crossbeam-utils/latest/crossbeam_utils/struct.CachePadded.html)).
 #[repr(align(128))]
 pub struct Page([AtomicU64; CELLS]);
 
 impl Page {
     constant! {
-        /// A page of cells that are zero.
+        /// Makes a page of zeros.
         pub fn new() -> Self {
             Self(each![AtomicU64::new(0); CELLS])
         }
     }
 
-    /// Its cells.
+    /// Returns its cells.
     pub fn cells(&self) -> &[AtomicU64; CELLS] {
         &self.0
     }
 
-    /// One of its cells.
+    /// Returns a cell.
     #[inline]
-    pub(crate) fn cell(&self, place: usize) -> &AtomicU64 {
-        // A run lies in one page; the remainder is taken to spare the check of a bound.
-        &self.0[place % CELLS]
+    pub(crate) fn cell(&self, index: usize) -> &AtomicU64 {
+        // No run crosses the end of a page; the remainder spares a bounds check.
+        &self.0[index % CELLS]
     }
 }
 
@@ -155,154 +141,150 @@ impl fmt::Debug for Page {
     }
 }
 
-/// From this page on, the cells that all threads write belong to all processes.
+/// The first page of cells that all processes share. The pages before belong to this process.
 #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
-pub(crate) const COMMON_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
+pub(crate) const FIRST_SHARED_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
 
-/// Pages, made when they are first touched.
-pub(crate) struct Directory([AtomicPtr<Page>; PAGES]);
+/// References to values that are never freed, each set when it is first needed.
+pub(crate) struct References<T: 'static, const N: usize>([AtomicPtr<T>; N]);
 
-impl Directory {
+type PageDirectory = References<Page, PAGES>;
+
+impl<T, const N: usize> References<T, N> {
     constant! {
         pub(crate) fn new() -> Self {
-            Self(each![AtomicPtr::new(std::ptr::null_mut()); PAGES])
+            Self(each![AtomicPtr::new(std::ptr::null_mut()); N])
         }
+    }
+
+    /// Returns an entry; the remainder of the index spares a bounds check.
+    #[inline]
+    fn get(&self, index: usize) -> Option<&'static T> {
+        // SAFETY: null, or made from a `&'static T`.
+        unsafe { self.0[index % N].load(Acquire).as_ref() }
+    }
+
+    fn set(&self, index: usize, value: &'static T) {
+        self.0[index % N].store(std::ptr::from_ref(value).cast_mut(), Release);
+    }
+
+    /// Sets an entry unless another thread was first, and returns the value that is there.
+    fn get_or_set(&self, index: usize, value: &'static T) -> &'static T {
+        let new = std::ptr::from_ref(value).cast_mut();
+        match self.0[index % N].compare_exchange(std::ptr::null_mut(), new, AcqRel, Acquire) {
+            Ok(_) => value,
+            // SAFETY: not null, and made from a `&'static T`.
+            Err(winner) => unsafe { &*winner },
+        }
+    }
+
+    /// Leaks a value into an entry; frees it if another thread was first.
+    fn get_or_leak(&self, index: usize, value: Box<T>) -> &'static T {
+        let new = Box::into_raw(value);
+        // SAFETY: a box that is leaked from here on, or freed below, unseen by other threads.
+        let winner = self.get_or_set(index, unsafe { &*new });
+        if !std::ptr::eq(winner, new) {
+            // SAFETY: from `Box::into_raw` just now, and not in the entry.
+            drop(unsafe { Box::from_raw(new) });
+        }
+        winner
+    }
+
+    /// Empties all entries.
+    pub(crate) fn clear(&self) {
+        self.0.iter().for_each(|entry| entry.store(std::ptr::null_mut(), Release));
     }
 }
 
-/// The first pages, in one step: for the one thread that writes them.
-pub(crate) struct Near([AtomicPtr<Page>; NEAR]);
+/// The first pages of a shard, one step away, for the one thread that writes them.
+pub(crate) type PageCache = References<Page, CACHED_PAGES>;
 
-impl Near {
-    constant! {
-        pub(crate) fn new() -> Self {
-            Self(each![AtomicPtr::new(std::ptr::null_mut()); NEAR])
-        }
-    }
-
-    /// The cells of a slot; `None` when its page was not [brought](Self::bring) here, and for slots that lead nowhere.
+impl PageCache {
+    /// Returns the cells of a slot whose page is [in the cache](Self::insert).
     #[inline]
     pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
-        let page = self.0[slot.near()].load(Acquire);
-        // SAFETY: null, or what `bring` put there: a `&'static` page.
-        let page = unsafe { page.as_ref() }?;
+        let page = self.get(slot.0 as usize)?;
         Some(Cells { page, slot })
     }
 
-    /// Has no page here any more.
-    pub(crate) fn clear(&self) {
-        self.0.iter().for_each(|page| page.store(std::ptr::null_mut(), Release));
-    }
-
-    /// Brings the page of these cells here, if it is one of the first.
-    pub(crate) fn bring(&self, cells: Cells) {
-        let near = cells.slot.near();
-        if near + 1 != NEAR {
-            self.0[near].store(std::ptr::from_ref(cells.page).cast_mut(), Release);
+    /// Adds the page of these cells, if it is one of the first.
+    pub(crate) fn insert(&self, cells: Cells) {
+        if cells.slot.page() < Slot::OVERFLOW {
+            self.set(cells.slot.page(), cells.page);
         }
     }
 }
 
-/// The way from a slot to its cells.
-pub(crate) struct Pages([AtomicPtr<Directory>; DIRECTORIES]);
+/// All pages of a shard: a directory of directories, as in the page table of a processor.
+pub(crate) type PageTable = References<PageDirectory, DIRECTORIES>;
 
-impl Pages {
-    constant! {
-        pub(crate) fn new() -> Self {
-            Self(each![AtomicPtr::new(std::ptr::null_mut()); DIRECTORIES])
-        }
-    }
-
-    /// The cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
+impl PageTable {
+    /// Returns the cells of a slot, or `None` if their page does not exist yet or the slot has none.
     #[inline]
     pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
         if slot.is_removed() {
             return None;
         }
-        let directory = self.0[slot.page() / PAGES % DIRECTORIES].load(Acquire);
-        // SAFETY: null, or a box that `set_once` leaked: never freed.
-        let directory = unsafe { directory.as_ref() }?;
-        let page = directory.0[slot.page() % PAGES].load(Acquire);
-        // SAFETY: null, or a `&'static` page, be it a box that `set_once` leaked.
-        let page = unsafe { page.as_ref() }?;
+        let page = self.page(slot.page())?;
         Some(Cells { page, slot })
     }
 
-    /// Is one of the pages from that of the first slot to that of the last there?
-    pub(crate) fn any(&self, (first, last): (Slot, Slot)) -> bool {
-        let mut pages = first.page()..=last.page();
-        pages.any(|page| self.cells(Slot::of_page(page)).is_some())
+    #[inline]
+    fn page(&self, page: usize) -> Option<&'static Page> {
+        self.get(page / PAGES)?.get(page)
     }
 
-    /// The cells of a slot, at zero if nobody has touched them; `None` when there is no room for the page.
+    /// Returns whether there is a page from that of the first slot to that of the last.
+    pub(crate) fn has_any(&self, first: Slot, last: Slot) -> bool {
+        (first.page()..=last.page()).any(|page| self.page(page).is_some())
+    }
+
+    /// Returns the cells of a slot, and makes their page if there is none; `None` when there is no room for it.
     #[cold]
     pub(crate) fn cells_or_make(&self, slot: Slot, shard: u32) -> Option<Cells> {
-        debug_assert!(slot.is_live(), "{slot:?} leads nowhere");
+        debug_assert!(slot.is_live(), "{slot:?} has no cells");
         if let Some(cells) = self.cells(slot) {
             return Some(cells);
         }
-        let _still = moving::still();
-        let place = self.place(slot.page());
-        let page = match moving::new_page(shard, slot.page()) {
-            Ok(page) => {
-                let page = std::ptr::from_ref(page?).cast_mut();
-                place.compare_exchange(std::ptr::null_mut(), page, AcqRel, Acquire).err().unwrap_or(page)
-            }
-            // Those of all processes are there or nowhere.
-            Err(moving::Heap) if slot.is_common() => return None,
-            Err(moving::Heap) => match place.load(Acquire) {
-                none if none.is_null() => set_once(place, Box::new(Page::new())),
-                page => page,
+        let _lock = migration::block();
+        let number = slot.page();
+        let page = match migration::new_page(shard, number) {
+            Ok(page) => self.directory(number).get_or_set(number, page?),
+            // The pages of all processes are never on the heap.
+            Err(migration::FromHeap) if slot.is_shared() => return None,
+            Err(migration::FromHeap) => match self.page(number) {
+                Some(page) => page,
+                None => self.directory(number).get_or_leak(number, Box::new(Page::new())),
             },
         };
-        // SAFETY: a box that `set_once` leaked, or what was a `&'static` page.
-        Some(Cells { page: unsafe { &*page }, slot })
+        Some(Cells { page, slot })
     }
 
-    /// Where a page is, or will be.
-    fn place(&self, page: usize) -> &'static AtomicPtr<Page> {
-        let place = &self.0[page / PAGES % DIRECTORIES];
-        let mut directory = place.load(Acquire);
-        if directory.is_null() {
-            directory = set_once(place, Box::new(Directory::new()));
-        }
-        // SAFETY: a box that `set_once` leaked: never freed.
-        let directory: &'static Directory = unsafe { &*directory };
-        &directory.0[page % PAGES]
+    /// Returns the directory of a page.
+    fn directory(&self, page: usize) -> &'static PageDirectory {
+        let index = page / PAGES;
+        self.get(index).unwrap_or_else(|| self.get_or_leak(index, Box::new(PageDirectory::new())))
     }
 
-    /// All pages that are there, but for those of all processes.
-    pub(crate) fn all(&self) -> Vec<(usize, &'static Page)> {
-        let pages = 0..COMMON_PAGE as usize;
-        pages.filter_map(|page| self.cells(Slot::of_page(page)).map(|cells| (page, cells.page))).collect()
+    /// Returns all pages of this process, each with its number.
+    pub(crate) fn own_pages(&self) -> Vec<(usize, &'static Page)> {
+        let pages = 0..FIRST_SHARED_PAGE as usize;
+        pages.filter_map(|number| Some((number, self.page(number)?))).collect()
     }
 
-    /// Puts a page in the place of another.
-    pub(crate) fn replace(&self, page: usize, by: &'static Page) {
-        self.place(page).store(std::ptr::from_ref(by).cast_mut(), Release);
+    /// Replaces a page.
+    pub(crate) fn replace(&self, number: usize, by: &'static Page) {
+        self.directory(number).set(number, by);
     }
 
-    /// Has no page any more, but for those of all processes.
+    /// Forgets all pages of this process.
     #[allow(dead_code, reason = "after a fork, which not every system has")]
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear_own(&self) {
         self.0[..DIRECTORIES / 2].iter().for_each(|directory| directory.store(std::ptr::null_mut(), Release));
     }
 }
 
-/// Replaces null by a box that is leaked, unless another thread did; gives what is there then.
-fn set_once<T>(place: &AtomicPtr<T>, new: Box<T>) -> *mut T {
-    let new = Box::into_raw(new);
-    match place.compare_exchange(std::ptr::null_mut(), new, AcqRel, Acquire) {
-        Ok(_) => new,
-        Err(winner) => {
-            // SAFETY: from `Box::into_raw` just now, and nobody else has seen it.
-            drop(unsafe { Box::from_raw(new) });
-            winner
-        }
-    }
-}
-
-/// The cells of one series in one shard, the first of them.
+/// The cells of one series in one shard.
 #[derive(Clone, Copy)]
 pub(crate) struct Cells {
     pub(crate) page: &'static Page,
@@ -310,16 +292,17 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// The cell after so many others of the series.
+    /// Returns the cell at this offset from the first.
     #[inline]
     pub(crate) fn at(self, offset: usize) -> &'static AtomicU64 {
         self.page.cell(self.slot.cell() + offset)
     }
 
-    /// Counts what is in the buckets: that is what was observed. For the one writer.
-    pub(crate) fn mend(self, run: u16) {
+    /// Completes or takes back an observation whose thread was lost in the middle of it, by setting the count to that of
+    /// the buckets. For the one writer.
+    pub(super) fn repair(self, run: u16) {
         let buckets = FIRST_BUCKET..usize::from(run);
-        let observed = buckets.fold(0_u64, |sum, place| sum.wrapping_add(self.at(place).load(Relaxed)));
+        let observed = buckets.fold(0_u64, |sum, bucket| sum.wrapping_add(self.at(bucket).load(Relaxed)));
         self.at(COUNT).store(observed, Relaxed);
     }
 }
@@ -330,11 +313,11 @@ impl fmt::Debug for Cells {
     }
 }
 
-/// Was there room for an update?
+/// Whether there was room for an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Room {
     Found,
-    /// The process had no more cells when the series was made: what is counted there is lost.
+    /// The process had no more cells when the series was made: its updates are lost.
     None,
 }

@@ -1,178 +1,166 @@
-//! Which cells are free: a bit for each, so that what is given back is one with what is free beside it.
+//! Allocates runs of cells, with a bitmap per page: neighbouring runs that are freed merge by themselves.
 
-use super::super::cell_layout as cells;
-use super::page::{CELLS, COMMON_PAGE, Slot};
+use super::super::cell_layout::{GAUGE_CELLS, is_observed};
+use super::page::{CELLS, FIRST_SHARED_PAGE, Slot};
 use crate::sync::lock;
 use crate::sync::shim::{Mutex, constant};
 
-/// Cells in a line of the cache.
+/// Cells in a cache line.
 const LINE: usize = 8;
 
-/// Gives out runs of cells, the same in all shards.
-pub(crate) struct Slots(Mutex<Free>);
+/// The page of the first slot; page 0 is for series without cells.
+const FIRST_PAGE: usize = 1;
 
-struct Free {
-    /// Of pages that were begun, a few together.
-    #[allow(clippy::vec_box, reason = "a group is large: the list is copied as it grows")]
-    groups: Vec<Box<Group>>,
-    /// How many pages were begun.
+/// Gives out runs of cells, the same in all shards.
+pub(crate) struct SlotAllocator(Mutex<FreeCells>);
+
+struct FreeCells {
+    #[allow(clippy::vec_box, reason = "a group is large, and the list is copied as it grows")]
+    groups: Vec<Box<PageGroup>>,
+    /// Pages in all groups.
     pages: usize,
-    /// Pages before this one are not used again.
+    /// Pages before this one are retired.
     first: usize,
 }
 
 /// Pages of a group.
 const GROUP: usize = 64;
 
-struct Group {
-    /// The room of each page, to be found without a look at the page.
-    room: [Room; GROUP],
-    /// The most of these.
-    most: Room,
-    maps: Vec<Map>,
+/// Some pages, with a summary: an allocation skips full groups, and full pages of a group.
+struct PageGroup {
+    longest: [LongestRuns; GROUP],
+    /// The maximum of these.
+    max: LongestRuns,
+    bitmaps: Vec<PageBitmap>,
 }
 
-/// The longest runs that are free.
+/// The lengths of the longest free runs.
 #[derive(Clone, Copy, Default)]
-struct Room {
+struct LongestRuns {
     anywhere: u16,
-    /// Within one line, up to what is ever asked for there.
+    /// Within one cache line, up to [`GAUGE_CELLS`].
     in_line: u16,
+}
+
+impl LongestRuns {
+    /// Returns whether there is room. All runs but those of observations fit in a cache line, and stay in one: threads
+    /// that set a gauge at the same time would otherwise contend for two lines.
+    fn fit(self, run: u16) -> bool {
+        (if is_observed(run) { self.anywhere } else { self.in_line }) >= run
+    }
 }
 
 const WORDS: usize = CELLS.div_ceil(64);
 
-/// The cells of a page.
-struct Map {
+/// A bit for each cell of a page.
+struct PageBitmap {
     free: [u64; WORDS],
-    /// Where the runs begin that were given out.
+    /// The first cells of allocated runs.
     starts: [u64; WORDS],
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Slots {
+impl SlotAllocator {
     constant! {
-        pub(crate) fn new() -> Self {
-            Self(Mutex::new(Free { groups: Vec::new(), pages: 0, first: 0 }))
+        pub(super) fn new() -> Self {
+            Self(Mutex::new(FreeCells { groups: Vec::new(), pages: 0, first: 0 }))
         }
     }
 
-    /// A run of so many cells in one page, all zero in all shards; [`Slot::NONE`] when there are no more.
-    pub(crate) fn take(&self, run: u16) -> Slot {
+    /// Allocates a run of cells in one page, zero in all shards; [`Slot::NONE`] when there are no more.
+    pub(super) fn allocate(&self, run: u16) -> Slot {
         debug_assert!((1..=CELLS).contains(&usize::from(run)), "{run} cells in a page");
-        lock(&self.0).take(run)
+        lock(&self.0).allocate(run).unwrap_or(Slot::NONE)
     }
 
-    /// From now on, gives out slots in pages that do not exist yet; others not even when they are given back.
-    pub(crate) fn begin_page(&self) {
+    /// Retires all pages: later slots are in pages that do not exist yet.
+    pub(super) fn retire_pages(&self) {
         let mut free = lock(&self.0);
         free.first = free.pages;
         for group in &mut free.groups {
-            (group.room, group.most) = ([Room::default(); GROUP], Room::default());
+            (group.longest, group.max) = ([LongestRuns::default(); GROUP], LongestRuns::default());
         }
     }
 
-    /// Takes back a run that nobody writes to any more; `clear` makes it zero in all shards.
-    pub(crate) fn give_back(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
+    /// Frees a run that no thread writes any more; `clear` zeroes it in all shards.
+    pub(super) fn free(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
         let mut free = lock(&self.0);
         clear();
-        free.give_back(slot, run);
+        free.free(slot, run);
     }
 
-    /// Looks at all runs of observations that are given out, none of which is being cleared meanwhile.
-    pub(crate) fn each_observed(&self, mut look: impl FnMut(Slot, u16)) {
+    /// Calls `visit` for each allocated run of observations. None is cleared meanwhile.
+    pub(super) fn each_observation(&self, mut visit: impl FnMut(Slot, u16)) {
         let free = lock(&self.0);
-        let maps = free.groups.iter().flat_map(|group| &group.maps);
-        for (page, map) in maps.enumerate() {
-            map.each_run(|cell, run| {
-                if cells::is_observed(run) {
-                    look(slot_of(page, cell), run);
+        let bitmaps = free.groups.iter().flat_map(|group| &group.bitmaps);
+        for (page, bitmap) in bitmaps.enumerate() {
+            bitmap.each_run(|cell, run| {
+                if is_observed(run) {
+                    visit(Slot::at(FIRST_PAGE + page, cell), run);
                 }
             });
         }
     }
 }
 
-/// The slot of a cell of a page, of those that were begun.
-#[allow(clippy::cast_possible_truncation, reason = "there are less pages than 2^15")]
-fn slot_of(page: usize, cell: usize) -> Slot {
-    Slot::at(Slot::PLACES.start + (page * CELLS + cell) as u32)
-}
-
-/// The page of a slot, of those that were begun, and its cell.
-fn page_of(slot: Slot) -> (usize, usize) {
-    (slot.page() - Slot::PLACES.start as usize / CELLS, slot.cell())
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Free {
-    fn take(&mut self, run: u16) -> Slot {
-        // The first that fits, so that others stay whole. A gauge is in one line of the cache: threads that set it at a time
-        // would fetch two, where it is in two.
-        let fits = |room: &Room| (if cells::is_observed(run) { room.anywhere } else { room.in_line }) >= run;
-        let found = self.groups.iter().position(|group| fits(&group.most));
-        let found = found.and_then(|at| Some(at * GROUP + self.groups[at].room.iter().position(fits)?));
-        let Some(page) = found.or_else(|| self.begin()) else { return Slot::NONE };
+impl FreeCells {
+    fn allocate(&mut self, run: u16) -> Option<Slot> {
+        // First fit, which keeps the other pages whole.
+        let group = self.groups.iter().position(|group| group.max.fit(run));
+        let page = match group {
+            Some(at) => at * GROUP + self.groups[at].longest.iter().position(|longest| longest.fit(run))?,
+            None => self.add_page()?,
+        };
         let group = &mut self.groups[page / GROUP];
-        let map = &mut group.maps[page % GROUP];
-        let Some(cell) = map.find(usize::from(run), !cells::is_observed(run)) else { return Slot::NONE };
-        map.take(cell, usize::from(run));
-        group.changed(page % GROUP);
-        slot_of(page, cell)
+        let cell = group.bitmaps[page % GROUP].allocate(usize::from(run), !is_observed(run))?;
+        group.update_longest(page % GROUP);
+        Some(Slot::at(FIRST_PAGE + page, cell))
     }
 
-    /// Begins a page; `None` when there are no more.
-    fn begin(&mut self) -> Option<usize> {
+    fn add_page(&mut self) -> Option<usize> {
         let page = self.pages;
-        if page + Slot::PLACES.start as usize / CELLS >= COMMON_PAGE as usize {
+        if FIRST_PAGE + page >= FIRST_SHARED_PAGE as usize {
             return None;
         }
         if page.is_multiple_of(GROUP) {
-            let (room, maps) = ([Room::default(); GROUP], Vec::with_capacity(GROUP));
-            self.groups.push(Box::new(Group { room, most: Room::default(), maps }));
+            let (longest, bitmaps) = ([LongestRuns::default(); GROUP], Vec::with_capacity(GROUP));
+            self.groups.push(Box::new(PageGroup { longest, max: LongestRuns::default(), bitmaps }));
         }
-        self.groups[page / GROUP].maps.push(Map::new());
+        self.groups[page / GROUP].bitmaps.push(PageBitmap::new());
         self.pages += 1;
         Some(page)
     }
 
-    fn give_back(&mut self, slot: Slot, run: u16) {
-        let (page, cell) = page_of(slot);
-        // Of the cells that all threads write, those of former pages may lie where no backend looks; of the others, some
-        // may have been copied before they were cleared.
-        if page < self.first {
-            return;
+    fn free(&mut self, slot: Slot, run: u16) {
+        let page = slot.page() - FIRST_PAGE;
+        // Slots from before a migration are not reused: shared cells there may be invisible to the backend, and cells of
+        // threads may have been copied before they were zeroed.
+        if page >= self.first {
+            let group = &mut self.groups[page / GROUP];
+            group.bitmaps[page % GROUP].free(slot.cell(), usize::from(run));
+            group.update_longest(page % GROUP);
         }
-        let group = &mut self.groups[page / GROUP];
-        group.maps[page % GROUP].give_back(cell, usize::from(run));
-        group.changed(page % GROUP);
     }
 }
 
-impl Group {
-    /// Takes note of what a page has room for.
-    fn changed(&mut self, page: usize) {
-        self.room[page] = self.maps[page].room();
-        self.most = self.room.iter().fold(Room::default(), |most, room| Room {
-            anywhere: most.anywhere.max(room.anywhere),
-            in_line: most.in_line.max(room.in_line),
+impl PageGroup {
+    fn update_longest(&mut self, page: usize) {
+        self.longest[page] = self.bitmaps[page].longest();
+        self.max = self.longest.iter().fold(LongestRuns::default(), |max, longest| LongestRuns {
+            anywhere: max.anywhere.max(longest.anywhere),
+            in_line: max.in_line.max(longest.in_line),
         });
     }
 }
 
-/// The cells of each line at which a run of so many may begin.
-fn within_line(run: usize) -> u64 {
-    u64::from(0xff_u8 >> (run - 1)) * (u64::MAX / 0xff)
-}
-
 #[allow(clippy::cast_possible_truncation, reason = "less than a page")]
-impl Map {
+impl PageBitmap {
     fn new() -> Self {
         let mut new = Self { free: [0; WORDS], starts: [0; WORDS] };
         new.each_word(0, CELLS, |free, _, mask| *free |= mask);
         new
     }
 
+    /// Calls `act` with each word of both bitmaps, and the bits of this run in it.
     fn each_word(&mut self, cell: usize, run: usize, mut act: impl FnMut(&mut u64, &mut u64, u64)) {
         let end = cell + run;
         for word in cell / 64..end.div_ceil(64) {
@@ -182,156 +170,139 @@ impl Map {
         }
     }
 
-    fn take(&mut self, cell: usize, run: usize) {
-        self.each_word(cell, run, |free, _, mask| {
-            debug_assert_eq!(*free & mask, mask, "a cell is given out twice");
-            *free &= !mask;
-        });
+    fn allocate(&mut self, run: usize, in_line: bool) -> Option<usize> {
+        let cell = self.find(run, in_line)?;
+        self.each_word(cell, run, |free, _, mask| *free &= !mask);
         self.starts[cell / 64] |= 1 << (cell % 64);
+        Some(cell)
     }
 
-    fn give_back(&mut self, cell: usize, run: usize) {
+    fn free(&mut self, cell: usize, run: usize) {
         self.each_word(cell, run, |free, starts, mask| {
-            debug_assert_eq!(*free & mask, 0, "a cell is given back twice");
+            debug_assert_eq!(*free & mask, 0, "a cell is freed twice");
             *free |= mask;
             *starts &= !mask;
         });
     }
 
-    /// The first cell from this one on, with so much in all words, that is set; that after the last when there is none.
+    /// Returns the first set bit from this cell on, or `CELLS`.
     fn next(word_at: impl Fn(usize) -> u64, from: usize) -> usize {
-        let mut word = from / 64;
-        let mut bits = if word < WORDS { word_at(word) & u64::MAX << (from % 64) } else { return CELLS };
-        while bits == 0 {
-            word += 1;
-            if word == WORDS {
-                return CELLS;
+        let mut mask = u64::MAX << (from % 64);
+        for word in from / 64..WORDS {
+            let bits = word_at(word) & mask;
+            if bits != 0 {
+                return (word * 64 + bits.trailing_zeros() as usize).min(CELLS);
             }
-            bits = word_at(word);
+            mask = u64::MAX;
         }
-        (word * 64 + bits.trailing_zeros() as usize).min(CELLS)
+        CELLS
     }
 
-    /// Acts on each run that is free, until it says that it has seen enough.
-    fn each_free(&self, mut act: impl FnMut(usize, usize) -> bool) {
+    /// Returns the free runs, each with its first cell and its length.
+    fn free_runs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let mut cell = 0;
-        loop {
-            cell = Self::next(|word| self.free[word], cell);
-            if cell == CELLS {
-                return;
-            }
-            let end = Self::next(|word| !self.free[word], cell);
-            if act(cell, end - cell) {
-                return;
-            }
-            cell = end;
-        }
+        std::iter::from_fn(move || {
+            let start = Self::next(|word| self.free[word], cell);
+            cell = Self::next(|word| !self.free[word], start);
+            (start < CELLS).then_some((start, cell - start))
+        })
     }
 
-    /// Acts on each run that was given out.
-    fn each_run(&self, mut act: impl FnMut(usize, u16)) {
+    /// Calls `visit` for each allocated run.
+    fn each_run(&self, mut visit: impl FnMut(usize, u16)) {
         let mut cell = Self::next(|word| self.starts[word], 0);
         while cell < CELLS {
-            // It ends where another begins, or what is free.
             let end = Self::next(|word| self.starts[word] | self.free[word], cell + 1);
-            act(cell, (end - cell) as u16);
+            visit(cell, (end - cell) as u16);
             cell = Self::next(|word| self.starts[word], cell + 1);
         }
     }
 
-    /// Where a run of so many fits.
+    /// Returns the first cell of a free run of this length.
     fn find(&self, run: usize, in_line: bool) -> Option<usize> {
-        if in_line {
-            return self.free.iter().enumerate().find_map(|(word, free)| {
-                let fits = (1..run).fold(*free, |fits, step| fits & free >> step) & within_line(run);
-                (fits != 0).then(|| word * 64 + fits.trailing_zeros() as usize)
-            });
+        if !in_line {
+            return self.free_runs().find(|(_, free)| *free >= run).map(|(cell, _)| cell);
         }
-        let mut found = None;
-        self.each_free(|cell, free| {
-            found = (free >= run).then_some(cell);
-            found.is_some()
-        });
-        found
+        // The cells of each line at which a run of this length may begin.
+        let within_line = u64::from(0xff_u8 >> (run - 1)) * (u64::MAX / 0xff);
+        self.free.iter().enumerate().find_map(|(word, free)| {
+            let fits = (1..run).fold(*free, |fits, step| fits & free >> step) & within_line;
+            (fits != 0).then(|| word * 64 + fits.trailing_zeros() as usize)
+        })
     }
 
-    fn room(&self) -> Room {
-        let mut anywhere = 0;
-        self.each_free(|_, free| {
-            anywhere = anywhere.max(free as u16);
-            false
-        });
-        let in_line = (1..=LINE.min(cells::GAUGE_CELLS)).rev().find(|run| self.find(*run, true).is_some());
-        Room { anywhere, in_line: in_line.unwrap_or(0) as u16 }
+    fn longest(&self) -> LongestRuns {
+        let anywhere = self.free_runs().map(|(_, free)| free as u16).max();
+        let in_line = (1..=LINE.min(GAUGE_CELLS)).rev().find(|run| self.find(*run, true).is_some());
+        LongestRuns { anywhere: anywhere.unwrap_or(0), in_line: in_line.unwrap_or(0) as u16 }
     }
 }
 
 #[cfg(all(test, not(loom)))]
-#[allow(clippy::cast_possible_truncation, reason = "less than a page")]
 mod tests {
-    use super::{CELLS, COMMON_PAGE, LINE, Slot, Slots};
+    use super::{CELLS, FIRST_SHARED_PAGE, LINE, Slot, SlotAllocator};
 
-    /// Takes all there are, in runs of so many.
-    fn take_all(slots: &Slots, run: u16) -> Vec<Slot> {
-        std::iter::repeat_with(|| slots.take(run)).take_while(|slot| *slot != Slot::NONE).collect()
+    /// Allocates all cells, in runs of this length.
+    fn allocate_all(slots: &SlotAllocator, run: u16) -> Vec<Slot> {
+        std::iter::repeat_with(|| slots.allocate(run)).take_while(|slot| *slot != Slot::NONE).collect()
     }
 
     #[test]
-    fn what_is_given_back_has_room_for_runs_of_any_length() {
-        let slots = Slots::new();
-        let larger = take_all(&slots, 256);
-        assert_eq!(larger.len(), (COMMON_PAGE as usize - 1) * (CELLS / 256));
+    fn freed_cells_have_room_for_runs_of_any_length() {
+        let slots = SlotAllocator::new();
+        let larger = allocate_all(&slots, 256);
+        assert_eq!(larger.len(), (FIRST_SHARED_PAGE as usize - 1) * (CELLS / 256));
         for slot in larger {
-            slots.give_back(slot, 256, || ());
+            slots.free(slot, 256, || ());
         }
-        let histograms = take_all(&slots, 100);
-        assert_eq!(histograms.len(), (COMMON_PAGE as usize - 1) * (CELLS / 100));
-        // The cells of one histogram are enough for some gauges and their work in progress, and these for it.
-        take_all(&slots, 1);
-        slots.give_back(histograms[7], 100, || ());
-        let gauges: Vec<_> = take_all(&slots, 3).into_iter().map(|slot| (slot, 3)).collect();
-        let rest: Vec<_> = take_all(&slots, 1).into_iter().map(|slot| (slot, 1)).collect();
+        let histograms = allocate_all(&slots, 100);
+        assert_eq!(histograms.len(), (FIRST_SHARED_PAGE as usize - 1) * (CELLS / 100));
+        // The cells of one histogram fit some gauges and single cells, and those fit the histogram again.
+        allocate_all(&slots, 1);
+        slots.free(histograms[7], 100, || ());
+        let gauges: Vec<_> = allocate_all(&slots, 3).into_iter().map(|slot| (slot, 3)).collect();
+        let rest: Vec<_> = allocate_all(&slots, 1).into_iter().map(|slot| (slot, 1)).collect();
         assert_eq!(gauges.len() * 3 + rest.len(), 100);
-        assert_eq!(slots.take(100), Slot::NONE);
+        assert_eq!(slots.allocate(100), Slot::NONE);
         for (slot, run) in gauges.into_iter().chain(rest) {
-            slots.give_back(slot, run, || ());
+            slots.free(slot, run, || ());
         }
-        assert_eq!(slots.take(100), histograms[7]);
+        assert_eq!(slots.allocate(100), histograms[7]);
     }
 
     #[test]
-    fn runs_of_observations_are_known_while_they_are_given_out() {
-        let slots = Slots::new();
-        let known = |slots: &Slots| {
-            let mut known = Vec::new();
-            slots.each_observed(|slot, run| known.push((slot, run)));
-            known
+    fn allocated_runs_of_observations_are_listed() {
+        let slots = SlotAllocator::new();
+        let listed = |slots: &SlotAllocator| {
+            let mut listed = Vec::new();
+            slots.each_observation(|slot, run| listed.push((slot, run)));
+            listed
         };
-        let (first, _counter, second) = (slots.take(10), slots.take(1), slots.take(20));
-        let third = slots.take(10);
-        assert_eq!(known(&slots), [(first, 10), (second, 20), (third, 10)]);
-        slots.give_back(second, 20, || ());
-        assert_eq!(known(&slots), [(first, 10), (third, 10)]);
-        assert_eq!(slots.take(3).page(), first.page());
-        assert_eq!(known(&slots), [(first, 10), (third, 10)]);
+        let (first, _counter, second) = (slots.allocate(10), slots.allocate(1), slots.allocate(20));
+        let third = slots.allocate(10);
+        assert_eq!(listed(&slots), [(first, 10), (second, 20), (third, 10)]);
+        slots.free(second, 20, || ());
+        assert_eq!(listed(&slots), [(first, 10), (third, 10)]);
+        assert_eq!(slots.allocate(3).page(), first.page());
+        assert_eq!(listed(&slots), [(first, 10), (third, 10)]);
     }
 
     #[test]
-    fn pages_before_a_move_are_not_used_again() {
-        let slots = Slots::new();
-        let before = slots.take(1);
-        slots.begin_page();
-        let after = slots.take(1);
+    fn slots_from_before_a_migration_are_not_reused() {
+        let slots = SlotAllocator::new();
+        let before = slots.allocate(1);
+        slots.retire_pages();
+        let after = slots.allocate(1);
         assert_ne!(before.page(), after.page());
-        slots.give_back(before, 1, || ());
-        assert_eq!(slots.take(1).page(), after.page());
+        slots.free(before, 1, || ());
+        assert_eq!(slots.allocate(1).page(), after.page());
     }
 
     #[test]
-    fn a_short_run_is_in_one_line_and_what_it_skips_is_used() {
-        let slots = Slots::new();
+    fn a_short_run_is_in_one_cache_line_and_skipped_cells_are_used() {
+        let slots = SlotAllocator::new();
         let lines = |run: u16| {
-            let (page, cell) = slots.take(run).page_and_cell();
+            let (page, cell) = slots.allocate(run).page_and_cell();
             (page, cell as usize / LINE, (cell as usize + usize::from(run) - 1) / LINE)
         };
         let counters_first = [0; 20].map(|_| lines(1));
@@ -339,7 +310,7 @@ mod tests {
             let (_, first, last) = lines(3);
             assert_eq!(first, last);
         }
-        // Two gauges in a line leave two cells of it.
+        // Two gauges leave two cells of a line.
         let later = [0; 100].map(|_| lines(1));
         assert!(later.iter().all(|(page, line, _)| *page == counters_first[0].0 && *line < 2 + 52), "{later:?}");
     }

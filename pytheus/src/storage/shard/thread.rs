@@ -1,25 +1,25 @@
-//! Which shard the current thread counts in.
+//! Finds the shard of the current thread.
 //!
-//! A thread takes a shard when it first counts, and hands it on when it ends. One that has none (it is ending, or there
-//! are too many) borrows one for each update from a pool: so nobody ever writes to a shard but who has it.
+//! A thread leases a shard when it first counts, and gives it up when it ends. A thread without a shard, since it is ending
+//! or there are too many, takes one from a pool for each update. A shard therefore has one writer at any time.
 
 use std::cell::Cell;
 
-use super::migration::{self as moving, NoRoom, Source};
+use super::migration::{self, NoRoom, PageSource};
 use super::page::{Cells, Room, Slot};
-use super::slot_allocator::Slots;
+use super::slot_allocator::SlotAllocator;
 use super::{Shard, Shards};
 use crate::sync::epoch::{Epoch, Pinned, Retired};
 use crate::sync::run_in_child;
 use crate::sync::shim::{Acquire, AtomicBool, AtomicUsize, Relaxed, Release, constant, global, per_thread};
 
 global! {
-    /// Those that threads have for their life.
-    static OWN: Shards = Shards::new();
+    /// The shards that threads lease.
+    static LEASED: Shards = Shards::new();
 }
 
 global! {
-    /// Those that are borrowed for an update.
+    /// The shards that threads take for one update.
     static POOL: Shards = Shards::new();
 }
 
@@ -29,17 +29,12 @@ global! {
 }
 
 global! {
-    /// In place of a shard, for threads that have none. Has no cells, ever.
+    /// Stands for no shard: never has cells.
     static NONE: Shard = Shard::new(u32::MAX);
 }
 
 global! {
-    static SLOTS: Slots = Slots::new();
-}
-
-global! {
-    /// How often cells were given back, and 1.
-    static GIVEN_BACK: AtomicUsize = AtomicUsize::new(1);
+    static SLOTS: SlotAllocator = SlotAllocator::new();
 }
 
 global! {
@@ -47,33 +42,35 @@ global! {
 }
 
 global! {
-    /// Is a child process to begin at zero?
-    static ANEW: AtomicBool = AtomicBool::new(false);
+    static MAX_SHARDS: AtomicUsize = AtomicUsize::new(1024);
 }
 
 global! {
-    /// Is this a child that has begun so, and nothing was done about it?
-    static FORKED: AtomicBool = AtomicBool::new(false);
+    /// How often slots were freed, from 1.
+    static FREED_SLOTS: AtomicUsize = AtomicUsize::new(1);
 }
 
 global! {
-    /// How often this process, its parents included, was made by a fork, or what it was offered was taken back.
-    static FORKS: AtomicUsize = AtomicUsize::new(0);
+    static RESET_IN_CHILDREN: AtomicBool = AtomicBool::new(false);
 }
 
 global! {
-    static MOST: AtomicUsize = AtomicUsize::new(1024);
+    /// Set in a child whose counts were reset, until its recovery is done.
+    static FORK_PENDING: AtomicBool = AtomicBool::new(false);
+}
+
+global! {
+    static FORK_GENERATION: AtomicUsize = AtomicUsize::new(0);
 }
 
 per_thread! {
-    /// Without a destructor, so that it can be read at any time in the life of a thread. A pointer, because Rust 1.89
-    /// allows no constant that refers to a static with cells in it. [`set_current`] alone sets it.
+    /// Without a destructor, so that it can be read during the whole life of a thread. A pointer, since Rust 1.89 has no
+    /// constant reference to a static with interior mutability. [`set_current`] alone sets it.
     static CURRENT: Cell<*const Shard> = { Cell::new(none()) };
 }
 
 per_thread! {
-    /// Hands the shard on.
-    static LEASE: Lease = { Lease { shard: Cell::new(None), borrowed: Cell::new(0) } };
+    static LEASE: ShardLease = { ShardLease { shard: Cell::new(None), updates: Cell::new(0) } };
 }
 
 constant! {
@@ -88,11 +85,10 @@ constant! {
     }
 }
 
-/// The shard of this thread; [`none`] if it has none.
 #[inline]
 fn current() -> &'static Shard {
     let shard = CURRENT.with(Cell::get);
-    // SAFETY: it points to `none()` or to what `set_current` was given: shards that are there for ever.
+    // SAFETY: `none()`, or the argument of `set_current`: shards that are never freed.
     unsafe { &*shard }
 }
 
@@ -100,97 +96,104 @@ fn set_current(shard: &'static Shard) {
     CURRENT.with(|current| current.set(shard));
 }
 
-struct Lease {
+/// A thread's hold on its shard.
+struct ShardLease {
     shard: Cell<Option<&'static Shard>>,
-    /// Updates in borrowed shards.
-    borrowed: Cell<u32>,
+    /// Updates in shards of the pool.
+    updates: Cell<u32>,
 }
 
-impl Lease {
-    /// Hands the shard on.
+impl ShardLease {
+    /// Leases a shard for the rest of the thread's life, if there is one.
+    fn begin(&self) -> Option<&'static Shard> {
+        // Tried again now and then, as other threads end.
+        let updates = self.updates.replace(self.updates.get().wrapping_add(1));
+        if !updates.is_multiple_of(1024) {
+            return None;
+        }
+        let shard = acquire_from(&LEASED, MAX_SHARDS.load(Relaxed))?;
+        self.shard.set(Some(shard));
+        set_current(shard);
+        Some(shard)
+    }
+
     fn end(&self) {
         if let Some(shard) = self.shard.take() {
-            // What other destructors count from now on goes to the pool.
+            // Destructors that count after this one use the pool.
             set_current(none());
             shard.release();
         }
     }
 }
 
-impl Drop for Lease {
+impl Drop for ShardLease {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// What the end of a thread does to its shard. A model has no destructors of threads while it lasts.
+/// Gives up the shard of a thread that ends. Loom runs destructors of thread-locals too late.
 #[cfg(loom)]
 pub(crate) fn end_thread() {
-    LEASE.with(Lease::end);
+    LEASE.with(ShardLease::end);
 }
 
 /// Sets how many threads may have a shard of their own.
-pub(crate) fn set_most_shards(most: usize) {
-    MOST.store(most, Relaxed);
+pub(crate) fn set_max_shards(max: usize) {
+    MAX_SHARDS.store(max, Relaxed);
 }
 
-/// This thread's cells of a slot; `None` when they do not exist yet, and for slots that lead nowhere.
+/// Returns this thread's cells of a slot; `None` if their page does not exist yet or the slot has none.
 #[inline]
 pub(crate) fn own_cells(slot: Slot) -> Option<Cells> {
     current().own_cells(slot)
 }
 
-/// The cells of a slot that all threads write; `None` as above.
+/// Returns the cells of a slot that all threads write; `None` as above.
 #[inline]
 pub(crate) fn shared_cells(slot: Slot) -> Option<Cells> {
     shared().cells(slot)
 }
 
-/// The cells of a slot that all threads write, at zero if nobody has touched them; `None` when there is no room.
+/// Returns the cells of a slot that all threads write, and makes their page if there is none; `None` when there is no room.
 pub(crate) fn shared_cells_or_make(slot: Slot) -> Option<Cells> {
     shared().cells_or_make(slot)
 }
 
-/// Acts on cells that no other thread writes meanwhile, at zero if they are new.
+/// Calls `act` with the cells of a slot that no other thread writes meanwhile.
 #[cold]
 pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
-    with_shard(|shard| match shard.cells_or_make(slot) {
-        Some(cells) => {
-            act(cells);
-            Room::Found
-        }
-        None => Room::None,
-    })
+    with_shard(|shard| shard.cells_or_make(slot).map(act)).map_or(Room::None, |()| Room::Found)
 }
 
-/// Has pages come from this source from now on, and moves all there are, but for those that all threads write.
+/// Takes pages from this source from now on, and migrates all pages but those of the shard that all threads write.
 ///
 /// # Errors
 ///
 /// When it has no room for them.
-pub(crate) fn move_to(source: Box<dyn Source>) -> Result<(), NoRoom> {
-    moving::move_to(source, all)?;
-    // What all threads write is moved one series at a time, to slots in pages that do not exist yet. From here on they
-    // come from the source, whoever makes them.
-    SLOTS.begin_page();
+pub(crate) fn migrate(source: Box<dyn PageSource>) -> Result<(), NoRoom> {
+    migration::migrate(source, all)?;
+    // The cells that all threads write are relocated series by series, to slots in pages that do not exist yet. Those
+    // pages come from the source, whichever thread makes them.
+    SLOTS.retire_pages();
     Ok(())
 }
 
-/// Has pages come from the heap again; those that have moved stay where they are. What was [offered](forks) is no more.
-pub(crate) fn take_back() {
-    moving::take_back();
-    FORKS.fetch_add(1, Relaxed);
+/// Takes pages from the heap again. Migrated pages stay, but the [generation](fork_generation) in which the source was
+/// offered is over.
+pub(crate) fn rollback() {
+    migration::rollback();
+    FORK_GENERATION.fetch_add(1, Relaxed);
 }
 
-/// Looks at tables: what is found there is not dropped until this is over.
+/// Pins the thread: no series or table that `act` finds is freed before it returns.
 ///
-/// `act` runs no code of the user's, and waits for nobody who is pinned.
+/// `act` runs no code of the user's, and waits for no thread that is pinned.
 #[inline]
 pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
     with_shard(|shard| act(&shard.pin.pin(&EPOCH)))
 }
 
-/// With the thread's own shard, or a borrowed one.
 #[inline]
 fn with_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
     let shard = current();
@@ -199,142 +202,122 @@ fn with_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
 
 #[cold]
 fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
-    if let Some(own) = LEASE.try_with(Lease::take).ok().flatten() {
+    /// Releases the shard, also when `act` panics.
+    struct TempShard(&'static Shard);
+    impl Drop for TempShard {
+        fn drop(&mut self) {
+            self.0.release();
+        }
+    }
+    if let Some(own) = LEASE.try_with(ShardLease::begin).ok().flatten() {
         return act(own);
     }
-    let Some(borrowed) = take_from(&POOL, usize::MAX) else { unreachable!("as many as are asked for") };
-    let _back = Borrowed(borrowed);
-    act(borrowed)
+    let Some(shard) = acquire_from(&POOL, usize::MAX) else { unreachable!("the pool has no limit") };
+    let _temporary = TempShard(shard);
+    act(shard)
 }
 
-/// A shard that no other thread has, with every observation in it whole.
-fn take_from(shards: &Shards, most: usize) -> Option<&'static Shard> {
+/// Acquires a shard, and repairs observations that its former thread left unfinished.
+fn acquire_from(shards: &Shards, max: usize) -> Option<&'static Shard> {
     run_in_child(&AFTER_FORK);
-    let taken = shards.take(most)?;
-    taken.after_cut_off(|shard| {
-        SLOTS.each_observed(|slot, run| {
+    let shard = shards.acquire(max)?;
+    if shard.is_abandoned.load(Relaxed) {
+        SLOTS.each_observation(|slot, run| {
             if let Some(cells) = shard.cells(slot) {
-                cells.mend(run);
+                cells.repair(run);
             }
         });
-    });
-    Some(taken)
+        shard.is_abandoned.store(false, Relaxed);
+    }
+    Some(shard)
 }
 
-static AFTER_FORK: fn() = cut_off_others;
+static AFTER_FORK: fn() = after_fork;
 
-/// In a child, where no other thread is: frees the shards of those of the parent. What they have counted stays.
-fn cut_off_others() {
+/// Abandons the shards of threads that do not exist in this child. Their counts stay, unless they are to be reset.
+fn after_fork() {
     let own = current();
-    OWN.cut_off_others(own);
-    POOL.cut_off_others(own);
-    FORKS.fetch_add(1, Relaxed);
-    if ANEW.load(Relaxed) {
-        // The pages, or what was counted in them, are the parent's.
-        moving::cut_off();
-        all().chain(std::iter::once(shared())).for_each(Shard::forget_pages);
-        FORKED.store(true, Relaxed);
-    }
-}
-
-/// Gives the shard back, also when `act` panics.
-struct Borrowed(&'static Shard);
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        self.0.release();
-    }
-}
-
-impl Lease {
-    /// A shard for the rest of the thread's life, if there is one.
-    fn take(&self) -> Option<&'static Shard> {
-        // Where there is none, it is asked for again now and then: others end.
-        let borrowed = self.borrowed.get();
-        self.borrowed.set(borrowed.wrapping_add(1));
-        if !borrowed.is_multiple_of(1024) {
-            return None;
+    LEASED.abandon_others(own);
+    POOL.abandon_others(own);
+    FORK_GENERATION.fetch_add(1, Relaxed);
+    if RESET_IN_CHILDREN.load(Relaxed) {
+        // The pages, or the counts in them, belong to the parent.
+        migration::abandon();
+        for shard in all().chain(std::iter::once(shared())) {
+            shard.cache.clear();
+            shard.pages.clear_own();
         }
-        let shard = take_from(&OWN, MOST.load(Relaxed))?;
-        self.shard.set(Some(shard));
-        set_current(shard);
-        Some(shard)
+        FORK_PENDING.store(true, Relaxed);
     }
 }
 
-/// Has child processes begin at zero from now on, or not any more: what their parent has counted is seen to by others.
-pub(crate) fn begin_anew_in_children(anew: bool) {
+/// Has child processes start at zero from now on, or not any more. The parent's counts are then its own.
+pub(crate) fn reset_in_children(reset: bool) {
     run_in_child(&AFTER_FORK);
-    ANEW.store(anew, Relaxed);
+    RESET_IN_CHILDREN.store(reset, Relaxed);
 }
 
-/// Differs from what it was in the parent, where this is a child, and from what it was before something was [taken
-/// back](take_back).
-pub(crate) fn forks() -> usize {
+/// Returns a number that differs between a parent and its children, and before and after a [rollback].
+pub(crate) fn fork_generation() -> usize {
     run_in_child(&AFTER_FORK);
-    FORKS.load(Relaxed)
+    FORK_GENERATION.load(Relaxed)
 }
 
-/// Is this a child that has begun at zero, and for which nothing [was settled](now_settled) yet?
+/// Returns whether this is a child whose counts were reset, and whose recovery is [not done yet](clear_fork_pending).
 #[inline]
-pub(crate) fn was_forked() -> bool {
-    FORKED.load(Relaxed)
+pub(crate) fn is_fork_pending() -> bool {
+    FORK_PENDING.load(Relaxed)
 }
 
-/// Takes note that all is settled in this child; false when that was so.
-pub(crate) fn now_settled() -> bool {
-    FORKED.swap(false, Relaxed)
+/// Records that the recovery of a child is done, or has begun; returns whether it was pending.
+pub(crate) fn clear_fork_pending() -> bool {
+    FORK_PENDING.swap(false, Relaxed)
 }
 
-/// Takes note that this child is yet to be settled.
-pub(crate) fn not_settled() {
-    FORKED.store(true, Relaxed);
+/// Records that the recovery of this child has failed, and is to be tried again.
+pub(crate) fn set_fork_pending() {
+    FORK_PENDING.store(true, Relaxed);
 }
 
-/// A run of so many cells, all zero; [`Slot::NONE`] when there are no more.
-pub(crate) fn take_slot(run: u16) -> Slot {
-    SLOTS.take(run)
+/// Allocates a run of cells, all zero; [`Slot::NONE`] when there are no more.
+pub(crate) fn allocate_slot(run: u16) -> Slot {
+    SLOTS.allocate(run)
 }
 
-/// Differs from what it was before cells were given back, and from 0: it is worth to try again.
-pub(crate) fn slots_given_back() -> usize {
-    GIVEN_BACK.load(Acquire)
+/// Returns how often slots were freed, from 1: where there was no room, an allocation is worth another try once this
+/// has changed.
+pub(crate) fn freed_slots() -> usize {
+    FREED_SLOTS.load(Acquire)
 }
 
-/// Gives back a slot that nobody writes to any more, if it is one.
-pub(crate) fn give_back_slot(slot: Slot, run: u16) {
-    if !slot.is_live() {
+/// Frees a slot that no thread writes any more. Slots without cells, and those of all processes, are left alone.
+pub(crate) fn free_slot(slot: Slot, run: u16) {
+    if !slot.is_live() || slot.is_shared() {
         return;
     }
-    if slot.is_common() {
-        // They belong to all processes.
-        return;
-    }
-    SLOTS.give_back(slot, run, || {
-        moving::clear((slot.page(), slot.cell()), usize::from(run));
-        let shards = all().chain(std::iter::once(shared()));
-        for cells in shards.filter_map(|shard| shard.cells(slot)) {
-            for offset in 0..usize::from(run) {
-                cells.at(offset).store(0, Relaxed);
-            }
+    let cells = slot.cell()..slot.cell() + usize::from(run);
+    SLOTS.free(slot, run, || {
+        migration::clear_pending(slot.page(), cells.clone());
+        for first in all().chain(std::iter::once(shared())).filter_map(|shard| shard.cells(slot)) {
+            cells.clone().for_each(|cell| first.page.cell(cell).store(0, Relaxed));
         }
     });
-    // Release: who sees it finds them free.
-    GIVEN_BACK.fetch_add(1, Release);
+    // Release: a thread that sees the new number finds the cells free.
+    FREED_SLOTS.fetch_add(1, Release);
 }
 
-/// The shards that threads count in.
+/// Returns the shards that threads count in.
 pub(crate) fn all() -> impl Iterator<Item = &'static Shard> {
-    OWN.iter().chain(POOL.iter())
+    LEASED.iter().chain(POOL.iter())
 }
 
-/// Keeps what was removed from a table until nobody looks at it.
+/// Keeps a value that was removed from a table until no thread can hold a reference to it.
 pub(crate) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
     garbage.add(&EPOCH, removed);
 }
 
-/// Finds out what nobody looks at any more.
-pub(crate) fn sweep<T>(garbage: &mut Retired<T>) {
-    // Lazily: the list of shards, too, is read after the barrier of the sweep, not before.
+/// Finds out which removed values are safe to drop.
+pub(crate) fn collect<T>(garbage: &mut Retired<T>) {
+    // Lazily, as the list of shards has to be read after the barrier, too.
     garbage.collect(std::iter::once_with(all).flatten().map(|shard| &shard.pin));
 }

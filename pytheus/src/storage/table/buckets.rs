@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::super::series::{Found, Raw};
+use super::super::series::{Raw, SeriesRef};
 use crate::sync::shim::{Acquire, AtomicPtr, AtomicU8, LoomTracked, Relaxed, Release};
 
 /// A bucket that was never used.
@@ -177,10 +177,10 @@ impl<'a> Buckets<'a> {
     }
 
     /// The series at a place, for the one writer.
-    pub(super) fn at(self, place: usize) -> Option<Found<'a>> {
+    pub(super) fn at(self, place: usize) -> Option<SeriesRef<'a>> {
         let taken = self.tag(place).load(Relaxed) & TAKEN != 0;
         // SAFETY: the table holds it until the one writer takes it out.
-        taken.then(|| unsafe { Found::new(self.series(place).load(Relaxed)) })?
+        taken.then(|| unsafe { SeriesRef::new(self.series(place).load(Relaxed)) })?
     }
 
     /// The pointers to all series, for the one writer.
@@ -205,7 +205,7 @@ impl<'a> Buckets<'a> {
 
 /// The head of a directory; its entries follow.
 #[repr(C)]
-pub(super) struct Head {
+pub(super) struct DirectoryHeader {
     tracked: LoomTracked,
     /// Buckets of each segment, less one.
     bucket_mask: u32,
@@ -217,12 +217,12 @@ pub(super) struct Head {
 /// Leads from a hash to a segment: so many entries that some bits of the hash say which. Several may lead to one segment.
 ///
 /// Owns its entries, but no segment.
-pub(super) struct Directory(NonNull<Head>);
+pub(super) struct SegmentDirectory(NonNull<DirectoryHeader>);
 
 // SAFETY: masks and atomics, of which the last owner alone frees the memory.
-unsafe impl Send for Directory {}
+unsafe impl Send for SegmentDirectory {}
 
-impl Directory {
+impl SegmentDirectory {
     /// Makes a directory to segments of so many buckets each; a power of two of entries, each null.
     #[allow(clippy::cast_possible_truncation, reason = "there are less than 2^32 series")]
     pub(super) fn new(buckets: usize, entries: usize) -> Self {
@@ -231,11 +231,11 @@ impl Directory {
         // SAFETY: the layout is that of a head and more, so it is not of size zero.
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
-        let Some(head) = NonNull::new(memory.cast::<Head>()) else { handle_alloc_error(layout) };
+        let Some(head) = NonNull::new(memory.cast::<DirectoryHeader>()) else { handle_alloc_error(layout) };
         let (bucket_mask, entry_mask) = ((buckets - 1) as u32, (entries - 1) as u32);
         // SAFETY: allocated for just this, and nobody else has seen it.
         unsafe {
-            head.write(Head { tracked: LoomTracked::new(), bucket_mask, entry_mask, entries: [] });
+            head.write(DirectoryHeader { tracked: LoomTracked::new(), bucket_mask, entry_mask, entries: [] });
             for entry in 0..entries {
                 Self::entry(head, entry).write(AtomicPtr::new(std::ptr::null_mut()));
             }
@@ -245,7 +245,7 @@ impl Directory {
 
     fn layout(entries: usize) -> Layout {
         let entries = Layout::array::<AtomicPtr<u8>>(entries);
-        let whole = entries.and_then(|entries| Layout::new::<Head>().extend(entries));
+        let whole = entries.and_then(|entries| Layout::new::<DirectoryHeader>().extend(entries));
         let Ok((layout, _)) = whole else { unreachable!("there are less than 2^32 series") };
         layout
     }
@@ -254,7 +254,7 @@ impl Directory {
     ///
     /// The directory was allocated with more than so many entries.
     #[inline]
-    unsafe fn entry(head: NonNull<Head>, entry: usize) -> NonNull<AtomicPtr<u8>> {
+    unsafe fn entry(head: NonNull<DirectoryHeader>, entry: usize) -> NonNull<AtomicPtr<u8>> {
         // SAFETY: they begin where the head ends, which is aligned as they are.
         unsafe { head.add(1).cast::<AtomicPtr<u8>>().add(entry) }
     }
@@ -263,7 +263,7 @@ impl Directory {
         Entries { head: self.0, owner: PhantomData }
     }
 
-    pub(super) fn into_raw(self) -> *mut Head {
+    pub(super) fn into_raw(self) -> *mut DirectoryHeader {
         std::mem::ManuallyDrop::new(self).0.as_ptr()
     }
 
@@ -272,12 +272,12 @@ impl Directory {
     /// # Safety
     ///
     /// The pointer came from there, and this is done once.
-    pub(super) unsafe fn from_raw(head: *mut Head) -> Option<Self> {
+    pub(super) unsafe fn from_raw(head: *mut DirectoryHeader) -> Option<Self> {
         NonNull::new(head).map(Self)
     }
 }
 
-impl Drop for Directory {
+impl Drop for SegmentDirectory {
     fn drop(&mut self) {
         let entries = self.entries().len();
         // SAFETY: made by `new` with this layout, and nobody else can reach it.
@@ -291,17 +291,17 @@ impl Drop for Directory {
     }
 }
 
-impl fmt::Debug for Directory {
+impl fmt::Debug for SegmentDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Directory").field("entries", &self.entries().len()).finish()
+        f.debug_struct("SegmentDirectory").field("entries", &self.entries().len()).finish()
     }
 }
 
 /// The entries of a directory.
 #[derive(Clone, Copy)]
 pub(super) struct Entries<'a> {
-    head: NonNull<Head>,
-    owner: PhantomData<&'a Head>,
+    head: NonNull<DirectoryHeader>,
+    owner: PhantomData<&'a DirectoryHeader>,
 }
 
 impl<'a> Entries<'a> {
@@ -311,14 +311,14 @@ impl<'a> Entries<'a> {
     ///
     /// The directory, and all segments to which it leads, are not dropped while `'a` lasts.
     #[inline]
-    pub(super) unsafe fn new(head: *mut Head) -> Option<Self> {
+    pub(super) unsafe fn new(head: *mut DirectoryHeader) -> Option<Self> {
         Some(Self { head: NonNull::new(head)?, owner: PhantomData })
     }
 
     #[inline]
-    fn head(self) -> &'a Head {
+    fn head(self) -> &'a DirectoryHeader {
         // SAFETY: it lasts for `'a`.
-        let head: &'a Head = unsafe { self.head.as_ref() };
+        let head: &'a DirectoryHeader = unsafe { self.head.as_ref() };
         head.tracked.touch();
         head
     }
@@ -339,7 +339,7 @@ impl<'a> Entries<'a> {
     fn entry(self, entry: usize) -> &'a AtomicPtr<u8> {
         let entry = entry & self.head().entry_mask as usize;
         // SAFETY: less than there are by the mask; it lasts for `'a`.
-        unsafe { Directory::entry(self.head, entry).as_ref() }
+        unsafe { SegmentDirectory::entry(self.head, entry).as_ref() }
     }
 
     /// The buckets to which an entry leads; of a number that is too large for one, the remainder.

@@ -15,18 +15,20 @@ mod writer;
 
 use std::fmt;
 
-use super::series::{Found, Raw, Series};
+use super::series::{Raw, Series, SeriesRef};
 use crate::sync::epoch::Pinned;
 use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, Relaxed, constant};
-use buckets::{Buckets, Directory, EMPTY, Entries, Head, LEAST, PREFIX_BITS, Segment, prefix_of, room, tag_of};
-pub(crate) use writer::Writer;
+use buckets::{
+    Buckets, DirectoryHeader, EMPTY, Entries, LEAST, PREFIX_BITS, Segment, SegmentDirectory, prefix_of, room, tag_of,
+};
+pub(crate) use writer::TableWriter;
 use writer::{Garbage, Occupancy};
 
 /// Series by the hash of their labels.
 ///
 /// A byte of the hash stands apart from the pointers: a byte that differs spares a look at the series. One writer at a
 /// time, who holds the [`Writer`].
-pub(crate) struct Table(AtomicPtr<Head>);
+pub(crate) struct Table(AtomicPtr<DirectoryHeader>);
 
 /// Buckets of a segment of a table that has several.
 const SEGMENT: usize = if cfg!(loom) { 4 } else { 512 };
@@ -36,7 +38,7 @@ const SEGMENT: usize = if cfg!(loom) { 4 } else { 512 };
 /// Counts the bits that lead to a segment from the lowest on, as if they stood the other way round: the halves of a
 /// segment that is split then follow one another.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cursor(u32);
+pub(crate) struct TableCursor(u32);
 
 impl Table {
     constant! {
@@ -47,8 +49,13 @@ impl Table {
 
     /// The series of this hash that `is_it`.
     #[inline]
-    pub(crate) fn find<'p>(&self, _: &'p Pinned<'_>, hash: u64, is_it: impl Fn(&Series) -> bool) -> Option<Found<'p>> {
-        // SAFETY: null, or a directory that `lead_to` has put there; neither it nor a segment to which it leads is dropped
+    pub(crate) fn find<'p>(
+        &self,
+        _: &'p Pinned<'_>,
+        hash: u64,
+        is_it: impl Fn(&Series) -> bool,
+    ) -> Option<SeriesRef<'p>> {
+        // SAFETY: null, or a directory that `publish` has put there; neither it nor a segment to which it leads is dropped
         // while the thread is pinned.
         let entries = unsafe { Entries::<'p>::new(self.0.load(Acquire)) }?;
         let buckets = entries.buckets(prefix_of(hash))?;
@@ -60,7 +67,7 @@ impl Table {
             if tag == wanted {
                 // SAFETY: it is not dropped meanwhile. A sweep after a removal sees a thread that was pinned before; one
                 // that is pinned later finds the tag `REMOVED`, by the two sides of `barrier`.
-                let found = unsafe { Found::new(buckets.series(place).load(Acquire)) };
+                let found = unsafe { SeriesRef::new(buckets.series(place).load(Acquire)) };
                 if let Some(found) = found.filter(|found| is_it(found)) {
                     return Some(found);
                 }
@@ -72,7 +79,7 @@ impl Table {
     }
 
     /// Adds a series; none of its labels is there.
-    pub(crate) fn insert(&self, writer: &mut Writer, hash: u64, series: Series, hash_of: &dyn Fn(&Series) -> u64) {
+    pub(crate) fn insert(&self, writer: &mut TableWriter, hash: u64, series: Series, hash_of: &dyn Fn(&Series) -> u64) {
         writer.begin_change();
         let entries = self.with_room(writer, hash, hash_of);
         if let Some(buckets) = entries.buckets(prefix_of(hash)) {
@@ -88,7 +95,7 @@ impl Table {
     /// Takes out the series of this hash that `is_it`, marked as removed.
     pub(crate) fn remove(
         &self,
-        writer: &mut Writer,
+        writer: &mut TableWriter,
         hash: u64,
         is_it: impl Fn(&Series) -> bool,
         hash_of: &dyn Fn(&Series) -> u64,
@@ -114,8 +121,8 @@ impl Table {
     /// A series that is there all the time is looked at, be it more than once; of those that come meanwhile, some are.
     pub(crate) fn remove_some(
         &self,
-        writer: &mut Writer,
-        cursor: &mut Cursor,
+        writer: &mut TableWriter,
+        cursor: &mut TableCursor,
         matches: &dyn Fn(&Series) -> bool,
         hash_of: &dyn Fn(&Series) -> u64,
         removed: &mut Vec<Series>,
@@ -139,7 +146,7 @@ impl Table {
     }
 
     /// The entries, with room in the segment of this hash.
-    fn with_room(&self, writer: &mut Writer, hash: u64, hash_of: &dyn Fn(&Series) -> u64) -> Entries<'_> {
+    fn with_room(&self, writer: &mut TableWriter, hash: u64, hash_of: &dyn Fn(&Series) -> u64) -> Entries<'_> {
         loop {
             let Some(entries) = self.entries() else {
                 self.rebuild(writer, LEAST, hash_of);
@@ -168,7 +175,7 @@ impl Table {
     }
 
     /// Makes less of the table after a removal from the segment of this entry, if little is in it.
-    fn shrink(&self, writer: &mut Writer, mut first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn shrink(&self, writer: &mut TableWriter, mut first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         while let Some(entries) = self.entries() {
             let buckets = entries.bucket_count();
             if entries.len() == 1 {
@@ -192,7 +199,7 @@ impl Table {
     }
 
     /// Splits a segment in two by the next bit of the hash.
-    fn split(writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn split(writer: &mut TableWriter, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let depth = writer.segments[first].depth;
         let second = first | 1 << depth;
         let parts = [0, 1].map(|_| Segment::new(entries.bucket_count()));
@@ -214,7 +221,7 @@ impl Table {
     }
 
     /// Merges two segments whose hashes differ in one bit that was told apart last.
-    fn merge(&self, writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn merge(&self, writer: &mut TableWriter, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let depth = writer.segments[first].depth - 1;
         let merged = Segment::new(entries.bucket_count());
         let mut len = 0;
@@ -238,7 +245,7 @@ impl Table {
     }
 
     /// Moves the series of one segment to another of the same size.
-    fn renew(writer: &mut Writer, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn renew(writer: &mut TableWriter, entries: Entries<'_>, first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let new = Segment::new(entries.bucket_count());
         for series in entries.buckets(first).into_iter().flat_map(Buckets::all) {
             writer.moves(1);
@@ -252,8 +259,8 @@ impl Table {
     }
 
     /// Copies the directory to one of twice or half as many entries.
-    fn resize(&self, writer: &mut Writer, entries: Entries<'_>, len: usize) {
-        let new = Directory::new(entries.bucket_count(), len);
+    fn resize(&self, writer: &mut TableWriter, entries: Entries<'_>, len: usize) {
+        let new = SegmentDirectory::new(entries.bucket_count(), len);
         for entry in 0..len {
             new.entries().copy(entry, entries, entry);
         }
@@ -264,13 +271,13 @@ impl Table {
             writer.segments.push(Occupancy { depth, ..Occupancy::default() });
         }
         writer.deepest = writer.segments.iter().filter(|held| 1 << held.depth == len).count();
-        self.lead_to(writer, new);
+        self.publish(writer, new);
     }
 
     /// Moves all to segments of so many buckets: where there is one, or where hashes are of no use.
-    fn rebuild(&self, writer: &mut Writer, buckets: usize, hash_of: &dyn Fn(&Series) -> u64) {
+    fn rebuild(&self, writer: &mut TableWriter, buckets: usize, hash_of: &dyn Fn(&Series) -> u64) {
         let len = self.entries().map_or(1, Entries::len);
-        let new = Directory::new(buckets, len);
+        let new = SegmentDirectory::new(buckets, len);
         let mut held = vec![Occupancy { depth: len.trailing_zeros(), ..Occupancy::default() }; len];
         let segments: Vec<_> = (0..len).map(|_| Segment::new(buckets)).collect();
         let mut old = Vec::new();
@@ -295,26 +302,26 @@ impl Table {
             new.entries().lead(std::iter::once(entry), segment);
         }
         (writer.segments, writer.deepest) = (held, len);
-        self.lead_to(writer, new);
+        self.publish(writer, new);
         for segment in old {
             writer.retire(Garbage::Segment(segment));
         }
         // At once, if it can be: there may be many families of few series.
-        writer.sweep(0);
+        writer.collect(0);
     }
 
     /// Leads readers to another directory.
-    fn lead_to(&self, writer: &mut Writer, new: Directory) {
+    fn publish(&self, writer: &mut TableWriter, new: SegmentDirectory) {
         let old = self.0.swap(new.into_raw(), AcqRel);
         // SAFETY: put there by this function, and not reachable from now on.
-        if let Some(old) = unsafe { Directory::from_raw(old) } {
-            writer.retire(Garbage::Directory(old));
+        if let Some(old) = unsafe { SegmentDirectory::from_raw(old) } {
+            writer.retire(Garbage::SegmentDirectory(old));
         }
     }
 
     /// For the one writer, who alone drops directories and segments.
     fn entries(&self) -> Option<Entries<'_>> {
-        // SAFETY: null, or a directory of `lead_to`. It is dropped by a sweep after it was replaced, at the end of a method
+        // SAFETY: null, or a directory of `publish`. It is dropped by a sweep after it was replaced, at the end of a method
         // of the writer, which holds no entries any more.
         unsafe { Entries::new(self.0.load(Acquire)) }
     }
@@ -323,14 +330,14 @@ impl Table {
 /// The hash of a series behind a pointer that a table holds, for the one writer.
 fn hash_of_raw(series: *mut Raw, hash_of: &dyn Fn(&Series) -> u64) -> u64 {
     // SAFETY: the table holds it until the one writer takes it out.
-    unsafe { Found::new(series) }.map_or(0, |series| hash_of(&series))
+    unsafe { SeriesRef::new(series) }.map_or(0, |series| hash_of(&series))
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
         let head = self.0.load(Acquire);
-        // SAFETY: null, or a directory of `lead_to`; nobody else can reach it any more.
-        let Some(directory) = (unsafe { Directory::from_raw(head) }) else { return };
+        // SAFETY: null, or a directory of `publish`; nobody else can reach it any more.
+        let Some(directory) = (unsafe { SegmentDirectory::from_raw(head) }) else { return };
         let entries = directory.entries();
         let first = (0..entries.len()).filter(|entry| entries.is_first(*entry));
         // SAFETY: once for each; the table ends here.

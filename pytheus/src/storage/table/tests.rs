@@ -2,14 +2,14 @@
 
 use super::super::shard::page::Slot;
 use super::super::shard::thread::pinned;
-use super::{Cursor, SEGMENT, Series, Table, Writer};
+use super::{SEGMENT, Series, Table, TableCursor, TableWriter};
 
 /// The most that one change of a table may move: the series of a segment, and a few pointers for each segment.
 const MOST: usize = SEGMENT + 128;
 
 struct Numbers {
     table: Table,
-    writer: Writer,
+    writer: TableWriter,
     hash: fn(u64) -> u64,
 }
 
@@ -26,7 +26,7 @@ fn number_of(series: &Series) -> u64 {
 
 impl Numbers {
     fn new(hash: fn(u64) -> u64) -> Self {
-        Self { table: Table::new(), writer: Writer::new(), hash }
+        Self { table: Table::new(), writer: TableWriter::new(), hash }
     }
 
     /// Gives how much was moved.
@@ -49,7 +49,7 @@ impl Numbers {
     }
 
     fn clear(&mut self) -> (usize, usize) {
-        let (hash, mut cursor, mut removed, mut most) = (self.hash, Cursor::default(), Vec::new(), 0);
+        let (hash, mut cursor, mut removed, mut most) = (self.hash, TableCursor::default(), Vec::new(), 0);
         loop {
             let hash_of = |series: &Series| hash(number_of(series));
             let more = self.table.remove_some(&mut self.writer, &mut cursor, &|_| true, &hash_of, &mut removed);

@@ -2,13 +2,13 @@
 
 use super::super::series::Series;
 use super::super::shard::thread;
-use super::buckets::{Directory, Entries, REMOVED, Segment, prefix_of};
+use super::buckets::{Entries, REMOVED, Segment, SegmentDirectory, prefix_of};
 use crate::sync::epoch::Retired;
 use crate::sync::shim::{Relaxed, Release};
 
 /// The right to change a table, what is known of its segments, and what was taken out of it.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct TableWriter {
     /// Series.
     pub(super) len: usize,
     /// How full each segment is, by the first entry that leads there.
@@ -40,16 +40,16 @@ pub(super) struct Occupancy {
 pub(super) enum Garbage {
     Series(Series),
     Segment(Segment),
-    Directory(Directory),
+    SegmentDirectory(SegmentDirectory),
 }
 
 /// After how many changes it is worth to look at all threads.
-const SWEEP_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
+const COLLECT_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
 
 /// How much is dropped at once: all that is dropped within a change delays who makes it, and who waits for it.
 const DROP_AT_ONCE: usize = 64;
 
-impl Writer {
+impl TableWriter {
     pub(crate) const fn new() -> Self {
         Self {
             len: 0,
@@ -126,17 +126,17 @@ impl Writer {
     /// somebody still looked at, the later again.
     pub(super) fn changed(&mut self, changes: usize) {
         self.since += changes;
-        if self.garbage.len() != 0 && self.since >= SWEEP_AFTER.max(self.garbage.len() / 8) {
-            self.sweep(changes);
+        if self.garbage.len() != 0 && self.since >= COLLECT_AFTER.max(self.garbage.len() / 8) {
+            self.collect(changes);
         } else {
             self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));
         }
     }
 
-    pub(super) fn sweep(&mut self, changes: usize) {
+    pub(super) fn collect(&mut self, changes: usize) {
         self.since = 0;
         if self.garbage.len() != 0 {
-            thread::sweep(&mut self.garbage);
+            thread::collect(&mut self.garbage);
             self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));
         }
     }

@@ -5,9 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pytheus::backends::{
-    Config, FamilyKey, Load, MultiProcessFileBackend, SingleProcessBackend, flush, json, load_backend, shutdown,
-};
+use pytheus::backends::custom::{Config, FamilyKey};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, SingleProcessBackend, flush, json, load_backend, shutdown};
 use pytheus::collector::collector_fn;
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::{append_metrics, generate_metrics, generate_metrics_from, write_metrics};
@@ -27,7 +26,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Anything {
 macro_rules! mains {
     ($($main:ident -> $error:ty, $name:literal;)*) => {$(
         fn $main() -> Result<(), $error> {
-            load_backend(Load::class::<SingleProcessBackend>())?;
+            load_backend(BackendSpec::of::<SingleProcessBackend>())?;
             Config::new(json!({"directory": "/"}))?.string("directory")?;
             let folder = std::env::temp_dir().join(format!("pytheus-errors-{}", std::process::id()));
             std::fs::create_dir_all(&folder)?;

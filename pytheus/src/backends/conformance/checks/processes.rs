@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Named;
-use crate::backends::Reach;
 use crate::backends::conformance::Fault;
 use crate::backends::conformance::samples::{Samples, ensure};
 use crate::backends::conformance::wire::{Bench, Process};
+use crate::backends::custom::AggregationScope;
 
 pub(super) const CHECKS: &[Named] = &[
     ("the totals of several processes add up", totals),
@@ -55,7 +55,7 @@ pub(super) fn once_the_dead_are_known(
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let outcome = is_right(&process.scrape()?);
-        if outcome.is_ok() || bench.about()?.reach != Reach::Everywhere || Instant::now() > deadline {
+        if outcome.is_ok() || bench.about()?.reach != AggregationScope::Everywhere || Instant::now() > deadline {
             return outcome;
         }
         thread::sleep(Duration::from_millis(20));

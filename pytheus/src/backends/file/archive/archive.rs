@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::dir::directory::Identity;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::{FamilyKey, SeriesKey};
 
 /// What the dead have counted.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Archive {
     pub(crate) families: Vec<ArchivedFamily>,
     /// Files whose counts are included, and which may still be there: to be left out.
     pub(crate) folded: HashSet<FileId>,
-    pub(crate) removed: Vec<Removed>,
+    pub(crate) tombstones: Vec<Tombstone>,
     /// Where it was read; open, so that no other file is taken for it. None: there was none.
     pub(crate) file: Option<Identity>,
 }
@@ -32,25 +32,25 @@ pub(crate) struct ArchivedFamily {
     pub(crate) newest: u64,
     /// Each with as many parts as the family's width. Of a gauge that shows the most recent value, the whole number is the
     /// time at which it was set.
-    pub(crate) series: Vec<(SeriesKey, Box<[Amount]>)>,
+    pub(crate) series: Vec<(SeriesKey, Box<[ExactAmount]>)>,
 }
 
 /// A series that was removed while a process counted in it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Removed {
+pub(crate) struct Tombstone {
     /// In whose file.
     pub(crate) file: FileId,
     /// Its number there.
     pub(crate) series: u32,
     /// What it had counted by then, which doesn't count any more; see [`counted`](crate::backends::file::archive::tombstones::counted).
-    pub(crate) amounts: Box<[Amount]>,
+    pub(crate) amounts: Box<[ExactAmount]>,
 }
 
 impl Archive {
     /// Forgets what is said of files that are gone, or that count no more.
     pub(crate) fn forget(&mut self, present: &HashSet<FileId>) {
-        let Self { folded, removed, .. } = self;
+        let Self { folded, tombstones, .. } = self;
         folded.retain(|id| present.contains(id));
-        removed.retain(|removed| present.contains(&removed.file) && !folded.contains(&removed.file));
+        tombstones.retain(|tombstones| present.contains(&tombstones.file) && !folded.contains(&tombstones.file));
     }
 }

@@ -5,7 +5,7 @@
 //! 1. The archive is read as it is now, and the directory is listed. A file that is not in it any more was folded by
 //!    somebody else since it was opened: it is left out. So is one that the archive names: it was folded by a process that
 //!    died before step 4.
-//! 2. Of the others, those that nobody has locked are read: they don't change any more (see `life`). What each has counted
+//! 2. Of the others, those that nobody has locked are read: they don't change any more (see `liveness`). What each has counted
 //!    is added to a copy of the archive, but for what had been removed by then; and the copy names their ids.
 //! 3. The copy is written beside the archive and takes its place in one step. Before it, nothing has happened; after it,
 //!    the counts of these files are in the archive, which says so.
@@ -23,23 +23,23 @@
 //! Each declaration of a name is archived by itself: versions of a program may follow each other in any order.
 //!
 //! Of a gauge that shows the most recent value, the archive keeps the value and the time at which it was set: a later one
-//! takes its place. All other gauges, info metrics and state sets end with their process or lie in `common`: there is
+//! takes its place. All other gauges, info metrics and state sets end with their process or lie in `shared`: there is
 //! nothing to be folded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::backends::failpoint::fault_point;
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
 use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::dir::directory::{Locked, remove_file};
+use crate::backends::file::dir::directory::{DirLock, remove_file};
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::Skip;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::error::SkippedFile;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(crate) struct Folded {
     /// How many files were added to the archive.
     pub(crate) files: usize,
     /// The dead that can't be read, and are left alone.
-    pub(crate) skipped: Vec<Skip>,
+    pub(crate) skipped: Vec<SkippedFile>,
     /// Files that were added, and can't be removed. Nobody counts them again.
     pub(crate) left: Vec<FileError>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Folded {
 /// Folds those of these that are dead; `archive` is then the one that is there. On an error it is as it was, and nothing
 /// is lost.
 pub(crate) fn fold(
-    locked: &Locked<'_>,
+    locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: impl IntoIterator<Item = Peer>,
 ) -> Result<Folded, FileError> {
@@ -67,39 +67,39 @@ pub(crate) fn fold(
     let mut kept = present.clone();
     kept.extend(roster::processes(locked)?);
 
-    let mut dead = Vec::new();
+    let mut ended = Vec::new();
     for mut peer in peers {
         let id = peer.id();
         // Each at most once, too.
-        if !present.contains(&id) || next.folded.contains(&id) || !matches!(peer.is_alive(), Ok(false)) {
+        if !present.contains(&id) || next.folded.contains(&id) || !matches!(peer.is_live(), Ok(false)) {
             continue;
         }
         // It may have gone on since it was read.
         match peer.refresh() {
-            Ok(_) => dead.push(peer),
-            Err(skip) => folded.skipped.push(skip),
+            Ok(_) => ended.push(peer),
+            Err(skipped) => folded.skipped.push(skipped),
         }
     }
     // What the order decides is the same whoever folds.
-    dead.sort_by_key(|peer| (peer.number(), peer.id()));
-    dead.dedup_by_key(|peer| peer.id());
+    ended.sort_by_key(|peer| (peer.number(), peer.id()));
+    ended.dedup_by_key(|peer| peer.id());
 
-    if !dead.is_empty() {
+    if !ended.is_empty() {
         let mut sums = Sums { archive: &mut next, places: HashMap::new() };
-        for peer in &dead {
+        for peer in &ended {
             sums.add(peer);
         }
-        folded.files = dead.len();
-        next.folded.extend(dead.iter().map(Peer::id));
+        folded.files = ended.len();
+        next.folded.extend(ended.iter().map(Peer::id));
         next.forget(&kept);
         next.write(locked)?;
     }
-    drop(dead);
+    drop(ended);
     for id in next.folded.intersection(&present) {
         if let Err(error) = remove_file(&locked.directory().process(*id)) {
             folded.left.push(error);
         }
-        fault_point("file removed");
+        failpoint("file removed");
     }
     // Files that are left after an error are named by the archive.
     if let Err(error) = roster::fold(locked, next.generation, &next.folded) {
@@ -110,12 +110,12 @@ pub(crate) fn fold(
 }
 
 /// Of two values of a gauge, each with its time, that which was set later.
-fn later(one: Amount, other: Amount) -> Amount {
-    let mut latest = Aggregate::new(Combine::MostRecent);
+fn later(one: ExactAmount, other: ExactAmount) -> ExactAmount {
+    let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for amount in [one, other] {
         latest.add(amount.float.value(), amount.whole);
     }
-    Amount { whole: latest.set_at(), float: latest.sum() }
+    ExactAmount { whole: latest.set_at(), float: latest.sum() }
 }
 
 /// The archive, while the dead are added to it.
@@ -129,28 +129,28 @@ impl Sums<'_> {
     fn add(&mut self, peer: &Peer) {
         // Where the families of the file are in the archive, as far as that was looked up.
         let mut families: Vec<Option<usize>> = vec![None; peer.families().len()];
-        let baselines: HashMap<u32, Box<[Amount]>> = {
-            let of_peer = self.archive.removed.iter().filter(|removed| removed.file == peer.id());
+        let baselines: HashMap<u32, Box<[ExactAmount]>> = {
+            let of_peer = self.archive.tombstones.iter().filter(|removed| removed.file == peer.id());
             of_peer.map(|removed| (removed.series, removed.amounts.clone())).collect()
         };
         for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let place = series.family as usize;
             let Some(key) = peer.families().get(place) else { continue };
-            if key.combine() == Combine::MostRecent {
+            if key.aggregation() == Aggregation::MostRecent {
                 // Unless it has not changed since it was removed.
                 if let Some((value, set_at)) = peer.last_set(in_file)
                     && baselines.get(&series.number).is_none_or(|then| *then != counted(peer, in_file, key))
                 {
                     let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
-                    let value = Amount { whole: set_at, ..Amount::float(value) };
+                    let value = ExactAmount { whole: set_at, ..ExactAmount::float(value) };
                     self.add_to(family, &series.key, &[value]);
                 }
                 continue;
             }
-            if key.combine() != Combine::Add {
+            if key.aggregation() != Aggregation::Add {
                 continue;
             }
-            let mut amounts = vec![Amount::default(); key.width()];
+            let mut amounts = vec![ExactAmount::default(); key.part_count()];
             peer.read(in_file, &mut amounts);
             let baseline = baselines.get(&series.number);
             for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
@@ -158,7 +158,7 @@ impl Sums<'_> {
             }
             // What shows before it is counted in does so after the death of its process, too, unless it was removed.
             let shows = series.promised && baseline.is_none();
-            if !shows && amounts.iter().all(Amount::is_zero) {
+            if !shows && amounts.iter().all(ExactAmount::is_zero) {
                 continue;
             }
             let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
@@ -166,16 +166,16 @@ impl Sums<'_> {
         }
     }
 
-    fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[Amount]) {
+    fn add_to(&mut self, family: usize, key: &SeriesKey, amounts: &[ExactAmount]) {
         let ArchivedFamily { key: declared, series, .. } = &mut self.archive.families[family];
-        let combine = declared.combine();
+        let aggregation = declared.aggregation();
         let known = self
             .places
             .entry(family)
             .or_insert_with(|| series.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect());
         if let Some(place) = known.get(key) {
             let sums = &mut series[*place].1;
-            if combine == Combine::MostRecent {
+            if aggregation == Aggregation::MostRecent {
                 sums.iter_mut().zip(amounts).for_each(|(known, value)| *known = later(*known, *value));
                 return;
             }

@@ -5,25 +5,25 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use crate::backends::failpoint::fault_point;
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::codec::{decode, encode};
-use crate::backends::file::dir::directory::{Directory, Identity, Locked, create, open, remove_file};
+use crate::backends::file::dir::directory::{DirLock, Directory, Identity, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::{Fault, Reason, Skip};
+use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
 
 use crate::backends::file::archive::archive::Archive;
 
 impl Archive {
     /// The archive as it is now; an empty one if there is none.
-    pub(crate) fn read(directory: &Directory) -> Result<Self, Skip> {
+    pub(crate) fn read(directory: &Directory) -> Result<Self, SkippedFile> {
         let path = directory.archive();
         let file = match open(OpenOptions::new().read(true), &path) {
             Ok(file) => file,
             Err(error) if error.fault() == FileFault::Gone => return Ok(Self::default()),
-            Err(error) => return Err(Fault::new(unreadable(error.fault()), error.to_string()).at(&path)),
+            Err(error) => return Err(FormatError::new(unreadable(error.fault()), error.to_string()).at(&path)),
         };
-        let fail = |error: std::io::Error| Fault::from(error).at(&path);
+        let fail = |error: std::io::Error| FormatError::from(error).at(&path);
         let mut bytes = Vec::new();
         // Not longer than it was: never changed, by us.
         let len = file.metadata().map_err(fail)?.len();
@@ -45,14 +45,14 @@ impl Archive {
     /// A copy of the archive that is there, to be changed and [written](Self::write).
     ///
     /// An archive that can't be read, or is older than one that was there, stays, and nothing is changed.
-    pub(crate) fn to_change(&self, locked: &Locked<'_>) -> Result<Self, FileError> {
+    pub(crate) fn to_change(&self, locked: &DirLock<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
         if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
             return Ok(Self {
                 generation: self.generation,
                 families: self.families.clone(),
                 folded: self.folded.clone(),
-                removed: self.removed.clone(),
+                tombstones: self.tombstones.clone(),
                 file: None,
             });
         }
@@ -64,7 +64,7 @@ impl Archive {
     }
 
     /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
-    pub(crate) fn write(&mut self, locked: &Locked<'_>) -> Result<(), FileError> {
+    pub(crate) fn write(&mut self, locked: &DirLock<'_>) -> Result<(), FileError> {
         self.generation += 1;
         let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
         // Of a process that died here.
@@ -76,31 +76,31 @@ impl Archive {
         written
     }
 
-    fn write_new(&mut self, locked: &Locked<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
+    fn write_new(&mut self, locked: &DirLock<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::io(path, error);
         let mut file = create(new)?;
-        fault_point("archive made");
-        let bytes = encode(self);
+        failpoint("archive made");
+        let bytes = encode(self).map_err(|error| fail(error.into()))?;
         let (half, rest) = bytes.split_at(bytes.len() / 2);
         file.write_all(half).map_err(fail)?;
-        fault_point("archive half written");
+        failpoint("archive half written");
         file.write_all(rest).map_err(fail)?;
         let file = Identity::of(file).map_err(fail)?;
-        fault_point("archive written");
+        failpoint("archive written");
         // A process with another lock file, since this one was removed, may have written an archive meanwhile.
         locked.check_place()?;
         fs::rename(new, path).map_err(fail)?;
-        fault_point("archive renamed");
+        failpoint("archive renamed");
         self.file = Some(file);
         Ok(())
     }
 }
 
 /// The sort of fault that it is not to be able to open a file.
-fn unreadable(fault: FileFault) -> Reason {
+fn unreadable(fault: FileFault) -> SkipReason {
     match fault {
-        FileFault::NotAFile | FileFault::Symlink => Reason::Foreign,
-        FileFault::Denied => Reason::Denied,
-        _ => Reason::Unreadable,
+        FileFault::NotAFile | FileFault::Symlink => SkipReason::Foreign,
+        FileFault::Denied => SkipReason::Denied,
+        _ => SkipReason::Unreadable,
     }
 }

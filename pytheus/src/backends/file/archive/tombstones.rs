@@ -12,23 +12,23 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::backends::failpoint::fault_point;
-use crate::backends::file::archive::archive::{Archive, Removed};
-use crate::backends::file::dir::directory::Locked;
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, SeriesKey};
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::archive::archive::{Archive, Tombstone};
+use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::FileError;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::{At, Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
-/// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `common`.
+/// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `shared`.
 ///
 /// `peers` are those that are listed now, under the lock. `archive` is then the one that is there; on an error nothing has
 /// changed.
 pub(crate) fn remove(
-    locked: &Locked<'_>,
+    locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: &mut [Peer],
     own: FileId,
@@ -44,28 +44,28 @@ pub(crate) fn remove(
     let readable = peers.iter_mut().filter_map(|peer| peer.refresh().is_ok().then_some(&*peer));
     for peer in readable.filter(|peer| peer.id() != own && !next.folded.contains(&peer.id())) {
         let file = peer.id();
-        let of_peer = next.removed.iter_mut().filter(|removed| removed.file == file);
-        let mut known: HashMap<u32, &mut Removed> = of_peer.map(|removed| (removed.series, removed)).collect();
+        let of_peer = next.tombstones.iter_mut().filter(|removed| removed.file == file);
+        let mut known: HashMap<u32, &mut Tombstone> = of_peer.map(|removed| (removed.series, removed)).collect();
         let mut new = Vec::new();
         let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
             let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
-            if of_file.ended || of_file.at.page >= At::COMMON || !wanted.contains(&of_file.key) {
+            if of_file.ended || of_file.at.page >= CellAddr::COMMON || !wanted.contains(&of_file.key) {
                 continue;
             }
             let amounts = counted(peer, place, family);
             match known.get_mut(&of_file.number) {
                 Some(removed) => removed.amounts = amounts,
-                None => new.push(Removed { file, series: of_file.number, amounts }),
+                None => new.push(Tombstone { file, series: of_file.number, amounts }),
             }
         }
         // A series that has ended needs none.
-        next.removed.retain(|removed| removed.file != file || peer.counts(removed.series));
-        next.removed.append(&mut new);
+        next.tombstones.retain(|removed| removed.file != file || peer.counts(removed.series));
+        next.tombstones.append(&mut new);
     }
     next.forget(&present.into_iter().chain(roster::processes(locked)?).collect());
     next.write(locked)?;
-    fault_point("series removed");
+    failpoint("series removed");
     *archive = next;
     Ok(())
 }
@@ -78,22 +78,22 @@ pub(crate) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey)
 
 /// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to
 /// tell whether they have changed since: a gauge's bits and stamp, the flags of an info metric.
-pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[Amount]> {
-    match (family.combine(), family.descriptor().kind()) {
-        (Combine::Add, _) => {
-            let mut amounts = vec![Amount::default(); family.width()];
+pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[ExactAmount]> {
+    match (family.aggregation(), family.descriptor().kind()) {
+        (Aggregation::Add, _) => {
+            let mut amounts = vec![ExactAmount::default(); family.part_count()];
             peer.read(series, &mut amounts);
             amounts.into()
         }
-        (Combine::MostRecent, _) => {
+        (Aggregation::MostRecent, _) => {
             let (value, set_at) = peer.last_set(series).unwrap_or((f64::from_bits(u64::MAX), 0));
-            [Amount::whole(value.to_bits()), Amount::whole(set_at)].into()
+            [ExactAmount::whole(value.to_bits()), ExactAmount::whole(set_at)].into()
         }
         (_, Kind::Gauge) => {
             // Never set: the bits of no number that is counted.
             let bits = peer.value(series).map_or(u64::MAX, f64::to_bits);
-            [Amount::whole(bits), Amount::whole(peer.stamp(series))].into()
+            [ExactAmount::whole(bits), ExactAmount::whole(peer.stamp(series))].into()
         }
-        _ => [Amount::whole(peer.flags(series))].into(),
+        _ => [ExactAmount::whole(peer.flags(series))].into(),
     }
 }

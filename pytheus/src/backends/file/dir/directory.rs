@@ -4,11 +4,11 @@
 //! |---|---|---|
 //! | `lock` | all processes | locked by who changes what is below, for a moment; holds the number of the last process |
 //! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
-//! | `common` | all processes | appended to under the lock |
+//! | `shared` | all processes | appended to under the lock |
 //! | `archive` | all processes | replaced under the lock |
 //! | `roster` | all processes | replaced under the lock; names what has to be there |
 //! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
-//! | `archive-new`, `new-common`, `new-roster` | who holds the lock | not there yet, for others |
+//! | `archive-new`, `new-shared`, `new-roster` | who holds the lock | not there yet, for others |
 //!
 //! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
 //!
@@ -22,9 +22,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::backends::config::shape::existing;
-use crate::backends::failpoint::fault_point;
+use crate::backends::failpoint::failpoint;
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
 use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
 use crate::backends::file::format::file_id::FileId;
@@ -33,9 +33,9 @@ use crate::sync::{self, CloseOnFork};
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
-const PATIENCE: Duration = Duration::from_secs(2);
+const WAIT_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a process that begins: without the lock, nobody else would see what it counts.
-const PATIENCE_AT_FIRST: Duration = Duration::from_secs(10);
+const STARTUP_WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 const PROCESS: &str = "process-";
 pub(crate) const NEW: &str = "new-";
@@ -47,7 +47,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
-    pub(crate) patience: Duration,
+    pub(crate) wait_limit: Duration,
     /// Is there a roster of what has to be there? Not where nothing is added up.
     pub(crate) has_roster: bool,
 }
@@ -75,7 +75,7 @@ impl Directory {
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
         let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, patience: PATIENCE, has_roster: true };
+        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, has_roster: true };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -105,8 +105,8 @@ impl Directory {
         &self.path
     }
 
-    pub(crate) fn common(&self) -> PathBuf {
-        self.path.join("common")
+    pub(crate) fn shared_file(&self) -> PathBuf {
+        self.path.join("shared")
     }
 
     pub(crate) fn archive(&self) -> PathBuf {
@@ -137,22 +137,22 @@ impl Directory {
     }
 
     /// Locks the directory, once whoever has locked it is done: another process, or another thread.
-    pub(crate) fn locked(&self) -> Result<Locked<'_>, FileError> {
-        self.locked_within(self.patience)
+    pub(crate) fn lock(&self) -> Result<DirLock<'_>, FileError> {
+        self.lock_within(self.wait_limit)
     }
 
     /// The same, for a process that begins.
-    pub(crate) fn locked_at_first(&self) -> Result<Locked<'_>, FileError> {
-        self.locked_within(PATIENCE_AT_FIRST)
+    pub(crate) fn lock_at_startup(&self) -> Result<DirLock<'_>, FileError> {
+        self.lock_within(STARTUP_WAIT_LIMIT)
     }
 
-    fn locked_within(&self, most: Duration) -> Result<Locked<'_>, FileError> {
+    fn lock_within(&self, most: Duration) -> Result<DirLock<'_>, FileError> {
         // A request waits in a queue that moves, but not for a process that keeps the lock.
         let still = haste::at_most(most);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
-            if let Some(locked) = self.try_locked()? {
+            if let Some(locked) = self.try_lock_directory()? {
                 haste::moved();
                 return Ok(locked);
             }
@@ -176,7 +176,7 @@ impl Directory {
     }
 
     /// Locks the directory, unless it is locked.
-    pub(crate) fn try_locked(&self) -> Result<Option<Locked<'_>>, FileError> {
+    pub(crate) fn try_lock_directory(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
             self.check_place()?;
@@ -193,7 +193,7 @@ impl Directory {
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
                 let file = CloseOnFork::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
-                return Ok(Some(Locked { directory: self, file }));
+                return Ok(Some(DirLock { directory: self, file }));
             }
         }
     }
@@ -253,12 +253,12 @@ fn make(path: &Path) -> Result<(), FileError> {
 /// A directory that this thread has locked, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Locked<'a> {
+pub(crate) struct DirLock<'a> {
     directory: &'a Directory,
     file: CloseOnFork,
 }
 
-impl<'a> Locked<'a> {
+impl<'a> DirLock<'a> {
     /// Says whether the lock is still the one that others take.
     pub(crate) fn check_place(&self) -> Result<(), FileError> {
         let path = self.directory.path.join("lock");
@@ -275,18 +275,18 @@ impl<'a> Locked<'a> {
         self.directory
     }
 
-    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](NewFile::publish).
-    pub(crate) fn create_process_file(&self) -> Result<(LifeLock, NewFile<'_>), FileError> {
+    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](StagedFile::publish).
+    pub(crate) fn create_process_file(&self) -> Result<(LivenessLock, StagedFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
-        let new = NewFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
-        let life = LifeLock::take(&new.path, || {
+        let new = StagedFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
+        let liveness = LivenessLock::take(&new.path, || {
             let file = create(&new.path)?;
-            fault_point("file made");
+            failpoint("file made");
             Ok(file)
         })?;
-        fault_point("file locked");
-        Ok((life, new))
+        failpoint("file locked");
+        Ok((liveness, new))
     }
 
     /// The number of a process: the later it began, the higher.
@@ -300,12 +300,12 @@ impl<'a> Locked<'a> {
         let next = last.saturating_add(1);
         // As long as any, so that the new number leaves nothing of the old one.
         self.file.write_all_at(format!("{next:020}\n").as_bytes(), 0).map_err(fail)?;
-        fault_point("number taken");
+        failpoint("number taken");
         Ok(next)
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for DirLock<'_> {
     fn drop(&mut self) {
         // Closing would do, but for a child that has it open for a moment.
         if !self.file.is_closed() {
@@ -316,8 +316,8 @@ impl Drop for Locked<'_> {
 
 /// The file of a process, which others can't see yet. Removed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct NewFile<'a> {
-    locked: &'a Locked<'a>,
+pub(crate) struct StagedFile<'a> {
+    locked: &'a DirLock<'a>,
     path: PathBuf,
     published: bool,
     /// What tells the file from all others.
@@ -326,7 +326,7 @@ pub(crate) struct NewFile<'a> {
     pub(crate) number: u64,
 }
 
-impl NewFile<'_> {
+impl StagedFile<'_> {
     /// Where the file is now.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -335,30 +335,30 @@ impl NewFile<'_> {
     /// Shows the file to others, now that its header is written; gives its path.
     #[cfg(test)]
     pub(crate) fn publish(mut self) -> Result<PathBuf, FileError> {
-        fault_point("file written");
+        failpoint("file written");
         let path = self.locked.directory.process(self.id);
         fs::rename(&self.path, &path).map_err(|error| FileError::io(&path, error))?;
         self.published = true;
-        fault_point("file published");
+        failpoint("file published");
         Ok(path)
     }
 
     /// To be shown to others later, when the directory is not locked any more.
     pub(crate) fn later(mut self) -> (PathBuf, PathBuf) {
-        fault_point("file written");
+        failpoint("file written");
         self.published = true;
         (self.path.clone(), self.locked.directory.process(self.id))
     }
 }
 
-/// Shows a file to others that was made before; see [`NewFile::later`].
-pub(crate) fn publish((hidden, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
-    fs::rename(hidden, path).map_err(|error| FileError::io(path, error))?;
-    fault_point("file published");
+/// Shows a file to others that was made before; see [`StagedFile::later`].
+pub(crate) fn publish((staged, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
+    fs::rename(staged, path).map_err(|error| FileError::io(path, error))?;
+    failpoint("file published");
     Ok(())
 }
 
-impl Drop for NewFile<'_> {
+impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
         if !self.published {
             let _ = fs::remove_file(&self.path);

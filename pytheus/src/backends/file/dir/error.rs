@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::format::error::{Fault, Reason, Skip};
+use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
 
 /// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub enum FileFault {
     Lost,
     /// Another file is in its place, and what was counted there is missing.
     Replaced,
+    /// It has the format of an earlier version of pytheus.
+    OlderVersion,
     /// It is there, but can't be read as what it should be: see the [source](Error::source).
     Damaged,
     /// Anything else: see the [source](Error::source).
@@ -95,21 +97,27 @@ impl FileError {
     }
 
     /// The totals of those that have ended can't be read, so nothing may be added to them.
-    pub(crate) fn archive(skip: Skip) -> Self {
-        match skip.reason {
-            Reason::Denied => Self::damaged(skip),
-            _ => Self { fault: FileFault::Archive, ..Self::damaged(skip) },
+    pub(crate) fn archive(skipped: SkippedFile) -> Self {
+        match skipped.reason {
+            SkipReason::Denied | SkipReason::OlderVersion => Self::damaged(skipped),
+            _ => Self { fault: FileFault::Archive, ..Self::damaged(skipped) },
         }
     }
 
     /// A file that should hold counts can't be read.
-    pub(crate) fn damaged(skip: Skip) -> Self {
-        let fault = match skip.reason {
-            Reason::Denied => FileFault::Denied,
-            Reason::Unreadable => FileFault::Other,
+    pub(crate) fn damaged(skipped: SkippedFile) -> Self {
+        let fault = match skipped.reason {
+            SkipReason::Denied => FileFault::Denied,
+            SkipReason::Unreadable => FileFault::Other,
+            SkipReason::OlderVersion => FileFault::OlderVersion,
             _ => FileFault::Damaged,
         };
-        Self { path: skip.path, fault, source: Some(Fault { reason: skip.reason, what: skip.what }.into()), more: 0 }
+        Self {
+            path: skipped.path,
+            fault,
+            source: Some(FormatError { reason: skipped.reason, what: skipped.what }.into()),
+            more: 0,
+        }
     }
 
     /// The same, of the first of several files.
@@ -196,6 +204,11 @@ impl fmt::Display for FileError {
                 f,
                 "`{path}` is another file than the one that processes count in, so counts are missing: put that one back, or \
                  end all processes that use the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::OlderVersion => write!(
+                f,
+                "`{path}` was written by an earlier version of pytheus, whose format this one does not read: end all processes \
+                 that use the directory and remove it, or name another directory"
             ),
             FileFault::Damaged => write!(
                 f,

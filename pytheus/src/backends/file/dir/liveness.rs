@@ -23,21 +23,21 @@ use crate::sync::{self, CloseOnFork};
 
 /// An open file whose lock says that this process lives. A child closes it.
 #[derive(Debug)]
-pub(crate) struct LifeLock {
+pub(crate) struct LivenessLock {
     file: CloseOnFork,
     /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
     owner: u32,
 }
 
-impl LifeLock {
+impl LivenessLock {
     /// Locks a file that nobody else knows yet.
     pub(crate) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
         // Or a child that is forked here would have it open for ever.
         let _inside = sync::enter();
         let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
-        let life = Self { file, owner: process::id() };
-        match life.try_lock() {
-            Ok(()) => Ok(life),
+        let liveness = Self { file, owner: process::id() };
+        match liveness.try_lock() {
+            Ok(()) => Ok(liveness),
             Err(TryLockError::WouldBlock) => Err(FileError::new(path, FileFault::Busy)),
             Err(TryLockError::Error(error)) => Err(FileError::lock(path, error)),
         }
@@ -49,7 +49,7 @@ impl LifeLock {
     }
 }
 
-impl Drop for LifeLock {
+impl Drop for LivenessLock {
     fn drop(&mut self) {
         // Closing would do, but for a child that has it open for a moment.
         if !self.is_closed() && self.owner == process::id() {
@@ -58,7 +58,7 @@ impl Drop for LifeLock {
     }
 }
 
-impl Deref for LifeLock {
+impl Deref for LivenessLock {
     type Target = File;
 
     fn deref(&self) -> &File {
@@ -75,11 +75,11 @@ mod tests {
     fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
-        let life = LifeLock::take(&path, || create(&path)).expect("nobody else knows it");
+        let liveness = LivenessLock::take(&path, || create(&path)).expect("nobody else knows it");
         let other = File::open(&path).expect("it is there");
-        let copy = life.try_clone().expect("a copy");
+        let copy = liveness.try_clone().expect("a copy");
         assert!(matches!(other.try_lock_shared(), Err(TryLockError::WouldBlock)));
-        drop(life);
+        drop(liveness);
         other.try_lock_shared().expect("nobody lives");
         drop(copy);
     }

@@ -10,7 +10,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::Locked;
+use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::sync::{self, CloseOnFork};
 
@@ -24,7 +24,7 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn take(locked: &Locked<'_>) -> Result<Self, FileError> {
+    pub(crate) fn take(locked: &DirLock<'_>) -> Result<Self, FileError> {
         let path = locked.directory().path();
         let fail = |error| FileError::io(path, error);
         // Or a child that is forked here would have it open for ever.
@@ -44,7 +44,7 @@ impl Presence {
             // program that cleans up, such as systemd-tmpfiles, which leaves a directory alone that is locked.
             match file.try_lock_shared() {
                 Ok(()) => return Ok(Self { file, owner: process::id(), is_alone }),
-                Err(TryLockError::WouldBlock) if waited < locked.directory().patience => thread::sleep(pause),
+                Err(TryLockError::WouldBlock) if waited < locked.directory().wait_limit => thread::sleep(pause),
                 Err(TryLockError::WouldBlock) => return Err(FileError::new(path, FileFault::Busy)),
                 Err(TryLockError::Error(error)) => return Err(FileError::lock(path, error)),
             }

@@ -2,12 +2,12 @@
 //!
 //! A directory can't tell a file that was archived from one that somebody removed. The roster names each process from the
 //! moment its file is made until the archive has its counts, with the [inode](https://man7.org/linux/man-pages/man7/inode.7.html)
-//! of the file; the generation of the archive; and the inode of `common`. It is a text:
+//! of the file; the generation of the archive; and the inode of `shared`. It is a text:
 //!
 //! ```text
-//! pytheus roster 1 <checksum of the rest>
+//! pytheus roster 2 <checksum of the rest>
 //! archive <generation>
-//! common <inode>
+//! shared <inode>
 //! process <id> <inode>
 //! lost <name>
 //! ```
@@ -30,14 +30,15 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::backends::failpoint::fault_point;
-use crate::backends::file::dir::directory::{Directory, Locked, NEW, NEW_ARCHIVE, create, open, remove_file};
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::dir::directory::{DirLock, Directory, NEW, NEW_ARCHIVE, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 
-const TITLE: &str = "pytheus roster 1 ";
+const TITLE: &str = "pytheus roster 2 ";
+const OLDER_TITLE: &str = "pytheus roster 1 ";
 
 /// The files that the directory has to have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub(crate) struct Roster {
     /// The generation of the archive is this one or a later one.
     pub(crate) archive: u64,
     /// The inode of the file that all processes write; 0 if there is none.
-    pub(crate) common: u64,
+    pub(crate) shared: u64,
     /// The inode of the file of each process.
     pub(crate) processes: BTreeMap<FileId, u64>,
     /// The names of files that were missing when a process began.
@@ -62,34 +63,37 @@ impl Roster {
             Err(error) => return Err(error),
         };
         let mut text = String::new();
-        let damaged = |what: String| FileError::damaged(Fault::corrupt(what).at(&path));
+        let damaged = |what: String| FileError::damaged(FormatError::corrupt(what).at(&path));
         (&file).read_to_string(&mut text).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => damaged(error.to_string()),
             _ => FileError::io(&path, error),
         })?;
+        if text.starts_with(OLDER_TITLE) {
+            return Err(FileError::new(&path, FileFault::OlderVersion));
+        }
         Self::parse(&text).map(Some).ok_or_else(|| damaged("its lines are not those of a roster".to_owned()))
     }
 
     /// Replaces the roster in one step.
-    pub(crate) fn write(&self, locked: &Locked<'_>) -> Result<(), FileError> {
+    pub(crate) fn write(&self, locked: &DirLock<'_>) -> Result<(), FileError> {
         let (new, path) = (locked.directory().new_roster(), locked.directory().roster());
         // Of a process that died here.
         remove_file(&new)?;
         let written = create(&new).and_then(|mut file| {
-            fault_point("roster made");
+            failpoint("roster made");
             file.write_all(self.text().as_bytes()).map_err(|error| FileError::io(&path, error))?;
-            fault_point("roster written");
+            failpoint("roster written");
             fs::rename(&new, &path).map_err(|error| FileError::io(&path, error))
         });
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
-        fault_point("roster renamed");
+        failpoint("roster renamed");
         written
     }
 
     fn text(&self) -> String {
-        let mut lines = format!("archive {}\ncommon {}\n", self.archive, self.common);
+        let mut lines = format!("archive {}\nshared {}\n", self.archive, self.shared);
         // To write to a string does not fail.
         for (id, inode) in &self.processes {
             let _ = writeln!(lines, "process {id} {inode}");
@@ -110,7 +114,7 @@ impl Roster {
             let (kind, rest) = line.split_once(' ')?;
             match kind {
                 "archive" => roster.archive = rest.parse().ok()?,
-                "common" => roster.common = rest.parse().ok()?,
+                "shared" => roster.shared = rest.parse().ok()?,
                 "process" => {
                     let (id, inode) = rest.split_once(' ')?;
                     roster.processes.insert(FileId::parse(id)?, inode.parse().ok()?);
@@ -129,7 +133,7 @@ impl Roster {
 /// the directory.
 ///
 /// Files that moved to other inodes while no process used the directory, as those of a copied directory, are taken as they are.
-pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError> {
+pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileError> {
     let directory = locked.directory();
     if !directory.has_roster {
         return Ok(());
@@ -148,15 +152,15 @@ pub(crate) fn begin(locked: &Locked<'_>, is_alone: bool) -> Result<(), FileError
             *inode = inode_at(&directory.process(*id))?.unwrap_or(*inode);
         }
     }
-    let common = inode_at(&directory.common())?;
-    let is_lost = match common {
-        None => roster.common != 0,
-        Some(common) => roster.common != 0 && roster.common != common && !is_alone,
+    let shared = inode_at(&directory.shared_file())?;
+    let is_lost = match shared {
+        None => roster.shared != 0,
+        Some(shared) => roster.shared != 0 && roster.shared != shared && !is_alone,
     };
     if is_lost {
-        roster.lost.insert("common".to_owned());
+        roster.lost.insert("shared".to_owned());
     }
-    roster.common = common.unwrap_or_default();
+    roster.shared = shared.unwrap_or_default();
     if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
@@ -172,7 +176,7 @@ fn present(directory: &Directory) -> Result<Roster, FileError> {
 }
 
 /// Changes the roster that is there.
-pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
+pub(crate) fn change(locked: &DirLock<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
     let directory = locked.directory();
     if !directory.has_roster {
         return Ok(());
@@ -185,27 +189,27 @@ pub(crate) fn change(locked: &Locked<'_>, change: impl FnOnce(&mut Roster)) -> R
 }
 
 /// Names a process, before its file is shown to others, and the file that all write.
-pub(crate) fn add(locked: &Locked<'_>, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     if locked.directory().has_roster && Roster::read(locked.directory())?.is_none() {
         begin(locked, false)?;
     }
     change(locked, |roster| {
         roster.processes.insert(id, inode);
-        if roster.common == 0 {
-            roster.common = common;
+        if roster.shared == 0 {
+            roster.shared = shared;
         }
     })
 }
 
 /// The processes that the roster names. The caller holds the lock.
-pub(crate) fn processes(locked: &Locked<'_>) -> Result<Vec<FileId>, FileError> {
+pub(crate) fn processes(locked: &DirLock<'_>) -> Result<Vec<FileId>, FileError> {
     let directory = locked.directory();
     let roster = if directory.has_roster { Roster::read(directory)? } else { None };
     Ok(roster.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
 }
 
 /// Removes what processes have left that died before it was there for others.
-pub(crate) fn clean(locked: &Locked<'_>) -> Result<(), FileError> {
+pub(crate) fn clean(locked: &DirLock<'_>) -> Result<(), FileError> {
     let directory = locked.directory();
     let mut left = directory.names()?;
     left.retain(|name| {
@@ -226,7 +230,7 @@ pub(crate) fn clean(locked: &Locked<'_>) -> Result<(), FileError> {
 }
 
 /// Takes note that the archive is this one: what is in it needs no file any more.
-pub(crate) fn fold(locked: &Locked<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
+pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
     let directory = locked.directory();
     change(locked, |roster| {
         roster.archive = generation;
@@ -260,7 +264,7 @@ pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<F
 }
 
 /// Says whether the file of this process is where others find it, and the directory complete as far as this process knows.
-pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, common: u64) -> Result<(), FileError> {
+pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     directory.check_place()?;
     if !directory.has_roster {
         return Ok(());
@@ -277,10 +281,10 @@ pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, common: u
         },
     };
     let fault = fault.or(fault_of(inode_at(&path)?, inode, inode).map(|fault| (path, fault)));
-    let common = (directory.common(), common);
+    let shared = (directory.shared_file(), shared);
     let fault = match fault {
         Some(fault) => Some(fault),
-        None => fault_of(inode_at(&common.0)?, common.1, common.1).map(|fault| (common.0, fault)),
+        None => fault_of(inode_at(&shared.0)?, shared.1, shared.1).map(|fault| (shared.0, fault)),
     };
     fault.map_or(Ok(()), |(path, fault)| Err(FileError::new(&path, fault)))
 }
@@ -293,9 +297,9 @@ mod tests {
     fn a_roster_reads_back_and_one_with_any_bit_wrong_is_refused() {
         let roster = Roster {
             archive: 7,
-            common: 12,
+            shared: 12,
             processes: BTreeMap::from([(FileId(1), 2), (FileId(u128::MAX), 3)]),
-            lost: BTreeSet::from(["common".to_owned()]),
+            lost: BTreeSet::from(["shared".to_owned()]),
         };
         let text = roster.text();
         assert_eq!(Roster::parse(&text), Some(roster));

@@ -15,27 +15,27 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 /// The room in a file of which one process alone takes.
 #[derive(Debug, Clone)]
-pub(crate) struct Space {
+pub(crate) struct Allocator {
     /// From here on nothing was taken.
-    free: u64,
+    next_free: u64,
     /// What the file has grown to.
     end: u64,
     /// Where there is room before that, and how much, in order. There may be anything in it.
-    given: Vec<(u64, u64)>,
+    free_list: Vec<(u64, u64)>,
 }
 
-impl Space {
+impl Allocator {
     /// Of a file of this length, of which all is taken before `free`.
-    pub(crate) fn new(free: u64, len: u64) -> Self {
-        Self { free, end: len / UNIT * UNIT, given: Vec::new() }
+    pub(crate) fn new(next_free: u64, len: u64) -> Self {
+        Self { next_free, end: len / UNIT * UNIT, free_list: Vec::new() }
     }
 
     /// Writes the first pages of a file that is empty.
     pub(crate) fn of_new_file(file: &File, header: &Header) -> io::Result<Self> {
-        let mut space = Self::new(0, 0);
-        space.take(file, LOG + u64::from(header.first_extent))?;
+        let mut allocator = Self::new(0, 0);
+        allocator.alloc_zeroed(file, LOG + u64::from(header.first_extent))?;
         file.write_all_at(&header.encode(), 0)?;
-        Ok(space)
+        Ok(allocator)
     }
 
     /// What the file has grown to.
@@ -44,23 +44,23 @@ impl Space {
     }
 
     /// Takes so many bytes, in whole pages, and says where they begin. They may have been used before.
-    pub(crate) fn take_used(&mut self, file: &File, len: u64) -> io::Result<u64> {
+    pub(crate) fn alloc(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let whole = len.checked_next_multiple_of(PAGE).unwrap_or(len);
         // Where least is left over.
-        let fits = self.given.iter_mut().filter(|(_, room)| *room >= whole).min_by_key(|(_, room)| *room);
-        let Some((start, room)) = fits else { return self.take(file, len) };
+        let fits = self.free_list.iter_mut().filter(|(_, room)| *room >= whole).min_by_key(|(_, room)| *room);
+        let Some((start, room)) = fits else { return self.alloc_zeroed(file, len) };
         let taken = *start;
         (*start, *room) = (taken + whole, *room - whole);
-        self.given.retain(|(_, room)| *room != 0);
+        self.free_list.retain(|(_, room)| *room != 0);
         Ok(taken)
     }
 
     /// Gives back what was taken, for what needs no zeros.
-    pub(crate) fn give(&mut self, start: u64, len: u64) {
-        let place = self.given.partition_point(|(other, _)| *other < start);
-        self.given.insert(place, (start, len.next_multiple_of(PAGE)));
+    pub(crate) fn free(&mut self, start: u64, len: u64) {
+        let place = self.free_list.partition_point(|(other, _)| *other < start);
+        self.free_list.insert(place, (start, len.next_multiple_of(PAGE)));
         // What lies side by side becomes one.
-        self.given.dedup_by(|after, before| {
+        self.free_list.dedup_by(|after, before| {
             let joins = before.0 + before.1 == after.0;
             before.1 += if joins { after.1 } else { 0 };
             joins
@@ -68,15 +68,15 @@ impl Space {
     }
 
     /// Takes so many bytes of zeros, in whole pages, and says where they begin.
-    pub(crate) fn take(&mut self, file: &File, len: u64) -> io::Result<u64> {
+    pub(crate) fn alloc_zeroed(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let len = len.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
-        let wanted = self.free.checked_add(len).ok_or_else(too_large)?;
+        let wanted = self.next_free.checked_add(len).ok_or_else(too_large)?;
         if wanted > self.end {
             self.grow(file, wanted)?;
         }
-        let taken = self.free;
-        self.free = wanted;
+        let taken = self.next_free;
+        self.next_free = wanted;
         Ok(taken)
     }
 
@@ -104,30 +104,30 @@ mod tests {
     #[test]
     fn what_is_given_back_is_taken_again() {
         let file = tempfile::tempfile().unwrap();
-        let mut space = Space::new(0, 0);
-        let starts: Vec<_> = (1..=4).map(|pages| space.take_used(&file, pages * PAGE).unwrap() / PAGE).collect();
+        let mut allocator = Allocator::new(0, 0);
+        let starts: Vec<_> = (1..=4).map(|pages| allocator.alloc(&file, pages * PAGE).unwrap() / PAGE).collect();
         assert_eq!(starts, [0, 1, 3, 6]);
-        space.give(0, PAGE);
-        space.give(3 * PAGE, 3 * PAGE);
-        assert_eq!(space.take(&file, PAGE).unwrap() / PAGE, 10, "these have to be zeros");
-        assert_eq!(space.take_used(&file, 1).unwrap(), 0, "where least is left over");
-        assert_eq!(space.take_used(&file, 1).unwrap() / PAGE, 3);
-        space.give(3 * PAGE, PAGE);
-        space.give(PAGE, 2 * PAGE);
-        space.give(0, PAGE);
-        assert_eq!(space.given, [(0, 6 * PAGE)]);
-        assert_eq!(space.take_used(&file, 6 * PAGE).unwrap(), 0);
-        assert_eq!(space.take_used(&file, PAGE).unwrap() / PAGE, 11);
-        assert_eq!((space.given, file.metadata().unwrap().len()), (Vec::new(), UNIT));
+        allocator.free(0, PAGE);
+        allocator.free(3 * PAGE, 3 * PAGE);
+        assert_eq!(allocator.alloc_zeroed(&file, PAGE).unwrap() / PAGE, 10, "these have to be zeros");
+        assert_eq!(allocator.alloc(&file, 1).unwrap(), 0, "where least is left over");
+        assert_eq!(allocator.alloc(&file, 1).unwrap() / PAGE, 3);
+        allocator.free(3 * PAGE, PAGE);
+        allocator.free(PAGE, 2 * PAGE);
+        allocator.free(0, PAGE);
+        assert_eq!(allocator.free_list, [(0, 6 * PAGE)]);
+        assert_eq!(allocator.alloc(&file, 6 * PAGE).unwrap(), 0);
+        assert_eq!(allocator.alloc(&file, PAGE).unwrap() / PAGE, 11);
+        assert_eq!((allocator.free_list, file.metadata().unwrap().len()), (Vec::new(), UNIT));
     }
 
     #[test]
     fn a_file_that_was_cut_short_does_not_grow_again() {
         let file = tempfile::tempfile().unwrap();
-        let mut space = Space::new(0, 0);
-        space.take(&file, PAGE).unwrap();
+        let mut allocator = Allocator::new(0, 0);
+        allocator.alloc_zeroed(&file, PAGE).unwrap();
         file.set_len(PAGE).unwrap();
-        let refused = space.take(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
+        let refused = allocator.alloc_zeroed(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
         assert!(refused.to_string().contains("cut short"), "{refused}");
         assert_eq!(file.metadata().unwrap().len(), PAGE);
     }

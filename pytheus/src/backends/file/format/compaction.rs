@@ -2,21 +2,21 @@
 //!
 //! The short one says what the long one says, but for series that have ended. Families, pages and the numbers of series
 //! stay what they are: others know them by these. (Of pages none is ever over: their cells are used again.) How others find
-//! out is said in `root`. The room that the long one took is used again, so the file of a process is as long as what it has
+//! out is said in `generation`. The room that the long one took is used again, so the file of a process is as long as what it has
 //! at a time needs, times a small number, whatever comes and goes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 
-use crate::backends::At;
-use crate::backends::failpoint::fault_point;
-use crate::backends::file::format::allocator::Space;
-use crate::backends::file::format::error::Fault;
+use crate::backends::custom::CellAddr;
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::format::allocator::Allocator;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::record::{END_LEN, Record};
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::superblock::LogGeneration;
 use crate::storage::Page;
 
 /// Logs that are shorter stay as they are.
@@ -25,10 +25,10 @@ const LEAST: u64 = 256 * 1024;
 const TIMES: u64 = 4;
 
 /// The log that a process writes.
-pub(crate) struct Written {
-    pub(crate) root: Root,
+pub(crate) struct LogWriter {
+    pub(crate) generation: LogGeneration,
     pub(crate) cursor: Cursor,
-    pub(crate) space: Space,
+    pub(crate) allocator: Allocator,
     /// Series that may end, for each of which there is room to say so.
     pub(crate) live: u64,
     /// How long it may become before it is looked at.
@@ -37,30 +37,37 @@ pub(crate) struct Written {
     least: u64,
 }
 
-impl Written {
+impl LogWriter {
     /// The log that a file is made with.
-    pub(crate) fn new(header: &Header, space: Space) -> Self {
-        Self { root: Root::FIRST, cursor: Cursor::new(header, Root::FIRST), space, live: 0, limit: LEAST, least: LEAST }
+    pub(crate) fn new(header: &Header, allocator: Allocator) -> Self {
+        Self {
+            generation: LogGeneration::FIRST,
+            cursor: Cursor::new(header, LogGeneration::FIRST),
+            allocator,
+            live: 0,
+            limit: LEAST,
+            least: LEAST,
+        }
     }
 
     /// As if short logs were long ones.
     #[cfg(test)]
-    pub(crate) fn look_often(&mut self) {
+    pub(crate) fn compact_often(&mut self) {
         (self.limit, self.least) = (1024, 1024);
     }
 
     /// Writes records, which then count. Room for the ends of so many series is left.
     pub(crate) fn append(&mut self, file: &File, first: &Page, records: &[u8], live: u64) -> io::Result<()> {
-        let len = self.cursor.append(file, &mut self.space, records, live.saturating_mul(END_LEN))?;
+        let len = self.cursor.append(file, &mut self.allocator, records, live.saturating_mul(END_LEN))?;
         self.live = live;
-        self.root.commit(first, len);
+        self.generation.commit(first, len);
         Ok(())
     }
 
     /// Puts a short log in place of this one, if it is long and most of it is over. Should there be no room, this one
     /// stays, and grows on.
-    pub(crate) fn keep_short(&mut self, file: &File, header: &Header, first: &Page) {
-        let len = self.cursor.passed();
+    pub(crate) fn maybe_compact(&mut self, file: &File, header: &Header, first: &Page) {
+        let len = self.cursor.offset();
         if len < self.limit {
             return;
         }
@@ -73,29 +80,29 @@ impl Written {
 
     /// Gives the length of the short one; nothing if this one stays.
     fn replace(&mut self, file: &File, header: &Header, first: &Page) -> io::Result<Option<u64>> {
-        let live = Live::read(file, header, self.root, self.cursor.passed())?;
+        let live = Live::read(file, header, self.generation, self.cursor.offset())?;
         let records = live.records();
         let len = records.len() as u64;
-        if len * TIMES > self.cursor.passed() {
+        if len * TIMES > self.cursor.offset() {
             return Ok(None);
         }
         let extent = u64::from(header.first_extent);
-        let start = self.space.take_used(file, extent)?;
-        let written = self.root.next(start).and_then(|root| {
-            let mut cursor = Cursor::new(header, root);
+        let start = self.allocator.alloc(file, extent)?;
+        let written = self.generation.next(start).and_then(|generation| {
+            let mut cursor = Cursor::new(header, generation);
             let reserve = live.ends().saturating_mul(END_LEN);
-            let committed = cursor.append(file, &mut self.space, &records, reserve)?;
-            Ok((root, cursor, committed))
+            let committed = cursor.append(file, &mut self.allocator, &records, reserve)?;
+            Ok((generation, cursor, committed))
         });
-        let (root, cursor, committed) = written.inspect_err(|_| self.space.give(start, extent))?;
-        fault_point("log copied");
-        root.commit(first, committed);
-        fault_point("log measured");
-        root.publish(first);
-        fault_point("log replaced");
-        (self.root, self.cursor, self.live) = (root, cursor, live.ends());
+        let (generation, cursor, committed) = written.inspect_err(|_| self.allocator.free(start, extent))?;
+        failpoint("log copied");
+        generation.commit(first, committed);
+        failpoint("log measured");
+        generation.publish(first);
+        failpoint("log replaced");
+        (self.generation, self.cursor, self.live) = (generation, cursor, live.ends());
         for (start, len) in live.extents {
-            self.space.give(start, len);
+            self.allocator.free(start, len);
         }
         Ok(Some(len))
     }
@@ -105,61 +112,61 @@ impl Written {
 #[derive(Default)]
 struct Live {
     /// Families and pages, as records.
-    lasting: Vec<u8>,
+    permanent: Vec<u8>,
     /// By the number of a series, what is said of it, as records.
     series: BTreeMap<u32, Vec<u8>>,
     /// Their numbers, by where they begin.
-    by_at: HashMap<At, u32>,
+    by_at: HashMap<CellAddr, u32>,
     /// Where work in progress is of series that are not here, as records.
-    elsewhere: BTreeMap<At, Vec<u8>>,
+    foreign_extras: BTreeMap<CellAddr, Vec<u8>>,
     /// Where it lies, and how long that is.
     extents: Vec<(u64, u64)>,
 }
 
 impl Live {
-    fn read(file: &File, header: &Header, root: Root, committed: u64) -> io::Result<Self> {
+    fn read(file: &File, header: &Header, generation: LogGeneration, committed: u64) -> io::Result<Self> {
         let mut live = Self::default();
-        let mut cursor = Cursor::new(header, root);
-        live.extents.push((root.start(), u64::from(header.first_extent)));
+        let mut cursor = Cursor::new(header, generation);
+        live.extents.push((generation.start(), u64::from(header.first_extent)));
         let (len, mut bytes) = (file.metadata()?.len(), Vec::new());
-        while cursor.passed() != committed {
-            cursor.fetch(file, len, committed, &mut bytes)?;
-            cursor.follow(&bytes, len, &mut |record| live.take_in(record))?;
+        while cursor.offset() != committed {
+            cursor.read_extent(file, len, committed, &mut bytes)?;
+            cursor.replay(&bytes, len, &mut |record| live.apply(record))?;
         }
         Ok(live)
     }
 
-    fn take_in(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), FormatError> {
         match *record {
-            Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.lasting)?,
+            Record::Family { .. } | Record::Page { .. } => record.encode(&mut self.permanent)?,
             Record::Series { number, at, .. } => {
                 self.by_at.insert(at, number);
                 record.encode(self.series.entry(number).or_default())?;
             }
-            Record::Extend { series, .. } | Record::Promise { series, .. } => {
+            Record::ExtraCells { series, .. } | Record::PreInit { series, .. } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(number));
-                record.encode(known.unwrap_or_else(|| self.elsewhere.entry(series).or_default()))?;
+                record.encode(known.unwrap_or_else(|| self.foreign_extras.entry(series).or_default()))?;
             }
             Record::End { series } => {
                 if let Some(number) = self.by_at.remove(&series) {
                     self.series.remove(&number);
                 }
-                self.elsewhere.remove(&series);
+                self.foreign_extras.remove(&series);
             }
-            Record::Jump { offset, len } => self.extents.push((offset, len)),
-            Record::Unknown => {}
+            Record::NextExtent { offset, len } => self.extents.push((offset, len)),
+            _ => {}
         }
         Ok(())
     }
 
     /// How many series may end.
     fn ends(&self) -> u64 {
-        (self.series.len() + self.elsewhere.len()) as u64
+        (self.series.len() + self.foreign_extras.len()) as u64
     }
 
     /// The records of a log that says this.
     fn records(&self) -> Vec<u8> {
-        let all = [&self.lasting].into_iter().chain(self.series.values()).chain(self.elsewhere.values());
+        let all = [&self.permanent].into_iter().chain(self.series.values()).chain(self.foreign_extras.values());
         all.flatten().copied().collect()
     }
 }

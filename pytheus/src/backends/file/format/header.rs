@@ -1,4 +1,4 @@
-//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `root`.
+//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `generation`.
 //!
 //! Numbers are little endian, but for cells, which are as the machine has them. Whoever changes the layout raises
 //! [`VERSION`].
@@ -6,15 +6,15 @@
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::backends::custom::process_label;
 use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{Fault, Reason};
+use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::process_label;
 use crate::storage::Page;
 
 const MAGIC: [u8; 8] = *b"PYTHEUS\n";
 /// The layout that this crate reads and writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Reads the same where numbers lie in memory in the same order.
 const ORDER: u32 = 0x0102_0304;
 
@@ -25,7 +25,7 @@ pub(crate) const CELLS: u32 = {
     assert!(size_of::<Page>() == 4096, "the layout of files is made of pages of so many bytes");
     512
 };
-/// Where the log begins that a file is made with; see `root` for what follows.
+/// Where the log begins that a file is made with; see `generation` for what follows.
 pub(crate) const LOG: u64 = PAGE;
 
 /// Whose file it is.
@@ -88,25 +88,25 @@ impl Header {
     }
 
     /// Of the bytes that a file begins with.
-    pub(crate) fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, Fault> {
+    pub(crate) fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, FormatError> {
         let mut rest = &bytes[..];
         let magic: [u8; 8] = take(&mut rest)?;
         if magic != MAGIC {
-            return Err(Fault::new(Reason::Foreign, "it does not begin as the files of this crate do"));
+            return Err(FormatError::new(SkipReason::Foreign, "it does not begin as the files of this crate do"));
         }
         let version = u32::from_le_bytes(take(&mut rest)?);
-        if version > VERSION {
-            let what = format!("its layout is version {version}, the latest known here is {VERSION}");
-            return Err(Fault::new(Reason::NewerVersion, what));
-        }
+        check_version(version)?;
         let (checked, sum) = bytes.split_at(Self::CHECKED);
-        if version != VERSION || sum[..4] != crc32(&[checked]).to_le_bytes() || sum[4..] != [0; 4] {
-            return Err(Fault::corrupt("the checksum of its header is wrong"));
+        if sum[..4] != crc32(&[checked]).to_le_bytes() || sum[4..] != [0; 4] {
+            return Err(FormatError::corrupt("the checksum of its header is wrong"));
         }
         let cells = u32::from_le_bytes(take(&mut rest)?);
         let order = u32::from_ne_bytes(take(&mut rest)?);
         if cells != CELLS || order != ORDER {
-            return Err(Fault::new(Reason::Foreign, "it was written by a machine that lays out numbers otherwise"));
+            return Err(FormatError::new(
+                SkipReason::Foreign,
+                "it was written by a machine that lays out numbers otherwise",
+            ));
         }
         let header = Self {
             first_extent: u32::from_le_bytes(take(&mut rest)?),
@@ -116,20 +116,32 @@ impl Header {
             shares_pid: match u32::from_le_bytes(take(&mut rest)?) {
                 0 => false,
                 1 => true,
-                _ => return Err(Fault::corrupt("its process is none")),
+                _ => return Err(FormatError::corrupt("its process is none")),
             },
             started: u64::from_le_bytes(take(&mut rest)?),
         };
         if header.first_extent == 0 || !u64::from(header.first_extent).is_multiple_of(PAGE) {
-            return Err(Fault::corrupt("its log does not begin with whole pages"));
+            return Err(FormatError::corrupt("its log does not begin with whole pages"));
         }
         Ok(header)
     }
 }
 
+/// Refuses a layout of another version.
+pub(crate) fn check_version(version: u32) -> Result<(), FormatError> {
+    let reason = match u16::try_from(version) {
+        _ if version == VERSION => return Ok(()),
+        // There won't be so many versions: this is damage.
+        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is none")),
+        Ok(_) if version < VERSION => SkipReason::OlderVersion,
+        Ok(_) => SkipReason::NewerVersion,
+    };
+    Err(FormatError::new(reason, format!("its format is version {version}, and this program reads version {VERSION}")))
+}
+
 /// Takes so many bytes from the front.
-pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Fault> {
-    let (taken, rest) = bytes.split_first_chunk().ok_or_else(|| Fault::corrupt("a record is too short"))?;
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], FormatError> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or_else(|| FormatError::corrupt("a record is too short"))?;
     *bytes = rest;
     Ok(*taken)
 }
@@ -153,10 +165,10 @@ mod tests {
             let mut bytes = bytes;
             bytes[bit / 8] ^= 1 << (bit % 8);
             let fault = Header::decode(&bytes).expect_err("one bit is wrong");
-            let expected: &[Reason] = match bit / 8 {
-                0..8 => &[Reason::Foreign],
-                8..12 => &[Reason::NewerVersion, Reason::Corrupt],
-                _ => &[Reason::Corrupt],
+            let expected: &[SkipReason] = match bit / 8 {
+                0..8 => &[SkipReason::Foreign],
+                8..12 => &[SkipReason::NewerVersion, SkipReason::Corrupt],
+                _ => &[SkipReason::Corrupt],
             };
             assert!(expected.contains(&fault.reason), "bit {bit}: {fault:?}");
         }

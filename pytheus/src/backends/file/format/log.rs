@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::allocator::Space;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::allocator::Allocator;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::record::{JUMP_LEN, Record};
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::record::{NEXT_EXTENT_LEN, Record};
+use crate::backends::file::format::superblock::LogGeneration;
 
 /// A place in a log.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub(crate) struct Cursor {
     start: u64,
     end: u64,
     /// Bytes of the log before it.
-    passed: u64,
+    offset: u64,
     /// Bytes of this extent and of all before it.
     extents: u64,
 }
@@ -30,14 +30,14 @@ const MOST: u64 = 1024 * 1024;
 
 impl Cursor {
     /// The beginning of a log.
-    pub(crate) fn new(header: &Header, root: Root) -> Self {
-        let (start, extents) = (root.start(), u64::from(header.first_extent));
-        Self { at: start, start, end: start + extents, passed: 0, extents }
+    pub(crate) fn new(header: &Header, generation: LogGeneration) -> Self {
+        let (start, extents) = (generation.start(), u64::from(header.first_extent));
+        Self { at: start, start, end: start + extents, offset: 0, extents }
     }
 
     /// Bytes of the log before it.
-    pub(crate) fn passed(&self) -> u64 {
-        self.passed
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Where the extent ends that it is in.
@@ -47,55 +47,61 @@ impl Cursor {
 
     /// Reads what comes next, up to the committed length of the log, or to the end of the extent, in a file of so many
     /// bytes. Nothing if there is no more.
-    pub(crate) fn fetch(&self, file: &File, len: u64, committed: u64, bytes: &mut Vec<u8>) -> Result<(), Fault> {
-        if committed < self.passed || !committed.is_multiple_of(8) {
-            return Err(Fault::corrupt("the length of its log is wrong"));
+    pub(crate) fn read_extent(
+        &self,
+        file: &File,
+        len: u64,
+        committed: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        if committed < self.offset || !committed.is_multiple_of(8) {
+            return Err(FormatError::corrupt("the length of its log is wrong"));
         }
-        let wanted = (committed - self.passed).min(self.end.saturating_sub(self.at));
+        let wanted = (committed - self.offset).min(self.end.saturating_sub(self.at));
         if self.at.checked_add(wanted).is_none_or(|end| end > len) {
-            return Err(Fault::truncated("it ends before its log does"));
+            return Err(FormatError::truncated("it ends before its log does"));
         }
-        bytes.resize(usize::try_from(wanted).map_err(|_| Fault::corrupt("its log is too long"))?, 0);
-        if wanted == 0 && committed != self.passed {
-            return Err(Fault::corrupt("its log leaves its place"));
+        bytes.resize(usize::try_from(wanted).map_err(|_| FormatError::corrupt("its log is too long"))?, 0);
+        if wanted == 0 && committed != self.offset {
+            return Err(FormatError::corrupt("its log leaves its place"));
         }
         Ok(file.read_exact_at(bytes, self.at)?)
     }
 
     /// Shows the records that were read, and goes on behind them.
-    pub(crate) fn follow(
+    pub(crate) fn replay(
         &mut self,
         mut bytes: &[u8],
         len: u64,
-        show: &mut dyn FnMut(&Record<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        show: &mut dyn FnMut(&Record<'_>) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
         while !bytes.is_empty() {
             let (record, record_len) = Record::decode(bytes)?;
             bytes = bytes.get(record_len..).unwrap_or_default();
             self.at += record_len as u64;
-            self.passed += record_len as u64;
+            self.offset += record_len as u64;
             show(&record)?;
-            if let Record::Jump { offset, len: extent } = record {
-                return self.jump(offset, extent, len);
+            if let Record::NextExtent { offset, len: extent } = record {
+                return self.next_extent(offset, extent, len);
             }
         }
         Ok(())
     }
 
-    fn jump(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), Fault> {
+    fn next_extent(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), FormatError> {
         let end = offset.checked_add(extent).filter(|_| extent != 0);
-        let end = end.ok_or_else(|| Fault::corrupt("its log goes on nowhere"))?;
+        let end = end.ok_or_else(|| FormatError::corrupt("its log goes on nowhere"))?;
         let is_here = offset < self.end && end > self.start;
         if offset < LOG || is_here || !offset.is_multiple_of(PAGE) || !extent.is_multiple_of(PAGE) {
-            return Err(Fault::corrupt("its log goes on where something else is"));
+            return Err(FormatError::corrupt("its log goes on where something else is"));
         }
         if end > len {
-            return Err(Fault::truncated("it ends before its log does"));
+            return Err(FormatError::truncated("it ends before its log does"));
         }
         // No extent comes twice, so no more is read than the file has.
         self.extents = self.extents.saturating_add(extent);
         if self.extents > len {
-            return Err(Fault::corrupt("its log is longer than all of it"));
+            return Err(FormatError::corrupt("its log is longer than all of it"));
         }
         (self.at, self.start, self.end) = (offset, offset, end);
         Ok(())
@@ -103,26 +109,32 @@ impl Cursor {
 
     /// Writes records, all in one extent, so that room for `reserve` bytes is left there. They count once the length that
     /// this gives is committed; after an error nothing has changed.
-    pub(crate) fn append(&mut self, file: &File, space: &mut Space, records: &[u8], reserve: u64) -> io::Result<u64> {
+    pub(crate) fn append(
+        &mut self,
+        file: &File,
+        allocator: &mut Allocator,
+        records: &[u8],
+        reserve: u64,
+    ) -> io::Result<u64> {
         let len = records.len() as u64;
-        let wanted = len + reserve + JUMP_LEN;
+        let wanted = len + reserve + NEXT_EXTENT_LEN;
         let mut next = *self;
         if self.at + wanted > self.end {
-            let extent = wanted.max((self.passed / 2).clamp(LEAST, MOST)).next_multiple_of(PAGE);
-            let start = space.take_used(file, extent)?;
-            let mut jump = Vec::new();
-            Record::Jump { offset: start, len: extent }.encode(&mut jump)?;
-            let written = file.write_all_at(&jump, self.at).and_then(|()| file.write_all_at(records, start));
-            written.inspect_err(|_| space.give(start, extent))?;
+            let extent = wanted.max((self.offset / 2).clamp(LEAST, MOST)).next_multiple_of(PAGE);
+            let start = allocator.alloc(file, extent)?;
+            let mut next_extent = Vec::new();
+            Record::NextExtent { offset: start, len: extent }.encode(&mut next_extent)?;
+            let written = file.write_all_at(&next_extent, self.at).and_then(|()| file.write_all_at(records, start));
+            written.inspect_err(|_| allocator.free(start, extent))?;
             (next.at, next.start, next.end) = (start, start, start + extent);
-            next.passed += jump.len() as u64;
+            next.offset += next_extent.len() as u64;
             next.extents += extent;
         } else {
             file.write_all_at(records, next.at)?;
         }
         next.at += len;
-        next.passed += len;
+        next.offset += len;
         *self = next;
-        Ok(next.passed)
+        Ok(next.offset)
     }
 }

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::ops::Deref;
 
 use crate::backends::file::format::allocator::UNIT;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::PAGE;
 use crate::storage::{Mapped, Page};
 
 /// The parts of a file that are mapped: with each growth of the file one more.
 #[derive(Debug)]
-pub(crate) struct Maps<M> {
+pub(crate) struct Mappings<M> {
     parts: Vec<Part<M>>,
     /// All before that is mapped.
     end: u64,
@@ -25,40 +25,40 @@ struct Part<M> {
 
 /// A page that is mapped.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Spot {
+pub(crate) struct PageRef {
     part: u32,
     page: u32,
 }
 
-impl Maps<Mapped> {
+impl Mappings<Mapped> {
     /// For as long as this value is there.
     pub(crate) fn new() -> Self {
         Self { parts: Vec::new(), end: 0, keep: |mapped| mapped }
     }
 }
 
-impl Maps<&'static [Page]> {
+impl Mappings<&'static [Page]> {
     /// For the rest of the process.
-    pub(crate) fn for_ever() -> Self {
+    pub(crate) fn leaking() -> Self {
         Self { parts: Vec::new(), end: 0, keep: Mapped::leak }
     }
 
     /// A page that was [placed](Self::place).
-    pub(crate) fn kept(&self, spot: Spot) -> Option<&'static Page> {
-        self.parts.get(spot.part as usize)?.pages.get(spot.page as usize)
+    pub(crate) fn kept(&self, page_ref: PageRef) -> Option<&'static Page> {
+        self.parts.get(page_ref.part as usize)?.pages.get(page_ref.page as usize)
     }
 }
 
-impl<M: Deref<Target = [Page]>> Maps<M> {
+impl<M: Deref<Target = [Page]>> Mappings<M> {
     /// Maps a page of a file that has so many bytes, with all that comes before it, unless it is mapped.
-    pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<Spot, Fault> {
+    pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<PageRef, FormatError> {
         if !offset.is_multiple_of(PAGE) {
-            return Err(Fault::corrupt("a page begins within another"));
+            return Err(FormatError::corrupt("a page begins within another"));
         }
         if offset.checked_add(PAGE).is_none_or(|end| end > len) {
-            return Err(Fault::truncated("it ends before a page that it says it has"));
+            return Err(FormatError::truncated("it ends before a page that it says it has"));
         }
-        let wrong = || Fault::corrupt("it is too long");
+        let wrong = || FormatError::corrupt("it is too long");
         if offset >= self.end {
             let start = self.end / UNIT * UNIT;
             let end = len / PAGE * PAGE;
@@ -69,13 +69,13 @@ impl<M: Deref<Target = [Page]>> Maps<M> {
         let part = self.parts.partition_point(|part| part.start <= offset).saturating_sub(1);
         let start = self.parts.get(part).map_or(0, |part| part.start);
         let page = u32::try_from((offset - start) / PAGE).map_err(|_| wrong())?;
-        Ok(Spot { part: u32::try_from(part).map_err(|_| wrong())?, page })
+        Ok(PageRef { part: u32::try_from(part).map_err(|_| wrong())?, page })
     }
 
     /// A page that was [placed](Self::place).
     #[inline]
-    pub(crate) fn page(&self, spot: Spot) -> Option<&Page> {
-        self.parts.get(spot.part as usize)?.pages.get(spot.page as usize)
+    pub(crate) fn page(&self, page_ref: PageRef) -> Option<&Page> {
+        self.parts.get(page_ref.part as usize)?.pages.get(page_ref.page as usize)
     }
 
     /// Bytes that are mapped, from the beginning on.

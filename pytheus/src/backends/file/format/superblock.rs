@@ -26,13 +26,13 @@ pub(crate) const COMMITTED: usize = 64;
 const COMMITTED_ODD: usize = 72;
 /// The cell that says which log counts: its generation, and the page that it begins with; 0 is the one that a file is made
 /// with.
-pub(crate) const ROOT: usize = 80;
+pub(crate) const CURRENT: usize = 80;
 
 /// A log of a file: its generation, and where it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Root(u64);
+pub(crate) struct LogGeneration(u64);
 
-impl Root {
+impl LogGeneration {
     /// The log that a file is made with.
     pub(crate) const FIRST: Self = Self(0);
 
@@ -40,16 +40,16 @@ impl Root {
     pub(crate) fn now(first: &Page) -> Self {
         // Who has read what was written over a log sees that it counts no more.
         fence(Acquire);
-        Self(first.cells()[ROOT].load(Acquire))
+        Self(first.cells()[CURRENT].load(Acquire))
     }
 
     /// The one that counts, and how long it is.
     pub(crate) fn committed(first: &Page) -> (Self, u64) {
         loop {
-            let root = Self::now(first);
-            let len = first.cells()[root.length()].load(Acquire);
-            if Self::now(first) == root {
-                return (root, len);
+            let generation = Self::now(first);
+            let len = first.cells()[generation.length()].load(Acquire);
+            if Self::now(first) == generation {
+                return (generation, len);
             }
         }
     }
@@ -62,7 +62,7 @@ impl Root {
 
     /// Puts this log in place of the one that counts.
     pub(crate) fn publish(self, first: &Page) {
-        first.cells()[ROOT].store(self.0, Release);
+        first.cells()[CURRENT].store(self.0, Release);
         // What lay in the other is written over from now on.
         fence(SeqCst);
     }
@@ -94,12 +94,15 @@ mod tests {
 
     #[test]
     fn each_log_has_the_next_generation_and_another_length() {
-        let second = Root::FIRST.next(65_536).unwrap();
+        let second = LogGeneration::FIRST.next(65_536).unwrap();
         let third = second.next(LOG).unwrap();
-        assert_eq!([Root::FIRST, second, third].map(Root::start), [LOG, 65_536, LOG]);
-        assert_eq!([Root::FIRST, second, third].map(Root::length), [COMMITTED, COMMITTED_ODD, COMMITTED]);
-        assert_ne!(Root::FIRST, third);
-        assert!(Root::FIRST.next(u64::MAX).is_err());
-        assert_eq!(Root(u64::MAX).next(LOG).unwrap().0, 1);
+        assert_eq!([LogGeneration::FIRST, second, third].map(LogGeneration::start), [LOG, 65_536, LOG]);
+        assert_eq!(
+            [LogGeneration::FIRST, second, third].map(LogGeneration::length),
+            [COMMITTED, COMMITTED_ODD, COMMITTED]
+        );
+        assert_ne!(LogGeneration::FIRST, third);
+        assert!(LogGeneration::FIRST.next(u64::MAX).is_err());
+        assert_eq!(LogGeneration(u64::MAX).next(LOG).unwrap().0, 1);
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::backends::file::format::exact_amount::Amount;
-use crate::backends::{Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
 /// A family, and what is known of its series so far.
 ///
 /// Rows stay from scrape to scrape, so that who remembers the row of a series need not look for it.
-pub(crate) struct Table {
+pub(crate) struct FamilyAccumulator {
     /// As it was declared.
     declared: Arc<FamilyKey>,
-    combine: Combine,
+    aggregation: Aggregation,
     /// As it is shown.
     family: Arc<FamilyKey>,
     /// By series: the row.
@@ -24,53 +24,76 @@ pub(crate) struct Table {
     /// By row.
     series: Vec<SeriesKey>,
     /// By row, as many as a series has parts.
-    amounts: Vec<Amount>,
+    amounts: Vec<ExactAmount>,
     /// By row: what this scrape has of it.
-    seen: Vec<Seen>,
+    visibility: Vec<Visibility>,
     /// By row: the values of a gauge so far. Empty where counts are added up.
-    values: Vec<Aggregate>,
+    values: Vec<GaugeAggregate>,
     /// Rows by label values, but for those that have come since they were put in order.
     order: Vec<u32>,
     /// What was known of the rows at the last scrape, and the series that it showed, in order.
-    last: (Vec<Seen>, Arc<[SeriesKey]>),
+    last: (Vec<Visibility>, Arc<[SeriesKey]>),
+    /// `None` while neither a process nor the archive has the declaration.
+    pub(crate) origin: Option<Origin>,
+    /// Index of the family in the archive, and the row of each of its series there.
+    pub(crate) archived: Option<(usize, Vec<u32>)>,
+    /// Series of the shared file: address, whether it is pre-initialised, and row.
+    pub(crate) shared: Vec<(CellAddr, bool, u32)>,
+}
+
+/// The processes that have a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Origin {
+    /// Number of the process that started last.
+    pub(crate) newest: u64,
+    pub(crate) is_live: bool,
 }
 
 /// What is known of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
+enum Visibility {
     /// Nobody has it now.
-    Nowhere,
+    Absent,
     /// Somebody has it, but there is nothing to show.
     Hidden,
     /// It shows, at zero, unless somebody has a value.
-    Promised,
+    Zero,
     /// Its amounts stand.
-    Valued,
+    Value,
 }
 
-impl Table {
+impl FamilyAccumulator {
     pub(crate) fn new(declared: Arc<FamilyKey>) -> Self {
-        let mut combine = declared.combine();
+        let mut aggregation = declared.aggregation();
         let mut family = Arc::clone(&declared);
-        if combine == Combine::PerProcess {
+        if aggregation == Aggregation::PerProcess {
             match with_pid(&declared) {
                 Some(with_pid) => family = with_pid,
                 // Refused where it is declared, but who knows what others do.
-                None => combine = Combine::LiveMostRecent,
+                None => aggregation = Aggregation::LiveMostRecent,
             }
         }
         Self {
             declared,
-            combine,
+            aggregation,
             family,
             index: HashMap::default(),
             series: Vec::new(),
             amounts: Vec::new(),
-            seen: Vec::new(),
+            visibility: Vec::new(),
             values: Vec::new(),
             order: Vec::new(),
             last: (Vec::new(), Arc::new([])),
+            origin: None,
+            archived: None,
+            shared: Vec::new(),
         }
+    }
+
+    /// Adds processes that have the declaration.
+    pub(crate) fn add_origin(&mut self, other: Origin) {
+        let known = self.origin.unwrap_or(other);
+        self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
     /// The family as it was declared.
@@ -79,13 +102,13 @@ impl Table {
     }
 
     /// How the numbers of processes become one.
-    pub(crate) fn combine(&self) -> Combine {
-        self.combine
+    pub(crate) fn aggregation(&self) -> Aggregation {
+        self.aggregation
     }
 
     /// The row of a series of that process.
-    pub(crate) fn row_of(&mut self, series: &SeriesKey, pid: &str) -> u32 {
-        if self.combine != Combine::PerProcess {
+    pub(crate) fn row_of_process(&mut self, series: &SeriesKey, pid: &str) -> u32 {
+        if self.aggregation != Aggregation::PerProcess {
             return self.row(series);
         }
         let (declared, family) = (Arc::clone(&self.declared), Arc::clone(&self.family));
@@ -111,66 +134,67 @@ impl Table {
         let row = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
         self.index.insert(series.clone(), row);
         self.series.push(series.clone());
-        self.amounts.resize(self.series.len() * self.family.width(), Amount::default());
-        self.seen.push(Seen::Nowhere);
-        if self.combine != Combine::Add {
-            self.values.push(Aggregate::new(self.combine));
+        self.amounts.resize(self.series.len() * self.family.part_count(), ExactAmount::default());
+        self.visibility.push(Visibility::Absent);
+        if self.aggregation != Aggregation::Add {
+            self.values.push(GaugeAggregate::new(self.aggregation));
         }
         row
     }
 
     /// Begins anew: nobody has anything.
-    pub(crate) fn clear(&mut self) {
-        self.amounts.fill(Amount::default());
-        self.seen.fill(Seen::Nowhere);
-        self.values.fill(Aggregate::new(self.combine));
+    pub(crate) fn reset(&mut self) {
+        self.amounts.fill(ExactAmount::default());
+        self.visibility.fill(Visibility::Absent);
+        self.values.fill(GaugeAggregate::new(self.aggregation));
     }
 
     /// Adds what somebody has counted in a series.
-    pub(crate) fn add(&mut self, row: u32, amounts: &[Amount]) {
+    pub(crate) fn add(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(sums) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
         for (sum, amount) in sums.iter_mut().zip(amounts) {
             *sum += *amount;
         }
-        self.seen[row] = Seen::Valued;
+        self.visibility[row] = Visibility::Value;
     }
 
     /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
-    pub(crate) fn have(&mut self, row: u32, promised: bool) {
-        let seen = &mut self.seen[row as usize];
-        *seen = if promised && self.combine.starts_at_zero() { Seen::Promised } else { Seen::Hidden }.max(*seen);
+    pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
+        let visibility = &mut self.visibility[row as usize];
+        *visibility = if promised && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
+            .max(*visibility);
     }
 
     /// Puts amounts in place of what is there.
-    pub(crate) fn set(&mut self, row: u32, amounts: &[Amount]) {
+    pub(crate) fn set(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(there) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
         there.copy_from_slice(amounts);
-        self.seen[row] = Seen::Valued;
+        self.visibility[row] = Visibility::Value;
     }
 
     /// Takes the value of a gauge in, set at that time, as its mode has it.
-    pub(crate) fn combine_value(&mut self, row: u32, value: f64, set_at: u64) {
+    pub(crate) fn add_value(&mut self, row: u32, value: f64, set_at: u64) {
         let row = row as usize;
         let Some(values) = self.values.get_mut(row) else { return };
         values.add(value, set_at);
-        self.amounts[row] = Amount { whole: 0, float: values.sum() };
-        self.seen[row] = Seen::Valued;
+        self.amounts[row] = ExactAmount { whole: 0, float: values.sum() };
+        self.visibility[row] = Visibility::Value;
     }
 
     /// The series that show, in order, and their parts.
-    pub(crate) fn shown(&mut self) -> (Arc<[SeriesKey]>, Vec<Number>) {
+    pub(crate) fn finish(&mut self) -> (Arc<[SeriesKey]>, Vec<Number>) {
         self.sort();
-        if self.last.0 != self.seen {
-            let shown = self.order.iter().filter(|row| self.seen[**row as usize] >= Seen::Promised);
-            let series = shown.map(|row| self.series[*row as usize].clone()).collect();
-            self.last = (self.seen.clone(), series);
+        if self.last.0 != self.visibility {
+            let finish = self.order.iter().filter(|row| self.visibility[**row as usize] >= Visibility::Zero);
+            let series = finish.map(|row| self.series[*row as usize].clone()).collect();
+            self.last = (self.visibility.clone(), series);
         }
-        let width = self.family.width();
+        let width = self.family.part_count();
         let mut parts = Vec::with_capacity(self.last.1.len() * width);
         for row in self.order.iter().map(|row| *row as usize) {
-            if self.seen[row] >= Seen::Promised {
+            if self.visibility[row] >= Visibility::Zero {
                 numbers(self.family.descriptor().kind(), &self.amounts[row * width..(row + 1) * width], &mut parts);
             }
         }
@@ -179,11 +203,11 @@ impl Table {
 
     /// When the value of each series that shows was set, where that says which one does.
     pub(crate) fn times(&self) -> Vec<u64> {
-        if !self.combine.is_by_time() {
+        if !self.aggregation.is_by_time() {
             return Vec::new();
         }
-        let shown = self.order.iter().map(|row| *row as usize).filter(|row| self.seen[*row] >= Seen::Promised);
-        shown.map(|row| self.values[row].set_at()).collect()
+        let finish = self.order.iter().map(|row| *row as usize).filter(|row| self.visibility[*row] >= Visibility::Zero);
+        finish.map(|row| self.values[row].set_at()).collect()
     }
 
     /// Puts the rows in order that have come since.
@@ -198,18 +222,18 @@ impl Table {
     }
 
     /// Are most rows of no use any more? As of the last scrape.
-    pub(crate) fn is_worn(&self) -> bool {
+    pub(crate) fn needs_rebuild(&self) -> bool {
         const FEW: usize = 64;
-        let of_no_use = self.last.0.iter().filter(|seen| **seen == Seen::Nowhere).count();
+        let of_no_use = self.last.0.iter().filter(|visibility| **visibility == Visibility::Absent).count();
         of_no_use > FEW && of_no_use > self.series.len() / 2
     }
 }
 
 /// The parts of a series as a scrape shows them.
-fn numbers(kind: Kind, amounts: &[Amount], parts: &mut Vec<Number>) {
+fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
     match (kind, amounts) {
-        (Kind::Counter, _) => parts.extend(amounts.iter().map(Amount::number)),
-        (Kind::Gauge, _) => parts.extend(amounts.iter().map(Amount::number_float)),
+        (Kind::Counter, _) => parts.extend(amounts.iter().map(ExactAmount::number)),
+        (Kind::Gauge, _) => parts.extend(amounts.iter().map(ExactAmount::number_float)),
         (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
             parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
             parts.push(sum.number_float());
@@ -235,25 +259,25 @@ mod tests {
     use crate::backends::api::gauge_aggregate::CASES;
     use crate::model::descriptor::{Descriptor, GaugeMode};
 
-    fn gauge(mode: GaugeMode) -> Table {
+    fn gauge(mode: GaugeMode) -> FamilyAccumulator {
         let descriptor = Descriptor::new(Kind::Gauge, "depth", "").and_then(|depth| depth.with_labels(["queue"]));
         let mut descriptor = descriptor.expect("a good descriptor");
         descriptor.mode = mode;
-        Table::new(Arc::new(FamilyKey::new("", descriptor)))
+        FamilyAccumulator::new(Arc::new(FamilyKey::new("", descriptor)))
     }
 
-    fn series(table: &Table, queue: &str) -> SeriesKey {
-        SeriesKey::new(table.declared(), &[queue])
+    fn series(accumulator: &FamilyAccumulator, queue: &str) -> SeriesKey {
+        SeriesKey::new(accumulator.declared(), &[queue])
     }
 
     /// The value of the one series, of processes that have these values, set at these times.
     fn combined(mode: GaugeMode, values: &[(f64, u64)]) -> f64 {
-        let mut table = gauge(mode);
-        let row = table.row(&series(&table, "a"));
+        let mut accumulator = gauge(mode);
+        let row = accumulator.row(&series(&accumulator, "a"));
         for (value, stamp) in values {
-            table.combine_value(row, *value, *stamp);
+            accumulator.add_value(row, *value, *stamp);
         }
-        let (_, parts) = table.shown();
+        let (_, parts) = accumulator.finish();
         assert_eq!(parts.len(), 1);
         parts[0].as_f64()
     }
@@ -272,47 +296,48 @@ mod tests {
     fn only_a_mode_that_starts_at_zero_shows_before_it_is_set() {
         use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, LiveSum, MostRecent, PerProcess, Shared};
         for mode in [Shared, LiveSum, LiveMin, LiveMax, MostRecent, LiveMostRecent, PerProcess] {
-            let mut table = gauge(mode);
-            let key = series(&table, "a");
-            let row = table.row_of(&key, "7");
-            table.have(row, true);
-            let shown = table.shown().1;
-            assert_eq!(shown.len(), usize::from(matches!(mode, Shared | LiveSum)), "{mode:?} shows {shown:?}");
+            let mut accumulator = gauge(mode);
+            let key = series(&accumulator, "a");
+            let row = accumulator.row_of_process(&key, "7");
+            accumulator.mark_present(row, true);
+            let finish = accumulator.finish().1;
+            assert_eq!(finish.len(), usize::from(matches!(mode, Shared | LiveSum)), "{mode:?} shows {finish:?}");
         }
     }
 
     #[test]
     fn each_process_has_its_own_series_with_its_number_where_its_name_belongs() {
-        let mut table = gauge(GaugeMode::PerProcess);
-        let key = series(&table, "a");
+        let mut accumulator = gauge(GaugeMode::PerProcess);
+        let key = series(&accumulator, "a");
         for (pid, value) in [("7", 1.0), ("12", 2.0)] {
-            let row = table.row_of(&key, pid);
-            table.combine_value(row, value, 0);
+            let row = accumulator.row_of_process(&key, pid);
+            accumulator.add_value(row, value, 0);
         }
-        let (series, parts) = table.shown();
-        let texts: Vec<_> = series.iter().map(|series| series.labels(table.family()).exposed().to_owned()).collect();
+        let (series, parts) = accumulator.finish();
+        let texts: Vec<_> =
+            series.iter().map(|series| series.labels(accumulator.family()).exposed().to_owned()).collect();
         assert_eq!(texts, [r#"pid="12",queue="a""#, r#"pid="7",queue="a""#]);
         assert_eq!(parts, [Number::Float(2.0), Number::Float(1.0)]);
     }
 
     #[test]
     fn series_show_in_order_as_far_as_there_is_something_to_show() {
-        let mut table = gauge(GaugeMode::LiveSum);
-        let rows = ["c", "a", "d", "b"].map(|queue| table.row(&series(&table, queue)));
-        table.combine_value(rows[0], 3.0, 0);
-        table.have(rows[1], true);
-        table.have(rows[2], false);
-        let values = |table: &mut Table| {
-            let (series, parts) = table.shown();
-            let texts = series.iter().map(|series| series.labels(table.family()).exposed().to_owned());
+        let mut accumulator = gauge(GaugeMode::LiveSum);
+        let rows = ["c", "a", "d", "b"].map(|queue| accumulator.row(&series(&accumulator, queue)));
+        accumulator.add_value(rows[0], 3.0, 0);
+        accumulator.mark_present(rows[1], true);
+        accumulator.mark_present(rows[2], false);
+        let values = |accumulator: &mut FamilyAccumulator| {
+            let (series, parts) = accumulator.finish();
+            let texts = series.iter().map(|series| series.labels(accumulator.family()).exposed().to_owned());
             texts.zip(parts).map(|(text, part)| format!("{text} {}", part.as_f64())).collect::<Vec<_>>()
         };
-        assert_eq!(values(&mut table), [r#"queue="a" 0"#, r#"queue="c" 3"#]);
+        assert_eq!(values(&mut accumulator), [r#"queue="a" 0"#, r#"queue="c" 3"#]);
         // Another scrape, another series.
-        table.clear();
-        let row = table.row(&series(&table, "aa"));
-        table.combine_value(row, 1.0, 0);
-        table.combine_value(rows[3], 2.0, 0);
-        assert_eq!(values(&mut table), [r#"queue="aa" 1"#, r#"queue="b" 2"#]);
+        accumulator.reset();
+        let row = accumulator.row(&series(&accumulator, "aa"));
+        accumulator.add_value(row, 1.0, 0);
+        accumulator.add_value(rows[3], 2.0, 0);
+        assert_eq!(values(&mut accumulator), [r#"queue="aa" 1"#, r#"queue="b" 2"#]);
     }
 }

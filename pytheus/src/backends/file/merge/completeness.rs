@@ -8,8 +8,8 @@ use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
-use crate::backends::file::format::error::Skip;
-use crate::backends::file::merge::peer_rows::Known;
+use crate::backends::file::format::error::SkippedFile;
+use crate::backends::file::merge::peer_rows::PeerRows;
 
 /// Says whether all that the roster names was read; false when files came or went meanwhile.
 ///
@@ -22,8 +22,8 @@ use crate::backends::file::merge::peer_rows::Known;
 pub(crate) fn is_complete(
     directory: &Directory,
     archive: &Archive,
-    common: u64,
-    processes: &[Known],
+    shared: u64,
+    processes: &[PeerRows],
     waits_for_new: bool,
 ) -> Result<bool, FileError> {
     if !directory.has_roster {
@@ -40,8 +40,8 @@ pub(crate) fn is_complete(
     if archive.generation < roster.archive {
         wrong.push((directory.archive(), FileFault::Lost));
     }
-    if let Some(fault) = fault_of(inode_at(&directory.common())?, roster.common, common) {
-        wrong.push((directory.common(), fault));
+    if let Some(fault) = fault_of(inode_at(&directory.shared_file())?, roster.shared, shared) {
+        wrong.push((directory.shared_file(), fault));
     }
     let opened: HashMap<_, _> = processes.iter().map(|process| (process.peer.id(), process.peer.inode())).collect();
     for (id, inode) in roster.processes.iter().filter(|(id, _)| !archive.folded.contains(id)) {
@@ -57,7 +57,7 @@ pub(crate) fn is_complete(
         }
     }
     // Each that lives is named: this roster is an old one, or of another directory.
-    if processes.iter().any(|process| process.is_alive && !roster.processes.contains_key(&process.peer.id())) {
+    if processes.iter().any(|process| process.is_live && !roster.processes.contains_key(&process.peer.id())) {
         wrong.push((directory.roster(), FileFault::Replaced));
     }
     let Some((path, fault)) = wrong.first() else { return Ok(!(is_new && waits_for_new)) };
@@ -74,6 +74,6 @@ pub(crate) fn is_gone(path: &Path) -> bool {
 
 /// Says whether a file that can't be read was never one of ours: a process makes plain files. If one was there instead, the
 /// roster has its name.
-pub(crate) fn is_foreign(skip: &Skip) -> bool {
-    skip.path.symlink_metadata().is_ok_and(|there| !there.is_file())
+pub(crate) fn is_foreign(skipped: &SkippedFile) -> bool {
+    skipped.path.symlink_metadata().is_ok_and(|there| !there.is_file())
 }

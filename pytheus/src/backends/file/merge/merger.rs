@@ -3,27 +3,27 @@
 //! A file goes away once the archive has what is in it, and the archive is replaced as a whole. So when it is the same
 //! archive after all files were read as before, nothing was left out or taken twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::backends::custom::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::fold::fold;
 use crate::backends::file::archive::tombstones::remove;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{Reason, Skip};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::error::{SkipReason, SkippedFile};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::merge::accumulator::Table;
+use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
-use crate::backends::file::merge::peer_rows::Known;
-use crate::backends::file::merge::reports::{Notes, ToTell};
-use crate::backends::file::merge::resolve::Standing;
+use crate::backends::file::merge::peer_rows::PeerRows;
+use crate::backends::file::merge::reports::{PendingReports, Reports};
+use crate::backends::file::merge::resolve::Declarations;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{At, BackendError, Combine, FamilyKey, Removal, SeriesKey, WriterId};
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
@@ -39,81 +39,64 @@ pub(crate) struct Put {
 }
 
 /// How often something is read again that changes meanwhile: so often in a row that is another program's business.
-pub(crate) const ROUNDS: usize = 20;
+pub(crate) const MAX_RETRIES: usize = 20;
 /// So often, a file that has come meanwhile is read, too.
 const WAITS_FOR_NEW: usize = 3;
 
 /// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
 pub(crate) struct Merger {
     directory: Arc<Directory>,
-    pub(crate) common: Arc<CommonFile>,
+    pub(crate) shared: Arc<SharedFile>,
     pub(crate) archive: Archive,
     /// The archive that is there was not read.
     is_unread: bool,
     /// Are files there that the archive has, of who was killed before they were removed?
     is_left: bool,
     /// By age.
-    pub(crate) processes: Vec<Known>,
-    pub(crate) tables: Vec<Table>,
-    /// By table.
-    pub(crate) sources: Vec<Sources>,
-    /// By scope and name: the tables, of one declaration each.
-    pub(crate) index: HashMap<String, Vec<usize>, RandomState>,
+    pub(crate) processes: Vec<PeerRows>,
+    declarations: Declarations,
     /// Is anything new, so that tables and rows may be others?
     pub(crate) changed: bool,
     /// What is to be told once no lock is held.
-    pub(crate) notes: Notes,
+    pub(crate) reports: PendingReports,
     /// The last removal that this process has made.
     removed: Option<(WriterId, u64)>,
 }
 
-/// Where a table gets its numbers from, but for the processes.
-#[derive(Default)]
-pub(crate) struct Sources {
-    /// The processes that have the declaration; `None` if no process has it now.
-    pub(crate) standing: Option<Standing>,
-    /// The place of the family in the archive, and the row of each of its series there.
-    pub(crate) archived: Option<(usize, Vec<u32>)>,
-    /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
-    pub(crate) shared: Vec<(At, bool, u32)>,
-}
-
 impl Merger {
-    pub(crate) fn new(directory: Arc<Directory>, common: Arc<CommonFile>) -> Self {
+    pub(crate) fn new(directory: Arc<Directory>, shared: Arc<SharedFile>) -> Self {
         Self {
             directory,
-            common,
+            shared,
             archive: Archive::default(),
             is_unread: true,
             is_left: false,
             processes: Vec::new(),
-            tables: Vec::new(),
-            sources: Vec::new(),
-            index: HashMap::default(),
+            declarations: Declarations::default(),
             changed: true,
-            notes: Notes::default(),
+            reports: PendingReports::default(),
             removed: None,
         }
     }
 
     /// What is to be told once no lock is held.
-    pub(crate) fn take_notes(&mut self) -> ToTell {
-        self.notes.take()
+    pub(crate) fn take_reports(&mut self) -> Reports {
+        self.reports.take()
     }
 
     /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
     pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
-        for round in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants, round < WAITS_FOR_NEW)? {
-                self.fold_dead();
+        for round in 0..MAX_RETRIES {
+            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
+                self.fold_ended();
                 return Ok(found);
             }
         }
         // Under the lock nobody changes the archive.
         let directory = Arc::clone(&self.directory);
-        let _locked = directory.locked()?;
-        for _ in 0..ROUNDS {
-            if let Some(found) = self.attempt(wants, false)? {
+        let _locked = directory.lock()?;
+        for _ in 0..MAX_RETRIES {
+            if let Some(found) = self.try_read(wants, false)? {
                 return Ok(found);
             }
         }
@@ -121,59 +104,59 @@ impl Merger {
     }
 
     /// The totals, unless files came or went meanwhile.
-    fn attempt(
+    fn try_read(
         &mut self,
         wants: &dyn Fn(&FamilyKey) -> bool,
         waits_for_new: bool,
     ) -> Result<Option<Vec<Put>>, BackendError> {
-        self.look()?;
+        self.rescan()?;
         let mut puts = Vec::new();
-        for (number, standing) in self.by_age() {
-            if wants(self.tables[number].declared()) {
-                if !self.sum(number)? {
+        for (number, origin) in self.declarations.in_start_order() {
+            if wants(self.declarations.accumulators[number].declared()) {
+                if !self.accumulate(number)? {
                     return Ok(None);
                 }
-                let table = &mut self.tables[number];
-                let (series, parts) = table.shown();
-                let (family, times) = (Arc::clone(table.family()), table.times());
-                puts.push(Put { family, series, parts, times, is_live: standing.is_live });
+                let accumulator = &mut self.declarations.accumulators[number];
+                let (series, parts) = accumulator.finish();
+                let (family, times) = (Arc::clone(accumulator.family()), accumulator.times());
+                puts.push(Put { family, series, parts, times, is_live: origin.is_live });
             }
         }
-        if self.tables.iter().any(Table::is_worn) {
+        if self.declarations.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
             self.forget();
         }
-        let Self { directory, archive, common, processes, .. } = self;
-        let is_complete = completeness::is_complete(directory, archive, common.inode(), processes, waits_for_new)?;
+        let Self { directory, archive, shared, processes, .. } = self;
+        let is_complete = completeness::is_complete(directory, archive, shared.inode(), processes, waits_for_new)?;
         Ok((is_complete && archive.is_current(directory)?).then_some(puts))
     }
 
     /// Looks at what is in the directory now.
-    fn look(&mut self) -> Result<(), BackendError> {
+    fn rescan(&mut self) -> Result<(), BackendError> {
         if self.is_unread || !self.archive.is_current(&self.directory)? {
             self.is_unread = true;
             self.archive = Archive::read(&self.directory).map_err(FileError::archive)?;
             self.is_unread = false;
-            self.take_up_archive();
+            self.apply_archive();
         }
-        self.look_at_files()?;
-        self.changed |= self.common.refresh().map_err(FileError::damaged)?;
+        self.rescan_files()?;
+        self.changed |= self.shared.refresh().map_err(FileError::damaged)?;
         if self.changed {
             self.changed = false;
-            self.settle();
+            self.declarations.resolve(&self.archive, &mut self.processes, &self.shared);
         }
         Ok(())
     }
 
     /// Takes note of what is in an archive that is new.
-    fn take_up_archive(&mut self) {
+    fn apply_archive(&mut self) {
         for process in &mut self.processes {
-            process.take_away(&self.archive);
+            process.set_baselines(&self.archive);
         }
-        self.sources.iter_mut().for_each(|sources| sources.archived = None);
+        self.declarations.accumulators.iter_mut().for_each(|accumulator| accumulator.archived = None);
         self.changed = true;
     }
 
-    fn look_at_files(&mut self) -> Result<(), BackendError> {
+    fn rescan_files(&mut self) -> Result<(), BackendError> {
         let mut listed = self.directory.list()?;
         let all = listed.len();
         // What is in the archive does not count twice.
@@ -188,155 +171,138 @@ impl Merger {
         let (mut faults, mut foreign) = (Vec::new(), Vec::new());
         for (id, path) in listed.into_iter().filter(|(id, _)| !known.contains(id)) {
             match Peer::open(&path) {
-                Ok(peer) if peer.id() == id => self.processes.push(Known::new(peer, &self.archive)),
+                Ok(peer) if peer.id() == id => self.processes.push(PeerRows::new(peer, &self.archive)),
                 Ok(peer) => {
                     let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
-                    foreign.push(Skip { path, reason: Reason::Foreign, what });
+                    foreign.push(SkippedFile { path, reason: SkipReason::Foreign, what });
                 }
                 // In the archive by now, or lost: either is noticed in the end.
-                Err(skip) if is_gone(&skip.path) => {}
-                Err(skip) if is_foreign(&skip) => foreign.push(skip),
-                Err(skip) => faults.push(skip),
+                Err(skipped) if is_gone(&skipped.path) => {}
+                Err(skipped) if is_foreign(&skipped) => foreign.push(skipped),
+                Err(skipped) => faults.push(skipped),
             }
             self.changed = true;
         }
-        self.notes.skipped(foreign);
-        self.processes.sort_by_key(Known::age);
-        self.processes.retain_mut(|process| match process.look() {
+        self.reports.skipped(foreign);
+        self.processes.sort_by_key(PeerRows::start_order);
+        self.processes.retain_mut(|process| match process.rescan() {
             Ok(changed) => {
                 self.changed |= changed;
                 true
             }
-            Err(skip) if is_gone(&skip.path) => {
+            Err(skipped) if is_gone(&skipped.path) => {
                 self.changed = true;
                 false
             }
             // Kept: whatever is at its path later, what was in it is missing.
-            Err(skip) => {
-                faults.push(skip);
+            Err(skipped) => {
+                faults.push(skipped);
                 true
             }
         });
         let more = faults.len().saturating_sub(1);
         // Without it, the totals would be smaller.
-        faults.into_iter().next().map_or(Ok(()), |skip| Err(FileError::damaged(skip).and_more(more).into()))
-    }
-
-    /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
-    fn look_again(&mut self, skip: Skip) -> Result<bool, BackendError> {
-        self.changed = true;
-        if is_gone(&skip.path) { Ok(false) } else { Err(FileError::damaged(skip).into()) }
+        faults.into_iter().next().map_or(Ok(()), |skipped| Err(FileError::damaged(skipped).and_more(more).into()))
     }
 
     /// Starts with new tables at the next look.
     pub(crate) fn forget(&mut self) {
-        self.tables.clear();
-        self.sources.clear();
-        self.index.clear();
-        self.processes.iter_mut().for_each(Known::forget);
+        self.declarations = Declarations::default();
+        self.processes.iter_mut().for_each(PeerRows::forget);
         self.changed = true;
     }
 
-    /// Adds up a family; false when it must be looked again.
-    fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
-        self.tables[number].clear();
-        if self.tables[number].combine() == Combine::Shared {
-            return self.share(number);
-        }
-        let combine = self.tables[number].combine();
-        if let (false, Some((place, rows))) = (combine.is_of_the_living(), &self.sources[number].archived) {
-            let archived = &self.archive.families[*place].series;
-            for (row, (_, amounts)) in rows.iter().zip(archived) {
+    /// Accumulates a family; false when the directory must be scanned again.
+    fn accumulate(&mut self, number: usize) -> Result<bool, BackendError> {
+        let Self { archive, processes, declarations: Declarations { accumulators, .. }, .. } = self;
+        let accumulator = &mut accumulators[number];
+        accumulator.reset();
+        let aggregation = accumulator.aggregation();
+        let keeps_ended = matches!(aggregation, Aggregation::Add | Aggregation::MostRecent);
+        if let (true, Some((place, rows))) = (keeps_ended, accumulator.archived.take()) {
+            for (row, (_, amounts)) in rows.iter().zip(&archive.families[place].series) {
                 match &**amounts {
-                    [value] if combine == Combine::MostRecent => {
-                        self.tables[number].combine_value(*row, value.float.value(), value.whole);
+                    [value] if aggregation == Aggregation::MostRecent => {
+                        accumulator.add_value(*row, value.float.value(), value.whole);
                     }
-                    amounts => self.tables[number].add(*row, amounts),
+                    amounts => accumulator.add(*row, amounts),
                 }
             }
+            accumulator.archived = Some((place, rows));
         }
-        for place in 0..self.processes.len() {
-            let process = &mut self.processes[place];
-            if combine.is_of_the_living() && !process.is_alive {
-                continue;
+        let shared: Vec<CellAddr> = accumulator.shared.iter().map(|(at, ..)| *at).collect();
+        let mut in_progress = vec![0; shared.len()];
+        for process in processes.iter_mut().filter(|process| process.is_live || keeps_ended) {
+            let read = match aggregation {
+                Aggregation::Shared => process.add_in_progress(&shared, &mut in_progress, accumulators),
+                _ => process.merge_into(accumulators, number),
+            };
+            if let Err(skipped) = read {
+                self.changed = true;
+                // A file that is gone may be in the archive by now.
+                return if is_gone(&skipped.path) { Ok(false) } else { Err(FileError::damaged(skipped).into()) };
             }
-            if let Err(skip) = process.merge_into(&mut self.tables, number) {
-                return self.look_again(skip);
-            }
+        }
+        if aggregation == Aggregation::Shared {
+            self.accumulate_shared(number, &in_progress);
         }
         Ok(true)
     }
 
-    /// The value that all processes write, and the work that each of the living has in progress; false when it must be
-    /// looked again.
-    fn share(&mut self, number: usize) -> Result<bool, BackendError> {
-        let all: Vec<At> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
-        let mut in_progress = vec![0; all.len()];
-        for place in 0..self.processes.len() {
-            let process = &mut self.processes[place];
-            if !process.is_alive {
-                continue;
-            }
-            if let Err(skip) = process.add_work(&all, &mut in_progress, &mut self.tables) {
-                return self.look_again(skip);
-            }
-        }
-        self.put_shared(number, &in_progress);
-        Ok(true)
-    }
-
-    fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
-        let Self { common, tables, sources, .. } = self;
-        let table = &mut tables[number];
-        let family = Arc::clone(table.declared());
+    /// Accumulates the values of the shared file, and the work in progress of each live process.
+    fn accumulate_shared(&mut self, number: usize, in_progress: &[u64]) {
+        let accumulator = &mut self.declarations.accumulators[number];
+        let family = Arc::clone(accumulator.declared());
         let states = family.descriptor().states().len();
-        for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
-            table.have(*row, *promised);
+        let series = std::mem::take(&mut accumulator.shared);
+        for ((at, promised, row), in_progress) in series.iter().zip(in_progress) {
+            accumulator.mark_present(*row, *promised);
             if family.descriptor().kind() == Kind::StateSet {
-                let flags = common.flags(*at);
+                let flags = self.shared.flags(*at);
                 if flags != 0 {
-                    let flags: Vec<_> = (0..states).map(|flag| Amount::whole(flags >> flag & 1)).collect();
-                    table.set(*row, &flags);
+                    let flags: Vec<_> = (0..states).map(|flag| ExactAmount::whole(flags >> flag & 1)).collect();
+                    accumulator.set(*row, &flags);
                 }
                 continue;
             }
-            let value = common.value(*at);
+            let value = self.shared.value(*at);
             if value.is_some() || *in_progress != 0 {
-                let mut amount = Amount::float(value.unwrap_or(0.0));
-                amount += Amount::whole(*in_progress);
-                table.set(*row, &[amount]);
+                let mut amount = ExactAmount::float(value.unwrap_or(0.0));
+                amount += ExactAmount::whole(*in_progress);
+                accumulator.set(*row, &[amount]);
             }
         }
+        accumulator.shared = series;
     }
 
     /// Folds the dead into the archive, unless somebody else is about to.
-    fn fold_dead(&mut self) {
-        if !self.is_left && self.processes.iter().all(|process| process.is_alive) {
+    fn fold_ended(&mut self) {
+        if !self.is_left && self.processes.iter().all(|process| process.is_live) {
             return;
         }
         if let Err(error) = self.try_fold() {
-            self.notes.not_folded(&error);
+            self.reports.not_folded(&error);
         }
     }
 
     fn try_fold(&mut self) -> Result<(), FileError> {
         let directory = Arc::clone(&self.directory);
-        let Some(locked) = directory.try_locked()? else { return Ok(()) };
-        let (living, dead): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_alive);
-        self.processes = living;
+        let Some(locked) = directory.try_lock_directory()? else { return Ok(()) };
+        let (live, ended): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_live);
+        self.processes = live;
         self.changed = true;
-        let dead = dead.into_iter().map(|process| process.peer);
-        let folded = fold(&locked, &mut self.archive, dead)?;
+        let ended = ended.into_iter().map(|process| process.peer);
+        let folded = fold(&locked, &mut self.archive, ended)?;
         self.is_unread = false;
-        self.take_up_archive();
-        folded.left.iter().for_each(|error| self.notes.not_folded(error));
+        self.apply_archive();
+        folded.left.iter().for_each(|error| self.reports.not_folded(error));
         Ok(())
     }
 
     /// Folds the dead, whatever is to be shown.
-    pub(crate) fn look_and_fold(&mut self) -> Result<(), BackendError> {
-        self.look()?;
-        self.fold_dead();
+    pub(crate) fn rescan_and_fold(&mut self) -> Result<(), BackendError> {
+        self.rescan()?;
+        self.fold_ended();
         Ok(())
     }
 
@@ -357,11 +323,11 @@ impl Merger {
         series: &[(Arc<FamilyKey>, SeriesKey)],
     ) -> Result<(), BackendError> {
         let directory = Arc::clone(&self.directory);
-        let locked = directory.locked()?;
-        self.look()?;
+        let locked = directory.lock()?;
+        self.rescan()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
         let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
-        self.processes = peers.into_iter().map(|peer| Known::new(peer, &self.archive)).collect();
+        self.processes = peers.into_iter().map(|peer| PeerRows::new(peer, &self.archive)).collect();
         self.forget();
         Ok(removed?)
     }

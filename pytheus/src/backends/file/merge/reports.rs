@@ -4,62 +4,62 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{Reason, Skip};
+use crate::backends::file::format::error::{SkipReason, SkippedFile};
 use crate::report::{Own, count, report};
 
 /// What is to be told, and what was told already.
 #[derive(Default)]
-pub(crate) struct Notes {
-    new: Vec<Note>,
-    skipped: HashSet<(PathBuf, Reason)>,
+pub(crate) struct PendingReports {
+    new: Vec<PendingReport>,
+    skipped: HashSet<(PathBuf, SkipReason)>,
 }
 
-enum Note {
-    Skipped(Vec<Skip>),
+enum PendingReport {
+    Skipped(Vec<SkippedFile>),
     NotFolded(String),
 }
 
-impl Notes {
+impl PendingReports {
     /// Files are none of ours: told once of each, and of many at a time in one report.
-    pub(crate) fn skipped(&mut self, mut skips: Vec<Skip>) {
-        skips.retain(|skip| self.skipped.insert((skip.path.clone(), skip.reason)));
-        if !skips.is_empty() {
-            self.new.push(Note::Skipped(skips));
+    pub(crate) fn skipped(&mut self, mut skipped: Vec<SkippedFile>) {
+        skipped.retain(|skipped| self.skipped.insert((skipped.path.clone(), skipped.reason)));
+        if !skipped.is_empty() {
+            self.new.push(PendingReport::Skipped(skipped));
         }
     }
 
     /// The dead could not be folded: they are added up file by file.
     pub(crate) fn not_folded(&mut self, error: &FileError) {
-        self.new.push(Note::NotFolded(error.to_string()));
+        self.new.push(PendingReport::NotFolded(error.to_string()));
     }
 
     /// What is to be told now.
-    pub(crate) fn take(&mut self) -> ToTell {
-        ToTell(std::mem::take(&mut self.new))
+    pub(crate) fn take(&mut self) -> Reports {
+        Reports(std::mem::take(&mut self.new))
     }
 }
 
 /// What is to be told, under no lock.
 #[must_use]
-pub(crate) struct ToTell(Vec<Note>);
+pub(crate) struct Reports(Vec<PendingReport>);
 
-impl ToTell {
+impl Reports {
     /// Counts and reports it.
-    pub(crate) fn tell(self) {
+    pub(crate) fn emit(self) {
         for note in self.0 {
             match note {
-                Note::Skipped(skips) => {
-                    for skip in &skips {
-                        count(Own::FilesSkipped, &[skip.reason.as_str()]);
+                PendingReport::Skipped(skipped) => {
+                    for skipped in &skipped {
+                        count(Own::FilesSkipped, &[skipped.reason.as_str()]);
                     }
-                    let Some(first) = skips.first() else { continue };
-                    let message = match skips.len() {
+                    let Some(first) = skipped.first() else { continue };
+                    let message = match skipped.len() {
                         1 => first.to_string(),
                         all => format!("{first}; and {} more are skipped", all - 1),
                     };
                     report(("file", &first.path.to_string_lossy()), &message);
                 }
-                Note::NotFolded(error) => {
+                PendingReport::NotFolded(error) => {
                     count(Own::BackendErrors, &["fold"]);
                     report(("fold", &error), &format!("files of processes that have ended stay for now: {error}"));
                 }

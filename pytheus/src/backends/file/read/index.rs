@@ -4,11 +4,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::backends::file::format::error::Fault;
+use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{CELLS, PAGE};
-use crate::backends::file::format::mappings::Spot;
+use crate::backends::file::format::keys::{parse_family, parse_series};
+use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
-use crate::backends::{At, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.
@@ -19,9 +20,9 @@ pub(crate) struct PeerSeries {
     /// The number of its family in the file.
     pub(crate) family: u32,
     pub(crate) key: SeriesKey,
-    pub(crate) at: At,
+    pub(crate) at: CellAddr,
     /// Where it goes on.
-    pub(crate) also: Option<At>,
+    pub(crate) extra: Option<CellAddr>,
     /// Shows before anyone has counted in it.
     pub(crate) promised: bool,
     /// Nobody counts in it any more, and its cells may belong to another one.
@@ -30,18 +31,18 @@ pub(crate) struct PeerSeries {
 
 /// What the log of a file says.
 #[derive(Debug)]
-pub(crate) struct Contents {
+pub(crate) struct LogIndex {
     /// Whether its pages are those that all processes write.
-    common: bool,
+    shared: bool,
     pub(crate) families: Vec<Arc<FamilyKey>>,
     /// By number. Those that ended long ago may be missing.
     pub(crate) series: Vec<PeerSeries>,
     /// Those that have not ended, by where they begin.
-    by_at: HashMap<At, usize>,
+    by_at: HashMap<CellAddr, usize>,
     /// Where work in progress is of series that have no record here, and which record says so.
-    elsewhere: HashMap<At, (At, u64)>,
+    foreign_extras: HashMap<CellAddr, (CellAddr, u64)>,
     /// By page, where it lies for each shard.
-    columns: HashMap<u32, Vec<Placed>, foldhash::fast::RandomState>,
+    locations_by_page: HashMap<u32, Vec<PageLocation>, foldhash::fast::RandomState>,
     /// The shard and number of each page.
     pages: HashSet<(u32, u32)>,
     /// Where they lie in the file.
@@ -49,124 +50,121 @@ pub(crate) struct Contents {
     /// No page lies further.
     end: u64,
     /// After the cells of the last series.
-    next: At,
+    next: CellAddr,
     /// Records taken in, those of logs before this one included.
     taken: u64,
 }
 
 /// A page of cells.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
+pub(crate) struct PageLocation {
     pub(crate) shard: u32,
-    pub(crate) spot: Spot,
+    pub(crate) page_ref: PageRef,
 }
 
 /// Pages that there can be.
-const PAGES: u32 = At::COMMON * 2;
+const PAGES: u32 = CellAddr::COMMON * 2;
 
-impl Contents {
-    pub(crate) fn new(common: bool) -> Self {
+impl LogIndex {
+    pub(crate) fn new(shared: bool) -> Self {
         Self {
-            common,
+            shared,
             families: Vec::new(),
             series: Vec::new(),
             by_at: HashMap::new(),
-            elsewhere: HashMap::new(),
-            columns: HashMap::default(),
+            foreign_extras: HashMap::new(),
+            locations_by_page: HashMap::default(),
             pages: HashSet::new(),
             offsets: HashSet::new(),
             end: 0,
-            next: At { page: At::COMMON, cell: 0 },
+            next: CellAddr { page: CellAddr::COMMON, cell: 0 },
             taken: 0,
         }
     }
 
     /// Of another log of the same file.
-    pub(crate) fn anew(&self) -> Self {
-        Self { taken: self.taken, ..Self::new(self.common) }
+    pub(crate) fn fresh(&self) -> Self {
+        Self { taken: self.taken, ..Self::new(self.shared) }
     }
 
     /// Takes in the next record. `place` finds the page of the file that begins there.
-    pub(crate) fn take_in(
+    pub(crate) fn apply(
         &mut self,
         record: &Record<'_>,
-        place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
-    ) -> Result<(), Fault> {
+        place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
+    ) -> Result<(), FormatError> {
         self.taken += 1;
         match *record {
             Record::Family { number, json } => self.family(number, json),
             Record::Series { number, family, promised, at, head, text } => {
                 let known = self.families.get(family as usize);
-                let known = known.ok_or_else(|| Fault::corrupt("a series is of a family that is not there"))?;
-                let key = key_of(known, head, text)
-                    .ok_or_else(|| Fault::corrupt(format!("the labels of a series of {known} are not its labels")))?;
+                let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
+                let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
-                self.series(cells, PeerSeries { number, family, key, at, also: None, promised, ended: false })
+                self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
             }
-            Record::Extend { series, also } => self.extend(series, also),
+            Record::ExtraCells { series, extra } => self.extend(series, extra),
             Record::End { series } => self.end_series(series),
             Record::Page { shard, page, offset } => self.page(shard, page, offset, place),
-            Record::Promise { series, promised } => {
+            Record::PreInit { series, promised } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(*number));
                 known.ok_or_else(unknown)?.promised = promised;
                 Ok(())
             }
             // The log follows these by itself.
-            Record::Jump { .. } | Record::Unknown => Ok(()),
+            Record::NextExtent { .. } | Record::Unknown => Ok(()),
+            _ => Err(FormatError::corrupt("a record of an archive stands in its log")),
         }
     }
 
-    fn family(&mut self, number: u32, json: &[u8]) -> Result<(), Fault> {
+    fn family(&mut self, number: u32, json: &[u8]) -> Result<(), FormatError> {
         if usize::try_from(number).ok() != Some(self.families.len()) {
             return Err(out_of_order());
         }
-        let wrong = |what: String| Fault::corrupt(format!("a family can't be read: {what}"));
-        let json = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
-        let family = FamilyKey::from_json(&json).map_err(|error| wrong(error.to_string()))?;
-        self.families.push(Arc::new(family));
+        self.families.push(parse_family(json)?);
         Ok(())
     }
 
-    fn series(&mut self, cells: u32, series: PeerSeries) -> Result<(), Fault> {
+    fn series(&mut self, cells: u32, series: PeerSeries) -> Result<(), FormatError> {
         if series.number < self.next_number().ok_or_else(out_of_order)? {
             return Err(out_of_order());
         }
         match self.by_at.entry(series.at) {
-            Entry::Occupied(_) => return Err(Fault::corrupt("two series begin in the same cell")),
+            Entry::Occupied(_) => return Err(FormatError::corrupt("two series begin in the same cell")),
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
-        let after = At { page: series.at.page, cell: series.at.cell + cells };
+        let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
         self.next = self.next.max(after);
         self.series.push(series);
         Ok(())
     }
 
-    fn extend(&mut self, at: At, also: At) -> Result<(), Fault> {
+    fn extend(&mut self, at: CellAddr, extra: CellAddr) -> Result<(), FormatError> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
-        check_run(also, cells)?;
-        if also.page >= At::COMMON {
-            return Err(Fault::corrupt("a series goes on where all processes write"));
+        check_run(extra, cells)?;
+        if extra.page >= CellAddr::COMMON {
+            return Err(FormatError::corrupt("a series goes on where all processes write"));
         }
-        let extended = match known {
-            Some(series) => series.also.get_or_insert(also),
-            None if at.page >= At::COMMON && !self.common => {
+        let extra_cells = match known {
+            Some(series) => series.extra.get_or_insert(extra),
+            None if at.page >= CellAddr::COMMON && !self.shared => {
                 check_run(at, 1)?;
-                &mut self.elsewhere.entry(at).or_insert((also, self.taken)).0
+                &mut self.foreign_extras.entry(at).or_insert((extra, self.taken)).0
             }
             None => return Err(unknown()),
         };
-        if *extended == also { Ok(()) } else { Err(Fault::corrupt("a series goes on in two places")) }
+        if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
     }
 
-    fn end_series(&mut self, at: At) -> Result<(), Fault> {
-        let elsewhere = self.elsewhere.remove(&at).is_some();
+    fn end_series(&mut self, at: CellAddr) -> Result<(), FormatError> {
+        let foreign_extras = self.foreign_extras.remove(&at).is_some();
         match self.by_at.remove(&at).and_then(|number| self.series.get_mut(number)) {
             Some(series) => series.ended = true,
-            None if elsewhere => {}
+            None if foreign_extras => {}
             None => return Err(unknown()),
         }
         Ok(())
@@ -177,29 +175,29 @@ impl Contents {
         shard: u32,
         page: u32,
         offset: u64,
-        place: &mut dyn FnMut(u64) -> Result<Spot, Fault>,
-    ) -> Result<(), Fault> {
-        let is_ours = if self.common { shard == 0 && page >= At::COMMON } else { page < At::COMMON };
+        place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
+    ) -> Result<(), FormatError> {
+        let is_ours = if self.shared { shard == 0 && page >= CellAddr::COMMON } else { page < CellAddr::COMMON };
         if page >= PAGES || !is_ours {
-            return Err(Fault::corrupt("it has a page of cells that can't be its own"));
+            return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
         }
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
-            return Err(Fault::corrupt("it has a page of cells twice"));
+            return Err(FormatError::corrupt("it has a page of cells twice"));
         }
-        self.columns.entry(page).or_default().push(Placed { shard, spot: place(offset)? });
+        self.locations_by_page.entry(page).or_default().push(PageLocation { shard, page_ref: place(offset)? });
         self.end = self.end.max(offset + PAGE);
         Ok(())
     }
 
     /// Where a page lies, for each shard that has it.
     #[inline]
-    pub(crate) fn column(&self, page: u32) -> &[Placed] {
-        self.columns.get(&page).map_or(&[], Vec::as_slice)
+    pub(crate) fn locations(&self, page: u32) -> &[PageLocation] {
+        self.locations_by_page.get(&page).map_or(&[], Vec::as_slice)
     }
 
     /// The pages that it has.
     pub(crate) fn pages(&self) -> impl Iterator<Item = u32> {
-        self.columns.keys().copied()
+        self.locations_by_page.keys().copied()
     }
 
     /// The number of the next series, if there can be one more.
@@ -213,20 +211,20 @@ impl Contents {
     }
 
     /// The place of the series that begins there, if it has not ended.
-    pub(crate) fn at(&self, at: At) -> Option<usize> {
+    pub(crate) fn at(&self, at: CellAddr) -> Option<usize> {
         self.by_at.get(&at).copied()
     }
 
     /// Where the work in progress is of a series that begins there.
-    pub(crate) fn also(&self, at: At) -> Option<At> {
-        let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.also);
-        known.or_else(|| self.elsewhere.get(&at).map(|(also, _)| *also))
+    pub(crate) fn extra(&self, at: CellAddr) -> Option<CellAddr> {
+        let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.extra);
+        known.or_else(|| self.foreign_extras.get(&at).map(|(extra, _)| *extra))
     }
 
     /// The record that says where the work in progress is of a series that has none here: another one each time that the
     /// series ends and begins anew, and in each log.
-    pub(crate) fn extended_by(&self, at: At) -> Option<u64> {
-        self.elsewhere.get(&at).map(|(_, record)| *record)
+    pub(crate) fn extra_record(&self, at: CellAddr) -> Option<u64> {
+        self.foreign_extras.get(&at).map(|(_, record)| *record)
     }
 
     /// No page lies further.
@@ -235,58 +233,29 @@ impl Contents {
     }
 
     /// Where there is room for a series of so many cells, if anywhere.
-    pub(crate) fn room(&self, cells: u32) -> Option<At> {
-        let At { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { At { page: page + 1, cell: 0 } };
+    pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
+        let CellAddr { page, cell } = self.next;
+        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }
 
-fn unknown() -> Fault {
-    Fault::corrupt("a record is of a series that is not there")
+fn unknown() -> FormatError {
+    FormatError::corrupt("a record is of a series that is not there")
 }
 
-fn out_of_order() -> Fault {
-    Fault::corrupt("its records are not in order")
+fn out_of_order() -> FormatError {
+    FormatError::corrupt("its records are not in order")
 }
 
 /// Do so many cells lie in a page that there can be?
-fn check_run(at: At, cells: u32) -> Result<(), Fault> {
+fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
-    if in_page && at.page < PAGES { Ok(()) } else { Err(Fault::corrupt("a series leaves the cells that there are")) }
-}
-
-/// The key of a series, if it is one as this crate makes them.
-fn key_of(family: &FamilyKey, head: &[u8], text: &str) -> Option<SeriesKey> {
-    let specs = &family.descriptor().labels;
-    let mut values = Vec::with_capacity(specs.len());
-    if head.len() == specs.len() * 2 {
-        let mut rest = text;
-        for (spec, len) in specs.iter().zip(head.chunks_exact(2)) {
-            let len = usize::from(u16::from_le_bytes(len.try_into().ok()?));
-            let mut value = "";
-            if len != 0 {
-                rest = rest.get(usize::from(rest.len() != text.len())..)?.get(spec.name().len() + 2..)?;
-                (value, rest) = (rest.get(..len)?, rest.get(len + 1..)?);
-            }
-            values.push(value);
-        }
+    if in_page && at.page < PAGES {
+        Ok(())
     } else {
-        let (lens, exposed) = head.split_last_chunk::<4>()?;
-        let long = |len: [u8; 4]| usize::try_from(u32::from_le_bytes(len)).ok();
-        let mut rest = text.get(long(*exposed)?..)?;
-        for len in lens.chunks(4) {
-            let (value, after) = rest.split_at_checked(long(len.try_into().ok()?)?)?;
-            values.push(value);
-            rest = after;
-        }
-        if values.len() != specs.len() {
-            return None;
-        }
+        Err(FormatError::corrupt("a series leaves the cells that there are"))
     }
-    // The head and the text of these very values, or it would not be found by them, nor stay in its bounds.
-    let key = SeriesKey::new(family, &values);
-    (key.parts() == (head, text)).then_some(key)
 }
 
 #[cfg(test)]

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::backends::file::format::error::{Fault, Skip};
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::custom::{CellAddr, FamilyKey};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::mappings::Maps;
-use crate::backends::file::format::superblock::Root;
+use crate::backends::file::format::mappings::Mappings;
+use crate::backends::file::format::superblock::LogGeneration;
 pub(crate) use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::{At, FamilyKey};
+use crate::backends::file::read::reader::{self, Reader};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
@@ -24,23 +24,23 @@ use crate::storage::Mapped;
 pub(crate) struct Peer {
     path: PathBuf,
     inode: u64,
-    reading: Reading<Mapped>,
+    reader: Reader<Mapped>,
     /// Saves allocations.
     scratch: Cell<(Vec<u64>, Vec<u64>)>,
 }
 
 impl Peer {
     /// Opens a file and reads what is in it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
         let peer = reader::open(path).and_then(|file| Self::of(file, path));
         peer.map_err(|fault| fault.at(path))
     }
 
-    fn of(file: File, path: &Path) -> Result<Self, Fault> {
-        let mut reading = Reading::new(file, Maps::new(), false)?;
-        reading.refresh()?;
-        let inode = reading.file.metadata()?.ino();
-        Ok(Self { path: path.to_owned(), inode, reading, scratch: Cell::default() })
+    fn of(file: File, path: &Path) -> Result<Self, FormatError> {
+        let mut reader = Reader::new(file, Mappings::new(), false)?;
+        reader.refresh()?;
+        let inode = reader.file.metadata()?.ino();
+        Ok(Self { path: path.to_owned(), inode, reader, scratch: Cell::default() })
     }
 
     /// The inode of the file that was opened.
@@ -49,46 +49,36 @@ impl Peer {
     }
 
     /// Says whether the file has become shorter, so that cells must not be read.
-    pub(crate) fn check_len(&self) -> Result<(), Skip> {
-        self.reading.check_len().map_err(|fault| fault.at(&self.path))
+    pub(crate) fn check_len(&self) -> Result<(), SkippedFile> {
+        self.reader.check_len().map_err(|fault| fault.at(&self.path))
     }
 
     /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
     ///
     /// What was read of a series before is its own if it has not ended now.
-    pub(crate) fn refresh(&mut self) -> Result<bool, Skip> {
-        self.reading.refresh().map_err(|fault| fault.at(&self.path))
+    pub(crate) fn refresh(&mut self) -> Result<bool, SkippedFile> {
+        self.reader.refresh().map_err(|fault| fault.at(&self.path))
     }
 
     /// Tells it from all others.
     pub(crate) fn id(&self) -> FileId {
-        self.reading.header.id
+        self.reader.header.id
     }
 
     /// In the order in which processes were born.
     pub(crate) fn number(&self) -> u64 {
-        self.reading.header.number
-    }
-
-    /// The process that has made it.
-    pub(crate) fn pid(&self) -> u32 {
-        self.reading.header.pid
+        self.reader.header.number
     }
 
     /// The label `pid` of that process.
     pub(crate) fn label(&self) -> String {
-        self.reading.header.label()
-    }
-
-    /// When it was made, in nanoseconds since 1970.
-    pub(crate) fn started(&self) -> u64 {
-        self.reading.header.started
+        self.reader.header.label()
     }
 
     /// Does the process live?
-    pub(crate) fn is_alive(&self) -> io::Result<bool> {
-        match self.reading.file.try_lock_shared() {
-            Ok(()) => self.reading.file.unlock().map(|()| false),
+    pub(crate) fn is_live(&self) -> io::Result<bool> {
+        match self.reader.file.try_lock_shared() {
+            Ok(()) => self.reader.file.unlock().map(|()| false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -96,29 +86,29 @@ impl Peer {
 
     /// Its families, by their number in the file.
     pub(crate) fn families(&self) -> &[Arc<FamilyKey>] {
-        &self.reading.contents.families
+        &self.reader.index.families
     }
 
     /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
-    /// places are the same for as long as its [log](Self::root).
+    /// places are the same for as long as its [log](Self::generation).
     pub(crate) fn series(&self) -> &[PeerSeries] {
-        &self.reading.contents.series
+        &self.reader.index.series
     }
 
     /// The log that was read. Another one leaves out what had ended; families and numbers stay.
-    pub(crate) fn root(&self) -> Root {
-        self.reading.root
+    pub(crate) fn generation(&self) -> LogGeneration {
+        self.reader.generation
     }
 
     /// Is there a series of this number that has not ended?
     pub(crate) fn counts(&self, number: u32) -> bool {
-        let place = self.reading.contents.numbered(number);
+        let place = self.reader.index.numbered(number);
         place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
     }
 
     /// The place of the series that begins there, if it has not ended.
-    pub(crate) fn series_at(&self, at: At) -> Option<usize> {
-        self.reading.contents.at(at)
+    pub(crate) fn series_at(&self, at: CellAddr) -> Option<usize> {
+        self.reader.index.at(at)
     }
 
     /// A series that has not ended, with its family.
@@ -128,24 +118,24 @@ impl Peer {
         Some((series, self.families().get(series.family as usize)?))
     }
 
-    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::Combine::Add).
+    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::custom::Aggregation::Add).
     /// Nothing for others, and for one that has ended.
-    pub(crate) fn read(&self, series: usize, parts: &mut [Amount]) {
+    pub(crate) fn read(&self, series: usize, parts: &mut [ExactAmount]) {
         let Some((series, family)) = self.live(series) else { return };
         match (family.descriptor().kind(), parts) {
             (Kind::Counter, [value, ..]) => {
-                for (_, cells) in self.reading.cells(series.at) {
+                for (_, cells) in self.reader.cells(series.at) {
                     value.whole = value.whole.wrapping_add(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
-                for (_, cells) in series.also.iter().flat_map(|also| self.reading.cells(*also)) {
+                for (_, cells) in series.extra.iter().flat_map(|extra| self.reader.cells(*extra)) {
                     value.float += f64::from_bits(cells.first().map_or(0, |cell| cell.load(Relaxed)));
                 }
             }
-            (Kind::Histogram | Kind::Summary, [counts @ .., sum]) if counts.len() + 1 == family.width() => {
+            (Kind::Histogram | Kind::Summary, [counts @ .., sum]) if counts.len() + 1 == family.part_count() => {
                 let (mut seen, mut scratch) = self.scratch.take();
                 seen.clear();
                 seen.resize(counts.len(), 0);
-                for (_, page) in self.reading.pages(series.at.page) {
+                for (_, page) in self.reader.pages(series.at.page) {
                     sum.float += page.observed(series.at.cell as usize, &mut seen, &mut scratch);
                 }
                 for (count, seen) in counts.iter_mut().zip(&seen) {
@@ -161,7 +151,7 @@ impl Peer {
     pub(crate) fn value(&self, series: usize) -> Option<f64> {
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
         let in_progress = self.in_progress(series.at);
-        let cells = self.reading.shared_cells(series.at).unwrap_or_default();
+        let cells = self.reader.shared_cells(series.at).unwrap_or_default();
         let value = reader::gauge_value(cells);
         let is_there = value.is_some() || in_progress != 0 || reader::gauge_is_tracked(cells);
         is_there.then(|| value.unwrap_or_default() + in_progress as f64)
@@ -173,54 +163,54 @@ impl Peer {
         // The time first: an old value never goes with the time of a later one.
         let set_at = self.stamp(series);
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
-        Some((reader::gauge_value(self.reading.shared_cells(series.at)?)?, set_at))
+        Some((reader::gauge_value(self.reader.shared_cells(series.at)?)?, set_at))
     }
 
     /// When a gauge was set last.
     pub(crate) fn stamp(&self, series: usize) -> u64 {
         let live = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge);
-        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        let cells = live.and_then(|(series, _)| self.reader.shared_cells(series.at));
         cells.and_then(|cells| cells.get(2)).map_or(0, |cell| cell.load(Acquire))
     }
 
     /// Work in progress in this process of the series that begins there, be it its own or common to all.
-    pub(crate) fn in_progress(&self, at: At) -> u64 {
-        self.reading.in_progress(at)
+    pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
+        self.reader.in_progress(at)
     }
 
     /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
     /// whether anything is new in the log.
-    pub(crate) fn work_on(&mut self, all: &[At]) -> Result<(Vec<u64>, bool), Skip> {
+    pub(crate) fn in_progress_of(&mut self, all: &[CellAddr]) -> Result<(Vec<u64>, bool), SkippedFile> {
         let mut is_new = false;
         // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
         for _ in 0..1000 {
-            let (root, before) = (self.root(), self.whose(all));
+            let (generation, before) = (self.generation(), self.owners_of(all));
             let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
             is_new |= self.refresh()?;
-            if self.root() != root {
+            if self.generation() != generation {
                 continue;
             }
-            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.whose(all)) {
+            for ((work, before), now) in work.iter_mut().zip(&before).zip(self.owners_of(all)) {
                 if *before != now {
                     *work = 0;
                 }
             }
             return Ok((work, is_new));
         }
-        Err(Fault::corrupt("its log is another one all the time").at(&self.path))
+        Err(FormatError::corrupt("its log is another one all the time").at(&self.path))
     }
 
     /// What tells each of these series from those that come after it: its own number, or the record of its work.
-    fn whose(&self, all: &[At]) -> Vec<(Option<u32>, Option<u64>)> {
+    fn owners_of(&self, all: &[CellAddr]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
-        all.iter().map(|at| (number(*at), self.reading.contents.extended_by(*at))).collect()
+        all.iter().map(|at| (number(*at), self.reader.index.extra_record(*at))).collect()
     }
 
     /// The flags of an info metric, or of a state set.
     pub(crate) fn flags(&self, series: usize) -> u64 {
         let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
         let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
-        let cells = live.and_then(|(series, _)| self.reading.shared_cells(series.at));
+        let cells = live.and_then(|(series, _)| self.reader.shared_cells(series.at));
         cells.and_then(<[_]>::first).map_or(0, |cell| cell.load(Acquire))
     }
 }
@@ -234,17 +224,17 @@ impl fmt::Debug for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::file::format::error::Reason;
+    use crate::backends::custom::{Arena as _, SeriesKey};
+    use crate::backends::file::format::error::SkipReason;
     use crate::backends::file::tests::samples::{self, Sample, at};
-    use crate::backends::{Arena as _, SeriesKey};
     use crate::model::descriptor::GaugeMode;
     use crate::model::number::Number;
 
     fn parts(peer: &Peer, series: usize) -> Vec<Number> {
-        let width = peer.families()[peer.series()[series].family as usize].width();
-        let mut parts = vec![Amount::default(); width];
+        let width = peer.families()[peer.series()[series].family as usize].part_count();
+        let mut parts = vec![ExactAmount::default(); width];
         peer.read(series, &mut parts);
-        parts.iter().map(Amount::number).collect()
+        parts.iter().map(ExactAmount::number).collect()
     }
 
     fn labels(peer: &Peer, series: usize) -> String {
@@ -256,8 +246,8 @@ mod tests {
     fn a_peer_reads_what_was_written() {
         let sample = samples::everything();
         let peer = Peer::open(&sample.path).unwrap();
-        assert_eq!((peer.id(), peer.number(), peer.pid()), (samples::header().id, 7, 4711));
-        assert_eq!(peer.started(), samples::header().started);
+        assert_eq!((peer.id(), peer.number(), peer.reader.header.pid), (samples::header().id, 7, 4711));
+        assert_eq!(peer.reader.header.started, samples::header().started);
         let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
         assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
         assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
@@ -273,7 +263,7 @@ mod tests {
         assert_eq!(peer.flags(6), 1);
         assert!(peer.series()[7].ended);
         assert_eq!(parts(&peer, 7), [0_u64.into()]);
-        assert_eq!(peer.in_progress(at(At::COMMON, 0)), 2);
+        assert_eq!(peer.in_progress(at(CellAddr::COMMON, 0)), 2);
         assert_eq!(peer.series_at(at(1, 50)), None);
         assert_eq!(peer.series_at(at(1, 40)), Some(6));
         assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));
@@ -314,12 +304,12 @@ mod tests {
             sample.own.extend(one, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 3);
             let mut peer = Peer::open(&sample.path).unwrap();
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![3, 0], false));
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![3, 0], false));
             sample.own.end(one);
             sample.own.extend(two, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 4);
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
-            assert_eq!(peer.work_on(&[one, two]).unwrap(), (vec![0, 7], false));
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
+            assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 7], false));
         }
     }
 
@@ -327,14 +317,14 @@ mod tests {
     fn who_holds_the_lock_lives() {
         let sample = Sample::new();
         let peer = Peer::open(&sample.path).unwrap();
-        assert!(!peer.is_alive().unwrap());
+        assert!(!peer.is_live().unwrap());
         let file = File::open(&sample.path).unwrap();
         File::lock(&file).unwrap();
-        assert!(peer.is_alive().unwrap());
+        assert!(peer.is_live().unwrap());
         // Not by closing it: a child that another test starts may have it open.
         file.unlock().unwrap();
-        assert!(!peer.is_alive().unwrap());
-        assert!(!Peer::open(&sample.path).unwrap().is_alive().unwrap());
+        assert!(!peer.is_live().unwrap());
+        assert!(!Peer::open(&sample.path).unwrap().is_live().unwrap());
     }
 
     #[test]
@@ -342,9 +332,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("elsewhere", &link).unwrap();
-        assert_eq!(Peer::open(&link).unwrap_err().reason, Reason::Foreign);
-        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, Reason::Foreign);
-        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(Peer::open(&link).unwrap_err().reason, SkipReason::Foreign);
+        assert_eq!(Peer::open(directory.path()).unwrap_err().reason, SkipReason::Foreign);
+        assert_eq!(Peer::open(&directory.path().join("none")).unwrap_err().reason, SkipReason::Unreadable);
     }
 
     #[test]
@@ -353,9 +343,9 @@ mod tests {
             let sample = samples::everything();
             let mut peer = Peer::open(&sample.path).unwrap();
             new_len(&sample.path, len);
-            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            assert_eq!(peer.refresh().unwrap_err().reason, SkipReason::Truncated);
             new_len(&sample.path, 64 * 1024);
-            assert_eq!(peer.refresh().unwrap_err().reason, Reason::Truncated);
+            assert_eq!(peer.refresh().unwrap_err().reason, SkipReason::Truncated);
         }
     }
 
@@ -378,6 +368,6 @@ mod tests {
         // What is free at the end may be missing.
         assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
         let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
-        assert!(reasons.iter().all(|reason| *reason == Reason::Truncated), "{reasons:?}");
+        assert!(reasons.iter().all(|reason| *reason == SkipReason::Truncated), "{reasons:?}");
     }
 }

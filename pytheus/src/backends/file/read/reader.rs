@@ -7,36 +7,36 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
-use crate::backends::At;
-use crate::backends::file::format::error::{Fault, Reason};
+use crate::backends::custom::CellAddr;
+use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::mappings::{Maps, Spot};
-use crate::backends::file::format::superblock::Root;
-use crate::backends::file::read::index::Contents;
+use crate::backends::file::format::mappings::{Mappings, PageRef};
+use crate::backends::file::format::superblock::LogGeneration;
+use crate::backends::file::read::index::LogIndex;
 use crate::storage::Page;
 
 /// A file as it is read.
 #[derive(Debug)]
-pub(crate) struct Reading<M> {
+pub(crate) struct Reader<M> {
     pub(crate) file: File,
     pub(crate) header: Header,
-    pub(crate) contents: Contents,
+    pub(crate) index: LogIndex,
     pub(crate) cursor: Cursor,
     /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
-    pub(crate) root: Root,
-    maps: Maps<M>,
-    first: Spot,
+    pub(crate) generation: LogGeneration,
+    mappings: Mappings<M>,
+    first: PageRef,
     /// What was wrong: nothing is read any more.
-    fault: Option<Fault>,
+    fault: Option<FormatError>,
 }
 
 /// Opens a file that is there; no symbolic link, and nothing else that is no file.
-pub(crate) fn open(path: &Path) -> Result<File, Fault> {
+pub(crate) fn open(path: &Path) -> Result<File, FormatError> {
     let mut options = OpenOptions::new();
     // For writing, too, so that it can be mapped as `Mapped` wants it. Waits for nobody who would open a pipe.
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let foreign = |what| Fault::new(Reason::Foreign, what);
+    let foreign = |what| FormatError::new(SkipReason::Foreign, what);
     let file = options.open(path).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => foreign("it is a symbolic link"),
         Some(libc::EISDIR | libc::ENXIO) => foreign("it is not a file"),
@@ -45,22 +45,22 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(foreign("it is not a file")) }
 }
 
-impl<M: Deref<Target = [Page]>> Reading<M> {
+impl<M: Deref<Target = [Page]>> Reader<M> {
     /// Reads the header. The log is read by [`refresh`](Self::refresh).
-    pub(crate) fn new(file: File, mut maps: Maps<M>, common: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(file: File, mut mappings: Mappings<M>, shared: bool) -> Result<Self, FormatError> {
         let len = file.metadata()?.len();
         let mut bytes = [0; Header::LEN];
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes)?;
-        let first = maps.place(&file, len, 0)?;
-        let root = Root::FIRST;
-        let (contents, cursor) = (Contents::new(common), Cursor::new(&header, root));
-        Ok(Self { file, header, contents, cursor, root, maps, first, fault: None })
+        let first = mappings.place(&file, len, 0)?;
+        let generation = LogGeneration::FIRST;
+        let (index, cursor) = (LogIndex::new(shared), Cursor::new(&header, generation));
+        Ok(Self { file, header, index, cursor, generation, mappings, first, fault: None })
     }
 
     /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
     /// have not ended now: others count in its cells only after the log says that it has.
-    pub(crate) fn refresh(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn refresh(&mut self) -> Result<bool, FormatError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -69,60 +69,60 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
         read
     }
 
-    fn read_log(&mut self) -> Result<bool, Fault> {
+    fn read_log(&mut self) -> Result<bool, FormatError> {
         // Before anything that is mapped is read: there is nothing behind what was cut off.
         self.len()?;
-        let (before, passed) = (self.root, self.cursor.passed());
+        let (before, offset) = (self.generation, self.cursor.offset());
         // Another log takes the place of one that has grown: so often in a row that is no program's business.
         for _ in 0..1000 {
-            let (root, committed) = Root::committed(self.first()?);
-            if root != self.root {
-                self.root = root;
-                self.cursor = Cursor::new(&self.header, root);
-                self.contents = self.contents.anew();
+            let (generation, committed) = LogGeneration::committed(self.first()?);
+            if generation != self.generation {
+                self.generation = generation;
+                self.cursor = Cursor::new(&self.header, generation);
+                self.index = self.index.fresh();
             }
             if self.read_to(committed)? {
-                return Ok(root != before || self.cursor.passed() != passed);
+                return Ok(generation != before || self.cursor.offset() != offset);
             }
         }
-        Err(Fault::corrupt("its log is another one all the time"))
+        Err(FormatError::corrupt("its log is another one all the time"))
     }
 
     /// Takes in the log up to there; false when another log counts meanwhile.
-    fn read_to(&mut self, committed: u64) -> Result<bool, Fault> {
+    fn read_to(&mut self, committed: u64) -> Result<bool, FormatError> {
         let mut bytes = Vec::new();
-        while self.cursor.passed() != committed {
+        while self.cursor.offset() != committed {
             let len = self.len()?;
-            self.cursor.fetch(&self.file, len, committed, &mut bytes)?;
-            if Root::now(self.first()?) != self.root {
+            self.cursor.read_extent(&self.file, len, committed, &mut bytes)?;
+            if LogGeneration::now(self.first()?) != self.generation {
                 return Ok(false);
             }
-            let Self { file, contents, cursor, maps, .. } = self;
-            let mut place = |offset| maps.place(file, len, offset);
-            cursor.follow(&bytes, len, &mut |record| contents.take_in(record, &mut place))?;
+            let Self { file, index, cursor, mappings, .. } = self;
+            let mut place = |offset| mappings.place(file, len, offset);
+            cursor.replay(&bytes, len, &mut |record| index.apply(record, &mut place))?;
         }
         Ok(true)
     }
 
     /// Says whether all that is mapped is still there.
-    pub(crate) fn check_len(&self) -> Result<(), Fault> {
+    pub(crate) fn check_len(&self) -> Result<(), FormatError> {
         self.len().map(drop)
     }
 
     /// How long the file is, which is never less than what is mapped.
-    fn len(&self) -> Result<u64, Fault> {
+    fn len(&self) -> Result<u64, FormatError> {
         let len = self.file.metadata()?.len();
-        if len < self.maps.end() { Err(Fault::truncated("it was longer before")) } else { Ok(len) }
+        if len < self.mappings.end() { Err(FormatError::truncated("it was longer before")) } else { Ok(len) }
     }
 
     /// Its first page.
-    pub(crate) fn first(&self) -> Result<&Page, Fault> {
-        self.maps.page(self.first).ok_or_else(|| Fault::truncated("it has no first page"))
+    pub(crate) fn first(&self) -> Result<&Page, FormatError> {
+        self.mappings.page(self.first).ok_or_else(|| FormatError::truncated("it has no first page"))
     }
 
     /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
     #[inline]
-    pub(crate) fn cells(&self, at: At) -> impl Iterator<Item = (u32, &[AtomicU64])> {
+    pub(crate) fn cells(&self, at: CellAddr) -> impl Iterator<Item = (u32, &[AtomicU64])> {
         let first = at.cell as usize;
         self.pages(at.page).filter_map(move |(shard, page)| Some((shard, page.cells().get(first..)?)))
     }
@@ -130,20 +130,20 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     /// Each shard's page of this number.
     #[inline]
     pub(crate) fn pages(&self, page: u32) -> impl Iterator<Item = (u32, &Page)> {
-        let placed = self.contents.column(page).iter();
-        placed.filter_map(|placed| Some((placed.shard, self.maps.page(placed.spot)?)))
+        let placed = self.index.locations(page).iter();
+        placed.filter_map(|placed| Some((placed.shard, self.mappings.page(placed.page_ref)?)))
     }
 
     /// The cells of shard 0 from there on.
-    pub(crate) fn shared_cells(&self, at: At) -> Option<&[AtomicU64]> {
+    pub(crate) fn shared_cells(&self, at: CellAddr) -> Option<&[AtomicU64]> {
         self.cells(at).find(|(shard, _)| *shard == 0).map(|(_, cells)| cells)
     }
 
     /// Work in progress of the series that begins there.
-    pub(crate) fn in_progress(&self, at: At) -> u64 {
-        let Some(also) = self.contents.also(at) else { return 0 };
+    pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
+        let Some(extra) = self.index.extra(at) else { return 0 };
         let sum = |place: usize| {
-            let cells = self.cells(also).filter_map(|(_, cells)| cells.get(place));
+            let cells = self.cells(extra).filter_map(|(_, cells)| cells.get(place));
             cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Acquire)))
         };
         // In this order: of what has ended, the beginning is seen, too.
@@ -153,11 +153,11 @@ impl<M: Deref<Target = [Page]>> Reading<M> {
     }
 }
 
-impl Reading<&'static [Page]> {
+impl Reader<&'static [Page]> {
     /// The page of this number of shard 0, for the rest of the process.
     pub(crate) fn kept(&self, page: u32) -> Option<&'static Page> {
-        let placed = self.contents.column(page).iter().find(|placed| placed.shard == 0)?;
-        self.maps.kept(placed.spot)
+        let placed = self.index.locations(page).iter().find(|placed| placed.shard == 0)?;
+        self.mappings.kept(placed.page_ref)
     }
 }
 

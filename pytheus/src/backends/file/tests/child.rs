@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use crate::backends::failpoint;
+
 /// What a child is told to do, and where.
 const ERRAND: &str = "PYTHEUS_TEST_ERRAND";
 const DIRECTORY: &str = "PYTHEUS_TEST_DIRECTORY";
@@ -45,5 +47,10 @@ pub(crate) fn run(errand: &str, directory: &Path, crash_at: Option<&str>) -> Exi
 #[test]
 fn the_errand_of_a_child() {
     let (Ok(errand), Some(directory)) = (std::env::var(ERRAND), std::env::var_os(DIRECTORY)) else { return };
+    if let Ok(crash_at) = std::env::var(CRASH_AT) {
+        let (point, time) = crash_at.split_once(':').unwrap_or((&crash_at, "1"));
+        let time: usize = time.parse().expect("a number, from 1 on");
+        failpoint::arm(point, time - 1, || std::process::abort());
+    }
     super::errands::run(&errand, Path::new(&directory));
 }

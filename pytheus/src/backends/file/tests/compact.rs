@@ -6,15 +6,15 @@ use std::thread;
 
 use super::child;
 use super::process::{Process, Shown, fold_all, fresh, jobs, names, numbers, peers, remove_all, shown};
-use crate::backends::failpoint::{COMPACTION_POINTS, RENEWAL_POINTS};
+use crate::backends::custom::{Arena as _, CellAddr, NewSeries, SeriesKey};
+use crate::backends::failpoint::{COMPACTION_POINTS, SHARED_COMPACTION_POINTS};
 use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena as _, At, Begun, SeriesKey};
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
 
@@ -38,17 +38,17 @@ fn text(number: u32) -> String {
 
 /// Lets a series begin for each of these numbers, and counts 1 in it; of all, the last few stay. Counts 1 in another one each
 /// time.
-pub(crate) fn churn(process: &Process, series: [At; 2], numbers: Range<u32>) {
+pub(crate) fn churn(process: &Process, series: [CellAddr; 2], numbers: Range<u32>) {
     let family = jobs();
-    let cell = |at: At| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
+    let cell = |at: CellAddr| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
     for number in numbers {
-        let at = At { page: 100, cell: number % LIVE };
+        let at = CellAddr { page: 100, cell: number % LIVE };
         if number >= LIVE {
             process.file.end(at);
             cell(at).store(0, Relaxed);
         }
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let begun = Begun { family: &family, series: &key, at, promised: false };
+        let begun = NewSeries { family: &family, series: &key, at, promised: false };
         process.file.begin(&begun).expect("there is room");
         cell(at).store(1, Relaxed);
         process.count(series, 1, 0.0);
@@ -64,7 +64,7 @@ fn length(directory: &Directory) -> u64 {
 fn counted(peer: &Peer, is_it: impl Fn(&str) -> bool) -> Vec<f64> {
     let live = peer.series().iter().enumerate().filter(|(_, series)| !series.ended && is_it(series.key.parts().1));
     let read = live.map(|(place, _)| {
-        let mut amounts = [Amount::default()];
+        let mut amounts = [ExactAmount::default()];
         peer.read(place, &mut amounts);
         amounts[0].number().as_f64()
     });
@@ -83,9 +83,9 @@ fn a_file_stays_short_and_is_read_meanwhile() {
     let (mut logs, mut most, mut last, mut fresh_last) = (0, 0, 0.0, 0.0);
     loop {
         let is_over = process.try_wait().expect("it can be waited for").is_some();
-        let root = peer.root();
-        peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
-        logs += u32::from(peer.root() != root);
+        let generation = peer.generation();
+        peer.refresh().unwrap_or_else(|skipped| panic!("{skipped}"));
+        logs += u32::from(peer.generation() != generation);
         most = most.max(peer.series().len());
         let passing = counted(&peer, |text| text.contains("000"));
         assert!(passing.len() <= LIVE as usize, "{passing:?}");
@@ -150,9 +150,9 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     churn(&process, passing, 0..100);
     let gone = process.series(&jobs(), &["gone"], true);
     process.count(gone, 5, 0.5);
-    let root = |process: &Process| {
+    let generation = |process: &Process| {
         let peer = peers(&directory).into_iter().find(|peer| peer.id() == process.id()).expect("its file");
-        peer.root()
+        peer.generation()
     };
     let value = || shown(&directory).get("jobs_total{queue=\"gone\"}").map(|number| number.as_f64());
     assert_eq!(value(), Some(12.75));
@@ -162,9 +162,9 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     fold_all(&directory);
     remove_all(&directory, NOBODY, &jobs(), &["gone"]);
     assert_eq!(value(), None);
-    let before = root(&process);
+    let before = generation(&process);
     churn(&process, passing, 100..100 + ROUND);
-    let second = root(&process);
+    let second = generation(&process);
     assert_ne!(second, before, "there is another log");
     assert_eq!(value(), None);
     process.count(gone, 2, 0.0);
@@ -173,7 +173,7 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     remove_all(&directory, NOBODY, &jobs(), &["gone"]);
     assert_eq!(value(), None);
     churn(&process, passing, 100 + ROUND..100 + 2 * ROUND);
-    assert_ne!(root(&process), second, "there is another log");
+    assert_ne!(generation(&process), second, "there is another log");
     process.count(gone, 0, 1.5);
     assert_eq!(value(), Some(1.5));
     drop(process);
@@ -186,36 +186,36 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
 /// What a child does here: sets many series that all processes write, and removes most.
 pub(crate) const SHARE: &str = "share";
 
-pub(crate) fn share(common: &CommonFile) {
+pub(crate) fn share(shared: &SharedFile) {
     let family = gauge("shared", GaugeMode::Shared);
     for number in 0..1000 {
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let at = common.find_or_add(&family, &key, false).expect("there is room");
-        let page = common.page(at.page).expect("it has just been named");
+        let at = shared.find_or_add(&family, &key, false).expect("there is room");
+        let page = shared.page(at.page).expect("it has just been named");
         page.cells()[at.cell as usize].store(f64::from(number).to_bits(), Relaxed);
         if number % 100 != 7 {
-            common.remove(at).expect("there is room");
+            shared.remove(at).expect("there is room");
         }
     }
 }
 
 #[test]
 fn wherever_a_process_dies_what_all_write_is_whole() {
-    for point in [None, Some(RENEWAL_POINTS[0]), Some(RENEWAL_POINTS[1])] {
+    for point in [None, Some(SHARED_COMPACTION_POINTS[0]), Some(SHARED_COMPACTION_POINTS[1])] {
         let (_around, directory) = fresh();
         assert!(child::run(SHARE, directory.path(), None).success());
-        let before = directory.common().metadata().expect("it is there").len();
+        let before = directory.shared_file().metadata().expect("it is there").len();
         assert_eq!(child::run("attach", directory.path(), point).success(), point.is_none(), "{point:?}");
         let _next = Process::begin(&directory);
-        assert!(directory.common().metadata().expect("it is there").len() < before / 2, "{point:?}");
-        let common = shared_compaction::open(&directory.common()).expect("it is whole");
+        assert!(directory.shared_file().metadata().expect("it is there").len() < before / 2, "{point:?}");
+        let shared = shared_compaction::open(&directory.shared_file()).expect("it is whole");
         let (mut values, mut all) = (Vec::new(), 0);
-        common.each(|_, _, series| {
+        shared.each(|_, _, series| {
             all += 1;
-            values.extend(common.value(series.at));
+            values.extend(shared.value(series.at));
         });
         assert_eq!((values, all), ((0..10).map(|hundreds| f64::from(hundreds * 100 + 7)).collect(), 10), "{point:?}");
-        assert!(!names(&directory).contains(&"new-common".to_owned()), "{point:?}");
+        assert!(!names(&directory).contains(&"new-shared".to_owned()), "{point:?}");
     }
 }
 

@@ -5,18 +5,18 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Removed};
+use crate::backends::custom::{Arena as _, FamilyKey, SeriesKey};
+use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::LOG;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::format::superblock::COMMITTED;
-use crate::backends::file::fuzz::read_any_file;
+use crate::backends::file::fuzz::fuzz_read;
 use crate::backends::file::tests::samples::{self, Sample, at, family, gauge, header};
-use crate::backends::{Arena as _, FamilyKey, SeriesKey};
 use crate::model::descriptor::{GaugeMode, Kind};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file")
@@ -46,7 +46,7 @@ fn churned() -> Vec<u8> {
 /// With a log that has taken the place of another one.
 fn compacted() -> Vec<u8> {
     let sample = Sample::new();
-    sample.own.look_often();
+    sample.own.compact_often();
     let counter = family(Kind::Counter, "c_total");
     let shared = gauge("g", GaugeMode::Shared);
     let other = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
@@ -74,7 +74,7 @@ fn all_modes() -> Vec<u8> {
     pages(&sample.path)
 }
 
-fn common() -> Vec<u8> {
+fn shared_file() -> Vec<u8> {
     let sample = Sample::new();
     let states = family(Kind::StateSet, "s");
     let shared = gauge("g", GaugeMode::Shared);
@@ -83,8 +83,8 @@ fn common() -> Vec<u8> {
     sample.own.common(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
     let up = sample.own.common(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
     sample.add(0, up, 0, 1);
-    sample.common.remove(first).expect("there is room");
-    let mut bytes = pages(&sample.directory.path().join("common"));
+    sample.shared.remove(first).expect("there is room");
+    let mut bytes = pages(&sample.directory.path().join("shared"));
     // The only one whose header says what process has made it, and when.
     bytes[..72]
         .copy_from_slice(&crate::backends::file::format::header::Header { first_extent: 12_288, ..header() }.encode());
@@ -95,7 +95,7 @@ fn common() -> Vec<u8> {
 fn two_extents() -> Vec<u8> {
     let json = family(Kind::Counter, "c_total").to_json().to_string();
     let (mut first, mut second) = (Vec::new(), Vec::new());
-    let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::Jump { offset: 8192, len: 4096 }];
+    let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::NextExtent { offset: 8192, len: 4096 }];
     records.iter().try_for_each(|record| record.encode(&mut first)).expect("they are short");
     let records = [
         Record::Series { number: 0, family: 0, promised: true, at: at(1, 511), head: &[0; 4], text: "" },
@@ -115,10 +115,11 @@ fn two_extents() -> Vec<u8> {
 
 fn archive() -> Vec<u8> {
     let (counter, histogram) = (family(Kind::Counter, "c_total"), family(Kind::Histogram, "h"));
-    let float = Amount { whole: 3, float: Sum::new(0.1, 1e-20) };
-    let series = |key: &FamilyKey, labels: &[&str], amounts: &[Amount]| (SeriesKey::new(key, labels), amounts.into());
+    let float = ExactAmount { whole: 3, float: ExactSum::new(0.1, 1e-20) };
+    let series =
+        |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];
-    let of_histogram = vec![series(&histogram, &[], &[Amount::whole(2); 4])];
+    let of_histogram = vec![series(&histogram, &[], &[ExactAmount::whole(2); 4])];
     let mut archive = Archive::default();
     archive.generation = 5;
     archive.families = vec![
@@ -126,19 +127,20 @@ fn archive() -> Vec<u8> {
         ArchivedFamily { newest: 4, series: of_histogram, key: histogram },
     ];
     archive.folded.extend([FileId(1), FileId(u128::MAX)]);
-    archive.removed.push(Removed { file: FileId(1), series: 2, amounts: [float].into() });
-    codec::encode(&archive)
+    archive.tombstones.push(Tombstone { file: FileId(1), series: 2, amounts: [float].into() });
+    codec::encode(&archive).expect("it is short")
 }
 
 /// With some things wrong.
-fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let change = |place: usize, by: u8| {
         let mut bytes = whole.to_vec();
         bytes[place] ^= by;
         bytes
     };
     [
-        ("newer", change(8, 2)),
+        ("newer", change(8, 4)),
+        ("older", change(8, 3)),
         ("foreign", change(0, 1)),
         ("corrupt", change(4096 + 20, 1)),
         ("truncated", whole[..8191].to_vec()),
@@ -157,7 +159,7 @@ fn files_are_laid_out_as_they_always_were() {
         ("churned", churned()),
         ("compacted", compacted()),
         ("all_modes", all_modes()),
-        ("common", common()),
+        ("shared", shared_file()),
         ("two_extents", two_extents()),
         ("archive", archive()),
     ];
@@ -177,8 +179,8 @@ fn files_are_laid_out_as_they_always_were() {
         let stored = stored.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let first = stored.iter().zip(bytes).position(|(stored, now)| stored != now);
         assert!(stored == *bytes, "{name} is written otherwise, first at byte {first:?}");
-        let sorts = read_any_file(bytes).expect("there is room");
-        let is_good = ["empty", "churned", "compacted", "all_modes", "common", "two_extents", "archive", "everything"]
+        let sorts = fuzz_read(bytes).expect("there is room");
+        let is_good = ["empty", "churned", "compacted", "all_modes", "shared", "two_extents", "archive", "everything"]
             .contains(name);
         assert_eq!(sorts >= 2, is_good, "{name}: {sorts}");
     }

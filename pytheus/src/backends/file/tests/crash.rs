@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::child;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
-use crate::backends::failpoint::FAULT_POINTS;
+use crate::backends::custom::{Backend as _, Totals};
+use crate::backends::failpoint::FAILPOINTS;
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::dir::roster;
-use crate::backends::{Backend as _, Totals};
 
 /// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
 pub(crate) const CYCLE: &str = "cycle";
@@ -19,7 +19,7 @@ pub(crate) const FOLD: &str = "fold";
 #[test]
 fn wherever_a_process_dies_the_total_is_exact() {
     let mut crashes = 0;
-    for point in FAULT_POINTS {
+    for point in FAILPOINTS {
         for time in 1.. {
             let crash_at = format!("{point}:{time}");
             if !dies_at(&crash_at, point, time) {
@@ -30,7 +30,7 @@ fn wherever_a_process_dies_the_total_is_exact() {
         }
     }
     let twice = "the archive and the roster are written twice, and three files are removed";
-    assert_eq!(crashes, FAULT_POINTS.len() + 4 + 3 + 2, "{twice}");
+    assert_eq!(crashes, FAILPOINTS.len() + 4 + 3 + 2, "{twice}");
 }
 
 /// A limit on the size of files stands for a disk that is full.
@@ -52,18 +52,17 @@ fn a_fold_that_finds_no_room_changes_nothing() {
 /// False if the process did not come by there.
 fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let (_around, directory) = fresh();
-    let mut living = Process::begin(&directory);
-    living.count_in(&jobs(), &["a"], 1, 0.5);
-    living.count_in(&jobs(), &["gone"], 5, 0.0);
+    let mut live = Process::begin(&directory);
+    live.count_in(&jobs(), &["a"], 1, 0.5);
+    live.count_in(&jobs(), &["gone"], 5, 0.0);
     for _ in 0..3 {
-        let mut dead = Process::begin(&directory);
-        dead.count_in(&jobs(), &["a"], 10, 0.25);
-        dead.count_in(&jobs(), &["gone"], 5, 0.25);
+        let mut ended = Process::begin(&directory);
+        ended.count_in(&jobs(), &["a"], 10, 0.25);
+        ended.count_in(&jobs(), &["gone"], 5, 0.25);
     }
     let status = child::run(CYCLE, directory.path(), Some(crash_at));
-    let place = FAULT_POINTS.iter().position(|known| *known == point).expect("it is in the list");
-    let is_after =
-        |name: &str| place > FAULT_POINTS.iter().position(|known| *known == name).expect("it is in the list");
+    let place = FAILPOINTS.iter().position(|known| *known == point).expect("it is in the list");
+    let is_after = |name: &str| place > FAILPOINTS.iter().position(|known| *known == name).expect("it is in the list");
     // The child counts once it is there, and removes once it has folded.
     let is_of_fold = point.starts_with("roster") && time == 2;
     let counted = if status.success() || is_of_fold || is_after("file published") { 1000.0 } else { 0.0 };
@@ -81,12 +80,12 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     // Whoever comes next cleans up.
     let mut last = Process::begin(&directory);
     last.count_in(&jobs(), &["a"], 0, 0.25);
-    directory.locked().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     drop(last);
     fold_all(&directory);
     assert_eq!(
         names(&directory),
-        ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"],
+        ["archive", "lock", &format!("process-{}", live.id()), "roster", "shared"],
         "{crash_at}"
     );
     let archive = Archive::read(&directory).expect("it is whole");

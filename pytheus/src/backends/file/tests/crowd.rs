@@ -22,7 +22,7 @@ fn total(directory: &Directory) -> f64 {
 }
 
 #[test]
-fn processes_that_fold_at_once_count_everything_once() {
+fn processes_that_archive_at_once_count_everything_once() {
     let (_around, directory) = fresh();
     let mut children: Vec<_> = (0..6).map(|_| child::start(COME_AND_GO, directory.path(), None)).collect();
     let mut last = 0.0;
@@ -40,7 +40,7 @@ fn processes_that_fold_at_once_count_everything_once() {
     assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
     fold_all(&directory);
     assert_eq!(shown(&directory).into_values().collect::<Vec<_>>(), [Number::Int(6 * 50 * 5)]);
-    assert_eq!(names(&directory), ["archive", "common", "lock", "roster"]);
+    assert_eq!(names(&directory), ["archive", "lock", "roster", "shared"]);
 }
 
 /// What a child does here: as above, for ever, and says `<` before it counts 5, and `>` afterwards.
@@ -93,10 +93,10 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
     assert!(done > 0, "nothing was counted");
     let total_before = total(&directory);
     assert!((done as f64 * 5.0..=started as f64 * 5.0).contains(&total_before), "{done} to {started}: {total_before}");
-    directory.locked().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     fold_all(&directory);
     assert_eq!(total(&directory).to_string(), total_before.to_string());
-    assert_eq!(names(&directory), ["archive", "common", "lock", "roster"]);
+    assert_eq!(names(&directory), ["archive", "lock", "roster", "shared"]);
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn ten_thousand_short_lives_leave_a_bounded_number_of_files() {
 
 #[test]
 fn a_thousand_dead_are_folded_at_once() {
-    for dead in [32, 320, 1000] {
+    for ended in [32, 320, 1000] {
         let (_around, directory) = fresh();
-        for _ in 0..dead {
+        for _ in 0..ended {
             let mut process = Process::begin(&directory);
             for queue in ["a", "b", "c"] {
                 process.count_in(&jobs(), &[queue], 1, 0.0);
@@ -129,8 +129,8 @@ fn a_thousand_dead_are_folded_at_once() {
         }
         let start = Instant::now();
         let folded = fold_all(&directory);
-        eprintln!("{dead} dead are folded in {:?}", start.elapsed());
-        assert_eq!(folded.files, dead);
-        assert!(shown(&directory).into_values().eq([Number::Int(dead as u64); 3]));
+        eprintln!("{ended} dead are folded in {:?}", start.elapsed());
+        assert_eq!(folded.files, ended);
+        assert!(shown(&directory).into_values().eq([Number::Int(ended as u64); 3]));
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn run(errand: &str, path: &Path) {
         compact::CHURN | compact::CHURN_LONG => {
             compact::errand(&mut Process::begin(&directory), errand == compact::CHURN_LONG);
         }
-        compact::SHARE => compact::share(&shared_compaction::open(&directory.common()).expect("it is one")),
+        compact::SHARE => compact::share(&shared_compaction::open(&directory.shared_file()).expect("it is one")),
         crash::FOLD => drop(fold_all(&directory)),
         crash::CYCLE => {
             let mut process = Process::begin(&directory);

@@ -3,32 +3,32 @@
 use std::fs;
 
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
-use crate::backends::Arena as _;
+use crate::backends::custom::Arena as _;
 use crate::backends::file::archive::archive::Archive;
 use crate::backends::file::archive::fold::fold;
 
 #[test]
 fn the_dead_are_folded_and_the_living_are_not() {
     let (_around, directory) = fresh();
-    let mut living = Process::begin(&directory);
-    living.count_in(&jobs(), &["a"], 1, 0.0);
+    let mut live = Process::begin(&directory);
+    live.count_in(&jobs(), &["a"], 1, 0.0);
     for _ in 0..3 {
-        let mut dead = Process::begin(&directory);
-        dead.count_in(&jobs(), &["a"], 10, 0.25);
-        dead.count_in(&jobs(), &["b"], 0, 0.5);
+        let mut ended = Process::begin(&directory);
+        ended.count_in(&jobs(), &["a"], 10, 0.25);
+        ended.count_in(&jobs(), &["b"], 0, 0.5);
         // Nobody has counted in these.
-        dead.series(&jobs(), &["silent"], false);
-        dead.series(&jobs(), &["promised"], true);
+        ended.series(&jobs(), &["silent"], false);
+        ended.series(&jobs(), &["promised"], true);
     }
     let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="promised""#, 0.0)]);
     assert_eq!(shown(&directory), expected);
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
     assert_eq!(shown(&directory), expected);
-    assert_eq!(names(&directory), ["archive", "common", "lock", &format!("process-{}", living.id()), "roster"]);
+    assert_eq!(names(&directory), ["archive", "lock", &format!("process-{}", live.id()), "roster", "shared"]);
     // Nothing is left to be folded.
     assert_eq!(fold_all(&directory).files, 0);
-    drop(living);
+    drop(live);
     assert_eq!(fold_all(&directory).files, 1);
     assert_eq!(shown(&directory), expected);
     let archive = Archive::read(&directory).expect("it is whole");
@@ -46,7 +46,7 @@ fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
     fold_all(&directory);
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
-    let locked = directory.locked().expect("nobody has it");
+    let locked = directory.lock().expect("nobody has it");
     let folded = fold(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
@@ -71,48 +71,48 @@ fn what_is_removed_stays_so_whoever_counts_on() {
     let (_around, directory) = fresh();
     Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
     fold_all(&directory);
-    let mut dead = Process::begin(&directory);
-    dead.count_in(&jobs(), &["a"], 10, 0.1);
-    dead.count_in(&jobs(), &["b"], 7, 0.0);
-    dead.series(&jobs(), &["promised"], true);
-    drop(dead);
-    let mut living = Process::begin(&directory);
-    let series = living.series(&jobs(), &["a"], false);
-    living.count(series, 1, 0.3);
+    let mut ended = Process::begin(&directory);
+    ended.count_in(&jobs(), &["a"], 10, 0.1);
+    ended.count_in(&jobs(), &["b"], 7, 0.0);
+    ended.series(&jobs(), &["promised"], true);
+    drop(ended);
+    let mut live = Process::begin(&directory);
+    let series = live.series(&jobs(), &["a"], false);
+    live.count(series, 1, 0.3);
     let own = Process::begin(&directory);
     remove_all(&directory, own.id(), &jobs(), &["a"]);
     remove_all(&directory, own.id(), &jobs(), &["promised"]);
     assert_eq!(shown(&directory), numbers([(r#"queue="b""#, 7.0)]));
-    living.count(series, 2, 0.5);
+    live.count(series, 2, 0.5);
     let expected = numbers([(r#"queue="a""#, 2.5), (r#"queue="b""#, 7.0)]);
     assert_eq!(shown(&directory), expected);
     fold_all(&directory);
     assert_eq!(shown(&directory), expected);
-    drop(living);
+    drop(live);
     fold_all(&directory);
     assert_eq!(shown(&directory), expected);
-    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty(), "its file is gone");
+    assert!(Archive::read(&directory).expect("it is whole").tombstones.is_empty(), "its file is gone");
 }
 
 #[test]
 fn a_series_can_be_removed_again_and_again() {
     let (_around, directory) = fresh();
-    let mut living = Process::begin(&directory);
+    let mut live = Process::begin(&directory);
     let own = Process::begin(&directory);
-    let series = living.series(&jobs(), &["a"], false);
+    let series = live.series(&jobs(), &["a"], false);
     for _ in 0..5 {
-        living.count(series, 3, 0.1);
+        live.count(series, 3, 0.1);
         assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.1)]));
         remove_all(&directory, own.id(), &jobs(), &["a"]);
         assert_eq!(shown(&directory), numbers([]));
     }
-    assert_eq!(Archive::read(&directory).expect("it is whole").removed.len(), 1);
+    assert_eq!(Archive::read(&directory).expect("it is whole").tombstones.len(), 1);
     // A series that ends needs no baseline, and the next one with the same labels counts from zero.
-    living.file.end(series[0]);
-    living.count_in(&jobs(), &["a"], 4, 0.0);
+    live.file.end(series[0]);
+    live.count_in(&jobs(), &["a"], 4, 0.0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
     remove_all(&directory, own.id(), &jobs(), &["other"]);
-    assert!(Archive::read(&directory).expect("it is whole").removed.is_empty());
+    assert!(Archive::read(&directory).expect("it is whole").tombstones.is_empty());
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
 }
 
@@ -140,8 +140,8 @@ fn a_series_is_removed_from_every_declaration_that_has_it() {
     Process::begin(&directory).count_in(&other_jobs(), &["a", ""], 2, 0.0);
     Process::begin(&directory).count_in(&other_jobs(), &["a", "x"], 4, 0.0);
     fold_all(&directory);
-    let mut living = Process::begin(&directory);
-    living.count_in(&jobs(), &["a"], 8, 0.0);
+    let mut live = Process::begin(&directory);
+    live.count_in(&jobs(), &["a"], 8, 0.0);
     let own = Process::begin(&directory);
     remove_all(&directory, own.id(), &other_jobs(), &["a", ""]);
     assert_eq!(shown(&directory), numbers([(r#"queue="a",site="x""#, 4.0)]));

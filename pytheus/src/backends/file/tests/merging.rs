@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::backends::custom::{Arena, Backend, CellAddr, FamilyKey, NewSeries, Removal, SeriesKey, Totals, WriterId};
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::{Arena, At, Backend, Begun, FamilyKey, Removal, SeriesKey, Totals, WriterId};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::snapshot::Number;
 use crate::storage::Page;
@@ -21,7 +21,7 @@ struct Process {
 
 /// A series that has begun.
 #[derive(Clone, Copy)]
-struct Series(&'static Page, At);
+struct Series(&'static Page, CellAddr);
 
 impl Process {
     fn start(directory: &tempfile::TempDir) -> Self {
@@ -33,15 +33,15 @@ impl Process {
 
     fn begin(&mut self, family: &Arc<FamilyKey>, values: &[&str]) -> Series {
         let cells = u32::try_from(family.cells()).expect("few");
-        let at = At { page: 1 + self.next / 500, cell: self.next % 500 };
+        let at = CellAddr { page: 1 + self.next / 500, cell: self.next % 500 };
         self.next += cells;
         self.begin_at(family, values, at, false)
     }
 
-    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: At, promised: bool) -> Series {
+    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, promised: bool) -> Series {
         let series = SeriesKey::new(family, values);
         let page = self.arena.page(0, at.page).expect("there is room");
-        self.arena.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.arena.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
         Series(page, at)
     }
 
@@ -184,10 +184,10 @@ fn who_begins_folds_the_dead_when_they_are_many() {
 fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
-    let (mut dead, mut one, mut other) =
+    let (mut ended, mut one, mut other) =
         (Process::start(&directory), Process::start(&directory), Process::start(&directory));
-    dead.begin(&hits, &["x"]).add(100);
-    dead.kill();
+    ended.begin(&hits, &["x"]).add(100);
+    ended.kill();
     let of_one = one.begin(&hits, &["x"]);
     of_one.add(10);
     let of_other = other.begin(&hits, &["x"]);
@@ -252,7 +252,7 @@ fn a_shared_gauge_is_one_for_all_and_outlives_them() {
     Series(page, places[1]).set(3.0, 0);
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
     // Work in progress of one process.
-    let at = At { page: 1, cell: 0 };
+    let at = CellAddr { page: 1, cell: 0 };
     let progress = other.arena.page(1, 1).expect("there is room");
     other.arena.extend(places[1], at).expect("there is room");
     Series(progress, at).add(2);
@@ -288,7 +288,7 @@ fn a_scrape_goes_on_while_series_come_and_go() {
     std::thread::scope(|scope| {
         let churn = scope.spawn(|| {
             for round in 0..2_000_u32 {
-                let at = At { page: 2, cell: 0 };
+                let at = CellAddr { page: 2, cell: 0 };
                 let series = other.begin_at(&hits, &[&round.to_string()], at, false);
                 series.0.cells()[0].store(u64::from(round) + 10, Relaxed);
                 other.arena.end(at);
@@ -319,16 +319,16 @@ fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
         other.arena.common(&level, &key, false).expect("there is room")
     };
     let (stays, passing) = (place("stays"), [("5", 5), ("7", 7)].map(|(label, work)| (place(label), work)));
-    let begin = |series, at: At, work| {
+    let begin = |series, at: CellAddr, work| {
         let page = other.arena.page(1, at.page).expect("there is room");
         other.arena.extend(series, at).expect("there is room");
         page.cells()[at.cell as usize].store(work, Relaxed);
     };
-    begin(stays, At { page: 1, cell: 10 }, 2);
+    begin(stays, CellAddr { page: 1, cell: 10 }, 2);
     std::thread::scope(|scope| {
         let churn = scope.spawn(|| {
             // In the same cells, one after the other.
-            let at = At { page: 1, cell: 0 };
+            let at = CellAddr { page: 1, cell: 0 };
             for (series, work) in std::iter::repeat_n(passing, 4_000).flatten() {
                 begin(series, at, work);
                 other.arena.end(series);

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::backends::file::archive::archive::{Archive, Removed};
+use crate::backends::custom::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
+use crate::backends::file::archive::archive::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold};
 use crate::backends::file::archive::tombstones::remove;
-use crate::backends::file::dir::directory::{Directory, Locked};
+use crate::backends::file::dir::directory::{DirLock, Directory};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::write::process as file_of;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::{Arena as _, At, Begun, Combine, FamilyKey, SeriesKey};
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number::Number;
 
@@ -42,13 +42,13 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn begin(directory: &Arc<Directory>) -> Self {
         // As the backend does.
-        let (_presence, common) = {
-            let locked = locked(directory);
+        let (_presence, shared) = {
+            let locked = lock(directory);
             let presence = Presence::take(&locked).expect("it can be locked");
             roster::begin(&locked, presence.is_alone).expect("there is room");
-            (presence, Arc::new(shared_compaction::open(&directory.common()).expect("it is one")))
+            (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
         };
-        let file = patiently(|| file_of::Process::attach(directory, &common));
+        let file = patiently(|| file_of::Process::attach(directory, &shared));
         file.ready().expect("nothing is in the way");
         Self { file, next: 0 }
     }
@@ -58,20 +58,20 @@ impl Process {
     }
 
     /// Begins a series: where its whole number and its fraction are.
-    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [At; 2] {
-        let [at, also] = [0, 1].map(|cell| At { page: 1 + self.next / 512, cell: self.next % 512 + cell });
+    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [CellAddr; 2] {
+        let [at, extra] = [0, 1].map(|cell| CellAddr { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
-        self.file.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
-        self.file.extend(at, also).expect("there is room");
-        [at, also]
+        self.file.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
+        self.file.extend(at, extra).expect("there is room");
+        [at, extra]
     }
 
-    pub(crate) fn count(&self, [at, also]: [At; 2], whole: u64, fraction: f64) {
-        let cell = |at: At| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
+    pub(crate) fn count(&self, [at, extra]: [CellAddr; 2], whole: u64, fraction: f64) {
+        let cell = |at: CellAddr| &self.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
         cell(at).fetch_add(whole, Relaxed);
-        let sum = f64::from_bits(cell(also).load(Relaxed)) + fraction;
-        cell(also).store(sum.to_bits(), Relaxed);
+        let sum = f64::from_bits(cell(extra).load(Relaxed)) + fraction;
+        cell(extra).store(sum.to_bits(), Relaxed);
     }
 
     /// Counts in a series of its own.
@@ -93,8 +93,8 @@ fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
 }
 
 /// The directory, once it is this one's turn.
-pub(crate) fn locked(directory: &Directory) -> Locked<'_> {
-    patiently(|| directory.locked())
+pub(crate) fn lock(directory: &Directory) -> DirLock<'_> {
+    patiently(|| directory.lock())
 }
 
 /// The files of processes.
@@ -105,13 +105,13 @@ pub(crate) fn peers(directory: &Directory) -> Vec<Peer> {
 
 /// What a process does that finds dead ones.
 pub(crate) fn fold_all(directory: &Directory) -> Folded {
-    let locked = locked(directory);
+    let locked = lock(directory);
     let mut archive = Archive::default();
     fold(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
 pub(crate) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
-    let locked = locked(directory);
+    let locked = lock(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
     remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }
@@ -123,8 +123,8 @@ pub(crate) type Shown = BTreeMap<String, Number>;
 pub(crate) fn shown(directory: &Directory) -> Shown {
     loop {
         let archive = Archive::read(directory).expect("it is whole");
-        let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
-        let mut add = |family: &FamilyKey, key: &SeriesKey, amount: Amount| {
+        let mut sums: BTreeMap<String, ExactAmount> = BTreeMap::new();
+        let mut add = |family: &FamilyKey, key: &SeriesKey, amount: ExactAmount| {
             *sums.entry(format!("{}{{{}}}", family.name(), key.parts().1)).or_default() += amount;
         };
         for family in &archive.families {
@@ -133,13 +133,13 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
         for peer in peers(directory).iter().filter(|peer| !archive.folded.contains(&peer.id())) {
             for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
                 let family = &peer.families()[series.family as usize];
-                if family.combine() != Combine::Add {
+                if family.aggregation() != Aggregation::Add {
                     continue;
                 }
-                let mut amounts = [Amount::default()];
+                let mut amounts = [ExactAmount::default()];
                 peer.read(place, &mut amounts);
-                let is_it = |removed: &&Removed| removed.file == peer.id() && removed.series == series.number;
-                let baseline = archive.removed.iter().find(is_it);
+                let is_it = |removed: &&Tombstone| removed.file == peer.id() && removed.series == series.number;
+                let baseline = archive.tombstones.iter().find(is_it);
                 if let Some(baseline) = baseline {
                     amounts[0] -= baseline.amounts[0];
                 }

@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::backends::custom::{Arena, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::file::write::writer_file::OwnFile;
-use crate::backends::{Arena, At, Begun, FamilyKey, SeriesKey};
+use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::write::writer_file::WriterFile;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
 /// A directory with the file of this process in it, and the one that all write.
 pub(crate) struct Sample {
     pub(crate) directory: TempDir,
     pub(crate) path: PathBuf,
-    pub(crate) own: OwnFile,
-    pub(crate) common: Arc<CommonFile>,
+    pub(crate) own: WriterFile,
+    pub(crate) shared: Arc<SharedFile>,
 }
 
 /// Always the same header.
@@ -42,34 +42,34 @@ pub(crate) fn new_file(path: &Path) -> Arc<File> {
 impl Sample {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let common = Arc::new(shared_compaction::open(&directory.path().join("common")).expect("a new file"));
+        let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).expect("a new file"));
         let path = directory.path().join("process");
         // Alone there.
-        let own = OwnFile::create(new_file(&path), header(), Arc::clone(&common), Box::new(|act| act()));
-        Self { own: own.expect("there is room"), path, directory, common }
+        let own = WriterFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));
+        Self { own: own.expect("there is room"), path, directory, shared }
     }
 
-    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: At, promised: bool) {
+    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own.begin(&Begun { family, series: &series, at, promised }).expect("there is room");
+        self.own.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
     }
 
     /// Adds to a cell.
-    pub(crate) fn add(&self, shard: u32, at: At, offset: usize, amount: u64) {
+    pub(crate) fn add(&self, shard: u32, at: CellAddr, offset: usize, amount: u64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].fetch_add(amount, Relaxed);
     }
 
     /// Sets a cell to a float.
-    pub(crate) fn set(&self, shard: u32, at: At, offset: usize, value: f64) {
+    pub(crate) fn set(&self, shard: u32, at: CellAddr, offset: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let page = self.own.page(shard, at.page).expect("there is room");
         page.cells()[at.cell as usize + offset].store(value.to_bits(), Relaxed);
     }
 
     /// Observes, as one thread does.
-    pub(crate) fn observe(&self, shard: u32, at: At, bucket: usize, value: f64) {
+    pub(crate) fn observe(&self, shard: u32, at: CellAddr, bucket: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let cells = &self.own.page(shard, at.page).expect("there is room").cells()[at.cell as usize..];
         let count = cells[0].load(Relaxed);
@@ -81,8 +81,8 @@ impl Sample {
     }
 }
 
-pub(crate) fn at(page: u32, cell: u32) -> At {
-    At { page, cell }
+pub(crate) fn at(page: u32, cell: u32) -> CellAddr {
+    CellAddr { page, cell }
 }
 
 pub(crate) fn family(kind: Kind, name: &'static str) -> Arc<FamilyKey> {

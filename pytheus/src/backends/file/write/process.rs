@@ -10,18 +10,18 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::{Directory, Locked, open, publish};
+use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
+use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::liveness::LifeLock;
+use crate::backends::file::dir::liveness::LivenessLock;
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::Fault;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::Header;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::file::write::writer_file::{OwnFile, WithDirectory};
+use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::write::writer_file::{WithDirectory, WriterFile};
 use crate::backends::runtime::{haste, loader};
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
 use crate::storage::Page;
 use crate::sync::lock;
 
@@ -30,14 +30,14 @@ pub(crate) struct Process {
     id: FileId,
     /// The label `pid` of this process.
     label: String,
-    file: OwnFile,
+    file: WriterFile,
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
-    life: LifeLock,
+    liveness: LivenessLock,
     presence: Presence,
     directory: Arc<Directory>,
     /// Where the file is until others may see it, and where it goes.
-    hidden: Mutex<Option<(PathBuf, PathBuf)>>,
+    staged: Mutex<Option<(PathBuf, PathBuf)>>,
     shared: Mutex<Shared>,
     closed: AtomicBool,
 }
@@ -48,30 +48,30 @@ struct Shared {
     /// Families of which the file has a series, so that others see that a living process has declared them.
     families: HashSet<String>,
     /// Series that the file names: there, or with work in progress.
-    series: HashSet<At>,
+    series: HashSet<CellAddr>,
     /// Where those go on that have work in progress.
-    extended: HashMap<At, At>,
+    extra_cells: HashMap<CellAddr, CellAddr>,
 }
 
 impl Process {
     /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
-    pub(crate) fn attach(directory: &Arc<Directory>, common: &Arc<CommonFile>) -> Result<Self, FileError> {
-        let locked = directory.locked_at_first()?;
+    pub(crate) fn attach(directory: &Arc<Directory>, shared: &Arc<SharedFile>) -> Result<Self, FileError> {
+        let locked = directory.lock_at_startup()?;
         let presence = Presence::take(&locked)?;
         roster::clean(&locked)?;
         let shares_pid = has_number(&locked, std::process::id())?;
-        let (life, new) = locked.create_process_file()?;
+        let (liveness, new) = locked.create_process_file()?;
         let id = new.id;
         let header = Header { shares_pid, ..Header::new(id, new.number) };
         let mapped = Arc::new(open(OpenOptions::new().read(true).write(true), new.path())?);
-        let file = OwnFile::create(mapped, header, Arc::clone(common), with_lock_of(Arc::clone(directory)))
+        let file = WriterFile::create(mapped, header, Arc::clone(shared), with_lock_of(Arc::clone(directory)))
             .map_err(|error| FileError::io(&directory.process(id), error))?;
-        let inode = life.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
-        roster::add(&locked, id, inode, common.inode())?;
-        let hidden = Mutex::new(Some(new.later()));
+        let inode = liveness.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
+        roster::add(&locked, id, inode, shared.inode())?;
+        let staged = Mutex::new(Some(new.later()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
-        Ok(Self { id, label, file, life, presence, directory, hidden, shared, closed: AtomicBool::new(false) })
+        Ok(Self { id, label, file, liveness, presence, directory, staged, shared, closed: AtomicBool::new(false) })
     }
 
     /// What tells the file from all others.
@@ -87,7 +87,7 @@ impl Process {
     /// Ends the life of this process, for others.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.closed.store(true, Release);
-        self.life.unlock()?;
+        self.liveness.unlock()?;
         self.presence.end();
         Ok(())
     }
@@ -95,33 +95,33 @@ impl Process {
     /// Says whether what is counted here is where others find it.
     pub(crate) fn check(&self) -> Result<(), FileError> {
         let path = self.directory.process(self.id);
-        let is_shown = lock(&self.hidden).is_none();
+        let is_shown = lock(&self.staged).is_none();
         let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
         let fail = |error| FileError::io(&path, error);
         if !file.is_whole().map_err(fail)? {
-            return Err(FileError::damaged(Fault::truncated("it was longer before").at(&path)));
+            return Err(FileError::damaged(FormatError::truncated("it was longer before").at(&path)));
         }
         roster::check_own(
             &self.directory,
             self.id,
-            self.life.metadata().map_err(fail)?.ino(),
-            file.common_file().inode(),
+            self.liveness.metadata().map_err(fail)?.ino(),
+            file.shared_file().inode(),
         )
     }
 
     /// The file, unless it belongs to others now: in a child it is the parent's.
-    fn open(&self) -> Option<&OwnFile> {
-        (!self.closed.load(Acquire) && !self.life.is_closed()).then_some(&self.file)
+    fn open(&self) -> Option<&WriterFile> {
+        (!self.closed.load(Acquire) && !self.liveness.is_closed()).then_some(&self.file)
     }
 
-    fn open_or_error(&self) -> Result<&OwnFile, BackendError> {
+    fn open_or_error(&self) -> Result<&WriterFile, BackendError> {
         self.open().ok_or_else(|| "the backend was closed".into())
     }
 }
 
 /// Whether a living process is called by this number alone. Under the lock, so that of two that begin at the same time one
 /// sees the other.
-fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
+fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
     let is_it = |path: &PathBuf| {
         let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
         let mut head = [0; Header::LEN];
@@ -138,7 +138,7 @@ fn has_number(locked: &Locked<'_>, pid: u32) -> Result<bool, FileError> {
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
         let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
-        let _locked = haste::within(most, || directory.locked()).map_err(io::Error::other)?;
+        let _locked = haste::within(most, || directory.lock()).map_err(io::Error::other)?;
         act()
     })
 }
@@ -148,61 +148,61 @@ impl Arena for Process {
         self.open()?.page(shard, page)
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.open_or_error()?.begin(series)
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let file = self.open_or_error()?;
-        if series.page < At::COMMON {
-            return file.extend(series, also);
+        if series.page < CellAddr::COMMON {
+            return file.extend(series, extra);
         }
         let shared = &mut *lock(&self.shared);
         // Of a family that was made anew: the one before it is gone, and its work with it.
-        if shared.extended.insert(series, also).is_some_and(|before| before != also) {
+        if shared.extra_cells.insert(series, extra).is_some_and(|before| before != extra) {
             file.end(series);
         }
-        file.extend(series, also)?;
+        file.extend(series, extra)?;
         shared.series.insert(series);
         Ok(())
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         let Some(file) = self.open() else { return };
-        if series.page < At::COMMON {
+        if series.page < CellAddr::COMMON {
             return file.end(series);
         }
         {
             let shared = &mut *lock(&self.shared);
-            shared.extended.remove(&series);
+            shared.extra_cells.remove(&series);
             if shared.series.remove(&series) {
                 file.end(series);
             }
         }
         // At once, whoever has the directory: this may be somebody's request.
-        file.common_file().unset(series);
-        if let Ok(Some(_locked)) = self.directory.try_locked() {
+        file.shared_file().unset(series);
+        if let Ok(Some(_locked)) = self.directory.try_lock_directory() {
             // Should it fail, a series that shows from the start shows as zero.
-            let _ = file.common_file().remove(series);
+            let _ = file.shared_file().remove(series);
         }
     }
 
     fn ready(&self) -> Result<(), BackendError> {
         self.open_or_error()?;
-        let mut hidden = lock(&self.hidden);
-        if let Some(paths) = &*hidden {
+        let mut staged = lock(&self.staged);
+        if let Some(paths) = &*staged {
             publish(paths)?;
         }
-        *hidden = None;
+        *staged = None;
         Ok(())
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
         let file = self.open_or_error()?;
         let at = file.common(family, series, promised)?;
         let shared = &mut *lock(&self.shared);
         if shared.families.insert(family.id()) {
-            file.begin(&Begun { family, series, at, promised })?;
+            file.begin(&NewSeries { family, series, at, promised })?;
             shared.series.insert(at);
         }
         Ok(at)

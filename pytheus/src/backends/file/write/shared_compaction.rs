@@ -5,30 +5,30 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::backends::failpoint::fault_point;
-use crate::backends::file::format::error::{Fault, Skip};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::format::error::{FormatError, SkippedFile};
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::file::write::shared_file::{CommonFile, make};
+use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::write::shared_file::{SharedFile, make};
 use crate::storage::Mapped;
 
 /// Logs that are shorter stay as they are.
 const LEAST: u64 = 64 * 1024;
 
-/// Opens the file as [`CommonFile::open`] does, with what was removed left out, if nobody else has it open.
-pub(crate) fn open(path: &Path) -> Result<CommonFile, Skip> {
+/// Opens the file as [`SharedFile::open`] does, with what was removed left out, if nobody else has it open.
+pub(crate) fn open(path: &Path) -> Result<SharedFile, SkippedFile> {
     let is_there = !path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let renewed = if is_there { renew(path).map_err(|fault| fault.at(path))? } else { None };
-    renewed.map_or_else(|| CommonFile::open(path), Ok)
+    renewed.map_or_else(|| SharedFile::open(path), Ok)
 }
 
 /// Puts a file with what is set or promised in place of one of which most was removed, if nobody has it open: else
 /// nothing. The caller holds the directory's lock.
 ///
 /// One step for all others, whatever happens to this process.
-fn renew(path: &Path) -> Result<Option<CommonFile>, Fault> {
-    let mut old = Reading::new(reader::open(path)?, Maps::new(), true)?;
+fn renew(path: &Path) -> Result<Option<SharedFile>, FormatError> {
+    let mut old = Reader::new(reader::open(path)?, Mappings::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
     }
@@ -38,34 +38,34 @@ fn renew(path: &Path) -> Result<Option<CommonFile>, Fault> {
     renewed
 }
 
-fn renew_alone(old: &mut Reading<Mapped>, path: &Path) -> Result<Option<CommonFile>, Fault> {
+fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, FormatError> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
-        let family = old.contents.families.get(series.family as usize);
+        let family = old.index.families.get(series.family as usize);
         let cells =
             old.shared_cells(series.at).unwrap_or_default().iter().take(family.map_or(0, |family| family.cells()));
         cells.map(|cell| cell.load(Acquire)).collect::<Vec<_>>()
     };
     let kept = |series: &&PeerSeries| series.promised || cells(series).iter().any(|cell| *cell != 0);
-    let kept: Vec<_> = old.contents.series.iter().filter(kept).collect();
-    if old.cursor.passed() < LEAST || kept.len() > old.contents.series.len() / 2 {
+    let kept: Vec<_> = old.index.series.iter().filter(kept).collect();
+    if old.cursor.offset() < LEAST || kept.len() > old.index.series.len() / 2 {
         return Ok(None);
     }
     let copy = || {
         let new = make(path)?;
-        let mut copy = CommonFile::open_as_it_is(&new)?;
+        let mut copy = SharedFile::open_as_it_is(&new)?;
         for series in &kept {
-            let Some(family) = old.contents.families.get(series.family as usize) else { continue };
+            let Some(family) = old.index.families.get(series.family as usize) else { continue };
             let at = copy.find_or_add(family, &series.key, series.promised)?;
             for (copy, cell) in copy.cells(at).iter().zip(cells(series)) {
                 copy.store(cell, Release);
             }
         }
-        fault_point("common copied");
+        failpoint("shared file copied");
         fs::rename(&new, path)?;
-        fault_point("common renamed");
+        failpoint("shared file renamed");
         path.clone_into(&mut copy.path);
-        Ok::<_, Fault>(copy)
+        Ok::<_, FormatError>(copy)
     };
     // Should there be no room, it stays as it is.
     Ok(copy().ok())

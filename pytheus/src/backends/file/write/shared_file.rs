@@ -10,21 +10,21 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
+use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
 use crate::backends::file::dir::plain_file::give_to_owner;
-use crate::backends::file::format::allocator::Space;
-use crate::backends::file::format::error::{Fault, Skip};
+use crate::backends::file::format::allocator::Allocator;
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reading};
-use crate::backends::{At, FamilyKey, SeriesKey};
+use crate::backends::file::read::reader::{self, Reader};
 use crate::storage::Page;
 use crate::sync;
 
 /// The file that all processes write.
-pub(crate) struct CommonFile {
+pub(crate) struct SharedFile {
     pub(crate) path: PathBuf,
     inode: u64,
     log: Mutex<Log>,
@@ -33,22 +33,22 @@ pub(crate) struct CommonFile {
 }
 
 struct Log {
-    reading: Reading<&'static [Page]>,
-    /// Families by name.
-    families: HashMap<String, Vec<u32>>,
+    reader: Reader<&'static [Page]>,
+    /// Number of a family, by [`FamilyKey::id`].
+    families: HashMap<String, u32>,
     /// Series by family and key.
     series: HashMap<(u32, SeriesKey), usize>,
     /// How many of the families, and of the series, are there.
     indexed: (usize, usize),
 }
 
-impl CommonFile {
+impl SharedFile {
     /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
-    pub(crate) fn open(path: &Path) -> Result<Self, Skip> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
         Self::open_or_make(path).map_err(|fault| fault.at(path))
     }
 
-    fn open_or_make(path: &Path) -> Result<Self, Fault> {
+    fn open_or_make(path: &Path) -> Result<Self, FormatError> {
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             let new = make(path)?;
             fs::rename(&new, path)?;
@@ -56,25 +56,25 @@ impl CommonFile {
         Self::open_as_it_is(path)
     }
 
-    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, Fault> {
-        let reading = Reading::new(reader::open(path)?, Maps::for_ever(), true)?;
+    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, FormatError> {
+        let reader = Reader::new(reader::open(path)?, Mappings::leaking(), true)?;
         // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
-        reading.file.try_lock_shared().map_err(io::Error::from)?;
-        let inode = reading.file.metadata()?.ino();
-        let log = Log { reading, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        reader.file.try_lock_shared().map_err(io::Error::from)?;
+        let inode = reader.file.metadata()?.ino();
+        let log = Log { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
     }
 
     /// Reads what others have added; says whether anything is new.
-    fn read(&self, log: &mut Log) -> Result<bool, Fault> {
-        let is_new = log.reading.refresh()?;
+    fn read(&self, log: &mut Log) -> Result<bool, FormatError> {
+        let is_new = log.reader.refresh()?;
         if is_new {
             log.index();
             let mut pages = sync::lock(&self.pages);
-            for page in log.reading.contents.pages() {
-                if let Some(kept) = log.reading.kept(page) {
+            for page in log.reader.index.pages() {
+                if let Some(kept) = log.reader.kept(page) {
                     pages.insert(page, kept);
                 }
             }
@@ -88,12 +88,17 @@ impl CommonFile {
     }
 
     /// Reads what others have added; says whether anything is new.
-    pub(crate) fn refresh(&self) -> Result<bool, Skip> {
+    pub(crate) fn refresh(&self) -> Result<bool, SkippedFile> {
         self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Where a series lies, if it is there, and is promised where it should be.
-    pub(crate) fn find(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> Result<Option<At>, Skip> {
+    pub(crate) fn find(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<Option<CellAddr>, SkippedFile> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
@@ -101,57 +106,57 @@ impl CommonFile {
     }
 
     /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
-    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<At> {
+    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<CellAddr> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
-        let mut space = log.space()?;
+        let mut allocator = log.allocator()?;
         let (known, found) = log.look_up(family, series);
         let at = match found {
             Some(found) if found.promised || !promised => return Ok(found.at),
             Some(found) => {
-                Record::Promise { series: found.at, promised }.encode(&mut records)?;
+                Record::PreInit { series: found.at, promised }.encode(&mut records)?;
                 found.at
             }
-            None => log.add((known, family), series, promised, &mut space, &mut records)?,
+            None => log.add((known, family), series, promised, &mut allocator, &mut records)?,
         };
-        log.append(&mut space, &records)?;
+        log.append(&mut allocator, &records)?;
         self.read(log)?;
         Ok(at)
     }
 
     /// Sets a series to nothing.
-    pub(crate) fn unset(&self, at: At) {
+    pub(crate) fn unset(&self, at: CellAddr) {
         Self::clear(&sync::lock(&self.log), at);
     }
 
-    fn clear(log: &Log, at: At) {
-        let contents = &log.reading.contents;
-        let series = contents.at(at).and_then(|number| contents.series.get(number));
-        let family = series.and_then(|series| contents.families.get(series.family as usize));
-        let cells = log.reading.shared_cells(at).unwrap_or_default().iter();
+    fn clear(log: &Log, at: CellAddr) {
+        let index = &log.reader.index;
+        let series = index.at(at).and_then(|number| index.series.get(number));
+        let family = series.and_then(|series| index.families.get(series.family as usize));
+        let cells = log.reader.shared_cells(at).unwrap_or_default().iter();
         cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
     }
 
     /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
-    pub(crate) fn remove(&self, at: At) -> io::Result<()> {
+    pub(crate) fn remove(&self, at: CellAddr) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
-        let contents = &log.reading.contents;
-        let Some(series) = contents.at(at).and_then(|number| contents.series.get(number)) else {
+        let index = &log.reader.index;
+        let Some(series) = index.at(at).and_then(|number| index.series.get(number)) else {
             return Ok(());
         };
         if series.promised {
             let mut records = Vec::new();
-            Record::Promise { series: at, promised: false }.encode(&mut records)?;
-            log.append(&mut log.space()?, &records)?;
+            Record::PreInit { series: at, promised: false }.encode(&mut records)?;
+            log.append(&mut log.allocator()?, &records)?;
             self.read(log)?;
         }
         Self::clear(log, at);
         Ok(())
     }
 
-    /// Its pages, from [`At::COMMON`] on.
+    /// Its pages, from [`CellAddr::COMMON`] on.
     pub(crate) fn page(&self, page: u32) -> Option<&'static Page> {
         self.known_page(page).or_else(|| {
             self.refresh().ok()?;
@@ -164,19 +169,19 @@ impl CommonFile {
     }
 
     /// The cells of a series, and what comes after them.
-    pub(crate) fn cells(&self, at: At) -> &'static [AtomicU64] {
+    pub(crate) fn cells(&self, at: CellAddr) -> &'static [AtomicU64] {
         let page = self.known_page(at.page);
         page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
     }
 
     /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
-    pub(crate) fn value(&self, at: At) -> Option<f64> {
+    pub(crate) fn value(&self, at: CellAddr) -> Option<f64> {
         let cells = self.cells(at);
         reader::gauge_value(cells).or_else(|| reader::gauge_is_tracked(cells).then_some(0.0))
     }
 
     /// The flags of a state set.
-    pub(crate) fn flags(&self, at: At) -> u64 {
+    pub(crate) fn flags(&self, at: CellAddr) -> u64 {
         self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
     }
 
@@ -184,9 +189,9 @@ impl CommonFile {
     /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
     pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
         let log = sync::lock(&self.log);
-        let contents = &log.reading.contents;
-        for (number, series) in contents.series.iter().enumerate() {
-            if let Some(family) = contents.families.get(series.family as usize) {
+        let index = &log.reader.index;
+        for (number, series) in index.series.iter().enumerate() {
+            if let Some(family) = index.families.get(series.family as usize) {
                 show(number, family, series);
             }
         }
@@ -196,25 +201,23 @@ impl CommonFile {
 impl Log {
     /// Takes note of what is new.
     fn index(&mut self) {
-        let contents = &self.reading.contents;
+        let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
-        for (number, family) in (0..).zip(&contents.families).skip(*families) {
-            self.families.entry(family.name().to_owned()).or_default().push(number);
+        for (number, family) in (0..).zip(&index.families).skip(*families) {
+            self.families.entry(family.id()).or_insert(number);
         }
-        for (number, one) in contents.series.iter().enumerate().skip(*series) {
+        for (number, one) in index.series.iter().enumerate().skip(*series) {
             self.series.entry((one.family, one.key.clone())).or_insert(number);
         }
-        self.indexed = (contents.families.len(), contents.series.len());
+        self.indexed = (index.families.len(), index.series.len());
     }
 
     /// The number of a family that is the same but for its help, and the series.
     fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
-        let contents = &self.reading.contents;
-        let mut named = self.families.get(family.name()).into_iter().flatten().copied();
-        let is_it = |known: &FamilyKey| known.is(family) && known.difference(family).is_none();
-        let number = named.find(|number| contents.families.get(*number as usize).is_some_and(|known| is_it(known)));
+        let index = &self.reader.index;
+        let number = self.families.get(&family.id()).copied();
         let found = number.and_then(|number| self.series.get(&(number, series.clone())));
-        (number, found.and_then(|number| contents.series.get(*number)))
+        (number, found.and_then(|number| index.series.get(*number)))
     }
 
     /// The records of a series, where there is room for it.
@@ -223,15 +226,15 @@ impl Log {
         (known, family): (Option<u32>, &FamilyKey),
         series: &SeriesKey,
         promised: bool,
-        space: &mut Space,
+        allocator: &mut Allocator,
         records: &mut Vec<u8>,
-    ) -> io::Result<At> {
-        let Reading { file, contents, .. } = &self.reading;
+    ) -> io::Result<CellAddr> {
+        let Reader { file, index, .. } = &self.reader;
         let full = || io::Error::from(io::ErrorKind::FileTooLarge);
         let cells = u32::try_from(family.cells()).map_err(|_| full())?;
-        let at = contents.room(cells).ok_or_else(full)?;
-        if contents.column(at.page).is_empty() {
-            let offset = space.take(file, PAGE)?;
+        let at = index.room(cells).ok_or_else(full)?;
+        if index.locations(at.page).is_empty() {
+            let offset = allocator.alloc_zeroed(file, PAGE)?;
             // Who was killed before it was taken for good may have written there.
             file.write_all_at(&[0; size_of::<Page>()], offset)?;
             Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
@@ -239,35 +242,35 @@ impl Log {
         let family = if let Some(number) = known {
             number
         } else {
-            let number = u32::try_from(contents.families.len()).map_err(|_| full())?;
+            let number = u32::try_from(index.families.len()).map_err(|_| full())?;
             let json = family.to_json().to_string();
             Record::Family { number, json: json.as_bytes() }.encode(records)?;
             number
         };
-        let number = contents.next_number().ok_or_else(full)?;
+        let number = index.next_number().ok_or_else(full)?;
         let (head, text) = series.parts();
         Record::Series { number, family, promised, at, head, text }.encode(records)?;
         Ok(at)
     }
 
     /// What the file has room for, as far as the log is read.
-    fn space(&self) -> io::Result<Space> {
-        let taken = self.reading.contents.end().max(self.reading.cursor.extent_end());
-        Ok(Space::new(taken, self.reading.file.metadata()?.len()))
+    fn allocator(&self) -> io::Result<Allocator> {
+        let taken = self.reader.index.end().max(self.reader.cursor.extent_end());
+        Ok(Allocator::new(taken, self.reader.file.metadata()?.len()))
     }
 
     /// Writes records, which then count.
-    fn append(&self, space: &mut Space, records: &[u8]) -> io::Result<()> {
-        let mut cursor = self.reading.cursor;
-        let len = cursor.append(&self.reading.file, space, records, 0)?;
-        self.reading.root.commit(self.reading.first()?, len);
+    fn append(&self, allocator: &mut Allocator, records: &[u8]) -> io::Result<()> {
+        let mut cursor = self.reader.cursor;
+        let len = cursor.append(&self.reader.file, allocator, records, 0)?;
+        self.reader.generation.commit(self.reader.first()?, len);
         Ok(())
     }
 }
 
 /// Makes a file that has no series, beside where it is to be.
-pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
-    let new = path.with_file_name("new-common");
+pub(crate) fn make(path: &Path) -> Result<PathBuf, FormatError> {
+    let new = path.with_file_name("new-shared");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
@@ -278,11 +281,11 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, Fault> {
     // Whatever the umask leaves.
     file.set_permissions(Permissions::from_mode(0o600))?;
     give_to_owner(&file, path)?;
-    Space::of_new_file(&file, &Header::new(FileId::random(), 0))?;
+    Allocator::of_new_file(&file, &Header::new(FileId::random(), 0))?;
     Ok(new)
 }
 
-impl fmt::Debug for CommonFile {
+impl fmt::Debug for SharedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
     }

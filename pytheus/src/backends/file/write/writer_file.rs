@@ -9,37 +9,38 @@ use std::sync::atomic::Ordering::Release;
 use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
-use crate::backends::file::format::allocator::Space;
-use crate::backends::file::format::compaction::Written;
-use crate::backends::file::format::error::Fault;
+use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
+use crate::backends::file::format::allocator::Allocator;
+use crate::backends::file::format::compaction::LogWriter;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
-use crate::backends::file::write::shared_file::CommonFile;
-use crate::backends::{Arena, At, BackendError, Begun, FamilyKey, SeriesKey};
+use crate::backends::file::write::shared_file::SharedFile;
 use crate::storage::Page;
 use crate::sync;
 
 /// Does something while no other process changes what is in the directory.
-pub(crate) type WithDirectory = Box<dyn Fn(&mut dyn FnMut() -> io::Result<At>) -> io::Result<At> + Send + Sync>;
+pub(crate) type WithDirectory =
+    Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
 /// A file that is open, and closed in a child.
 type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
 
 /// The file of this process, in which it counts.
-pub(crate) struct OwnFile {
+pub(crate) struct WriterFile {
     file: Handle,
     header: Header,
     first: &'static Page,
     log: Mutex<Log>,
-    common: Arc<CommonFile>,
+    shared: Arc<SharedFile>,
     with_directory: WithDirectory,
 }
 
 /// What is written to the file, and what is in it.
 struct Log {
-    written: Written,
-    maps: Maps<&'static [Page]>,
+    written: LogWriter,
+    mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
     /// By the family as it stands in the log.
     families: HashMap<String, u32>,
@@ -48,45 +49,45 @@ struct Log {
     series: u32,
 }
 
-impl OwnFile {
+impl WriterFile {
     /// Of a file that is open for reading and writing, empty, and locked for the life of this process.
     ///
     /// The handle may be an `Arc<File>`, or one that is closed in a child.
     pub(crate) fn create(
         file: impl Deref<Target = File> + Send + Sync + 'static,
         header: Header,
-        common: Arc<CommonFile>,
+        shared: Arc<SharedFile>,
         with_directory: WithDirectory,
     ) -> io::Result<Self> {
-        let (mut maps, space) = (Maps::for_ever(), Space::of_new_file(&file, &header)?);
-        let first = maps.place(&file, space.end(), 0)?;
-        let first = maps.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (mut mappings, allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header)?);
+        let first = mappings.place(&file, allocator.end(), 0)?;
+        let first = mappings.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
         let log = Log {
-            written: Written::new(&header, space),
-            maps,
+            written: LogWriter::new(&header, allocator),
+            mappings,
             pages: HashMap::new(),
             families: HashMap::new(),
             known: HashMap::new(),
             series: 0,
         };
-        Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), common, with_directory })
+        Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), shared, with_directory })
     }
 
     /// As if short logs were long ones.
     #[cfg(test)]
-    pub(crate) fn look_often(&self) {
-        sync::lock(&self.log).written.look_often();
+    pub(crate) fn compact_often(&self) {
+        sync::lock(&self.log).written.compact_often();
     }
 
     /// Says whether the file is as long as it has grown.
     pub(crate) fn is_whole(&self) -> io::Result<bool> {
-        let end = sync::lock(&self.log).written.space.end();
+        let end = sync::lock(&self.log).written.allocator.end();
         Ok(self.file.metadata()?.len() >= end)
     }
 
     /// The file that all processes write.
-    pub(crate) fn common_file(&self) -> &Arc<CommonFile> {
-        &self.common
+    pub(crate) fn shared_file(&self) -> &Arc<SharedFile> {
+        &self.shared
     }
 
     /// Writes records, which then count. Room for the ends of so many series is left.
@@ -95,9 +96,9 @@ impl OwnFile {
     }
 
     fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
-        let offset = log.written.space.take(&self.file, PAGE)?;
-        let spot = log.maps.place(&self.file, log.written.space.end(), offset)?;
-        let cells = log.maps.kept(spot).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let offset = log.written.allocator.alloc_zeroed(&self.file, PAGE)?;
+        let page_ref = log.mappings.place(&self.file, log.written.allocator.end(), offset)?;
+        let cells = log.mappings.kept(page_ref).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut records = Vec::new();
         Record::Page { shard, page, offset }.encode(&mut records)?;
         self.append(log, &records, log.written.live)?;
@@ -106,7 +107,7 @@ impl OwnFile {
     }
 
     /// The number of a family, and the record of it, if it is new.
-    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, Fault> {
+    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
         if let Some((number, _)) = log.known.get(&address(family)) {
             return Ok(Numbered { number: *number, json: None });
         }
@@ -114,14 +115,14 @@ impl OwnFile {
         if let Some(number) = log.families.get(&json) {
             return Ok(Numbered { number: *number, json: Some(json) });
         }
-        let number = u32::try_from(log.families.len()).map_err(|_| Fault::corrupt("it has too many families"))?;
+        let number = u32::try_from(log.families.len()).map_err(|_| FormatError::corrupt("it has too many families"))?;
         Record::Family { number, json: json.as_bytes() }.encode(records)?;
         Ok(Numbered { number, json: Some(json) })
     }
 
-    fn write_series(&self, begun: &Begun<'_>) -> io::Result<()> {
+    fn write_series(&self, begun: &NewSeries<'_>) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
-        log.written.keep_short(&self.file, &self.header, self.first);
+        log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
@@ -150,10 +151,10 @@ fn address(family: &Arc<FamilyKey>) -> usize {
     Arc::as_ptr(family).addr()
 }
 
-impl Arena for OwnFile {
+impl Arena for WriterFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        if page >= At::COMMON {
-            return if shard == 0 { self.common.page(page) } else { None };
+        if page >= CellAddr::COMMON {
+            return if shard == 0 { self.shared.page(page) } else { None };
         }
         let log = &mut *sync::lock(&self.log);
         match log.pages.get(&(shard, page)) {
@@ -162,21 +163,21 @@ impl Arena for OwnFile {
         }
     }
 
-    fn begin(&self, series: &Begun<'_>) -> Result<(), BackendError> {
+    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: At, also: At) -> Result<(), BackendError> {
+    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
-        log.written.keep_short(&self.file, &self.header, self.first);
+        log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
-        Record::Extend { series, also }.encode(&mut records).map_err(|fault| fault.what)?;
+        Record::ExtraCells { series, extra }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
-        let live = log.written.live + u64::from(series.page >= At::COMMON);
+        let live = log.written.live + u64::from(series.page >= CellAddr::COMMON);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
-    fn end(&self, series: At) {
+    fn end(&self, series: CellAddr) {
         let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
@@ -186,11 +187,11 @@ impl Arena for OwnFile {
         fence(Release);
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<At, BackendError> {
-        if let Some(at) = self.common.find(family, series, promised)? {
+    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
+        if let Some(at) = self.shared.find(family, series, promised)? {
             return Ok(at);
         }
-        let at = (self.with_directory)(&mut || self.common.find_or_add(family, series, promised));
+        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, promised));
         at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
     }
 }
@@ -199,7 +200,7 @@ fn refused(what: &str, error: &io::Error) -> BackendError {
     format!("the file of this process can't {what}: {error}").into()
 }
 
-impl fmt::Debug for OwnFile {
+impl fmt::Debug for WriterFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnFile").field("header", &self.header).finish_non_exhaustive()
     }

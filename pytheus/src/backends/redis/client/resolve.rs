@@ -55,8 +55,8 @@ struct ResolverPermit(Arc<str>);
 impl ResolverPermit {
     fn for_name(name: &Arc<str>) -> Option<Self> {
         let (forks, names) = &mut *lock(&THREADS);
-        if *forks != storage::forks() {
-            (*forks, *names) = (storage::forks(), Vec::new());
+        if *forks != storage::fork_generation() {
+            (*forks, *names) = (storage::fork_generation(), Vec::new());
         }
         let has_room = names.iter().filter(|known| *known == name).count() < MAX_THREADS;
         has_room.then(|| {

@@ -29,11 +29,11 @@ mod write;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use crate::backends::custom::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::backends::redis::backend::Scheme;
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::fork_safe_slot::ForkSafeSlot;
-use crate::backends::{BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::report;
 use crate::sync::lock;
 use write::PythonWriter;

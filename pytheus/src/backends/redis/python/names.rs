@@ -1,6 +1,6 @@
 //! The names of Python's keys, and labels in its JSON.
 
-use crate::backends::{Combine, FamilyKey, SeriesKey};
+use crate::backends::custom::{Aggregation, FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 
 /// The most labels of which all orders are searched.
@@ -18,7 +18,7 @@ pub(crate) fn scoped_name(family: &FamilyKey) -> String {
 pub(crate) fn has(family: &FamilyKey) -> bool {
     match family.descriptor().kind() {
         Kind::Counter | Kind::Histogram | Kind::Summary => true,
-        Kind::Gauge => matches!(family.combine(), Combine::Shared | Combine::LiveSum),
+        Kind::Gauge => matches!(family.aggregation(), Aggregation::Shared | Aggregation::LiveSum),
         Kind::Info | Kind::StateSet => false,
     }
 }

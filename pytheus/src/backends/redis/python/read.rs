@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::python::names::{self, PythonKey};
 use crate::backends::redis::python::{Python, report_mismatch};
 use crate::backends::redis::read::scrape::pairs;
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -41,7 +41,7 @@ pub(crate) fn load(python: &Python, context: &Context, totals: &mut Totals<'_>) 
             python.learn_order(&names::scoped_name(&family), &family, order);
         }
         let (series, numbers) = reader.finish();
-        totals.put(family, series, numbers);
+        totals.provide(family, series, numbers);
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ impl<'a> KeyReader<'a> {
             order: None,
         };
         // As in Python, a family without labels shows at zero after its keys have expired.
-        if !reader.has_labels() && family.combine().starts_at_zero() {
+        if !reader.has_labels() && family.aggregation().starts_at_zero() {
             reader.index_of(SeriesKey::new(family, &[]));
         }
         reader

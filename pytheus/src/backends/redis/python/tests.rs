@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use crate::backends::custom::{Backend as _, Config, Configure as _, FamilyKey};
 use crate::backends::redis::MultiProcessRedisBackend;
 use crate::backends::redis::tests::{Process, Server, gauge};
-use crate::backends::{Backend as _, Config, Configure as _, FamilyKey, Value, json};
+use crate::backends::{Value, json};
 use crate::model::descriptor::GaugeMode;
 
 fn process(server: &Server) -> Process {

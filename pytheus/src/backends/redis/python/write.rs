@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use redis::{FromRedisValue as _, Value};
 
+use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::python::names::{self, PythonKey};
 use crate::backends::redis::python::{Python, report_mismatch};
 use crate::backends::redis::schema;
-use crate::backends::{Batch, Change, Combine, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::report;
@@ -87,7 +87,7 @@ impl PythonWriter {
             push_change(change, keys, &self.field(id, family, &change.series), &mut request);
         }
         self.send(python, context, batch.writer, batch.sequence, request)?;
-        for change in batch.changes.iter().filter(|change| change.family.combine() == Combine::LiveSum) {
+        for change in batch.changes.iter().filter(|change| change.family.aggregation() == Aggregation::LiveSum) {
             let living = self.living.entry(names::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
             series.insert(change.series.clone(), change.totals.first().copied().unwrap_or(Number::Int(0)));

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use redis::{Cmd, FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::read::series::{self, BadField, LiveSeries, SeriesIndex};
 use crate::backends::redis::schema::{self, PartitionKeys};
-use crate::backends::{FamilyKey, SeriesKey, Totals};
 use crate::model::number::Number;
 
 /// Fields of a hash read by one command.
@@ -93,7 +93,7 @@ pub(crate) fn declarations(
 /// Reads all families of a scrape.
 pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
-        let wants = |family: &FamilyKey| totals.wants(family);
+        let wants = |family: &FamilyKey| totals.includes(family);
         let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
         let (mut groups, mut found) = (context.pool.partition_groups(), Vec::new());
         while let Some(group) = groups.pop() {
@@ -116,7 +116,7 @@ pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals
         found
     };
     for (ReadFamily { family, series, parts, times }, is_live) in found {
-        totals.put_declared(family, series, parts, times, is_live);
+        totals.provide_declaration(family, series, parts, times, is_live);
     }
     Ok(())
 }

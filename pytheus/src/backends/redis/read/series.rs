@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::read::scrape::{Fields, ReadFamily};
 use crate::backends::redis::schema;
-use crate::backends::{self, Aggregate, Combine, FamilyKey, SeriesKey};
+use crate::backends::{self};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -57,9 +58,9 @@ impl SeriesIndex {
 
     /// Reads the numbers of known series; `None` if there are others.
     fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, BadField> {
-        let width = family.width();
+        let width = family.part_count();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
-        let mut times = vec![0; if family.combine().is_by_time() { self.keys.len() } else { 0 }];
+        let mut times = vec![0; if family.aggregation().is_by_time() { self.keys.len() } else { 0 }];
         let mut seen = vec![false; self.keys.len()];
         for (field, value) in of_series(fields) {
             let (field, number, set_at) = parsed(family, field, value)?;
@@ -109,7 +110,7 @@ fn parsed<'a>(
     value: &[u8],
 ) -> Result<(schema::ParsedField<'a>, Number, u64), BadField> {
     let field = schema::parse_field(family, name).ok_or_else(|| BadField::new(name, "is none of such a family"))?;
-    if family.combine() == Combine::MostRecent {
+    if family.aggregation() == Aggregation::MostRecent {
         let latest = str::from_utf8(value).ok().and_then(schema::parse_value);
         let (latest, set_at) = latest.ok_or_else(|| BadField::value(name, value, "number and time"))?;
         return Ok((field, Number::Float(latest), set_at));
@@ -133,7 +134,7 @@ fn values(text: &[u8]) -> Option<Vec<String>> {
 pub(crate) struct LiveSeries {
     family: Arc<FamilyKey>,
     /// By label values, aggregated over all processes.
-    series: HashMap<Vec<String>, Aggregate>,
+    series: HashMap<Vec<String>, GaugeAggregate>,
     /// Series per process: the label values, the process' label, and the value.
     per_process: Vec<(Vec<String>, Arc<str>, f64)>,
 }
@@ -151,16 +152,16 @@ impl LiveSeries {
         if values.len() != self.family.descriptor().label_names().len() {
             return;
         }
-        let combine = self.family.combine();
-        if combine == Combine::PerProcess {
+        let aggregation = self.family.aggregation();
+        if aggregation == Aggregation::PerProcess {
             self.per_process.push((values, Arc::clone(process), value));
         } else {
-            self.series.entry(values).or_insert_with(|| Aggregate::new(combine)).add(value, set_at);
+            self.series.entry(values).or_insert_with(|| GaugeAggregate::new(aggregation)).add(value, set_at);
         }
     }
 
     pub(crate) fn finish(self) -> ReadFamily {
-        if self.family.combine() == Combine::PerProcess {
+        if self.family.aggregation() == Aggregation::PerProcess {
             return self.finish_per_process();
         }
         let is_info = self.family.descriptor().kind() == Kind::Info;
@@ -196,7 +197,7 @@ impl LiveSeries {
 
 /// Returns the label of a process: its id, and the beginning of its writer's name, as ids repeat across machines.
 pub(crate) fn process_label(pid: &str, writer: &str) -> String {
-    backends::process_label(pid.parse().unwrap_or_default(), Some(writer))
+    backends::custom::process_label(pid.parse().unwrap_or_default(), Some(writer))
 }
 
 /// Adds the live values of a writer.

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
-use crate::backends::failpoint::fault_point;
-use crate::backends::file::{Dead, Spool};
+use crate::backends::custom::{Aggregation, BackendError, FamilyKey};
+use crate::backends::failpoint::failpoint;
+use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::recovery::remaining::{later_value, unsent_ops};
@@ -30,7 +31,6 @@ use crate::backends::redis::write::journal::{
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
 use crate::backends::runtime::haste;
-use crate::backends::{BackendError, Combine, FamilyKey};
 use crate::model::number::Number;
 use crate::report::{self, Own};
 
@@ -127,7 +127,7 @@ fn recover_process(
 ) -> Result<Option<CrashedWriter>, BackendError> {
     let mut crashed = match unfinished {
         Some(crashed) => crashed,
-        None => match spool.dead(id)? {
+        None => match spool.claim(id)? {
             Some(process) => CrashedWriter::new(context, id, process)?,
             None => return Ok(None),
         },
@@ -137,7 +137,7 @@ fn recover_process(
     }
     let CrashedWriter { process, writer, is_forgettable, .. } = crashed;
     process.remove()?;
-    fault_point("crash removed");
+    failpoint("spool removed");
     expire_writer(context, &writer, is_own && is_forgettable);
     if !is_own {
         context.health.update(|counters| counters.recovered += 1);
@@ -173,7 +173,7 @@ struct SeriesTotals {
 /// A crashed process, locked against recovery by others.
 struct CrashedWriter {
     id: String,
-    process: Dead,
+    process: CrashedProcess,
     writer: String,
     /// Its totals, by partition, family and series.
     totals: BTreeMap<(usize, String, String), SeriesTotals>,
@@ -185,10 +185,10 @@ struct CrashedWriter {
 }
 
 impl CrashedWriter {
-    fn new(context: &Context, id: &str, process: Dead) -> Result<Self, BackendError> {
-        fault_point("crash locked");
+    fn new(context: &Context, id: &str, process: CrashedProcess) -> Result<Self, BackendError> {
+        failpoint("crash claimed");
         let mut all = BTreeMap::new();
-        for (family, series, totals) in process.counted()? {
+        for (family, series, totals) in process.totals()? {
             let family_id = family.id();
             let partition = schema::partition_of(&family_id, context.partition_count());
             let key = (partition, family_id, schema::series_text(&family, &series));
@@ -196,7 +196,7 @@ impl CrashedWriter {
             // The file may have a series twice.
             known.totals = if known.totals.is_empty() {
                 totals
-            } else if known.family.combine() == Combine::MostRecent {
+            } else if known.family.aggregation() == Aggregation::MostRecent {
                 later_value(&known.totals, &totals)
             } else {
                 known.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
@@ -235,8 +235,8 @@ impl CrashedWriter {
             command.arg(&keys.writers).arg(&self.writer);
             Ok(Option::from_redis_value(session.request(command)?)?)
         })?;
-        fault_point("crash probed");
-        let path = &self.process.told;
+        failpoint("server probed");
+        let path = &self.process.journal;
         let unusable = |error| format!("`{}` can't be used: {error}", path.display());
         let (mut journal, contents) = Journal::read(path).map_err(unusable)?;
         if last_seq.is_some_and(|last_seq| last_seq > 0) && contents.last_seq(partition) == 0 {
@@ -265,9 +265,9 @@ impl CrashedWriter {
         }
         let prev_seq = last_seq.unwrap_or(0);
         batch.seq = log_recovery(&mut journal, &contents, partition, prev_seq, entries).map_err(unusable)?;
-        fault_point("recovery logged");
+        failpoint("recovery journaled");
         self.send(context, &keys, prev_seq, &batch)?;
-        fault_point("recovery sent");
+        failpoint("recovery sent");
         Ok(true)
     }
 

@@ -1,10 +1,10 @@
 //! The unsent remainder of a crashed process: its totals less those that the server has.
 
+use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::backends::redis::schema;
 use crate::backends::redis::write::numbered_batch::{self, FieldOp};
-use crate::backends::{Aggregate, Combine, FamilyKey};
 use crate::model::number::Number;
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// The relative difference of two sums of the same numbers, rounded in different orders.
 const ROUNDING: f64 = 1e-12;
@@ -18,7 +18,7 @@ pub(crate) fn unsent_ops(
 ) -> Vec<FieldOp> {
     let mut ops = Vec::new();
     match totals {
-        [value, set_at] if family.combine() == Combine::MostRecent => {
+        [value, set_at] if family.aggregation() == Aggregation::MostRecent => {
             // Applied values may have been removed since, and stay so.
             if !applied.is_some_and(|applied| is_same(applied, totals)) {
                 numbered_batch::push_set_latest(family, series, &[*value], set_at.as_count(), &mut ops);
@@ -36,7 +36,7 @@ pub(crate) fn unsent_ops(
 
 /// Returns the later of two values, each with the time when it was set.
 pub(crate) fn later_value(one: &[Number], other: &[Number]) -> Vec<Number> {
-    let mut latest = Aggregate::new(Combine::MostRecent);
+    let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for number in [one, other] {
         if let [value, set_at] = number {
             latest.add(value.as_f64(), set_at.as_count());
@@ -80,7 +80,7 @@ fn is_less(total: Number, applied: Number) -> bool {
 /// Returns the amount that brings an applied sum to a total; also where one of them is not finite.
 fn difference(total: f64, applied: f64) -> f64 {
     if applied.is_finite() {
-        let mut difference = Sum::ZERO;
+        let mut difference = ExactSum::ZERO;
         difference += total;
         difference += -applied;
         difference.value()

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::backends::custom::{Arena, BackendError};
 use crate::backends::redis::context::Context;
-use crate::backends::{Arena, BackendError};
 
 /// A spool, of which there is none.
 pub(crate) enum Spool {}
@@ -27,7 +27,7 @@ impl Spool {
         match *self {}
     }
 
-    pub(crate) fn forked(&self) -> Result<(), BackendError> {
+    pub(crate) fn after_fork(&self) -> Result<(), BackendError> {
         match *self {}
     }
 }

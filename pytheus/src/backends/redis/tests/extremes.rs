@@ -51,7 +51,7 @@ fn buckets_and_counts_of_summaries_are_exact_up_to_2_64() {
     for descriptor in [sizes, new(Kind::Summary, "waits")] {
         let family = Arc::new(FamilyKey::new("", descriptor));
         let parts = |count: u64| {
-            let mut parts = vec![Number::Int(count); family.width()];
+            let mut parts = vec![Number::Int(count); family.part_count()];
             *parts.last_mut().expect("there is a sum") = Number::Float(0.5);
             parts
         };

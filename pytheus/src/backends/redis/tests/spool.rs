@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::backends::failpoint::{ACTION, RECOVERY_POINTS};
+use crate::backends::custom::{Arena, CellAddr, NewSeries};
+use crate::backends::failpoint::{RECOVERY_POINTS, arm, disarm};
 use crate::backends::redis::backend::Inner;
 use crate::backends::redis::config::RedisConfig;
-use crate::backends::{Arena, At, Begun};
-use crate::storage::Sum;
+use crate::storage::ExactSum;
 
 /// A server, and a process that is killed with 5 acknowledged, a batch of 2 in flight, and 4 more counted; and with 7 unsent
 /// in each of some other series.
@@ -100,7 +100,7 @@ impl Killed {
         let files = files.map(|entry| entry.expect("an entry").path());
         let is_meant = |path: &Path| {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            name.starts_with("process-") || name.starts_with("told-")
+            name.starts_with("process-") || name.starts_with("journal-")
         };
         files.filter(|path| is_meant(path)).collect()
     }
@@ -141,15 +141,10 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
 
 /// Begins a series of a counter in a cell.
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
-    let (family, at) = (counter(name), At { page: 0, cell: u32::try_from(cell).expect("a small number") });
+    let (family, at) = (counter(name), CellAddr { page: 0, cell: u32::try_from(cell).expect("a small number") });
     arena
-        .begin(&Begun { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
+        .begin(&NewSeries { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
         .expect("there is room");
-}
-
-/// Runs an action at a failpoint, after it was passed so often.
-fn at(failpoint: &'static str, before: usize, action: impl FnOnce() + 'static) {
-    ACTION.set(Some((failpoint, before, Box::new(action))));
 }
 
 /// A file, and its contents.
@@ -190,7 +185,7 @@ fn a_batch_in_flight_counts_once_before_or_after_a_recovery() {
 fn a_batch_in_flight_counts_once_during_a_recovery() {
     let killed = Rc::new(Killed::new());
     let (recoverer, late) = (killed.recoverer(), Rc::clone(&killed));
-    at("recovery logged", 0, move || late.arrive());
+    arm("recovery journaled", 0, move || late.arrive());
     recover(&recoverer);
     killed.assert_total();
 }
@@ -201,10 +196,10 @@ fn a_recovery_that_crashes_at_any_failpoint_is_completed_by_the_next() {
         for failpoint in RECOVERY_POINTS {
             for before in 0.. {
                 let killed = Killed::with_partitions(partitions);
-                at(failpoint, before, || panic!("it is killed"));
+                arm(failpoint, before, || panic!("it is killed"));
                 let recoverer = killed.recoverer();
                 let _ = catch_unwind(AssertUnwindSafe(|| recover(&recoverer)));
-                if ACTION.take().is_some() {
+                if disarm() {
                     // The failpoint was passed less often.
                     assert!(before > 0, "{failpoint}");
                     break;
@@ -228,7 +223,7 @@ fn a_recovery_that_crashes_after_sending_all_leaves_nothing_unsent() {
     let kept: Rc<Cell<Vec<Copied>>> = Rc::default();
     let (before, recoverer, keep) = (killed.files(), killed.recoverer(), Rc::clone(&kept));
     // The files of the moment when all is sent, and none removed.
-    at("crash probed", 2, move || {
+    arm("server probed", 2, move || {
         keep.set(before.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("it is there"))).collect());
     });
     recover(&recoverer);
@@ -263,9 +258,9 @@ fn a_recovery_sends_unsent_counts_once_also_after_a_data_loss() {
     for failpoint in RECOVERY_POINTS {
         let killed = Rc::new(Killed::new());
         let (recoverer, server) = (killed.recoverer(), Rc::clone(&killed));
-        at(failpoint, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
+        arm(failpoint, 0, move || assert_eq!(server.server.say("FLUSHALL"), "+OK"));
         recover(&recoverer);
-        if failpoint == "crash removed" {
+        if failpoint == "spool removed" {
             assert!(killed.server.process_with(&json!({})).scrape().expect("Redis answers").is_empty());
         } else {
             killed.assert_totals(6.0);
@@ -277,7 +272,7 @@ fn a_recovery_sends_unsent_counts_once_also_after_a_data_loss() {
 fn one_process_at_a_time_recovers() {
     let killed = Killed::new();
     let [one, other] = [killed.recoverer(), killed.recoverer()];
-    at("recovery logged", 0, move || recover(&other));
+    arm("recovery journaled", 0, move || recover(&other));
     recover(&one);
     killed.assert_total();
     assert!(killed.files().is_empty());
@@ -287,7 +282,7 @@ fn one_process_at_a_time_recovers() {
 fn a_recovery_stops_at_its_deadline_and_goes_on_later() {
     let killed = Killed::new();
     let recoverer = killed.recoverer_with(&json!({"lease": 0.5}));
-    at("recovery sent", 0, || thread::sleep(Duration::from_millis(300)));
+    arm("recovery sent", 0, || thread::sleep(Duration::from_millis(300)));
     recover(&recoverer);
     assert!(!killed.files().is_empty());
     let shown = killed.server.process_with(&json!({})).scrape().expect("Redis answers");
@@ -366,7 +361,7 @@ fn send(process: &mut Process, totals: &[(&str, f64)]) {
 fn sums_with_another_rounding_or_infinite_are_not_resent() {
     // The sum over threads in the file differs in its last bit.
     let sum = |parts: [f64; 3]| {
-        let mut sum = Sum::ZERO;
+        let mut sum = ExactSum::ZERO;
         for part in parts {
             sum += part;
         }
@@ -381,7 +376,7 @@ fn sums_with_another_rounding_or_infinite_are_not_resent() {
     let arena = process.backend.arena().expect("there is a spool");
     for (place, label) in [(0, "x"), (1, "y")] {
         begin(&*arena, "c_total", label, place as usize);
-        arena.extend(At { page: 0, cell: place }, At { page: 0, cell: 10 + place }).expect("there is room");
+        arena.extend(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place }).expect("there is room");
     }
     arena.ready().expect("it can be shown");
     let [first, second] = [1, 2].map(|shard| arena.page(shard, 0).expect("there is room").cells());

@@ -91,7 +91,7 @@ local function add(key, field, amount)
 end
 
 -- Returns whether a new value replaces the old one; each is a number, a space, and the time when it was set. The later one
--- wins; at equal times the greater one, and any number over NaN (as in `Aggregate`). Times are compared as texts: they have
+-- wins; at equal times the greater one, and any number over NaN (as in `GaugeAggregate`). Times are compared as texts: they have
 -- more digits than a number of Lua.
 local function is_later(new, old)
   local value, time = string.match(new, '^(%S+) (%d+)$')

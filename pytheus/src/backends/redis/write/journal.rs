@@ -12,8 +12,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::backends::custom::{Aggregation, FamilyKey, SeriesKey};
 use crate::backends::redis::schema;
-use crate::backends::{Combine, FamilyKey, SeriesKey};
 use crate::model::number::Number;
 
 /// A journal longer than this is compacted, once it is several times as long as after the last compaction.
@@ -56,11 +56,11 @@ pub(crate) struct JournalEntry {
 impl JournalEntry {
     /// Returns whether the journal keeps a family: one whose counts outlive the process.
     pub(crate) fn is_for(family: &FamilyKey) -> bool {
-        matches!(family.combine(), Combine::Add | Combine::MostRecent)
+        matches!(family.aggregation(), Aggregation::Add | Aggregation::MostRecent)
     }
 
     pub(crate) fn new(id: &str, family: &FamilyKey, series: &SeriesKey, totals: &[Number], set_at: u64) -> Self {
-        let time = (family.combine() == Combine::MostRecent).then_some(Number::Int(set_at));
+        let time = (family.aggregation() == Aggregation::MostRecent).then_some(Number::Int(set_at));
         let parts = totals.iter().copied().chain(time).collect();
         Self { family: id.to_owned(), series: schema::series_text(family, series), parts }
     }

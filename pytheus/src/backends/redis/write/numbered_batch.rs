@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey};
 use crate::backends::redis::schema;
-use crate::backends::{Change, Combine, FamilyKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -77,7 +77,7 @@ impl NumberedBatch {
 /// Appends the operations of a change to fields that all processes write.
 pub(crate) fn push_change(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
-    if change.family.combine() == Combine::MostRecent {
+    if change.family.aggregation() == Aggregation::MostRecent {
         push_set_latest(&change.family, &series, &change.totals, change.stamp, out);
     } else if change.set {
         push_set(&change.family, &series, &change.totals, OpCode::Set, out);

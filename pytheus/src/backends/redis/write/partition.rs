@@ -3,11 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::backends::custom::{Aggregation, Change, FamilyKey, SeriesKey};
 use crate::backends::redis::schema::{self, PartitionKeys};
 use crate::backends::redis::write::journal::JournalEntry;
 use crate::backends::redis::write::numbered_batch::{self, FamilyOps, FieldOp, NumberedBatch, OpCode};
 use crate::backends::redis::write::reply::Acknowledgement;
-use crate::backends::{Change, Combine, FamilyKey, SeriesKey};
 use crate::model::number::Number;
 
 /// Operations of acknowledged batches kept for a server that loses its last writes.
@@ -230,7 +230,8 @@ impl Partition {
                     // Setting the latest value is idempotent.
                     first.families.retain(|ops| {
                         let state = states.get(&ops.family);
-                        !ops.is_removal && state.is_some_and(|state| state.family.combine() == Combine::MostRecent)
+                        !ops.is_removal
+                            && state.is_some_and(|state| state.family.aggregation() == Aggregation::MostRecent)
                     });
                     missed += u64::from(first.families.len() < before);
                 }
@@ -289,9 +290,9 @@ impl Partition {
             let text = schema::series_text(family, series);
             if schema::is_live(family) {
                 ops.extend(live_op(id, family, series, totals, *set_at));
-            } else if family.combine() == Combine::MostRecent {
+            } else if family.aggregation() == Aggregation::MostRecent {
                 numbered_batch::push_set_latest(family, &text, totals, *set_at, ops);
-            } else if *was_set && family.combine() == Combine::Shared {
+            } else if *was_set && family.aggregation() == Aggregation::Shared {
                 numbered_batch::push_set(family, &text, totals, OpCode::SetNew, ops);
             } else {
                 numbered_batch::push_add(family, &text, totals, ops);

@@ -2,7 +2,7 @@
 
 use redis::{FromRedisValue as _, RedisError};
 
-use crate::backends::WriterId;
+use crate::backends::custom::WriterId;
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::schema::{self, PartitionKeys};

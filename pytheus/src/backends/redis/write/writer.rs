@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, RedisError, Value};
 
+use crate::backends::custom::{Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::config::RedisConfig;
 use crate::backends::redis::context::Context;
@@ -16,7 +17,6 @@ use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::partition::{Partition, ServerState};
 use crate::backends::redis::write::reply::ScriptReply;
 use crate::backends::redis::write::request;
-use crate::backends::{Batch, FamilyKey, Removal, WriterId};
 use crate::report;
 
 /// Data losses of a server in a row, within one send, before it is left for the next time.

@@ -3,24 +3,24 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::backends::api::{Change, Combine, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Aggregation, Change, FamilyKey, LocalFamily, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::storage::{Sorted, Sum};
+use crate::storage::{ExactSum, SortedSeries};
 
 /// The numbers of a family at one moment, and how far they were looked through.
 pub(super) struct Reading {
     family: Arc<FamilyKey>,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     parts: Vec<Number>,
-    /// Of gauges: see [`Counted::stamps`].
+    /// Of gauges: see [`LocalFamily::stamps`].
     stamps: Vec<u64>,
     place: usize,
 }
 
 impl Reading {
     /// `None` of a family that no other process knows.
-    pub(super) fn of(member: &dyn Counted) -> Option<Self> {
+    pub(super) fn of(member: &dyn LocalFamily) -> Option<Self> {
         let family = member.key()?;
         let totals = member.stored();
         let mut parts = totals.parts().to_vec();
@@ -35,7 +35,7 @@ impl Reading {
     }
 
     fn parts(&self, place: usize) -> &[Number] {
-        let width = self.family.width();
+        let width = self.family.part_count();
         &self.parts[place * width..][..width]
     }
 
@@ -56,29 +56,29 @@ impl Reading {
 /// [`Sum`].
 pub(super) struct Known {
     /// Tells whether the family is still there.
-    member: Weak<dyn Counted>,
+    member: Weak<dyn LocalFamily>,
     kind: Kind,
-    combine: Combine,
+    aggregation: Aggregation,
     width: usize,
-    series: Arc<Sorted>,
+    series: Arc<SortedSeries>,
     words: Vec<u64>,
 }
 
 impl Known {
     /// Nothing was told.
-    pub(super) fn new(member: &Arc<dyn Counted>, family: &FamilyKey) -> Self {
+    pub(super) fn new(member: &Arc<dyn LocalFamily>, family: &FamilyKey) -> Self {
         Self {
             member: Arc::downgrade(member),
             kind: family.descriptor().kind(),
-            combine: family.combine(),
-            width: family.width(),
+            aggregation: family.aggregation(),
+            width: family.part_count(),
             series: Arc::default(),
             words: Vec::new(),
         }
     }
 
     /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
-    pub(super) fn inherited(member: &Arc<dyn Counted>, reading: &Reading) -> Self {
+    pub(super) fn inherited(member: &Arc<dyn LocalFamily>, reading: &Reading) -> Self {
         let mut known = Self::new(member, &reading.family);
         known.follow(reading);
         for place in 0..reading.series.len() {
@@ -127,8 +127,8 @@ impl Known {
             }
             let totals = reading.parts(place);
             deltas.clear();
-            let (kind, combine) = (self.kind, self.combine);
-            if let Some(set) = advance(kind, combine, self.words_of(place), totals, stamp, &mut deltas) {
+            let (kind, aggregation) = (self.kind, self.aggregation);
+            if let Some(set) = advance(kind, aggregation, self.words_of(place), totals, stamp, &mut deltas) {
                 *room = room.saturating_sub(self.width);
                 out.push(Change {
                     family: Arc::clone(&reading.family),
@@ -136,7 +136,7 @@ impl Known {
                     deltas: deltas.clone(),
                     totals: totals.to_vec(),
                     set,
-                    stamp: if combine.is_by_time() { stamp } else { 0 },
+                    stamp: if aggregation.is_by_time() { stamp } else { 0 },
                 });
             }
         }
@@ -185,7 +185,7 @@ impl Known {
 /// tell.
 fn advance(
     kind: Kind,
-    combine: Combine,
+    aggregation: Aggregation,
     words: &mut [u64],
     totals: &[Number],
     stamp: u64,
@@ -216,7 +216,7 @@ fn advance(
             let [high, low] = words else { return None };
             let (total, before) = (total.as_f64(), f64::from_bits(*high));
             let untouched = total.to_bits() == 0 && stamp == 0;
-            let starts_at_zero = combine.starts_at_zero();
+            let starts_at_zero = aggregation.starts_at_zero();
             if !starts_at_zero && untouched && is_new || starts_at_zero && total.is_nan() && !was_set {
                 // Nobody has set it here; or it could not be read.
                 return None;
@@ -247,14 +247,14 @@ fn advance(
         _ => return None,
     };
     *told = stamp.wrapping_add(1);
-    let set = combine == Combine::Shared && if kind == Kind::StateSet { changed } else { was_set };
+    let set = aggregation == Aggregation::Shared && if kind == Kind::StateSet { changed } else { was_set };
     // A series that is new is told of although it is at zero: it shows.
     (changed || is_new).then_some(set)
 }
 
 /// Brings a sum to this total, and gives by how much it grew: all that it grew by, added up, is the total.
 fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
-    let mut known = Sum::ZERO;
+    let mut known = ExactSum::ZERO;
     known += f64::from_bits(*high);
     known += f64::from_bits(*low);
     let before = known.value();
@@ -262,14 +262,14 @@ fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
     if before == total || before.is_nan() && total.is_nan() {
         return 0.0;
     }
-    let mut delta = Sum::ZERO;
+    let mut delta = ExactSum::ZERO;
     delta += total;
     delta -= known;
     let delta = delta.value();
     if delta.is_finite() {
         known += delta;
     } else {
-        known = Sum::ZERO;
+        known = ExactSum::ZERO;
         known += total;
     }
     let (new_high, new_low) = known.parts();

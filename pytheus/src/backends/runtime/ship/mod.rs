@@ -6,7 +6,7 @@
 //! what its own process has counted.
 //!
 //! Floats: the deltas of a part, added up without rounding, are what the cells held, rounded to an `f64`. Who adds them
-//! up as `f64` rounds with each; [`Change::totals`](crate::backends::Change::totals) are never rounded twice.
+//! up as `f64` rounds with each; [`Change::totals`](crate::backends::custom::Change::totals) are never rounded twice.
 //!
 //! No code of a backend's runs under a lock, and nobody waits within the gate: a fork would have to wait, too.
 
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::backends::api::{Backend, BackendError, Counted, FamilyKey, SeriesKey};
+use crate::backends::api::{Backend, BackendError, FamilyKey, LocalFamily, SeriesKey};
 use crate::backends::runtime::families;
 use crate::clock;
 use crate::reentry::Code;
@@ -37,7 +37,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
 /// Gives the families that there are.
-type Members = Box<dyn Fn() -> Vec<Arc<dyn Counted>> + Send + Sync>;
+type Members = Box<dyn Fn() -> Vec<Arc<dyn LocalFamily>> + Send + Sync>;
 
 /// Sends what was counted to a backend.
 pub(super) struct Shipper(Arc<Shared>);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::known::{Known, Reading};
 use super::removals::Removals;
-use crate::backends::api::{Backend, BackendError, Batch, Change, Counted, Removal, WriterId};
+use crate::backends::api::{Backend, BackendError, Batch, Change, LocalFamily, Removal, WriterId};
 use crate::sync::catch_panic;
 
 /// The most series in one batch.
@@ -32,7 +32,7 @@ enum Errand {
     Remove(Removal),
 }
 
-fn address(member: &Arc<dyn Counted>) -> usize {
+fn address(member: &Arc<dyn LocalFamily>) -> usize {
     Arc::as_ptr(member).addr()
 }
 
@@ -43,7 +43,7 @@ impl Pass {
     }
 
     /// A writer in a child process, where all numbers have begun at zero: the parent has told of the series.
-    pub(super) fn inherited(members: &[Arc<dyn Counted>]) -> Self {
+    pub(super) fn inherited(members: &[Arc<dyn LocalFamily>]) -> Self {
         let mut pass = Self::new();
         for member in members {
             if let Some(reading) = Reading::of(&**member) {
@@ -58,7 +58,7 @@ impl Pass {
         &mut self,
         backend: &dyn Backend,
         removals: &Removals,
-        members: impl FnOnce() -> Vec<Arc<dyn Counted>>,
+        members: impl FnOnce() -> Vec<Arc<dyn LocalFamily>>,
     ) -> Result<(), BackendError> {
         self.send(backend)?;
         let mut changes = Changes::new();

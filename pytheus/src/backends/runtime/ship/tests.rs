@@ -7,10 +7,10 @@ use super::*;
 use crate::backends::api::{Arena, Batch, FamilyTotals, Removal, WriterId};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::number::Number;
-use crate::storage::{Series, Sorted, Sum, take_slot};
+use crate::storage::{ExactSum, Series, SortedSeries, allocate_slot};
 
 /// Series, the part of each, and its stamp.
-type Numbers = (Arc<Sorted>, Vec<Number>, Vec<u64>);
+type Numbers = (Arc<SortedSeries>, Vec<Number>, Vec<u64>);
 
 /// A family whose numbers are what a test says.
 struct Family {
@@ -40,14 +40,14 @@ impl Family {
             let key = self.label(label);
             let (head, text) = key.parts();
             let known = now.0.iter().find(|known| known.key() == (head, text)).cloned();
-            known.unwrap_or_else(|| Series::new(head, text, 1, take_slot(1)))
+            known.unwrap_or_else(|| Series::new(head, text, 1, allocate_slot(1)))
         });
         let sorted = Arc::new(all.collect::<Vec<_>>().into());
         *now = (sorted, series.iter().map(|(_, part, _)| *part).collect(), series.iter().map(|(.., s)| *s).collect());
     }
 }
 
-impl Counted for Family {
+impl LocalFamily for Family {
     fn descriptor(&self) -> &Descriptor {
         self.key.descriptor()
     }
@@ -115,8 +115,8 @@ impl Backend for Notes {
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
         let seen = batch.changes.iter().map(|change| {
             let label = label(&change.family, &change.series);
-            let live = !matches!(change.family.combine(), crate::backends::api::Combine::Add);
-            if change.set || live && change.family.combine() != crate::backends::api::Combine::Shared {
+            let live = !matches!(change.family.aggregation(), crate::backends::api::Aggregation::Add);
+            if change.set || live && change.family.aggregation() != crate::backends::api::Aggregation::Shared {
                 Seen::Set(label, change.totals[0])
             } else {
                 Seen::Grew(label, change.deltas[0])
@@ -151,7 +151,7 @@ fn shipper(family: &Arc<Family>) -> (Arc<Notes>, Shipper) {
 fn every(interval: Duration, family: &Arc<Family>) -> (Arc<Notes>, Shipper) {
     let notes = Arc::new(Notes::default());
     let family = Arc::clone(family);
-    let members = Box::new(move || vec![Arc::clone(&family) as Arc<dyn Counted>]);
+    let members = Box::new(move || vec![Arc::clone(&family) as Arc<dyn LocalFamily>]);
     let shipper = Shipper::start_with(Arc::clone(&notes) as Arc<dyn Backend>, interval, members);
     (notes, shipper.expect("there can be a thread"))
 }
@@ -253,14 +253,14 @@ fn a_series_that_came_back_is_told_anew_whenever_its_removal_is_heard_of() {
 fn the_deltas_of_floats_add_up_to_the_total() {
     let family = Family::counter();
     let (notes, shipper) = shipper(&family);
-    let mut total = Sum::ZERO;
+    let mut total = ExactSum::ZERO;
     total += 1e15;
     for n in 1..500 {
         total += 1.0 / f64::from(n);
         family.hold(&[("a", total.value().into(), 0)]);
         shipper.ship_now().unwrap();
     }
-    let mut sum = Sum::ZERO;
+    let mut sum = ExactSum::ZERO;
     for (_, seen) in notes.take() {
         let Seen::Grew(_, delta) = &seen[0] else { panic!("{seen:?}") };
         sum += delta.as_f64();

@@ -4,17 +4,17 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::Ordering::Release;
 
 use super::*;
-use crate::backends::file::format::allocator::Space;
-use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::allocator::Allocator;
+use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::format::header::{Header, LOG};
-use crate::backends::file::format::mappings::Maps;
+use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::record::Record;
 use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{at, family, header, new_file};
 
 /// Reads a file of two units whose log has these records.
-fn read(records: &[Record<'_>]) -> Result<(), Reason> {
+fn read(records: &[Record<'_>]) -> Result<(), SkipReason> {
     let mut log = Vec::new();
     for record in records {
         record.encode(&mut log).unwrap();
@@ -22,20 +22,20 @@ fn read(records: &[Record<'_>]) -> Result<(), Reason> {
     read_log(&log, log.len() as u64)
 }
 
-fn read_log(log: &[u8], committed: u64) -> Result<(), Reason> {
+fn read_log(log: &[u8], committed: u64) -> Result<(), SkipReason> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("process");
     let file = new_file(&path);
     let header = Header { first_extent: 61_440, ..header() };
-    let (mut maps, mut space) = (Maps::for_ever(), Space::of_new_file(&file, &header).unwrap());
-    space.take(&file, 65_536).unwrap();
+    let (mut mappings, mut allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header).unwrap());
+    allocator.alloc_zeroed(&file, 65_536).unwrap();
     file.write_all_at(log, LOG).unwrap();
-    let first = maps.place(&file, space.end(), 0).unwrap();
-    maps.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
-    Peer::open(&path).map(drop).map_err(|skip| skip.reason)
+    let first = mappings.place(&file, allocator.end(), 0).unwrap();
+    mappings.kept(first).unwrap().cells()[COMMITTED].store(committed, Release);
+    Peer::open(&path).map(drop).map_err(|skipped| skipped.reason)
 }
 
-const CORRUPT: Result<(), Reason> = Err(Reason::Corrupt);
+const CORRUPT: Result<(), SkipReason> = Err(SkipReason::Corrupt);
 
 /// A counter, a histogram of 6 cells, and a gauge of 3.
 fn families(act: impl FnOnce([Record<'_>; 3])) {
@@ -48,7 +48,7 @@ fn families(act: impl FnOnce([Record<'_>; 3])) {
     }));
 }
 
-fn series(number: u32, family: u32, at: At) -> Record<'static> {
+fn series(number: u32, family: u32, at: CellAddr) -> Record<'static> {
     Record::Series { number, family, promised: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
 }
 
@@ -62,13 +62,13 @@ fn a_good_log_is_read() {
             Record::Page { shard: 5, page: 1, offset: 65_536 },
             three,
             series(1, 2, at(32_767, 509)),
-            Record::Extend { series: at(32_767, 509), also: at(3, 510) },
-            Record::Extend { series: at(20_000, 3), also: at(1, 2) },
+            Record::ExtraCells { series: at(32_767, 509), extra: at(3, 510) },
+            Record::ExtraCells { series: at(20_000, 3), extra: at(1, 2) },
             Record::End { series: at(20_000, 3) },
             Record::End { series: at(1, 0) },
             series(2, 0, at(1, 0)),
-            Record::Promise { series: at(1, 0), promised: true },
-            Record::Jump { offset: 65_536, len: 4096 },
+            Record::PreInit { series: at(1, 0), promised: true },
+            Record::NextExtent { offset: 65_536, len: 4096 },
         ];
         assert_eq!(read(&log), Ok(()));
         assert_eq!(read(&[]), Ok(()));
@@ -164,12 +164,15 @@ fn what_is_of_no_series_is_refused() {
             &[Record::End { series: at(1, 1) }],
             &[Record::End { series: at(20_000, 1) }],
             &[Record::End { series: at(1, 0) }, Record::End { series: at(1, 0) }],
-            &[Record::End { series: at(1, 0) }, Record::Extend { series: at(1, 0), also: at(1, 1) }],
-            &[Record::Extend { series: at(1, 1), also: at(1, 2) }],
-            &[Record::Extend { series: at(1, 0), also: at(1, 512) }],
-            &[Record::Extend { series: at(1, 0), also: at(16_384, 0) }],
-            &[Record::Extend { series: at(1, 0), also: at(1, 1) }, Record::Extend { series: at(1, 0), also: at(1, 2) }],
-            &[Record::Promise { series: at(1, 1), promised: false }],
+            &[Record::End { series: at(1, 0) }, Record::ExtraCells { series: at(1, 0), extra: at(1, 1) }],
+            &[Record::ExtraCells { series: at(1, 1), extra: at(1, 2) }],
+            &[Record::ExtraCells { series: at(1, 0), extra: at(1, 512) }],
+            &[Record::ExtraCells { series: at(1, 0), extra: at(16_384, 0) }],
+            &[
+                Record::ExtraCells { series: at(1, 0), extra: at(1, 1) },
+                Record::ExtraCells { series: at(1, 0), extra: at(1, 2) },
+            ],
+            &[Record::PreInit { series: at(1, 1), promised: false }],
         ];
         for wrong in wrong {
             assert_eq!(read(&[&begun[..], wrong].concat()), CORRUPT, "{wrong:?}");
@@ -184,23 +187,23 @@ fn pages_that_can_not_be_are_refused() {
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 1, 69_632)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 2, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 0)]), CORRUPT);
-    assert_eq!(read(&[page(0, At::COMMON, 65_536)]), CORRUPT);
+    assert_eq!(read(&[page(0, CellAddr::COMMON, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, u32::MAX, 65_536)]), CORRUPT);
-    assert_eq!(read(&[page(0, 1, 131_072)]), Err(Reason::Truncated));
-    assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(Reason::Truncated));
+    assert_eq!(read(&[page(0, 1, 131_072)]), Err(SkipReason::Truncated));
+    assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(SkipReason::Truncated));
 }
 
 #[test]
 fn a_log_that_leads_astray_is_refused() {
-    let jump = |offset, len| read(&[Record::Jump { offset, len }]);
-    assert_eq!(jump(65_536, 4096), Ok(()));
-    assert_eq!(jump(65_536, 0), CORRUPT);
-    assert_eq!(jump(65_536, 4097), CORRUPT);
-    assert_eq!(jump(65_537, 4096), CORRUPT);
-    assert_eq!(jump(4096, 4096), CORRUPT);
-    assert_eq!(jump(0, 4096), CORRUPT);
-    assert_eq!(jump(u64::MAX - 4095, 4096), CORRUPT);
-    assert_eq!(jump(131_072, 4096), Err(Reason::Truncated));
+    let next_extent = |offset, len| read(&[Record::NextExtent { offset, len }]);
+    assert_eq!(next_extent(65_536, 4096), Ok(()));
+    assert_eq!(next_extent(65_536, 0), CORRUPT);
+    assert_eq!(next_extent(65_536, 4097), CORRUPT);
+    assert_eq!(next_extent(65_537, 4096), CORRUPT);
+    assert_eq!(next_extent(4096, 4096), CORRUPT);
+    assert_eq!(next_extent(0, 4096), CORRUPT);
+    assert_eq!(next_extent(u64::MAX - 4095, 4096), CORRUPT);
+    assert_eq!(next_extent(131_072, 4096), Err(SkipReason::Truncated));
     let end = Record::Page { shard: 0, page: 1, offset: 65_536 };
     let mut log = Vec::new();
     end.encode(&mut log).unwrap();
@@ -210,6 +213,6 @@ fn a_log_that_leads_astray_is_refused() {
     }
     for wrong in [131_072, 1 << 40, u64::MAX - 7] {
         let read = read_log(&log, wrong);
-        assert!(read == CORRUPT || read == Err(Reason::Truncated), "{wrong}: {read:?}");
+        assert!(read == CORRUPT || read == Err(SkipReason::Truncated), "{wrong}: {read:?}");
     }
 }

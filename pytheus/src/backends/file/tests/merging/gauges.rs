@@ -18,7 +18,7 @@ fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_or
             for ended in 0..=values.len() {
                 let directory = directory();
                 let watcher = Process::start(&directory);
-                let mut living = Vec::new();
+                let mut live = Vec::new();
                 for place in 0..values.len() {
                     let (value, set_at) = values[(place + first) % values.len()];
                     let mut process = Process::start(&directory);
@@ -28,10 +28,10 @@ fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_or
                         // Folds it.
                         watcher.scrape();
                     } else {
-                        living.push(process);
+                        live.push(process);
                     }
                 }
-                assert_eq!(processes(&directory), 1 + living.len());
+                assert_eq!(processes(&directory), 1 + live.len());
                 assert_eq!(value(&watcher).as_deref(), Some(expected[3]), "{values:?} from {first}, {ended} ended");
             }
         }
@@ -100,7 +100,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_although_it_is_there_from_the_start
         let directory = directory();
         let level = gauge(mode);
         let (one, other) = (Process::start(&directory), Process::start(&directory));
-        let at = At { page: 1, cell: 0 };
+        let at = CellAddr { page: 1, cell: 0 };
         let series = one.begin_at(&level, &["x"], at, true);
         assert_eq!(other.scrape(), [""; 0], "{mode:?}");
         series.set(0.0, 1);

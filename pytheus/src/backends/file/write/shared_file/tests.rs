@@ -4,29 +4,29 @@ use std::sync::Barrier;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::backends::file::format::error::Reason;
+use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::tests::samples::gauge;
 use crate::backends::file::write::shared_compaction;
 use crate::model::descriptor::GaugeMode;
 use crate::sync;
 
-fn shown(common: &CommonFile) -> Vec<(usize, String, Option<f64>, bool)> {
+fn shown(shared: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();
-    common.each(|number, family, series| {
+    shared.each(|number, family, series| {
         let label = series.key.labels(family).get("a").unwrap_or_default().to_owned();
-        shown.push((number, label, common.value(series.at), series.promised));
+        shown.push((number, label, shared.value(series.at), series.promised));
     });
     shown
 }
 
-fn set(common: &CommonFile, at: At, value: f64) {
-    common.page(at.page).unwrap().cells()[at.cell as usize].store(value.to_bits(), Relaxed);
+fn set(shared: &SharedFile, at: CellAddr, value: f64) {
+    shared.page(at.page).unwrap().cells()[at.cell as usize].store(value.to_bits(), Relaxed);
 }
 
 #[test]
 fn what_one_adds_another_finds() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
     let family = gauge("g", GaugeMode::Shared);
     let (first, second) = (SeriesKey::new(&family, &["1"]), SeriesKey::new(&family, &["2"]));
@@ -52,7 +52,7 @@ fn what_one_adds_another_finds() {
 #[test]
 fn what_was_removed_shows_when_it_is_set_again() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
     let family = gauge("g", GaugeMode::Shared);
     let series = SeriesKey::new(&family, &["1"]);
@@ -67,29 +67,29 @@ fn what_was_removed_shows_when_it_is_set_again() {
     assert_eq!(one.find(&family, &series, true).unwrap(), None);
     assert_eq!(one.find_or_add(&family, &series, true).unwrap(), at);
     assert_eq!(other.find(&family, &series, true).unwrap(), Some(at));
-    other.remove(At { page: at.page, cell: 100 }).unwrap();
+    other.remove(CellAddr { page: at.page, cell: 100 }).unwrap();
     assert_eq!(shown(&other), [(0, label, Some(3.0), true)]);
 }
 
 #[test]
 fn many_series_and_many_who_add_them() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     drop(shared_compaction::open(&path).unwrap());
     let lock = Mutex::new(());
     let start = Barrier::new(4);
     let family = gauge("g", GaugeMode::Shared);
     let add = || {
-        let common = shared_compaction::open(&path).unwrap();
+        let shared = shared_compaction::open(&path).unwrap();
         start.wait();
         let places = (0..500).map(|number| {
             let series = SeriesKey::new(&family, &[&format!("{number}{}", "x".repeat(number % 90))]);
             let _held = sync::lock(&lock);
-            common.find_or_add(&family, &series, number % 2 == 0).unwrap()
+            shared.find_or_add(&family, &series, number % 2 == 0).unwrap()
         });
         let places: Vec<_> = places.collect();
         for at in &places {
-            let page = common.page(at.page).unwrap();
+            let page = shared.page(at.page).unwrap();
             page.cells()[at.cell as usize + 2].fetch_add(1, Relaxed);
         }
         places
@@ -99,11 +99,11 @@ fn many_series_and_many_who_add_them() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(all.iter().all(|places| *places == all[0]));
-    let common = shared_compaction::open(&path).unwrap();
+    let shared = shared_compaction::open(&path).unwrap();
     let mut count = 0;
-    common.each(|_, _, series| {
+    shared.each(|_, _, series| {
         count += 1;
-        assert_eq!(common.cells(series.at)[2].load(Relaxed), 4);
+        assert_eq!(shared.cells(series.at)[2].load(Relaxed), 4);
     });
     assert_eq!(count, 500);
 }
@@ -111,45 +111,45 @@ fn many_series_and_many_who_add_them() {
 #[test]
 fn a_file_that_is_wrong_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
-    for (bytes, reason) in [(&b""[..], Reason::Truncated), (&[b'x'; 5000], Reason::Foreign)] {
+    let path = directory.path().join("shared");
+    for (bytes, reason) in [(&b""[..], SkipReason::Truncated), (&[b'x'; 5000], SkipReason::Foreign)] {
         fs::write(&path, bytes).unwrap();
         assert_eq!(shared_compaction::open(&path).unwrap_err().reason, reason);
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("elsewhere", &path).unwrap();
-    assert_eq!(shared_compaction::open(&path).unwrap_err().reason, Reason::Foreign);
+    assert_eq!(shared_compaction::open(&path).unwrap_err().reason, SkipReason::Foreign);
 }
 
 /// A file with the lock that this process has on it taken away: as if it had ended.
-fn abandoned(path: &Path, act: impl FnOnce(&CommonFile)) {
-    let common = shared_compaction::open(path).unwrap();
-    act(&common);
-    sync::lock(&common.log).reading.file.unlock().unwrap();
+fn abandoned(path: &Path, act: impl FnOnce(&SharedFile)) {
+    let shared = shared_compaction::open(path).unwrap();
+    act(&shared);
+    sync::lock(&shared.log).reader.file.unlock().unwrap();
 }
 
 #[test]
 fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("common");
+    let path = directory.path().join("shared");
     let (family, other) = (gauge("g", GaugeMode::Shared), gauge("other", GaugeMode::Shared));
     let key = |number: u32| SeriesKey::new(&family, &[&format!("{number:0>100}")]);
-    abandoned(&path, |common| {
+    abandoned(&path, |shared| {
         for number in 0..1000 {
-            let at = common.find_or_add(&family, &key(number), number == 500).unwrap();
-            set(common, at, f64::from(number));
+            let at = shared.find_or_add(&family, &key(number), number == 500).unwrap();
+            set(shared, at, f64::from(number));
             if number % 100 != 7 {
-                common.remove(at).unwrap();
+                shared.remove(at).unwrap();
             }
         }
-        common.find_or_add(&family, &key(500), true).unwrap();
-        let tracked = common.find_or_add(&other, &SeriesKey::new(&other, &["t"]), false).unwrap();
-        common.page(tracked.page).unwrap().cells()[tracked.cell as usize + 1].store(1, Relaxed);
+        shared.find_or_add(&family, &key(500), true).unwrap();
+        let tracked = shared.find_or_add(&other, &SeriesKey::new(&other, &["t"]), false).unwrap();
+        shared.page(tracked.page).unwrap().cells()[tracked.cell as usize + 1].store(1, Relaxed);
     });
-    let series = |common: &CommonFile| {
+    let series = |shared: &SharedFile| {
         let mut shown: Vec<_> =
-            shown(common).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
+            shown(shared).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
         shown.retain(|(_, value, promised)| value.is_some() || *promised);
         shown
     };
@@ -169,8 +169,8 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     let at = held.find(&family, &key(7), false).unwrap().unwrap();
     set(&held, at, 70.0);
     assert_eq!(next.value(at), Some(70.0));
-    for common in [held, next] {
-        sync::lock(&common.log).reading.file.unlock().unwrap();
+    for shared in [held, next] {
+        sync::lock(&shared.log).reader.file.unlock().unwrap();
     }
     let last = shared_compaction::open(&path).unwrap();
     assert_eq!((series(&last).len(), shown(&last).len()), (12, 12));

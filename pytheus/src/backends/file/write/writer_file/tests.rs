@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::*;
-use crate::backends::Begun;
-use crate::backends::file::format::exact_amount::Amount;
+use crate::backends::custom::NewSeries;
+use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{self, Sample, at};
 use crate::backends::file::write::shared_compaction;
@@ -30,19 +30,19 @@ impl Random {
 }
 
 fn parts(peer: &Peer, series: usize) -> Vec<Number> {
-    let mut parts = vec![Amount::default(); peer.families()[peer.series()[series].family as usize].width()];
+    let mut parts = vec![ExactAmount::default(); peer.families()[peer.series()[series].family as usize].part_count()];
     peer.read(series, &mut parts);
-    parts.iter().map(Amount::number).collect()
+    parts.iter().map(ExactAmount::number).collect()
 }
 
 /// A series as it should be read: the parts of a counter, or of a histogram of three buckets.
 struct Expected {
     number: u32,
-    at: At,
+    at: CellAddr,
     kind: Kind,
     labels: [String; 2],
     parts: Vec<Number>,
-    also: Option<At>,
+    extra: Option<CellAddr>,
 }
 
 /// How many logs were seen in the file of one that looks often whether most of its log is over.
@@ -50,7 +50,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
     let random = Random(Cell::new(seed));
     let sample = Sample::new();
     if often {
-        sample.own.look_often();
+        sample.own.compact_often();
     }
     let ends = if often { 4..8 } else { 4..5 };
     let mut logs = 1;
@@ -58,7 +58,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
     let mut peer = Peer::open(&sample.path).unwrap();
     let mut live: Vec<Expected> = Vec::new();
     // Free runs of 8 cells, as the storage hands them out.
-    let mut free: Vec<At> = (1..4).flat_map(|page| (0..64).map(move |run| at(page, run * 8))).rev().collect();
+    let mut free: Vec<CellAddr> = (1..4).flat_map(|page| (0..64).map(move |run| at(page, run * 8))).rev().collect();
     let mut next = 0;
     for step in 0..600 {
         match random.below(10) {
@@ -70,8 +70,8 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 // Another value of the same kind is the same family.
                 let family = if random.below(4) == 0 { &samples::family(kind, "n") } else { family };
                 sample.begin(family, &[&labels[0], &labels[1]], at, false);
-                let parts = vec![Number::Int(0); family.width()];
-                live.push(Expected { number: next, at, kind, labels, parts, also: None });
+                let parts = vec![Number::Int(0); family.part_count()];
+                live.push(Expected { number: next, at, kind, labels, parts, extra: None });
                 next += 1;
             }
             kind if ends.contains(&kind) && !live.is_empty() => {
@@ -93,12 +93,12 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                     one.parts[bucket] = one.parts[bucket] + Number::Int(1);
                     one.parts[3] = one.parts[3] + Number::Float(amount);
                 } else if random.below(3) == 0 {
-                    let also = *one.also.get_or_insert_with(|| {
-                        let also = At { cell: one.at.cell + 1, ..one.at };
-                        sample.own.extend(one.at, also).unwrap();
-                        also
+                    let extra = *one.extra.get_or_insert_with(|| {
+                        let extra = CellAddr { cell: one.at.cell + 1, ..one.at };
+                        sample.own.extend(one.at, extra).unwrap();
+                        extra
                     });
-                    let cell = &sample.own.page(shard, also.page).unwrap().cells()[also.cell as usize];
+                    let cell = &sample.own.page(shard, extra.page).unwrap().cells()[extra.cell as usize];
                     cell.store((f64::from_bits(cell.load(Relaxed)) + amount).to_bits(), Relaxed);
                     one.parts[0] = one.parts[0] + Number::Float(amount);
                 } else {
@@ -109,9 +109,9 @@ fn write_and_read(seed: u64, often: bool) -> usize {
             _ => {}
         }
         if step % 50 == 49 || random.below(20) == 0 {
-            let root = peer.root();
-            peer.refresh().unwrap_or_else(|skip| panic!("{skip}"));
-            logs += usize::from(peer.root() != root);
+            let generation = peer.generation();
+            peer.refresh().unwrap_or_else(|skipped| panic!("{skipped}"));
+            logs += usize::from(peer.generation() != generation);
             assert!(live.iter().all(|one| peer.counts(one.number)));
             assert!(peer.series().len() == next as usize || often);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), live.len());
@@ -119,7 +119,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 let place = peer.series().iter().position(|series| series.number == one.number).unwrap();
                 let series = &peer.series()[place];
                 assert_eq!(parts(&peer, place), one.parts, "step {step}");
-                assert_eq!((series.at, series.also), (one.at, one.also));
+                assert_eq!((series.at, series.extra), (one.at, one.extra));
                 let labels = series.key.labels(&peer.families()[series.family as usize]);
                 assert!(labels.values().eq(one.labels.iter().map(String::as_str)));
             }
@@ -148,7 +148,7 @@ fn a_log_of_any_length_is_read() {
     let sample = Sample::new();
     let family = samples::family(Kind::Counter, "c_total");
     let mut peer = Peer::open(&sample.path).unwrap();
-    let places: Vec<At> = (0..3000).map(|place| at(1 + place / 512, place % 512)).collect();
+    let places: Vec<CellAddr> = (0..3000).map(|place| at(1 + place / 512, place % 512)).collect();
     for (number, at) in places.iter().enumerate() {
         let long = "x".repeat(if number % 100 == 0 { 30_000 } else { number % 70 });
         sample.begin(&family, &[&number.to_string(), &long], *at, false);
@@ -165,12 +165,12 @@ fn a_log_of_any_length_is_read() {
     }
     // That a series ends can be written whatever else is on the disk.
     let len = std::fs::metadata(&sample.path).unwrap().len();
-    let taken = sync::lock(&sample.own.log).written.space.clone();
+    let taken = sync::lock(&sample.own.log).written.allocator.clone();
     for at in &places {
         sample.own.end(*at);
     }
     assert_eq!(std::fs::metadata(&sample.path).unwrap().len(), len);
-    assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.space));
+    assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.allocator));
     assert!(peer.refresh().unwrap());
     assert!(peer.series().iter().all(|series| series.ended));
 }
@@ -197,15 +197,15 @@ fn a_file_that_can_not_grow_stays_whole() {
     let is_good = Arc::new(AtomicBool::new(true));
     let good = samples::new_file(&path);
     let switch = Switch { good, bad: File::open(&path).unwrap(), is_good: Arc::clone(&is_good) };
-    let common = Arc::new(shared_compaction::open(&directory.path().join("common")).unwrap());
-    let own = OwnFile::create(switch, samples::header(), common, Box::new(|act| act())).unwrap();
+    let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).unwrap());
+    let own = WriterFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
     let family = samples::family(Kind::Counter, "c_total");
     let mut expected = BTreeMap::new();
     for place in 0..400 {
         is_good.store(place % 3 != 0, Release);
         let at = at(1 + place, 0);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&Begun { family: &family, series: &series, at, promised: false });
+        let begun = own.begin(&NewSeries { family: &family, series: &series, at, promised: false });
         let page = own.page(1, at.page);
         assert_eq!((begun.is_ok(), page.is_some()), (place % 3 != 0, place % 3 != 0));
         if let Some(page) = page {
@@ -228,9 +228,9 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     let is_good = Arc::new(AtomicBool::new(true));
     let good = samples::new_file(&path);
     let switch = Switch { good, bad: File::open(&path).unwrap(), is_good: Arc::clone(&is_good) };
-    let common = Arc::new(shared_compaction::open(&directory.path().join("common")).unwrap());
-    let own = OwnFile::create(switch, samples::header(), common, Box::new(|act| act())).unwrap();
-    own.look_often();
+    let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).unwrap());
+    let own = WriterFile::create(switch, samples::header(), shared, Box::new(|act| act())).unwrap();
+    own.compact_often();
     let family = samples::family(Kind::Counter, "c_total");
     let page = own.page(1, 1).unwrap();
     let mut peer = Peer::open(&path).unwrap();
@@ -238,13 +238,13 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     for place in 0..2000 {
         is_good.store(place % 3 != 0, Release);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&Begun { family: &family, series: &series, at: at(1, place % 4), promised: false });
+        let begun = own.begin(&NewSeries { family: &family, series: &series, at: at(1, place % 4), promised: false });
         assert_eq!(begun.is_ok(), place % 3 != 0);
         if place % 3 != 0 {
             page.cells()[place as usize % 4].store(1 + u64::from(place), Relaxed);
-            let root = peer.root();
+            let generation = peer.generation();
             peer.refresh().unwrap();
-            logs += usize::from(peer.root() != root);
+            logs += usize::from(peer.generation() != generation);
             assert_eq!(parts(&peer, peer.series().len() - 1), [Number::Int(1 + u64::from(place))]);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), 1);
             own.end(at(1, place % 4));

@@ -29,7 +29,7 @@ fn unreadable_files_do_not_keep_other_processes_from_recovery() {
     pipe(&directory.join(name("process", 43)));
     fs::copy(&own, directory.join(name("process", 44))).expect("there is room");
     fs::write(directory.join("process-x"), b"").expect("there is room");
-    fs::create_dir(directory.join(name("told", 45))).expect("there is room");
+    fs::create_dir(directory.join(name("journal", 45))).expect("there is room");
     let recoverer = killed.recoverer();
     recover(&recoverer);
     killed.assert_total();
@@ -41,7 +41,7 @@ fn unreadable_files_do_not_keep_other_processes_from_recovery() {
 #[test]
 fn a_damaged_journal_and_its_process_are_left_alone() {
     let killed = Killed::new();
-    let (path, kept) = (killed.file("told"), killed.directory().join("kept"));
+    let (path, kept) = (killed.file("journal"), killed.directory().join("kept"));
     let whole = fs::read(&path).expect("it is there");
     fs::rename(&path, &kept).expect("there is room");
     let greatest = u64::MAX;
@@ -84,7 +84,7 @@ fn a_journal_does_not_grow_while_redis_refuses_a_recovery() {
     killed.server.say(&format!("SET {} x", key("d_total", 0)));
     let recoverer = killed.recoverer();
     recover(&recoverer);
-    let len = || fs::metadata(killed.file("told")).expect("it is there").len();
+    let len = || fs::metadata(killed.file("journal")).expect("it is there").len();
     let before = len();
     (0..5).for_each(|_| recover(&recoverer));
     // Another process finds the record of this one.

@@ -6,9 +6,9 @@ use super::*;
 fn process(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
     let mut process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
-    let (family, at) = (backup(), At { page: 1, cell: 0 });
+    let (family, at) = (backup(), CellAddr { page: 1, cell: 0 });
     let series = SeriesKey::new(&family, &[]);
-    arena.begin(&Begun { family: &family, series: &series, at, promised: false }).expect("there is room");
+    arena.begin(&NewSeries { family: &family, series: &series, at, promised: false }).expect("there is room");
     set(&arena, 5.0, 10);
     arena.ready().expect("it can be shown");
     process.set_at(&family, 5.0, 10);

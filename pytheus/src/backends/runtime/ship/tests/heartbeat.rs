@@ -27,7 +27,7 @@ impl Backend for Beating {
 fn heartbeats_go_on_between_batches_that_fail_until_the_backend_ends_them() {
     let family = Family::counter();
     family.hold(&[("a", int(3), 0)]);
-    let members: Arc<dyn Counted> = family;
+    let members: Arc<dyn LocalFamily> = family;
     let members: Members = Box::new(move || vec![Arc::clone(&members)]);
     let backend = Arc::new(Beating::default());
     let beating: Arc<dyn Backend> = Arc::<Beating>::clone(&backend);

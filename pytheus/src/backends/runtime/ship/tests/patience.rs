@@ -22,7 +22,7 @@ fn who_has_a_deadline_waits_no_longer_for_a_pass_that_does_not_end() {
     let family = Family::counter();
     family.hold(&[("a", int(3), 0)]);
     let hung = Arc::new(Hung::default());
-    let members: Arc<dyn Counted> = family;
+    let members: Arc<dyn LocalFamily> = family;
     let members: Members = Box::new(move || vec![Arc::clone(&members)]);
     let backend: Arc<dyn Backend> = Arc::<Hung>::clone(&hung);
     let shipper = Shipper::start_with(backend, Duration::from_secs(3_600), members).unwrap();

@@ -173,28 +173,28 @@ fn a_damaged_archive_fails_each_scrape_until_it_is_moved_away() {
 }
 
 #[test]
-fn a_damaged_common_file_refuses_each_new_process_with_what_to_do() {
+fn a_damaged_shared_file_refuses_each_new_process_with_what_to_do() {
     let directory = tempfile::tempdir().expect("a directory");
     let directory = directory.path();
     let mut worker = Worker::start(directory);
     assert_eq!(worker.ask("share"), "ok");
     assert_eq!(worker.scrape().get("tasks"), Some(&7.0));
-    let common = directory.join("common");
-    let file = fs::File::options().write(true).open(&common).expect("one is there");
+    let shared_file = directory.join("shared");
+    let file = fs::File::options().write(true).open(&shared_file).expect("one is there");
     file.write_all_at(b"????", 12).expect("it can be written to");
     // The second one, too, and once nobody has it open.
     let refused = || {
         let said = Worker::idle().load(directory);
-        assert!(said.contains("common") && said.contains("move the file and `roster` away"), "{said}");
+        assert!(said.contains("shared") && said.contains("move the file and `roster` away"), "{said}");
     };
     refused();
     refused();
     assert_eq!(worker.scrape().get("tasks"), Some(&7.0), "read before it was damaged");
     worker.end();
     refused();
-    fs::rename(&common, directory.join("aside")).expect("it is there");
+    fs::rename(&shared_file, directory.join("aside")).expect("it is there");
     let mut lost = Worker::start(directory);
-    assert!(failure(&mut lost).contains("common"), "the loss is known");
+    assert!(failure(&mut lost).contains("shared"), "the loss is known");
     lost.end();
     fs::remove_file(directory.join("roster")).expect("it is there");
     let mut new = Worker::start(directory);

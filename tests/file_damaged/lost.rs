@@ -128,7 +128,7 @@ impl Scene {
 }
 
 const FILES: [&str; 9] =
-    ["living", "ended", "archive", "common", "roster", "lock", "archive-new", "new-common", "new-roster"];
+    ["living", "ended", "archive", "shared", "roster", "lock", "archive-new", "new-shared", "new-roster"];
 
 const WAYS: [&str; 13] = [
     "removed",
@@ -217,12 +217,12 @@ fn whatever_becomes_of_a_file_no_smaller_total_stands_in() {
             }
             // What counts in a file that is cut short ends, so it is not asked.
             let is_mapped = |who: &str| file == who && ["emptied", "cut"].contains(&way);
-            let spares_living = !is_mapped("living") && !is_mapped("common");
+            let spares_living = !is_mapped("living") && !is_mapped("shared");
             let told = format!("{file}, {way}");
             let outcomes = scene.outcomes(&told, spares_living);
             let (fails, all) = (outcomes.iter().filter(|it| it.ends_with("fails")).count(), outcomes.len());
             table.push(format!("{told}: {fails} of {all} scrapes fail"));
-            let is_needed = ["living", "ended", "archive", "common", "roster"].contains(&file);
+            let is_needed = ["living", "ended", "archive", "shared", "roster"].contains(&file);
             // An archive that is changed in place is written anew by those that have it in memory.
             let is_gone = !["longer", "copy", "unreadable", "cut", "one byte"].contains(&way)
                 && (file, way) != ("archive", "emptied");

@@ -97,8 +97,8 @@ fn a_directory_that_cannot_be_used_is_refused_with_what_would_be_right() {
     refused("link", "symbolic link");
     fs::create_dir(path("trap")).expect("it can be made");
     set_mode(&path("trap"), 0o700);
-    symlink("/dev/null", path("trap/common")).expect("it can be made");
-    refused("trap", "common");
+    symlink("/dev/null", path("trap/shared")).expect("it can be made");
+    refused("trap", "shared");
 }
 
 #[test]

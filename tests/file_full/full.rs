@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use pytheus::metric;
-use support::room;
+use support::disk;
 use support::worker::{Worker, serve};
 
 const SERIES: usize = 3_000;
@@ -30,7 +30,7 @@ fn act(words: &[&str]) -> String {
                 REPORTS.by(by.to_string()).inc();
             }
         }
-        ["limit", bytes] => room::limit(bytes.parse().ok()),
+        ["limit", bytes] => disk::limit_file_size(bytes.parse().ok()),
         _ => return format!("what is {words:?}?"),
     }
     "ok".to_owned()

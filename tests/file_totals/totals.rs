@@ -62,10 +62,6 @@ fn act(words: &[&str]) -> String {
             });
             threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().expect("it counts"));
         }
-        ["shutdown"] => {
-            return pytheus::backends::shutdown(std::time::Duration::from_secs(5))
-                .map_or_else(|error| error.to_string(), |()| "ok".to_owned());
-        }
         _ => return format!("what is {words:?}?"),
     }
     "ok".to_owned()

@@ -1,4 +1,4 @@
-//! A visitor of a web server, who keeps the connection and knows which process is at its other end.
+//! An HTTP client with a persistent connection that knows the process at the other end.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -6,11 +6,11 @@ use std::net::TcpStream;
 
 /// A connection that is kept.
 #[derive(Debug)]
-pub struct Visitor {
+pub struct HttpClient {
     stream: BufReader<TcpStream>,
 }
 
-impl Visitor {
+impl HttpClient {
     /// Connects to whichever process takes it.
     ///
     /// # Panics
@@ -85,19 +85,19 @@ impl Visitor {
     ///
     /// When one does not get any.
     pub fn one_of_each(port: u16, processes: &[u32]) -> Vec<Self> {
-        let mut visitors: Vec<Option<Self>> = processes.iter().map(|_| None).collect();
+        let mut clients: Vec<Option<Self>> = processes.iter().map(|_| None).collect();
         // The system gives each connection to one of them by chance.
         for _ in 0..1_000 {
-            let mut visitor = Self::of(port);
-            visitor.get("/metrics").unwrap_or_else(|error| panic!("{error}"));
+            let mut client = Self::of(port);
+            client.get("/metrics").unwrap_or_else(|error| panic!("{error}"));
             // The system shows its table piece by piece: one may be missing while others come and go.
-            let Some(process) = visitor.process(processes) else { continue };
+            let Some(process) = client.process(processes) else { continue };
             let which = processes.iter().position(|other| *other == process).expect("one of them");
-            visitors[which].get_or_insert(visitor);
-            if visitors.iter().all(Option::is_some) {
+            clients[which].get_or_insert(client);
+            if clients.iter().all(Option::is_some) {
                 break;
             }
         }
-        visitors.into_iter().map(|visitor| visitor.expect("each gets one in so many")).collect()
+        clients.into_iter().map(|client| client.expect("each gets one in so many")).collect()
     }
 }

@@ -10,8 +10,7 @@ use crate::model::descriptor::Descriptor;
 use crate::model::number::Number;
 
 /// A family that this crate counts.
-#[doc(hidden)]
-pub trait Counted: Send + Sync {
+pub trait LocalFamily: Send + Sync {
     /// What the metric is.
     fn descriptor(&self) -> &Descriptor;
 

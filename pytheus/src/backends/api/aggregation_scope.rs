@@ -3,7 +3,7 @@
 /// Whose numbers a backend adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reach {
+pub enum AggregationScope {
     /// Those of this process alone.
     Process,
     /// Those of processes on one machine.

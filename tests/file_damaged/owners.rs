@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use pytheus::backends::{Load, MultiProcessFileBackend, json, load_backend};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json, load_backend};
 use pytheus::metric;
 use support::scrapes::samples_of_text;
 use support::worker::{Worker, serve};
@@ -27,7 +27,7 @@ fn act(words: &[&str]) -> String {
         ["share"] => LEVEL.set(7.0),
         ["load_shared", directory] => {
             let config = json!({ "directory": directory, "allow_others": true });
-            let loaded = load_backend(Load::class::<MultiProcessFileBackend>().config(config));
+            let loaded = load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(config));
             return loaded.map_or_else(|error| format!("error: {error}"), |()| "ok".to_owned());
         }
         ["become_user"] => {
@@ -133,7 +133,7 @@ fn a_server_whose_directory_stays_the_superusers_fails_its_scrapes() {
 
 #[test]
 fn a_file_that_may_not_be_read_fails_the_scrape_whichever_it_is() {
-    for which in ["living", "ended", "archive", "roster", "common", "lock"] {
+    for which in ["living", "ended", "archive", "roster", "shared", "lock"] {
         let (_around, path) = directory_of(USER);
         let mut archived = start_as_user(&path);
         tell(&mut archived, "count 100");

@@ -1,4 +1,4 @@
-//! A disk that is full.
+//! Simulates a full disk.
 
 #![allow(unsafe_code, reason = "limits of a process have no safe form")]
 
@@ -9,7 +9,7 @@ use std::io;
 /// # Panics
 ///
 /// When the system does not allow it.
-pub fn limit(bytes: Option<u64>) {
+pub fn limit_file_size(bytes: Option<u64>) {
     let limits = libc::rlimit { rlim_cur: bytes.unwrap_or(libc::RLIM_INFINITY), rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the signal is ignored, so that what is too long is an error; the limits are there to be read.
     let set = unsafe {
