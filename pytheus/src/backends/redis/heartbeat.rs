@@ -76,7 +76,7 @@ impl Heartbeat {
                 if self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
                     self.reported_at = Some(Instant::now());
                     let what = format!("keys in Redis may expire while this process lives: {fault}");
-                    report::tell(Level::Error, &what);
+                    report::emit(Level::Error, &what);
                 }
             }
             Some(_) => {}

@@ -32,7 +32,7 @@ use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
 use crate::backends::runtime::haste;
 use crate::model::number::Number;
-use crate::report::{self, Own};
+use crate::report::{self, SelfMetric};
 
 /// Operations in one batch, few enough for a slice of the heartbeat.
 const MAX_OPS: usize = if cfg!(test) { 3 } else { 5_000 };
@@ -96,7 +96,7 @@ impl Recovery {
                 Err(error) if is_systemic(&error) => return false,
                 Err(error) => {
                     if self.failed.insert(id.clone()) {
-                        report::count(Own::BackendErrors, &["spool"]);
+                        report::count(SelfMetric::BackendErrors, &["spool"]);
                         report::report(("redis spool", &id), &failure(&error));
                     }
                 }
