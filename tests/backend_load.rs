@@ -76,7 +76,7 @@ fn a_process_loads_one_backend_for_its_life() -> Result<(), Box<dyn Error>> {
     assert!(text.starts_with("there is no backend `legder`; did you mean `ledger`?"), "{text}");
     assert!(text.contains("`ledger`, `single`"), "{text}");
     let error = load_backend(BackendSpec::instance(Arc::new(Other)).with_config(json!({}))).expect_err("it is ready");
-    assert!(matches!(error, LoadError::Ready { .. }), "{error:?}");
+    assert!(matches!(error, LoadError::InstanceWithConfig { .. }), "{error:?}");
     assert_eq!((MADE.load(SeqCst), SCRAPED.load(SeqCst)), (0, 0));
     assert!(generate_metrics().is_ok());
 

@@ -124,7 +124,7 @@ pub(crate) enum Own {
     LabelOverflow,
     CollectorErrors,
     RegistrationConflicts,
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+    #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
     FilesSkipped,
     BackendConflicts,
     BackendErrors,

@@ -60,8 +60,12 @@ const STAYS: (&str, &str) = ("build.rs", r#"fn main() { println!("cargo::rustc-c
 #[test]
 fn a_plug_in_with_its_own_copy_shows_in_its_own_scrape_and_with_files_in_that_of_the_program() {
     let workspace = Workspace::new(&folder("own-copy"), &["own-copy-host", "own-copy-plugin"])
-        .package("own-copy-host", "", &[("src/main.rs", HOST)])
-        .package("own-copy-plugin", "[lib]\ncrate-type = [\"cdylib\"]\n", &[("src/lib.rs", PLUGIN)]);
+        .package("own-copy-host", "pytheus.features = [\"file\"]\n", &[("src/main.rs", HOST)])
+        .package(
+            "own-copy-plugin",
+            "pytheus.features = [\"file\"]\n[lib]\ncrate-type = [\"cdylib\"]\n",
+            &[("src/lib.rs", PLUGIN)],
+        );
     let built = workspace.build(&["own-copy-host", "own-copy-plugin"]);
     let host = || {
         let mut host = Command::new(built.join("own-copy-host"));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pytheus::backends::custom::Backend;
-use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
+use pytheus::backends::{BackendSpec, load_backend};
 use pytheus::{counter, gauge, generate_metrics, metric};
 
 metric! {
@@ -55,7 +55,7 @@ impl Backend for Sent {
 pub extern "C" fn load() -> u32 {
     let refused = load_backend(BackendSpec::instance(Arc::new(Sent)));
     let is_refused = refused.is_err_and(|error| error.to_string().contains("neither a thread nor a clock"));
-    u32::from(is_refused && load_backend(BackendSpec::of::<SingleProcessBackend>()).is_ok())
+    u32::from(is_refused && load_backend(BackendSpec::named("single")).is_ok())
 }
 
 /// Scrapes, and returns the length of the text; 0 when it fails.

@@ -15,8 +15,8 @@ use std::sync::OnceLock;
 /// When it does not build.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    // The workspace, so that the dependencies have the features that they have already; but for what has another one.
-    let folder = BUILT.get_or_init(|| build(&["--workspace", "--exclude", "pytheus-tests-redis", "--examples"]));
+    // Their package alone, as its readers build it: features add up over the packages of a build.
+    let folder = BUILT.get_or_init(|| build(&["-p", "pytheus-examples", "--examples"]));
     in_folder(folder, name)
 }
 

@@ -24,14 +24,18 @@
 //! [`Configure`] and [`register_backend!`](crate::register_backend) give a backend a configuration and a name. The example
 //! `own_backend` is a whole program. The feature `conformance` adds a suite of tests that every backend has to pass.
 
+#[doc(no_inline)]
+pub use crate::backends::BackendError;
+#[cfg(feature = "backend-config")]
+pub use crate::backends::api::FamilyKeyError;
 pub use crate::backends::api::{
-    Aggregation, AggregationScope, Arena, Backend, Batch, CellAddr, Change, FamilyKey, FamilyKeyError, GaugeAggregate,
-    NewSeries, Page, Removal, SeriesKey, Totals, WriterId, process_label,
+    Aggregation, AggregationScope, Arena, Backend, Batch, CellAddr, Change, FamilyKey, GaugeAggregate, NewSeries, Page,
+    Removal, SeriesKey, Totals, WriterId, process_label,
 };
+#[cfg(feature = "backend-config")]
 pub use crate::backends::config::{BackendClass, Config, Configure, Secret};
-#[doc(no_inline)]
-pub use crate::backends::{BackendError, ConfigError};
-#[doc(no_inline)]
-pub use crate::register_backend;
 #[cfg(all(unix, not(any(target_os = "emscripten", miri))))]
 pub use crate::sync::CloseOnFork;
+#[cfg(feature = "backend-config")]
+#[doc(no_inline)]
+pub use crate::{backends::ConfigError, register_backend};

@@ -36,9 +36,9 @@ pub(crate) mod config;
 #[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
 pub mod custom;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "file"))]
 mod failpoint;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "file"))]
 pub(crate) mod file;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -46,16 +46,20 @@ pub(crate) mod runtime;
 mod single;
 
 pub use api::BackendError;
-pub use config::{BackendSpec, ConfigError, LoadError, LoadedBy};
-#[cfg(unix)]
+#[cfg(feature = "backend-config")]
+pub use config::ConfigError;
+pub use config::{BackendSpec, LoadError, LoadedBy};
+#[cfg(all(unix, feature = "file"))]
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
 #[cfg(feature = "redis")]
 pub use redis::{MultiProcessRedisBackend, RedisFault};
 pub use runtime::{FlushError, flush, load_backend, shutdown};
+#[cfg(feature = "backend-config")]
 pub use serde_json::{Value, json};
 pub use single::SingleProcessBackend;
 
 use crate::model::error::into_io_error;
-use custom::FamilyKeyError;
 
-into_io_error!(ConfigError FamilyKeyError FlushError LoadError);
+into_io_error!(FlushError LoadError);
+#[cfg(feature = "backend-config")]
+into_io_error!(ConfigError custom::FamilyKeyError);

@@ -9,4 +9,12 @@ use crate::backends::api::Backend;
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SingleProcessBackend;
 
+/// Its names in `PYTHEUS_BACKEND_CLASS`, as in Python's pytheus.
+pub(crate) const NAMES: &[&str] = &[
+    "single",
+    "SingleProcessBackend",
+    "pytheus.backends.base.SingleProcessBackend",
+    "pytheus.backends.SingleProcessBackend",
+];
+
 impl Backend for SingleProcessBackend {}

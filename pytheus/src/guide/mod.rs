@@ -23,8 +23,8 @@ pub mod libraries {}
 
 #[doc = include_str!("processes.md")]
 #[doc = ""]
-#[cfg_attr(unix, doc = "[file]: crate::backends::MultiProcessFileBackend")]
-#[cfg_attr(not(unix), doc = "[file]: crate::backends")]
+#[cfg_attr(all(unix, feature = "file"), doc = "[file]: crate::backends::MultiProcessFileBackend")]
+#[cfg_attr(not(all(unix, feature = "file")), doc = "[file]: crate::backends")]
 #[cfg_attr(feature = "redis", doc = "[redis]: crate::backends::redis::MultiProcessRedisBackend")]
 #[cfg_attr(not(feature = "redis"), doc = "[redis]: crate::backends")]
 pub mod processes {}
@@ -53,8 +53,8 @@ pub mod platforms {}
 #[doc = ""]
 #[doc = include_str!("coming_from/python.md")]
 #[doc = ""]
-#[cfg_attr(unix, doc = "[file]: crate::backends::MultiProcessFileBackend")]
-#[cfg_attr(not(unix), doc = "[file]: crate::backends")]
+#[cfg_attr(all(unix, feature = "file"), doc = "[file]: crate::backends::MultiProcessFileBackend")]
+#[cfg_attr(not(all(unix, feature = "file")), doc = "[file]: crate::backends")]
 #[cfg_attr(feature = "redis", doc = "[redis]: crate::backends::redis::MultiProcessRedisBackend")]
 #[cfg_attr(not(feature = "redis"), doc = "[redis]: crate::backends")]
 pub mod coming_from {}

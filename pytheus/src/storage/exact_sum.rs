@@ -17,7 +17,7 @@ impl ExactSum {
     pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
 
     /// Makes a sum of its two [parts](Self::parts).
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+    #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
     pub(crate) fn new(high: f64, low: f64) -> Self {
         let mut sum = Self { high, low: 0.0 };
         sum += low;

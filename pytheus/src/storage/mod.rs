@@ -17,7 +17,7 @@
 mod cell_layout;
 mod cells;
 mod exact_sum;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "file", not(loom)))]
 mod mmap;
 mod series;
 mod shard;
@@ -26,7 +26,7 @@ mod table;
 
 pub(crate) use cell_layout::{GAUGE_CELLS, observation_cells};
 pub(crate) use exact_sum::ExactSum;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, feature = "file", not(loom)))]
 pub(crate) use mmap::Mapped;
 pub(crate) use series::{CellSet, Removed, Series, SlotRef};
 #[cfg(loom)]

@@ -83,7 +83,7 @@ impl GaugeAggregate {
     }
 
     /// The value before it is rounded.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+    #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
     pub(crate) fn sum(&self) -> ExactSum {
         self.sum
     }

@@ -5,6 +5,8 @@ mod aggregation_scope;
 mod arena;
 mod backend;
 mod batch;
+#[cfg(feature = "backend-config")]
+mod family_json;
 pub(super) mod family_key;
 mod family_totals;
 pub(super) mod gauge_aggregate;
@@ -20,7 +22,9 @@ pub(crate) use arena::Offered;
 pub use arena::{Arena, CellAddr, NewSeries, Page};
 pub use backend::{Backend, BackendError};
 pub use batch::{Batch, Change, Removal, WriterId};
-pub use family_key::{FamilyKey, FamilyKeyError};
+#[cfg(feature = "backend-config")]
+pub use family_json::FamilyKeyError;
+pub use family_key::FamilyKey;
 pub(crate) use family_key::{cells, part_count};
 pub(crate) use family_totals::FamilyTotals;
 pub use gauge_aggregate::GaugeAggregate;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::backends::api::{Backend, BackendError};
 use crate::backends::config::load_error::LoadError;
 use crate::backends::config::shape::shape;
-use crate::backends::config::suggest::{nearest, slip};
+use crate::backends::config::suggest::{slip, suggest};
+use crate::backends::config::unavailable::unavailable;
 use crate::backends::config::values::Config;
-use crate::backends::single::SingleProcessBackend;
+use crate::backends::single::{self, SingleProcessBackend};
 
 /// A backend that can be made of a configuration, and so [loaded](crate::backends::load_backend) by its class or its name.
 ///
@@ -120,45 +121,18 @@ fn find(name: &str, classes: &[BackendClass]) -> Result<BackendClass, LoadError>
 }
 
 fn unknown(name: &str, classes: &[BackendClass]) -> LoadError {
-    if let Some(absent) = ABSENT.iter().find(|absent| absent.names.contains(&name)) {
-        return LoadError::Absent { name: name.to_owned(), needs: absent.needs };
+    if let Some(error) = unavailable(name) {
+        return error;
     }
     let names = || classes.iter().flat_map(|class| [class.name].into_iter().chain(class.aliases.iter().copied()));
     let plain = name.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
-    let nearest = nearest(plain, names()).map(str::to_owned);
+    let suggestion = suggest(plain, names()).map(str::to_owned);
     let shown = slip(name, names()).map(str::to_owned);
     let mut known: Vec<_> = classes.iter().map(|class| class.name.to_owned()).collect();
     known.sort();
     known.dedup();
-    LoadError::UnknownClass { name: shown, shape: shape(name), known, nearest }
+    LoadError::UnknownClass { name: shown, shape: shape(name), known, suggestion }
 }
-
-/// What this library has, but not in every program. One that is there is found before.
-struct Absent {
-    names: &'static [&'static str],
-    needs: &'static str,
-}
-
-const ABSENT: [Absent; 2] = [
-    Absent {
-        names: &[
-            "redis",
-            "MultiProcessRedisBackend",
-            "pytheus.backends.redis.MultiProcessRedisBackend",
-            "pytheus.backends.MultiProcessRedisBackend",
-        ],
-        needs: "the feature `redis` of pytheus",
-    },
-    Absent {
-        names: &[
-            "file",
-            "MultiProcessFileBackend",
-            "pytheus.backends.file.MultiProcessFileBackend",
-            "pytheus.backends.MultiProcessFileBackend",
-        ],
-        needs: "a Unix system",
-    },
-];
 
 inventory::collect!(BackendClass);
 
@@ -191,14 +165,10 @@ macro_rules! register_backend {
 }
 
 impl Configure for SingleProcessBackend {
-    const NAME: &'static str = "single";
-    const ALIASES: &'static [&'static str] = &[
-        "SingleProcessBackend",
-        "pytheus.backends.base.SingleProcessBackend",
-        "pytheus.backends.SingleProcessBackend",
-    ];
+    const NAME: &'static str = single::NAMES[0];
+    const ALIASES: &'static [&'static str] = single::NAMES.split_at(1).1;
 
-    /// It has no keys.
+    /// Reads no keys.
     fn configure(config: &mut Config) -> Result<Self, BackendError> {
         config.finish()?;
         Ok(Self)

@@ -38,7 +38,7 @@ pub(crate) enum Fault {
     Unknown {
         key: Option<String>,
         known: Vec<String>,
-        nearest: Option<String>,
+        suggestion: Option<String>,
     },
 }
 
@@ -95,17 +95,17 @@ impl fmt::Display for ConfigError {
                     None => Ok(()),
                 }
             }
-            Fault::Unknown { key, known, nearest } => {
+            Fault::Unknown { key, known, suggestion } => {
                 match key {
                     Some(key) => write!(f, "there is no key `{}`", key.escape_debug())?,
                     None => {
                         f.write_str("it has a key that there is not, and that is not shown, as it may be a secret")?;
                     }
                 }
-                if let Some(nearest) = nearest {
-                    write!(f, "; did you mean `{nearest}`?")?;
+                if let Some(suggestion) = suggestion {
+                    write!(f, "; did you mean `{suggestion}`?")?;
                 }
-                match (&known[..], nearest) {
+                match (&known[..], suggestion) {
                     ([], _) => f.write_str(": this backend has none"),
                     (_, Some(_)) => write!(f, " The keys are `{}`", known.join("`, `")),
                     (_, None) => write!(f, "; the keys are `{}`", known.join("`, `")),

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backends::api::BackendError;
-use crate::backends::config::class::Configure as _;
+#[cfg(feature = "backend-config")]
 use crate::backends::config::error::ConfigError;
-use crate::backends::single::SingleProcessBackend;
+#[cfg(feature = "backend-config")]
+use crate::backends::single;
 
 /// Why a backend is not loaded. Things are as they were before; it may be tried again.
 #[derive(Debug)]
@@ -26,13 +27,13 @@ pub enum LoadError {
         /// The names of those that are there.
         known: Vec<String>,
         /// The one that may be meant.
-        nearest: Option<String>,
+        suggestion: Option<String>,
     },
-    /// The library has this backend, but this program has not.
-    Absent {
-        /// The name.
-        name: String,
-        /// What would bring it in, such as a feature.
+    /// The program is built without this backend, or without reading the configuration of one.
+    Unavailable {
+        /// The missing part, for messages.
+        what: String,
+        /// The feature of this library, or the system, that the part needs.
         needs: &'static str,
     },
     /// Several backends of the program have this name.
@@ -70,9 +71,10 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
-        source: serde_json::Error,
+        source: BackendError,
     },
     /// The configuration is not one for this backend.
+    #[cfg(feature = "backend-config")]
     Config {
         /// The name of the backend.
         class: String,
@@ -80,7 +82,7 @@ pub enum LoadError {
         source: ConfigError,
     },
     /// A configuration was given together with a backend that is ready.
-    Ready {
+    InstanceWithConfig {
         /// Its type.
         class: String,
     },
@@ -110,7 +112,7 @@ pub enum LoadError {
         last: Option<Arc<LoadError>>,
     },
     /// A backend loads one while it is made itself.
-    Within,
+    Reentrant,
 }
 
 impl LoadError {
@@ -119,18 +121,19 @@ impl LoadError {
     pub(crate) fn is_mistake(&self) -> bool {
         match self {
             Self::UnknownClass { .. }
-            | Self::Absent { .. }
+            | Self::Unavailable { .. }
             | Self::Ambiguous { .. }
             | Self::Json { .. }
             | Self::Encoding { .. }
-            | Self::Config { .. }
-            | Self::Ready { .. } => true,
+            | Self::InstanceWithConfig { .. } => true,
+            #[cfg(feature = "backend-config")]
+            Self::Config { .. } => true,
             Self::NoConfig { .. }
             | Self::Unreadable { .. }
             | Self::Backend { .. }
             | Self::Loaded { .. }
             | Self::Pending { .. }
-            | Self::Within => false,
+            | Self::Reentrant => false,
         }
     }
 }
@@ -163,15 +166,15 @@ impl fmt::Display for LoadedBy {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownClass { name, shape, known, nearest } => {
+            Self::UnknownClass { name, shape, known, suggestion } => {
                 match name {
                     Some(name) => write!(f, "there is no backend `{}`", name.escape_debug())?,
                     None => {
                         write!(f, "there is no backend of the name that is given, which {shape}, and is not shown")?;
                     }
                 }
-                if let Some(nearest) = nearest {
-                    write!(f, "; did you mean `{nearest}`?")?;
+                if let Some(suggestion) = suggestion {
+                    write!(f, "; did you mean `{suggestion}`?")?;
                 }
                 write!(
                     f,
@@ -180,9 +183,7 @@ impl fmt::Display for LoadError {
                     known.join("`, `")
                 )
             }
-            Self::Absent { name, needs } => {
-                write!(f, "the backend `{name}` is not part of this program: it needs {needs}")
-            }
+            Self::Unavailable { what, needs } => write!(f, "{what} is not part of this program: it needs {needs}"),
             Self::Ambiguous { name, types } => {
                 write!(f, "several backends have the name `{name}`: {}; rename one of them", types.join(", "))
             }
@@ -203,13 +204,15 @@ impl fmt::Display for LoadError {
             Self::Json { path, source } => {
                 write!(f, "{} (PYTHEUS_BACKEND_CONFIG) is not JSON: {source}", path.display())
             }
-            Self::Config { class, source } if class == SingleProcessBackend::NAME => write!(
+            #[cfg(feature = "backend-config")]
+            Self::Config { class, source } if class == single::NAMES[0] => write!(
                 f,
                 "backend `{class}`, which is loaded where neither the program nor PYTHEUS_BACKEND_CLASS names another: \
                  {source}"
             ),
+            #[cfg(feature = "backend-config")]
             Self::Config { class, source } => write!(f, "backend `{class}`: {source}"),
-            Self::Ready { class } => {
+            Self::InstanceWithConfig { class } => {
                 write!(f, "backend `{class}`: one that is ready takes no config; load it by its class to give one")
             }
             Self::Backend { class, source } => write!(f, "backend `{class}`: {source}"),
@@ -234,7 +237,7 @@ impl fmt::Display for LoadError {
                     None => Ok(()),
                 }
             }
-            Self::Within => {
+            Self::Reentrant => {
                 f.write_str("a backend can't be loaded, or scraped, while one is being made by the same thread")
             }
         }
@@ -245,9 +248,9 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoConfig { source, .. } | Self::Unreadable { source, .. } => Some(source),
-            Self::Json { source, .. } => Some(source),
+            #[cfg(feature = "backend-config")]
             Self::Config { source, .. } => Some(source),
-            Self::Backend { source, .. } => Some(&**source),
+            Self::Json { source, .. } | Self::Backend { source, .. } => Some(&**source),
             Self::Pending { last: Some(last), .. } => Some(last),
             _ => None,
         }

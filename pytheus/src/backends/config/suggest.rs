@@ -1,7 +1,7 @@
 //! What someone meant who wrote a name that there is not.
 
 /// The known name that is closest to this one, unless all are far off.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let near = known.into_iter().map(|known| (distance(&name, &known.to_lowercase()), known));
     let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
@@ -44,11 +44,11 @@ mod tests {
     #[test]
     fn a_slip_is_recognised_and_another_word_is_not() {
         let known = ["directory", "allow_others", "key_prefix"];
-        assert_eq!(nearest("directry", known), Some("directory"));
-        assert_eq!(nearest("Allow-Others", known), Some("allow_others"));
-        assert_eq!(nearest("colour", known), None);
-        assert_eq!(nearest("", known), None);
-        assert_eq!(nearest("directory", []), None);
+        assert_eq!(suggest("directry", known), Some("directory"));
+        assert_eq!(suggest("Allow-Others", known), Some("allow_others"));
+        assert_eq!(suggest("colour", known), None);
+        assert_eq!(suggest("", known), None);
+        assert_eq!(suggest("directory", []), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::backends::config::error::{ConfigError, Fault, Origin, described};
 use crate::backends::config::shape::unexpanded;
-use crate::backends::config::suggest::{nearest, slip};
+use crate::backends::config::suggest::{slip, suggest};
 
 /// The keys and values that a backend is made of: a JSON object, given in the program or read from a file.
 ///
@@ -51,10 +51,10 @@ impl Config {
     ///
     /// When it is no object; `null` is one without keys.
     pub fn new(values: impl Into<Value>) -> Result<Self, ConfigError> {
-        Self::of(Origin::Program, values.into())
+        Self::from_values(Origin::Program, values.into())
     }
 
-    pub(crate) fn of(origin: Origin, values: Value) -> Result<Self, ConfigError> {
+    pub(crate) fn from_values(origin: Origin, values: Value) -> Result<Self, ConfigError> {
         match values {
             Value::Object(values) => Ok(Self { origin, values, asked: Vec::new() }),
             Value::Null => Ok(Self { origin, values: Map::new(), asked: Vec::new() }),
@@ -219,14 +219,14 @@ impl Config {
     pub fn finish(&self) -> Result<(), ConfigError> {
         let Some(key) = self.unknown().next() else { return Ok(()) };
         let known: BTreeSet<_> = self.asked.iter().map(|asked| asked.key.as_str()).collect();
-        let nearest = nearest(key, known.iter().copied()).map(str::to_owned);
+        let suggestion = suggest(key, known.iter().copied()).map(str::to_owned);
         let shown = slip(key, known.iter().copied()).map(str::to_owned);
         let known = known.into_iter().map(str::to_owned).collect();
-        Err(ConfigError::new(&self.origin, Fault::Unknown { key: shown, known, nearest }))
+        Err(ConfigError::new(&self.origin, Fault::Unknown { key: shown, known, suggestion }))
     }
 
     /// The keys that there are.
-    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn known_keys(&self) -> impl Iterator<Item = &str> {
         self.asked.iter().map(|asked| asked.key.as_str())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Fault;
 use super::pytheus::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
 use super::pytheus::backends::{BackendError, BackendSpec};
-use crate::backends::config::Plan;
+use crate::backends::config::LoadPlan;
 
 /// Has a backend do everything twice, as where it is not known that it was done.
 pub(super) struct Repeating(Arc<dyn Backend>);
@@ -14,7 +14,7 @@ pub(super) struct Repeating(Arc<dyn Backend>);
 impl Repeating {
     /// The backend that would be loaded.
     pub(super) fn of(load: BackendSpec) -> Result<Self, Fault> {
-        Ok(Self(Plan::of(load)?.make()?))
+        Ok(Self(LoadPlan::resolve(load)?.make()?))
     }
 }
 

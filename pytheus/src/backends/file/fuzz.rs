@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use crate::backends::file::archive::codec;
+use crate::backends::file::archive::codec::{self, HEAD};
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::exact_amount::ExactAmount;
@@ -78,7 +78,7 @@ fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
             black_box((series.labels(&family.key).exposed(), amounts.first().map(ExactAmount::number)));
         }
     }
-    let again = codec::encode(&archive);
+    let again = codec::encode(&archive)?;
     assert!(codec::decode(&again).is_ok(), "what was read can be written and read");
     Ok(())
 }
@@ -95,7 +95,7 @@ fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     // Each extent once, and some that are wrong.
     let mut extents = bytes.len() / 4096 + 1;
-    while let Some(next) = fix_checksum(&mut bytes, at, false) {
+    while let Some(next) = fix_checksum(&mut bytes, at) {
         let is_jump = number(&bytes, at + 8) == Some(6);
         let target = number(&bytes, at + 16).and_then(|offset| usize::try_from(offset).ok());
         at = match target.filter(|_| is_jump) {
@@ -111,29 +111,23 @@ fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
 
 /// The same for an archive, with its length made right, too.
 fn archive_with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
-    const HEAD: usize = 40;
     let mut bytes = bytes.to_vec();
-    let len = bytes.len();
-    if let Some(place) = bytes.get_mut(24..32) {
-        place.copy_from_slice(&(len as u64).to_le_bytes());
+    let len = bytes.len().saturating_sub(HEAD) as u64;
+    if let Some(place) = bytes.get_mut(HEAD - 8..HEAD) {
+        place.copy_from_slice(&len.to_le_bytes());
     }
-    if let Some(sum) = bytes.get(16..HEAD).map(|head| crc32(&[head])) {
-        put(&mut bytes, 12, sum);
-    }
-    let mut at = HEAD;
-    while let Some(next) = fix_checksum(&mut bytes, at, true) {
+    let mut at = 16;
+    while let Some(next) = fix_checksum(&mut bytes, at) {
         at = next;
     }
     bytes
 }
 
-/// Makes the checksum of a record right, and says where the next begins. That of an archive's is not of the padding, nor
-/// of the length.
-fn fix_checksum(bytes: &mut [u8], at: usize, is_archive: bool) -> Option<usize> {
+/// Makes the checksum of a record right, and returns where the next begins.
+fn fix_checksum(bytes: &mut [u8], at: usize) -> Option<usize> {
     let len = usize::try_from(number(bytes, at)?).ok()?;
     let next = at.checked_add(16)?.checked_add(len)?.checked_next_multiple_of(8)?;
-    let summed = bytes.get(at + 8..if is_archive { at + 16 + len } else { next })?;
-    let sum = if is_archive { crc32(&[summed]) } else { crc32(&[bytes.get(at..at + 4)?, summed]) };
+    let sum = crc32(&[bytes.get(at..at + 4)?, bytes.get(at + 8..next)?]);
     put(bytes, at + 4, sum);
     Some(next)
 }

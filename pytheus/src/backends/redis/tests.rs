@@ -69,6 +69,26 @@ impl Server {
         String::from_utf8_lossy(&answer[..len]).trim().to_owned()
     }
 
+    /// The milliseconds until a key expires; -2 without that key.
+    fn ttl(&self, key: &str) -> i64 {
+        self.say(&format!("PTTL {key}")).trim_start_matches(':').parse().expect("a number")
+    }
+
+    /// Cuts the time until a key expires to this, as if the rest had passed, and waits until a process extends it.
+    pub(super) fn is_extended_beyond(&self, key: &str, millis: i64) {
+        assert_eq!(self.say(&format!("PEXPIRE {key} {millis}")), ":1", "{key}");
+        let deadline = Instant::now() + PATIENCE;
+        while self.ttl(key) <= millis {
+            assert!(Instant::now() < deadline, "no process extends {key}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let answer = self.say("KEYS *");
+        answer.lines().filter(|line| !line.starts_with(['*', '$'])).map(str::to_owned).collect()
+    }
+
     fn process(&self) -> Process {
         self.process_with(&json!({}))
     }
@@ -386,10 +406,15 @@ fn a_namespace_is_kept_while_a_process_lives_and_no_scrape_keeps_it() {
     let other = server.process_with(&json!({"expire_key_time": 6}));
     one.count("a_total", "x", 1);
     one.backend.close().expect("it ends");
-    // Neither changes anything.
-    thread::sleep(Duration::from_secs(10));
+    // Neither changes anything. Two heartbeats, so that a whole one has found each key with less time left.
+    let hash = key("a_total", 0);
+    server.keys().iter().for_each(|key| drop(server.say(&format!("PEXPIRE {key} 4000"))));
+    (0..2).for_each(|_| server.is_extended_beyond(&hash, 4000));
+    let left_alone: Vec<_> = server.keys().into_iter().filter(|key| server.ttl(key) <= 4000).collect();
+    left_alone.iter().for_each(|key| drop(server.say(&format!("DEL {key}"))));
     other.shows(&[("a_total x", 1.0)]);
     other.backend.close().expect("it ends");
+    server.keys().iter().for_each(|key| drop(server.say(&format!("PEXPIRE {key} 200"))));
     let deadline = Instant::now() + PATIENCE;
     while !other.scrape().expect("Redis answers").is_empty() || server.say("DBSIZE") != ":0" {
         assert!(Instant::now() < deadline, "it stays");

@@ -30,7 +30,7 @@ pub(crate) fn within<R>(most: Duration, run: impl FnOnce() -> R) -> R {
 static MOVES: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes note that the lock which is waited for has passed on: the queue moves, and so it is worth to wait in it.
-#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+#[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
 pub(crate) fn moved() {
     MOVES.fetch_add(1, Relaxed);
 }
@@ -41,7 +41,7 @@ pub(crate) fn moves() -> usize {
 }
 
 /// The wait that this thread may spend where `usual` is what is usual.
-#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+#[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
 pub(crate) fn at_most(usual: Duration) -> Duration {
     MOST.with(Cell::get).min(usual)
 }

@@ -1,243 +1,121 @@
-//! The bytes of an archive: a head, and records as in the file of a process.
-//!
-//! The head is, all little endian: `PYTHARC\n`, the layout version (4 bytes), the checksum of the rest of the head (4), the
-//! generation (8), how long the file is (8), how many records there are (8).
-//!
-//! A record is the length of its payload (4), the checksum of all that follows (4), its kind (4), nothing (4), and the
-//! payload, filled up with zeros to a multiple of 8.
-//!
-//! | kind | payload |
-//! |---|---|
-//! | 1, family | the number of the last process that declared it (8), [JSON](FamilyKey::to_json) |
-//! | 2, series | the family, by its place in the file (4), the length (4) and text of each label value, amounts |
-//! | 3, folded | the ids of files (16 each) |
-//! | 4, removed | the id of a file (16), the number of the series there (4), nothing (4), amounts |
-//!
-//! An amount is a whole number (8) and the two parts of a [`Sum`] (8 each), so that nothing is lost however often it is
-//! added up and written. Of a gauge that shows the most recent value, the whole number is the time at which it was set.
+//! The bytes of an archive: magic, version, and records as in a log; see [the format](crate::backends::file::format).
 
-use std::sync::Arc;
-
-use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
-use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::{FormatError, SkipReason};
 use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::header::{VERSION, check_version, take};
+use crate::backends::file::format::keys::{parse_family, parse_series};
+use crate::backends::file::format::record::{ARCHIVE_HEAD_LEN, Record};
 use crate::storage::ExactSum;
 
-const MAGIC: &[u8; 8] = b"PYTHARC\n";
-const VERSION: u32 = 1;
-const HEAD: usize = 40;
+const MAGIC: [u8; 8] = *b"PYTHARC\n";
+/// Length of magic, version and the first record.
+pub(crate) const HEAD: usize = 16 + ARCHIVE_HEAD_LEN;
 
-const FAMILY: u32 = 1;
-const SERIES: u32 = 2;
-const FOLDED: u32 = 3;
-const TOMBSTONE: u32 = 4;
-
-pub(crate) fn encode(archive: &Archive) -> Vec<u8> {
-    let mut out = vec![0; HEAD];
-    let mut records = 0_u64;
-    let mut payload = Vec::new();
-    let mut put = |kind, payload: &mut Vec<u8>| {
-        record(&mut out, kind, payload);
-        payload.clear();
-        records += 1;
-    };
-    for (place, family) in (0_u32..).zip(&archive.families) {
-        payload.extend(family.newest.to_le_bytes());
-        payload.extend(family.key.to_json().to_string().into_bytes());
-        put(FAMILY, &mut payload);
+pub(crate) fn encode(archive: &Archive) -> Result<Vec<u8>, FormatError> {
+    let mut records = Vec::new();
+    for (number, family) in (0_u32..).zip(&archive.families) {
+        let json = family.key.to_json().to_string();
+        Record::Family { number, json: json.as_bytes() }.encode(&mut records)?;
+        Record::Origin { family: number, newest: family.newest }.encode(&mut records)?;
         for (series, amounts) in &family.series {
-            payload.extend(place.to_le_bytes());
-            for (_, value) in series.labels(&family.key).iter() {
-                payload.extend(length(value.len()));
-                payload.extend(value.as_bytes());
-            }
-            put_amounts(&mut payload, amounts);
-            put(SERIES, &mut payload);
+            let (head, text) = series.parts();
+            Record::Totals { family: number, head, text, amounts: &bytes_of(amounts) }.encode(&mut records)?;
         }
     }
-    // The same archive is written the same way.
-    let mut folded: Vec<_> = archive.folded.iter().collect();
+    // The same archive is encoded to the same bytes.
+    let mut folded: Vec<_> = archive.folded.iter().copied().collect();
     folded.sort_unstable();
-    payload.extend(folded.iter().flat_map(|id| id.0.to_le_bytes()));
-    put(FOLDED, &mut payload);
-    for removed in &archive.tombstones {
-        payload.extend(removed.file.0.to_le_bytes());
-        payload.extend(removed.series.to_le_bytes());
-        payload.extend([0; 4]);
-        put_amounts(&mut payload, &removed.amounts);
-        put(TOMBSTONE, &mut payload);
+    folded.into_iter().try_for_each(|file| Record::Folded { file }.encode(&mut records))?;
+    for Tombstone { file, series, amounts } in &archive.tombstones {
+        Record::Tombstone { file: *file, series: *series, amounts: &bytes_of(amounts) }.encode(&mut records)?;
     }
-    let len = out.len() as u64;
-    for (at, number) in [(16, archive.generation), (24, len), (32, records)] {
-        out[at..at + 8].copy_from_slice(&number.to_le_bytes());
-    }
-    out[..8].copy_from_slice(MAGIC);
-    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    let check = crc32(&[&out[16..HEAD]]);
-    out[12..16].copy_from_slice(&check.to_le_bytes());
-    out
+    let mut out = [&MAGIC[..], &VERSION.to_le_bytes(), &[0; 4]].concat();
+    Record::ArchiveHead { generation: archive.generation, len: records.len() as u64 }.encode(&mut out)?;
+    out.append(&mut records);
+    Ok(out)
 }
 
-/// The length of a payload or of a text. Labels and families of 4 GiB don't come about; such a record would be found
-/// damaged.
-fn length(len: usize) -> [u8; 4] {
-    u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
-}
-
-fn record(out: &mut Vec<u8>, kind: u32, payload: &[u8]) {
-    let kind = u64::from(kind).to_le_bytes();
-    out.extend(length(payload.len()));
-    out.extend(crc32(&[&kind, payload]).to_le_bytes());
-    out.extend(kind);
-    out.extend(payload);
-    out.resize(out.len().next_multiple_of(8), 0);
-}
-
-fn put_amounts(out: &mut Vec<u8>, amounts: &[ExactAmount]) {
-    for amount in amounts {
+fn bytes_of(amounts: &[ExactAmount]) -> Vec<u8> {
+    let words = amounts.iter().flat_map(|amount| {
         let (high, low) = amount.float.parts();
-        out.extend(amount.whole.to_le_bytes());
-        out.extend(high.to_bits().to_le_bytes());
-        out.extend(low.to_bits().to_le_bytes());
-    }
+        [amount.whole, high.to_bits(), low.to_bits()]
+    });
+    words.flat_map(u64::to_le_bytes).collect()
 }
 
-/// The archive of these bytes. They may be any.
+/// Decodes an archive from bytes that may be any.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, FormatError> {
-    let mut rest = Bytes(bytes);
     if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
         return Err(FormatError::new(SkipReason::Foreign, "it is no archive"));
     }
-    rest.take(MAGIC.len())?;
-    let version = rest.u32()?;
-    // There won't be as many.
-    if version > VERSION && u16::try_from(version).is_ok() {
-        return Err(FormatError::new(
-            SkipReason::NewerVersion,
-            format!("its layout is version {version}, later than {VERSION}"),
-        ));
+    let mut version = bytes.get(MAGIC.len()..).unwrap_or_default();
+    if version.len() >= 4 {
+        check_version(u32::from_le_bytes(take(&mut version)?))?;
     }
-    let check = rest.u32()?;
-    if Bytes(rest.0).take(HEAD - 16).map(|head| crc32(&[head]))? != check || version != VERSION {
-        return Err(FormatError::corrupt("its head has another checksum"));
+    let short = || FormatError::truncated("it ends within its head");
+    let (head, mut rest) = bytes.split_at_checked(HEAD).ok_or_else(short)?;
+    let (Record::ArchiveHead { generation, len }, _) = Record::decode(&head[16..])? else {
+        return Err(FormatError::corrupt("it begins with another record"));
+    };
+    if head[12..16] != [0; 4] || len < rest.len() as u64 {
+        return Err(FormatError::corrupt("its head is not that of an archive of this length"));
     }
-    let mut archive = Archive::default();
-    archive.generation = rest.u64()?;
-    let (len, records) = (rest.u64()?, rest.u64()?);
-    if len != bytes.len() as u64 {
-        let there = bytes.len();
-        return Err(FormatError::truncated(format!("it should be {len} bytes long and is {there}")));
+    if len > rest.len() as u64 {
+        return Err(FormatError::truncated("it ends before its records do"));
     }
-    for _ in 0..records {
-        let (kind, payload) = rest.record()?;
-        archive.add_record(kind, Bytes(payload))?;
+    let mut archive = Archive { generation, ..Archive::default() };
+    while !rest.is_empty() {
+        let (record, len) = Record::decode(rest)?;
+        archive.apply(&record)?;
+        rest = &rest[len..];
     }
-    if rest.0.is_empty() { Ok(archive) } else { Err(FormatError::corrupt("it goes on after its end")) }
+    Ok(archive)
 }
 
 impl Archive {
-    fn add_record(&mut self, kind: u32, mut payload: Bytes<'_>) -> Result<(), FormatError> {
-        match kind {
-            FAMILY => {
-                let newest = payload.u64()?;
-                let json = serde_json::from_slice(payload.0).map_err(|error| not_as(&error))?;
-                let key = Arc::new(FamilyKey::from_json(&json).map_err(|error| not_as(&error))?);
-                self.families.push(ArchivedFamily { key, newest, series: Vec::new() });
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), FormatError> {
+        match *record {
+            Record::Family { number, json } if number as usize == self.families.len() => {
+                self.families.push(ArchivedFamily { key: parse_family(json)?, newest: 0, series: Vec::new() });
             }
-            SERIES => {
-                let place = payload.u32()?;
-                let family = self.families.get_mut(place as usize);
-                let family = family.ok_or_else(|| FormatError::corrupt("a series is of no family"))?;
-                let mut values = Vec::new();
-                for _ in family.key.descriptor().label_names() {
-                    let len = payload.u32()? as usize;
-                    values.push(str::from_utf8(payload.take(len)?).map_err(|error| not_as(&error))?);
-                }
-                let amounts = payload.amounts()?;
+            Record::Origin { family, newest } => self.family(family)?.newest = newest,
+            Record::Totals { family, head, text, amounts } => {
+                let family = self.family(family)?;
+                let key = parse_series(&family.key, head, text)?;
+                let amounts = amounts_of(amounts)?;
                 if amounts.len() != family.key.part_count() {
                     return Err(FormatError::corrupt("a series has other parts than its family"));
                 }
-                family.series.push((SeriesKey::new(&family.key, &values), amounts));
+                family.series.push((key, amounts));
             }
-            FOLDED => {
-                while !payload.0.is_empty() {
-                    self.folded.insert(payload.id()?);
-                }
+            Record::Folded { file } => drop(self.folded.insert(file)),
+            Record::Tombstone { file, series, amounts } => {
+                self.tombstones.push(Tombstone { file, series, amounts: amounts_of(amounts)? });
             }
-            TOMBSTONE => {
-                let (file, series) = (payload.id()?, payload.u32()?);
-                payload.u32()?;
-                self.tombstones.push(Tombstone { file, series, amounts: payload.amounts()? });
+            // Leaving the record out would lose it when the archive is next written.
+            Record::Unknown => {
+                return Err(FormatError::new(SkipReason::NewerVersion, "it has records of an unknown kind"));
             }
-            // To leave it out would be to lose it with the next archive that is written.
-            _ => {
-                return Err(FormatError::new(
-                    SkipReason::NewerVersion,
-                    format!("it has records of an unknown kind, {kind}"),
-                ));
-            }
+            _ => return Err(FormatError::corrupt("a record does not belong there")),
         }
         Ok(())
     }
+
+    fn family(&mut self, number: u32) -> Result<&mut ArchivedFamily, FormatError> {
+        self.families.get_mut(number as usize).ok_or_else(|| FormatError::corrupt("a series is of no family"))
+    }
 }
 
-fn not_as(error: &dyn std::fmt::Display) -> FormatError {
-    FormatError::corrupt(error.to_string())
-}
-
-/// What is left to be read.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
-        let (taken, rest) =
-            self.0.split_at_checked(len).ok_or_else(|| FormatError::truncated("it ends within a record"))?;
-        self.0 = rest;
-        Ok(taken)
+fn amounts_of(mut bytes: &[u8]) -> Result<Box<[ExactAmount]>, FormatError> {
+    let mut amounts = Vec::with_capacity(bytes.len() / 24);
+    while !bytes.is_empty() {
+        let [whole, high, low] = [take(&mut bytes)?, take(&mut bytes)?, take(&mut bytes)?].map(u64::from_le_bytes);
+        // Added one by one, so that an infinity stays one.
+        let mut float = ExactSum::ZERO;
+        float += f64::from_bits(high);
+        float += f64::from_bits(low);
+        amounts.push(ExactAmount { whole, float });
     }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u32(&mut self) -> Result<u32, FormatError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, FormatError> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn id(&mut self) -> Result<FileId, FormatError> {
-        self.array().map(|id| FileId(u128::from_le_bytes(id)))
-    }
-
-    /// All that is left.
-    fn amounts(&mut self) -> Result<Box<[ExactAmount]>, FormatError> {
-        let mut amounts = Vec::with_capacity(self.0.len() / 24);
-        while !self.0.is_empty() {
-            let whole = self.u64()?;
-            // An infinity stays one.
-            let mut float = ExactSum::ZERO;
-            float += f64::from_bits(self.u64()?);
-            float += f64::from_bits(self.u64()?);
-            amounts.push(ExactAmount { whole, float });
-        }
-        Ok(amounts.into())
-    }
-
-    fn record(&mut self) -> Result<(u32, &'a [u8]), FormatError> {
-        let (len, check, kind) = (self.u32()? as usize, self.u32()?, self.u64()?);
-        let payload = self.take(len)?;
-        self.take(len.next_multiple_of(8) - len)?;
-        match u32::try_from(kind) {
-            Ok(plain) if crc32(&[&kind.to_le_bytes(), payload]) == check => Ok((plain, payload)),
-            _ => Err(FormatError::corrupt("a record has another checksum")),
-        }
-    }
+    Ok(amounts.into())
 }

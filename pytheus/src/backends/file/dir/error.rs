@@ -57,6 +57,8 @@ pub enum FileFault {
     Lost,
     /// Another file is in its place, and what was counted there is missing.
     Replaced,
+    /// It has the format of an earlier version of pytheus.
+    OlderVersion,
     /// It is there, but can't be read as what it should be: see the [source](Error::source).
     Damaged,
     /// Anything else: see the [source](Error::source).
@@ -77,6 +79,8 @@ impl FileError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileFault::NoSpace,
             ErrorKind::NotFound => FileFault::Gone,
             ErrorKind::IsADirectory => FileFault::NotAFile,
+            // A socket, or a pipe that no process reads.
+            _ if source.raw_os_error() == Some(libc::ENXIO) => FileFault::NotAFile,
             // `ErrorKind::FilesystemLoop` is not stable. Some systems have another code for it.
             _ if [Some(libc::ELOOP), Some(libc::EMLINK)].contains(&source.raw_os_error()) => FileFault::Symlink,
             _ => FileFault::Other,
@@ -97,7 +101,7 @@ impl FileError {
     /// The totals of those that have ended can't be read, so nothing may be added to them.
     pub(crate) fn archive(skipped: SkippedFile) -> Self {
         match skipped.reason {
-            SkipReason::Denied => Self::damaged(skipped),
+            SkipReason::Denied | SkipReason::OlderVersion => Self::damaged(skipped),
             _ => Self { fault: FileFault::Archive, ..Self::damaged(skipped) },
         }
     }
@@ -107,6 +111,7 @@ impl FileError {
         let fault = match skipped.reason {
             SkipReason::Denied => FileFault::Denied,
             SkipReason::Unreadable => FileFault::Other,
+            SkipReason::OlderVersion => FileFault::OlderVersion,
             _ => FileFault::Damaged,
         };
         Self {
@@ -140,6 +145,18 @@ impl FileError {
     /// What is wrong with it.
     pub fn fault(&self) -> FileFault {
         self.fault
+    }
+}
+
+impl From<FileError> for FormatError {
+    /// Returns why the file can't be read, without its path.
+    fn from(error: FileError) -> Self {
+        match (error.fault, error.source) {
+            (FileFault::Symlink, _) => Self::new(SkipReason::Foreign, "it is a symbolic link"),
+            (FileFault::NotAFile, _) => Self::new(SkipReason::Foreign, "it is not a file"),
+            (_, Some(source)) => source.into(),
+            (fault, None) => Self::new(SkipReason::Unreadable, format!("{fault:?}")),
+        }
     }
 }
 
@@ -201,6 +218,11 @@ impl fmt::Display for FileError {
                 f,
                 "`{path}` is another file than the one that processes count in, so counts are missing: put that one back, or \
                  end all processes that use the directory, remove `roster` there, and start them again without these counts"
+            ),
+            FileFault::OlderVersion => write!(
+                f,
+                "`{path}` was written by an earlier version of pytheus, whose format this one does not read: end all processes \
+                 that use the directory and remove it, or name another directory"
             ),
             FileFault::Damaged => write!(
                 f,

@@ -154,7 +154,7 @@ impl Live {
                 self.foreign_extras.remove(&series);
             }
             Record::NextExtent { offset, len } => self.extents.push((offset, len)),
-            Record::Unknown => {}
+            _ => {}
         }
         Ok(())
     }

@@ -13,8 +13,10 @@ pub(crate) enum SkipReason {
     Truncated,
     /// Is none of ours, or of a machine unlike this one.
     Foreign,
-    /// Is of a later version.
+    /// Has the format of a later version.
     NewerVersion,
+    /// Has the format of an earlier version.
+    OlderVersion,
     /// Can't be read.
     Unreadable,
     /// May not be read by the user of this process.
@@ -29,6 +31,7 @@ impl SkipReason {
             Self::Truncated => "truncated",
             Self::Foreign => "foreign",
             Self::NewerVersion => "newer_version",
+            Self::OlderVersion => "older_version",
             Self::Unreadable | Self::Denied => "unreadable",
         }
     }

@@ -14,7 +14,7 @@ use crate::storage::Page;
 
 const MAGIC: [u8; 8] = *b"PYTHEUS\n";
 /// The layout that this crate reads and writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Reads the same where numbers lie in memory in the same order.
 const ORDER: u32 = 0x0102_0304;
 
@@ -95,12 +95,9 @@ impl Header {
             return Err(FormatError::new(SkipReason::Foreign, "it does not begin as the files of this crate do"));
         }
         let version = u32::from_le_bytes(take(&mut rest)?);
-        if version > VERSION {
-            let what = format!("its layout is version {version}, the latest known here is {VERSION}");
-            return Err(FormatError::new(SkipReason::NewerVersion, what));
-        }
+        check_version(version)?;
         let (checked, sum) = bytes.split_at(Self::CHECKED);
-        if version != VERSION || sum[..4] != crc32(&[checked]).to_le_bytes() || sum[4..] != [0; 4] {
+        if sum[..4] != crc32(&[checked]).to_le_bytes() || sum[4..] != [0; 4] {
             return Err(FormatError::corrupt("the checksum of its header is wrong"));
         }
         let cells = u32::from_le_bytes(take(&mut rest)?);
@@ -128,6 +125,18 @@ impl Header {
         }
         Ok(header)
     }
+}
+
+/// Refuses a layout of another version.
+pub(crate) fn check_version(version: u32) -> Result<(), FormatError> {
+    let reason = match u16::try_from(version) {
+        _ if version == VERSION => return Ok(()),
+        // There won't be so many versions: this is damage.
+        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is none")),
+        Ok(_) if version < VERSION => SkipReason::OlderVersion,
+        Ok(_) => SkipReason::NewerVersion,
+    };
+    Err(FormatError::new(reason, format!("its format is version {version}, and this program reads version {VERSION}")))
 }
 
 /// Takes so many bytes from the front.

@@ -13,6 +13,7 @@ pub(super) mod error;
 pub(super) mod exact_amount;
 pub(super) mod file_id;
 pub(super) mod header;
+pub(super) mod keys;
 pub(super) mod log;
 pub(super) mod mappings;
 pub(super) mod record;

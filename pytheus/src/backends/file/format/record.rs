@@ -1,113 +1,146 @@
-//! The records of a log.
+//! The records of a log, and of the archive.
 //!
 //! ```text
-//! length of the payload: u32 | checksum of all else: u32 | kind: u32 | 0: u32 | payload, and zeros up to 8 bytes
+//! length of the payload: u32 | CRC-32 of all else: u32 | kind: u32 | 0: u32 | payload, padded with zeros to 8 bytes
 //! ```
 
 use crate::backends::custom::CellAddr;
 use crate::backends::file::format::crc32::crc32;
 use crate::backends::file::format::error::FormatError;
+use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::{PAGE, take};
 
-/// One record.
+/// One record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
-    /// A family, its number the next one.
+    /// A family; numbers count up from 0.
     Family { number: u32, json: &'a [u8] },
-    /// A series, its number the next one, of a family that comes before it.
+    /// A series of a family that comes before it; numbers count up.
     Series { number: u32, family: u32, promised: bool, at: CellAddr, head: &'a [u8], text: &'a str },
-    /// The series goes on there.
+    /// Address of the extra cells of a series.
     ExtraCells { series: CellAddr, extra: CellAddr },
-    /// Nobody counts in the series any more.
+    /// The series is over; its cells may be used again.
     End { series: CellAddr },
-    /// A page of cells lies there.
+    /// Offset of a page of cells in the file.
     Page { shard: u32, page: u32, offset: u64 },
-    /// The log goes on there, in so many bytes.
+    /// Offset and length of the extent in which the log goes on.
     NextExtent { offset: u64, len: u64 },
-    /// Whether the series shows while it is not set.
+    /// Whether the series is pre-initialised: shown before it is set.
     PreInit { series: CellAddr, promised: bool },
-    /// One of a later version, which can be left out.
+    /// Generation of the archive, and the length of the records that follow.
+    ArchiveHead { generation: u64, len: u64 },
+    /// Number of the last process that has declared the family.
+    Origin { family: u32, newest: u64 },
+    /// Totals of ended processes for a series.
+    Totals { family: u32, head: &'a [u8], text: &'a str, amounts: &'a [u8] },
+    /// A file whose counts are in the archive, though it may still exist.
+    Folded { file: FileId },
+    /// A removed series of a file that may still exist, and its amounts at that time.
+    Tombstone { file: FileId, series: u32, amounts: &'a [u8] },
+    /// A kind of a later version.
     Unknown,
 }
 
-/// What comes before the payload.
+/// Length of what comes before the payload.
 const PREFIX: usize = 16;
-/// The length of a [`Record::NextExtent`].
+/// Length of a [`Record::NextExtent`].
 pub(crate) const NEXT_EXTENT_LEN: u64 = 32;
-/// The length of a [`Record::End`].
+/// Length of a [`Record::End`].
 pub(crate) const END_LEN: u64 = 24;
-
-const FAMILY: u32 = 1;
-const SERIES: u32 = 2;
-const EXTRA_CELLS: u32 = 3;
-const END: u32 = 4;
-const PAGE_AT: u32 = 5;
-const NEXT_EXTENT: u32 = 6;
-const PRE_INIT: u32 = 7;
+/// Length of a [`Record::ArchiveHead`].
+pub(crate) const ARCHIVE_HEAD_LEN: usize = 32;
 
 impl<'a> Record<'a> {
-    /// Appends it, unless it is too long for a record.
+    /// Appends the record to a log, unless it is too long for one.
     pub(crate) fn encode(&self, log: &mut Vec<u8>) -> Result<(), FormatError> {
-        let mut numbers: Vec<u32> = Vec::new();
-        let mut bytes: [&[u8]; 2] = [&[], &[]];
-        let low = |number: u64| u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default();
-        let kind = match *self {
-            Self::Family { number, json } => {
-                numbers.push(number);
-                bytes[0] = json;
-                FAMILY
-            }
-            Self::Series { number, family, promised, at, head, text } => {
-                let head_len = u32::try_from(head.len()).map_err(|_| too_long())?;
-                numbers.extend([number, family, u32::from(promised), at.page, at.cell, head_len]);
-                bytes = [head, text.as_bytes()];
-                SERIES
-            }
-            Self::ExtraCells { series, extra } => {
-                numbers.extend([series.page, series.cell, extra.page, extra.cell]);
-                EXTRA_CELLS
-            }
-            Self::End { series } => {
-                numbers.extend([series.page, series.cell]);
-                END
-            }
-            Self::Page { shard, page, offset } => {
-                numbers.extend([shard, page, u32::try_from(offset / PAGE).map_err(|_| too_long())?]);
-                PAGE_AT
-            }
-            Self::NextExtent { offset, len } => {
-                numbers.extend([low(offset), low(offset >> 32), low(len), low(len >> 32)]);
-                NEXT_EXTENT
-            }
-            Self::PreInit { series, promised } => {
-                numbers.extend([series.page, series.cell, u32::from(promised)]);
-                PRE_INIT
-            }
-            Self::Unknown => return Ok(()),
-        };
-        let len = numbers.len() * 4 + bytes[0].len() + bytes[1].len();
-        let len = u32::try_from(len).map_err(|_| too_long())?.to_le_bytes();
         let start = log.len();
-        log.extend_from_slice(&len);
-        log.extend_from_slice(&[0; 4]);
-        log.extend_from_slice(&kind.to_le_bytes());
-        log.extend_from_slice(&[0; 4]);
-        log.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        log.extend(bytes.concat());
+        log.resize(start + PREFIX, 0);
+        let kind = self.encode_payload(log);
+        let Some((kind, len)) = kind.and_then(|kind| Some((kind, u32::try_from(log.len() - start - PREFIX).ok()?)))
+        else {
+            log.truncate(start);
+            return Err(FormatError::corrupt("what is to be written is too long for one record"));
+        };
         log.resize(log.len().next_multiple_of(8), 0);
-        let sum = crc32(&[&len, &log[start + 8..]]);
+        log[start..start + 4].copy_from_slice(&len.to_le_bytes());
+        log[start + 8..start + 12].copy_from_slice(&kind.to_le_bytes());
+        let sum = crc32(&[&len.to_le_bytes(), &log[start + 8..]]);
         log[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
         Ok(())
     }
 
-    /// The record that a log begins with, and its length there.
+    /// Appends the payload and returns the kind; `None` when a length is too large.
+    fn encode_payload(&self, log: &mut Vec<u8>) -> Option<u32> {
+        let mut put = |numbers: &[u32]| log.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).ok();
+        let kind = match *self {
+            Self::Family { number, json } => {
+                put(&[number]);
+                log.extend(json);
+                1
+            }
+            Self::Series { number, family, promised, at, head, text } => {
+                put(&[number, family, u32::from(promised), at.page, at.cell, len(head)?]);
+                log.extend([head, text.as_bytes()].concat());
+                2
+            }
+            Self::ExtraCells { series, extra } => {
+                put(&[series.page, series.cell, extra.page, extra.cell]);
+                3
+            }
+            Self::End { series } => {
+                put(&[series.page, series.cell]);
+                4
+            }
+            Self::Page { shard, page, offset } => {
+                put(&[shard, page, u32::try_from(offset / PAGE).ok()?]);
+                5
+            }
+            Self::NextExtent { offset, len } => {
+                log.extend([offset, len].map(u64::to_le_bytes).concat());
+                6
+            }
+            Self::PreInit { series, promised } => {
+                put(&[series.page, series.cell, u32::from(promised)]);
+                7
+            }
+            Self::ArchiveHead { generation, len } => {
+                log.extend([generation, len].map(u64::to_le_bytes).concat());
+                8
+            }
+            Self::Origin { family, newest } => {
+                put(&[family]);
+                log.extend(newest.to_le_bytes());
+                9
+            }
+            Self::Totals { family, head, text, amounts } => {
+                put(&[family, len(head)?, len(text.as_bytes())?]);
+                log.extend([head, text.as_bytes(), amounts].concat());
+                10
+            }
+            Self::Folded { file } => {
+                log.extend(file.0.to_le_bytes());
+                11
+            }
+            Self::Tombstone { file, series, amounts } => {
+                log.extend(file.0.to_le_bytes());
+                log.extend(series.to_le_bytes());
+                log.extend(amounts);
+                12
+            }
+            Self::Unknown => return None,
+        };
+        Some(kind)
+    }
+
+    /// Returns the first record of a log, and its length there.
     pub(crate) fn decode(log: &'a [u8]) -> Result<(Self, usize), FormatError> {
         let leaves = || FormatError::corrupt("a record leaves the log");
         let (prefix, rest) = log.split_first_chunk::<PREFIX>().ok_or_else(leaves)?;
         let mut prefix = &prefix[..];
         let len_bytes: [u8; 4] = take(&mut prefix)?;
-        let sum = u32::from_le_bytes(take(&mut prefix)?);
-        let kind = u32::from_le_bytes(take(&mut prefix)?);
+        let sum = number(&mut prefix)?;
+        let kind = number(&mut prefix)?;
         let len = usize::try_from(u32::from_le_bytes(len_bytes)).map_err(|_| leaves())?;
         let whole = len.checked_next_multiple_of(8).and_then(|padded| padded.checked_add(PREFIX)).ok_or_else(leaves)?;
         let summed = log.get(8..whole).ok_or_else(leaves)?;
@@ -115,36 +148,39 @@ impl<'a> Record<'a> {
             return Err(FormatError::corrupt("the checksum of a record is wrong"));
         }
         let payload = rest.get(..len).ok_or_else(leaves)?;
-        Ok((Self::of_payload(kind, payload)?, whole))
+        Ok((Self::decode_payload(kind, payload)?, whole))
     }
 
-    fn of_payload(kind: u32, mut payload: &'a [u8]) -> Result<Self, FormatError> {
-        let payload = &mut payload;
+    fn decode_payload(kind: u32, mut rest: &'a [u8]) -> Result<Self, FormatError> {
+        let payload = &mut rest;
         let record = match kind {
-            FAMILY => Self::Family { number: number(payload)?, json: std::mem::take(payload) },
-            SERIES => {
+            1 => Self::Family { number: number(payload)?, json: std::mem::take(payload) },
+            2 => {
                 let (number, family, flags) = (number(payload)?, number(payload)?, number(payload)?);
-                let at = at(payload)?;
-                let head_len = usize::try_from(self::number(payload)?).unwrap_or(usize::MAX);
-                let (head, text) = payload
-                    .split_at_checked(head_len)
-                    .ok_or_else(|| FormatError::corrupt("a series leaves its record"))?;
-                *payload = &[];
-                let text =
-                    str::from_utf8(text).map_err(|_| FormatError::corrupt("the labels of a series are no text"))?;
+                let (at, head_len) = (addr(payload)?, self::number(payload)?);
+                let head = bytes(payload, head_len)?;
+                let text = text(std::mem::take(payload))?;
                 Self::Series { number, family, promised: flags & 1 == 1, at, head, text }
             }
-            EXTRA_CELLS => Self::ExtraCells { series: at(payload)?, extra: at(payload)? },
-            END => Self::End { series: at(payload)? },
-            PAGE_AT => Self::Page {
+            3 => Self::ExtraCells { series: addr(payload)?, extra: addr(payload)? },
+            4 => Self::End { series: addr(payload)? },
+            5 => Self::Page {
                 shard: number(payload)?,
                 page: number(payload)?,
                 offset: u64::from(number(payload)?) * PAGE,
             },
-            NEXT_EXTENT => {
-                Self::NextExtent { offset: u64::from_le_bytes(take(payload)?), len: u64::from_le_bytes(take(payload)?) }
+            6 => Self::NextExtent { offset: long(payload)?, len: long(payload)? },
+            7 => Self::PreInit { series: addr(payload)?, promised: number(payload)? & 1 == 1 },
+            8 => Self::ArchiveHead { generation: long(payload)?, len: long(payload)? },
+            9 => Self::Origin { family: number(payload)?, newest: long(payload)? },
+            10 => {
+                let (family, head_len, text_len) = (number(payload)?, number(payload)?, number(payload)?);
+                let head = bytes(payload, head_len)?;
+                let text = text(bytes(payload, text_len)?)?;
+                Self::Totals { family, head, text, amounts: std::mem::take(payload) }
             }
-            PRE_INIT => Self::PreInit { series: at(payload)?, promised: number(payload)? & 1 == 1 },
+            11 => Self::Folded { file: file(payload)? },
+            12 => Self::Tombstone { file: file(payload)?, series: number(payload)?, amounts: std::mem::take(payload) },
             _ => {
                 *payload = &[];
                 Self::Unknown
@@ -158,19 +194,34 @@ fn number(payload: &mut &[u8]) -> Result<u32, FormatError> {
     take(payload).map(u32::from_le_bytes)
 }
 
-fn at(payload: &mut &[u8]) -> Result<CellAddr, FormatError> {
+fn long(payload: &mut &[u8]) -> Result<u64, FormatError> {
+    take(payload).map(u64::from_le_bytes)
+}
+
+fn file(payload: &mut &[u8]) -> Result<FileId, FormatError> {
+    take(payload).map(|id| FileId(u128::from_le_bytes(id)))
+}
+
+fn addr(payload: &mut &[u8]) -> Result<CellAddr, FormatError> {
     Ok(CellAddr { page: number(payload)?, cell: number(payload)? })
 }
 
-fn too_long() -> FormatError {
-    FormatError::corrupt("what is to be written has no room in one record")
+fn bytes<'a>(payload: &mut &'a [u8], len: u32) -> Result<&'a [u8], FormatError> {
+    let taken = usize::try_from(len).ok().and_then(|len| payload.split_at_checked(len));
+    let (bytes, rest) = taken.ok_or_else(|| FormatError::corrupt("the labels of a series leave their record"))?;
+    *payload = rest;
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, FormatError> {
+    str::from_utf8(bytes).map_err(|_| FormatError::corrupt("the labels of a series are no text"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    pub(crate) fn one_of_each() -> [Record<'static>; 7] {
+    fn one_of_each() -> [Record<'static>; 12] {
         let at = |page, cell| CellAddr { page, cell };
         [
             Record::Family { number: 0, json: b"{}" },
@@ -180,6 +231,11 @@ mod tests {
             Record::Page { shard: 7, page: 1, offset: 65_536 },
             Record::NextExtent { offset: 1 << 40, len: 4096 },
             Record::PreInit { series: at(CellAddr::COMMON, 1), promised: true },
+            Record::ArchiveHead { generation: 1 << 33, len: 7 },
+            Record::Origin { family: 5, newest: 1 << 34 },
+            Record::Totals { family: 2, head: &[1, 0], text: "a=\"b\"", amounts: &[1; 24] },
+            Record::Folded { file: FileId(1 << 99) },
+            Record::Tombstone { file: FileId(3), series: 4, amounts: &[2; 24] },
         ]
     }
 
@@ -207,6 +263,7 @@ mod tests {
             log.len() as u64
         };
         assert_eq!(len(Record::NextExtent { offset: 0, len: 0 }), NEXT_EXTENT_LEN);
+        assert_eq!(len(Record::ArchiveHead { generation: 0, len: 0 }), ARCHIVE_HEAD_LEN as u64);
         assert_eq!(len(Record::End { series: CellAddr { page: 0, cell: 0 } }), END_LEN);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
@@ -33,6 +33,20 @@ pub(crate) struct FamilyAccumulator {
     order: Vec<u32>,
     /// What was known of the rows at the last scrape, and the series that it showed, in order.
     last: (Vec<Visibility>, Arc<[SeriesKey]>),
+    /// `None` while neither a process nor the archive has the declaration.
+    pub(crate) origin: Option<Origin>,
+    /// Index of the family in the archive, and the row of each of its series there.
+    pub(crate) archived: Option<(usize, Vec<u32>)>,
+    /// Series of the shared file: address, whether it is pre-initialised, and row.
+    pub(crate) shared: Vec<(CellAddr, bool, u32)>,
+}
+
+/// The processes that have a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Origin {
+    /// Number of the process that started last.
+    pub(crate) newest: u64,
+    pub(crate) is_live: bool,
 }
 
 /// What is known of a row.
@@ -70,7 +84,16 @@ impl FamilyAccumulator {
             values: Vec::new(),
             order: Vec::new(),
             last: (Vec::new(), Arc::new([])),
+            origin: None,
+            archived: None,
+            shared: Vec::new(),
         }
+    }
+
+    /// Adds processes that have the declaration.
+    pub(crate) fn add_origin(&mut self, other: Origin) {
+        let known = self.origin.unwrap_or(other);
+        self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
     /// The family as it was declared.
@@ -120,7 +143,7 @@ impl FamilyAccumulator {
     }
 
     /// Begins anew: nobody has anything.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.amounts.fill(ExactAmount::default());
         self.visibility.fill(Visibility::Absent);
         self.values.fill(GaugeAggregate::new(self.aggregation));
@@ -311,7 +334,7 @@ mod tests {
         };
         assert_eq!(values(&mut accumulator), [r#"queue="a" 0"#, r#"queue="c" 3"#]);
         // Another scrape, another series.
-        accumulator.clear();
+        accumulator.reset();
         let row = accumulator.row(&series(&accumulator, "aa"));
         accumulator.add_value(row, 1.0, 0);
         accumulator.add_value(rows[3], 2.0, 0);

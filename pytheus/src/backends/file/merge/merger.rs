@@ -3,7 +3,7 @@
 //! A file goes away once the archive has what is in it, and the archive is replaced as a whole. So when it is the same
 //! archive after all files were read as before, nothing was left out or taken twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -21,8 +21,9 @@ use crate::backends::file::merge::accumulator::FamilyAccumulator;
 use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
 use crate::backends::file::merge::peer_rows::PeerRows;
 use crate::backends::file::merge::reports::{PendingReports, Reports};
-use crate::backends::file::merge::resolve::Standing;
+use crate::backends::file::merge::resolve::Declarations;
 use crate::backends::file::read::peer::Peer;
+use crate::backends::file::write::attachment::Attachment;
 use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
@@ -54,11 +55,7 @@ pub(crate) struct Merger {
     is_left: bool,
     /// By age.
     pub(crate) processes: Vec<PeerRows>,
-    pub(crate) accumulators: Vec<FamilyAccumulator>,
-    /// By table.
-    pub(crate) sources: Vec<Sources>,
-    /// By scope and name: the tables, of one declaration each.
-    pub(crate) index: HashMap<String, Vec<usize>, RandomState>,
+    declarations: Declarations,
     /// Is anything new, so that tables and rows may be others?
     pub(crate) changed: bool,
     /// What is to be told once no lock is held.
@@ -67,29 +64,16 @@ pub(crate) struct Merger {
     removed: Option<(WriterId, u64)>,
 }
 
-/// Where a table gets its numbers from, but for the processes.
-#[derive(Default)]
-pub(crate) struct Sources {
-    /// The processes that have the declaration; `None` if no process has it now.
-    pub(crate) standing: Option<Standing>,
-    /// The place of the family in the archive, and the row of each of its series there.
-    pub(crate) archived: Option<(usize, Vec<u32>)>,
-    /// What all processes write: where it is, whether it shows before anyone has set it, and its row.
-    pub(crate) shared: Vec<(CellAddr, bool, u32)>,
-}
-
 impl Merger {
-    pub(crate) fn new(directory: Arc<Directory>, shared: Arc<SharedFile>) -> Self {
+    pub(crate) fn new(attachment: &Attachment) -> Self {
         Self {
-            directory,
-            shared,
+            directory: Arc::clone(&attachment.directory),
+            shared: Arc::clone(&attachment.shared),
             archive: Archive::default(),
             is_unread: true,
             is_left: false,
             processes: Vec::new(),
-            accumulators: Vec::new(),
-            sources: Vec::new(),
-            index: HashMap::default(),
+            declarations: Declarations::default(),
             changed: true,
             reports: PendingReports::default(),
             removed: None,
@@ -128,18 +112,18 @@ impl Merger {
     ) -> Result<Option<Vec<Put>>, BackendError> {
         self.rescan()?;
         let mut puts = Vec::new();
-        for (number, standing) in self.by_start_order() {
-            if wants(self.accumulators[number].declared()) {
-                if !self.sum(number)? {
+        for (number, origin) in self.declarations.in_start_order() {
+            if wants(self.declarations.accumulators[number].declared()) {
+                if !self.accumulate(number)? {
                     return Ok(None);
                 }
-                let accumulator = &mut self.accumulators[number];
+                let accumulator = &mut self.declarations.accumulators[number];
                 let (series, parts) = accumulator.finish();
                 let (family, times) = (Arc::clone(accumulator.family()), accumulator.times());
-                puts.push(Put { family, series, parts, times, is_live: standing.is_live });
+                puts.push(Put { family, series, parts, times, is_live: origin.is_live });
             }
         }
-        if self.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
+        if self.declarations.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
             self.forget();
         }
         let Self { directory, archive, shared, processes, .. } = self;
@@ -159,7 +143,7 @@ impl Merger {
         self.changed |= self.shared.refresh().map_err(FileError::damaged)?;
         if self.changed {
             self.changed = false;
-            self.settle();
+            self.declarations.resolve(&self.archive, &mut self.processes, &self.shared);
         }
         Ok(())
     }
@@ -169,7 +153,7 @@ impl Merger {
         for process in &mut self.processes {
             process.set_baselines(&self.archive);
         }
-        self.sources.iter_mut().for_each(|sources| sources.archived = None);
+        self.declarations.accumulators.iter_mut().for_each(|accumulator| accumulator.archived = None);
         self.changed = true;
     }
 
@@ -222,91 +206,74 @@ impl Merger {
         faults.into_iter().next().map_or(Ok(()), |skipped| Err(FileError::damaged(skipped).and_more(more).into()))
     }
 
-    /// A file can't be read any more: false when it is gone, which may be since it is in the archive.
-    fn retry_unless_lost(&mut self, skipped: SkippedFile) -> Result<bool, BackendError> {
-        self.changed = true;
-        if is_gone(&skipped.path) { Ok(false) } else { Err(FileError::damaged(skipped).into()) }
-    }
-
     /// Starts with new tables at the next look.
     pub(crate) fn forget(&mut self) {
-        self.accumulators.clear();
-        self.sources.clear();
-        self.index.clear();
+        self.declarations = Declarations::default();
         self.processes.iter_mut().for_each(PeerRows::forget);
         self.changed = true;
     }
 
-    /// Adds up a family; false when it must be looked again.
-    fn sum(&mut self, number: usize) -> Result<bool, BackendError> {
-        self.accumulators[number].clear();
-        if self.accumulators[number].aggregation() == Aggregation::Shared {
-            return self.share(number);
-        }
-        let aggregation = self.accumulators[number].aggregation();
-        if let (false, Some((place, rows))) = (aggregation.is_live_only(), &self.sources[number].archived) {
-            let archived = &self.archive.families[*place].series;
-            for (row, (_, amounts)) in rows.iter().zip(archived) {
+    /// Accumulates a family; false when the directory must be scanned again.
+    fn accumulate(&mut self, number: usize) -> Result<bool, BackendError> {
+        let Self { archive, processes, declarations: Declarations { accumulators, .. }, .. } = self;
+        let accumulator = &mut accumulators[number];
+        accumulator.reset();
+        let aggregation = accumulator.aggregation();
+        let keeps_ended = matches!(aggregation, Aggregation::Add | Aggregation::MostRecent);
+        if let (true, Some((place, rows))) = (keeps_ended, accumulator.archived.take()) {
+            for (row, (_, amounts)) in rows.iter().zip(&archive.families[place].series) {
                 match &**amounts {
                     [value] if aggregation == Aggregation::MostRecent => {
-                        self.accumulators[number].add_value(*row, value.float.value(), value.whole);
+                        accumulator.add_value(*row, value.float.value(), value.whole);
                     }
-                    amounts => self.accumulators[number].add(*row, amounts),
+                    amounts => accumulator.add(*row, amounts),
                 }
             }
+            accumulator.archived = Some((place, rows));
         }
-        for place in 0..self.processes.len() {
-            let process = &mut self.processes[place];
-            if aggregation.is_live_only() && !process.is_live {
-                continue;
+        let shared: Vec<CellAddr> = accumulator.shared.iter().map(|(at, ..)| *at).collect();
+        let mut in_progress = vec![0; shared.len()];
+        for process in processes.iter_mut().filter(|process| process.is_live || keeps_ended) {
+            let read = match aggregation {
+                Aggregation::Shared => process.add_in_progress(&shared, &mut in_progress, accumulators),
+                _ => process.merge_into(accumulators, number),
+            };
+            if let Err(skipped) = read {
+                self.changed = true;
+                // A file that is gone may be in the archive by now.
+                return if is_gone(&skipped.path) { Ok(false) } else { Err(FileError::damaged(skipped).into()) };
             }
-            if let Err(skipped) = process.merge_into(&mut self.accumulators, number) {
-                return self.retry_unless_lost(skipped);
-            }
+        }
+        if aggregation == Aggregation::Shared {
+            self.accumulate_shared(number, &in_progress);
         }
         Ok(true)
     }
 
-    /// The value that all processes write, and the work that each of the living has in progress; false when it must be
-    /// looked again.
-    fn share(&mut self, number: usize) -> Result<bool, BackendError> {
-        let all: Vec<CellAddr> = self.sources[number].shared.iter().map(|(at, ..)| *at).collect();
-        let mut in_progress = vec![0; all.len()];
-        for place in 0..self.processes.len() {
-            let process = &mut self.processes[place];
-            if !process.is_live {
-                continue;
-            }
-            if let Err(skipped) = process.add_in_progress(&all, &mut in_progress, &mut self.accumulators) {
-                return self.retry_unless_lost(skipped);
-            }
-        }
-        self.put_shared(number, &in_progress);
-        Ok(true)
-    }
-
-    fn put_shared(&mut self, number: usize, in_progress: &[u64]) {
-        let Self { shared, accumulators, sources, .. } = self;
-        let accumulator = &mut accumulators[number];
+    /// Accumulates the values of the shared file, and the work in progress of each live process.
+    fn accumulate_shared(&mut self, number: usize, in_progress: &[u64]) {
+        let accumulator = &mut self.declarations.accumulators[number];
         let family = Arc::clone(accumulator.declared());
         let states = family.descriptor().states().len();
-        for ((at, promised, row), in_progress) in sources[number].shared.iter().zip(in_progress) {
+        let series = std::mem::take(&mut accumulator.shared);
+        for ((at, promised, row), in_progress) in series.iter().zip(in_progress) {
             accumulator.mark_present(*row, *promised);
             if family.descriptor().kind() == Kind::StateSet {
-                let flags = shared.flags(*at);
+                let flags = self.shared.flags(*at);
                 if flags != 0 {
                     let flags: Vec<_> = (0..states).map(|flag| ExactAmount::whole(flags >> flag & 1)).collect();
                     accumulator.set(*row, &flags);
                 }
                 continue;
             }
-            let value = shared.value(*at);
+            let value = self.shared.value(*at);
             if value.is_some() || *in_progress != 0 {
                 let mut amount = ExactAmount::float(value.unwrap_or(0.0));
                 amount += ExactAmount::whole(*in_progress);
                 accumulator.set(*row, &[amount]);
             }
         }
+        accumulator.shared = series;
     }
 
     /// Folds the dead into the archive, unless somebody else is about to.

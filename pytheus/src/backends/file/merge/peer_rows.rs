@@ -22,7 +22,7 @@ pub(crate) struct PeerRows {
     /// The label `pid` of the process.
     label: String,
     /// By the number of the family in the file: its table.
-    accumulators: Vec<usize>,
+    pub(crate) accumulators: Vec<usize>,
     /// The log that the places are of.
     generation: LogGeneration,
     /// By table: the places of the series in the file, and their rows.
@@ -101,11 +101,6 @@ impl PeerRows {
         self.accumulators.len() != self.peer.families().len()
     }
 
-    /// Says in which table each family is.
-    pub(crate) fn settle(&mut self, accumulators: Vec<usize>) {
-        self.accumulators = accumulators;
-    }
-
     /// Forgets all places: the tables are new.
     pub(crate) fn forget(&mut self) {
         self.accumulators.clear();
@@ -114,7 +109,7 @@ impl PeerRows {
     }
 
     /// Gives the series their rows that have come since, and takes those away that have ended.
-    pub(crate) fn place(&mut self, accumulators: &mut [FamilyAccumulator]) {
+    pub(crate) fn assign_rows(&mut self, accumulators: &mut [FamilyAccumulator]) {
         if self.generation != self.peer.generation() {
             // Its families are what they were.
             self.generation = self.peer.generation();
@@ -160,7 +155,7 @@ impl PeerRows {
             }
         }
         if is_new {
-            self.place(accumulators);
+            self.assign_rows(accumulators);
         }
         Ok(())
     }
@@ -177,7 +172,7 @@ impl PeerRows {
             *sum = sum.wrapping_add(work);
         }
         if is_new {
-            self.place(accumulators);
+            self.assign_rows(accumulators);
         }
         Ok(())
     }

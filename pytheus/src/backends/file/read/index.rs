@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
 use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::{CELLS, PAGE};
+use crate::backends::file::format::keys::{parse_family, parse_series};
 use crate::backends::file::format::mappings::PageRef;
 use crate::backends::file::format::record::Record;
 use crate::model::descriptor::Kind;
@@ -98,9 +99,7 @@ impl LogIndex {
             Record::Series { number, family, promised, at, head, text } => {
                 let known = self.families.get(family as usize);
                 let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
-                let key = key_of(known, head, text).ok_or_else(|| {
-                    FormatError::corrupt(format!("the labels of a series of {known} are not its labels"))
-                })?;
+                let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
                 self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
@@ -115,6 +114,7 @@ impl LogIndex {
             }
             // The log follows these by itself.
             Record::NextExtent { .. } | Record::Unknown => Ok(()),
+            _ => Err(FormatError::corrupt("a record of an archive stands in its log")),
         }
     }
 
@@ -122,10 +122,7 @@ impl LogIndex {
         if usize::try_from(number).ok() != Some(self.families.len()) {
             return Err(out_of_order());
         }
-        let wrong = |what: String| FormatError::corrupt(format!("a family can't be read: {what}"));
-        let json = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
-        let family = FamilyKey::from_json(&json).map_err(|error| wrong(error.to_string()))?;
-        self.families.push(Arc::new(family));
+        self.families.push(parse_family(json)?);
         Ok(())
     }
 
@@ -259,39 +256,6 @@ fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     } else {
         Err(FormatError::corrupt("a series leaves the cells that there are"))
     }
-}
-
-/// The key of a series, if it is one as this crate makes them.
-fn key_of(family: &FamilyKey, head: &[u8], text: &str) -> Option<SeriesKey> {
-    let specs = &family.descriptor().labels;
-    let mut values = Vec::with_capacity(specs.len());
-    if head.len() == specs.len() * 2 {
-        let mut rest = text;
-        for (spec, len) in specs.iter().zip(head.chunks_exact(2)) {
-            let len = usize::from(u16::from_le_bytes(len.try_into().ok()?));
-            let mut value = "";
-            if len != 0 {
-                rest = rest.get(usize::from(rest.len() != text.len())..)?.get(spec.name().len() + 2..)?;
-                (value, rest) = (rest.get(..len)?, rest.get(len + 1..)?);
-            }
-            values.push(value);
-        }
-    } else {
-        let (lens, exposed) = head.split_last_chunk::<4>()?;
-        let long = |len: [u8; 4]| usize::try_from(u32::from_le_bytes(len)).ok();
-        let mut rest = text.get(long(*exposed)?..)?;
-        for len in lens.chunks(4) {
-            let (value, after) = rest.split_at_checked(long(len.try_into().ok()?)?)?;
-            values.push(value);
-            rest = after;
-        }
-        if values.len() != specs.len() {
-            return None;
-        }
-    }
-    // The head and the text of these very values, or it would not be found by them, nor stay in its bounds.
-    let key = SeriesKey::new(family, &values);
-    (key.parts() == (head, text)).then_some(key)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone
 use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
+use crate::backends::file::dir::roster::Roster;
 use crate::backends::file::format::error::SkipReason;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
@@ -55,7 +56,7 @@ fn fields(archive: &Archive) -> String {
 #[test]
 fn what_is_written_is_read_again() {
     let written = archive();
-    let read = decode(&encode(&written)).expect("it is whole");
+    let read = decode(&encode(&written).expect("it is short")).expect("it is whole");
     assert_eq!(fields(&read), fields(&written));
     assert_eq!(encode(&read), encode(&written));
 }
@@ -64,7 +65,7 @@ fn what_is_written_is_read_again() {
 fn damage_is_found_wherever_it_is() {
     let mut whole = archive();
     whole.families[1].series.truncate(2);
-    let bytes = encode(&whole);
+    let bytes = encode(&whole).expect("it is short");
     for len in 0..bytes.len() {
         let fault = decode(&bytes[..len]).expect_err("it is cut off");
         assert_eq!(fault.reason, SkipReason::Truncated, "at {len}: {}", fault.what);
@@ -84,6 +85,9 @@ fn damage_is_found_wherever_it_is() {
     let mut later = bytes.clone();
     later[8] += 1;
     assert_eq!(decode(&later).expect_err("it is of later").reason, SkipReason::NewerVersion);
+    let mut earlier = bytes.clone();
+    earlier[8] -= 1;
+    assert_eq!(decode(&earlier).expect_err("it is of earlier").reason, SkipReason::OlderVersion);
     assert_eq!(decode(b"{\"not\": \"ours\"}").expect_err("it is foreign").reason, SkipReason::Foreign);
 }
 
@@ -143,4 +147,18 @@ fn an_archive_of_a_later_version_stays() {
     assert_eq!(refused.fault(), FileFault::Archive);
     assert!(refused.to_string().contains("version 99"), "{refused}");
     assert_eq!(fs::read(directory.archive()).expect("it is there"), later);
+}
+
+#[test]
+fn a_file_of_an_earlier_version_is_refused_with_what_to_do() {
+    let (_around, directory) = fresh();
+    let locked = directory.lock().expect("nobody has it");
+    fs::write(directory.archive(), [b"PYTHARC\n", &1_u32.to_le_bytes()[..], b"whatever"].concat())
+        .expect("there is room");
+    let refused = Archive::default().to_change(&locked).expect_err("it can't be read");
+    assert_eq!(refused.fault(), FileFault::OlderVersion);
+    assert!(refused.to_string().contains("remove it, or name another directory"), "{refused}");
+    fs::write(directory.roster(), "pytheus roster 1 00000000\n").expect("there is room");
+    let refused = Roster::read(&directory).expect_err("it can't be read");
+    assert_eq!((refused.fault(), refused.path()), (FileFault::OlderVersion, &*directory.roster()));
 }

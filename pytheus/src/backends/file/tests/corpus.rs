@@ -128,18 +128,19 @@ fn archive() -> Vec<u8> {
     ];
     archive.folded.extend([FileId(1), FileId(u128::MAX)]);
     archive.tombstones.push(Tombstone { file: FileId(1), series: 2, amounts: [float].into() });
-    codec::encode(&archive)
+    codec::encode(&archive).expect("it is short")
 }
 
 /// With some things wrong.
-fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let change = |place: usize, by: u8| {
         let mut bytes = whole.to_vec();
         bytes[place] ^= by;
         bytes
     };
     [
-        ("newer", change(8, 2)),
+        ("newer", change(8, 4)),
+        ("older", change(8, 3)),
         ("foreign", change(0, 1)),
         ("corrupt", change(4096 + 20, 1)),
         ("truncated", whole[..8191].to_vec()),

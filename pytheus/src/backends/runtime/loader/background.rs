@@ -14,7 +14,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::{LOADS, STATE, Stage, State, Turn, from_environment, lock, turn, wait, wait_until};
-use crate::backends::config::{LoadError, Said, said};
+use crate::backends::config::{EnvConfig, LoadError, env_config};
 use crate::backends::runtime::{fork, haste};
 use crate::report::{self, Level};
 use crate::sync::{self, catch_panic};
@@ -176,7 +176,7 @@ fn over(state: &State, wanted: u64) -> Option<Option<Arc<LoadError>>> {
 
 fn ask(now: bool) -> Next {
     if LOADS.with(Cell::get) {
-        return Next::Answer(Some(Arc::new(LoadError::Within)));
+        return Next::Answer(Some(Arc::new(LoadError::Reentrant)));
     }
     let mut state = lock(&STATE);
     match state.stage {
@@ -185,7 +185,7 @@ fn ask(now: bool) -> Next {
         Stage::Unloaded | Stage::Loading(_) if state.is_silent => return Next::Answer(None),
         Stage::Unloaded | Stage::Loading(_) => {}
     }
-    if said() == Said::Nothing {
+    if env_config() == EnvConfig::Unset {
         state.is_silent = true;
         return Next::Answer(None);
     }

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backends::config::{BackendSpec, LoadError, LoadedBy, Plan, Said, is_single, said};
+use crate::backends::config::{
+    BackendSpec, EnvConfig, LoadError, LoadPlan, LoadedBy, env_config, names_single_process,
+};
 use crate::backends::runtime::{active, haste};
 use crate::model::process;
 use crate::report::{self, Level, Own};
 use crate::storage;
-use crate::sync::catch_panic;
 use crate::sync::lock;
 use background::Worker;
 
@@ -31,7 +32,7 @@ struct State {
     /// Why what the environment says is not loaded.
     error: Option<Arc<LoadError>>,
     /// The plan whose configuration the backend has refused: it is not made again from the same one.
-    refused: Option<(Arc<Plan>, Arc<LoadError>)>,
+    refused: Option<(Arc<LoadPlan>, Arc<LoadError>)>,
     /// How many tries to load what the environment says have failed, and when the last one did.
     failures: u64,
     failed_at: Option<Instant>,
@@ -59,7 +60,7 @@ enum Stage {
     Unloaded,
     /// A thread of this process loads. In a child that came of it meanwhile nobody does.
     Loading(u32),
-    Loaded(Arc<Plan>, LoadedBy),
+    Loaded(Arc<LoadPlan>, LoadedBy),
 }
 
 std::thread_local! {
@@ -77,7 +78,7 @@ static IS_AWAITED: AtomicBool = AtomicBool::new(false);
 enum Turn {
     /// It is for this thread to load.
     Mine(Mine),
-    Loaded(Arc<Plan>, LoadedBy),
+    Loaded(Arc<LoadPlan>, LoadedBy),
     /// This thread does already.
     Within,
     /// Another thread does.
@@ -109,12 +110,10 @@ impl Drop for Mine {
 }
 
 /// Makes the backend and takes it into use.
-fn load_now(_right: &Mine, plan: &Arc<Plan>, by: LoadedBy) -> Result<(), LoadError> {
+fn load_now(_right: &Mine, plan: &Arc<LoadPlan>, by: LoadedBy) -> Result<(), LoadError> {
     let backend = plan.make()?;
     // It calls the backend.
-    catch_panic(|| active::install(backend))
-        .unwrap_or_else(|message| Err(format!("it panicked: {message}").into()))
-        .map_err(|error| plan.failed(error))?;
+    plan.run(|| active::install(backend))?;
     let mut state = lock(&STATE);
     state.stage = Stage::Loaded(Arc::clone(plan), by);
     let before = (state.error.take(), state.refused.take());
@@ -172,7 +171,7 @@ fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> boo
 /// - One that asks for something else is [`LoadError::Loaded`]: what is loaded stays.
 /// - Of calls at the same time one loads; the others wait, and are then held to these rules.
 /// - A call that fails leaves everything as it was, and may be repeated.
-/// - A backend that loads another one while it is made gets [`LoadError::Within`].
+/// - A backend that loads another one while it is made gets [`LoadError::Reentrant`].
 ///
 /// Where it is never called, the first use of a metric or the first scrape has a background thread load what
 /// `PYTHEUS_BACKEND_CLASS` and `PYTHEUS_BACKEND_CONFIG` say:
@@ -191,9 +190,9 @@ fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> boo
 ///   in memory in the same way while another process holds what the backend needs.
 ///
 /// ```
-/// use pytheus::backends::{BackendSpec, SingleProcessBackend, load_backend};
+/// use pytheus::backends::{BackendSpec, load_backend};
 ///
-/// load_backend(BackendSpec::of::<SingleProcessBackend>())?;
+/// load_backend(BackendSpec::from_env())?;
 /// # Ok::<(), pytheus::backends::LoadError>(())
 /// ```
 ///
@@ -201,39 +200,23 @@ fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> boo
 ///
 /// When there is no such class, the configuration is wrong, the backend can't start, or another one is loaded.
 pub fn load_backend(spec: BackendSpec) -> Result<(), LoadError> {
-    let by = spec.by();
-    load(Plan::of(spec)?, by)
+    let by = spec.loaded_by();
+    load(LoadPlan::resolve(spec)?, by)
 }
 
 /// Loads, unless something is.
-pub(crate) fn load(plan: Plan, by: LoadedBy) -> Result<(), LoadError> {
+pub(crate) fn load(plan: LoadPlan, by: LoadedBy) -> Result<(), LoadError> {
     loop {
         // The lock is given back before anything is done about it.
         let turn = turn(&mut lock(&STATE));
         match turn {
             Turn::Mine(mine) => return load_now(&mine, &Arc::new(plan), by),
-            Turn::Within => return Err(LoadError::Within),
+            Turn::Within => return Err(LoadError::Reentrant),
             Turn::Others => wait(),
-            Turn::Loaded(loaded, by) => return compare(&plan, &loaded, by),
+            Turn::Loaded(loaded, _) if plan.is(&loaded) => return Ok(()),
+            Turn::Loaded(loaded, by) => return Err(plan.conflict(&loaded, by)),
         }
     }
-}
-
-fn compare(plan: &Plan, loaded: &Plan, by: LoadedBy) -> Result<(), LoadError> {
-    if plan.is(loaded) {
-        return Ok(());
-    }
-    let mut differing = Vec::new();
-    if plan.is_of_the_class_of(loaded) {
-        let keys = plan.config.keys().chain(loaded.config.keys());
-        let differ = keys.filter(|&key| plan.config.get(key) != loaded.config.get(key));
-        // A key that there is not may be a secret.
-        let shown = differ.map(|key| if loaded.has_key(key) { key } else { "a key that is not known" });
-        differing.extend(shown.map(str::to_owned));
-        differing.sort();
-        differing.dedup();
-    }
-    Err(LoadError::Loaded { class: plan.class.clone(), loaded: loaded.class.clone(), by, differing })
 }
 
 /// How long the first use of a metric waits for the background thread, once in the life of a process.
@@ -268,8 +251,8 @@ fn first_use() {
         return;
     }
     // A configuration without a class is for what the program has yet to load, as long as nobody scrapes.
-    if said() == Said::Class {
-        let awaits = !is_single();
+    if env_config() == EnvConfig::Class {
+        let awaits = !names_single_process();
         {
             let state = lock(&STATE);
             match state.stage {
@@ -299,14 +282,14 @@ fn first_use() {
 }
 
 /// Whether this thread loads a backend: what it waits for holds up no request.
-#[cfg_attr(not(unix), allow(dead_code, reason = "there is no backend of files"))]
+#[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
 pub(crate) fn loads_here() -> bool {
     LOADS.with(Cell::get)
 }
 
 /// Whether what the environment says is yet to be loaded.
 pub(crate) fn is_waited_for() -> bool {
-    !matches!(lock(&STATE).stage, Stage::Loaded(..)) && said() != Said::Nothing
+    !matches!(lock(&STATE).stage, Stage::Loaded(..)) && env_config() != EnvConfig::Unset
 }
 
 /// Whether a first use waits for a backend of several processes: children then begin at zero.
@@ -330,7 +313,7 @@ pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
 
 /// Loads what the environment says, unless its configuration is one that the backend has refused before.
 fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
-    let tried = Plan::of(BackendSpec::from_env()).map_err(Arc::new).and_then(|plan| {
+    let tried = LoadPlan::resolve(BackendSpec::from_env()).map_err(Arc::new).and_then(|plan| {
         let plan = Arc::new(plan);
         if let Some((refused, error)) = &lock(&STATE).refused
             && refused.is(&plan)
@@ -339,7 +322,7 @@ fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
         }
         load_now(&mine, &plan, LoadedBy::FirstUse).map_err(|error| {
             let error = Arc::new(error);
-            if let LoadError::Config { .. } = *error {
+            if error.is_mistake() {
                 lock(&STATE).refused = Some((plan, Arc::clone(&error)));
             }
             error
