@@ -9,6 +9,7 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::python::names::{self, PythonKey};
 use crate::backends::redis::python::{Python, report_mismatch};
@@ -134,8 +135,8 @@ impl PythonWriter {
             self.send(python, context, writer, self.acked_seq + 1, request)?;
             self.living.clear();
         }
-        let command = redis::cmd("DEL").arg(seq_key(writer)).to_owned();
-        context.pool.with_connection(&[0], context.deadline(), |session| session.request(command.clone()).map(drop))
+        let command = command("DEL", &[seq_key(writer)]);
+        context.on_partition(0, |session| session.request(command.clone()).map(drop))
     }
 
     /// Returns the field of a series.
@@ -237,7 +238,7 @@ fn seq_key(writer: WriterId) -> String {
 }
 
 fn run(script: &ServerScript, context: &Context, arguments: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
-    context.pool.with_connection(&[0], context.deadline(), |session| session.run_script(script, arguments, keys))
+    context.on_partition(0, |session| session.run_script(script, arguments, keys))
 }
 
 /// Parses a reply: the outcome, the keys of another type, and the keys that refused a number, each with the reason.

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use redis::{Cmd, FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, RedisError, Value};
 
 use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::read::series::{self, BadField, LiveSeries, SeriesIndex};
 use crate::backends::redis::schema::{self, PartitionKeys};
@@ -82,9 +83,7 @@ pub(crate) fn declarations(
     wants: &dyn Fn(&FamilyKey) -> bool,
 ) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
     let keys = PartitionKeys::new(&context.config.namespace, partition);
-    let index = context.pool.with_connection(&[partition], context.deadline(), |session| {
-        session.request(command("HGETALL", &keys.families))
-    })?;
+    let index = context.on_partition(partition, |session| session.request(command("HGETALL", &[&keys.families])))?;
     let declarations = ReadCache::default().declarations(&keys, pairs(index), wants);
     let declarations = declarations.map_err(|bad| bad_field(context, &keys.families, bad))?;
     Ok(declarations.into_iter().map(|declaration| declaration.family).collect())
@@ -121,12 +120,6 @@ pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals
     Ok(())
 }
 
-fn command(name: &str, key: &str) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(key);
-    command
-}
-
 /// Returns the reply to a command on a key.
 fn reply(context: &Context, value: Option<Value>, key: &str) -> Result<Value, ReadFailure> {
     value.unwrap_or_default().extract_error().map_err(|error| match error.code() {
@@ -146,11 +139,11 @@ fn read(
     let partitions: Vec<_> = group.iter().map(|one| PartitionKeys::new(&config.namespace, *one)).collect();
     let mut commands = Vec::new();
     for keys in &partitions {
-        let mut alive = command("ZRANGEBYSCORE", &keys.alive);
-        alive.arg(context.liveness_cutoff()).arg("+inf");
-        let mut version = command("HGET", &keys.writers);
-        version.arg("schema");
-        commands.extend([command("HGETALL", &keys.families), alive, version]);
+        commands.extend([
+            command("HGETALL", &[&keys.families]),
+            context.living_writers(keys),
+            command("HGET", &[&*keys.writers, "schema"]),
+        ]);
     }
     let mut replies = session.pipeline_results(&commands)?.into_iter();
     let (mut declarations, mut writers, mut declared_keys) = (Vec::new(), Vec::new(), Vec::new());
@@ -292,7 +285,7 @@ impl ReadCache {
         keys: &[String],
     ) -> Result<Vec<Fields>, ReadFailure> {
         let is_large = |key: &String| self.large.get(key).is_some_and(|size| *size > PAGE_LEN);
-        let commands: Vec<_> = keys.iter().filter(|key| !is_large(key)).map(|key| command("HGETALL", key)).collect();
+        let commands: Vec<_> = keys.iter().filter(|key| !is_large(key)).map(|key| command("HGETALL", &[key])).collect();
         let mut whole = session.pipeline_results(&commands)?.into_iter();
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
@@ -312,8 +305,7 @@ impl ReadCache {
 fn read_pages(context: &Context, session: &mut Session<'_>, key: &str) -> Result<Fields, ReadFailure> {
     let (mut found, mut cursor) = (HashMap::new(), "0".to_owned());
     loop {
-        let mut scan = command("HSCAN", key);
-        scan.arg(&cursor).arg("COUNT").arg(PAGE_LEN / 10);
+        let scan = command("HSCAN", &[key, &cursor, "COUNT", &(PAGE_LEN / 10).to_string()]);
         let page = reply(context, session.pipeline_results(&[scan])?.pop(), key)?;
         let (next, page): (String, Value) = redis::from_redis_value(page).map_err(RedisError::from)?;
         // A scan may return a field twice.

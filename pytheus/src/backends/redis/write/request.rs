@@ -119,7 +119,8 @@ pub(crate) fn build(
                 match &mut own_keys {
                     Some(keys) => keys,
                     none => {
-                        let writers = living_writers(context, partition, session)?;
+                        let writers = session.request(context.living_writers(&partition.keys))?;
+                        let writers: Vec<String> = Vec::from_redis_value(writers)?;
                         none.insert(writers.iter().map(|one| request.add_key(partition.keys.own(one))).collect())
                     }
                 }
@@ -143,15 +144,4 @@ pub(crate) fn build(
         request.add_family(&header, &ops.ops);
     }
     Ok(request)
-}
-
-/// Lists the writers whose lease has not ended long ago.
-fn living_writers(
-    context: &Context,
-    partition: &Partition,
-    session: &mut Session<'_>,
-) -> Result<Vec<String>, RedisError> {
-    let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&partition.keys.alive).arg(context.liveness_cutoff()).arg("+inf");
-    Ok(Vec::from_redis_value(session.request(command)?)?)
 }
