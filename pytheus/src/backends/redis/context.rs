@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use redis::{Cmd, RedisError};
+use redis::Cmd;
 
-use crate::backends::redis::client::connection::{Pool, ServerScript, Session};
+use crate::backends::redis::client::connection::{Pool, ServerScript, Session, SessionError};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::client::health::RedisHealth;
 use crate::backends::redis::client::protocol::command;
@@ -95,7 +95,7 @@ impl Context {
     pub(crate) fn on_partition<T>(
         &self,
         partition: usize,
-        run: impl FnMut(&mut Session<'_>) -> Result<T, RedisError>,
+        run: impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
     ) -> Result<T, RedisFault> {
         self.pool.with_connection(&[partition], self.deadline(), run)
     }

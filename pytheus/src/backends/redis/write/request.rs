@@ -1,9 +1,9 @@
 //! Keys and arguments of `apply.lua`.
 
-use redis::{FromRedisValue as _, RedisError};
+use redis::FromRedisValue as _;
 
 use crate::backends::custom::WriterId;
-use crate::backends::redis::client::connection::Session;
+use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::schema::{self, PartitionKeys};
 use crate::backends::redis::write::numbered_batch::{FieldOp, NumberedBatch};
@@ -97,7 +97,7 @@ pub(crate) fn build(
     writer: &str,
     batch: Option<&NumberedBatch>,
     session: &mut Session<'_>,
-) -> Result<ScriptRequest, RedisError> {
+) -> Result<ScriptRequest, SessionError> {
     let header = RequestHeader {
         writer,
         acked_seq: partition.acked_seq,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use redis::{FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, Value};
 
 use crate::backends::custom::{self, Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
@@ -279,7 +279,7 @@ impl RedisWriter {
             let has_own_keys = u64::from_redis_value(next())? == 2;
             let index = HashSet::<String>::from_redis_value(next())?;
             let found: Result<Vec<_>, _> = replies.map(Option::<String>::from_redis_value).collect();
-            Ok::<_, RedisError>((last_seq, has_own_keys, index, found?))
+            Ok((last_seq, has_own_keys, index, found?))
         })?;
         let lost: Vec<_> = generations
             .into_iter()
