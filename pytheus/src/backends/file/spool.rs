@@ -192,27 +192,27 @@ impl Arena for OwnArena {
         self.0.page(shard, page)
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
-        self.0.begin(series)
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+        self.0.add_series(series)
     }
 
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
-        self.0.extend(series, extra)
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+        self.0.add_cells(series, extra)
     }
 
-    fn end(&self, series: CellAddr) {
-        self.0.end(series);
+    fn free_series(&self, series: CellAddr) {
+        self.0.free_series(series);
     }
 
-    fn ready(&self) -> Result<(), BackendError> {
-        self.0.ready()
+    fn publish(&self) -> Result<(), BackendError> {
+        self.0.publish()
     }
 
-    fn has_common(&self) -> bool {
+    fn shares_gauges(&self) -> bool {
         false
     }
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there is nothing there that all processes write".into())
     }
 }

@@ -254,7 +254,7 @@ fn parse(answer: Value) -> Option<(String, Vec<String>, Vec<String>)> {
 fn steps(change: &Change, keys: &[names::Key], field: &str, request: &mut Request) {
     let deltas = &change.deltas;
     match (change.family.descriptor().kind(), keys) {
-        (Kind::Gauge, [key]) if change.set => {
+        (Kind::Gauge, [key]) if change.was_set => {
             let total = change.totals.first().copied().unwrap_or(Number::Int(0));
             request.step("s", key, field, &schema::number_text(total));
         }

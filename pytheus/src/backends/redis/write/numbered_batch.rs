@@ -82,8 +82,8 @@ impl NumberedBatch {
 pub(crate) fn ops_of(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
     if change.family.aggregation() == Aggregation::MostRecent {
-        set_latest(&change.family, &series, &change.totals, change.stamp, out);
-    } else if change.set {
+        set_latest(&change.family, &series, &change.totals, change.set_at, out);
+    } else if change.was_set {
         set(&change.family, &series, &change.totals, OpCode::Set, out);
     } else {
         add(&change.family, &series, &change.deltas, out);

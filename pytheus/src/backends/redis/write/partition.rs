@@ -107,7 +107,7 @@ impl Shard {
         let (_, id) = self.known(id, &change.family);
         let ops = batch.group(&id, false);
         if schema::is_live(&change.family) {
-            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.stamp));
+            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.set_at));
         } else {
             numbered_batch::ops_of(change, ops);
         }
@@ -118,8 +118,8 @@ impl Shard {
         let Some(known) = self.families.get_mut(id) else { return };
         let told = known.told.entry(change.series.clone()).or_default();
         told.totals = change.totals.as_slice().into();
-        told.was_set |= change.set;
-        told.stamp = change.stamp;
+        told.was_set |= change.was_set;
+        told.stamp = change.set_at;
     }
 
     /// The number that the next batch gets.

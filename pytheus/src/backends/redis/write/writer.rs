@@ -70,7 +70,7 @@ impl Sender {
                     self.shards[*shard].change(id, change, &mut batches[*shard]);
                     if self.notes.is_some() && numbered_batch::is_noted(&change.family) {
                         let series = schema::series_text(&change.family, &change.series);
-                        let told = numbered_batch::noted(&change.family, &change.totals, change.stamp);
+                        let told = numbered_batch::noted(&change.family, &change.totals, change.set_at);
                         entries[*shard].push((id.clone(), series, told));
                     }
                 }
@@ -97,7 +97,9 @@ impl Sender {
                 let id = family.id();
                 let shard = self.place(&id);
                 self.shards[shard].removal(&id, family, series, &mut batches[shard]);
-                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                for other in
+                    others.iter().filter(|other| other.is_same_family(family) && other.difference(family).is_some())
+                {
                     if let Some(series) = family.translate(series, other) {
                         self.shards[shard].removal(&other.id(), other, &series, &mut batches[shard]);
                     }
@@ -118,7 +120,7 @@ impl Sender {
         let mut shards: Vec<_> = removal.series.iter().map(|(family, _)| self.place(&family.id())).collect();
         shards.sort_unstable();
         shards.dedup();
-        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is_same_family(family));
         let mut all = Vec::new();
         for shard in shards {
             all.extend(scrape::declarations(common, shard, &is_meant)?);
