@@ -13,9 +13,9 @@ pub use crate::backends::custom::BackendClass;
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
-    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,
-    Outcome, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets,
-    watch, watched,
+    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, KeepValue, Keeps, Labelled, NoValue, NotMissing,
+    Observe, On, Outcome, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset,
+    exponential_buckets, linear_buckets, watch, watched,
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
@@ -96,6 +96,12 @@ pub fn label<V: LabelValue + ?Sized>(value: &V) -> Set<Text> {
 #[inline]
 pub fn passing<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
     Set::new(value)
+}
+
+/// The labels of the returned value: empty for a call without one.
+#[inline]
+pub fn texts<const N: usize>(labels: Option<[Text; N]>) -> [Text; N] {
+    labels.unwrap_or([const { Text::EMPTY }; N])
 }
 
 /// Keeps the outcome of a call.

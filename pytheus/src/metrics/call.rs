@@ -3,11 +3,12 @@
 //! Attributes that need not know how a call ends write a plain guard, or a plain `inc`, in place of this.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use super::guard::Timed;
 use super::outcome::Outcome;
 use super::watched::Watch;
-use super::{Complete, Counter, Gauge, Labelled, Text};
+use super::{Complete, Counter, Gauge, Labelled};
 use crate::clock::{self, Moment, needs_clock};
 
 /// Which outcomes count: a set of them.
@@ -133,26 +134,27 @@ needs_clock! {
 
 /// One call: counts once, when it is finished or when it is dropped unfinished.
 ///
-/// `resolve` finds the series at the end, from the `N` labels that the returned value gives (empty when there is no
-/// such value) and from the outcome.
-pub struct Call<M, E: Effect<M>, const N: usize, F>
+/// `resolve` finds the series at the end: from the labels of the returned value, `None` without such a value, and from
+/// the outcome.
+pub struct Call<M, E: Effect<M>, T, F>
 where
-    F: FnOnce([Text; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     todo: Option<(E, E::Began, F)>,
+    labels: PhantomData<fn(T)>,
     on: On,
     /// What it means when the call is dropped before it is finished.
     unfinished: Outcome,
 }
 
-impl<M, E: Effect<M>, const N: usize, F> Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> Call<M, E, T, F>
 where
-    F: FnOnce([Text; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     /// A call of a plain function: unfinished, it panicked.
     #[inline]
     pub fn begin(effect: E, on: On, resolve: F) -> Self {
-        Self { todo: Some((effect, E::begin(), resolve)), on, unfinished: Outcome::Panicked }
+        Self { todo: Some((effect, E::begin(), resolve)), labels: PhantomData, on, unfinished: Outcome::Panicked }
     }
 
     /// A call of an async function: unfinished, it was cancelled, unless [`watch`](super::watch) saw it panic.
@@ -165,19 +167,19 @@ where
 
     /// The call returned.
     #[inline]
-    pub fn finish(self, outcome: Outcome, labels: [Text; N]) {
+    pub fn finish(self, outcome: Outcome, labels: T) {
         let counts = self.on.includes(outcome);
         self.finish_if(counts, outcome, labels);
     }
 
     /// The call returned, and a pattern says whether it counts.
     #[inline]
-    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: [Text; N]) {
-        self.end(counts, outcome, labels);
+    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: T) {
+        self.end(counts, outcome, Some(labels));
     }
 
     #[inline]
-    fn end(&mut self, counts: bool, outcome: Outcome, labels: [Text; N]) {
+    fn end(&mut self, counts: bool, outcome: Outcome, labels: Option<T>) {
         if let Some((effect, began, resolve)) = self.todo.take()
             && counts
         {
@@ -186,29 +188,29 @@ where
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> Drop for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> Drop for Call<M, E, T, F>
 where
-    F: FnOnce([Text; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     #[inline]
     fn drop(&mut self) {
         let outcome = self.unfinished;
-        self.end(self.on.includes(outcome), outcome, [const { Text::EMPTY }; N]);
+        self.end(self.on.includes(outcome), outcome, None);
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> fmt::Debug for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> fmt::Debug for Call<M, E, T, F>
 where
-    F: FnOnce([Text; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("on", &self.on).field("unfinished", &self.unfinished).finish_non_exhaustive()
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> Watch for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> Watch for Call<M, E, T, F>
 where
-    F: FnOnce([Text; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     #[inline]
     fn panicked(&mut self) {

@@ -200,7 +200,7 @@ impl FamilyCore {
         for label in route.gave_way {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
-        report::tell_waiting();
+        report::flush_deferred();
         series
     }
 

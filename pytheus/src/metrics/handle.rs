@@ -34,7 +34,7 @@ pub(super) trait Target {
 pub(super) fn noted(done: Result<Room, Removed>) -> Result<(), Removed> {
     if done? == Room::None {
         diagnostics::dropped(Dropped::NoRoom);
-        report::tell_waiting();
+        report::flush_deferred();
     }
     Ok(())
 }

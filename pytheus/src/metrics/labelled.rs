@@ -1,5 +1,6 @@
 //! Declared metrics with labels: which of them are given is part of the type.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -165,6 +166,20 @@ impl<M: Metric, L> Labelled<M, L> {
         L: Complete,
     {
         self.with_key(|family, key| family.series_of(key))
+    }
+
+    /// The series of a call without a returned value, whose labels are empty.
+    #[doc(hidden)]
+    pub fn series_without(&self, labels: &[&str]) -> M
+    where
+        L: States,
+    {
+        let specs = self.declared.descriptor().labels.iter();
+        let values = specs.zip(self.given()).map(|(spec, given)| {
+            let default = || spec.default_value().filter(|_| !labels.contains(&spec.name()));
+            given.or_else(|| default().map(Cow::into_owned)).unwrap_or_default()
+        });
+        self.family().series_of(&values.collect::<Vec<_>>()[..])
     }
 
     /// Finds the series later, without the handle.

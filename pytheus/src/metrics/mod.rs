@@ -57,7 +57,7 @@ pub use {
     given::{Complete, Defaulted, LabelState, NoValue, NotMissing, Set, State, States, Unset},
     guard::Timed,
     handle::Handle,
-    kept::{Closed, Keep, Keeps, Text},
+    kept::{Closed, Keep, KeepValue, Keeps, OwnedLabel, Text},
     outcome::{Probe, ProbeAny, ProbeOutcome},
     watched::{Watch, watch, watched},
 };

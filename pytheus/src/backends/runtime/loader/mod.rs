@@ -15,7 +15,7 @@ use crate::backends::config::{
 };
 use crate::backends::runtime::{installed, wait};
 use crate::model::process;
-use crate::report::{self, Level, Own};
+use crate::report::{self, Level, SelfMetric};
 use crate::storage;
 use crate::sync::lock;
 use background::Worker;
@@ -301,13 +301,13 @@ fn from_environment(permit: LoadPermit) -> Result<(), Arc<LoadError>> {
     // A thread that waits finds the error there.
     drop(permit);
     if previous.is_none_or(|previous| previous.to_string() != error.to_string()) {
-        report::count(Own::BackendErrors, &["load"]);
+        report::count(SelfMetric::BackendErrors, &["load"]);
         let until = if error.is_mistake() {
             "each scrape fails until load_backend() succeeds, or what is wrong is put right"
         } else {
             "loading is tried again, and each scrape fails until it or load_backend() succeeds"
         };
-        report::tell(Level::Error, &format!("{error}; {until}"));
+        report::emit(Level::Error, &format!("{error}; {until}"));
     }
     tried
 }

@@ -29,7 +29,7 @@ use crate::backends::runtime::families;
 use crate::backends::runtime::removals::Removals;
 use crate::clock;
 use crate::reentry::Code;
-use crate::report::{self, Level, Own};
+use crate::report::{self, Level, SelfMetric};
 use crate::sync::lock;
 use cycle::Cycle;
 use state::{Life, State};
@@ -344,7 +344,7 @@ impl Shared {
             report::report(("removal", ""), &format!("removed series still show in other processes: {why}"));
             return;
         }
-        report::count(Own::BackendErrors, &["ship"]);
+        report::count(SelfMetric::BackendErrors, &["ship"]);
         let mut state = lock(&self.state);
         state.stats.errors += 1;
         if state.reported.is_some_and(|reported| reported.elapsed() < REPORT_INTERVAL) {
@@ -352,7 +352,7 @@ impl Shared {
         }
         state.reported = Some(Instant::now());
         drop(state);
-        report::tell(Level::Error, &format!("the backend did not take what was counted, and is tried again: {why}"));
+        report::emit(Level::Error, &format!("the backend did not take what was counted, and is tried again: {why}"));
     }
 }
 
