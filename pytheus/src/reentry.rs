@@ -204,7 +204,7 @@ pub(crate) fn unanswered(fault: Fault) {
 }
 
 /// Runs code that may scrape inside a scrape: a reporter, called once per fault.
-pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn detached<T>(run: impl FnOnce() -> T) -> T {
     struct Former(Vec<Frame>);
     impl Drop for Former {
         fn drop(&mut self) {

@@ -88,7 +88,7 @@ pub(crate) fn emit(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
     // Reports happen in the middle of counting, which never fails.
     drop(catch_panic(|| match reporter {
-        Some(reporter) => reentry::apart(|| reporter(message)),
+        Some(reporter) => reentry::detached(|| reporter(message)),
         None if is_logged(level, message) => {}
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),

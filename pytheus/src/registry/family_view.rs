@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::dress::Dress;
+use super::decoration::Decoration;
 use crate::backends::api::FamilyTotals;
 use crate::model::snapshot::FamilySnapshot;
 
@@ -15,7 +15,7 @@ pub struct FamilyView<'a>(Source<'a>);
 
 #[derive(Clone)]
 enum Source<'a> {
-    Totals { totals: &'a FamilyTotals<'a>, dress: &'a Dress, name: Cow<'a, str>, labels: &'a str },
+    Totals { totals: &'a FamilyTotals<'a>, decoration: &'a Decoration, name: Cow<'a, str>, labels: &'a str },
     Snapshot(Cow<'a, FamilySnapshot>),
 }
 
@@ -29,8 +29,8 @@ pub(crate) enum Content<'a> {
 
 impl<'a> FamilyView<'a> {
     /// Makes a view of totals with the prefix and rendered labels of a registry.
-    pub(super) fn totals(totals: &'a FamilyTotals<'a>, dress: &'a Dress, labels: &'a str) -> Self {
-        Self(Source::Totals { totals, dress, name: dress.full_name(totals.descriptor().name()), labels })
+    pub(super) fn totals(totals: &'a FamilyTotals<'a>, decoration: &'a Decoration, labels: &'a str) -> Self {
+        Self(Source::Totals { totals, decoration, name: decoration.full_name(totals.descriptor().name()), labels })
     }
 
     /// Returns the full name.
@@ -44,9 +44,9 @@ impl<'a> FamilyView<'a> {
     /// Copies the family with all its samples.
     pub fn to_snapshot(&self) -> FamilySnapshot {
         match &self.0 {
-            Source::Totals { totals, dress, .. } => {
+            Source::Totals { totals, decoration, .. } => {
                 let mut snapshot = totals.snapshot();
-                dress.put_on(&mut snapshot);
+                decoration.decorate(&mut snapshot);
                 snapshot
             }
             Source::Snapshot(snapshot) => snapshot.clone().into_owned(),

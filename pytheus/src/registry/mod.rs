@@ -11,7 +11,7 @@
 mod catalogue;
 mod collector_registry;
 mod custom;
-mod dress;
+mod decoration;
 mod entries;
 mod family_view;
 mod proxy;
