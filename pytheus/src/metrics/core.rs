@@ -18,7 +18,7 @@ use super::order::Order;
 use super::route::Route;
 use super::sources::Sources;
 use super::zeros;
-use crate::backends::api::Offered;
+use crate::backends::api::ProcessArena;
 use crate::backends::custom::FamilyKey;
 use crate::backends::runtime;
 use crate::diagnostics;
@@ -70,7 +70,7 @@ pub(super) struct Members {
     /// The series that was made the only one last: the facts of an info metric.
     pub(super) stated: Option<Series>,
     /// What is told of series.
-    pub(super) arena: Option<Offered>,
+    pub(super) arena: Option<ProcessArena>,
 }
 
 impl FamilyCore {
@@ -149,7 +149,7 @@ impl FamilyCore {
     /// When it was removed.
     #[cold]
     pub(super) fn touch(&self, series: &Series, set: CellSet, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
-        runtime::begin();
+        runtime::ensure_loaded();
         if series.slot() == Slot::NONE {
             self.begin_again(series);
         }
@@ -230,7 +230,7 @@ impl FamilyCore {
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
     pub(super) fn start(&self) {
-        runtime::forked();
+        runtime::after_fork();
         if self.started.load(Acquire) {
             return;
         }

@@ -176,7 +176,8 @@ struct Other;
 impl backends::custom::Backend for Other {}
 
 fn about() -> Value {
-    let (reach, sent) = crate::backends::runtime::about();
+    let (reach, sent) =
+        crate::backends::runtime::installed().map_or((AggregationScope::Process, false), |installed| installed.about());
     let reach = match reach {
         AggregationScope::Process => "process",
         AggregationScope::Machine => "machine",

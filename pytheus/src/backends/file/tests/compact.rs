@@ -45,12 +45,12 @@ pub(crate) fn churn(process: &Process, series: [CellAddr; 2], numbers: Range<u32
     for number in numbers {
         let at = CellAddr { page: 100, cell: number % LIVE };
         if number >= LIVE {
-            process.file.end(at);
+            process.file.free_series(at);
             cell(at).store(0, Relaxed);
         }
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let begun = NewSeries { family: &family, series: &key, at, promised: false };
-        process.file.begin(&begun).expect("there is room");
+        let begun = NewSeries { family: &family, series: &key, at, is_zero_series: false };
+        process.file.add_series(&begun).expect("there is room");
         cell(at).store(1, Relaxed);
         process.count(series, 1, 0.0);
     }

@@ -38,7 +38,7 @@ fn churned() -> Vec<u8> {
         sample.begin(&counter, &[&round.to_string()], at(1, round % 3), round % 2 == 0);
         sample.add(1, at(1, round % 3), 0, u64::from(round));
         if round >= 2 {
-            sample.own.end(at(1, (round + 1) % 3));
+            sample.own.free_series(at(1, (round + 1) % 3));
         }
     }
     pages(&sample.path)
@@ -50,14 +50,14 @@ fn compacted() -> Vec<u8> {
     sample.own.compact_often();
     let counter = family(Kind::Counter, "c_total");
     let shared = gauge("g", GaugeMode::Shared);
-    let other = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
-    sample.own.extend(other, at(1, 60)).expect("there is room");
+    let other = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    sample.own.add_cells(other, at(1, 60)).expect("there is room");
     for round in 0..40_u32 {
         sample.begin(&counter, &[&round.to_string()], at(1, round % 3 * 2), round % 2 == 0);
-        sample.own.extend(at(1, round % 3 * 2), at(1, round % 3 * 2 + 1)).expect("there is room");
+        sample.own.add_cells(at(1, round % 3 * 2), at(1, round % 3 * 2 + 1)).expect("there is room");
         sample.add(1, at(1, round % 3 * 2), 0, u64::from(round));
         if round >= 2 {
-            sample.own.end(at(1, (round + 1) % 3 * 2));
+            sample.own.free_series(at(1, (round + 1) % 3 * 2));
         }
     }
     pages(&sample.path)
@@ -68,7 +68,7 @@ fn all_modes() -> Vec<u8> {
     let modes = [GaugeMode::LiveSum, GaugeMode::LiveMax, GaugeMode::MostRecent, GaugeMode::PerProcess];
     for (place, mode) in (0..).zip(modes) {
         sample.begin(&gauge("g", mode), &["\"\\\n"], at(1, place * 5), false);
-        sample.own.extend(at(1, place * 5), at(1, place * 5 + 3)).expect("there is room");
+        sample.own.add_cells(at(1, place * 5), at(1, place * 5 + 3)).expect("there is room");
         sample.set(0, at(1, place * 5), 0, f64::NAN);
         sample.add(1, at(1, place * 5 + 3), 0, 1);
     }
@@ -79,10 +79,10 @@ fn shared_file() -> Vec<u8> {
     let sample = Sample::new();
     let states = family(Kind::StateSet, "s");
     let shared = gauge("g", GaugeMode::Shared);
-    let first = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    let first = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
     sample.set(0, first, 0, 1.5);
-    sample.own.common(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
-    let up = sample.own.common(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
+    sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
+    let up = sample.own.shared_cells(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
     sample.add(0, up, 0, 1);
     sample.shared.remove(first).expect("there is room");
     let mut bytes = pages(&sample.directory.path().join("shared"));

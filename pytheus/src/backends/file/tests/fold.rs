@@ -108,7 +108,7 @@ fn a_series_can_be_removed_again_and_again() {
     }
     assert_eq!(Archive::read(&directory).expect("it is whole").tombstones.len(), 1);
     // A freed series needs no baseline, and the next one with the same labels counts from zero.
-    live.file.end(series[0]);
+    live.file.free_series(series[0]);
     live.count_in(&jobs(), &["a"], 4, 0.0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
     remove_all(&directory, own.id(), &jobs(), &["other"]);

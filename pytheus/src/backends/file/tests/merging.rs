@@ -27,7 +27,7 @@ impl Process {
     fn start(directory: &tempfile::TempDir) -> Self {
         let backend = MultiProcessFileBackend::new(directory.path()).expect("the directory is fine");
         let arena = backend.arena().expect("it is open");
-        arena.ready().expect("nothing is in the way");
+        arena.publish().expect("nothing is in the way");
         Self { backend, arena, next: 0 }
     }
 
@@ -41,7 +41,9 @@ impl Process {
     fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, promised: bool) -> Series {
         let series = SeriesKey::new(family, values);
         let page = self.arena.page(0, at.page).expect("there is room");
-        self.arena.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
+        self.arena
+            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
+            .expect("there is room");
         Series(page, at)
     }
 
@@ -194,7 +196,7 @@ fn a_removed_series_shows_again_after_the_next_count() {
     of_other.add(20);
     assert_eq!(one.scrape(), [r#"hits_total{a="x"} 130"#]);
     // In the core's order: first here, then everywhere.
-    one.arena.end(of_one.1);
+    one.arena.free_series(of_one.1);
     one.remove(&hits, &["x"]);
     assert_eq!(one.scrape(), [""; 0]);
     assert_eq!(other.scrape(), [""; 0]);
@@ -245,7 +247,7 @@ fn a_shared_gauge_is_one_value_and_outlives_its_processes() {
     let level = gauge(GaugeMode::Shared);
     let key = SeriesKey::new(&level, &["x"]);
     let (one, other) = (Process::start(&directory), Process::start(&directory));
-    let places = [&one, &other].map(|process| process.arena.common(&level, &key, false).expect("there is room"));
+    let places = [&one, &other].map(|process| process.arena.shared_cells(&level, &key, false).expect("there is room"));
     assert_eq!(places[0], places[1]);
     assert_eq!(one.scrape(), [""; 0], "nobody has set it");
     let page = other.arena.page(0, places[1].page).expect("it is there");
@@ -254,13 +256,13 @@ fn a_shared_gauge_is_one_value_and_outlives_its_processes() {
     // In-progress counts of one process.
     let at = CellAddr { page: 1, cell: 0 };
     let progress = other.arena.page(1, 1).expect("there is room");
-    other.arena.extend(places[1], at).expect("there is room");
+    other.arena.add_cells(places[1], at).expect("there is room");
     Series(progress, at).add(2);
     assert_eq!(one.scrape(), [r#"level{a="x"} 5"#]);
     other.kill();
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
     // A removal of the shared series.
-    one.arena.end(places[0]);
+    one.arena.free_series(places[0]);
     assert_eq!(one.scrape(), [""; 0]);
     assert_eq!(Process::start(&directory).scrape(), [""; 0]);
 }
@@ -291,7 +293,7 @@ fn a_scrape_goes_on_while_series_come_and_go() {
                 let at = CellAddr { page: 2, cell: 0 };
                 let series = other.begin_at(&hits, &[&round.to_string()], at, false);
                 series.0.cells()[0].store(u64::from(round) + 10, Relaxed);
-                other.arena.end(at);
+                other.arena.free_series(at);
                 series.0.cells()[0].store(0, Relaxed);
             }
         });
@@ -316,12 +318,12 @@ fn in_progress_counts_keep_their_owner_while_cells_are_reused() {
     let (scraper, other) = (Process::start(&directory), Process::start(&directory));
     let place = |label| {
         let key = SeriesKey::new(&level, &[label]);
-        other.arena.common(&level, &key, false).expect("there is room")
+        other.arena.shared_cells(&level, &key, false).expect("there is room")
     };
     let (stays, passing) = (place("stays"), [("5", 5), ("7", 7)].map(|(label, work)| (place(label), work)));
     let begin = |series, at: CellAddr, work| {
         let page = other.arena.page(1, at.page).expect("there is room");
-        other.arena.extend(series, at).expect("there is room");
+        other.arena.add_cells(series, at).expect("there is room");
         page.cells()[at.cell as usize].store(work, Relaxed);
     };
     begin(stays, CellAddr { page: 1, cell: 10 }, 2);
@@ -331,7 +333,7 @@ fn in_progress_counts_keep_their_owner_while_cells_are_reused() {
             let at = CellAddr { page: 1, cell: 0 };
             for (series, work) in std::iter::repeat_n(passing, 4_000).flatten() {
                 begin(series, at, work);
-                other.arena.end(series);
+                other.arena.free_series(series);
                 other.arena.page(1, at.page).expect("it is there").cells()[at.cell as usize].store(0, Relaxed);
             }
         });

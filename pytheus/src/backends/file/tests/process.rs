@@ -49,7 +49,7 @@ impl Process {
             (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
         };
         let file = patiently(|| file_of::Process::attach(directory, &shared));
-        file.ready().expect("nothing is in the way");
+        file.publish().expect("nothing is in the way");
         Self { file, next: 0 }
     }
 
@@ -62,8 +62,10 @@ impl Process {
         let [at, extra] = [0, 1].map(|cell| CellAddr { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
-        self.file.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
-        self.file.extend(at, extra).expect("there is room");
+        self.file
+            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
+            .expect("there is room");
+        self.file.add_cells(at, extra).expect("there is room");
         [at, extra]
     }
 

@@ -51,7 +51,9 @@ impl Sample {
 
     pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
+        self.own
+            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
+            .expect("there is room");
     }
 
     /// Adds to a cell.
@@ -108,7 +110,7 @@ pub(crate) fn everything() -> Sample {
     sample.begin(&counter, &["x", "y\n"], at(1, 0), true);
     sample.add(1, at(1, 0), 0, 3);
     sample.add(2, at(1, 0), 0, 4);
-    sample.own.extend(at(1, 0), at(1, 1)).expect("there is room");
+    sample.own.add_cells(at(1, 0), at(1, 1)).expect("there is room");
     sample.set(1, at(1, 1), 0, 0.25);
     sample.set(2, at(1, 1), 0, 0.5);
     sample.begin(&histogram, &["", "z"], at(1, 2), false);
@@ -122,7 +124,7 @@ pub(crate) fn everything() -> Sample {
     sample.set(0, at(1, 20), 0, -0.0);
     sample.add(0, at(1, 20), 2, 99);
     sample.begin(&live, &["2"], at(1, 23), false);
-    sample.own.extend(at(1, 23), at(1, 26)).expect("there is room");
+    sample.own.add_cells(at(1, 23), at(1, 26)).expect("there is room");
     sample.add(1, at(1, 26), 0, 5);
     sample.add(2, at(1, 26), 1, 3);
     sample.begin(&live, &["3"], at(1, 30), false);
@@ -130,10 +132,10 @@ pub(crate) fn everything() -> Sample {
     sample.add(0, at(1, 40), 0, 1);
     sample.begin(&counter, &["gone", ""], at(1, 50), false);
     sample.add(1, at(1, 50), 0, 8);
-    sample.own.end(at(1, 50));
+    sample.own.free_series(at(1, 50));
     let shared = gauge("w", GaugeMode::Shared);
-    let one = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
-    sample.own.extend(one, at(1, 60)).expect("there is room");
+    let one = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    sample.own.add_cells(one, at(1, 60)).expect("there is room");
     sample.add(3, at(1, 60), 0, 2);
     sample
 }

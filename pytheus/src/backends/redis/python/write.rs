@@ -255,7 +255,7 @@ fn parse_reply(reply: Value) -> Option<(String, Vec<String>, Vec<String>)> {
 fn push_change(change: &Change, keys: &[PythonKey], field: &str, request: &mut PythonRequest) {
     let deltas = &change.deltas;
     match (change.family.descriptor().kind(), keys) {
-        (Kind::Gauge, [key]) if change.set => {
+        (Kind::Gauge, [key]) if change.was_set => {
             let total = change.totals.first().copied().unwrap_or(Number::Int(0));
             request.push("s", key, field, &schema::number_text(total));
         }

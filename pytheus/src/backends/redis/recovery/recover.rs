@@ -30,7 +30,7 @@ use crate::backends::redis::write::journal::{
 };
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
-use crate::backends::runtime::haste;
+use crate::backends::runtime::wait;
 use crate::model::number::Number;
 use crate::report::{self, SelfMetric};
 
@@ -74,7 +74,7 @@ impl Recovery {
     pub(crate) fn run(&mut self, context: &Context, spool: &Spool, own: Option<&str>, deadline: Instant) -> bool {
         // On a panic or a fault, its lock is released.
         let mut current = self.current.take();
-        let mut ids = match haste::within(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
+        let mut ids = match wait::with_limit(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
             Ok(ids) => ids,
             Err(error) => {
                 report::report(("redis spool", ""), &failure(&error));

@@ -68,7 +68,7 @@ impl RedisWriter {
                     self.partitions[*partition].add_change(id, change, &mut batches[*partition]);
                     if self.journal.is_some() && JournalEntry::is_for(&change.family) {
                         let (family, series) = (&change.family, &change.series);
-                        let entry = JournalEntry::new(id, family, series, &change.totals, change.stamp);
+                        let entry = JournalEntry::new(id, family, series, &change.totals, change.set_at);
                         entries[*partition].push(entry);
                     }
                 }
@@ -95,7 +95,9 @@ impl RedisWriter {
                 let partition = self.partition_of(&id);
                 let (state, batch) = (&mut self.partitions[partition], &mut batches[partition]);
                 state.add_removal(&id, family, series, batch);
-                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                for other in
+                    others.iter().filter(|other| other.is_same_family(family) && other.difference(family).is_some())
+                {
                     if let Some(series) = family.translate(series, other) {
                         state.add_removal(&other.id(), other, &series, batch);
                     }
@@ -115,7 +117,7 @@ impl RedisWriter {
         let mut partitions: Vec<_> = removal.series.iter().map(|(family, _)| self.partition_of(&family.id())).collect();
         partitions.sort_unstable();
         partitions.dedup();
-        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is_same_family(family));
         let mut all = Vec::new();
         for partition in partitions {
             all.extend(scrape::declarations(context, partition, &is_meant)?);

@@ -187,7 +187,7 @@ fn invalid_pages_are_refused() {
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 1, 69_632)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 2, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 0)]), CORRUPT);
-    assert_eq!(read(&[page(0, CellAddr::COMMON, 65_536)]), CORRUPT);
+    assert_eq!(read(&[page(0, CellAddr::FIRST_SHARED_PAGE, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, u32::MAX, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 131_072)]), Err(SkipReason::Truncated));
     assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(SkipReason::Truncated));

@@ -76,7 +76,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
             }
             kind if ends.contains(&kind) && !live.is_empty() => {
                 let ended = live.swap_remove(random.below(u32::try_from(live.len()).unwrap()) as usize);
-                sample.own.end(ended.at);
+                sample.own.free_series(ended.at);
                 for shard in 0..4 {
                     let page = sample.own.page(shard, ended.at.page).unwrap();
                     page.cells()[ended.at.cell as usize..][..8].iter().for_each(|cell| cell.store(0, Relaxed));
@@ -95,7 +95,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 } else if random.below(3) == 0 {
                     let extra = *one.extra.get_or_insert_with(|| {
                         let extra = CellAddr { cell: one.at.cell + 1, ..one.at };
-                        sample.own.extend(one.at, extra).unwrap();
+                        sample.own.add_cells(one.at, extra).unwrap();
                         extra
                     });
                     let cell = &sample.own.page(shard, extra.page).unwrap().cells()[extra.cell as usize];
@@ -167,7 +167,7 @@ fn a_log_of_any_length_is_read() {
     let len = std::fs::metadata(&sample.path).unwrap().len();
     let taken = sync::lock(&sample.own.log).written.allocator.clone();
     for at in &places {
-        sample.own.end(*at);
+        sample.own.free_series(*at);
     }
     assert_eq!(std::fs::metadata(&sample.path).unwrap().len(), len);
     assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.allocator));
@@ -205,7 +205,7 @@ fn a_file_without_room_to_grow_stays_whole() {
         is_good.store(place % 3 != 0, Release);
         let at = at(1 + place, 0);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&NewSeries { family: &family, series: &series, at, promised: false });
+        let begun = own.add_series(&NewSeries { family: &family, series: &series, at, is_zero_series: false });
         let page = own.page(1, at.page);
         assert_eq!((begun.is_ok(), page.is_some()), (place % 3 != 0, place % 3 != 0));
         if let Some(page) = page {
@@ -238,7 +238,12 @@ fn a_compaction_without_room_keeps_the_long_log() {
     for place in 0..2000 {
         is_good.store(place % 3 != 0, Release);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&NewSeries { family: &family, series: &series, at: at(1, place % 4), promised: false });
+        let begun = own.add_series(&NewSeries {
+            family: &family,
+            series: &series,
+            at: at(1, place % 4),
+            is_zero_series: false,
+        });
         assert_eq!(begun.is_ok(), place % 3 != 0);
         if place % 3 != 0 {
             page.cells()[place as usize % 4].store(1 + u64::from(place), Relaxed);
@@ -247,7 +252,7 @@ fn a_compaction_without_room_keeps_the_long_log() {
             logs += usize::from(peer.generation() != generation);
             assert_eq!(parts(&peer, peer.series().len() - 1), [Number::Int(1 + u64::from(place))]);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), 1);
-            own.end(at(1, place % 4));
+            own.free_series(at(1, place % 4));
             page.cells()[place as usize % 4].store(0, Relaxed);
         }
     }
