@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::Registry as _;
+use super::collector_index::duplicate;
 use super::collector_registry::CollectorRegistry;
-use super::entries::duplicate;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;

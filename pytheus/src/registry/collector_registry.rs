@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
+use super::collector_index::{CollectorIndex, Entry, duplicate};
 use super::decoration::Decoration;
-use super::entries::{Entries, Entry, duplicate};
 use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends::runtime;
 use crate::collector::Collector;
@@ -14,7 +14,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::model::name;
 use crate::model::snapshot::FamilySnapshot;
-use crate::reentry::{self, Fault};
+use crate::reentry::{self, ReentryFault};
 use crate::sync::{read, write};
 
 /// A registry of collectors. It may add a prefix to their names and constant labels to their samples.
@@ -31,13 +31,13 @@ use crate::sync::{read, write};
 /// ```
 pub struct CollectorRegistry {
     decoration: Decoration,
-    scope: Scope,
-    entries: RwLock<Entries>,
+    scope: RegistryScope,
+    entries: RwLock<CollectorIndex>,
 }
 
 /// The name of a registry across processes.
 #[derive(Debug)]
-enum Scope {
+enum RegistryScope {
     /// The prefix and the constant labels.
     Derived,
     Named(String),
@@ -48,16 +48,16 @@ enum Scope {
 impl CollectorRegistry {
     /// Makes an empty registry, also in a `static`.
     pub const fn new() -> Self {
-        Self::of(Scope::Derived)
+        Self::of(RegistryScope::Derived)
     }
 
     /// Makes a registry unknown to other processes.
     pub(super) const fn detached() -> Self {
-        Self::of(Scope::None)
+        Self::of(RegistryScope::None)
     }
 
-    const fn of(scope: Scope) -> Self {
-        Self { decoration: Decoration::NONE, scope, entries: RwLock::new(Entries::new()) }
+    const fn of(scope: RegistryScope) -> Self {
+        Self { decoration: Decoration::NONE, scope, entries: RwLock::new(CollectorIndex::new()) }
     }
 
     /// Names the registry across processes, for totals of several processes.
@@ -75,15 +75,15 @@ impl CollectorRegistry {
     /// ```
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Scope::Named(scope.into());
+        self.scope = RegistryScope::Named(scope.into());
         self
     }
 
     /// Returns the name of the registry across processes.
     pub fn scope(&self) -> String {
         match &self.scope {
-            Scope::Named(scope) => scope.clone(),
-            Scope::Derived | Scope::None => {
+            RegistryScope::Named(scope) => scope.clone(),
+            RegistryScope::Derived | RegistryScope::None => {
                 let labels = self.decoration.exposed_labels();
                 let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
                 format!("{}{labels}", self.decoration.prefix.as_deref().unwrap_or_default())
@@ -250,7 +250,7 @@ impl Registry for CollectorRegistry {
         }
         entries.insert(Arc::clone(&collector), descriptors);
         drop(entries);
-        if !matches!(self.scope, Scope::None)
+        if !matches!(self.scope, RegistryScope::None)
             && let Some(family) = Arc::clone(&collector).into_counted()
         {
             runtime::join(&self.scope(), &family);
@@ -292,7 +292,7 @@ impl Registry for CollectorRegistry {
         let mut wanted = Vec::new();
         let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
         if let Err(error) = asked {
-            reentry::unanswered(Fault::Totals(error.to_string()));
+            reentry::unanswered(ReentryFault::Totals(error.to_string()));
         }
         find_sample(&wanted, name, labels)
     }

@@ -8,7 +8,7 @@ use crate::model::error::{Duplicate, RegisterError};
 use crate::reentry::Code;
 
 /// The collectors of a registry, and their sample names.
-pub(super) struct Entries {
+pub(super) struct CollectorIndex {
     /// In the order of registration.
     pub(super) collectors: Vec<Entry>,
     /// Every sample name, sorted, with its collector.
@@ -31,7 +31,7 @@ impl Entry {
     }
 }
 
-impl Entries {
+impl CollectorIndex {
     pub(super) const fn new() -> Self {
         Self { collectors: Vec::new(), names: Vec::new() }
     }
