@@ -330,7 +330,7 @@ fn the_first_batch_counts_once_after_the_end_of_its_process() {
     process.backend.close().expect("it ends");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
     let inner = &process.backend.0;
-    inner.scheme.apply(&inner.context, &first).expect("Redis answers");
+    inner.scheme.apply(&first).expect("Redis answers");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
 }
 
