@@ -1,5 +1,6 @@
-//! The files that a fuzzer begins with, which are also those that later versions have to read: what is written today is
-//! what was written then.
+//! The seed files of the fuzzer. Later versions have to read them, too: the files that are written today equal the
+//! stored
+//! ones.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -22,7 +23,7 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file")
 }
 
-/// A file without the zeros at its end, in whole pages.
+/// Cuts the zeros at the end of a file, in whole pages.
 fn pages(path: &Path) -> Vec<u8> {
     let mut bytes = fs::read(path).expect("it was written");
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -43,7 +44,7 @@ fn churned() -> Vec<u8> {
     pages(&sample.path)
 }
 
-/// With a log that has taken the place of another one.
+/// A file with a compacted log.
 fn compacted() -> Vec<u8> {
     let sample = Sample::new();
     sample.own.compact_often();
@@ -85,13 +86,13 @@ fn shared_file() -> Vec<u8> {
     sample.add(0, up, 0, 1);
     sample.shared.remove(first).expect("there is room");
     let mut bytes = pages(&sample.directory.path().join("shared"));
-    // The only one whose header says what process has made it, and when.
+    // This file alone has a header with the identity of a process and its start.
     bytes[..72]
         .copy_from_slice(&crate::backends::file::format::header::Header { first_extent: 12_288, ..header() }.encode());
     bytes
 }
 
-/// A log in two extents, as others would write it.
+/// A log in two extents, as other processes would write it.
 fn two_extents() -> Vec<u8> {
     let json = family(Kind::Counter, "c_total").to_json().to_string();
     let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -131,7 +132,7 @@ fn archive() -> Vec<u8> {
     codec::encode(&archive).expect("it is short")
 }
 
-/// With some things wrong.
+/// Files with some damage.
 fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let change = |place: usize, by: u8| {
         let mut bytes = whole.to_vec();
@@ -147,11 +148,11 @@ fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     ]
 }
 
-/// Run with `PYTHEUS_CORPUS=overwrite` to write what is compared here: after a change of the layout, which has to raise its
+/// Set `PYTHEUS_CORPUS=overwrite` to write the compared files: after a change of the layout, together with a new format
 /// version.
 #[test]
 #[cfg(target_endian = "little")]
-fn files_are_laid_out_as_they_always_were() {
+fn the_file_format_has_not_changed() {
     let everything = pages(&samples::everything().path);
     let empty = pages(&Sample::new().path);
     let mut files = vec![
