@@ -408,7 +408,8 @@ pub fn from_the_ground_up(arrows: &Arrows) -> Vec<String> {
     let mut rooms: BTreeSet<_> = arrows.iter().flat_map(|(from, to)| [from.clone(), to.clone()]).collect();
     let mut sorted = Vec::new();
     while !rooms.is_empty() {
-        let is_free = |room: &&String| !arrows.iter().any(|(from, to)| from == *room && from != to && rooms.contains(to));
+        let is_free =
+            |room: &&String| !arrows.iter().any(|(from, to)| from == *room && from != to && rooms.contains(to));
         let level: Vec<_> = rooms.iter().filter(is_free).cloned().collect();
         if level.is_empty() {
             break;
