@@ -3,9 +3,9 @@
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::AcqRel;
 
-use super::core::{FamilyCore, Members};
-use super::sources::ReadValue;
-use super::zeros;
+use crate::metrics::family::callbacks::ReadValue;
+use crate::metrics::family::core::{FamilyCore, Members};
+use crate::metrics::family::zero_series;
 use crate::model::key::{Key, Labels};
 use crate::storage::{Series, TableCursor};
 use crate::sync::{self, Guarded};
@@ -14,7 +14,7 @@ use crate::sync::{self, Guarded};
 const STEP: usize = 500;
 
 impl FamilyCore {
-    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
+    pub(crate) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
         let (hash, mut members) = (self.hash(key), self.members());
         let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
@@ -27,7 +27,7 @@ impl FamilyCore {
     }
 
     /// Removes the series that `keep` refuses.
-    pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
+    pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
         for series in self.sorted().iter() {
             if !keep(self.labels(series)) {
                 self.remove(&self.labels(series));
@@ -40,9 +40,9 @@ impl FamilyCore {
     /// that or none.
     ///
     /// A large family is locked a few times, each for a moment, so that others can add series meanwhile.
-    pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
+    pub(crate) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
-        let mut zeros = zeros::series(self.descriptor());
+        let mut zeros = zero_series::of(self.descriptor());
         let one = sync::lock(&self.stepping);
         let mut members = self.members();
         zeros.extend(members.promised.iter().cloned());
@@ -70,7 +70,7 @@ impl FamilyCore {
     }
 
     /// Makes a series of this key the only one, and acts on it before anyone can see it.
-    pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
+    pub(crate) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
         self.start();
         let one = sync::lock(&self.stepping);
         let mut members = self.members();
@@ -126,7 +126,7 @@ impl FamilyCore {
         for series in removed {
             let values: Vec<_> = self.labels(series).values().collect();
             members.limit.removed(&values);
-            self.combinations.removed(&self.descriptor().labels, &values, series);
+            self.closed_index.removed(&self.descriptor().labels, &values, series);
             self.end(&members, series, everywhere);
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
@@ -138,12 +138,12 @@ impl FamilyCore {
                 other
             });
         }
-        let closures = self.sources.remove(removed);
-        let many = self.order.removed(removed.len(), members.writer.len());
+        let closures = self.callbacks.remove(removed);
+        let many = self.sorted_cache.removed(removed.len(), members.writer.len());
         then(&mut members);
         drop(members);
         if many {
-            self.order.forget();
+            self.sorted_cache.forget();
         }
         closures
     }

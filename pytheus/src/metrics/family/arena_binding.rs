@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::core::{FamilyCore, Members};
-use super::zeros;
 use crate::backends::api::{
     Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Offered, SeriesKey, cells,
 };
 use crate::backends::runtime;
 use crate::clock;
+use crate::metrics::family::core::{FamilyCore, Members};
+use crate::metrics::family::zero_series;
 use crate::model::descriptor::Kind;
 use crate::model::key::{self, Key};
 use crate::report;
@@ -20,7 +20,7 @@ use crate::sync;
 
 impl FamilyCore {
     /// A series of these values, with cells, that is not in the family yet.
-    pub(super) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
+    pub(crate) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor().labels, values);
         let slot = match members.arena() {
             Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
@@ -30,7 +30,7 @@ impl FamilyCore {
     }
 
     /// The facts that were stated, of an info metric.
-    pub(super) fn stated(&self) -> Option<Series> {
+    pub(crate) fn stated(&self) -> Option<Series> {
         self.members().stated.clone().filter(|series| !series.is_removed())
     }
 
@@ -39,10 +39,10 @@ impl FamilyCore {
     /// # Errors
     ///
     /// When it could not take note of all of them.
-    pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+    pub(crate) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
         let Some(key) = self.key.get() else { return Ok(()) };
         self.start();
-        let mut promised: HashSet<_> = zeros::series(self.descriptor()).into_iter().collect();
+        let mut promised: HashSet<_> = zero_series::of(self.descriptor()).into_iter().collect();
         let mut members = self.members();
         promised.extend(members.promised.iter().cloned());
         members.arena = Some(Offered::new(arena));
@@ -50,7 +50,7 @@ impl FamilyCore {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
             let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
             // At once: who counts there meanwhile finds its value gone, and tries again.
-            self.combinations.moved(&self.descriptor().labels, &values, series);
+            self.closed_index.moved(&self.descriptor().labels, &values, series);
             for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
                 place.point_to(series.slot_ref());
             }
@@ -86,7 +86,7 @@ impl FamilyCore {
     }
 
     /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
-    pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
+    pub(crate) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
         let begun = if is_common(key, &**arena) {
             arena.common(key, series, promised || self.is_always_shown()).and_then(slot)
@@ -112,7 +112,7 @@ impl FamilyCore {
     /// Where a backend has a say in it, once in a second at most, as it may take a while, until there is room for one: then
     /// there may be for others. Else as soon as some cells were given back.
     #[cold]
-    pub(super) fn begin_again(&self, series: &Series) {
+    pub(crate) fn begin_again(&self, series: &Series) {
         static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
         let members = self.members();
         if series.is_removed() || series.slot() != Slot::NONE {
@@ -144,9 +144,9 @@ impl FamilyCore {
         if slot != Slot::NONE {
             self.no_room_since.store(0, Relaxed);
             series.bind(slot);
-            self.order.settled();
+            self.sorted_cache.settled();
             let values: Vec<_> = self.labels(series).values().collect();
-            self.combinations.added(&self.descriptor().labels, &values, series);
+            self.closed_index.added(&self.descriptor().labels, &values, series);
         }
     }
 
@@ -160,7 +160,7 @@ impl FamilyCore {
     /// # Errors
     ///
     /// When the backend has no room to take note of them.
-    pub(super) fn extend(&self, series: &Series) -> Result<(), BackendError> {
+    pub(crate) fn extend(&self, series: &Series) -> Result<(), BackendError> {
         if series.extra() != Slot::NONE || series.is_removed() {
             return Ok(());
         }
@@ -178,7 +178,7 @@ impl FamilyCore {
     }
 
     /// Has a series removed that other processes may have.
-    pub(super) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
+    pub(crate) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
             && runtime::is_shared()
         {
@@ -188,7 +188,7 @@ impl FamilyCore {
     }
 
     /// Tells a declared metric of the extra cell that its series has got.
-    pub(super) fn refresh(&self, place: &'static SlotRef) {
+    pub(crate) fn refresh(&self, place: &'static SlotRef) {
         let members = self.members();
         if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
             place.point_to(series.slot_ref());
@@ -196,7 +196,7 @@ impl FamilyCore {
     }
 
     /// Takes note that a series was removed, here or everywhere.
-    pub(super) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
+    pub(crate) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
         if let Some(arena) = members.arena()
             && series.slot().is_live()
         {

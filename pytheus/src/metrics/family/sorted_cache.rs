@@ -11,7 +11,7 @@ use crate::sync::{lock, try_lock};
 ///
 /// A thread that adds or removes series waits neither for a scrape, which sorts what is new without the lock, and merges, nor
 /// for the allocator to copy what came in.
-pub(super) struct Order {
+pub(crate) struct SortedCache {
     known: Mutex<Known>,
     /// One scrape at a time.
     sorting: Mutex<()>,
@@ -57,8 +57,8 @@ impl Added {
     }
 }
 
-impl Order {
-    pub(super) fn new() -> Self {
+impl SortedCache {
+    pub(crate) fn new() -> Self {
         Self {
             known: Mutex::new(Known { sorted: Arc::default(), added: Added::default(), removed: 0, settled: false }),
             sorting: Mutex::new(()),
@@ -67,28 +67,28 @@ impl Order {
     }
 
     /// Takes note that a series is about to have fractions.
-    pub(super) fn expect_fractions(&self) {
+    pub(crate) fn expect_fractions(&self) {
         self.fractions.store(true, Relaxed);
     }
 
     /// May a series have fractions?
-    pub(super) fn has_fractions(&self) -> bool {
+    pub(crate) fn has_fractions(&self) -> bool {
         self.fractions.load(Relaxed)
     }
 
-    pub(super) fn added(&self, series: Series) {
+    pub(crate) fn added(&self, series: Series) {
         lock(&self.known).added.push(series);
     }
 
     /// Takes note that a series has cells which had none, once it leads there: what was known of it is put right.
-    pub(super) fn settled(&self) {
+    pub(crate) fn settled(&self) {
         lock(&self.known).settled = true;
     }
 
     /// Takes note that so many series were removed, and so many are left; true when it is time to [forget](Self::forget)
     /// them, where nobody scrapes.
     #[must_use]
-    pub(super) fn removed(&self, count: usize, left: usize) -> bool {
+    pub(crate) fn removed(&self, count: usize, left: usize) -> bool {
         let mut known = lock(&self.known);
         known.removed += count;
         known.removed > left + 64
@@ -96,7 +96,7 @@ impl Order {
 
     /// Drops what is known of series that were removed. Without the lock that keeps who adds series waiting; not while a
     /// scrape sorts, which does the same.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let Some(_one) = try_lock(&self.sorting) else { return };
         let (sorted, added) = {
             let mut known = lock(&self.known);
@@ -118,7 +118,7 @@ impl Order {
     }
 
     /// All series in order.
-    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<SortedSeries> {
+    pub(crate) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<SortedSeries> {
         let _one = lock(&self.sorting);
         let (sorted, added) = {
             let mut known = lock(&self.known);
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(core.sorted().len(), 200);
         make(999);
         let compared = Cell::new(0);
-        core.order.sorted(|a, b| {
+        core.sorted_cache.sorted(|a, b| {
             compared.set(compared.get() + 1);
             if compared.get() == 200 {
                 // So many that the order is put right at once.

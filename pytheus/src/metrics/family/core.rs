@@ -9,19 +9,16 @@ use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
-use super::Metric;
-use super::bounds::Bounds;
-use super::combinations::Combinations;
-use super::handle::noted;
-use super::limit::Limit;
-use super::order::Order;
-use super::route::Route;
-use super::sources::Sources;
-use super::zeros;
 use crate::backends::api::Offered;
 use crate::backends::custom::FamilyKey;
 use crate::backends::runtime;
-use crate::diagnostics;
+use crate::diagnostics::{self, Dropped};
+use crate::metrics::family::bounds::Bounds;
+use crate::metrics::family::callbacks::Callbacks;
+use crate::metrics::family::closed_index::ClosedIndex;
+use crate::metrics::family::limit::{Limit, Overflow};
+use crate::metrics::family::sorted_cache::SortedCache;
+use crate::metrics::family::zero_series;
 use crate::model::descriptor::Descriptor;
 use crate::model::key::{Key, Labels};
 use crate::model::labels::LabelSpec;
@@ -37,48 +34,48 @@ use crate::sync::{self, Guarded};
 pub(crate) struct FamilyCore {
     descriptor: Descriptor,
     /// What all processes know it by, once it is in a registry.
-    pub(super) key: OnceLock<Arc<FamilyKey>>,
+    pub(crate) key: OnceLock<Arc<FamilyKey>>,
     /// The type that counts here: state sets of different enums are not the same metric.
     metric: TypeId,
-    pub(super) table: Table,
-    pub(super) combinations: Combinations,
+    pub(crate) table: Table,
+    pub(crate) closed_index: ClosedIndex,
     hasher: RandomState,
     members: Mutex<Members>,
     /// Threads that wait for them.
     waiting: AtomicUsize,
     /// Of a histogram.
-    pub(super) bounds: Bounds,
-    pub(super) order: Order,
-    pub(super) sources: Sources,
+    pub(crate) bounds: Bounds,
+    pub(crate) sorted_cache: SortedCache,
+    pub(crate) callbacks: Callbacks,
     /// True once the series that are there from the start have been made.
     started: AtomicBool,
     /// How often cells had been given back when there was no room for a series; 0 when there was.
-    pub(super) no_room_since: AtomicUsize,
+    pub(crate) no_room_since: AtomicUsize,
     /// Odd while series are removed and others come in their place, which is to be seen as one step.
-    pub(super) steps: AtomicUsize,
+    pub(crate) steps: AtomicUsize,
     /// Held meanwhile, also where those who add series need not wait: before the members.
-    pub(super) stepping: Mutex<()>,
+    pub(crate) stepping: Mutex<()>,
 }
 
-pub(super) struct Members {
-    pub(super) writer: TableWriter,
-    pub(super) limit: Limit,
+pub(crate) struct Members {
+    pub(crate) writer: TableWriter,
+    pub(crate) limit: Limit,
     /// Series that are there from the start besides those that the descriptor tells.
-    pub(super) promised: Vec<Vec<String>>,
+    pub(crate) promised: Vec<Vec<String>>,
     /// Declared metrics that have found their series, until it is removed.
-    pub(super) declared: Vec<(&'static SlotRef, Series)>,
+    pub(crate) declared: Vec<(&'static SlotRef, Series)>,
     /// The series that was made the only one last: the facts of an info metric.
-    pub(super) stated: Option<Series>,
+    pub(crate) stated: Option<Series>,
     /// What is told of series.
-    pub(super) arena: Option<Offered>,
+    pub(crate) arena: Option<Offered>,
 }
 
 impl FamilyCore {
     /// A family that metrics of this type count in.
-    pub(super) fn new(descriptor: Descriptor, metric: TypeId) -> Self {
+    pub(crate) fn new(descriptor: Descriptor, metric: TypeId) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         let bounds = Bounds::new(descriptor.buckets());
-        let combinations = Combinations::new(&descriptor.labels);
+        let closed_index = ClosedIndex::new(&descriptor.labels);
         // The first hasher of the process takes a lock of its crate's own.
         let _inside = sync::enter();
         Self {
@@ -86,7 +83,7 @@ impl FamilyCore {
             key: OnceLock::new(),
             metric,
             table: Table::new(),
-            combinations,
+            closed_index,
             hasher: RandomState::default(),
             members: Mutex::new(Members {
                 writer: TableWriter::new(),
@@ -98,8 +95,8 @@ impl FamilyCore {
             }),
             waiting: AtomicUsize::new(0),
             bounds,
-            order: Order::new(),
-            sources: Sources::default(),
+            sorted_cache: SortedCache::new(),
+            callbacks: Callbacks::default(),
             started: AtomicBool::new(false),
             no_room_since: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
@@ -107,24 +104,24 @@ impl FamilyCore {
         }
     }
 
-    pub(super) fn descriptor(&self) -> &Descriptor {
+    pub(crate) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// Is it this type that counts here?
-    pub(super) fn counts<M: Metric>(&self) -> bool {
-        self.metric == TypeId::of::<M>()
+    /// Returns the type that counts here.
+    pub(crate) fn metric(&self) -> TypeId {
+        self.metric
     }
 
     #[inline]
-    pub(super) fn labels<'a>(&'a self, series: &'a Series) -> Labels<'a> {
+    pub(crate) fn labels<'a>(&'a self, series: &'a Series) -> Labels<'a> {
         let (head, text) = series.key();
         Labels::new(&self.descriptor.labels, head, text)
     }
 
     /// Acts on the cells of the series of this key, which is made when there is none: the one that the limit allows.
     #[inline]
-    pub(super) fn update(&self, key: &(impl Key + ?Sized), set: CellSet, mut act: impl FnMut(Cells)) {
+    pub(crate) fn update(&self, key: &(impl Key + ?Sized), set: CellSet, mut act: impl FnMut(Cells)) {
         let hash = self.hash(key);
         let done = pinned(|pin| {
             let series = self.table.find(pin, hash, |series| self.labels(series).are(key)).ok_or(Removed)?;
@@ -133,7 +130,7 @@ impl FamilyCore {
                     act(cells);
                     Ok(Room::Found)
                 }
-                None => self.touch(&series, set, &mut act),
+                None => self.update_slow(&series, set, &mut act),
             }
         });
         if done != Ok(Room::Found) {
@@ -148,14 +145,19 @@ impl FamilyCore {
     ///
     /// When it was removed.
     #[cold]
-    pub(super) fn touch(&self, series: &Series, set: CellSet, act: &mut dyn FnMut(Cells)) -> Result<Room, Removed> {
+    pub(crate) fn update_slow(
+        &self,
+        series: &Series,
+        set: CellSet,
+        act: &mut dyn FnMut(Cells),
+    ) -> Result<Room, Removed> {
         runtime::begin();
         if series.slot() == Slot::NONE {
             self.begin_again(series);
         }
         if set == CellSet::Extra {
             // Before anyone can find that cell.
-            self.order.expect_fractions();
+            self.sorted_cache.expect_fractions();
             if self.extend(series).is_err() {
                 return Ok(Room::None);
             }
@@ -164,12 +166,12 @@ impl FamilyCore {
     }
 
     /// The places of combinations, for who has these labels.
-    pub(super) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[SlotRef]> {
-        self.combinations.shared(&self.descriptor.labels, specs)
+    pub(crate) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[SlotRef]> {
+        self.closed_index.shared(&self.descriptor.labels, specs)
     }
 
     /// The same as [`update`](Self::update) where the place of the combination leads nowhere yet, or not any more.
-    pub(super) fn update_at(&self, place: &SlotRef, key: &(impl Key + ?Sized), set: CellSet, act: impl FnMut(Cells)) {
+    pub(crate) fn update_at(&self, place: &SlotRef, key: &(impl Key + ?Sized), set: CellSet, act: impl FnMut(Cells)) {
         self.update(key, set, act);
         if set == CellSet::Extra && !place.is_invalidated() {
             let _no_removals = self.members();
@@ -182,22 +184,22 @@ impl FamilyCore {
     #[cold]
     fn update_new(&self, values: &[&str], set: CellSet, act: &mut dyn FnMut(Cells)) {
         // Again, when it is removed at the same time.
-        while noted(self.touch(&self.series(values), set, act)).is_err() {}
+        while record_no_room(self.update_slow(&self.series(values), set, act)).is_err() {}
     }
 
     /// The series of this key, made when there is none: the one that the limit allows.
-    pub(super) fn series(&self, key: &(impl Key + ?Sized)) -> Series {
+    pub(crate) fn series(&self, key: &(impl Key + ?Sized)) -> Series {
         if let Some(series) = self.find(key) {
             return series;
         }
         self.start();
-        let mut route = Route::new(key);
+        let mut overflow = Overflow::new(key);
         let series = {
             let mut members = self.members();
-            let found = route.follow(self, &members.limit);
-            found.unwrap_or_else(|| self.add(&mut members, &route.values[..].values(), false))
+            let found = overflow.resolve(&members.limit, |values| self.find(values));
+            found.unwrap_or_else(|| self.add(&mut members, &overflow.values[..].values(), false))
         };
-        for label in route.gave_way {
+        for label in overflow.labels {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
         report::tell_waiting();
@@ -205,15 +207,15 @@ impl FamilyCore {
     }
 
     /// The series that [`series`](Self::series) would give, unless it would have to be made.
-    pub(super) fn peek(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
+    pub(crate) fn lookup(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         self.start();
-        self.find(key).or_else(|| Route::new(key).follow(self, &self.members().limit))
+        self.find(key).or_else(|| Overflow::new(key).resolve(&self.members().limit, |values| self.find(values)))
     }
 
     /// Leads a declared metric to its series from now on, until that is removed; gives the series.
     ///
     /// Not where the limit has merged it: there may be room again the next time.
-    pub(super) fn declare(&self, place: &'static SlotRef, values: &[&str]) -> Series {
+    pub(crate) fn declare(&self, place: &'static SlotRef, values: &[&str]) -> Series {
         let series = self.series(values);
         if self.labels(&series).are(values) {
             let mut members = self.members();
@@ -229,15 +231,15 @@ impl FamilyCore {
     /// Makes the series that are there from the start, unless that was done.
     ///
     /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
-    pub(super) fn start(&self) {
+    pub(crate) fn start(&self) {
         runtime::forked();
         if self.started.load(Acquire) {
             return;
         }
-        let zeros = zeros::series(&self.descriptor);
+        let zero_series = zero_series::of(&self.descriptor);
         let mut members = self.members();
         if !self.started.load(Acquire) {
-            self.add_missing(&mut members, &zeros);
+            self.add_missing(&mut members, &zero_series);
             let promised = members.promised.clone();
             self.add_missing(&mut members, &promised);
             self.started.store(true, Release);
@@ -245,7 +247,7 @@ impl FamilyCore {
     }
 
     /// Makes this series one of those that are there from the start. Runs no code of the user's.
-    pub(super) fn promise(&self, values: &[&str]) {
+    pub(crate) fn promise(&self, values: &[&str]) {
         let values: Vec<_> = values.iter().map(|value| (*value).to_owned()).collect();
         let mut members = self.members();
         if self.started.load(Acquire) {
@@ -255,7 +257,7 @@ impl FamilyCore {
     }
 
     /// All series, by label values.
-    pub(super) fn sorted(&self) -> Arc<SortedSeries> {
+    pub(crate) fn sorted(&self) -> Arc<SortedSeries> {
         self.start();
         let sorted = || self.in_order();
         let steps = self.steps.load(Acquire);
@@ -270,11 +272,11 @@ impl FamilyCore {
     }
 
     /// All series that are there at this moment, by label values.
-    pub(super) fn in_order(&self) -> Arc<SortedSeries> {
-        self.order.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
+    pub(crate) fn in_order(&self) -> Arc<SortedSeries> {
+        self.sorted_cache.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
     }
 
-    pub(super) fn members(&self) -> Guarded<MutexGuard<'_, Members>> {
+    pub(crate) fn members(&self) -> Guarded<MutexGuard<'_, Members>> {
         sync::try_lock(&self.members).unwrap_or_else(|| {
             self.waiting.fetch_add(1, Relaxed);
             let members = sync::lock(&self.members);
@@ -284,7 +286,7 @@ impl FamilyCore {
     }
 
     /// Lets threads that wait for the members have them before this one does again: the lock is not fair.
-    pub(super) fn let_others(&self) {
+    pub(crate) fn let_others(&self) {
         const LONGEST: Duration = Duration::from_micros(100);
         if self.waiting.load(Relaxed) == 0 {
             return;
@@ -295,13 +297,13 @@ impl FamilyCore {
         }
     }
 
-    pub(super) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
+    pub(crate) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         let hash = self.hash(key);
         pinned(|pin| self.table.find(pin, hash, |series| self.labels(series).are(key)).map(|series| series.clone()))
     }
 
     #[inline]
-    pub(super) fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
+    pub(crate) fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.each(&mut |value| {
             // By itself, length and all: `ab`,`c` is not `a`,`bc`.
@@ -311,7 +313,7 @@ impl FamilyCore {
         state.finish()
     }
 
-    pub(super) fn hash_of(&self, series: &Series) -> u64 {
+    pub(crate) fn hash_of(&self, series: &Series) -> u64 {
         self.hash(&self.labels(series))
     }
 
@@ -322,19 +324,32 @@ impl FamilyCore {
         series
     }
 
-    pub(super) fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
+    pub(crate) fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
         members.limit.added(values);
-        self.order.added(series.clone());
+        self.sorted_cache.added(series.clone());
         self.table.insert(&mut members.writer, self.hash(values), series.clone(), &|series| self.hash_of(series));
-        self.combinations.added(&self.descriptor.labels, values, series);
+        self.closed_index.added(&self.descriptor.labels, values, series);
     }
 
     /// As far as the limit has room, whatever it keeps free for others.
-    pub(super) fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
+    pub(crate) fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
         for values in series {
             if self.find(&values[..]).is_none() && members.limit.has_room() {
                 self.add(members, &values[..].values(), true);
             }
         }
     }
+}
+
+/// Counts an update whose series has no cells.
+///
+/// # Errors
+///
+/// Passes on that the series was removed.
+pub(crate) fn record_no_room(done: Result<Room, Removed>) -> Result<(), Removed> {
+    if done? == Room::None {
+        diagnostics::dropped(Dropped::NoRoom);
+        report::tell_waiting();
+    }
+    Ok(())
 }
