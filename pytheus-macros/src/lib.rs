@@ -18,6 +18,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod function;
+mod handle;
 mod label_value;
 mod options;
 mod reserved;
@@ -44,6 +45,10 @@ mod tokens;
 /// uses `ret` sees a reference to the returned value, and is empty when there is none. A closed set of values, such as
 /// an enum that derives `LabelValue`, is exposed at zero where the label has the type written, `kind: Kind`: the types
 /// in the function's signature are not asked.
+///
+/// A declared metric takes its labels as it does anywhere, by their methods, and there `outcome` and `ret` have the same
+/// meaning: `#[histogram(DB.call("get").outcome(outcome))]`, `#[counter(ROWS.table("users").found(ret.is_some()))]`. Where
+/// there is no returned value, its labels are empty. An argument of one of these names comes first.
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.

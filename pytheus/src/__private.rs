@@ -14,8 +14,8 @@ pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
     AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSlot, Labelled, NoValue, NotMissing, Observe,
-    On, Outcome, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, SmallText, Store, StoreAs, Timed, Unset,
-    exponential_buckets, instrument, linear_buckets, observe_panics,
+    On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, SmallText, Store, StoreAs,
+    Timed, Unset, exponential_buckets, instrument, linear_buckets, observe_panics,
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
@@ -96,6 +96,12 @@ pub fn own_label<V: LabelValue + ?Sized>(value: &V) -> Set<SmallText> {
 #[inline]
 pub fn borrow_label<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
     Set::new(value)
+}
+
+/// The labels of the returned value: empty for a call without one.
+#[inline]
+pub fn texts<const N: usize>(labels: Option<[SmallText; N]>) -> [SmallText; N] {
+    labels.unwrap_or([const { SmallText::EMPTY }; N])
 }
 
 /// Makes the outcome of a call the value of a label.

@@ -1,4 +1,4 @@
-//! Whatever can give snapshots: the families of this crate, and a user's own.
+//! Sources of snapshots: the families of this crate, and collectors of your own.
 
 use std::any::Any;
 use std::fmt;
@@ -12,21 +12,20 @@ use crate::reentry::Code;
 
 /// Gives families at each scrape.
 ///
-/// The names are known up front, so that a duplicate is an error when the collector is registered, not at a scrape.
-/// A collector that returns an error, panics, gives a family it did not describe or a value that its kind does not
-/// [allow](FamilySnapshot::push) costs its own families only: they are left out, and `pytheus_collector_errors_total`
-/// counts it.
+/// The names are known at registration, so a duplicate is an error there, not at a scrape. A failing collector loses
+/// its own families only: they are left out, and `pytheus_collector_errors_total` counts it. Failures are errors,
+/// panics, families without a description, and values that their kind does not [allow](FamilySnapshot::push).
 ///
-/// A collector may count, build and register metrics, and ask for values:
+/// A collector may update, build and register metrics, and read values:
 ///
-/// - `get` of a metric gives what this process has counted, at the least cost.
-/// - [`Registry::sample_value`](crate::registry::Registry::sample_value) gives what a scrape shows of one family, and
-///   reads that family alone. Where a [backend](crate::backends) keeps the totals, each call asks the backend.
-/// - A scrape of another registry gives all that is there.
+/// - `get` of a metric returns the count of this process, at the least cost.
+/// - [`Registry::sample_value`](crate::registry::Registry::sample_value) returns the value a scrape would show, and
+///   reads that family alone. A [backend](crate::backends) is asked at each call.
+/// - A scrape of another registry returns all its families.
 ///
-/// Its own value, and a scrape of the registry whose scrape it is a part of, can't be known while it collects: the call
-/// gives `None` or an error, and the collector fails, whatever it makes of that. A scrape on another thread that it
-/// waits for is such a scrape, too, and ends as soon as 32 threads are in the collector; from then on, two may be.
+/// Its own value, and a scrape of the registry being scraped, are not known while it collects: the call returns `None`
+/// or an error, and the collector counts as failed. The same holds for a scrape on another thread, if the collector
+/// waits for it; such scrapes end once 32 threads are in the collector, and from then on once two are.
 ///
 /// ```
 /// use pytheus::collector::Collector;
@@ -56,30 +55,30 @@ use crate::reentry::Code;
 /// # Ok::<(), pytheus::error::RegisterError>(())
 /// ```
 pub trait Collector: Any + Send + Sync {
-    /// The families that [`collect`](Self::collect) may give.
+    /// Returns the descriptors of the families of [`collect`](Self::collect).
     fn descriptors(&self) -> Vec<Descriptor>;
 
-    /// The families as they are now.
+    /// Returns the current families.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the collector from knowing; its families are then left out of the scrape.
+    /// Any error of the collector; its families are left out of the scrape.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError>;
 
-    /// This collector as a family whose numbers a backend may hold.
+    /// Returns this collector as a family whose numbers a backend may hold.
     #[doc(hidden)]
     fn as_counted(&self) -> Option<&dyn LocalFamily> {
         None
     }
 
-    /// The same, to be kept.
+    /// Converts this collector into a family whose numbers a backend may hold.
     #[doc(hidden)]
     fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         None
     }
 }
 
-/// A collector made of a closure. What the closure may do is said at [`Collector`].
+/// Makes a collector from a closure, under the rules of [`Collector`].
 ///
 /// ```
 /// use pytheus::collector::collector_fn;
@@ -105,7 +104,7 @@ pub fn collector_fn(
 struct FromFn<F> {
     descriptors: Vec<Descriptor>,
     collect: F,
-    /// A registry of the user's own may call it, too, and knows nothing of what this thread runs.
+    /// A registry of your own may call it, without knowing the code that this thread runs.
     code: Code,
 }
 

@@ -1,21 +1,21 @@
-//! What the library has to say about itself: updates it refused, series it merged, collectors that failed.
+//! The library's own metrics: refused updates, merged series, failed collectors.
 //!
-//! Instrumented code never sees an error. What goes wrong is counted here and exposed by [`REGISTRY`] as soon as it is
-//! not zero; what needs a person to act is also reported, once, on standard error or wherever [`set_reporter`] says; with the feature `tracing` or `log`, in
-//! the program's own log.
+//! Instrumented code never sees an error. Faults are counted here, and [`REGISTRY`] exposes each metric once it is not
+//! zero. Faults that need a person are also reported, once: to the program's log with the feature `tracing` or `log`,
+//! to [`set_reporter`], else to standard error.
 //!
-//! | metric | meaning |
+//! | metric | counts |
 //! |---|---|
-//! | `pytheus_dropped_updates_total{reason}` | updates refused: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state`; lost: `no_room`, there are more series than the process can count in |
-//! | `pytheus_label_overflow_total{metric,label}` | look-ups of a series that found no room, by label that became `__other__`, see `limit` |
-//! | `pytheus_collector_errors_total{collector}` | scrapes of a custom collector, or of a gauge read by a closure, that failed, panicked, asked for its own value or gave what its kind does not allow |
-//! | `pytheus_registration_conflicts_total{metric}` | declared metrics that a registry did not take |
-//! | `pytheus_backend_files_skipped_total{reason}` | files that have the name of a process' file and were made by none: `foreign` |
-//! | `pytheus_backend_conflicts_total{metric}` | metrics that were left out of a scrape, since another version or program has one of that name whose kind they can't be shown beside |
-//! | `pytheus_backend_errors_total{kind}` | what a [backend](crate::backends) could not do: `load`, be loaded as the environment says; `health`, tell about itself; `ship`, send what was counted; `fold`, put what the dead have counted into the archive; `spool`, take over what a killed process had not sent |
+//! | `pytheus_dropped_updates_total{reason}` | refused updates: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state`; lost updates: `no_room`, beyond the room for series of the process |
+//! | `pytheus_label_overflow_total{metric,label}` | look-ups beyond a `limit`, by the label that became `__other__` |
+//! | `pytheus_collector_errors_total{collector}` | failed scrapes of a custom collector, or of a gauge with a closure: an error, a panic, a question for its own value, or a value that its kind does not allow |
+//! | `pytheus_registration_conflicts_total{metric}` | declared metrics refused by a registry |
+//! | `pytheus_backend_files_skipped_total{reason}` | files with the name of a process file, made by no process: `foreign` |
+//! | `pytheus_backend_conflicts_total{metric}` | metrics left out of a scrape, because another version or program declares the name with an incompatible kind |
+//! | `pytheus_backend_errors_total{kind}` | failures of a [backend](crate::backends): `load`, loading it as the environment says; `health`, its own metrics; `ship`, sending a batch; `fold`, archiving the counts of ended processes; `spool`, recovering the unsent counts of a killed process |
 //!
-//! All of them count this process alone. A registry's prefix and constant labels leave them as they are, so that the
-//! same alert fits every service.
+//! All of them count this process alone. A registry adds no prefix and no constant labels, so that the same alert fits
+//! every service.
 //!
 //! [`REGISTRY`]: crate::registry::REGISTRY
 
@@ -31,10 +31,10 @@ use crate::model::labels::LabelSpec;
 use crate::model::location::Location;
 use crate::model::snapshot::FamilySnapshot;
 pub use crate::report::set_reporter;
-use crate::report::{self, Count, Own, count, report};
+use crate::report::{self, Count, SelfMetric, count, report};
 use crate::sync;
 
-/// Why an update was refused.
+/// The reason of a refused update.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dropped {
     NegativeIncrement,
@@ -56,30 +56,30 @@ impl Dropped {
     }
 }
 
-/// Counts an update that was refused.
+/// Counts a refused update.
 #[cold]
 pub(crate) fn dropped(why: Dropped) {
-    count(Own::DroppedUpdates, &[why.reason()]);
+    count(SelfMetric::DroppedUpdates, &[why.reason()]);
 }
 
-/// Counts a look-up for which a label became `__other__`.
+/// Counts a look-up with a label that became `__other__`.
 pub(crate) fn overflowed(metric: &str, label: &str) {
-    count(Own::LabelOverflow, &[label, metric]);
+    count(SelfMetric::LabelOverflow, &[label, metric]);
 }
 
-/// Counts and reports a collector that failed, by the first family that it describes.
+/// Counts and reports a failed collector, by its first family.
 pub(crate) fn collector_failed(collector: Option<&Descriptor>, error: &dyn fmt::Display) {
     let (name, location) = collector.map_or_else(Default::default, |descriptor| {
         (descriptor.name(), format!(" (described at {})", descriptor.location()))
     });
-    count(Own::CollectorErrors, &[name]);
+    count(SelfMetric::CollectorErrors, &[name]);
     report(("collector", name), &format!("collector `{name}`{location} is left out of the scrape: {error}"));
 }
 
-/// Counts and reports a gauge that could not be read.
+/// Counts and reports a gauge whose closure failed.
 pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: &dyn fmt::Display) {
     let metric = descriptor.name();
-    count(Own::CollectorErrors, &[metric]);
+    count(SelfMetric::CollectorErrors, &[metric]);
     let series = match labels.exposed() {
         "" => String::new(),
         labels => format!("{{{labels}}}"),
@@ -92,18 +92,18 @@ pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: 
     report(("reading", metric), &message);
 }
 
-/// Counts and reports a declared metric that a registry did not take.
+/// Counts and reports a declared metric refused by a registry.
 pub(crate) fn conflict(metric: &str, error: &RegisterError) {
-    count(Own::RegistrationConflicts, &[metric]);
+    count(SelfMetric::RegistrationConflicts, &[metric]);
     let error = error.to_string();
-    // By its text: a third metric of the same name is a conflict of its own.
+    // Identified by its text: a third metric of the same name is another conflict.
     report(("conflict", &error), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
 }
 
-/// Counts and reports a family of another program that is left out, since a metric of this one has its name.
+/// Counts and reports a family of another program hidden by a metric of this one.
 pub(crate) fn hidden(descriptor: &Descriptor) {
     let name = descriptor.name();
-    count(Own::BackendConflicts, &[name]);
+    count(SelfMetric::BackendConflicts, &[name]);
     let message = format!(
         "another process has a {} `{name}`, of which a metric of this one has a name: it is left out of the scrape",
         descriptor.kind()
@@ -111,7 +111,8 @@ pub(crate) fn hidden(descriptor: &Descriptor) {
     report(("hidden", name), &message);
 }
 
-/// The collector of the library's own metrics, for a registry other than [`REGISTRY`](crate::registry::REGISTRY).
+/// Returns the collector of the library's own metrics, for a registry other than
+/// [`REGISTRY`](crate::registry::REGISTRY).
 ///
 /// ```
 /// use pytheus::registry::{CollectorRegistry, Registry};
@@ -122,7 +123,7 @@ pub(crate) fn hidden(descriptor: &Descriptor) {
 /// ```
 pub fn collector() -> Arc<dyn Collector> {
     static COLLECTOR: std::sync::LazyLock<Arc<Diagnostics>> = std::sync::LazyLock::new(|| Arc::new(Diagnostics));
-    // It is made under a lock.
+    // Made under a lock.
     let _inside = sync::enter();
     COLLECTOR.clone()
 }
@@ -140,17 +141,17 @@ impl Collector for Diagnostics {
     }
 }
 
-/// Can the library give samples of this name?
+/// Returns whether the library can give samples of this name.
 pub(crate) fn gives(name: &str) -> bool {
     OWN.iter().any(|family| family.name == name)
 }
 
-/// Is this the collector of the library's own metrics?
+/// Returns whether this is the collector of the library's own metrics.
 pub(crate) fn is_own(collector: &Arc<dyn Collector>) -> bool {
     (**collector).type_id() == TypeId::of::<Diagnostics>()
 }
 
-/// The library's own metrics, as far as they are not zero.
+/// Returns the library's own metrics with values other than zero.
 pub(crate) fn families() -> Vec<FamilySnapshot> {
     let mut families = Vec::new();
     report::counts(|series| {
@@ -170,7 +171,7 @@ static FAILED: [LabelSpec; 1] = [LabelSpec::declared("collector", None, None)];
 static METRIC: [LabelSpec; 1] = [LabelSpec::declared("metric", None, None)];
 static KIND: [LabelSpec; 1] = [LabelSpec::declared("kind", None, None)];
 
-/// In the order of [`Own`].
+/// In the order of [`SelfMetric`].
 static OWN: [Declare; 7] = [
     declare("pytheus_dropped_updates_total", "Updates that were refused or found no room, by reason.", &REASON),
     declare(

@@ -1,19 +1,19 @@
 //! Help for your own tests.
 //!
-//! [`Registry::sample_value`] reads a sample; [`assert_metric!`] checks what a block of code changes.
+//! [`Registry::sample_value`] reads a sample; [`assert_metric!`] checks the change made by a block of code.
 //!
-//! Declared metrics live as long as the process, and `cargo test` runs the tests of one file in one process, several
-//! at a time. What one test counts, another one sees: in totals, and in the change across a block as well. So either
+//! Declared metrics live as long as the process, and `cargo test` runs the tests of one file in one process, several at
+//! a time. So tests see each other's counts, in totals and in changes. Choose one way to keep them apart:
 //!
-//! - use a label value that no other test uses, or
-//! - hold [`exclusive`] in every test that counts in the same metric, or
-//! - run each test in a process of its own, as `cargo nextest` does.
+//! - a label value per test,
+//! - [`exclusive`] in every test with a common metric, or
+//! - a process per test, with `cargo nextest`.
 //!
 //! # Examples of docs
 //!
-//! In edition 2024 rustdoc makes one program of all examples in a crate's docs, and runs each in a process of its own. So
-//! all of them register what any of them declares: two that declare one name differently collide, and none finds an empty
-//! registry. An example whose fence says `standalone_crate` is a program of its own, as each is in edition 2021:
+//! In edition 2024 rustdoc compiles all examples of a crate's docs into one program, and runs each in a process of its
+//! own. So every example registers the metrics of all: two declarations of one name collide, and no registry starts
+//! empty. The fence `standalone_crate` gives an example a program of its own, as in edition 2021:
 //!
 //! ````text
 //! ```standalone_crate
@@ -32,11 +32,10 @@ use crate::model::descriptor::Kind;
 use crate::model::snapshot::FamilySnapshot;
 use crate::registry::Registry;
 
-/// Checks that a block changes a sample by an amount, and gives the block's value.
+/// Checks that a block changes a sample by an amount, and returns the block's value.
 ///
-/// A sample that does not exist yet counts as zero. `in registry` looks elsewhere than in
-/// [`REGISTRY`](crate::registry::REGISTRY). Label values are anything that implements
-/// [`LabelValue`](trait@crate::LabelValue). The block may `.await`.
+/// A missing sample counts as zero. `in registry` reads another registry than [`REGISTRY`](crate::registry::REGISTRY).
+/// Label values implement [`LabelValue`](trait@crate::LabelValue). The block may `.await`.
 ///
 /// ```
 /// use pytheus::assert_metric;
@@ -56,8 +55,8 @@ use crate::registry::Registry;
 ///
 /// # Panics
 ///
-/// When the sample changed by another amount; the message has the value before and after. Also when no metric gives
-/// samples of this name, or none with these labels: a slip in a name would pass as zero otherwise.
+/// If the sample changed by another amount; the message has both values. Also if no metric gives samples of this name,
+/// or none with these labels: a spelling mistake would pass as zero.
 #[macro_export]
 macro_rules! assert_metric {
     (in $registry:expr, $name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {{
@@ -71,7 +70,7 @@ macro_rules! assert_metric {
     };
 }
 
-/// Keeps all others that call this waiting until it is dropped.
+/// Waits for all other guards of this function, and returns a guard that keeps later callers waiting.
 ///
 /// ```
 /// // First thing in a test:
@@ -79,11 +78,11 @@ macro_rules! assert_metric {
 /// ```
 pub fn exclusive() -> Exclusive {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A test that failed has said so itself.
+    // A failed test has reported its own panic.
     Exclusive { _guard: ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner) }
 }
 
-/// What [`exclusive`] gives.
+/// The guard of [`exclusive`].
 #[must_use = "bind it, `let _alone = ..`: dropped at once, it keeps nobody waiting"]
 #[derive(Debug)]
 pub struct Exclusive {
@@ -104,7 +103,7 @@ pub struct Watched<'a> {
 impl<'a> Watched<'a> {
     pub fn new(registry: &'a dyn Registry, name: &'a str, mut labels: Vec<(&'a str, String)>) -> Self {
         for (label, _) in &mut labels {
-            // A keyword is written `r#type`, here as elsewhere.
+            // Keywords are written `r#type`, here as elsewhere.
             *label = label.strip_prefix("r#").unwrap_or(label);
         }
         let mut watched = Self { registry, name, labels, before: 0.0 };
@@ -127,7 +126,7 @@ impl<'a> Watched<'a> {
                 panic!("{slip}");
             }
         }
-        // What was added up in another order may differ in the last digits.
+        // Another order of addition may change the last digits.
         let tolerance = f64::EPSILON * before.abs().max(after.abs()).max(1.0) * 4.0;
         let hint =
             if change > expected { "; did another test count at the same time? see `pytheus::testing`" } else { "" };
@@ -143,7 +142,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Why no family can have such a sample; the library's own metrics are not there until they count.
+/// Returns the reason why no family can have such a sample. The library's own metrics are absent at zero.
 fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> Option<String> {
     let suffixes = |family: &FamilySnapshot| match family.kind().suffixes() {
         [] => vec![""],
@@ -172,7 +171,7 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     let mut has: Vec<_> = family.label_names().map(str::to_owned).collect();
     has.extend(own.map(str::to_owned));
     let all = || format!("`{name}` has the labels `{}`", has.join("`, `"));
-    // A registry may add constant labels, which samples show.
+    // Samples show the constant labels of their registry.
     let sample = family.samples().first();
     let shown = |label: &str| sample.is_some_and(|sample| sample.labels().any(|(name, _)| name == label));
     let known = |label: &str| has.iter().any(|name| name == label) || shown(label);
@@ -195,7 +194,7 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     Some(format!("`{name}` has no `{own}=\"{value}\"`, but `{}`", distinct.join("`, `")))
 }
 
-/// Is one name the start of the other, or do they differ in a letter or two?
+/// Returns whether one name starts with the other, or a letter or two differ.
 fn near(wanted: &str, known: &str) -> bool {
     if wanted.starts_with(known) || known.starts_with(wanted) {
         return true;

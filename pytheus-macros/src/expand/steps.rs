@@ -33,6 +33,7 @@ impl Instrument {
                 labels.iter().any(|label| matches!(label.value, LabelExpr::Late { .. } | LabelExpr::Outcome))
             }
             Source::Handle(_) => false,
+            Source::LateHandle(_) => true,
         };
         late || !matches!(self.on, On::Call) || self.effect == Effect::SetTimestamp
     }
@@ -41,6 +42,7 @@ impl Instrument {
     pub(super) fn early(&self) -> TokenStream {
         match &self.source {
             Source::Handle(handle) => handle.to_token_stream(),
+            Source::LateHandle(handle) => handle.early().map(|value| quote_mixed!(#value,)).collect(),
             Source::Declared(_, labels) => labels
                 .iter()
                 .filter_map(|label| match &label.value {
@@ -55,7 +57,11 @@ impl Instrument {
     pub(super) fn late(&self) -> TokenStream {
         let labels: &[LabelArg] = match &self.source {
             Source::Declared(_, labels) => labels,
-            Source::Handle(_) => &[],
+            Source::Handle(_) | Source::LateHandle(_) => &[],
+        };
+        let handle = match &self.source {
+            Source::LateHandle(handle) => Some(handle.late()),
+            _ => None,
         };
         let labels = labels.iter().filter_map(|label| match &label.value {
             LabelExpr::Late { value, .. } => Some(&value.value),
@@ -65,7 +71,10 @@ impl Instrument {
             On::Pattern(pattern) => pattern.1.as_ref(),
             _ => None,
         };
-        let all = labels.chain(guard).chain(self.error.as_ref().map(|error| &error.value));
+        let all = labels
+            .chain(handle.into_iter().flatten())
+            .chain(guard)
+            .chain(self.error.as_ref().map(|error| &error.value));
         all.map(|value| quote_mixed!(#value,)).collect()
     }
 
@@ -76,6 +85,7 @@ impl Instrument {
             }
             Source::Declared(_, labels) => return self.labelled_guard_steps(labels),
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
+            Source::LateHandle(_) => unreachable!("its end is seen"),
         };
         let own = matches!(self.source, Source::Declared(..));
         let (begin, held) = match self.effect {
@@ -146,10 +156,10 @@ impl Instrument {
                     #pattern #guard => true,
                     _ => false,
                 };
-                call.finish_if(counts, outcome, [#(#late),*]);
+                call.finish_if(counts, outcome, #late);
             }
         } else {
-            quote_mixed!(call.finish(outcome, [#(#late),*]);)
+            quote_mixed!(call.finish(outcome, #late);)
         };
         let outcome = self.outcome();
         let end = quote_mixed! {
@@ -177,21 +187,26 @@ impl Instrument {
     }
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
-    fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
+    fn resolve(&self) -> (TokenStream, TokenStream, TokenStream) {
         let ty = self.ty();
         let labels = match &self.source {
             Source::Declared(_, labels) => labels,
             Source::Handle(handle) => {
                 let resolve =
-                    quote_mixed!(move |[]: [__pytheus::SmallText; 0], _: __pytheus::Outcome| -> #ty { metric });
-                return (self.handle(handle), resolve, Vec::new());
+                    quote_mixed!(move |_: ::core::option::Option<()>, _: __pytheus::Outcome| -> #ty { metric });
+                return (self.handle(handle), resolve, quote_mixed!(()));
+            }
+            Source::LateHandle(handle) => {
+                return (handle.keep_early(), handle.resolve(&ty), handle.late_values());
             }
         };
         if own_values(labels).is_some() {
             let resolve = quote_mixed! {
-                move |[]: [__pytheus::SmallText; 0], _: __pytheus::Outcome| -> #ty { <#ty>::declared(&__PYTHEUS_DECLARED) }
+                move |_: ::core::option::Option<()>, _: __pytheus::Outcome| -> #ty {
+                    <#ty>::declared(&__PYTHEUS_DECLARED)
+                }
             };
-            return (TokenStream::new(), resolve, Vec::new());
+            return (TokenStream::new(), resolve, quote_mixed!(()));
         }
         let before = keep_early(labels);
         let mut late = Vec::new();
@@ -210,11 +225,12 @@ impl Instrument {
         let count = late.len();
         let labelled = labelled(&ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
         let resolve = quote_mixed! {
-            move |[#(#late_names),*]: [__pytheus::SmallText; #count], #[allow(unused_variables)] outcome: __pytheus::Outcome| {
+            move |late, #[allow(unused_variables)] outcome: __pytheus::Outcome| {
+                let [#(#late_names),*] = __pytheus::texts::<#count>(late);
                 #labelled
             }
         };
-        (before, resolve, late)
+        (before, resolve, quote_mixed!([#(#late),*]))
     }
 }
 

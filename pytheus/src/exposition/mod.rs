@@ -1,4 +1,4 @@
-//! What a scrape is answered with: text, as a whole or piece by piece.
+//! Scrapes as text, whole or in pieces.
 
 mod text;
 mod write;
@@ -11,7 +11,7 @@ use crate::registry::{REGISTRY, Registry};
 /// The content type of [`generate_metrics`]: Prometheus text, version 0.0.4.
 pub const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics of [`REGISTRY`] as Prometheus text: families by name, series by label values.
+/// Returns all metrics of [`REGISTRY`] as Prometheus text: families by name, series by label values.
 ///
 /// ```
 /// pytheus::metric! {
@@ -27,27 +27,27 @@ pub const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=ut
 ///
 /// # Errors
 ///
-/// When the totals can't be had. Answer with HTTP 503: Prometheus then knows that it has no value, where a smaller
-/// number would look like a counter that was reset.
+/// If the totals are out of reach. Answer with HTTP 503: Prometheus then marks the target as down. A smaller number
+/// would look like a counter reset.
 ///
-/// Called by a [collector](crate::collector::Collector) or a closure that a scrape of the same registry runs, always:
-/// such a scrape would run the caller again. The caller is then left out of the scrape that runs it.
+/// A [collector](crate::collector::Collector) or closure inside a scrape of the same registry always gets an error: the
+/// new scrape would run the caller again. The caller is then left out of the outer scrape.
 pub fn generate_metrics() -> Result<String, ScrapeError> {
     generate_metrics_from(&REGISTRY)
 }
 
-/// All metrics of a registry as Prometheus text.
+/// Returns all metrics of a registry as Prometheus text.
 ///
 /// # Errors
 ///
-/// When the totals can't be had.
+/// If the totals are out of reach.
 pub fn generate_metrics_from(registry: &dyn Registry) -> Result<String, ScrapeError> {
     let mut out = String::new();
     append_metrics_from(registry, &mut out)?;
     Ok(out)
 }
 
-/// Appends all metrics of [`REGISTRY`] to a text: one that is kept from scrape to scrape has room already.
+/// Appends all metrics of [`REGISTRY`] to a text, which keeps its capacity from scrape to scrape.
 ///
 /// ```
 /// let mut text = String::new();
@@ -60,7 +60,7 @@ pub fn generate_metrics_from(registry: &dyn Registry) -> Result<String, ScrapeEr
 ///
 /// # Errors
 ///
-/// When the totals can't be had; the text is then as it was.
+/// If the totals are out of reach; the text is unchanged.
 pub fn append_metrics(text: &mut String) -> Result<(), ScrapeError> {
     append_metrics_from(&REGISTRY, text)
 }
@@ -69,7 +69,7 @@ pub fn append_metrics(text: &mut String) -> Result<(), ScrapeError> {
 ///
 /// # Errors
 ///
-/// When the totals can't be had; the text is then as it was.
+/// If the totals are out of reach; the text is unchanged.
 pub fn append_metrics_from(registry: &dyn Registry, text: &mut String) -> Result<(), ScrapeError> {
     let before = text.len();
     let scraped = registry.scrape(&mut |family| {
@@ -77,7 +77,7 @@ pub fn append_metrics_from(registry: &dyn Registry, text: &mut String) -> Result
         text::encode(&family, text, &mut |_| {});
     });
     if scraped.is_err() {
-        // A registry of the user's may find out late.
+        // A registry of your own may fail late.
         text.truncate(before);
     }
     scraped

@@ -1,4 +1,4 @@
-//! Metrics in pieces, to wherever bytes can be written.
+//! Writes metrics in pieces to any writer of bytes.
 
 use std::error::Error;
 use std::fmt;
@@ -8,13 +8,13 @@ use super::text;
 use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
 
-/// What is written at once: a piece ends with the first series beyond it.
+/// The size of a write in bytes: a piece ends with the first series beyond it.
 const PIECE: usize = 64 * 1024;
 
 /// Writes all metrics of [`REGISTRY`] as Prometheus text, in pieces of about 64 KiB, and flushes.
 ///
-/// The text is that of [`generate_metrics`](super::generate_metrics), which is never in memory as a whole: for very many
-/// series, or a buffer that is there already.
+/// The text is that of [`generate_metrics`](super::generate_metrics), but never in memory as a whole: for very many
+/// series, or a buffer of yours.
 ///
 /// ```
 /// pytheus::metric! {
@@ -31,17 +31,17 @@ const PIECE: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// [`WriteError::Scrape`] when the totals can't be had: nothing is written then, so that there is still time to answer
-/// with HTTP 503. [`WriteError::Write`] when they can't be written; a part of them may have been.
+/// [`WriteError::Scrape`] if the totals are out of reach: nothing is written, so you can still answer with HTTP 503.
+/// [`WriteError::Write`] if writing fails; a part of the text may have been written.
 pub fn write_metrics(out: &mut impl Write) -> Result<(), WriteError> {
     write_metrics_from(&REGISTRY, out)
 }
 
-/// As [`write_metrics`], of another registry.
+/// Writes all metrics of a registry as [`write_metrics`] does.
 ///
 /// # Errors
 ///
-/// As there.
+/// The errors of [`write_metrics`].
 pub fn write_metrics_from(registry: &dyn Registry, out: &mut impl Write) -> Result<(), WriteError> {
     let mut pieces = Pieces { out, written: Ok(()) };
     let mut text = String::new();
@@ -55,14 +55,14 @@ pub fn write_metrics_from(registry: &dyn Registry, out: &mut impl Write) -> Resu
     Ok(pieces.out.flush()?)
 }
 
-/// Text on its way out, until that fails.
+/// Text on its way to a writer, until a write fails.
 struct Pieces<'a, W> {
     out: &'a mut W,
     written: io::Result<()>,
 }
 
 impl<W: Write> Pieces<'_, W> {
-    /// Writes a piece once it is one.
+    /// Writes the text once it is a whole piece.
     #[inline]
     fn pace(&mut self, text: &mut String) {
         if text.len() >= PIECE {
@@ -78,13 +78,13 @@ impl<W: Write> Pieces<'_, W> {
     }
 }
 
-/// Why metrics are not written.
+/// An error of [`write_metrics`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The totals can't be had, and nothing was written: answer with HTTP 503.
+    /// The totals are out of reach, and nothing was written: answer with HTTP 503.
     Scrape(ScrapeError),
-    /// They can't be written, or not all of them.
+    /// Writing failed; a part of the text may have been written.
     Write(io::Error),
 }
 
@@ -119,7 +119,7 @@ impl From<io::Error> for WriteError {
 }
 
 impl From<WriteError> for io::Error {
-    /// For functions that give an `io::Result`.
+    /// Converts the error for functions with an `io::Result`.
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Scrape(error) => Self::other(error),

@@ -93,6 +93,15 @@ macro_rules! metric {
                 $metric(self.0.with(change) $(, $states)?)
             }
 
+            /// Finds the series of a call without a returned value, whose labels are empty.
+            #[doc(hidden)]
+            pub fn series_without(&self, labels: &[&str]) -> $metric $(<$s>)?
+            where
+                L: $crate::metrics::LabelList,
+            {
+                $crate::metrics::metric::sealed::FromHandle::from_handle(self.0.handle_without(labels))
+            }
+
             /// Returns the family, for labels whose names are known at run time.
             pub fn family(&self) -> $crate::metrics::Family<$metric $(<$s>)?> {
                 $crate::metrics::Family::of(self.0.family().clone())

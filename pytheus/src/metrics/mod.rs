@@ -43,8 +43,8 @@ pub use {
     declared::Declared,
     handle::{Handle, Target, Updatable},
     labels::{
-        AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, NoValue, NotMissing, Set, SmallText, Store,
-        StoreAs, Unset,
+        AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, NoValue, NotMissing, OwnValue, OwnedLabel, Set,
+        SmallText, Store, StoreAs, Unset,
     },
 };
 

@@ -1,4 +1,4 @@
-//! The metrics that the binary declares, known before `main`.
+//! The metrics declared in the binary, known before `main`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,39 +13,39 @@ use crate::model::error::RegisterError;
 use crate::sync::catch_panic;
 use crate::sync::lock;
 
-/// Where a declared metric is exposed.
+/// The registry of a declared metric.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope {
-    /// In [`REGISTRY`](super::REGISTRY), whatever stands behind it.
+    /// [`REGISTRY`](super::REGISTRY), whatever registry is behind it.
     Default,
-    /// In this registry.
+    /// This registry.
     In(fn() -> &'static CollectorRegistry),
-    /// Nowhere, until it is registered by hand.
+    /// None, until it is registered by hand.
     Nowhere,
 }
 
-/// A declared metric, as the catalogue sees it.
+/// A declared metric, from the view of the catalogue.
 pub trait Declaration: Sync {
-    /// What the metric is.
+    /// Returns the description of the metric.
     fn descriptor(&self) -> &'static Descriptor;
 
-    /// Where it is exposed.
+    /// Returns the registry of the metric.
     fn scope(&self) -> Scope;
 
-    /// A family of this description, not yet in use.
+    /// Makes a family of this description, not yet in use.
     fn build(&self) -> Arc<dyn Collector>;
 
     /// Makes the declaration count in this family, unless it has one.
     ///
-    /// False when it can't, since the family counts another type: the declaration then counts by itself.
+    /// Returns false if the family has another type; the declaration then counts by itself.
     fn attach(&'static self, family: Arc<dyn Collector>) -> bool;
 
-    /// Has it a family?
+    /// Returns whether it has a family.
     fn is_attached(&self) -> bool;
 }
 
-/// Makes a declaration count in this registry: in a family of its own, which is returned, or in one that is shared.
-/// When the registry has a different one of its name, it counts by itself.
+/// Makes a declaration count in this registry: in a family of its own, which is returned, or in a shared one. If the
+/// registry has a different metric of its name, the declaration counts by itself.
 fn join(
     declaration: &'static dyn Declaration,
     registry: &CollectorRegistry,
@@ -68,12 +68,12 @@ fn join(
     }
 }
 
-/// What `inventory` holds: one per declared metric.
+/// A declared metric in `inventory`.
 #[derive(Clone, Copy)]
 pub struct Registration(&'static dyn Declaration);
 
 impl Registration {
-    /// Of this declaration.
+    /// Registers this declaration.
     pub const fn new(declaration: &'static dyn Declaration) -> Self {
         Self(declaration)
     }
@@ -93,13 +93,13 @@ inventory::collect!(Registration);
 
 /// The declared metrics of the default scope.
 struct Catalogue {
-    /// Refuses differing duplicates among them, whatever registry they are shown in later.
+    /// Refuses different declarations of one name, whatever registry shows them later.
     names: CollectorRegistry,
-    /// One per name.
+    /// One family per name.
     families: Vec<Arc<dyn Collector>>,
-    /// The sorted addresses of those that have been given a family.
+    /// The sorted addresses of declarations with a family.
     known: Vec<usize>,
-    /// To be reported once the lock is released: a reporter may count in a declared metric.
+    /// Reported after the lock is released: a reporter may count in a declared metric.
     conflicts: Vec<(&'static str, RegisterError)>,
 }
 
@@ -119,7 +119,7 @@ impl Catalogue {
         }
     }
 
-    /// Adopts what is new: everything at first use; later, what a library loaded at run time has brought.
+    /// Resolves new declarations: all of them at the first use, then those of libraries loaded at run time.
     fn refresh(&mut self) {
         let in_default = |registration: &&Registration| matches!(registration.0.scope(), Scope::Default);
         let all = || inventory::iter::<Registration>.into_iter().filter(in_default);
@@ -132,7 +132,7 @@ impl Catalogue {
     }
 }
 
-/// The first by crate, file and line gives help and wins over those that differ, in every run.
+/// Sorts by crate, file and line: in every run, the first declaration gives the help and wins over different ones.
 fn in_order(mut declarations: Vec<&'static dyn Declaration>) -> Vec<&'static dyn Declaration> {
     declarations.sort_by_key(|declaration| declaration.descriptor().location());
     declarations
@@ -155,16 +155,16 @@ fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
     result
 }
 
-/// Gives a declaration of the default scope its family, and all others theirs on the way.
+/// Gives a declaration of the default scope its family, and all others on the way.
 pub(crate) fn resolve_default(declaration: &'static dyn Declaration) {
     with_catalogue(|catalogue| {
         catalogue.refresh();
-        // Not in the inventory: counted before `main`, while registrations still come in.
+        // Absent from the inventory: an update before `main`, while registrations still come in.
         catalogue.adopt(Registration::new(declaration));
     });
 }
 
-/// The families of the default scope from the `from`th on.
+/// Returns the families of the default scope from index `from` on.
 pub(super) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
     with_catalogue(|catalogue| {
         catalogue.refresh();
@@ -172,27 +172,27 @@ pub(super) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
     })
 }
 
-/// Brings the metrics that name a registry of their own into it.
+/// Registers the metrics with a registry of their own.
 pub(super) fn resolve_all_elsewhere() {
     let all = inventory::iter::<Registration>.into_iter().map(|registration| registration.0);
     join_elsewhere(all.filter(|declaration| !declaration.is_attached()).collect());
 }
 
-/// Gives a declaration that names its registry a family, and all others of its kind theirs on the way.
+/// Gives a declaration with a registry of its own its family, and all others on the way.
 pub(crate) fn resolve_elsewhere(declaration: &'static dyn Declaration) {
     resolve_all_elsewhere();
-    // Not in the inventory: counted before `main`, while registrations still come in.
+    // Absent from the inventory: an update before `main`, while registrations still come in.
     join_elsewhere(vec![declaration]);
 }
 
 fn join_elsewhere(declarations: Vec<&'static dyn Declaration>) {
-    // One at a time, so that the order is that of the places in the source, whichever thread comes first.
+    // Joined in turn, in the order of the source, whichever thread comes first.
     static JOINING: Mutex<()> = Mutex::new(());
-    // The registries are asked for without the lock: a lazy one runs code of the user's.
+    // Evaluates the registries outside the lock: a lazy one runs the user's code.
     let mut open = Vec::new();
     for declaration in in_order(declarations) {
         if let Scope::In(registry) = declaration.scope()
-            // One that panics keeps the others: its metrics are tried again at the next scrape.
+            // A panicking registry keeps the others: its metrics are retried at the next scrape.
             && let Ok(registry) = catch_panic(registry)
         {
             open.push((declaration, registry));

@@ -1,4 +1,4 @@
-//! The registry of this crate.
+//! The registry of this crate, with a prefix, constant labels and a scope.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::{self, Fault};
 use crate::sync::{read, write};
 
-/// Holds collectors; may put a prefix before their names and constant labels on their samples.
+/// A registry of collectors. It may add a prefix to their names and constant labels to their samples.
 ///
 /// ```
 /// use pytheus::metrics::Counter;
@@ -35,23 +35,23 @@ pub struct CollectorRegistry {
     entries: RwLock<Entries>,
 }
 
-/// What other processes know a registry by.
+/// The name of a registry across processes.
 #[derive(Debug)]
 enum Scope {
-    /// What it puts on its metrics.
+    /// The prefix and the constant labels.
     Dress,
     Named(String),
-    /// Nothing: it is of no concern to them.
+    /// None: other processes do not know the registry.
     None,
 }
 
 impl CollectorRegistry {
-    /// An empty registry. Can stand in a `static`.
+    /// Makes an empty registry, also in a `static`.
     pub const fn new() -> Self {
         Self::of(Scope::Dress)
     }
 
-    /// One whose families are not known to other processes by it.
+    /// Makes a registry unknown to other processes.
     pub(super) const fn apart() -> Self {
         Self::of(Scope::None)
     }
@@ -60,12 +60,12 @@ impl CollectorRegistry {
         Self { dress: Dress::NONE, scope, entries: RwLock::new(Entries::new()) }
     }
 
-    /// Names what other processes know the registry by, where totals are those of several.
+    /// Names the registry across processes, for totals of several processes.
     ///
-    /// Metrics of one name are the same in two processes when they are in registries of the same scope. By itself, that
-    /// is what the registry puts on its metrics, so that the same series is exposed as one: two registries of a program
-    /// that put on the same, and have metrics of the same name, need a scope each. What only other programs have shows in
-    /// a registry that has a scope, and in the one behind [`REGISTRY`](super::REGISTRY).
+    /// Metrics of one name are the same in two processes if their registries have the same scope. The default scope is
+    /// the prefix and the constant labels, so that equal series are one. Two registries of a program with the same
+    /// prefix and labels, and metrics of the same name, need a scope each. Families declared only by other programs
+    /// appear in the registry with the same scope, or in [`REGISTRY`](super::REGISTRY) if their scope is empty.
     ///
     /// ```
     /// use pytheus::registry::CollectorRegistry;
@@ -79,7 +79,7 @@ impl CollectorRegistry {
         self
     }
 
-    /// What other processes know the registry by.
+    /// Returns the name of the registry across processes.
     pub fn scope(&self) -> String {
         match &self.scope {
             Scope::Named(scope) => scope.clone(),
@@ -95,7 +95,7 @@ impl CollectorRegistry {
     ///
     /// # Errors
     ///
-    /// When no metric name can start like this.
+    /// If no metric name can start like this.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, DescriptorError> {
         let prefix = prefix.into();
         name::metric_name(&prefix).map_err(|why| DescriptorError::prefix(&prefix, why))?;
@@ -103,11 +103,11 @@ impl CollectorRegistry {
         Ok(self)
     }
 
-    /// Puts these labels on each sample.
+    /// Adds these labels to each sample.
     ///
     /// # Errors
     ///
-    /// When a name is not a label name, or is given twice.
+    /// If a name is no label name, or is given twice.
     pub fn with_labels<N: Into<String>, V: Into<String>>(
         mut self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -129,7 +129,7 @@ impl CollectorRegistry {
         entries.collectors.clone()
     }
 
-    /// Are the names of a family that is not here free?
+    /// Returns whether the names of a new family are free.
     fn has_room_for(&self, descriptor: &Descriptor) -> bool {
         let entries = read(&self.entries);
         let taken = descriptor.sample_names().any(|name| entries.holder(&name).is_some());
@@ -140,7 +140,7 @@ impl CollectorRegistry {
         !taken
     }
 
-    /// Shows the families sorted by name: all, or those that may have a sample of a name.
+    /// Shows the families sorted by name: all, or the ones that may have a sample of a name.
     fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
         let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
@@ -154,7 +154,7 @@ impl CollectorRegistry {
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
         let (own, others) = runtime::load(self.scope(), counted)?.finish();
         let labels = self.dress.exposed_labels();
-        // Of other programs, in the registry that all have, or in one of the same name; what has a name of ours is ours.
+        // Families of other programs, if the scope matches; local metrics win by name.
         let is_theirs = !self.scope().is_empty() || has_own;
         let others = others.iter().filter(|other| is_described(other.descriptor()));
         let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
@@ -165,7 +165,7 @@ impl CollectorRegistry {
             self.dress.put_on(&mut family);
             families.push(family.into());
         }
-        // Last, so that what failed just now is counted, and as they are: the same names in every service.
+        // Last, to include the failures of this scrape; without prefix and labels, the same names in every service.
         if has_own {
             let health = runtime::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
@@ -203,7 +203,7 @@ impl CollectorRegistry {
 }
 
 impl fmt::Debug for CollectorRegistry {
-    /// Shows names alone: a collector's own code may come back here.
+    /// Prints names alone: the code of a collector may come back here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = {
             let entries = read(&self.entries);
@@ -288,7 +288,7 @@ impl Registry for CollectorRegistry {
         if !reentry::is_nested() {
             return find_sample(&self.collect().ok()?, name, labels);
         }
-        // Of code that is part of a scrape: the family that it asks for, so that no other code is run.
+        // Code inside a scrape asks for one family, so that no other code runs.
         let mut wanted = Vec::new();
         let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
         if let Err(error) = asked {

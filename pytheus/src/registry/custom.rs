@@ -1,4 +1,4 @@
-//! What a user's own collector gives, held against what it described.
+//! Checks the families of a custom collector against its descriptors.
 
 use super::entries::Entry;
 use crate::collector::Collector;
@@ -10,14 +10,14 @@ use crate::model::{escape, number};
 use crate::reentry::Failure;
 use crate::report;
 
-/// The families that a user's own collector gives; none when it fails, which is counted.
+/// Collects the families of a custom collector; none if it fails, and the failure is counted.
 pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
     if collector.as_counted().is_some() || diagnostics::is_own(collector) {
         return Vec::new();
     }
     match code.run(|| collect(&**collector, descriptors)) {
         Ok(Ok(families)) => return families,
-        // The collector is running, and is reported in the end.
+        // The collector is already running; its outer call reports it.
         Err(Failure::Reentered) => {}
         Ok(Err(error)) => diagnostics::collector_failed(descriptors.first(), &error),
         Err(failure) => diagnostics::collector_failed(descriptors.first(), &failure),
@@ -25,7 +25,7 @@ pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<Fa
     Vec::new()
 }
 
-/// Does what a backend has to say about itself hold what its kind allows? If not, it is counted as a failure.
+/// Returns whether a backend's own metric has values that its kind allows; counts a failure if not.
 pub(super) fn is_healthy(family: &FamilySnapshot) -> bool {
     let checked = family.samples.iter().try_for_each(|sample| check_value(family, sample));
     if let Err(error) = &checked {
@@ -35,9 +35,9 @@ pub(super) fn is_healthy(family: &FamilySnapshot) -> bool {
     checked.is_ok()
 }
 
-/// Collects.
+/// Collects and checks the families.
 fn collect(collector: &dyn Collector, descriptors: &[Descriptor]) -> Result<Vec<FamilySnapshot>, CollectError> {
-    // The text of the error is the collector's own code, too.
+    // The text of the error comes from the collector's code, too.
     let collect = || collector.collect().map_err(|error| CollectError::from(error.to_string()));
     let mut families = collect()?;
     let mut seen = Vec::new();
@@ -87,13 +87,13 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     Ok(())
 }
 
-/// Holds the value of a sample against what its kind allows. Prometheus takes a counter that has become smaller for one
-/// that was reset, and adds what it shows next.
+/// Checks a value against the kind of its family. Prometheus takes a smaller counter for a reset, and adds the next
+/// value.
 fn check_value(family: &FamilySnapshot, sample: &Sample) -> Result<(), CollectError> {
     let value = sample.value.as_f64();
     let (is_right, right) = match (family.kind, sample.suffix) {
         (Kind::Gauge, _) => return Ok(()),
-        // May be negative, where what was observed is.
+        // Negative observations make a negative sum.
         (_, "_sum") => (!value.is_nan(), "a sum must be a number"),
         (Kind::Counter, _) => (value >= 0.0, "a counter must be a number from 0 on"),
         (Kind::Histogram | Kind::Summary, _) => (value >= 0.0, "a count must be a number from 0 on"),
@@ -108,7 +108,7 @@ fn check_value(family: &FamilySnapshot, sample: &Sample) -> Result<(), CollectEr
     Err(format!("{} is {}, but {right}", series(family, sample), number::to_text(value)).into())
 }
 
-/// The name and the labels of a sample, as they would be exposed.
+/// Returns the name and the labels of a sample as text.
 fn series(family: &FamilySnapshot, sample: &Sample) -> String {
     let mut labels = String::new();
     escape::labels(&mut labels, sample.labels());
@@ -116,13 +116,13 @@ fn series(family: &FamilySnapshot, sample: &Sample) -> String {
     format!("`{}{}{labels}`", family.name, sample.suffix)
 }
 
-/// The upper bound, if this is a bucket.
+/// Returns the upper bound of a bucket.
 fn bound(sample: &Sample) -> Option<f64> {
     let (_, bound) = sample.labels().find(|(label, _)| sample.suffix == "_bucket" && *label == "le")?;
     Some(bound.parse().unwrap_or(f64::NAN))
 }
 
-/// Series by label values; the parts of one stay in their order, each once.
+/// Sorts series by label values, and keeps the order of their parts. A duplicate is an error.
 fn sort(family: &mut FamilySnapshot) -> Result<(), CollectError> {
     let own_label = family.kind.own_label();
     let compare = |a: &Sample, b: &Sample| {

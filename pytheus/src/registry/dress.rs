@@ -1,4 +1,4 @@
-//! What a registry puts on each family: a prefix before its name, constant labels on its samples.
+//! The prefix and the constant labels of a registry.
 
 use std::borrow::Cow;
 
@@ -20,19 +20,19 @@ impl Dress {
         self.prefix.as_ref().map_or(Cow::Borrowed(name), |prefix| Cow::Owned(format!("{prefix}_{name}")))
     }
 
-    /// The constant labels as they are exposed, without braces.
+    /// Returns the constant labels as text, without braces.
     pub(super) fn exposed_labels(&self) -> String {
         let mut text = String::new();
         escape::labels(&mut text, self.labels.iter().map(|(name, value)| (&**name, &**value)));
         text
     }
 
-    /// Puts on both.
+    /// Adds the prefix and the labels to a family.
     pub(super) fn put_on(&self, family: &mut FamilySnapshot) {
         if self.prefix.is_some() {
             let name = self.full_name(&family.name).into_owned();
             if family.kind == Kind::StateSet {
-                // The label of the states is named like the family.
+                // The label of the states has the name of the family.
                 for (label, _) in family.samples.iter_mut().flat_map(|sample| &mut sample.labels) {
                     if *label == family.name {
                         *label = Cow::Owned(name.clone());

@@ -7,25 +7,25 @@ use crate::model::descriptor::Descriptor;
 use crate::model::error::{Duplicate, RegisterError};
 use crate::reentry::Code;
 
-/// The collectors of a registry, and the names that they give.
+/// The collectors of a registry, and their sample names.
 pub(super) struct Entries {
     /// In the order of registration.
     pub(super) collectors: Vec<Entry>,
-    /// Every sample name, sorted, and the collector that gives it.
+    /// Every sample name, sorted, with its collector.
     pub(super) names: Vec<(String, Entry)>,
 }
 
 #[derive(Clone)]
-/// A collector, as it is registered.
+/// A registered collector.
 pub(super) struct Entry {
     pub(super) collector: Arc<dyn Collector>,
     pub(super) descriptors: Arc<[Descriptor]>,
-    /// The code that runs when the collector collects.
+    /// The code of the collector during a scrape.
     pub(super) code: Arc<Code>,
 }
 
 impl Entry {
-    /// Is it the same registration?
+    /// Returns whether this is the same registration.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.descriptors, &other.descriptors)
     }
@@ -36,17 +36,17 @@ impl Entries {
         Self { collectors: Vec::new(), names: Vec::new() }
     }
 
-    /// Where a sample name is, or would be.
+    /// Returns the index of a sample name, or its place in the order.
     fn place(&self, name: &str) -> Result<usize, usize> {
         self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
-    /// The entry that gives samples of this name.
+    /// Returns the entry with samples of this name.
     pub(super) fn holder(&self, name: &str) -> Option<&Entry> {
         self.place(name).ok().map(|place| &self.names[place].1)
     }
 
-    /// The entry in charge of these names: none, or one that they are shared with.
+    /// Returns the entry that owns these names: none, or one to share.
     pub(super) fn find(
         &self,
         collector: &Arc<dyn Collector>,
@@ -101,7 +101,7 @@ fn taken(new: &Descriptor, existing: &Descriptor) -> RegisterError {
     differing(new, existing, difference)
 }
 
-/// The error for a metric whose name another collector has.
+/// Returns the error for a metric whose name is taken by another collector.
 pub(crate) fn duplicate(new: &Descriptor, existing: &dyn Collector, difference: &str) -> RegisterError {
     let existing = existing.descriptors().into_iter().find(|existing| existing.name() == new.name());
     differing(new, existing.as_ref().unwrap_or(new), difference.to_owned())

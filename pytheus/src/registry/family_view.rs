@@ -7,9 +7,9 @@ use super::dress::Dress;
 use crate::backends::api::FamilyTotals;
 use crate::model::snapshot::FamilySnapshot;
 
-/// A family as [`Registry::scrape`](super::Registry::scrape) shows it, for as long as it is looked at.
+/// A family, as [`Registry::scrape`](super::Registry::scrape) shows it during a scrape.
 ///
-/// What this crate counts goes to an encoder as it is, without a sample for each line of output.
+/// Numbers of this crate reach an encoder as they are, without a sample per line of text.
 #[derive(Clone)]
 pub struct FamilyView<'a>(Source<'a>);
 
@@ -19,21 +19,21 @@ enum Source<'a> {
     Snapshot(Cow<'a, FamilySnapshot>),
 }
 
-/// What there is of a family for an encoder to read.
+/// The contents of a family for an encoder.
 #[derive(Clone, Copy)]
 pub(crate) enum Content<'a> {
-    /// Numbers, and constant labels as they are exposed.
+    /// Numbers, and rendered constant labels.
     Totals(&'a FamilyTotals<'a>, &'a str),
     Samples(&'a FamilySnapshot),
 }
 
 impl<'a> FamilyView<'a> {
-    /// Totals in the dress of a registry, whose labels are rendered already.
+    /// Makes a view of totals with the prefix and rendered labels of a registry.
     pub(super) fn totals(totals: &'a FamilyTotals<'a>, dress: &'a Dress, labels: &'a str) -> Self {
         Self(Source::Totals { totals, dress, name: dress.full_name(totals.descriptor().name()), labels })
     }
 
-    /// The full name.
+    /// Returns the full name.
     pub fn name(&self) -> &str {
         match &self.0 {
             Source::Totals { name, .. } => name,
@@ -41,7 +41,7 @@ impl<'a> FamilyView<'a> {
         }
     }
 
-    /// The family with all its samples, to be kept.
+    /// Copies the family with all its samples.
     pub fn to_snapshot(&self) -> FamilySnapshot {
         match &self.0 {
             Source::Totals { totals, dress, .. } => {

@@ -1,11 +1,12 @@
-//! Which families a scrape shows.
+//! Registries: the families of a scrape.
 //!
-//! Declared metrics show in [`REGISTRY`] by themselves. It is a proxy: [`RegistryProxy::set_registry`] swaps what
-//! stands behind it at any time, and declared metrics follow. Further [`CollectorRegistry`]s stand side by side with it,
-//! and a metric may be in more than one.
+//! Declared metrics show in [`REGISTRY`], a proxy: [`RegistryProxy::set_registry`] swaps the registry behind it at any
+//! time, and declared metrics follow. Further [`CollectorRegistry`]s may stand beside it, and a metric may be in
+//! several.
 //!
-//! Declared metrics of a plug-in, or of a static library in a program of another language, may be missing there: the
-//! [guide](crate::guide::libraries#plug-ins-and-static-libraries) says when, and what helps. A plug-in with metrics must never be closed.
+//! Declared metrics of a plug-in, or of a static library in a program of another language, may be missing: the
+//! [guide](crate::guide::libraries#plug-ins-and-static-libraries) lists the cases and the cures. Never close a plug-in
+//! with metrics.
 
 mod catalogue;
 mod collector_registry;
@@ -32,46 +33,46 @@ use crate::model::descriptor::Kind;
 use crate::model::error::{RegisterError, ScrapeError};
 use crate::model::snapshot::FamilySnapshot;
 
-/// Holds collectors and collects them.
+/// A set of collectors, collected in a scrape.
 pub trait Registry: Send + Sync {
-    /// Adds a collector. Registering it again changes nothing.
+    /// Adds a collector. A repeated registration changes nothing.
     ///
     /// # Errors
     ///
-    /// When another one has one of the names; the error names both places.
+    /// If another collector has one of the names; the error has both places.
     fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError>;
 
-    /// Adds a collector that nobody counts in yet, and returns the one that is now in charge of its names.
+    /// Adds a new, unused collector, and returns the one that owns its names.
     ///
-    /// That is another one when the registry has the same metric already, by name and description: builders and macros
-    /// then share it. A registry that does not share gives an error.
+    /// That is another collector if the registry already has the same metric, by name and description: builders and
+    /// macros then share it. A registry without sharing returns an error.
     ///
     /// # Errors
     ///
-    /// When a different metric has one of the names; the error names both places.
+    /// If a different metric has one of the names; the error has both places.
     fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
         self.register(Arc::clone(&collector))?;
         Ok(collector)
     }
 
-    /// Takes out the collector that gives the family of this name, with all its families; `None` when there is none.
+    /// Removes the collector with the family of this name, with all its families, and returns it.
     ///
-    /// The name is that of the declaration, without the registry's prefix. The metrics go on counting and can be
+    /// The name is that of the declaration, without the registry's prefix. The metrics go on counting, and can be
     /// registered again.
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>>;
 
-    /// All families, sorted by name.
+    /// Returns all families, sorted by name.
     ///
     /// # Errors
     ///
-    /// When the totals can't be had: never a part of them. And when a closure or a collector asks that a scrape of the
-    /// same registry runs.
+    /// If the totals are out of reach: a part of them is never returned. Also for a closure or collector inside a
+    /// scrape of the same registry.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError>;
 
-    /// Shows all families to `each`, sorted by name: what [`exposition`](crate::exposition) writes.
+    /// Shows all families to `each`, sorted by name: the contents of [`exposition`](crate::exposition).
     ///
-    /// By itself, it shows what [`collect`](Self::collect) gives. A registry that passes on what another one shows
-    /// spares it the samples:
+    /// The default shows the families of [`collect`](Self::collect). A registry around another one passes its views on,
+    /// without making samples:
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -111,25 +112,25 @@ pub trait Registry: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the totals can't be had. Nothing is shown then: an encoder may have sent what it was shown.
+    /// If the totals are out of reach. No family is shown then: an encoder may already have sent it.
     fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         self.collect()?.into_iter().map(FamilyView::from).for_each(each);
         Ok(())
     }
 
-    /// What stands before each name, joined by `_`.
+    /// Returns the prefix of each name, joined by `_`.
     fn prefix(&self) -> Option<Cow<'_, str>> {
         None
     }
 
-    /// The value of a sample, by its name in the output (`shop_latency_seconds_count`) and its labels in any order.
+    /// Returns the value of a sample, by its full name (`shop_latency_seconds_count`) and its labels in any order.
     ///
-    /// Meant for tests: it collects everything. Closures that gauges are read with, and collectors, may ask as well: of
-    /// them it collects the family of this name alone. The value of the closure or collector that asks can't be known
-    /// while it runs; the answer is `None`, and the scrape leaves it out, counted and reported.
+    /// For tests: it collects everything. Closures of gauges and collectors may call it as well; then it collects the
+    /// family of this name alone. Their own value is not known while they run: the answer is `None`, and the scrape
+    /// leaves them out, counted and reported.
     ///
-    /// A registry that passes on what another one shows passes on this, too: by itself it scrapes the whole registry,
-    /// which is refused to code that such a scrape runs.
+    /// A registry around another one passes this call on, too: the default scrapes the whole registry, and is refused
+    /// to code inside such a scrape.
     ///
     /// ```
     /// use pytheus::registry::{REGISTRY, Registry};
@@ -148,7 +149,7 @@ pub trait Registry: Send + Sync {
     }
 }
 
-/// The value of the sample of this name and these labels.
+/// Returns the value of the sample with this name and these labels.
 fn find_sample(families: &[FamilySnapshot], name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let mut samples = families.iter().flat_map(|family| {
         family
@@ -159,7 +160,7 @@ fn find_sample(families: &[FamilySnapshot], name: &str, labels: &[(&str, &str)])
     samples.find(|sample| sample.has_labels(labels)).map(|sample| sample.value().as_f64())
 }
 
-/// Is this what samples of some kind have behind the name of their family?
+/// Returns whether a sample name of some kind ends like this behind the name of its family.
 fn is_suffix(text: &str) -> bool {
     text.is_empty() || Kind::Histogram.suffixes().contains(&text)
 }

@@ -13,7 +13,7 @@ use crate::model::error::{RegisterError, ScrapeError};
 use crate::model::snapshot::FamilySnapshot;
 use crate::sync::{read, write};
 
-/// The global registry, in which declared metrics show by themselves.
+/// The global registry, with all declared metrics.
 ///
 /// ```
 /// use pytheus::registry::{REGISTRY, Registry};
@@ -27,7 +27,7 @@ use crate::sync::{read, write};
 /// ```
 pub static REGISTRY: RegistryProxy = RegistryProxy { current: RwLock::new(None) };
 
-/// The type of [`REGISTRY`]: passes everything on to a registry that can be swapped.
+/// The type of [`REGISTRY`]: passes every call on to a registry that can be swapped.
 pub struct RegistryProxy {
     current: RwLock<Option<Current>>,
 }
@@ -35,7 +35,7 @@ pub struct RegistryProxy {
 #[derive(Clone)]
 struct Current {
     registry: Arc<dyn Registry>,
-    /// How many of the declared families it has been given.
+    /// The number of declared families it has received.
     adopted: usize,
 }
 
@@ -49,7 +49,7 @@ impl Current {
         current
     }
 
-    /// Gives the registry the declared families that it does not have; true when there were any.
+    /// Gives the registry the declared families it lacks; returns whether there were any.
     fn adopt(&mut self) -> bool {
         let fresh = default_families(self.adopted);
         for family in &fresh {
@@ -64,11 +64,10 @@ impl Current {
 }
 
 impl RegistryProxy {
-    /// Swaps the registry, and returns the one that stood here before.
+    /// Swaps the registry, and returns the previous one.
     ///
-    /// Declared metrics show in the new one from now on. Metrics built at run time stay where they were registered.
-    /// A declared metric whose name the new registry has already is left out, counted and reported. One that was
-    /// unregistered shows again.
+    /// Declared metrics show in the new one from now on, also unregistered ones. Metrics built at run time stay in
+    /// their registry. A declared metric is left out, counted and reported, if the new registry already has its name.
     ///
     /// ```
     /// use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
@@ -79,18 +78,18 @@ impl RegistryProxy {
     /// ```
     pub fn set_registry(&self, registry: impl Registry + 'static) -> Arc<dyn Registry> {
         let previous = self.current();
-        // Outside the lock: a registry of the user's own may do as it likes.
+        // Outside the lock: a registry of your own may run any code.
         let next = Current::new(Arc::new(registry));
         let mut slot = write(&self.current);
         let replaced = slot.replace(next);
-        // Before anything of the user's is dropped.
+        // Before a value of the user is dropped.
         drop(slot);
         replaced.map_or(previous, |current| current.registry)
     }
 
     fn current(&self) -> Arc<dyn Registry> {
         let known = read(&self.current).clone();
-        // Without the lock throughout: a reporter, or a registry of the user's own, may come back here.
+        // Without the lock: a reporter, or a registry of your own, may come back here.
         let mut current = known.unwrap_or_else(|| {
             let fresh = Current::new(Arc::new(CollectorRegistry::new()));
             let mut slot = write(&self.current);

@@ -118,7 +118,7 @@ fn a_number_of_a_batch_that_is_something_else() {
     let mut case = Case::flushed(server.port());
     let writers = "{pytheus:0}:writers";
     let all = server.ask(&["HGETALL", writers]).texts();
-    for pair in all.chunks(2).filter(|pair| pair[0] != "layout") {
+    for pair in all.chunks(2).filter(|pair| pair[0] != "schema") {
         server.ask(&["HSET", writers, &pair[0], "none"]);
     }
     case.fails_with(&[writers, "`none`", "HDEL"]);

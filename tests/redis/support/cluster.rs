@@ -10,7 +10,7 @@ const SLOTS: u32 = 16_384;
 
 fn config(ports: impl Iterator<Item = u16>) -> Value {
     let nodes: Vec<_> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-    json!({"cluster": nodes, "shards": 16, "timeout": 30, "flush_interval": 0.02})
+    json!({"cluster": nodes, "partitions": 16, "timeout": 30, "flush_interval": 0.02})
 }
 
 /// Three servers that share the keys, until it is dropped.

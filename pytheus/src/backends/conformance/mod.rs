@@ -1,4 +1,4 @@
-//! What each backend has to do, as a suite that runs against yours, too.
+//! A conformance suite for backends; runs against your own, too.
 //!
 //! In `tests/conformance.rs`, with `harness = false` and `pytheus = { version = "..", features = ["conformance"] }`:
 //!
@@ -6,14 +6,15 @@
 //! use pytheus::backends::{BackendSpec, SingleProcessBackend};
 //!
 //! fn main() -> std::process::ExitCode {
-//!     // Each check has a directory, and so totals, of its own; a backend that needs none leaves it out.
+//! Each check has a directory, and so totals, of its own; a backend without need of one ignores it.
 //!     pytheus::backends::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
 //! }
 //! ```
 //!
-//! The program runs itself several times over, as the processes that count, and looks at what each of them scrapes. What
-//! they should show depends on how far the backend [reaches](crate::backends::custom::Backend::aggregation_scope). An argument is a part of the name of
-//! the checks to run; `--list` lists them.
+//! The program starts itself several times as the counting processes, and compares their scrapes. The expected totals
+//! depend on the backend's [scope](crate::backends::custom::Backend::aggregation_scope). An argument selects the checks
+//! whose name contains it;
+//! `--list` lists them.
 
 mod checks;
 mod repeating;
@@ -28,25 +29,25 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::backends::BackendSpec;
-use wire::Bench;
+use wire::Harness;
 
-/// As a user's program has it: the suite uses what users can use.
+/// Imports as in a user's program: the suite uses public items only.
 extern crate self as pytheus;
 
-/// What a check found wrong.
+/// The failure of a check, in words.
 type Fault = Box<dyn Error + Send + Sync>;
 
-/// One thing that each backend does.
+/// One duty of every backend.
 struct Check {
-    /// A sentence.
+    /// The duty as a sentence.
     name: &'static str,
-    run: fn(&Bench) -> Result<(), Fault>,
+    run: fn(&Harness) -> Result<(), Fault>,
 }
 
 /// Runs the suite: the `main` of a test without a harness.
 ///
-/// `load` says what the processes of one check load; they are given the same directory, which is empty at first and
-/// belongs to nobody else.
+/// `load` names the backend for the processes of one check; they share the directory, which starts empty and is used by
+/// no other check.
 pub fn main(load: impl Fn(&Path) -> BackendSpec) -> ExitCode {
     if let Some(socket) = env::var_os(wire::SOCKET) {
         return worker::serve(Path::new(&socket), &load);
@@ -65,9 +66,9 @@ pub fn main(load: impl Fn(&Path) -> BackendSpec) -> ExitCode {
     println!("\nrunning {} tests", chosen.len());
     let (start, mut failures) = (Instant::now(), Vec::new());
     for check in &chosen {
-        let outcome = Bench::new().and_then(|bench| {
-            let outcome = (check.run)(&bench);
-            bench.close(outcome.is_ok());
+        let outcome = Harness::new().and_then(|harness| {
+            let outcome = (check.run)(&harness);
+            harness.close(outcome.is_ok());
             outcome
         });
         println!("test {} ... {}", check.name, if outcome.is_ok() { "ok" } else { "FAILED" });

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{
     AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
@@ -12,31 +12,15 @@ use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::tombstones::translated;
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::presence::Presence;
-use crate::backends::file::dir::roster;
 use crate::backends::file::merge::merger::{Merger, Put};
-use crate::backends::file::write::process::Process;
-use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::SharedFile;
-use crate::sync::{lock, read, write};
+use crate::backends::file::write::attachment::Attachment;
+use crate::sync::lock;
 
 /// What the backend consists of.
 pub(crate) struct State {
-    directory: Arc<Directory>,
-    /// Whoever attaches folds the dead from so many files on.
+    attachment: Attachment,
     archive_at: usize,
-    shared: Arc<SharedFile>,
-    own: RwLock<Own>,
     merger: Mutex<Merger>,
-}
-
-/// The part of this process.
-enum Own {
-    Open(Arc<Process>),
-    /// It has left.
-    Closed,
-    /// A child that could not begin.
-    Failed(String),
 }
 
 /// What can be chosen, but for the directory.
@@ -54,34 +38,20 @@ impl Default for Options {
 
 impl State {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
-        let directory = Arc::new(Directory::open(path, options.allow_others)?);
-        // Until the process has a file, and is present by that.
-        let (_presence, shared) = {
-            let locked = directory.lock_at_startup()?;
-            let presence = Presence::take(&locked)?;
-            roster::begin(&locked, presence.is_alone)?;
-            (presence, Arc::new(shared_compaction::open(&directory.shared_file()).map_err(FileError::damaged)?))
-        };
-        let process = Process::attach(&directory, &shared)?;
-        let merger = Merger::new(Arc::clone(&directory), Arc::clone(&shared));
-        let parts = Self {
-            directory,
-            archive_at: options.archive_at,
-            shared,
-            own: RwLock::new(Own::Open(Arc::new(process))),
-            merger: Mutex::new(merger),
-        };
-        parts.tidy()?;
-        Ok(parts)
+        let attachment = Attachment::open(Directory::open(path, options.allow_others)?)?;
+        let merger = Mutex::new(Merger::new(&attachment));
+        let state = Self { attachment, archive_at: options.archive_at, merger };
+        state.tidy()?;
+        Ok(state)
     }
 
     /// Folds the dead when there are many files.
     fn tidy(&self) -> Result<(), FileError> {
-        let files = self.directory.list()?.len();
+        let files = self.attachment.directory.list()?.len();
         if files >= self.archive_at {
             if files >= self.archive_at.saturating_mul(2) {
                 // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.directory.lock());
+                drop(self.attachment.directory.lock());
             }
             self.fold();
         }
@@ -90,10 +60,10 @@ impl State {
 
     /// Removes the series that all processes write.
     fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
-        self.shared.refresh()?;
+        self.attachment.shared.refresh()?;
         let mut found = Vec::new();
         let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
-        self.shared.each(|_, family, of_file| {
+        self.attachment.shared.each(|_, family, of_file| {
             let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
             let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
             if wanted.contains(&of_file.key) {
@@ -102,9 +72,9 @@ impl State {
             last = Some((family, wanted));
         });
         if !found.is_empty() {
-            let _locked = self.directory.lock()?;
+            let _locked = self.attachment.directory.lock()?;
             for at in found {
-                self.shared.remove(at)?;
+                self.attachment.shared.remove(at)?;
             }
         }
         Ok(())
@@ -127,17 +97,12 @@ impl Backend for MultiProcessFileBackend {
     }
 
     fn arena(&self) -> Option<Arc<dyn Arena>> {
-        match &*read(&self.0.own) {
-            Own::Open(process) => Some(Arc::clone(process) as Arc<dyn Arena>),
-            Own::Closed | Own::Failed(_) => None,
-        }
+        self.0.attachment.arena()
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        match &*read(&self.0.own) {
-            Own::Failed(error) => return Err(error.clone().into()),
-            Own::Open(process) => totals.set_process_label(process.label()),
-            Own::Closed => {}
+        if let Some(process) = self.0.attachment.process()? {
+            totals.set_process_label(process.label());
         }
         let (found, reports) = {
             let mut merger = lock(&self.0.merger);
@@ -153,12 +118,9 @@ impl Backend for MultiProcessFileBackend {
     }
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
-        let own = match &*read(&self.0.own) {
-            Own::Open(process) => Some(process.id()),
-            Own::Closed | Own::Failed(_) => None,
-        };
+        let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
         // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.directory.lock()?);
+        drop(self.0.attachment.directory.lock()?);
         let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {
@@ -175,44 +137,25 @@ impl Backend for MultiProcessFileBackend {
 
     /// Checks that others find the counts, which are in a mapped file already.
     fn flush(&self) -> Result<(), BackendError> {
-        let process = match &*read(&self.0.own) {
-            Own::Open(process) => Arc::clone(process),
-            Own::Closed => return Ok(()),
-            Own::Failed(error) => return Err(error.clone().into()),
-        };
-        Ok(process.check()?)
+        Ok(self.0.attachment.process()?.map_or(Ok(()), |process| process.check())?)
     }
 
     fn close(&self) -> Result<(), BackendError> {
-        let before = std::mem::replace(&mut *write(&self.0.own), Own::Closed);
-        if let Own::Open(process) = before {
-            let found = process.check();
-            process.close()?;
-            // It is one of the dead now: what it has counted goes to the archive, and its file away.
-            self.0.fold();
-            found?;
-        }
-        Ok(())
+        let Some(process) = self.0.attachment.close() else { return Ok(()) };
+        let found = process.check();
+        process.close()?;
+        // The process has ended, for others: its counts go to the archive.
+        self.0.fold();
+        Ok(found?)
     }
 
     fn after_fork(&self) -> Result<(), BackendError> {
-        let State { directory, shared, own, merger, .. } = &self.0;
-        // What the parent had open is none of the child's business.
-        *lock(merger) = Merger::new(Arc::clone(directory), Arc::clone(shared));
-        if matches!(&*read(own), Own::Closed) {
-            return Ok(());
+        // Files that the parent had open mean nothing to the child.
+        *lock(&self.0.merger) = Merger::new(&self.0.attachment);
+        if self.0.attachment.after_fork()? {
+            self.0.tidy()?;
         }
-        let attached = Process::attach(directory, shared);
-        let mut own = write(own);
-        match attached {
-            Ok(process) => *own = Own::Open(Arc::new(process)),
-            Err(error) => {
-                *own = Own::Failed(error.to_string());
-                return Err(error.into());
-            }
-        }
-        drop(own);
-        Ok(self.0.tidy()?)
+        Ok(())
     }
 }
 
@@ -241,6 +184,8 @@ crate::register_backend!(MultiProcessFileBackend);
 
 impl fmt::Debug for MultiProcessFileBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MultiProcessFileBackend").field("directory", &self.0.directory.path()).finish_non_exhaustive()
+        f.debug_struct("MultiProcessFileBackend")
+            .field("directory", &self.0.attachment.directory.path())
+            .finish_non_exhaustive()
     }
 }

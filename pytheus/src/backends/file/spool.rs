@@ -6,92 +6,67 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
-use crate::backends::custom::{Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Page, SeriesKey};
+use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, SeriesKey};
 use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LivenessLock;
+use crate::backends::file::dir::liveness::HeldLock;
 use crate::backends::file::dir::roster;
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::process::Process;
-use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::write::attachment::Attachment;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
-use crate::sync::{read, write};
 
 const JOURNAL: &str = "journal-";
 
 /// A directory with the cells of processes, and the file of this one.
-pub(in crate::backends) struct Spool {
-    directory: Arc<Directory>,
-    shared: Arc<SharedFile>,
-    /// Not there once it is closed, or in a child that could not begin.
-    own: RwLock<Option<Arc<Process>>>,
-    closed: AtomicBool,
-}
+pub(in crate::backends) struct Spool(Attachment);
 
 impl Spool {
-    /// Joins the processes that use this directory, which is made if there is none.
+    /// Attaches this process to a directory, which is made if there is none.
     pub(in crate::backends) fn open(path: &Path) -> Result<Self, BackendError> {
         let mut directory = Directory::open(path, false)?;
-        // Counts in a spool are sent elsewhere, and shown there.
-        directory.has_roster = false;
-        let directory = Arc::new(directory);
-        let shared = {
-            let _locked = directory.lock_at_startup()?;
-            Arc::new(shared_compaction::open(&directory.shared_file()).map_err(|skipped| skipped.to_string())?)
-        };
-        let own = Process::attach(&directory, &shared)?;
-        Ok(Self { directory, shared, own: RwLock::new(Some(Arc::new(own))), closed: AtomicBool::new(false) })
+        directory.is_spool = true;
+        Ok(Self(Attachment::open(directory)?))
     }
 
-    /// What tells this process from all others, and where it takes note of what it has told.
+    /// Returns the id of this process, and the path of its journal.
     pub(in crate::backends) fn own(&self) -> Option<(String, PathBuf)> {
-        let id = read(&self.own).as_ref()?.id();
+        let id = self.own_id()?;
         Some((id.to_string(), self.journal(id)))
     }
 
-    /// Where this process counts.
+    fn own_id(&self) -> Option<FileId> {
+        Some(self.0.process().ok()??.id())
+    }
+
+    /// Returns the arena in which this process counts.
     pub(in crate::backends) fn arena(&self) -> Option<Arc<dyn Arena>> {
-        let own = Arc::clone(read(&self.own).as_ref()?);
-        Some(Arc::new(OwnArena(own)))
+        self.0.arena()
     }
 
-    /// This process counts no more there: it is one of the dead.
+    /// Has this process count there no more: for others, it has ended.
     pub(in crate::backends) fn close(&self) -> Result<(), BackendError> {
-        self.closed.store(true, Relaxed);
-        let own = write(&self.own).take();
-        Ok(own.map_or(Ok(()), |own| own.close())?)
+        Ok(self.0.close().map_or(Ok(()), |process| process.close())?)
     }
 
-    /// In a child: begins a file of its own, unless this was closed.
+    /// Attaches a child, unless the spool was closed.
     pub(in crate::backends) fn forked(&self) -> Result<(), BackendError> {
-        if self.closed.load(Relaxed) {
-            return Ok(());
-        }
-        let own = Process::attach(&self.directory, &self.shared);
-        let (own, outcome) = match own {
-            Ok(own) => (Some(Arc::new(own)), Ok(())),
-            Err(error) => (None, Err(error.into())),
-        };
-        drop(std::mem::replace(&mut *write(&self.own), own));
-        outcome
+        self.0.after_fork()?;
+        Ok(())
     }
 
     fn journal(&self, id: FileId) -> PathBuf {
-        self.directory.path().join(format!("{JOURNAL}{id}"))
+        self.0.directory.path().join(format!("{JOURNAL}{id}"))
     }
 
     /// Those who count there, or have, but for this process.
     pub(in crate::backends) fn others(&self) -> Result<Vec<String>, BackendError> {
-        let own = read(&self.own).as_ref().map(|own| own.id());
-        let all = self.directory.list()?.into_iter().filter(|(id, _)| Some(*id) != own);
+        let own = self.own_id();
+        let all = self.0.directory.list()?.into_iter().filter(|(id, _)| Some(*id) != own);
         Ok(all.map(|(id, _)| id.to_string()).collect())
     }
 
@@ -99,9 +74,9 @@ impl Spool {
     /// it is gone.
     pub(in crate::backends) fn claim(&self, id: &str) -> Result<Option<CrashedProcess>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
-        let path = self.directory.process(id);
+        let path = self.0.directory.process(id);
         // For the process that takes it, not for a child of it; and gone with the process.
-        let liveness = match LivenessLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
+        let liveness = match HeldLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
             Ok(liveness) => liveness,
             Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -114,16 +89,16 @@ impl Spool {
 
     /// Removes notes whose process is gone.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
-        let locked = self.directory.lock()?;
+        let locked = self.0.directory.lock()?;
         roster::clean(&locked)?;
-        for entry in fs::read_dir(self.directory.path())? {
+        for entry in fs::read_dir(self.0.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
             let Some(id) = name.strip_prefix(JOURNAL).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
-            let is_there = |name: &str| self.directory.path().join(format!("{name}-{id}")).exists();
+            let is_there = |name: &str| self.0.directory.path().join(format!("{name}-{id}")).exists();
             // A process that begins shows its file later; it does so under this lock, but for the last step.
             if !is_there("new") && !is_there("process") {
                 // What can't be removed keeps nobody from what others have left.
-                let _ = remove_file(&self.directory.path().join(name));
+                let _ = remove_file(&self.0.directory.path().join(name));
             }
         }
         Ok(())
@@ -135,7 +110,7 @@ pub(in crate::backends) struct CrashedProcess {
     id: FileId,
     path: PathBuf,
     pub(in crate::backends) journal: PathBuf,
-    _liveness: LivenessLock,
+    _liveness: HeldLock,
 }
 
 /// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
@@ -181,38 +156,5 @@ impl CrashedProcess {
         remove_file(&self.path)?;
         remove_file(&self.journal)?;
         Ok(())
-    }
-}
-
-/// As the file of a process, with nothing that all processes write.
-struct OwnArena(Arc<Process>);
-
-impl Arena for OwnArena {
-    fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        self.0.page(shard, page)
-    }
-
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
-        self.0.begin(series)
-    }
-
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
-        self.0.extend(series, extra)
-    }
-
-    fn end(&self, series: CellAddr) {
-        self.0.end(series);
-    }
-
-    fn ready(&self) -> Result<(), BackendError> {
-        self.0.ready()
-    }
-
-    fn has_common(&self) -> bool {
-        false
-    }
-
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
-        Err("there is nothing there that all processes write".into())
     }
 }

@@ -1,4 +1,4 @@
-//! What is configured.
+//! The configuration, read and checked.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,123 +8,130 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use crate::backends::custom::{Config, Secret};
-use crate::backends::redis::client::topology::{self, Servers};
+use crate::backends::redis::client::topology::{self, Endpoints};
 use crate::backends::redis::schema;
 use crate::backends::{ConfigError, Value};
 
-/// The port that Redis has.
+/// The default port of Redis.
 const PORT: u64 = 6379;
 
-/// How everything is laid out.
+/// The configured layout of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    Own,
-    /// As Python does it.
+    Native,
+    #[cfg(feature = "redis-python")]
     Python,
 }
 
-/// The configuration, checked.
-pub(crate) struct Settings {
-    pub(crate) servers: Servers,
-    /// Who we are there, with the secrets: never shown.
-    pub(crate) who: RedisConnectionInfo,
+pub(crate) struct RedisConfig {
+    pub(crate) endpoints: Endpoints,
+    /// User, password and database; never shown.
+    pub(crate) credentials: RedisConnectionInfo,
     #[cfg(feature = "redis-tls")]
     pub(crate) certificates: Option<TlsCertificates>,
-    /// Where the servers are, for people.
-    pub(crate) place: String,
+    /// The servers, for messages.
+    pub(crate) display_addr: String,
     pub(crate) layout: Layout,
     pub(crate) namespace: String,
-    pub(crate) shards: u64,
-    /// How long a namespace is kept when none of its processes lives.
-    pub(crate) expiry: Duration,
-    /// How long a process lives that has not been heard of.
+    pub(crate) partitions: u64,
+    /// How long Redis keeps a namespace without a living process.
+    pub(crate) retention: Duration,
+    /// How long a silent process counts as living.
     pub(crate) lease: Duration,
-    pub(crate) interval: Duration,
+    pub(crate) flush_interval: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
-    /// Must the server be there from the beginning?
-    pub(crate) wait: bool,
-    /// Where the cells of processes are that count for this namespace.
+    pub(crate) waits_at_start: bool,
+    /// The directory with the cells of the processes of this namespace.
     pub(crate) spool: Option<PathBuf>,
 }
 
-impl Settings {
-    /// Reads all keys, and refuses others.
+impl RedisConfig {
+    /// Reads all keys, and refuses unknown ones.
     pub(crate) fn read(config: &mut Config) -> Result<Self, ConfigError> {
         let seconds = |least: f64| Duration::from_secs_f64(least)..=WEEK;
-        let (servers, who) = servers(config)?;
+        let (endpoints, credentials) = endpoints(config)?;
         #[cfg(feature = "redis-tls")]
         let certificates = certificates(config)?;
-        let place = servers.place();
+        let display_addr = endpoints.display_addr();
         let namespace = config.string("key_prefix")?.unwrap_or_else(|| "pytheus".to_owned());
-        // What stands between braces is what a cluster places a key by.
+        // A cluster hashes only the part of a key between braces.
         if namespace.is_empty() || namespace.len() > 200 || namespace.contains(['{', '}']) {
             return Err(config.invalid("key_prefix", "a text of 1 to 200 bytes, without `{` and `}`"));
         }
         let layout = layout(config)?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
-        let shards = config.integer("shards", 1..=1024)?.unwrap_or(1);
+        let partitions = config.integer("partitions", 1..=1024)?.unwrap_or(1);
         let spool = config.path("spool_directory")?;
-        let spool = spool.map(|directory| directory.join(spool_name(&place, who.db(), &namespace, shards)));
-        let settings = Self {
-            servers,
-            who,
+        let spool =
+            spool.map(|directory| directory.join(spool_name(&display_addr, credentials.db(), &namespace, partitions)));
+        let all = Self {
+            endpoints,
+            credentials,
             #[cfg(feature = "redis-tls")]
             certificates,
-            place,
+            display_addr,
             layout,
             namespace,
-            shards,
-            expiry: config
+            partitions,
+            retention: config
                 .duration("expire_key_time", Duration::from_secs(1)..=YEAR * 10)?
                 .unwrap_or(Duration::from_secs(3_600)),
             lease: config.duration("lease", seconds(0.5))?.unwrap_or(Duration::from_secs(10)),
-            interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
+            flush_interval: config.duration("flush_interval", seconds(0.001))?.unwrap_or(Duration::from_millis(100)),
             connect_timeout: config.duration("connect_timeout", seconds(0.01))?.unwrap_or(timeout).min(timeout),
             timeout,
-            wait: config.bool("wait")?.unwrap_or(false),
+            waits_at_start: config.bool("wait")?.unwrap_or(false),
             spool,
         };
         config.finish()?;
-        Ok(settings)
+        Ok(all)
+    }
+
+    /// Returns the version of the schema and the number of partitions: all processes of a namespace agree on both.
+    pub(crate) fn schema_version(&self) -> String {
+        format!("2/{}", self.partitions)
     }
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// The layout; that of Python has no need of some keys.
+/// Reads the layout. The keys of Python have no room for some options.
 fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
-    let layout = config.get("layout", "\"pytheus\" or \"pytheus-python\"", |value| match value.as_str()? {
-        "pytheus" => Some(Layout::Own),
-        "pytheus-python" => Some(Layout::Python),
-        _ => None,
+    const PYTHON: &str = "pytheus-python";
+    let layout = config.get("layout", "\"pytheus\" or \"pytheus-python\"", |value| {
+        value.as_str().filter(|layout| matches!(*layout, "pytheus" | PYTHON)).map(str::to_owned)
     })?;
-    if layout == Some(Layout::Python) {
-        for (key, why) in [
-            ("key_prefix", "what Python writes under a prefix, its own scrapes do not read"),
-            ("cluster", "Python knows of none"),
-            ("shards", "Python's keys are not spread"),
-            ("spool_directory", "what a killed process has told can't be known there"),
-        ] {
-            if config.values().get(key).is_some_and(|value| !value.is_null()) {
-                return Err(config.invalid(key, &format!("left out with the layout `pytheus-python`: {why}")));
-            }
+    if layout.as_deref() != Some(PYTHON) {
+        return Ok(Layout::Native);
+    }
+    for (key, why) in [
+        ("key_prefix", "Python's own scrapes do not read keys with a prefix"),
+        ("cluster", "Python has none"),
+        ("partitions", "Python's keys are not partitioned"),
+        ("spool_directory", "its keys do not say which counts of a killed process they contain"),
+    ] {
+        if config.values().get(key).is_some_and(|value| !value.is_null()) {
+            return Err(config.invalid(key, &format!("left out with the layout `{PYTHON}`: {why}")));
         }
     }
-    Ok(layout.unwrap_or(Layout::Own))
+    #[cfg(feature = "redis-python")]
+    return Ok(Layout::Python);
+    #[cfg(not(feature = "redis-python"))]
+    Err(config.invalid("layout", "\"pytheus\": this program has pytheus without its feature `redis-python`"))
 }
 
-/// A directory of its own for each namespace and server: what was counted for one is not told to another.
-fn spool_name(place: &str, db: i64, namespace: &str, shards: u64) -> String {
+/// Names the directory of a namespace, server and number of partitions: counts for one are not sent to another.
+fn spool_name(display_addr: &str, db: i64, namespace: &str, partitions: u64) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = namespace.chars().take(40).map(plain).collect();
-    let all = format!("{place}\n{db}\n{namespace}\n{shards}");
+    let all = format!("{display_addr}\n{db}\n{namespace}\n{partitions}");
     format!("{name}-{:016x}", schema::hash(&all))
 }
 
-/// Where servers are and who we are there: of `url`, and of keys of their own, which go before.
-fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), ConfigError> {
+/// Reads servers and credentials from `url` and from their own keys, which have precedence.
+fn endpoints(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), ConfigError> {
     ["host", "cluster", "sentinels"].into_iter().try_for_each(|key| no_url(config, key))?;
     let url = config.secret("url")?;
     let (host, port) = (config.string("host")?, config.integer("port", 1..=65_535)?);
@@ -152,54 +159,56 @@ fn servers(config: &mut Config) -> Result<(Servers, RedisConnectionInfo), Config
         }
     }
     let info = if let Some(url) = url {
-        // What is wrong with it is not shown: it may have a password in it.
+        // The message does not quote the URL: it may contain a password.
         let parsed = redis::parse_redis_url(url.reveal()).and_then(|url| url.into_connection_info().ok());
         let is_insecure = |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. });
         if parsed.as_ref().is_some_and(is_insecure) {
-            return Err(config.invalid("url", "one without `#insecure`: name whom to trust with `tls_ca`"));
+            return Err(config.invalid("url", "one without `#insecure`: name the authority to trust in `tls_ca`"));
         }
-        let right = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
+        let expected = "a URL such as \"redis://user:password@host:6379/0\", where `@ / ? # %` within a password are written as \
              `%40 %2F %3F %23 %25`, or the password is in `password`; `rediss` needs the feature `redis-tls` of pytheus";
         let parsed = parsed.filter(|_| is_plain(url.reveal()));
-        parsed.ok_or_else(|| config.invalid("url", right))?
+        parsed.ok_or_else(|| config.invalid("url", expected))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let host = host.as_deref().map_or("127.0.0.1", topology::bare);
+        let host = host.as_deref().map_or("127.0.0.1", topology::strip_brackets);
         let wrong = |_| config.invalid("host", "the name or address of a server");
         address(host.to_owned(), port, tls == Some(true)).into_connection_info().map_err(wrong)?
     };
-    let mut who = info.redis_settings().clone();
+    let mut credentials = info.redis_settings().clone();
     if let Some(db) = db {
-        who = who.set_db(db.cast_signed());
+        credentials = credentials.set_db(db.cast_signed());
     }
-    who = known_as(config, who, ("username", username), ("password", password))?;
+    credentials = with_credentials(config, credentials, username, ("password", password))?;
     let nodes = |key: &str, list: Vec<String>| -> Result<Vec<ConnectionAddr>, ConfigError> {
         let nodes: Option<Vec<_>> = list
             .iter()
-            .map(|node| topology::split(node).map(|(host, port)| topology::beside(info.addr(), host, port)))
+            .map(|node| {
+                topology::split_host_port(node).map(|(host, port)| topology::with_host_port(info.addr(), host, port))
+            })
             .collect();
         nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| config.invalid(key, "a list such as [\"host:6379\"]"))
     };
-    let servers = match (cluster, sentinels) {
-        (Some(_), _) if who.db() != 0 => return Err(config.invalid("db", "0, as a cluster has no other")),
-        (Some(cluster), _) => Servers::Cluster(nodes("cluster", cluster)?),
-        (None, Some(sentinels)) => Servers::Sentinels {
+    let endpoints = match (cluster, sentinels) {
+        (Some(_), _) if credentials.db() != 0 => return Err(config.invalid("db", "0, as a cluster has no other")),
+        (Some(cluster), _) => Endpoints::Cluster(nodes("cluster", cluster)?),
+        (None, Some(sentinels)) => Endpoints::Sentinels {
             nodes: nodes("sentinels", sentinels)?,
             service: service.unwrap_or_else(|| "mymaster".to_owned()),
-            who: known_as(
+            credentials: with_credentials(
                 config,
                 RedisConnectionInfo::default(),
-                ("sentinel_username", sentinel_username),
+                sentinel_username,
                 ("sentinel_password", sentinel_password),
             )?,
         },
-        (None, None) => Servers::One(info.addr().clone()),
+        (None, None) => Endpoints::Single(info.addr().clone()),
     };
-    Ok((servers, who))
+    Ok((endpoints, credentials))
 }
 
-/// Whether what a URL means as a password is one: with `@`, `/`, `?` or `#` in it, the rest of the password would be taken
-/// for the host, which shows in errors.
+/// Returns whether the password in a URL is encoded. After a bare `@`, `/`, `?` or `#`, the rest of it would be taken for the
+/// host, and shown in errors.
 fn is_plain(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let authority = rest.find(['/', '?', '#']).map_or(rest, |end| &rest[..end]);
@@ -214,39 +223,40 @@ fn is_plain(url: &str) -> bool {
         && url.match_indices('%').all(is_encoded)
 }
 
-/// A URL is in its own key, as it may have a password in it: where servers are shows in errors.
+/// Refuses a URL in the key of a host: hosts are shown in errors, and a URL may contain a password.
 fn no_url(config: &Config, key: &str) -> Result<(), ConfigError> {
     let is_url = |value: &Value| {
-        let host =
-            |text: &str| !topology::is_host(topology::split(text).map_or(topology::bare(text), |(host, _)| host));
+        let host = |text: &str| {
+            !topology::is_host(topology::split_host_port(text).map_or(topology::strip_brackets(text), |(host, _)| host))
+        };
         value.as_str().is_some_and(host)
     };
     let found = config.values().get(key);
     if !found.is_some_and(|value| is_url(value) || value.as_array().is_some_and(|list| list.iter().any(is_url))) {
         return Ok(());
     }
-    let right = "names or addresses alone: who we are there is in `username` and `password`, or in `url`";
-    Err(config.invalid(key, right))
+    let expected = "names or addresses alone: the user is in `username` and `password`, or in `url`";
+    Err(config.invalid(key, expected))
 }
 
-/// Somebody with a name and a password of the configuration, where there are any.
-fn known_as(
+/// Sets the user name and password, where they are configured.
+fn with_credentials(
     config: &Config,
-    mut who: RedisConnectionInfo,
-    (_, username): (&str, Option<String>),
+    mut credentials: RedisConnectionInfo,
+    username: Option<String>,
     (key, password): (&str, Option<Secret>),
 ) -> Result<RedisConnectionInfo, ConfigError> {
     if let Some(password) = password {
-        who = who.set_password(password.reveal());
+        credentials = credentials.set_password(password.reveal());
     }
     if let Some(username) = username {
-        // Without one we would be nobody.
-        if who.password().is_none() {
+        // The `redis` crate sends no user name without a password.
+        if credentials.password().is_none() {
             return Err(config.missing(key));
         }
-        who = who.set_username(username);
+        credentials = credentials.set_username(username);
     }
-    Ok(who)
+    Ok(credentials)
 }
 
 #[cfg(feature = "redis-tls")]
@@ -263,7 +273,7 @@ fn address(host: String, port: u16, _: bool) -> ConnectionAddr {
     ConnectionAddr::Tcp(host, port)
 }
 
-/// The certificates of files, where there are any.
+/// Reads the configured files with certificates.
 #[cfg(feature = "redis-tls")]
 fn certificates(config: &mut Config) -> Result<Option<TlsCertificates>, ConfigError> {
     let mut read = |key: &str| -> Result<Option<Vec<u8>>, ConfigError> {

@@ -1,78 +1,116 @@
-//! The thread that says, now and then, that this process lives.
+//! Periodic maintenance: renews the [lease](https://en.wikipedia.org/wiki/Lease_(computer_science)) of this process, probes for
+//! data losses, extends the time to live of all keys, and recovers crashed processes.
+//!
+//! The shipping thread calls it between batches. A round goes through all partitions, in slices of at most 50 ms.
 
-use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backends::redis::backend::Inner;
-use crate::backends::redis::write::writer;
+use redis::FromRedisValue as _;
+
+use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::context::Context;
+use crate::backends::redis::recovery::{Recovery, Spool};
+use crate::backends::redis::schema::{self, PartitionKeys};
+use crate::backends::redis::write::writer::{self, RedisWriter};
 use crate::report::{self, Level};
-use crate::sync::catch_panic;
 
-/// How often a fault is reported.
-const REPORTED_EVERY: Duration = Duration::from_secs(60);
+/// The time of one slice.
+const SLICE: Duration = Duration::from_millis(50);
 
-/// Starts it. It ends with the backend, and is not there in a child.
-pub(crate) fn start(inner: &Arc<Inner>) -> Result<(), std::io::Error> {
-    let weak = Arc::downgrade(inner);
-    let work = move || {
-        // A process that nobody hears of any more loses what it keeps alive.
-        while catch_panic(|| work(&weak)).is_err() {
-            thread::sleep(Duration::from_secs(1));
-        }
-    };
-    thread::Builder::new().name("pytheus-redis".to_owned()).spawn(work).map(drop)
+/// The least time between two reports of a fault.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The round under way, and the last one.
+#[derive(Default)]
+pub(crate) struct Heartbeat {
+    next_partition: usize,
+    /// The first fault of the round.
+    fault: Option<RedisFault>,
+    /// When the round has to end, once it has come to the recovery of processes.
+    recovery_deadline: Option<Instant>,
+    extended_at: Option<Instant>,
+    reported_at: Option<Instant>,
 }
 
-fn work(inner: &Weak<Inner>) {
-    let (mut kept, mut reported): (Option<Instant>, Option<Instant>) = (None, None);
-    loop {
-        let wait = {
-            let Some(inner) = inner.upgrade() else { return };
-            let settings = &inner.common.settings;
-            let mut aboard = inner.sender.board();
-            let Some(sender) = aboard.get() else { return };
-            if inner.is_closed() {
-                return;
+impl Heartbeat {
+    /// Runs a slice, and returns the time until the next one.
+    pub(crate) fn run(
+        &mut self,
+        context: &Context,
+        writer: &mut RedisWriter,
+        spool: Option<&Spool>,
+        recovery: &mut Recovery,
+    ) -> Duration {
+        let deadline = Instant::now() + SLICE;
+        let extend_every = (context.config.retention / 4).min(Duration::from_secs(30));
+        let extends = self.extended_at.is_none_or(|at| at.elapsed() >= extend_every);
+        while self.next_partition < writer.partitions.len() {
+            let partition = self.next_partition;
+            self.next_partition += 1;
+            let outcome = maintain(context, writer, partition, extends);
+            if writer::is_server_down(context, &outcome) {
+                self.next_partition = writer.partitions.len();
             }
-            let every = (settings.expiry / 4).min(Duration::from_secs(30));
-            // Who ships or scrapes reports that.
-            let lives = sender.live(&inner.common);
-            let is_away = lives.as_ref().is_err_and(|fault| fault.is_open() && !inner.common.pool.has_many());
-            let mut alone = Ok(());
-            let outcome = if is_away {
-                lives
-            } else {
-                let checked = sender.check(&inner.common);
-                if lives.is_ok() && !sender.waits() {
-                    alone.clone_from(&checked);
+            self.fault = self.fault.take().or(outcome.err());
+            if Instant::now() >= deadline && self.next_partition < writer.partitions.len() {
+                return Duration::ZERO;
+            }
+        }
+        let interval = (context.config.lease / 3).min(extend_every).min(Duration::from_secs(3));
+        match &self.fault {
+            // A process that has closed its own file leaves recovery to others.
+            None => {
+                if let Some(spool) = spool.filter(|spool| spool.own().is_some()) {
+                    let round = || Instant::now() + context.config.lease / 3;
+                    let end = *self.recovery_deadline.get_or_insert_with(round);
+                    if recovery.run(context, spool, None, deadline) && Instant::now() < end {
+                        return Duration::ZERO;
+                    }
                 }
-                lives.and(checked).and_then(|()| sender.send(&inner.common))
-            };
-            let lives = outcome.is_ok();
-            sender.note(outcome.err());
-            // Who ships need not wait for the rest.
-            drop(aboard);
-            if !is_away && kept.is_none_or(|kept| kept.elapsed() >= every) {
-                let keeps = writer::keep(&inner.common);
-                if keeps.is_ok() {
-                    kept = Some(Instant::now());
+                if extends {
+                    self.extended_at = Some(Instant::now());
                 }
-                alone = if lives { alone.and(keeps) } else { alone };
             }
-            if let Err(fault) = alone
-                && fault.lasts()
-                && reported.is_none_or(|reported| reported.elapsed() >= REPORTED_EVERY)
-            {
-                reported = Some(Instant::now());
-                report::tell(Level::Error, &format!("what is in Redis may expire while this process lives: {fault}"));
+            // The shipping thread reports faults of batches.
+            Some(fault) if fault.is_permanent() && !writer.has_pending() => {
+                if self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
+                    self.reported_at = Some(Instant::now());
+                    let what = format!("keys in Redis may expire while this process lives: {fault}");
+                    report::emit(Level::Error, &what);
+                }
             }
-            // One that has closed its own leaves those of others to them.
-            if lives && inner.heir.own().is_some() {
-                inner.heir.inherit(&inner.common, None);
-            }
-            (settings.lease / 3).min(every).min(Duration::from_secs(3))
-        };
-        thread::sleep(wait);
+            Some(_) => {}
+        }
+        (self.next_partition, self.fault, self.recovery_deadline) = (0, None, None);
+        interval
     }
+}
+
+/// Maintains one partition. Each task runs whether or not the others fail, unless the server is down.
+fn maintain(context: &Context, writer: &mut RedisWriter, partition: usize, extends: bool) -> Result<(), RedisFault> {
+    let mut outcome = writer.renew_lease(context, partition);
+    if writer::is_server_down(context, &outcome) {
+        return outcome;
+    }
+    let probed = writer.probe(context, partition);
+    outcome = outcome.and(probed).and_then(|()| writer.send_partition(context, partition));
+    if extends { outcome.and(extend_ttls(context, partition)) } else { outcome }
+}
+
+/// Extends the time to live of the families of a partition, whichever process has written them.
+pub(crate) fn extend_ttls(context: &Context, partition: usize) -> Result<(), RedisFault> {
+    let keys = PartitionKeys::new(&context.config.namespace, partition);
+    let retention = context.config.retention.as_secs().max(1);
+    context.pool.with_connection(&[partition], context.deadline(), |session| {
+        let mut list = redis::cmd("HKEYS");
+        list.arg(&keys.families);
+        let families: Vec<String> = Vec::from_redis_value(session.request(list)?)?;
+        let extend = |family: &String| {
+            let mut command = redis::cmd("EXPIRE");
+            command.arg(keys.family(family)).arg(retention);
+            command
+        };
+        let commands: Vec<_> = families.iter().filter(|field| !field.starts_with(schema::BEGUN)).map(extend).collect();
+        commands.chunks(1_000).try_for_each(|some| session.pipeline(some).map(drop))
+    })
 }

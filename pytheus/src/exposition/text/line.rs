@@ -1,19 +1,19 @@
-//! The lines of one part of all series of a family: what they have in common, rendered once.
+//! The lines of one part of all series of a family; their common text is rendered once.
 
 use crate::model::escape;
 use crate::model::number;
 use crate::model::snapshot::Number;
 
-/// The lines of a part without a label of its own.
+/// The line of a part without a label of its own.
 pub(super) struct Line {
-    /// The end of the line before, the name and the constant labels.
+    /// The end of the previous line, the name and the constant labels.
     open: String,
-    /// The same, for a series without labels.
+    /// The same for a series without labels.
     bare: String,
 }
 
 impl Line {
-    /// Of a sample name, and constant labels as they are exposed.
+    /// Makes a line from a sample name and rendered constant labels.
     pub(super) fn new(name: &str, suffix: &str, constant: &str) -> Self {
         Self { open: open(name, suffix, constant), bare: bare(name, suffix, constant) }
     }
@@ -32,24 +32,24 @@ impl Line {
     }
 }
 
-/// The lines of parts that differ in the label that they bring alone.
+/// The lines of parts that differ in one label of their own.
 pub(super) struct Lines {
-    /// As that of a [`Line`].
+    /// The start, as in [`Line`].
     open: String,
     parts: Vec<Part>,
-    /// What the lines of the series at hand begin with.
+    /// The start of all lines of the current series.
     start: String,
 }
 
 struct Part {
-    /// The label, and what ends the labels.
+    /// The label, and the end of the labels.
     close: String,
     /// The whole line up to its number, for a series without labels.
     bare: String,
 }
 
 impl Lines {
-    /// One for each value of this label.
+    /// Makes a line per value of this label.
     pub(super) fn new<V: AsRef<str>>(
         name: &str,
         suffix: &str,
@@ -88,13 +88,13 @@ impl Lines {
     }
 }
 
-/// A line up to the labels of a series, when there are some.
+/// Returns the start of a line, up to the labels of a series.
 fn open(name: &str, suffix: &str, constant: &str) -> String {
     let comma = comma(constant);
     format!("\n{name}{suffix}{{{constant}{comma}")
 }
 
-/// A line up to its number, of a series without labels but these.
+/// Returns a line up to its number, for a series without further labels.
 fn bare(name: &str, suffix: &str, labels: &str) -> String {
     if labels.is_empty() { format!("\n{name}{suffix} ") } else { format!("\n{name}{suffix}{{{labels}}} ") }
 }
@@ -104,7 +104,7 @@ fn joined(first: &str, second: &str) -> String {
     format!("{first}{comma}{second}")
 }
 
-/// Between these labels and others.
+/// Returns the text between these labels and further ones.
 fn comma(labels: &str) -> &'static str {
     if labels.is_empty() { "" } else { "," }
 }
@@ -120,7 +120,7 @@ pub(super) fn push_number(out: &mut String, number: Number) {
 #[inline]
 fn push_count(out: &mut String, count: u64) {
     match count {
-        // Most counts of buckets are small: without a copy through a buffer.
+        // Small counts, as in most buckets, need no copy through a buffer.
         #[allow(clippy::cast_possible_truncation, reason = "one digit")]
         0..10 => out.push(char::from(b'0' + count as u8)),
         _ => out.push_str(itoa::Buffer::new().format(count)),

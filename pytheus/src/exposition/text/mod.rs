@@ -12,9 +12,9 @@ use crate::model::escape;
 use crate::model::snapshot::{FamilySnapshot, Sample};
 use crate::registry::{Content, FamilyView};
 
-/// Appends a family, unless it is without samples.
+/// Appends a family, unless it has no samples.
 ///
-/// After each series, `pace` may take away what is there so far.
+/// After each series, `pace` may take the text written so far.
 pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
     match family.content() {
         Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, pace),
@@ -22,7 +22,7 @@ pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, pace: &mut impl 
     }
 }
 
-/// How long the text of a family may become, as far as that is known without writing it.
+/// Estimates the length of a family's text in bytes, without writing it.
 pub(super) fn expected_len(family: &FamilyView<'_>) -> usize {
     match family.content() {
         Content::Totals(totals, constant) => totals::expected_len(family.name(), constant, totals),
@@ -42,7 +42,7 @@ fn samples(family: &FamilySnapshot, out: &mut String, pace: &mut impl FnMut(&mut
     out.push('\n');
 }
 
-/// What stands before the samples of a family. Here as there, a line is ended by the one that follows.
+/// Writes the lines before the samples of a family. Each line ends with the start of the next one.
 fn head(name: &str, help: &str, kind: Kind, out: &mut String) {
     if !help.is_empty() {
         out.extend(["# HELP ", name, " "]);
@@ -52,7 +52,7 @@ fn head(name: &str, help: &str, kind: Kind, out: &mut String) {
     out.extend(["# TYPE ", name, " ", type_name(kind)]);
 }
 
-/// The format has no type of its own for an info metric and a state set.
+/// Returns the type in the text. The format has none for info metrics and state sets.
 fn type_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Counter => "counter",

@@ -1,4 +1,4 @@
-//! The numbers of a family, written without samples in between: nothing is allocated per series.
+//! Writes the numbers of a family without samples in between: nothing is allocated per series.
 
 use super::head;
 use super::line::{Line, Lines};
@@ -7,7 +7,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 use crate::model::snapshot::Number;
 
-/// As [`encode`](super::encode), of numbers, under this name and with these constant labels.
+/// Encodes numbers as [`encode`](super::encode) does samples, under this name and with these constant labels.
 pub(super) fn encode(
     name: &str,
     constant: &str,
@@ -16,7 +16,7 @@ pub(super) fn encode(
     pace: &mut impl FnMut(&mut String),
 ) {
     let descriptor = totals.descriptor();
-    // An info metric whose facts are not stated has no sample.
+    // An info metric without stated facts has no sample.
     let is_shown = |number: &Number| descriptor.kind() != Kind::Info || *number == Number::Int(1);
     if !totals.iter().any(|(_, parts)| parts.iter().any(is_shown)) {
         return;
@@ -73,23 +73,23 @@ pub(super) fn encode(
     out.push('\n');
 }
 
-/// As [`expected_len`](super::expected_len): from the last series in order, whose numbers are not looked at.
+/// Estimates the length of the text in bytes from the last series in order, without reading its numbers.
 pub(super) fn expected_len(name: &str, constant: &str, totals: &FamilyTotals<'_>) -> usize {
     let Some(labels) = totals.last_labels() else { return 0 };
     let (lines, own) = match totals.descriptor().kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => (1, 0),
         Kind::Summary => (2, "_count".len()),
-        // Those of the parts, and `_count`.
+        // The lines of the parts, and `_count`.
         Kind::Histogram => (totals.part_count() + 1, "_bucket,le=\"0.025\"".len()),
         Kind::StateSet => (totals.part_count(), name.len() + ",=\"a state\"".len()),
     };
-    // One series with long labels must not ask for the memory of many.
+    // A single series with long labels must not reserve the memory of many.
     let labels = labels.exposed().len().min(256);
     let line = name.len() + constant.len() + labels + own + "\n{,} 1234567".len();
     totals.len().saturating_mul(lines * line)
 }
 
-/// The upper bounds of the buckets, as they are exposed.
+/// Returns the upper bounds of the buckets as text.
 fn bounds(descriptor: &Descriptor) -> impl Iterator<Item = String> {
     let bounds = descriptor.buckets().iter().map(|bound| number::to_text(*bound));
     bounds.chain(["+Inf".to_owned()])

@@ -7,6 +7,7 @@ mod instrumented;
 mod outcome;
 
 use std::fmt;
+use std::marker::PhantomData;
 
 pub(crate) use guard::timed;
 pub use guard::{InProgress, Timed, Timer};
@@ -14,7 +15,6 @@ pub use instrumented::{PanicObserver, instrument, observe_panics};
 pub use outcome::{HasOutcome, Outcome, Probe, ProbeAny, ProbeOutcome};
 
 use crate::clock::{self, Moment, needs_clock};
-use crate::metrics::labels::SmallText;
 
 /// A set of outcomes: the calls that count.
 #[derive(Debug, Clone, Copy)]
@@ -91,26 +91,27 @@ needs_clock! {
 
 /// One call: counts once, when it is finished or when it is dropped unfinished.
 ///
-/// `resolve` finds the series at the end, from the `N` labels that the returned value gives (empty when there is no
-/// such value) and from the outcome.
-pub struct Call<M, E: Effect<M>, const N: usize, F>
+/// `resolve` finds the series at the end: from the labels of the returned value, `None` without such a value, and from
+/// the outcome.
+pub struct Call<M, E: Effect<M>, T, F>
 where
-    F: FnOnce([SmallText; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     pending: Option<(E, E::Began, F)>,
+    labels: PhantomData<fn(T)>,
     on: On,
     /// The outcome of a call that is dropped before it is finished.
     unfinished: Outcome,
 }
 
-impl<M, E: Effect<M>, const N: usize, F> Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> Call<M, E, T, F>
 where
-    F: FnOnce([SmallText; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     /// Begins a call of a plain function: unfinished, it panicked.
     #[inline]
     pub fn begin(effect: E, on: On, resolve: F) -> Self {
-        Self { pending: Some((effect, E::begin(), resolve)), on, unfinished: Outcome::Panicked }
+        Self { pending: Some((effect, E::begin(), resolve)), labels: PhantomData, on, unfinished: Outcome::Panicked }
     }
 
     /// Begins a call of an async function: unfinished, it was cancelled, unless [`observe_panics`] saw it panic.
@@ -123,19 +124,19 @@ where
 
     /// Ends a call that returned.
     #[inline]
-    pub fn finish(self, outcome: Outcome, labels: [SmallText; N]) {
+    pub fn finish(self, outcome: Outcome, labels: T) {
         let counts = self.on.includes(outcome);
         self.finish_if(counts, outcome, labels);
     }
 
     /// Ends a call that returned, where a pattern says whether it counts.
     #[inline]
-    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: [SmallText; N]) {
-        self.end(counts, outcome, labels);
+    pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: T) {
+        self.end(counts, outcome, Some(labels));
     }
 
     #[inline]
-    fn end(&mut self, counts: bool, outcome: Outcome, labels: [SmallText; N]) {
+    fn end(&mut self, counts: bool, outcome: Outcome, labels: Option<T>) {
         if let Some((effect, began, resolve)) = self.pending.take()
             && counts
         {
@@ -144,29 +145,29 @@ where
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> Drop for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> Drop for Call<M, E, T, F>
 where
-    F: FnOnce([SmallText; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     #[inline]
     fn drop(&mut self) {
         let outcome = self.unfinished;
-        self.end(self.on.includes(outcome), outcome, [const { SmallText::EMPTY }; N]);
+        self.end(self.on.includes(outcome), outcome, None);
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> fmt::Debug for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> fmt::Debug for Call<M, E, T, F>
 where
-    F: FnOnce([SmallText; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("on", &self.on).field("unfinished", &self.unfinished).finish_non_exhaustive()
     }
 }
 
-impl<M, E: Effect<M>, const N: usize, F> PanicObserver for Call<M, E, N, F>
+impl<M, E: Effect<M>, T, F> PanicObserver for Call<M, E, T, F>
 where
-    F: FnOnce([SmallText; N], Outcome) -> M,
+    F: FnOnce(Option<T>, Outcome) -> M,
 {
     #[inline]
     fn panicked(&mut self) {

@@ -262,5 +262,5 @@ fn slot(at: CellAddr) -> Result<Slot, BackendError> {
 fn unknown(key: &FamilyKey, error: &BackendError) {
     let message =
         format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");
-    report::report_later(("series", key.name()), message);
+    report::defer_report(("series", key.name()), message);
 }

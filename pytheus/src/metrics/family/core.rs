@@ -202,7 +202,7 @@ impl FamilyCore {
         for label in overflow.labels {
             diagnostics::overflowed(self.descriptor.name(), self.descriptor.labels[label].name());
         }
-        report::tell_waiting();
+        report::flush_deferred();
         series
     }
 
@@ -349,7 +349,7 @@ impl FamilyCore {
 pub(crate) fn record_no_room(done: Result<Room, Removed>) -> Result<(), Removed> {
     if done? == Room::None {
         diagnostics::dropped(Dropped::NoRoom);
-        report::tell_waiting();
+        report::flush_deferred();
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Labels of a declared metric as the target of its updates: which of them have a value is part of the type.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -78,6 +79,17 @@ impl<L: LabelList> Labelled<L> {
         let mut given = Vec::new();
         self.labels.given(&mut given);
         given
+    }
+
+    /// Finds the series with these labels empty; defaults stand in for others without a value.
+    pub(crate) fn handle_without(&self, labels: &[&str]) -> Handle {
+        let specs = self.declared.descriptor().labels.iter();
+        let values = specs.zip(self.given()).map(|(spec, given)| {
+            let default = || spec.default_value().filter(|_| !labels.contains(&spec.name()));
+            given.or_else(|| default().map(Cow::into_owned)).unwrap_or_default()
+        });
+        let core = self.declared.core();
+        Handle::resolved(Arc::clone(core), core.series(&values.collect::<Vec<_>>()[..]))
     }
 
     pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {

@@ -8,6 +8,6 @@ mod typestate;
 
 pub use family::Family;
 pub use labelled::Labelled;
-pub use owned_value::{EnumValue, SmallText, Store, StoreAs};
+pub use owned_value::{EnumValue, OwnValue, OwnedLabel, SmallText, Store, StoreAs};
 pub use partial::Partial;
 pub use typestate::{AllSet, Defaulted, HasValue, LabelList, LabelSlot, NoValue, NotMissing, Set, Unset};

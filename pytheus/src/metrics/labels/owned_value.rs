@@ -133,6 +133,53 @@ impl LabelValue for SmallText {
     }
 }
 
+/// The value of a label of an existing metric, to be kept until the call ends. Borrowed text is copied, so that the body
+/// may take the argument; any other value is kept as it is, for a label of its type.
+#[derive(Debug)]
+pub struct OwnedLabel<T>(pub T);
+
+impl<T: LabelValue + ?Sized> OwnedLabel<&T> {
+    /// Copies the text.
+    #[inline]
+    pub fn own(self) -> SmallText {
+        SmallText::of(self.0)
+    }
+}
+
+impl<T: LabelValue + ?Sized> OwnedLabel<Option<&T>> {
+    /// Copies the text.
+    #[inline]
+    pub fn own(self) -> SmallText {
+        SmallText::of(&self.0)
+    }
+}
+
+impl OwnedLabel<Cow<'_, str>> {
+    /// Copies the text.
+    #[inline]
+    pub fn own(self) -> SmallText {
+        SmallText::of(&self.0)
+    }
+}
+
+/// Keeps the values that [`OwnedLabel`] has no method of its own for.
+pub trait OwnValue {
+    /// The value.
+    type Value;
+
+    /// Keeps it.
+    fn own(self) -> Self::Value;
+}
+
+impl<T> OwnValue for OwnedLabel<T> {
+    type Value = T;
+
+    #[inline]
+    fn own(self) -> T {
+        self.0
+    }
+}
+
 /// How the value of a typed label is kept: as a place where the set is closed, else as text.
 #[derive(Debug)]
 pub struct StoreAs<const CLOSED: bool>;

@@ -1,4 +1,4 @@
-//! The checks.
+//! The checks of the suite.
 
 mod gauges;
 mod kinds;
@@ -8,11 +8,11 @@ mod series;
 
 use super::Check;
 
-/// All checks.
+/// Lists all checks.
 pub(super) fn all() -> impl Iterator<Item = Check> {
     let lists = [kinds::CHECKS, processes::CHECKS, gauges::CHECKS, series::CHECKS, life::CHECKS];
     lists.into_iter().flatten().map(|(name, run)| Check { name, run: *run })
 }
 
-/// A name and what it is the name of.
-type Named = (&'static str, fn(&super::Bench) -> Result<(), super::Fault>);
+/// Pairs a name with its check.
+type Named = (&'static str, fn(&super::Harness) -> Result<(), super::Fault>);

@@ -10,7 +10,7 @@ use crate::backends::file::archive::codec::{decode, encode};
 use crate::backends::file::dir::directory::{DirLock, Directory, Identity, create, open, remove_file};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
+use crate::backends::file::format::error::{FormatError, SkippedFile};
 
 use crate::backends::file::archive::archive::Archive;
 
@@ -21,7 +21,7 @@ impl Archive {
         let file = match open(OpenOptions::new().read(true), &path) {
             Ok(file) => file,
             Err(error) if error.fault() == FileFault::Gone => return Ok(Self::default()),
-            Err(error) => return Err(FormatError::new(unreadable(error.fault()), error.to_string()).at(&path)),
+            Err(error) => return Err(FormatError::from(error).at(&path)),
         };
         let fail = |error: std::io::Error| FormatError::from(error).at(&path);
         let mut bytes = Vec::new();
@@ -93,14 +93,5 @@ impl Archive {
         failpoint("archive renamed");
         self.file = Some(file);
         Ok(())
-    }
-}
-
-/// The sort of fault that it is not to be able to open a file.
-fn unreadable(fault: FileFault) -> SkipReason {
-    match fault {
-        FileFault::NotAFile | FileFault::Symlink => SkipReason::Foreign,
-        FileFault::Denied => SkipReason::Denied,
-        _ => SkipReason::Unreadable,
     }
 }

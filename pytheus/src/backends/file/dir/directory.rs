@@ -24,12 +24,12 @@ use std::time::Duration;
 use crate::backends::config::shape::existing;
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::LivenessLock;
+use crate::backends::file::dir::liveness::HeldLock;
 pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
 use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::runtime::haste;
-use crate::sync::{self, CloseOnFork};
+use crate::sync;
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
 /// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
@@ -48,8 +48,8 @@ pub(crate) struct Directory {
     /// Open, so that no other directory gets its number while this one is in use.
     identity: Identity,
     pub(crate) wait_limit: Duration,
-    /// Is there a roster of what has to be there? Not where nothing is added up.
-    pub(crate) has_roster: bool,
+    /// Whether counts are sent elsewhere, and neither shared nor added up here: there is no roster then.
+    pub(crate) is_spool: bool,
 }
 
 impl Directory {
@@ -75,7 +75,7 @@ impl Directory {
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
         let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, has_roster: true };
+        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, is_spool: false };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -192,7 +192,7 @@ impl Directory {
             let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // Another file would be locked by others.
             if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = CloseOnFork::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
+                let file = HeldLock::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(DirLock { directory: self, file }));
             }
         }
@@ -255,7 +255,7 @@ fn make(path: &Path) -> Result<(), FileError> {
 #[must_use]
 pub(crate) struct DirLock<'a> {
     directory: &'a Directory,
-    file: CloseOnFork,
+    file: HeldLock,
 }
 
 impl<'a> DirLock<'a> {
@@ -276,11 +276,11 @@ impl<'a> DirLock<'a> {
     }
 
     /// Begins the file of a process, empty and locked. Others don't see it until it is [published](StagedFile::publish).
-    pub(crate) fn create_process_file(&self) -> Result<(LivenessLock, StagedFile<'_>), FileError> {
+    pub(crate) fn create_process_file(&self) -> Result<(HeldLock, StagedFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
         let new = StagedFile { locked: self, path: self.directory.new_path(id), published: false, id, number };
-        let liveness = LivenessLock::take(&new.path, || {
+        let liveness = HeldLock::take(&new.path, || {
             let file = create(&new.path)?;
             failpoint("file made");
             Ok(file)
@@ -305,15 +305,6 @@ impl<'a> DirLock<'a> {
     }
 }
 
-impl Drop for DirLock<'_> {
-    fn drop(&mut self) {
-        // Closing would do, but for a child that has it open for a moment.
-        if !self.file.is_closed() {
-            let _ = self.file.unlock();
-        }
-    }
-}
-
 /// The file of a process, which others can't see yet. Removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct StagedFile<'a> {
@@ -330,17 +321,6 @@ impl StagedFile<'_> {
     /// Where the file is now.
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Shows the file to others, now that its header is written; gives its path.
-    #[cfg(test)]
-    pub(crate) fn publish(mut self) -> Result<PathBuf, FileError> {
-        failpoint("file written");
-        let path = self.locked.directory.process(self.id);
-        fs::rename(&self.path, &path).map_err(|error| FileError::io(&path, error))?;
-        self.published = true;
-        failpoint("file published");
-        Ok(path)
     }
 
     /// To be shown to others later, when the directory is not locked any more.

@@ -79,6 +79,8 @@ impl FileError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileFault::NoSpace,
             ErrorKind::NotFound => FileFault::Gone,
             ErrorKind::IsADirectory => FileFault::NotAFile,
+            // A socket, or a pipe that no process reads.
+            _ if source.raw_os_error() == Some(libc::ENXIO) => FileFault::NotAFile,
             // `ErrorKind::FilesystemLoop` is not stable. Some systems have another code for it.
             _ if [Some(libc::ELOOP), Some(libc::EMLINK)].contains(&source.raw_os_error()) => FileFault::Symlink,
             _ => FileFault::Other,
@@ -143,6 +145,18 @@ impl FileError {
     /// What is wrong with it.
     pub fn fault(&self) -> FileFault {
         self.fault
+    }
+}
+
+impl From<FileError> for FormatError {
+    /// Returns why the file can't be read, without its path.
+    fn from(error: FileError) -> Self {
+        match (error.fault, error.source) {
+            (FileFault::Symlink, _) => Self::new(SkipReason::Foreign, "it is a symbolic link"),
+            (FileFault::NotAFile, _) => Self::new(SkipReason::Foreign, "it is not a file"),
+            (_, Some(source)) => source.into(),
+            (fault, None) => Self::new(SkipReason::Unreadable, format!("{fault:?}")),
+        }
     }
 }
 

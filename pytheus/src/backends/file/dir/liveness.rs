@@ -14,6 +14,7 @@
 //! is then folded by a later scrape.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::process;
@@ -21,44 +22,52 @@ use std::process;
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::sync::{self, CloseOnFork};
 
-/// An open file whose lock says that this process lives. A child closes it.
+/// An open file with an `flock` that this process holds. A child closes it.
 #[derive(Debug)]
-pub(crate) struct LivenessLock {
+pub(crate) struct HeldLock {
     file: CloseOnFork,
-    /// The process that took it. A child that was forked behind the back of the system's library has it open, too.
+    /// The process that took it. A child that was forked without the system's library has it open, too.
     owner: u32,
 }
 
-impl LivenessLock {
-    /// Locks a file that nobody else knows yet.
+impl HeldLock {
+    /// Closes a file in children; it is locked by now, or by the caller.
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        Ok(Self { file: CloseOnFork::new(file)?, owner: process::id() })
+    }
+
+    /// Locks a file that no other process has locked.
     pub(crate) fn take(path: &Path, make: impl FnOnce() -> Result<File, FileError>) -> Result<Self, FileError> {
-        // Or a child that is forked here would have it open for ever.
+        // A child that is forked here would keep it open for ever.
         let _inside = sync::enter();
-        let file = CloseOnFork::new(make()?).map_err(|error| FileError::io(path, error))?;
-        let liveness = Self { file, owner: process::id() };
-        match liveness.try_lock() {
-            Ok(()) => Ok(liveness),
+        let lock = Self::new(make()?).map_err(|error| FileError::io(path, error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(FileError::new(path, FileFault::Busy)),
             Err(TryLockError::Error(error)) => Err(FileError::lock(path, error)),
         }
     }
 
-    /// Is this a child, in which it says nothing?
+    /// Says whether this is a child, in which the lock says nothing.
     pub(crate) fn is_closed(&self) -> bool {
         self.file.is_closed()
     }
-}
 
-impl Drop for LivenessLock {
-    fn drop(&mut self) {
-        // Closing would do, but for a child that has it open for a moment.
+    /// Unlocks the file, without waiting for a child that has it open for a moment.
+    pub(crate) fn release(&self) {
         if !self.is_closed() && self.owner == process::id() {
             let _ = self.unlock();
         }
     }
 }
 
-impl Deref for LivenessLock {
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Deref for HeldLock {
     type Target = File;
 
     fn deref(&self) -> &File {
@@ -75,7 +84,7 @@ mod tests {
     fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
-        let liveness = LivenessLock::take(&path, || create(&path)).expect("nobody else knows it");
+        let liveness = HeldLock::take(&path, || create(&path)).expect("nobody else knows it");
         let other = File::open(&path).expect("it is there");
         let copy = liveness.try_clone().expect("a copy");
         assert!(matches!(other.try_lock_shared(), Err(TryLockError::WouldBlock)));

@@ -6,19 +6,18 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::process;
 use std::thread;
 use std::time::Duration;
 
 use crate::backends::file::dir::directory::DirLock;
 use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::sync::{self, CloseOnFork};
+use crate::backends::file::dir::liveness::HeldLock;
+use crate::sync;
 
 /// Says that this process uses the directory, until it is dropped. A child closes it.
 #[derive(Debug)]
 pub(crate) struct Presence {
-    file: CloseOnFork,
-    owner: u32,
+    lock: HeldLock,
     /// No other process used the directory just now.
     pub(crate) is_alone: bool,
 }
@@ -31,8 +30,8 @@ impl Presence {
         let _inside = sync::enter();
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
-        let file = CloseOnFork::new(file).map_err(fail)?;
-        let is_alone = match File::try_lock(&file) {
+        let lock = HeldLock::new(file).map_err(fail)?;
+        let is_alone = match File::try_lock(&lock) {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(error)) => return Err(FileError::lock(path, error)),
@@ -42,8 +41,8 @@ impl Presence {
         loop {
             // Held with others, from now on. Only for a moment, and under the lock, does one hold it alone; and so does a
             // program that cleans up, such as systemd-tmpfiles, which leaves a directory alone that is locked.
-            match file.try_lock_shared() {
-                Ok(()) => return Ok(Self { file, owner: process::id(), is_alone }),
+            match lock.try_lock_shared() {
+                Ok(()) => return Ok(Self { lock, is_alone }),
                 Err(TryLockError::WouldBlock) if waited < locked.directory().wait_limit => thread::sleep(pause),
                 Err(TryLockError::WouldBlock) => return Err(FileError::new(path, FileFault::Busy)),
                 Err(TryLockError::Error(error)) => return Err(FileError::lock(path, error)),
@@ -55,16 +54,7 @@ impl Presence {
 
 impl Presence {
     /// Says that this process uses the directory no more.
-    pub(crate) fn end(&self) {
-        // Closing would do, but for a child that has it open for a moment.
-        if !self.file.is_closed() && self.owner == process::id() {
-            let _ = self.file.unlock();
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.end();
+    pub(crate) fn release(&self) {
+        self.lock.release();
     }
 }

@@ -54,8 +54,11 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Reads the roster; `None` if there is none.
+    /// Reads the roster; `None` if there is none, as in a spool.
     pub(crate) fn read(directory: &Directory) -> Result<Option<Self>, FileError> {
+        if directory.is_spool {
+            return Ok(None);
+        }
         let path = directory.roster();
         let file = match open(OpenOptions::new().read(true), &path) {
             Ok(file) => file,
@@ -135,7 +138,7 @@ impl Roster {
 /// Files that moved to other inodes while no process used the directory, as those of a copied directory, are taken as they are.
 pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileError> {
     let directory = locked.directory();
-    if !directory.has_roster {
+    if directory.is_spool {
         return Ok(());
     }
     let known = Roster::read(directory)?;
@@ -178,9 +181,6 @@ fn present(directory: &Directory) -> Result<Roster, FileError> {
 /// Changes the roster that is there.
 pub(crate) fn change(locked: &DirLock<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
     let directory = locked.directory();
-    if !directory.has_roster {
-        return Ok(());
-    }
     // A roster that is missing is lost: only a process that begins makes a new one, and says so.
     let Some(known) = Roster::read(directory)? else { return Ok(()) };
     let mut roster = known.clone();
@@ -190,7 +190,7 @@ pub(crate) fn change(locked: &DirLock<'_>, change: impl FnOnce(&mut Roster)) -> 
 
 /// Names a process, before its file is shown to others, and the file that all write.
 pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
-    if locked.directory().has_roster && Roster::read(locked.directory())?.is_none() {
+    if Roster::read(locked.directory())?.is_none() {
         begin(locked, false)?;
     }
     change(locked, |roster| {
@@ -204,8 +204,7 @@ pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> 
 /// The processes that the roster names. The caller holds the lock.
 pub(crate) fn processes(locked: &DirLock<'_>) -> Result<Vec<FileId>, FileError> {
     let directory = locked.directory();
-    let roster = if directory.has_roster { Roster::read(directory)? } else { None };
-    Ok(roster.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
+    Ok(Roster::read(directory)?.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
 }
 
 /// Removes what processes have left that died before it was there for others.
@@ -241,8 +240,7 @@ pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileI
 
 /// Says whether an archive of this generation, or none, is older than one that was there. The caller holds the lock.
 pub(crate) fn archive_is_lost(directory: &Directory, generation: u64) -> Result<bool, FileError> {
-    let roster = if directory.has_roster { Roster::read(directory)? } else { None };
-    Ok(roster.is_some_and(|roster| generation < roster.archive))
+    Ok(Roster::read(directory)?.is_some_and(|roster| generation < roster.archive))
 }
 
 /// The number of the plain file that is at a path; `None` if none is.
@@ -266,7 +264,7 @@ pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<F
 /// Says whether the file of this process is where others find it, and the directory complete as far as this process knows.
 pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     directory.check_place()?;
-    if !directory.has_roster {
+    if directory.is_spool {
         return Ok(());
     }
     let path = directory.process(id);

@@ -26,9 +26,6 @@ pub(crate) fn is_complete(
     processes: &[PeerRows],
     waits_for_new: bool,
 ) -> Result<bool, FileError> {
-    if !directory.has_roster {
-        return Ok(true);
-    }
     let Some(roster) = Roster::read(directory)? else {
         return Err(FileError::new(&directory.roster(), FileFault::Lost));
     };

@@ -23,6 +23,7 @@ use crate::backends::file::merge::peer_rows::PeerRows;
 use crate::backends::file::merge::reports::{PendingReports, Reports};
 use crate::backends::file::merge::resolve::Declarations;
 use crate::backends::file::read::peer::Peer;
+use crate::backends::file::write::attachment::Attachment;
 use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
@@ -64,10 +65,10 @@ pub(crate) struct Merger {
 }
 
 impl Merger {
-    pub(crate) fn new(directory: Arc<Directory>, shared: Arc<SharedFile>) -> Self {
+    pub(crate) fn new(attachment: &Attachment) -> Self {
         Self {
-            directory,
-            shared,
+            directory: Arc::clone(&attachment.directory),
+            shared: Arc::clone(&attachment.shared),
             archive: Archive::default(),
             is_unread: true,
             is_left: false,

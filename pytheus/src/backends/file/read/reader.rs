@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::ops::Deref;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
 use crate::backends::custom::CellAddr;
-use crate::backends::file::format::error::{FormatError, SkipReason};
+use crate::backends::file::dir::plain_file;
+use crate::backends::file::format::error::FormatError;
 use crate::backends::file::format::header::Header;
 use crate::backends::file::format::log::Cursor;
 use crate::backends::file::format::mappings::{Mappings, PageRef};
@@ -31,18 +32,9 @@ pub(crate) struct Reader<M> {
     fault: Option<FormatError>,
 }
 
-/// Opens a file that is there; no symbolic link, and nothing else that is no file.
+/// Opens a file that is there, for writing, too: [`Mapped`](crate::storage::Mapped) wants that.
 pub(crate) fn open(path: &Path) -> Result<File, FormatError> {
-    let mut options = OpenOptions::new();
-    // For writing, too, so that it can be mapped as `Mapped` wants it. Waits for nobody who would open a pipe.
-    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let foreign = |what| FormatError::new(SkipReason::Foreign, what);
-    let file = options.open(path).map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => foreign("it is a symbolic link"),
-        Some(libc::EISDIR | libc::ENXIO) => foreign("it is not a file"),
-        _ => error.into(),
-    })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(foreign("it is not a file")) }
+    Ok(plain_file::open(OpenOptions::new().read(true).write(true), path)?)
 }
 
 impl<M: Deref<Target = [Page]>> Reader<M> {

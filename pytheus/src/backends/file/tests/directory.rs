@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::child;
 use super::process::lock;
-use crate::backends::file::dir::directory::Directory;
+use crate::backends::file::dir::directory::{Directory, publish};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::roster;
 
@@ -45,7 +45,9 @@ fn a_directory_is_made_for_this_user_alone() {
     assert_eq!(mode(&path), 0o700);
     let locked = directory.lock().expect("nobody has locked it");
     let (_liveness, new) = locked.create_process_file().expect("there is room");
-    let file = new.publish().expect("it can be renamed");
+    let paths = new.later();
+    publish(&paths).expect("it can be renamed");
+    let file = paths.1;
     assert_eq!((mode(&file), mode(&path.join("lock"))), (0o600, 0o600));
 }
 
@@ -192,7 +194,7 @@ fn a_file_is_seen_once_it_is_published() {
     let (_liveness, new) = locked.create_process_file().expect("there is room");
     let (first, number) = (new.id, new.number);
     assert_eq!((directory.list().expect("it is there").len(), names()), (0, 3));
-    new.publish().expect("it can be renamed");
+    publish(&new.later()).expect("it can be renamed");
     let (_other_life, dropped) = locked.create_process_file().expect("there is room");
     assert!(dropped.number > number);
     drop(dropped);

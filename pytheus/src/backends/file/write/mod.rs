@@ -1,5 +1,6 @@
 //! The files that this process writes: its own, and the one that all processes share.
 
+pub(super) mod attachment;
 pub(super) mod process;
 pub(super) mod shared_compaction;
 pub(super) mod shared_file;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
 use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::liveness::LivenessLock;
+use crate::backends::file::dir::liveness::HeldLock;
 use crate::backends::file::dir::presence::Presence;
 use crate::backends::file::dir::roster;
 use crate::backends::file::format::error::FormatError;
@@ -33,7 +33,7 @@ pub(crate) struct Process {
     file: WriterFile,
     /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
     /// one, though it has closed what its parent had open.
-    liveness: LivenessLock,
+    liveness: HeldLock,
     presence: Presence,
     directory: Arc<Directory>,
     /// Where the file is until others may see it, and where it goes.
@@ -88,7 +88,7 @@ impl Process {
     pub(crate) fn close(&self) -> io::Result<()> {
         self.closed.store(true, Release);
         self.liveness.unlock()?;
-        self.presence.end();
+        self.presence.release();
         Ok(())
     }
 
@@ -185,6 +185,10 @@ impl Arena for Process {
             // Should it fail, a series that shows from the start shows as zero.
             let _ = file.shared_file().remove(series);
         }
+    }
+
+    fn has_common(&self) -> bool {
+        !self.directory.is_spool
     }
 
     fn ready(&self) -> Result<(), BackendError> {

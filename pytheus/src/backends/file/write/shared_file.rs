@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
-use crate::backends::file::dir::plain_file::give_to_owner;
+use crate::backends::file::dir::plain_file::{create, remove_file};
 use crate::backends::file::format::allocator::Allocator;
 use crate::backends::file::format::error::{FormatError, SkippedFile};
 use crate::backends::file::format::file_id::FileId;
@@ -271,23 +271,15 @@ impl Log {
 /// Makes a file that has no series, beside where it is to be.
 pub(crate) fn make(path: &Path) -> Result<PathBuf, FormatError> {
     let new = path.with_file_name("new-shared");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let file = options.open(&new)?;
-    // Whatever the umask leaves.
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    give_to_owner(&file, path)?;
+    remove_file(&new)?;
+    let file = create(&new)?;
     Allocator::of_new_file(&file, &Header::new(FileId::random(), 0))?;
     Ok(new)
 }
 
 impl fmt::Debug for SharedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommonFile").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SharedFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

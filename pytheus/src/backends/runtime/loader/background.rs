@@ -222,6 +222,6 @@ fn before_exit() {
     let error = settle(AT_EXIT, true).map(|error| error.to_string());
     if let Some(error) = error.or_else(|| fork::revive_within(AT_EXIT)) {
         let message = format!("what this process has counted is lost, as it ends without a backend: {error}");
-        report::tell(Level::Error, &message);
+        report::emit(Level::Error, &message);
     }
 }

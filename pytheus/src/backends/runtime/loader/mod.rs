@@ -16,7 +16,7 @@ use crate::backends::config::{
 };
 use crate::backends::runtime::{active, haste};
 use crate::model::process;
-use crate::report::{self, Level, Own};
+use crate::report::{self, Level, SelfMetric};
 use crate::storage;
 use crate::sync::lock;
 use background::Worker;
@@ -338,13 +338,13 @@ fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
     // A thread that waits finds the error there.
     drop(mine);
     if previous.is_none_or(|previous| previous.to_string() != error.to_string()) {
-        report::count(Own::BackendErrors, &["load"]);
+        report::count(SelfMetric::BackendErrors, &["load"]);
         let until = if error.is_mistake() {
             "each scrape fails until load_backend() succeeds, or what is wrong is put right"
         } else {
             "loading is tried again, and each scrape fails until it or load_backend() succeeds"
         };
-        report::tell(Level::Error, &format!("{error}; {until}"));
+        report::emit(Level::Error, &format!("{error}; {until}"));
     }
     tried
 }

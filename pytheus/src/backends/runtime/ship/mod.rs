@@ -25,7 +25,7 @@ use crate::backends::api::{Backend, BackendError, FamilyKey, LocalFamily, Series
 use crate::backends::runtime::families;
 use crate::clock;
 use crate::reentry::Code;
-use crate::report::{self, Level, Own};
+use crate::report::{self, Level, SelfMetric};
 use crate::sync::lock;
 use pass::Pass;
 use removals::Removals;
@@ -346,7 +346,7 @@ impl Shared {
 
     /// Counts a failure, and says so once in a while.
     fn failed(&self, why: &str) {
-        report::count(Own::BackendErrors, &["ship"]);
+        report::count(SelfMetric::BackendErrors, &["ship"]);
         let mut state = lock(&self.state);
         state.health.errors += 1;
         if state.reported.is_some_and(|reported| reported.elapsed() < REPORTED_EVERY) {
@@ -354,7 +354,7 @@ impl Shared {
         }
         state.reported = Some(Instant::now());
         drop(state);
-        report::tell(Level::Error, &format!("the backend did not take what was counted, and is tried again: {why}"));
+        report::emit(Level::Error, &format!("the backend did not take what was counted, and is tried again: {why}"));
     }
 }
 
