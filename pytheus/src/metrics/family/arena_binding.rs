@@ -1,4 +1,4 @@
-//! Where the series of a family lie, when a backend has a say in it.
+//! The binding of a family to the arena of a backend, which holds the cells of its series.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,7 +19,7 @@ use crate::storage::{self, Series, Slot, SlotRef};
 use crate::sync;
 
 impl FamilyCore {
-    /// A series of these values, with cells, that is not in the family yet.
+    /// Makes a series of these values, with cells, without adding it to the family.
     pub(crate) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor().labels, values);
         let slot = match members.arena() {
@@ -29,16 +29,16 @@ impl FamilyCore {
         Series::new(&head, &text, self.cells(), slot)
     }
 
-    /// The facts that were stated, of an info metric.
+    /// Returns the facts of an info metric.
     pub(crate) fn stated(&self) -> Option<Series> {
         self.members().stated.clone().filter(|series| !series.is_removed())
     }
 
-    /// Tells the arena of all series, those that come later included.
+    /// Notifies the arena of all series, including later ones.
     ///
     /// # Errors
     ///
-    /// When it could not take note of all of them.
+    /// Reports series without room in the arena.
     pub(crate) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
         let Some(key) = self.key.get() else { return Ok(()) };
         self.start();
@@ -49,7 +49,7 @@ impl FamilyCore {
         for series in self.in_order().iter() {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
             let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
-            // At once: who counts there meanwhile finds its value gone, and tries again.
+            // At once: a thread that counts meanwhile finds the value relocated, and retries.
             self.closed_index.moved(&self.descriptor().labels, &values, series);
             for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
                 place.point_to(series.slot_ref());
@@ -59,7 +59,7 @@ impl FamilyCore {
         Ok(())
     }
 
-    /// Begins a series that may have counted elsewhere.
+    /// Begins a series with counts from before the arena.
     fn begin_known(
         &self,
         key: &Arc<FamilyKey>,
@@ -74,7 +74,7 @@ impl FamilyCore {
             series.relocate_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
-                // All threads write there: the cells are moved one series at a time.
+                // All threads write to these cells, which are therefore relocated one series at a time.
                 series.relocate_to(None).then_some(()).ok_or("there is no room for it")?;
             }
             arena.begin(&NewSeries { family: key, series: &labels, at: at(series.slot()), promised })?;
@@ -85,7 +85,7 @@ impl FamilyCore {
         Ok(())
     }
 
-    /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
+    /// Allocates a slot for a new series; returns the slot without cells when the arena has no room.
     pub(crate) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
         let begun = if is_common(key, &**arena) {
@@ -107,10 +107,10 @@ impl FamilyCore {
         })
     }
 
-    /// Tries once more to begin a series that could not be begun.
+    /// Retries a series without cells.
     ///
-    /// Where a backend has a say in it, once in a second at most, as it may take a while, until there is room for one: then
-    /// there may be for others. Else as soon as some cells were given back.
+    /// With an arena, at most once a second until it has room again, as a try may take a while; else as soon as cells were
+    /// freed.
     #[cold]
     pub(crate) fn begin_again(&self, series: &Series) {
         static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
@@ -134,7 +134,7 @@ impl FamilyCore {
             }
             slot
         } else {
-            // Before the try, lest what is given back meanwhile is missed.
+            // Read before the try, so that no freed cell is missed.
             let given_back = storage::freed_slots();
             if self.no_room_since.swap(given_back, Relaxed) == given_back {
                 return;
@@ -150,7 +150,7 @@ impl FamilyCore {
         }
     }
 
-    /// Do series show whatever they hold? A state set of which no state holds is as good as any.
+    /// Returns whether series show at any value. A state set shows when all states are disabled.
     fn is_always_shown(&self) -> bool {
         self.descriptor().kind() == Kind::StateSet
     }
@@ -159,7 +159,7 @@ impl FamilyCore {
     ///
     /// # Errors
     ///
-    /// When the backend has no room to take note of them.
+    /// Reports an arena without room.
     pub(crate) fn extend(&self, series: &Series) -> Result<(), BackendError> {
         if series.extra() != Slot::NONE || series.is_removed() {
             return Ok(());
@@ -177,7 +177,7 @@ impl FamilyCore {
         }
     }
 
-    /// Has a series removed that other processes may have.
+    /// Removes a series in other processes.
     pub(crate) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
             && runtime::is_shared()
@@ -187,7 +187,7 @@ impl FamilyCore {
         }
     }
 
-    /// Tells a declared metric of the extra cell that its series has got.
+    /// Points a declared metric to the extra cell of its series.
     pub(crate) fn refresh(&self, place: &'static SlotRef) {
         let members = self.members();
         if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
@@ -195,7 +195,7 @@ impl FamilyCore {
         }
     }
 
-    /// Takes note that a series was removed, here or everywhere.
+    /// Notifies the backend of a removal, here or everywhere.
     pub(crate) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
         if let Some(arena) = members.arena()
             && series.slot().is_live()
@@ -205,7 +205,7 @@ impl FamilyCore {
         if let Some(key) = self.key.get()
             && everywhere
             && runtime::is_shared()
-            // What all processes write has ended for all of them.
+            // A removal of cells shared by all processes needs no message.
             && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.of_anyone()))
         {
             let (head, text) = series.key();
@@ -213,21 +213,21 @@ impl FamilyCore {
         }
     }
 
-    /// How many cells a series has.
+    /// Returns the number of cells of a series.
     fn cells(&self) -> u16 {
         u16::try_from(cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }
 
 impl Members {
-    /// What is told of series, unless it is the parent's, of which nothing is known here yet.
+    /// Returns the arena; none in a forked child, whose parent owns it.
     fn arena(&self) -> Option<&Arc<dyn Arena>> {
         self.arena.as_ref().and_then(Offered::get)
     }
 }
 
 impl Drop for FamilyCore {
-    /// Ends its series, before others count in their cells.
+    /// Ends the series before their cells are reused.
     fn drop(&mut self) {
         let members = self.members();
         if members.arena().is_none() {
@@ -237,14 +237,14 @@ impl Drop for FamilyCore {
             if !series.slot().is_live() || at(series.slot()).page < CellAddr::COMMON {
                 self.end(&members, series, false);
             } else if series.extra().is_live() {
-                // It is there for other processes still, and goes on in these cells.
+                // Other processes still use the series: its cells are leaked.
                 std::mem::forget(series.clone());
             }
         }
     }
 }
 
-/// Do all processes write to the cells of the series of this family?
+/// Returns whether all processes write to the cells of this family.
 fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
     family.aggregation() == Aggregation::Shared && arena.has_common()
 }
@@ -258,7 +258,7 @@ fn slot(at: CellAddr) -> Result<Slot, BackendError> {
     Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
 }
 
-/// Has a series reported that a backend could not take note of: not at once, for the family is locked.
+/// Defers a report on a series without room in the backend, as the family is locked.
 fn unknown(key: &FamilyKey, error: &BackendError) {
     let message =
         format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");

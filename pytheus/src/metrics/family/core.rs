@@ -1,4 +1,4 @@
-//! The part of a family that all its handles share: the series by their labels.
+//! The state that all handles of a family share: its series, by their labels.
 
 use std::any::TypeId;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -26,57 +26,57 @@ use crate::report;
 use crate::storage::{CellSet, Cells, Removed, Room, Series, Slot, SlotRef, SortedSeries, Table, TableWriter, pinned};
 use crate::sync::{self, Guarded};
 
-/// The part of a family that all its handles share.
+/// The state that all handles of a family share.
 ///
-/// Finding a series takes no lock and writes nothing that other threads read. Adding and removing one does; no code of
-/// the user's runs under it: label values are text before it is taken, and closures that are removed are dropped after
-/// it is released.
+/// A look-up of a series takes no lock and writes no shared memory. Adding and removing take one, under which no user code
+/// runs: label values are rendered before, and removed closures are dropped after.
 pub(crate) struct FamilyCore {
     descriptor: Descriptor,
-    /// What all processes know it by, once it is in a registry.
+    /// The identity between processes, from the registration on.
     pub(crate) key: OnceLock<Arc<FamilyKey>>,
-    /// The type that counts here: state sets of different enums are not the same metric.
+    /// The type that counts here: state sets of different enums are different metrics.
     metric: TypeId,
     pub(crate) table: Table,
     pub(crate) closed_index: ClosedIndex,
     hasher: RandomState,
     members: Mutex<Members>,
-    /// Threads that wait for them.
+    /// The number of threads waiting for the members.
     waiting: AtomicUsize,
-    /// Of a histogram.
+    /// The bucket bounds of a histogram.
     pub(crate) bounds: Bounds,
     pub(crate) sorted_cache: SortedCache,
     pub(crate) callbacks: Callbacks,
-    /// True once the series that are there from the start have been made.
+    /// Whether the zero series have been added.
     started: AtomicBool,
-    /// How often cells had been given back when there was no room for a series; 0 when there was.
+    /// The count of freed cells at the last failed allocation of a series; 0 after one that succeeded.
     pub(crate) no_room_since: AtomicUsize,
-    /// Odd while series are removed and others come in their place, which is to be seen as one step.
+    /// A [sequence lock](https://en.wikipedia.org/wiki/Seqlock): odd while series are replaced, which a scrape sees as one
+    /// step.
     pub(crate) steps: AtomicUsize,
-    /// Held meanwhile, also where those who add series need not wait: before the members.
+    /// Held for the whole replacement, before the members; threads that add series do not wait for it.
     pub(crate) stepping: Mutex<()>,
 }
 
 pub(crate) struct Members {
     pub(crate) writer: TableWriter,
     pub(crate) limit: Limit,
-    /// Series that are there from the start besides those that the descriptor tells.
+    /// Zero series besides those of the descriptor.
     pub(crate) promised: Vec<Vec<String>>,
-    /// Declared metrics that have found their series, until it is removed.
+    /// References of declared metrics and their series, until its removal.
     pub(crate) declared: Vec<(&'static SlotRef, Series)>,
-    /// The series that was made the only one last: the facts of an info metric.
+    /// The series of the last replacement: the facts of an info metric.
     pub(crate) stated: Option<Series>,
-    /// What is told of series.
+    /// The backend's arena, which is notified of series.
     pub(crate) arena: Option<Offered>,
 }
 
 impl FamilyCore {
-    /// A family that metrics of this type count in.
+    /// Makes a family for metrics of this type.
     pub(crate) fn new(descriptor: Descriptor, metric: TypeId) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         let bounds = Bounds::new(descriptor.buckets());
         let closed_index = ClosedIndex::new(&descriptor.labels);
-        // The first hasher of the process takes a lock of its crate's own.
+        // The first hasher of a process takes a lock inside its crate.
         let _inside = sync::enter();
         Self {
             descriptor,
@@ -119,7 +119,7 @@ impl FamilyCore {
         Labels::new(&self.descriptor.labels, head, text)
     }
 
-    /// Acts on the cells of the series of this key, which is made when there is none: the one that the limit allows.
+    /// Updates the cells of the series with this key, or of the one that the limit allows; adds it when it is missing.
     #[inline]
     pub(crate) fn update(&self, key: &(impl Key + ?Sized), set: CellSet, mut act: impl FnMut(Cells)) {
         let hash = self.hash(key);
@@ -134,16 +134,16 @@ impl FamilyCore {
             }
         });
         if done != Ok(Room::Found) {
-            // Counts what finds no room, for which it may have to wait.
+            // The slow path may wait, and counts an update without room.
             self.update_new(&key.values(), set, &mut act);
         }
     }
 
-    /// Acts on the cells of a series, which are made when they do not exist yet.
+    /// Updates the cells of a series, which are allocated when they do not exist yet.
     ///
     /// # Errors
     ///
-    /// When it was removed.
+    /// Reports a removed series.
     #[cold]
     pub(crate) fn update_slow(
         &self,
@@ -156,7 +156,7 @@ impl FamilyCore {
             self.begin_again(series);
         }
         if set == CellSet::Extra {
-            // Before anyone can find that cell.
+            // Before the cell is visible to a scrape.
             self.sorted_cache.expect_fractions();
             if self.extend(series).is_err() {
                 return Ok(Room::None);
@@ -165,12 +165,12 @@ impl FamilyCore {
         series.update(set, act)
     }
 
-    /// The places of combinations, for who has these labels.
+    /// Returns the references by combination, for a declaration with these labels.
     pub(crate) fn combinations(&self, specs: &[LabelSpec]) -> Arc<[SlotRef]> {
         self.closed_index.shared(&self.descriptor.labels, specs)
     }
 
-    /// The same as [`update`](Self::update) where the place of the combination leads nowhere yet, or not any more.
+    /// Updates as [`update`](Self::update), where the reference of the combination is unbound or invalidated.
     pub(crate) fn update_at(&self, place: &SlotRef, key: &(impl Key + ?Sized), set: CellSet, act: impl FnMut(Cells)) {
         self.update(key, set, act);
         if set == CellSet::Extra && !place.is_invalidated() {
@@ -183,11 +183,11 @@ impl FamilyCore {
 
     #[cold]
     fn update_new(&self, values: &[&str], set: CellSet, act: &mut dyn FnMut(Cells)) {
-        // Again, when it is removed at the same time.
+        // Repeats after a concurrent removal.
         while record_no_room(self.update_slow(&self.series(values), set, act)).is_err() {}
     }
 
-    /// The series of this key, made when there is none: the one that the limit allows.
+    /// Returns the series of this key, or the one that the limit allows; adds it when it is missing.
     pub(crate) fn series(&self, key: &(impl Key + ?Sized)) -> Series {
         if let Some(series) = self.find(key) {
             return series;
@@ -206,20 +206,20 @@ impl FamilyCore {
         series
     }
 
-    /// The series that [`series`](Self::series) would give, unless it would have to be made.
+    /// Looks up the series of this key, or the one that the limit allows, without adding any.
     pub(crate) fn lookup(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
         self.start();
         self.find(key).or_else(|| Overflow::new(key).resolve(&self.members().limit, |values| self.find(values)))
     }
 
-    /// Leads a declared metric to its series from now on, until that is removed; gives the series.
+    /// Binds a declared metric to its series until the removal, and returns the series.
     ///
-    /// Not where the limit has merged it: there may be room again the next time.
+    /// A series merged by the limit is not bound: there may be room for the declaration's own later.
     pub(crate) fn declare(&self, place: &'static SlotRef, values: &[&str]) -> Series {
         let series = self.series(values);
         if self.labels(&series).are(values) {
             let mut members = self.members();
-            // Once: a thread may be at the cells of one that was removed, so that the reference is never given back.
+            // Bound once: the reference is never reused, as a thread may still write to the cells of a removed series.
             if !place.is_bound() && series.slot_ref().slot().is_live() {
                 place.point_to(series.slot_ref());
                 members.declared.push((place, series.clone()));
@@ -228,9 +228,9 @@ impl FamilyCore {
         series
     }
 
-    /// Makes the series that are there from the start, unless that was done.
+    /// Adds the zero series, once.
     ///
-    /// Not when the family is made: the defaults may be the work of code that counts in a declared metric itself.
+    /// Not in the constructor: a default may be an expression that counts in a declared metric itself.
     pub(crate) fn start(&self) {
         runtime::forked();
         if self.started.load(Acquire) {
@@ -246,7 +246,7 @@ impl FamilyCore {
         }
     }
 
-    /// Makes this series one of those that are there from the start. Runs no code of the user's.
+    /// Adds a zero series. Runs no user code.
     pub(crate) fn promise(&self, values: &[&str]) {
         let values: Vec<_> = values.iter().map(|value| (*value).to_owned()).collect();
         let mut members = self.members();
@@ -256,7 +256,7 @@ impl FamilyCore {
         members.promised.push(values);
     }
 
-    /// All series, by label values.
+    /// Returns all series by label values, from before or after a replacement.
     pub(crate) fn sorted(&self) -> Arc<SortedSeries> {
         self.start();
         let sorted = || self.in_order();
@@ -271,7 +271,7 @@ impl FamilyCore {
         sorted()
     }
 
-    /// All series that are there at this moment, by label values.
+    /// Returns the series of this moment by label values.
     pub(crate) fn in_order(&self) -> Arc<SortedSeries> {
         self.sorted_cache.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
     }
@@ -285,7 +285,7 @@ impl FamilyCore {
         })
     }
 
-    /// Lets threads that wait for the members have them before this one does again: the lock is not fair.
+    /// Yields to threads waiting for the members, as the lock is not fair.
     pub(crate) fn let_others(&self) {
         const LONGEST: Duration = Duration::from_micros(100);
         if self.waiting.load(Relaxed) == 0 {
@@ -306,7 +306,7 @@ impl FamilyCore {
     pub(crate) fn hash(&self, key: &(impl Key + ?Sized)) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.each(&mut |value| {
-            // By itself, length and all: `ab`,`c` is not `a`,`bc`.
+            // Each value is hashed with its length: `ab`,`c` differs from `a`,`bc`.
             state.write(value.as_bytes());
             true
         });
@@ -317,7 +317,7 @@ impl FamilyCore {
         self.hash(&self.labels(series))
     }
 
-    /// Adds a series of these values, which is not there.
+    /// Adds a series of these values, which the family lacks.
     fn add(&self, members: &mut Members, values: &[&str], promised: bool) -> Series {
         let series = self.make(members, values, promised);
         self.put(members, values, &series);
@@ -331,7 +331,7 @@ impl FamilyCore {
         self.closed_index.added(&self.descriptor.labels, values, series);
     }
 
-    /// As far as the limit has room, whatever it keeps free for others.
+    /// Adds the missing ones as far as the limit allows, including the share kept for `__other__`.
     pub(crate) fn add_missing(&self, members: &mut Members, series: &[Vec<String>]) {
         for values in series {
             if self.find(&values[..]).is_none() && members.limit.has_room() {
@@ -345,7 +345,7 @@ impl FamilyCore {
 ///
 /// # Errors
 ///
-/// Passes on that the series was removed.
+/// Passes a removal on.
 pub(crate) fn record_no_room(done: Result<Room, Removed>) -> Result<(), Removed> {
     if done? == Room::None {
         diagnostics::dropped(Dropped::NoRoom);

@@ -1,4 +1,4 @@
-//! Series are removed: one, those that match, or all.
+//! Removal of one series, of matching ones, or of all.
 
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::AcqRel;
@@ -10,7 +10,7 @@ use crate::model::key::{Key, Labels};
 use crate::storage::{Series, TableCursor};
 use crate::sync::{self, Guarded};
 
-/// About how many series are removed at a time: a thread that adds one waits no longer than that takes.
+/// The number of series removed under one lock: an upper bound on the wait of a thread that adds one.
 const STEP: usize = 500;
 
 impl FamilyCore {
@@ -36,10 +36,9 @@ impl FamilyCore {
         }
     }
 
-    /// Removes the series that match; those of them that are there from the start begin again at zero. A scrape sees all of
-    /// that or none.
+    /// Removes the matching series; zero series among them begin again at zero. A scrape sees all of that or none.
     ///
-    /// A large family is locked a few times, each for a moment, so that others can add series meanwhile.
+    /// A large family is locked several times, each for a moment, so that other threads can add series in between.
     pub(crate) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
         let mut zeros = zero_series::of(self.descriptor());
@@ -69,7 +68,7 @@ impl FamilyCore {
         drop(closures);
     }
 
-    /// Makes a series of this key the only one, and acts on it before anyone can see it.
+    /// Makes a series of this key the only one, and acts on it before other threads can find it.
     pub(crate) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
         self.start();
         let one = sync::lock(&self.stepping);
@@ -95,7 +94,7 @@ impl FamilyCore {
         drop(closures);
     }
 
-    /// Takes some of the series that match out of the table, from where the cursor stands; false when there are no more.
+    /// Removes matching series from the table, from the cursor on; returns false at the end.
     fn remove_some(
         &self,
         members: &mut Members,
@@ -113,8 +112,8 @@ impl FamilyCore {
         (removed, false)
     }
 
-    /// Takes note of what was removed, here or `everywhere`, and does what is to follow in the same step. Gives what users
-    /// gave, which may do as it likes when it is dropped: without a lock.
+    /// Records removed series, here or `everywhere`, and calls `then` in the same step. Returns the closures of the user:
+    /// they may run any code when they are dropped, and so are dropped without a lock.
     #[must_use]
     fn removed(
         &self,
@@ -132,7 +131,7 @@ impl FamilyCore {
                 let other = !known.is(series);
                 if !other {
                     place.invalidate();
-                    // A thread may be at its cells, and holds no reference.
+                    // Leaked: a thread may still write to its cells without a reference.
                     std::mem::forget(known.clone());
                 }
                 other
