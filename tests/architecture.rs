@@ -155,7 +155,8 @@ fn the_macros_know_every_method_of_a_labelled_handle() {
     let mut methods = Vec::new();
     for file in ["metric", "call/guard", "counter", "gauge", "histogram", "summary", "info", "state_set"] {
         let text = read("pytheus", &format!("metrics/{file}.rs"));
-        let (_, generic) = text.split_once("T> $metric<").or_else(|| text.split_once("impl<T> ")).unwrap_or(("", &text));
+        let (_, generic) =
+            text.split_once("T> $metric<").or_else(|| text.split_once("impl<T> ")).unwrap_or(("", &text));
         methods.extend(generic.split("pub fn ").skip(1).filter_map(|method| {
             let (name, arguments) = method.split_once(['(', '<'])?;
             let (arguments, _) = arguments.split_once(')')?;

@@ -141,7 +141,6 @@ impl<L> Target for Labelled<L> {
 }
 
 #[allow(private_interfaces, private_bounds, reason = "as the trait")]
-#[diagnostic::do_not_recommend]
 impl<L: AllSet> Updatable for Labelled<L> {
     #[inline]
     fn update(&self, set: CellSet, act: impl Fn(Cells)) {
