@@ -1,4 +1,4 @@
-//! Cells, where numbers are counted, and the table that finds those of a series. Knows no metric.
+//! Cells, where numbers are counted, and the table from labels to the cells of a series. Knows no metric.
 //!
 //! Each thread counts in a *shard* of its own, with a load and a store ([sharded counters]). A series has a *slot*: the
 //! same address in every shard. Pages of cells are made when they are first used.

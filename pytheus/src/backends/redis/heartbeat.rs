@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redis::FromRedisValue as _;
 
 use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::recovery::{Recovery, Spool};
 use crate::backends::redis::schema::{self, PartitionKeys};
@@ -100,16 +101,11 @@ fn maintain(context: &Context, writer: &mut RedisWriter, partition: usize, exten
 /// Extends the time to live of the families of a partition, whichever process has written them.
 pub(crate) fn extend_ttls(context: &Context, partition: usize) -> Result<(), RedisFault> {
     let keys = PartitionKeys::new(&context.config.namespace, partition);
-    let retention = context.config.retention.as_secs().max(1);
-    context.pool.with_connection(&[partition], context.deadline(), |session| {
-        let mut list = redis::cmd("HKEYS");
-        list.arg(&keys.families);
-        let families: Vec<String> = Vec::from_redis_value(session.request(list)?)?;
-        let extend = |family: &String| {
-            let mut command = redis::cmd("EXPIRE");
-            command.arg(keys.family(family)).arg(retention);
-            command
-        };
+    let retention = context.config.retention.as_secs().max(1).to_string();
+    context.on_partition(partition, |session| {
+        let families = session.request(command("HKEYS", &[&keys.families]))?;
+        let families: Vec<String> = Vec::from_redis_value(families)?;
+        let extend = |family: &String| command("EXPIRE", &[&keys.family(family), &retention]);
         let commands: Vec<_> = families.iter().filter(|field| !field.starts_with(schema::BEGUN)).map(extend).collect();
         commands.chunks(1_000).try_for_each(|some| session.pipeline(some).map(drop))
     })

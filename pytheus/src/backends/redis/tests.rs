@@ -128,8 +128,8 @@ impl Process {
             series: SeriesKey::new(family, labels),
             deltas,
             totals,
-            set: family.descriptor().kind() == Kind::Gauge && family.descriptor().mode() == GaugeMode::Shared,
-            stamp: 0,
+            was_set: family.descriptor().kind() == Kind::Gauge && family.descriptor().mode() == GaugeMode::Shared,
+            set_at: 0,
         };
         Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] }
     }

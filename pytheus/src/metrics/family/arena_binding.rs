@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::backends::api::{
-    Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, Offered, SeriesKey, cells,
+    Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, ProcessArena, SeriesKey, cells,
 };
 use crate::backends::runtime;
 use crate::clock;
@@ -45,7 +45,7 @@ impl FamilyCore {
         let mut promised: HashSet<_> = zero_series::of(self.descriptor()).into_iter().collect();
         let mut members = self.members();
         promised.extend(members.promised.iter().cloned());
-        members.arena = Some(Offered::new(arena));
+        members.arena = Some(ProcessArena::new(arena));
         for series in self.in_order().iter() {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
             let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
@@ -70,17 +70,22 @@ impl FamilyCore {
         let (head, text) = series.key();
         let labels = SeriesKey::from_parts(head, text);
         if is_common(key, arena) {
-            let at = arena.common(key, &labels, promised || self.is_always_shown())?;
+            let at = arena.shared_cells(key, &labels, promised || self.is_always_shown())?;
             series.relocate_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
                 // All threads write to these cells, which are therefore relocated one series at a time.
                 series.relocate_to(None).then_some(()).ok_or("there is no room for it")?;
             }
-            arena.begin(&NewSeries { family: key, series: &labels, at: at(series.slot()), promised })?;
+            arena.add_series(&NewSeries {
+                family: key,
+                series: &labels,
+                at: at(series.slot()),
+                is_zero_series: promised,
+            })?;
         }
         if series.extra().is_live() {
-            arena.extend(at(series.slot()), at(series.extra()))?;
+            arena.add_cells(at(series.slot()), at(series.extra()))?;
         }
         Ok(())
     }
@@ -89,12 +94,12 @@ impl FamilyCore {
     pub(crate) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
         let begun = if is_common(key, &**arena) {
-            arena.common(key, series, promised || self.is_always_shown()).and_then(slot)
+            arena.shared_cells(key, series, promised || self.is_always_shown()).and_then(slot)
         } else {
             let new = storage::allocate_slot(self.cells());
             let begun = match new {
                 Slot::NONE => Ok(()),
-                _ => arena.begin(&NewSeries { family: key, series, at: at(new), promised }),
+                _ => arena.add_series(&NewSeries { family: key, series, at: at(new), is_zero_series: promised }),
             };
             if begun.is_err() {
                 storage::free_slot(new, self.cells());
@@ -171,7 +176,7 @@ impl FamilyCore {
         let extra = series.extra_or_make();
         match (members.arena(), self.key.get()) {
             (Some(arena), Some(key)) if extra.is_live() => {
-                arena.extend(at(series.slot()), at(extra)).inspect_err(|error| unknown(key, error))
+                arena.add_cells(at(series.slot()), at(extra)).inspect_err(|error| unknown(key, error))
             }
             _ => Ok(()),
         }
@@ -180,10 +185,10 @@ impl FamilyCore {
     /// Removes a series in other processes.
     pub(crate) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
-            && runtime::is_shared()
+            && runtime::is_installed()
         {
             let (head, text) = key::encode(&self.descriptor().labels, &series.values());
-            runtime::removed(Arc::clone(key), SeriesKey::from_parts(&head, &text));
+            runtime::queue_removal(Arc::clone(key), SeriesKey::from_parts(&head, &text));
         }
     }
 
@@ -200,16 +205,16 @@ impl FamilyCore {
         if let Some(arena) = members.arena()
             && series.slot().is_live()
         {
-            arena.end(at(series.slot()));
+            arena.free_series(at(series.slot()));
         }
         if let Some(key) = self.key.get()
             && everywhere
-            && runtime::is_shared()
+            && runtime::is_installed()
             // A removal of cells shared by all processes needs no message.
-            && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.of_anyone()))
+            && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.unchecked()))
         {
             let (head, text) = series.key();
-            runtime::removed(Arc::clone(key), SeriesKey::from_parts(head, text));
+            runtime::queue_removal(Arc::clone(key), SeriesKey::from_parts(head, text));
         }
     }
 
@@ -222,7 +227,7 @@ impl FamilyCore {
 impl Members {
     /// Returns the arena; none in a forked child, whose parent owns it.
     fn arena(&self) -> Option<&Arc<dyn Arena>> {
-        self.arena.as_ref().and_then(Offered::get)
+        self.arena.as_ref().and_then(ProcessArena::get)
     }
 }
 
@@ -234,7 +239,7 @@ impl Drop for FamilyCore {
             return;
         }
         for series in self.in_order().iter() {
-            if !series.slot().is_live() || at(series.slot()).page < CellAddr::COMMON {
+            if !series.slot().is_live() || at(series.slot()).page < CellAddr::FIRST_SHARED_PAGE {
                 self.end(&members, series, false);
             } else if series.extra().is_live() {
                 // Other processes still use the series: its cells are leaked.
@@ -246,7 +251,7 @@ impl Drop for FamilyCore {
 
 /// Returns whether all processes write to the cells of this family.
 fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
-    family.aggregation() == Aggregation::Shared && arena.has_common()
+    family.aggregation() == Aggregation::Shared && arena.shares_gauges()
 }
 
 fn at(slot: Slot) -> CellAddr {

@@ -180,7 +180,7 @@ impl LocalFamily for FamilyCore {
         self.key.get().cloned()
     }
 
-    fn adopt(&self, key: Arc<FamilyKey>) {
+    fn assign_key(&self, key: Arc<FamilyKey>) {
         // The first one stays.
         let _ = self.key.set(key);
     }
@@ -221,7 +221,7 @@ impl LocalFamily for FamilyCore {
         series.iter().zip(parts).map(stamp).collect()
     }
 
-    fn overlay(&self, totals: &mut FamilyTotals<'_>) {
+    fn merge_local(&self, totals: &mut FamilyTotals<'_>) {
         if self.callbacks.is_empty() {
             return;
         }
@@ -234,7 +234,7 @@ impl LocalFamily for FamilyCore {
         }
     }
 
-    fn restate(&self) {
+    fn reassert(&self) {
         if let Some(facts) = self.stated() {
             let _ = record_no_room(facts.update(CellSet::Shared, &mut |cells| {
                 cells.set_only(0);
@@ -242,7 +242,7 @@ impl LocalFamily for FamilyCore {
         }
     }
 
-    fn begin(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+    fn attach_arena(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
         self.begin_in(arena)
     }
 }

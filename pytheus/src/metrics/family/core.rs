@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
-use crate::backends::api::Offered;
+use crate::backends::api::ProcessArena;
 use crate::backends::custom::FamilyKey;
 use crate::backends::runtime;
 use crate::diagnostics::{self, Dropped};
@@ -67,7 +67,7 @@ pub(crate) struct Members {
     /// The series of the last replacement: the facts of an info metric.
     pub(crate) stated: Option<Series>,
     /// The backend's arena, which is notified of series.
-    pub(crate) arena: Option<Offered>,
+    pub(crate) arena: Option<ProcessArena>,
 }
 
 impl FamilyCore {
@@ -151,7 +151,7 @@ impl FamilyCore {
         set: CellSet,
         act: &mut dyn FnMut(Cells),
     ) -> Result<Room, Removed> {
-        runtime::begin();
+        runtime::ensure_loaded();
         if series.slot() == Slot::NONE {
             self.begin_again(series);
         }
@@ -232,7 +232,7 @@ impl FamilyCore {
     ///
     /// Not in the constructor: a default may be an expression that counts in a declared metric itself.
     pub(crate) fn start(&self) {
-        runtime::forked();
+        runtime::after_fork();
         if self.started.load(Acquire) {
             return;
         }

@@ -50,7 +50,7 @@ pub(crate) fn remove(
         let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
             let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
-            if of_file.ended || of_file.at.page >= CellAddr::COMMON || !wanted.contains(&of_file.key) {
+            if of_file.ended || of_file.at.page >= CellAddr::FIRST_SHARED_PAGE || !wanted.contains(&of_file.key) {
                 continue;
             }
             let amounts = counted(peer, place, family);
@@ -72,7 +72,7 @@ pub(crate) fn remove(
 
 /// The series of a declaration that are to be removed with these, which may be of another declaration of the same name.
 pub(crate) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey) -> HashSet<SeriesKey> {
-    let of_family = series.iter().filter(|(family, _)| family.is(to));
+    let of_family = series.iter().filter(|(family, _)| family.is_same_family(to));
     of_family.filter_map(|(family, series)| family.translate(series, to)).collect()
 }
 

@@ -6,7 +6,7 @@
 pub(super) mod connection;
 pub(super) mod error;
 pub(super) mod health;
-mod protocol;
+pub(super) mod protocol;
 mod resolve;
 mod socket;
 #[cfg(feature = "redis-tls")]

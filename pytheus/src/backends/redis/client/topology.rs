@@ -117,8 +117,7 @@ impl Topology {
                 let share = protocol::time_left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
                 let deadline = Instant::now() + share;
                 let mut connection = protocol::connect(&self.config, sentinel, credentials, deadline)?;
-                let mut command = redis::cmd("SENTINEL");
-                command.arg("get-master-addr-by-name").arg(service);
+                let command = protocol::command("SENTINEL", &["get-master-addr-by-name", service]);
                 let reply = protocol::request(&mut connection, &[command], deadline)?.pop().unwrap_or_default();
                 let master = Option::<(String, u16)>::from_redis_value(reply.extract_error()?)?;
                 master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())

@@ -27,10 +27,9 @@ mod tests;
 mod write;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use crate::backends::custom::{BackendError, Batch, FamilyKey, Removal, Totals};
-use crate::backends::redis::backend::Scheme;
+use crate::backends::custom::{Backend, BackendError, Batch, FamilyKey, Removal, Totals};
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::fork_safe_slot::ForkSafeSlot;
@@ -39,6 +38,7 @@ use crate::sync::lock;
 use write::PythonWriter;
 
 pub(crate) struct Python {
+    context: Arc<Context>,
     writer: ForkSafeSlot<PythonWriter>,
     apply: ServerScript,
     find: ServerScript,
@@ -48,8 +48,9 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
         Self {
+            context,
             writer: ForkSafeSlot::new(PythonWriter::default()),
             apply: ServerScript::new(include_str!("apply.lua")),
             find: ServerScript::new(include_str!("find.lua")),
@@ -70,26 +71,26 @@ impl Python {
     }
 }
 
-impl Scheme for Python {
-    fn apply(&self, context: &Context, batch: &Batch) -> Result<(), BackendError> {
-        self.writer.with(|writer| writer.apply(self, context, batch))
+impl Backend for Python {
+    fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+        self.writer.with(|writer| writer.apply(self, batch))
     }
 
-    fn remove(&self, context: &Context, removal: &Removal) -> Result<(), BackendError> {
-        self.writer.with(|writer| writer.remove(self, context, removal))
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        self.writer.with(|writer| writer.remove(self, removal))
     }
 
-    fn load(&self, context: &Context, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        Ok(read::load(self, context, totals)?)
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        Ok(read::load(self, totals)?)
     }
 
-    fn close(&self, context: &Context) -> Result<(), BackendError> {
+    fn close(&self) -> Result<(), BackendError> {
         // All batches were sent.
-        let _ = self.writer.with(|writer| writer.close(self, context));
+        let _ = self.writer.with(|writer| writer.close(self));
         Ok(())
     }
 
-    fn after_fork(&self, _: &Context) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         self.writer.replace(PythonWriter::default());
         Ok(())
     }

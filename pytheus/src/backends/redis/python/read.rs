@@ -8,7 +8,6 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
-use crate::backends::redis::context::Context;
 use crate::backends::redis::python::names::{self, PythonKey};
 use crate::backends::redis::python::{Python, report_mismatch};
 use crate::backends::redis::read::scrape::pairs;
@@ -16,7 +15,8 @@ use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
 /// Reads all families of this process: Redis knows no declarations of others.
-pub(crate) fn load(python: &Python, context: &Context, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+pub(crate) fn load(python: &Python, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+    let context = &python.context;
     let families = totals.families().filter(|family| names::has(family)).map(Arc::clone);
     let families: Vec<_> = families.map(|family| (names::keys(&family), family)).collect();
     let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.as_bytes().to_vec());

@@ -9,6 +9,7 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::python::names::{self, PythonKey};
 use crate::backends::redis::python::{Python, report_mismatch};
@@ -73,8 +74,8 @@ impl PythonRequest {
 }
 
 impl PythonWriter {
-    pub(crate) fn apply(&mut self, python: &Python, context: &Context, batch: &Batch) -> Result<(), RedisFault> {
-        self.find_fields(python, context, &batch.changes)?;
+    pub(crate) fn apply(&mut self, python: &Python, batch: &Batch) -> Result<(), RedisFault> {
+        self.find_fields(python, &batch.changes)?;
         let mut request = PythonRequest::new(batch.writer);
         let mut at: Option<(&Arc<FamilyKey>, String, Vec<PythonKey>)> = None;
         for change in batch.changes.iter().filter(|change| names::has(&change.family)) {
@@ -86,7 +87,7 @@ impl PythonWriter {
             };
             push_change(change, keys, &self.field(id, family, &change.series), &mut request);
         }
-        self.send(python, context, batch.writer, batch.sequence, request)?;
+        self.send(python, batch.writer, batch.sequence, request)?;
         for change in batch.changes.iter().filter(|change| change.family.aggregation() == Aggregation::LiveSum) {
             let living = self.living.entry(names::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
@@ -95,7 +96,7 @@ impl PythonWriter {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, python: &Python, context: &Context, removal: &Removal) -> Result<(), RedisFault> {
+    pub(crate) fn remove(&mut self, python: &Python, removal: &Removal) -> Result<(), RedisFault> {
         let mut request = PythonRequest::new(removal.writer);
         for (family, series) in removal.series.iter().filter(|(family, _)| names::has(family)) {
             let id = names::scoped_name(family);
@@ -107,7 +108,7 @@ impl PythonWriter {
                 }
             }
         }
-        self.send(python, context, removal.writer, removal.sequence, request)?;
+        self.send(python, removal.writer, removal.sequence, request)?;
         for (family, series) in &removal.series {
             let id = names::scoped_name(family);
             self.fields.get_mut(&id).map(|fields| fields.remove(series));
@@ -117,7 +118,7 @@ impl PythonWriter {
     }
 
     /// Takes back the share of this process in gauges of living processes, and deregisters it.
-    pub(crate) fn close(&mut self, python: &Python, context: &Context) -> Result<(), RedisFault> {
+    pub(crate) fn close(&mut self, python: &Python) -> Result<(), RedisFault> {
         let Some(writer) = self.id else { return Ok(()) };
         let mut request = PythonRequest::new(writer);
         for (id, (family, living)) in &self.living {
@@ -131,11 +132,11 @@ impl PythonWriter {
             }
         }
         if !request.arguments.is_empty() {
-            self.send(python, context, writer, self.acked_seq + 1, request)?;
+            self.send(python, writer, self.acked_seq + 1, request)?;
             self.living.clear();
         }
-        let command = redis::cmd("DEL").arg(seq_key(writer)).to_owned();
-        context.pool.with_connection(&[0], context.deadline(), |session| session.request(command.clone()).map(drop))
+        let command = command("DEL", &[seq_key(writer)]);
+        python.context.on_partition(0, |session| session.request(command.clone()).map(drop))
     }
 
     /// Returns the field of a series.
@@ -145,7 +146,7 @@ impl PythonWriter {
     }
 
     /// Finds the fields under which Python keeps new series.
-    fn find_fields(&mut self, python: &Python, context: &Context, changes: &[Change]) -> Result<(), RedisFault> {
+    fn find_fields(&mut self, python: &Python, changes: &[Change]) -> Result<(), RedisFault> {
         let mut wanted = Vec::new();
         for change in changes {
             let family = &change.family;
@@ -168,9 +169,9 @@ impl PythonWriter {
             rest.push(fields.len().to_string().into_bytes());
             rest.extend(fields.iter().map(|field| field.as_bytes().to_vec()));
         }
-        let answer = run(&python.find, context, &rest, wanted.len())?;
+        let answer = run(&python.context, &python.find, &rest, wanted.len())?;
         let found: Vec<(usize, Vec<u8>)> = Vec::from_redis_value(answer)
-            .map_err(|error| context.pool.fault(FaultKind::Protocol, error.to_string()))?;
+            .map_err(|error| python.context.pool.fault(FaultKind::Protocol, error.to_string()))?;
         for ((id, change, fields), (index, sample)) in wanted.into_iter().zip(found) {
             if let Some((_, order)) = names::parse(&change.family, &sample) {
                 python.learn_order(&id, &change.family, &order);
@@ -184,22 +185,15 @@ impl PythonWriter {
         Ok(())
     }
 
-    fn send(
-        &mut self,
-        python: &Python,
-        context: &Context,
-        writer: WriterId,
-        seq: u64,
-        request: PythonRequest,
-    ) -> Result<(), RedisFault> {
+    fn send(&mut self, python: &Python, writer: WriterId, seq: u64, request: PythonRequest) -> Result<(), RedisFault> {
         if self.id != Some(writer) {
             (self.id, self.acked_seq, self.maybe_applied) = (Some(writer), 0, None);
         }
         if request.arguments.is_empty() {
             return Ok(());
         }
-        context.health.send_started();
-        let retention = context.config.retention;
+        python.context.health.send_started();
+        let retention = python.context.config.retention;
         let head = [
             seq,
             self.acked_seq,
@@ -211,14 +205,14 @@ impl PythonWriter {
         let mut rest = request.keys;
         rest.extend(head.map(|number| number.to_string().into_bytes()));
         rest.extend(request.arguments);
-        let reply = run(&python.apply, context, &rest, keys).inspect_err(|fault| {
+        let reply = run(&python.context, &python.apply, &rest, keys).inspect_err(|fault| {
             if fault.is_outcome_unknown() {
                 self.maybe_applied = Some(seq);
             }
         })?;
-        let (word, wrong, failed) = parse_reply(reply).ok_or_else(|| context.unexpected_reply())?;
+        let (word, wrong, failed) = parse_reply(reply).ok_or_else(|| python.context.unexpected_reply())?;
         if word == "missed" {
-            context.health.update(|counters| counters.missed += 1);
+            python.context.health.update(|counters| counters.missed += 1);
         }
         for key in wrong {
             report_mismatch(&key);
@@ -227,7 +221,7 @@ impl PythonWriter {
             report_refusal(&pair[0], &pair[1]);
         }
         (self.acked_seq, self.maybe_applied) = (seq, None);
-        context.health.send_finished();
+        python.context.health.send_finished();
         Ok(())
     }
 }
@@ -236,8 +230,8 @@ fn seq_key(writer: WriterId) -> String {
     format!("pytheus/writer/{writer}")
 }
 
-fn run(script: &ServerScript, context: &Context, arguments: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
-    context.pool.with_connection(&[0], context.deadline(), |session| session.run_script(script, arguments, keys))
+fn run(context: &Context, script: &ServerScript, arguments: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
+    context.on_partition(0, |session| session.run_script(script, arguments, keys))
 }
 
 /// Parses a reply: the outcome, the keys of another type, and the keys that refused a number, each with the reason.
@@ -255,7 +249,7 @@ fn parse_reply(reply: Value) -> Option<(String, Vec<String>, Vec<String>)> {
 fn push_change(change: &Change, keys: &[PythonKey], field: &str, request: &mut PythonRequest) {
     let deltas = &change.deltas;
     match (change.family.descriptor().kind(), keys) {
-        (Kind::Gauge, [key]) if change.set => {
+        (Kind::Gauge, [key]) if change.was_set => {
             let total = change.totals.first().copied().unwrap_or(Number::Int(0));
             request.push("s", key, field, &schema::number_text(total));
         }

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
+use crate::backends::custom::{self, Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::read::scrape::{Fields, ReadFamily};
 use crate::backends::redis::schema;
-use crate::backends::{self};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -149,9 +148,6 @@ impl LiveSeries {
 
     /// Adds the value of a process.
     fn add(&mut self, values: Vec<String>, process: &Arc<str>, value: f64, set_at: u64) {
-        if values.len() != self.family.descriptor().label_names().len() {
-            return;
-        }
         let aggregation = self.family.aggregation();
         if aggregation == Aggregation::PerProcess {
             self.per_process.push((values, Arc::clone(process), value));
@@ -195,16 +191,12 @@ impl LiveSeries {
     }
 }
 
-/// Returns the label of a process: its id, and the beginning of its writer's name, as ids repeat across machines.
-pub(crate) fn process_label(pid: &str, writer: &str) -> String {
-    backends::custom::process_label(pid.parse().unwrap_or_default(), Some(writer))
-}
-
 /// Adds the live values of a writer.
 pub(crate) fn add_writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, LiveSeries>) -> Result<(), BadField> {
     let pid = fields.iter().find(|(field, _)| field == schema::SELF.as_bytes());
     let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
-    let process = process_label(&pid, writer).into();
+    // With the beginning of the writer's name: process ids repeat across machines.
+    let process = custom::process_label(pid.parse().unwrap_or_default(), Some(writer)).into();
     for (field, value) in of_series(fields) {
         let values = values(field).ok_or_else(|| BadField::new(field, "is no list of a family and label values"))?;
         let mut values = values.into_iter();

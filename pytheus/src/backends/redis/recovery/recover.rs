@@ -22,6 +22,7 @@ use crate::backends::custom::{Aggregation, BackendError, FamilyKey};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::recovery::remaining::{later_value, unsent_ops};
 use crate::backends::redis::schema::{self, PartitionKeys};
@@ -29,8 +30,9 @@ use crate::backends::redis::write::journal::{
     Journal, JournalContents, JournalEntry, JournalRecord, JournalRecordKind,
 };
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
+use crate::backends::redis::write::reply::ScriptReply;
 use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
-use crate::backends::runtime::haste;
+use crate::backends::runtime::wait;
 use crate::model::number::Number;
 use crate::report::{self, SelfMetric};
 
@@ -74,7 +76,7 @@ impl Recovery {
     pub(crate) fn run(&mut self, context: &Context, spool: &Spool, own: Option<&str>, deadline: Instant) -> bool {
         // On a panic or a fault, its lock is released.
         let mut current = self.current.take();
-        let mut ids = match haste::within(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
+        let mut ids = match wait::with_limit(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
             Ok(ids) => ids,
             Err(error) => {
                 report::report(("redis spool", ""), &failure(&error));
@@ -152,15 +154,12 @@ fn expire_writer(context: &Context, writer: &str, forgets: bool) {
     let Some(score) = score.or(forgets.then_some(0)) else { return };
     for partition in 0..context.partition_count() {
         let keys = PartitionKeys::new(&context.config.namespace, partition);
-        let command = |name: &str, key: &str| redis::cmd(name).arg(key).arg(writer).to_owned();
         let commands = if forgets {
-            vec![command("ZREM", &keys.alive), command("HDEL", &keys.writers)]
+            vec![command("ZREM", &[&*keys.alive, writer]), command("HDEL", &[&*keys.writers, writer])]
         } else {
-            vec![redis::cmd("ZADD").arg(&keys.alive).arg("XX").arg(score).arg(writer).to_owned()]
+            vec![command("ZADD", &[&*keys.alive, "XX", &score.to_string(), writer])]
         };
-        let _ = context
-            .pool
-            .with_connection(&[partition], context.deadline(), |session| session.pipeline(&commands).map(drop));
+        let _ = context.on_partition(partition, |session| session.pipeline(&commands).map(drop));
     }
 }
 
@@ -230,10 +229,9 @@ impl CrashedWriter {
     fn send_batch(&mut self, context: &Context) -> Result<bool, BackendError> {
         let partition = self.partition;
         let keys = PartitionKeys::new(&context.config.namespace, partition);
-        let last_seq: Option<u64> = context.pool.with_connection(&[partition], context.deadline(), |session| {
-            let mut command = redis::cmd("HGET");
-            command.arg(&keys.writers).arg(&self.writer);
-            Ok(Option::from_redis_value(session.request(command)?)?)
+        let last_seq: Option<u64> = context.on_partition(partition, |session| {
+            let last_seq = session.request(command("HGET", &[&keys.writers, &self.writer]))?;
+            Ok(Option::from_redis_value(last_seq)?)
         })?;
         failpoint("server probed");
         let path = &self.process.journal;
@@ -279,7 +277,7 @@ impl CrashedWriter {
         prev_seq: u64,
         batch: &NumberedBatch,
     ) -> Result<(), BackendError> {
-        let reply = context.pool.with_connection(&[self.partition], context.deadline(), |session| {
+        let reply = context.on_partition(self.partition, |session| {
             let header = RequestHeader {
                 writer: &self.writer,
                 acked_seq: prev_seq,
@@ -306,7 +304,7 @@ impl CrashedWriter {
             let (arguments, key_count) = request.into_arguments();
             session.run_script(&context.apply_script, &arguments, key_count)
         })?;
-        context.parse_reply(reply)?;
+        ScriptReply::parse(context, reply)?;
         Ok(())
     }
 }

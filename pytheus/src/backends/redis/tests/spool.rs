@@ -42,7 +42,7 @@ impl Killed {
             begin(&*arena, name, label, 1 + place);
             arena.page(1, 0).expect("there is room").cells()[1 + place].store(7, Relaxed);
         }
-        arena.ready().expect("it can be shown");
+        arena.publish().expect("it can be shown");
         process.count("c_total", "x", 5);
         arena.page(1, 0).expect("there is room").cells()[0].store(11, Relaxed);
 
@@ -135,7 +135,7 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
     let process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
     begin(&*arena, "c_total", "x", 0);
-    arena.ready().expect("it can be shown");
+    arena.publish().expect("it can be shown");
     (process, arena)
 }
 
@@ -143,7 +143,12 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
     let (family, at) = (counter(name), CellAddr { page: 0, cell: u32::try_from(cell).expect("a small number") });
     arena
-        .begin(&NewSeries { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
+        .add_series(&NewSeries {
+            family: &family,
+            series: &SeriesKey::new(&family, &[label]),
+            at,
+            is_zero_series: false,
+        })
         .expect("there is room");
 }
 
@@ -325,7 +330,7 @@ fn the_first_batch_counts_once_after_the_end_of_its_process() {
     process.backend.close().expect("it ends");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
     let inner = &process.backend.0;
-    inner.scheme.apply(&inner.context, &first).expect("Redis answers");
+    inner.scheme.apply(&first).expect("Redis answers");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
 }
 
@@ -348,8 +353,8 @@ fn send(process: &mut Process, totals: &[(&str, f64)]) {
         family: Arc::clone(&family),
         deltas: vec![Number::Float(*total)],
         totals: vec![Number::Float(*total)],
-        set: false,
-        stamp: 0,
+        was_set: false,
+        set_at: 0,
     };
     process.sequence += 1;
     let changes = totals.iter().map(change).collect();
@@ -376,9 +381,11 @@ fn sums_with_another_rounding_or_infinite_are_not_resent() {
     let arena = process.backend.arena().expect("there is a spool");
     for (place, label) in [(0, "x"), (1, "y")] {
         begin(&*arena, "c_total", label, place as usize);
-        arena.extend(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place }).expect("there is room");
+        arena
+            .add_cells(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place })
+            .expect("there is room");
     }
-    arena.ready().expect("it can be shown");
+    arena.publish().expect("it can be shown");
     let [first, second] = [1, 2].map(|shard| arena.page(shard, 0).expect("there is room").cells());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and whole")]
     first[0].store(whole as u64, Relaxed);

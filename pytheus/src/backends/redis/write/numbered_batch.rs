@@ -78,8 +78,8 @@ impl NumberedBatch {
 pub(crate) fn push_change(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
     if change.family.aggregation() == Aggregation::MostRecent {
-        push_set_latest(&change.family, &series, &change.totals, change.stamp, out);
-    } else if change.set {
+        push_set_latest(&change.family, &series, &change.totals, change.set_at, out);
+    } else if change.was_set {
         push_set(&change.family, &series, &change.totals, OpCode::Set, out);
     } else {
         push_add(&change.family, &series, &change.deltas, out);

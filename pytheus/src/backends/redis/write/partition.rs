@@ -102,7 +102,7 @@ impl Partition {
         let (_, id) = self.family_state(id, &change.family);
         let ops = batch.family_ops(&id, false);
         if schema::is_live(&change.family) {
-            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.stamp));
+            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.set_at));
         } else {
             numbered_batch::push_change(change, ops);
         }
@@ -132,8 +132,8 @@ impl Partition {
         let Some(state) = self.families.get_mut(id) else { return };
         let series = state.baseline.entry(change.series.clone()).or_default();
         series.totals = change.totals.as_slice().into();
-        series.was_set |= change.set;
-        series.set_at = change.stamp;
+        series.was_set |= change.was_set;
+        series.set_at = change.set_at;
     }
 
     /// Returns the sequence number of the next batch.

@@ -1,9 +1,9 @@
 //! Keys and arguments of `apply.lua`.
 
-use redis::{FromRedisValue as _, RedisError};
+use redis::FromRedisValue as _;
 
 use crate::backends::custom::WriterId;
-use crate::backends::redis::client::connection::Session;
+use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::schema::{self, PartitionKeys};
 use crate::backends::redis::write::numbered_batch::{FieldOp, NumberedBatch};
@@ -97,7 +97,7 @@ pub(crate) fn build(
     writer: &str,
     batch: Option<&NumberedBatch>,
     session: &mut Session<'_>,
-) -> Result<ScriptRequest, RedisError> {
+) -> Result<ScriptRequest, SessionError> {
     let header = RequestHeader {
         writer,
         acked_seq: partition.acked_seq,
@@ -119,7 +119,8 @@ pub(crate) fn build(
                 match &mut own_keys {
                     Some(keys) => keys,
                     none => {
-                        let writers = living_writers(context, partition, session)?;
+                        let writers = session.request(context.living_writers(&partition.keys))?;
+                        let writers: Vec<String> = Vec::from_redis_value(writers)?;
                         none.insert(writers.iter().map(|one| request.add_key(partition.keys.own(one))).collect())
                     }
                 }
@@ -143,15 +144,4 @@ pub(crate) fn build(
         request.add_family(&header, &ops.ops);
     }
     Ok(request)
-}
-
-/// Lists the writers whose lease has not ended long ago.
-fn living_writers(
-    context: &Context,
-    partition: &Partition,
-    session: &mut Session<'_>,
-) -> Result<Vec<String>, RedisError> {
-    let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&partition.keys.alive).arg(context.liveness_cutoff()).arg("+inf");
-    Ok(Vec::from_redis_value(session.request(command)?)?)
 }

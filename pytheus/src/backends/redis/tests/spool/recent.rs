@@ -8,9 +8,11 @@ fn process(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Aren
     let arena = process.backend.arena().expect("there is a spool");
     let (family, at) = (backup(), CellAddr { page: 1, cell: 0 });
     let series = SeriesKey::new(&family, &[]);
-    arena.begin(&NewSeries { family: &family, series: &series, at, promised: false }).expect("there is room");
+    arena
+        .add_series(&NewSeries { family: &family, series: &series, at, is_zero_series: false })
+        .expect("there is room");
     set(&arena, 5.0, 10);
-    arena.ready().expect("it can be shown");
+    arena.publish().expect("it can be shown");
     process.set_at(&family, 5.0, 10);
     (process, arena)
 }

@@ -1,4 +1,4 @@
-//! What other processes do.
+//! The tasks of child processes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use super::{compact, crash, crowd};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::write::shared_compaction;
 
-pub(crate) fn run(errand: &str, path: &Path) {
+pub(crate) fn run(task: &str, path: &Path) {
     let directory = Arc::new(Directory::open(path, false).expect("it is a good directory"));
-    match errand {
+    match task {
         "attach" => drop(Process::begin(&directory)),
         compact::CHURN | compact::CHURN_LONG => {
-            compact::errand(&mut Process::begin(&directory), errand == compact::CHURN_LONG);
+            compact::task(&mut Process::begin(&directory), task == compact::CHURN_LONG);
         }
         compact::SHARE => compact::share(&shared_compaction::open(&directory.shared_file()).expect("it is one")),
         crash::FOLD => drop(fold_all(&directory)),
@@ -52,6 +52,6 @@ pub(crate) fn run(errand: &str, path: &Path) {
                 }
             }
         }
-        _ => panic!("no such errand: {errand}"),
+        _ => panic!("no such task: {task}"),
     }
 }

@@ -8,7 +8,7 @@ use crate::model::error::{Duplicate, RegisterError};
 use crate::reentry::Code;
 
 /// The collectors of a registry, and their sample names.
-pub(super) struct Entries {
+pub(super) struct CollectorIndex {
     /// In the order of registration.
     pub(super) collectors: Vec<Entry>,
     /// Every sample name, sorted, with its collector.
@@ -31,7 +31,7 @@ impl Entry {
     }
 }
 
-impl Entries {
+impl CollectorIndex {
     pub(super) const fn new() -> Self {
         Self { collectors: Vec::new(), names: Vec::new() }
     }
@@ -42,7 +42,7 @@ impl Entries {
     }
 
     /// Returns the entry with samples of this name.
-    pub(super) fn holder(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn owner(&self, name: &str) -> Option<&Entry> {
         self.place(name).ok().map(|place| &self.names[place].1)
     }
 
@@ -54,7 +54,7 @@ impl Entries {
     ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
         let mut own_names = Vec::new();
         for descriptor in descriptors {
-            if let Some(entry) = self.holder(descriptor.name()) {
+            if let Some(entry) = self.owner(descriptor.name()) {
                 if Arc::ptr_eq(&entry.collector, collector) {
                     return Ok(Some(Arc::clone(&entry.collector)));
                 }
@@ -68,7 +68,7 @@ impl Entries {
                 }
             }
             for name in descriptor.sample_names() {
-                if let Some(entry) = self.holder(&name) {
+                if let Some(entry) = self.owner(&name) {
                     let existing = entry.descriptors.iter().find(|d| d.sample_names().any(|own| own == name));
                     return Err(taken(descriptor, existing.unwrap_or(descriptor)));
                 }

@@ -5,14 +5,14 @@ use crate::model::number;
 use crate::model::snapshot::Number;
 
 /// The line of a part without a label of its own.
-pub(super) struct Line {
+pub(super) struct LineTemplate {
     /// The end of the previous line, the name and the constant labels.
     open: String,
     /// The same for a series without labels.
     bare: String,
 }
 
-impl Line {
+impl LineTemplate {
     /// Makes a line from a sample name and rendered constant labels.
     pub(super) fn new(name: &str, suffix: &str, constant: &str) -> Self {
         Self { open: open(name, suffix, constant), bare: bare(name, suffix, constant) }
@@ -33,22 +33,22 @@ impl Line {
 }
 
 /// The lines of parts that differ in one label of their own.
-pub(super) struct Lines {
-    /// The start, as in [`Line`].
+pub(super) struct PartTemplates {
+    /// The start, as in [`LineTemplate`].
     open: String,
-    parts: Vec<Part>,
+    parts: Vec<PartTemplate>,
     /// The start of all lines of the current series.
     start: String,
 }
 
-struct Part {
+struct PartTemplate {
     /// The label, and the end of the labels.
     close: String,
     /// The whole line up to its number, for a series without labels.
     bare: String,
 }
 
-impl Lines {
+impl PartTemplates {
     /// Makes a line per value of this label.
     pub(super) fn new<V: AsRef<str>>(
         name: &str,
@@ -60,7 +60,10 @@ impl Lines {
         let part = |value: V| {
             let mut own = String::new();
             escape::labels(&mut own, [(label, value.as_ref())]);
-            Part { close: format!("{}{own}}} ", comma(&own)), bare: bare(name, suffix, &joined(constant, &own)) }
+            PartTemplate {
+                close: format!("{}{own}}} ", comma(&own)),
+                bare: bare(name, suffix, &joined(constant, &own)),
+            }
         };
         let parts = values.into_iter().map(part).collect();
         Self { open: open(name, suffix, constant), parts, start: String::new() }

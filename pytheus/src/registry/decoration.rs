@@ -8,12 +8,12 @@ use crate::model::snapshot::FamilySnapshot;
 
 /// A prefix, and constant labels sorted by name.
 #[derive(Debug)]
-pub(super) struct Dress {
+pub(super) struct Decoration {
     pub(super) prefix: Option<String>,
     pub(super) labels: Vec<(String, String)>,
 }
 
-impl Dress {
+impl Decoration {
     pub(super) const NONE: Self = Self { prefix: None, labels: Vec::new() };
 
     pub(super) fn full_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
@@ -28,7 +28,7 @@ impl Dress {
     }
 
     /// Adds the prefix and the labels to a family.
-    pub(super) fn put_on(&self, family: &mut FamilySnapshot) {
+    pub(super) fn decorate(&self, family: &mut FamilySnapshot) {
         if self.prefix.is_some() {
             let name = self.full_name(&family.name).into_owned();
             if family.kind == Kind::StateSet {

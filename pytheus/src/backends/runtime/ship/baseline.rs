@@ -1,4 +1,4 @@
-//! What a backend was told of a family, and what has changed since.
+//! The baseline: what was sent of a family, and the changes since.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -8,7 +8,7 @@ use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::{ExactSum, SortedSeries};
 
-/// The numbers of a family at one moment, and how far they were looked through.
+/// The numbers of a family at one moment, and how far they were compared.
 pub(super) struct Reading {
     family: Arc<FamilyKey>,
     series: Arc<SortedSeries>,
@@ -19,15 +19,15 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// `None` of a family that no other process knows.
-    pub(super) fn of(member: &dyn LocalFamily) -> Option<Self> {
-        let family = member.key()?;
-        let totals = member.stored();
+    /// Reads a family; `None` for one that no other process knows.
+    pub(super) fn of(family: &dyn LocalFamily) -> Option<Self> {
+        let key = family.key()?;
+        let totals = family.stored();
         let mut parts = totals.parts().to_vec();
-        // After the values: should one be set in between, it is told as it was, and its change the next time.
-        let stamps = member.stamps(&totals, &mut parts);
+        // After the values: a value set in between is sent as it was, and its change the next time.
+        let stamps = family.stamps(&totals, &mut parts);
         let series = Arc::clone(totals.own_series()?);
-        Some(Self { family, series, parts, stamps, place: 0 })
+        Some(Self { family: key, series, parts, stamps, place: 0 })
     }
 
     pub(super) fn family(&self) -> &FamilyKey {
@@ -54,9 +54,9 @@ impl Reading {
 /// Some words for each series, side by side, as this is what it costs in memory to send numbers away: first 0 while
 /// nothing was told, else one more than the stamp; then the parts, whole numbers in one word, floats as the two of a
 /// [`Sum`].
-pub(super) struct Known {
-    /// Tells whether the family is still there.
-    member: Weak<dyn LocalFamily>,
+pub(super) struct SentBaseline {
+    /// Gone once the family is dropped.
+    family: Weak<dyn LocalFamily>,
     kind: Kind,
     aggregation: Aggregation,
     width: usize,
@@ -64,36 +64,36 @@ pub(super) struct Known {
     words: Vec<u64>,
 }
 
-impl Known {
-    /// Nothing was told.
-    pub(super) fn new(member: &Arc<dyn LocalFamily>, family: &FamilyKey) -> Self {
+impl SentBaseline {
+    /// Starts before anything was sent.
+    pub(super) fn new(family: &Arc<dyn LocalFamily>, key: &FamilyKey) -> Self {
         Self {
-            member: Arc::downgrade(member),
-            kind: family.descriptor().kind(),
-            aggregation: family.aggregation(),
-            width: family.part_count(),
+            family: Arc::downgrade(family),
+            kind: key.descriptor().kind(),
+            aggregation: key.aggregation(),
+            width: key.part_count(),
             series: Arc::default(),
             words: Vec::new(),
         }
     }
 
-    /// In a child process, where all numbers begin at zero: its parent has told of the series that are there.
-    pub(super) fn inherited(member: &Arc<dyn LocalFamily>, reading: &Reading) -> Self {
-        let mut known = Self::new(member, &reading.family);
-        known.follow(reading);
+    /// Starts in a child process, where all numbers begin at zero, and whose parent has sent the series.
+    pub(super) fn inherited(family: &Arc<dyn LocalFamily>, reading: &Reading) -> Self {
+        let mut known = Self::new(family, &reading.family);
+        known.realign(reading);
         for place in 0..reading.series.len() {
-            known.words_of(place)[0] = 1;
+            known.row_of(place)[0] = 1;
         }
         known
     }
 
-    /// Is the family still there?
+    /// Whether the family is still there.
     pub(super) fn is_needed(&self) -> bool {
-        self.member.strong_count() > 0
+        self.family.strong_count() > 0
     }
 
-    /// Forgets what was told of a series, which was removed.
-    pub(super) fn forget(&mut self, family: &FamilyKey, series: &SeriesKey) {
+    /// Clears the row of a removed series.
+    pub(super) fn clear(&mut self, family: &FamilyKey, series: &SeriesKey) {
         let labels = series.labels(family);
         let specs = &family.descriptor().labels;
         let found = self.series.binary_search_by(|known| {
@@ -101,23 +101,23 @@ impl Known {
             crate::model::key::Labels::new(specs, head, text).compare(&labels)
         });
         if let Ok(place) = found {
-            self.words_of(place).fill(0);
+            self.row_of(place).fill(0);
         }
     }
 
-    /// Is it the family of this key?
+    /// Whether it is the baseline of the family with this key.
     pub(super) fn is_of(&self, family: &FamilyKey) -> bool {
-        self.member.upgrade().and_then(|member| member.key()).is_some_and(|key| key.is(family))
+        self.family.upgrade().and_then(|family| family.key()).is_some_and(|key| key.is_same_family(family))
     }
 
-    /// Takes what has changed, from where the reading stands, until it ends (true) or there is no room for more parts.
-    pub(super) fn take(&mut self, reading: &mut Reading, room: &mut usize, out: &mut Vec<Change>) -> bool {
+    /// Takes the changes from where the reading stands, to its end (true) or until there is no room for more parts.
+    pub(super) fn take_changes(&mut self, reading: &mut Reading, room: &mut usize, out: &mut Vec<Change>) -> bool {
         if reading.place == 0 {
-            self.follow(reading);
+            self.realign(reading);
         }
         let mut deltas = Vec::with_capacity(self.width);
         while reading.place < reading.series.len() {
-            if out.len() == super::pass::MOST_CHANGES || *room < self.width && !out.is_empty() {
+            if out.len() == super::cycle::MAX_CHANGES || *room < self.width && !out.is_empty() {
                 return false;
             }
             let (place, stamp) = (reading.place, reading.stamp(reading.place));
@@ -128,15 +128,15 @@ impl Known {
             let totals = reading.parts(place);
             deltas.clear();
             let (kind, aggregation) = (self.kind, self.aggregation);
-            if let Some(set) = advance(kind, aggregation, self.words_of(place), totals, stamp, &mut deltas) {
+            if let Some(was_set) = diff(kind, aggregation, self.row_of(place), totals, stamp, &mut deltas) {
                 *room = room.saturating_sub(self.width);
                 out.push(Change {
                     family: Arc::clone(&reading.family),
                     series: reading.key(place),
                     deltas: deltas.clone(),
                     totals: totals.to_vec(),
-                    set,
-                    stamp: if aggregation.is_by_time() { stamp } else { 0 },
+                    was_set,
+                    set_at: if aggregation.is_by_time() { stamp } else { 0 },
                 });
             }
         }
@@ -146,8 +146,8 @@ impl Known {
     /// The stamp of a series whose numbers are not to be sent.
     pub(super) const NOT_SENT: u64 = u64::MAX;
 
-    /// How many words a series has.
-    fn row(&self) -> usize {
+    /// Returns the number of words of a row.
+    fn row_len(&self) -> usize {
         1 + match self.kind {
             Kind::Counter => 3,
             Kind::Gauge => 2,
@@ -156,22 +156,22 @@ impl Known {
         }
     }
 
-    fn words_of(&mut self, place: usize) -> &mut [u64] {
-        let row = self.row();
+    fn row_of(&mut self, place: usize) -> &mut [u64] {
+        let row = self.row_len();
         &mut self.words[place * row..][..row]
     }
 
-    /// Brings what is known into the order of the reading, without what is gone, and with what is new.
-    fn follow(&mut self, reading: &Reading) {
+    /// Puts the rows into the order of the reading: without removed series, with new ones.
+    fn realign(&mut self, reading: &Reading) {
         if Arc::ptr_eq(&self.series, &reading.series) {
             return;
         }
-        let row = self.row();
+        let row = self.row_len();
         let former: HashMap<usize, usize> =
             self.series.iter().enumerate().map(|(place, series)| (series.address(), place)).collect();
         let mut words = Vec::with_capacity(reading.series.len() * row);
         for series in reading.series.iter() {
-            // What is known keeps a reference: an address is not used again meanwhile.
+            // The baseline keeps a reference: an address is not used again meanwhile.
             match former.get(&series.address()) {
                 Some(place) => words.extend_from_slice(&self.words[place * row..][..row]),
                 None => words.resize(words.len() + row, 0),
@@ -181,9 +181,9 @@ impl Known {
     }
 }
 
-/// Brings the words to these totals, and gives the deltas between; whether the value was set if there is something to
-/// tell.
-fn advance(
+/// Updates a row to these totals, and adds the deltas. Returns whether the value was set, or `None` when there is nothing
+/// to send.
+fn diff(
     kind: Kind,
     aggregation: Aggregation,
     words: &mut [u64],
@@ -191,8 +191,8 @@ fn advance(
     stamp: u64,
     deltas: &mut Vec<Number>,
 ) -> Option<bool> {
-    let [told, words @ ..] = words else { return None };
-    let (is_new, was_set) = (*told == 0, *told != stamp.wrapping_add(1) && (*told != 0 || stamp != 0));
+    let [sent, words @ ..] = words else { return None };
+    let (is_new, was_set) = (*sent == 0, *sent != stamp.wrapping_add(1) && (*sent != 0 || stamp != 0));
     let changed = match (kind, totals) {
         (Kind::Counter, [total]) => {
             let [whole, high, low] = words else { return None };
@@ -203,11 +203,11 @@ fn advance(
                     Number::Int(delta)
                 }
                 total => {
-                    // What was whole until now, and has fractions from now on.
+                    // The first fraction of a counter.
                     if *whole != 0 {
                         (*high, *low) = ((std::mem::take(whole) as f64).to_bits(), 0);
                     }
-                    Number::Float(grow(high, low, total.as_f64()))
+                    Number::Float(exact_delta(high, low, total.as_f64()))
                 }
             });
             !is_zero(deltas)
@@ -218,10 +218,10 @@ fn advance(
             let untouched = total.to_bits() == 0 && stamp == 0;
             let starts_at_zero = aggregation.starts_at_zero();
             if !starts_at_zero && untouched && is_new || starts_at_zero && total.is_nan() && !was_set {
-                // Nobody has set it here; or it could not be read.
+                // Never set in this process; or it could not be read.
                 return None;
             }
-            deltas.push(Number::Float(grow(high, low, total)));
+            deltas.push(Number::Float(exact_delta(high, low, total)));
             was_set || total.to_bits() != before.to_bits() && !is_zero(deltas)
         }
         (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
@@ -231,7 +231,7 @@ fn advance(
                 deltas.push(Number::Int(count.wrapping_sub(*known)));
                 *known = count;
             }
-            deltas.push(Number::Float(grow(high, low, sum.as_f64())));
+            deltas.push(Number::Float(exact_delta(high, low, sum.as_f64())));
             !is_zero(deltas)
         }
         (Kind::Info | Kind::StateSet, totals) => {
@@ -246,14 +246,14 @@ fn advance(
         }
         _ => return None,
     };
-    *told = stamp.wrapping_add(1);
-    let set = aggregation == Aggregation::Shared && if kind == Kind::StateSet { changed } else { was_set };
-    // A series that is new is told of although it is at zero: it shows.
-    (changed || is_new).then_some(set)
+    *sent = stamp.wrapping_add(1);
+    let is_set = aggregation == Aggregation::Shared && if kind == Kind::StateSet { changed } else { was_set };
+    // A new series is sent although it is at zero: it shows.
+    (changed || is_new).then_some(is_set)
 }
 
-/// Brings a sum to this total, and gives by how much it grew: all that it grew by, added up, is the total.
-fn grow(high: &mut u64, low: &mut u64, total: f64) -> f64 {
+/// Updates a sum to this total, and returns the difference: all differences, added up without rounding, are the total.
+fn exact_delta(high: &mut u64, low: &mut u64, total: f64) -> f64 {
     let mut known = ExactSum::ZERO;
     known += f64::from_bits(*high);
     known += f64::from_bits(*low);

@@ -23,16 +23,16 @@ fn who_has_a_deadline_waits_no_longer_for_a_pass_that_does_not_end() {
     family.hold(&[("a", int(3), 0)]);
     let hung = Arc::new(Hung::default());
     let members: Arc<dyn LocalFamily> = family;
-    let members: Members = Box::new(move || vec![Arc::clone(&members)]);
+    let members: Families = Box::new(move || vec![Arc::clone(&members)]);
     let backend: Arc<dyn Backend> = Arc::<Hung>::clone(&hung);
-    let shipper = Shipper::start_with(backend, Duration::from_secs(3_600), members).unwrap();
+    let shipper = Shipper::start_with(backend, Some(Duration::from_secs(3_600)), members).unwrap();
     // One that begins a pass, and one that meets it.
     for _ in 0..2 {
-        let error = shipper.ship_by(Some(Instant::now() + Duration::from_millis(20))).unwrap_err().to_string();
+        let error = shipper.0.ship_by(Some(Instant::now() + Duration::from_millis(20))).unwrap_err().to_string();
         assert!(error.contains("was not sent in time"), "{error}");
     }
     assert_eq!(hung.taken.load(SeqCst), 0);
     hung.is_free.store(true, SeqCst);
-    shipper.ship_by(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+    shipper.0.ship_by(Some(Instant::now() + Duration::from_secs(60))).unwrap();
     assert_eq!(hung.taken.load(SeqCst), 1);
 }
