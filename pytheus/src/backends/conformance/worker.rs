@@ -17,11 +17,11 @@ use crate::backends::conformance::wire::directory_beside;
 use crate::backends::custom::AggregationScope;
 use crate::backends::{self, BackendSpec, load_backend};
 use crate::collector::collector_fn;
-use crate::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::exposition::generate_metrics;
 use crate::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::snapshot::FamilySnapshot;
 use crate::registry::{REGISTRY, Registry as _};
-use crate::snapshot::FamilySnapshot;
 
 type Outcome = Result<Value, Box<dyn Error + Send + Sync>>;
 
@@ -186,7 +186,7 @@ fn about() -> Value {
     json!({"reach": reach, "sent": sent})
 }
 
-type Built<M> = Result<Family<M>, crate::error::RegisterError>;
+type Built<M> = Result<Family<M>, crate::model::error::RegisterError>;
 
 fn counter(name: &str) -> Built<Counter> {
     Counter::builder(name, "C.").label_names(["l"]).build()
@@ -209,7 +209,7 @@ fn gauge(mode: &str) -> Built<Gauge> {
 }
 
 /// The same without labels; its one series exists from the start.
-fn lone(mode: &str) -> Result<Gauge, crate::error::RegisterError> {
+fn lone(mode: &str) -> Result<Gauge, crate::model::error::RegisterError> {
     Gauge::builder(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
 }
 
@@ -227,7 +227,7 @@ fn mode_of(mode: &str) -> GaugeMode {
 
 /// Gauges and a collector whose code asks for metrics at each scrape: the first may do so, the others would recurse
 /// without end.
-fn closures() -> Result<(), crate::error::RegisterError> {
+fn closures() -> Result<(), crate::model::error::RegisterError> {
     let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
     Gauge::builder("half", "H.").build()?.set_function(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
     // The first one's closure asks in turn.
