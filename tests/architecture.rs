@@ -189,18 +189,16 @@ fn the_macros_know_every_method_of_a_labelled_handle() {
         fs::read_to_string(path).expect("a source can be read")
     };
     let reserved = read("pytheus-macros", "reserved.rs");
-    let name_after = |line: &str, word: &str| {
-        let rest = line.trim_start().strip_prefix(word)?;
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        (!name.is_empty()).then_some(name)
-    };
-    let labelled = read("pytheus", "metrics/labelled.rs");
-    let (_, own) = labelled.split_once("impl<M: Metric, L> Labelled<M, L> {").expect("the methods of every handle");
-    let mut methods: Vec<_> = own.lines().filter_map(|line| name_after(line, "pub fn ")).collect();
-    for kind in ["counter", "gauge", "histogram", "summary", "info"] {
-        let text = read("pytheus", &format!("metrics/{kind}.rs"));
-        let (_, forwarded) = text.split_once("labelled::forward! {").expect("the methods of this kind");
-        methods.extend(forwarded.lines().filter_map(|line| name_after(line, "fn ")));
+    let mut methods = Vec::new();
+    for file in ["metric", "call/guard", "counter", "gauge", "histogram", "summary", "info", "state_set"] {
+        let text = read("pytheus", &format!("metrics/{file}.rs"));
+        let (_, generic) =
+            text.split_once("T> $metric<").or_else(|| text.split_once("impl<T> ")).unwrap_or(("", &text));
+        methods.extend(generic.split("pub fn ").skip(1).filter_map(|method| {
+            let (name, arguments) = method.split_once(['(', '<'])?;
+            let (arguments, _) = arguments.split_once(')')?;
+            arguments.contains("&self").then(|| name.to_owned())
+        }));
     }
     assert!(methods.len() > 30, "{methods:?}");
     methods.retain(|method| !reserved.contains(&format!("\"{method}\"")));
