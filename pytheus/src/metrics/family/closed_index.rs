@@ -11,26 +11,26 @@ use crate::storage::{Series, SlotRef};
 /// combination is never dropped, lest another one get its slot; after its removal, the next are looked up by their
 /// labels.
 #[derive(Debug)]
-pub(super) struct Combinations(Arc<[SlotRef]>);
+pub(crate) struct ClosedIndex(Arc<[SlotRef]>);
 
 /// The most that are worth their memory.
 const MOST: usize = 1024;
 
-impl Combinations {
-    pub(super) fn new(labels: &[LabelSpec]) -> Self {
+impl ClosedIndex {
+    pub(crate) fn new(labels: &[LabelSpec]) -> Self {
         let sizes = labels.iter().map(|label| label.values().map(<[_]>::len));
         let len = sizes.reduce(|all, size| all?.checked_mul(size?)).flatten().filter(|len| *len <= MOST);
         Self((0..len.unwrap_or(0)).map(|_| SlotRef::unbound()).collect())
     }
 
     /// The places, for who has the same labels with the same sets.
-    pub(super) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[SlotRef]> {
+    pub(crate) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[SlotRef]> {
         let same = own.iter().map(LabelSpec::values).eq(others.iter().map(LabelSpec::values));
         if same { Arc::clone(&self.0) } else { Arc::new([]) }
     }
 
     /// Leads to a series that was added, the first of these values.
-    pub(super) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
+    pub(crate) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
             && !place.is_bound()
         {
@@ -39,7 +39,7 @@ impl Combinations {
     }
 
     /// Leads to where the cells of its series have gone.
-    pub(super) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
+    pub(crate) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         if let Some(place) = self.find(labels, &values)
             && place.is_bound()
@@ -50,7 +50,7 @@ impl Combinations {
     }
 
     /// Leads to the series no more, which was removed.
-    pub(super) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
+    pub(crate) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
             && place.slot() == series.slot()
         {

@@ -1,20 +1,20 @@
-//! Series are removed: one, those that match, or all.
+//! Removal of one series, of matching ones, or of all.
 
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::AcqRel;
 
-use super::core::{FamilyCore, Members};
-use super::sources::ReadValue;
-use super::zeros;
+use crate::metrics::family::callbacks::ReadValue;
+use crate::metrics::family::core::{FamilyCore, Members};
+use crate::metrics::family::zero_series;
 use crate::model::key::{Key, Labels};
 use crate::storage::{Series, TableCursor};
 use crate::sync::{self, Guarded};
 
-/// About how many series are removed at a time: a thread that adds one waits no longer than that takes.
+/// The number of series removed under one lock: an upper bound on the wait of a thread that adds one.
 const STEP: usize = 500;
 
 impl FamilyCore {
-    pub(super) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
+    pub(crate) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
         self.start();
         let (hash, mut members) = (self.hash(key), self.members());
         let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
@@ -27,7 +27,7 @@ impl FamilyCore {
     }
 
     /// Removes the series that `keep` refuses.
-    pub(super) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
+    pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) {
         for series in self.sorted().iter() {
             if !keep(self.labels(series)) {
                 self.remove(&self.labels(series));
@@ -36,13 +36,12 @@ impl FamilyCore {
         }
     }
 
-    /// Removes the series that match; those of them that are there from the start begin again at zero. A scrape sees all of
-    /// that or none.
+    /// Removes the matching series; zero series among them begin again at zero. A scrape sees all of that or none.
     ///
-    /// A large family is locked a few times, each for a moment, so that others can add series meanwhile.
-    pub(super) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
+    /// A large family is locked several times, each for a moment, so that other threads can add series in between.
+    pub(crate) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
         self.start();
-        let mut zeros = zeros::series(self.descriptor());
+        let mut zeros = zero_series::of(self.descriptor());
         let one = sync::lock(&self.stepping);
         let mut members = self.members();
         zeros.extend(members.promised.iter().cloned());
@@ -69,8 +68,8 @@ impl FamilyCore {
         drop(closures);
     }
 
-    /// Makes a series of this key the only one, and acts on it before anyone can see it.
-    pub(super) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
+    /// Makes a series of this key the only one, and acts on it before other threads can find it.
+    pub(crate) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
         self.start();
         let one = sync::lock(&self.stepping);
         let mut members = self.members();
@@ -95,7 +94,7 @@ impl FamilyCore {
         drop(closures);
     }
 
-    /// Takes some of the series that match out of the table, from where the cursor stands; false when there are no more.
+    /// Removes matching series from the table, from the cursor on; returns false at the end.
     fn remove_some(
         &self,
         members: &mut Members,
@@ -113,8 +112,8 @@ impl FamilyCore {
         (removed, false)
     }
 
-    /// Takes note of what was removed, here or `everywhere`, and does what is to follow in the same step. Gives what users
-    /// gave, which may do as it likes when it is dropped: without a lock.
+    /// Records removed series, here or `everywhere`, and calls `then` in the same step. Returns the closures of the user:
+    /// they may run any code when they are dropped, and so are dropped without a lock.
     #[must_use]
     fn removed(
         &self,
@@ -126,24 +125,24 @@ impl FamilyCore {
         for series in removed {
             let values: Vec<_> = self.labels(series).values().collect();
             members.limit.removed(&values);
-            self.combinations.removed(&self.descriptor().labels, &values, series);
+            self.closed_index.removed(&self.descriptor().labels, &values, series);
             self.end(&members, series, everywhere);
             members.declared.retain(|(place, known)| {
                 let other = !known.is(series);
                 if !other {
                     place.invalidate();
-                    // A thread may be at its cells, and holds no reference.
+                    // Leaked: a thread may still write to its cells without a reference.
                     std::mem::forget(known.clone());
                 }
                 other
             });
         }
-        let closures = self.sources.remove(removed);
-        let many = self.order.removed(removed.len(), members.writer.len());
+        let closures = self.callbacks.remove(removed);
+        let many = self.sorted_cache.removed(removed.len(), members.writer.len());
         then(&mut members);
         drop(members);
         if many {
-            self.order.forget();
+            self.sorted_cache.forget();
         }
         closures
     }

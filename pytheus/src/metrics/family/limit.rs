@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::model::key::Key;
+use crate::storage::Series;
+
 /// The value that stands for all those beyond the limit.
-pub(crate) const OTHER: &str = "__other__";
+const OTHER: &str = "__other__";
 
 /// Counts series and distinct values, where there is a limit.
 ///
@@ -27,14 +30,14 @@ impl Limit {
     }
 
     pub(crate) fn added(&mut self, values: &[&str]) {
-        self.series += usize::from(!above(values));
+        self.series += usize::from(!is_overflow_series(values));
         for (counts, value) in self.distinct.iter_mut().zip(values) {
             *counts.entry((*value).into()).or_default() += 1;
         }
     }
 
     pub(crate) fn removed(&mut self, values: &[&str]) {
-        self.series -= usize::from(!above(values));
+        self.series -= usize::from(!is_overflow_series(values));
         for (counts, value) in self.distinct.iter_mut().zip(values) {
             if let Some(count) = counts.get_mut(*value) {
                 *count -= 1;
@@ -51,9 +54,9 @@ impl Limit {
     }
 
     /// May a series of these values be added?
-    pub(crate) fn admits(&self, values: &[Cow<'_, str>]) -> bool {
+    pub(crate) fn allows(&self, values: &[Cow<'_, str>]) -> bool {
         let Some(most) = self.most else { return true };
-        if above(values) {
+        if is_overflow_series(values) {
             return true;
         }
         let gave_way = values.iter().any(|value| value == OTHER);
@@ -62,7 +65,7 @@ impl Limit {
     }
 
     /// Makes the next label give way; `None` when all have.
-    pub(crate) fn collapse(&self, values: &mut [Cow<'_, str>]) -> Option<usize> {
+    pub(crate) fn overflow_one(&self, values: &mut [Cow<'_, str>]) -> Option<usize> {
         let open = (0..values.len()).filter(|label| values[*label] != OTHER);
         // The first of those that tie.
         let label = open.rev().max_by_key(|label| self.distinct.get(*label).map_or(0, BTreeMap::len))?;
@@ -71,8 +74,40 @@ impl Limit {
     }
 }
 
+/// The values of a series that is looked for, with the labels that the limit has merged.
+pub(crate) struct Overflow<'a> {
+    pub(crate) values: Vec<Cow<'a, str>>,
+    /// The labels whose value became [`OTHER`].
+    pub(crate) labels: Vec<usize>,
+}
+
+impl<'a> Overflow<'a> {
+    pub(crate) fn new(key: &'a (impl Key + ?Sized)) -> Self {
+        let mut values = key.values().into_iter().map(Cow::Borrowed).collect::<Vec<_>>();
+        Self { labels: overflow_long(&mut values), values }
+    }
+
+    /// Merges labels until a series is found; returns `None` when one may be added.
+    pub(crate) fn resolve(
+        &mut self,
+        limit: &Limit,
+        find: impl Fn(&[Cow<'a, str>]) -> Option<Series>,
+    ) -> Option<Series> {
+        loop {
+            if let Some(series) = find(&self.values) {
+                return Some(series);
+            }
+            if limit.allows(&self.values) {
+                return None;
+            }
+            // Ends when every label has become `__other__`: that series is always allowed.
+            self.labels.extend(limit.overflow_one(&mut self.values));
+        }
+    }
+}
+
 /// Makes the labels give way whose values are too long for the text of a series, and says which.
-pub(crate) fn shorten(values: &mut [Cow<'_, str>]) -> Vec<usize> {
+fn overflow_long(values: &mut [Cow<'_, str>]) -> Vec<usize> {
     // The text takes up to three bytes for one of a value, and has room for 4 GiB.
     let most = (1 << 30) / values.len().max(1);
     let too_long: Vec<_> = (0..values.len()).filter(|label| values[*label].len() > most).collect();
@@ -84,6 +119,6 @@ pub(crate) fn shorten(values: &mut [Cow<'_, str>]) -> Vec<usize> {
 
 /// Is this the one series that may stand above the limit, with [`OTHER`] throughout? The only one of a metric without
 /// labels is, too.
-fn above(values: &[impl AsRef<str>]) -> bool {
+fn is_overflow_series(values: &[impl AsRef<str>]) -> bool {
     values.iter().all(|value| value.as_ref() == OTHER)
 }

@@ -1,17 +1,17 @@
-//! Where the series of a family lie, when a backend has a say in it.
+//! The binding of a family to the arena of a backend, which holds the cells of its series.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::core::{FamilyCore, Members};
-use super::zeros;
 use crate::backends::api::{
     Aggregation, Arena, BackendError, CellAddr, FamilyKey, NewSeries, ProcessArena, SeriesKey, cells,
 };
 use crate::backends::runtime;
 use crate::clock;
+use crate::metrics::family::core::{FamilyCore, Members};
+use crate::metrics::family::zero_series;
 use crate::model::descriptor::Kind;
 use crate::model::key::{self, Key};
 use crate::report;
@@ -19,8 +19,8 @@ use crate::storage::{self, Series, Slot, SlotRef};
 use crate::sync;
 
 impl FamilyCore {
-    /// A series of these values, with cells, that is not in the family yet.
-    pub(super) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
+    /// Makes a series of these values, with cells, without adding it to the family.
+    pub(crate) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor().labels, values);
         let slot = match members.arena() {
             Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
@@ -29,28 +29,28 @@ impl FamilyCore {
         Series::new(&head, &text, self.cells(), slot)
     }
 
-    /// The facts that were stated, of an info metric.
-    pub(super) fn stated(&self) -> Option<Series> {
+    /// Returns the facts of an info metric.
+    pub(crate) fn stated(&self) -> Option<Series> {
         self.members().stated.clone().filter(|series| !series.is_removed())
     }
 
-    /// Tells the arena of all series, those that come later included.
+    /// Notifies the arena of all series, including later ones.
     ///
     /// # Errors
     ///
-    /// When it could not take note of all of them.
-    pub(super) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+    /// Reports series without room in the arena.
+    pub(crate) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
         let Some(key) = self.key.get() else { return Ok(()) };
         self.start();
-        let mut promised: HashSet<_> = zeros::series(self.descriptor()).into_iter().collect();
+        let mut promised: HashSet<_> = zero_series::of(self.descriptor()).into_iter().collect();
         let mut members = self.members();
         promised.extend(members.promised.iter().cloned());
         members.arena = Some(ProcessArena::new(arena));
         for series in self.in_order().iter() {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
             let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
-            // At once: who counts there meanwhile finds its value gone, and tries again.
-            self.combinations.moved(&self.descriptor().labels, &values, series);
+            // At once: a thread that counts meanwhile finds the value relocated, and retries.
+            self.closed_index.moved(&self.descriptor().labels, &values, series);
             for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
                 place.point_to(series.slot_ref());
             }
@@ -59,7 +59,7 @@ impl FamilyCore {
         Ok(())
     }
 
-    /// Begins a series that may have counted elsewhere.
+    /// Begins a series with counts from before the arena.
     fn begin_known(
         &self,
         key: &Arc<FamilyKey>,
@@ -74,7 +74,7 @@ impl FamilyCore {
             series.relocate_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
-                // All threads write there: the cells are moved one series at a time.
+                // All threads write to these cells, which are therefore relocated one series at a time.
                 series.relocate_to(None).then_some(()).ok_or("there is no room for it")?;
             }
             arena.add_series(&NewSeries {
@@ -90,8 +90,8 @@ impl FamilyCore {
         Ok(())
     }
 
-    /// A slot for a series that is about to be made; one that leads to no cells when it can't be begun.
-    pub(super) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
+    /// Allocates a slot for a new series; returns the slot without cells when the arena has no room.
+    pub(crate) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
         let begun = if is_common(key, &**arena) {
             arena.shared_cells(key, series, promised || self.is_always_shown()).and_then(slot)
@@ -112,12 +112,12 @@ impl FamilyCore {
         })
     }
 
-    /// Tries once more to begin a series that could not be begun.
+    /// Retries a series without cells.
     ///
-    /// Where a backend has a say in it, once in a second at most, as it may take a while, until there is room for one: then
-    /// there may be for others. Else as soon as some cells were given back.
+    /// With an arena, at most once a second until it has room again, as a try may take a while; else as soon as cells were
+    /// freed.
     #[cold]
-    pub(super) fn begin_again(&self, series: &Series) {
+    pub(crate) fn begin_again(&self, series: &Series) {
         static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
         let members = self.members();
         if series.is_removed() || series.slot() != Slot::NONE {
@@ -139,7 +139,7 @@ impl FamilyCore {
             }
             slot
         } else {
-            // Before the try, lest what is given back meanwhile is missed.
+            // Read before the try, so that no freed cell is missed.
             let given_back = storage::freed_slots();
             if self.no_room_since.swap(given_back, Relaxed) == given_back {
                 return;
@@ -149,13 +149,13 @@ impl FamilyCore {
         if slot != Slot::NONE {
             self.no_room_since.store(0, Relaxed);
             series.bind(slot);
-            self.order.settled();
+            self.sorted_cache.settled();
             let values: Vec<_> = self.labels(series).values().collect();
-            self.combinations.added(&self.descriptor().labels, &values, series);
+            self.closed_index.added(&self.descriptor().labels, &values, series);
         }
     }
 
-    /// Do series show whatever they hold? A state set of which no state holds is as good as any.
+    /// Returns whether series show at any value. A state set shows when all states are disabled.
     fn is_always_shown(&self) -> bool {
         self.descriptor().kind() == Kind::StateSet
     }
@@ -164,8 +164,8 @@ impl FamilyCore {
     ///
     /// # Errors
     ///
-    /// When the backend has no room to take note of them.
-    pub(super) fn extend(&self, series: &Series) -> Result<(), BackendError> {
+    /// Reports an arena without room.
+    pub(crate) fn extend(&self, series: &Series) -> Result<(), BackendError> {
         if series.extra() != Slot::NONE || series.is_removed() {
             return Ok(());
         }
@@ -182,8 +182,8 @@ impl FamilyCore {
         }
     }
 
-    /// Has a series removed that other processes may have.
-    pub(super) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
+    /// Removes a series in other processes.
+    pub(crate) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
             && runtime::is_installed()
         {
@@ -192,16 +192,16 @@ impl FamilyCore {
         }
     }
 
-    /// Tells a declared metric of the extra cell that its series has got.
-    pub(super) fn refresh(&self, place: &'static SlotRef) {
+    /// Points a declared metric to the extra cell of its series.
+    pub(crate) fn refresh(&self, place: &'static SlotRef) {
         let members = self.members();
         if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
             place.point_to(series.slot_ref());
         }
     }
 
-    /// Takes note that a series was removed, here or everywhere.
-    pub(super) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
+    /// Notifies the backend of a removal, here or everywhere.
+    pub(crate) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
         if let Some(arena) = members.arena()
             && series.slot().is_live()
         {
@@ -210,7 +210,7 @@ impl FamilyCore {
         if let Some(key) = self.key.get()
             && everywhere
             && runtime::is_installed()
-            // What all processes write has ended for all of them.
+            // A removal of cells shared by all processes needs no message.
             && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.unchecked()))
         {
             let (head, text) = series.key();
@@ -218,21 +218,21 @@ impl FamilyCore {
         }
     }
 
-    /// How many cells a series has.
+    /// Returns the number of cells of a series.
     fn cells(&self) -> u16 {
         u16::try_from(cells(self.descriptor())).unwrap_or(u16::MAX) // More buckets than fit, a descriptor refuses.
     }
 }
 
 impl Members {
-    /// What is told of series, unless it is the parent's, of which nothing is known here yet.
+    /// Returns the arena; none in a forked child, whose parent owns it.
     fn arena(&self) -> Option<&Arc<dyn Arena>> {
         self.arena.as_ref().and_then(ProcessArena::get)
     }
 }
 
 impl Drop for FamilyCore {
-    /// Ends its series, before others count in their cells.
+    /// Ends the series before their cells are reused.
     fn drop(&mut self) {
         let members = self.members();
         if members.arena().is_none() {
@@ -242,14 +242,14 @@ impl Drop for FamilyCore {
             if !series.slot().is_live() || at(series.slot()).page < CellAddr::FIRST_SHARED_PAGE {
                 self.end(&members, series, false);
             } else if series.extra().is_live() {
-                // It is there for other processes still, and goes on in these cells.
+                // Other processes still use the series: its cells are leaked.
                 std::mem::forget(series.clone());
             }
         }
     }
 }
 
-/// Do all processes write to the cells of the series of this family?
+/// Returns whether all processes write to the cells of this family.
 fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
     family.aggregation() == Aggregation::Shared && arena.shares_gauges()
 }
@@ -263,7 +263,7 @@ fn slot(at: CellAddr) -> Result<Slot, BackendError> {
     Slot::of(at.page, at.cell).ok_or_else(|| format!("there are no cells at {at:?}").into())
 }
 
-/// Has a series reported that a backend could not take note of: not at once, for the family is locked.
+/// Defers a report on a series without room in the backend, as the family is locked.
 fn unknown(key: &FamilyKey, error: &BackendError) {
     let message =
         format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::core::FamilyCore;
-use super::handle::{Target, noted};
 use crate::backends::BackendError;
-use crate::backends::api::part_count;
-use crate::backends::api::{FamilyTotals, LocalFamily};
+use crate::backends::api::{FamilyTotals, LocalFamily, part_count};
 use crate::backends::custom::{Arena, FamilyKey};
 use crate::collector::Collector;
 use crate::diagnostics;
+use crate::metrics::family::core::{FamilyCore, record_no_room};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::error::CollectError;
 use crate::model::number::Number;
@@ -18,7 +16,7 @@ use crate::reentry::Failure;
 use crate::storage::{self, CellSet, Cells, Series, SortedSeries, shared_cells};
 
 /// The value of a counter.
-pub(super) fn counter(series: &Series) -> Number {
+pub(crate) fn counter(series: &Series) -> Number {
     let whole = Number::Int(storage::sum(series.slot()));
     match storage::sum_floats(series.extra()) {
         0.0 => whole,
@@ -27,8 +25,8 @@ pub(super) fn counter(series: &Series) -> Number {
 }
 
 /// The value of a gauge; an error when the closure that knows it has failed.
-pub(super) fn gauge(core: &FamilyCore, series: &Series) -> Result<f64, Failure> {
-    core.sources.get(series).map_or_else(|| Ok(stored(series)), |source| source.value())
+pub(crate) fn gauge(core: &FamilyCore, series: &Series) -> Result<f64, Failure> {
+    core.callbacks.get(series).map_or_else(|| Ok(stored(series)), |source| source.value())
 }
 
 /// The value of a gauge as it was set, whether or not a closure knows another.
@@ -40,7 +38,7 @@ fn stored(series: &Series) -> f64 {
 
 /// Whether a gauge has a value of its own: set, added to, or read by a closure.
 fn is_set(core: &FamilyCore, series: &Series) -> bool {
-    shared_cells(series.slot()).is_some_and(Cells::is_set) || core.sources.get(series).is_some()
+    shared_cells(series.slot()).is_some_and(Cells::is_set) || core.callbacks.get(series).is_some()
 }
 
 /// What a gauge was set to, and what was added since; 0 when nobody has done so.
@@ -53,8 +51,8 @@ fn value(series: &Series) -> f64 {
 }
 
 /// How much work is in progress, of a gauge that is set now.
-pub(super) fn in_progress_snapshot(gauge: &impl Target) -> f64 {
-    gauge.peek().map_or(0.0, |series| float(storage::in_progress_snapshot(series.extra())))
+pub(crate) fn in_progress_snapshot(series: &Series) -> f64 {
+    float(storage::in_progress_snapshot(series.extra()))
 }
 
 /// A child may end work that its parent has begun.
@@ -63,14 +61,14 @@ fn float(in_progress: u64) -> f64 {
 }
 
 /// The flags of an info metric or a state set.
-pub(super) fn flags(series: &Series) -> u64 {
+pub(crate) fn flags(series: &Series) -> u64 {
     std::iter::repeat_with(|| shared_cells(series.slot()).map_or(Some(0), Cells::flags)).flatten().next().unwrap_or(0)
 }
 
 /// How many observations there were, and their sum.
-pub(super) fn histogram(target: &impl Target) -> (u64, f64) {
-    let Some(series) = target.peek() else { return (0, 0.0) };
-    let mut counts = vec![0; target.descriptor().buckets().len() + 1];
+pub(crate) fn observations(descriptor: &Descriptor, series: Option<&Series>) -> (u64, f64) {
+    let Some(series) = series else { return (0, 0.0) };
+    let mut counts = vec![0; descriptor.buckets().len() + 1];
     let sum = storage::observed(series.slot(), &mut counts);
     (counts.into_iter().fold(0, u64::wrapping_add), sum)
 }
@@ -94,7 +92,7 @@ fn parts(
     let mut parts = Vec::with_capacity(all.len() * part_count(descriptor));
     let mut missing = Vec::new();
     match descriptor.kind() {
-        Kind::Counter => all.sums(core.order.has_fractions(), |whole, fractions| {
+        Kind::Counter => all.sums(core.sorted_cache.has_fractions(), |whole, fractions| {
             parts.push(if fractions == 0.0 {
                 Number::Int(whole)
             } else {
@@ -203,7 +201,7 @@ impl LocalFamily for FamilyCore {
         let (Kind::Gauge, Some(series)) = (self.descriptor().kind(), totals.own_series()) else { return Vec::new() };
         let mode = self.descriptor().mode();
         let stamp = |(series, part): (&Series, &mut Number)| {
-            if self.sources.get(series).is_some() {
+            if self.callbacks.get(series).is_some() {
                 return u64::MAX;
             }
             let mark = shared_cells(series.slot()).map_or(0, Cells::version);
@@ -224,10 +222,10 @@ impl LocalFamily for FamilyCore {
     }
 
     fn merge_local(&self, totals: &mut FamilyTotals<'_>) {
-        if self.sources.is_empty() {
+        if self.callbacks.is_empty() {
             return;
         }
-        for series in self.sorted().iter().filter(|series| self.sources.get(series).is_some()) {
+        for series in self.sorted().iter().filter(|series| self.callbacks.get(series).is_some()) {
             let labels = self.labels(series);
             match shown(self, series) {
                 Some(value) => totals.set(&labels, Number::Float(value)),
@@ -238,7 +236,7 @@ impl LocalFamily for FamilyCore {
 
     fn reassert(&self) {
         if let Some(facts) = self.stated() {
-            let _ = noted(facts.update(CellSet::Shared, &mut |cells| {
+            let _ = record_no_room(facts.update(CellSet::Shared, &mut |cells| {
                 cells.set_only(0);
             }));
         }

@@ -2,18 +2,18 @@
 
 /// The upper bounds of a histogram, four by four: so many are compared at a time, and there is no remainder.
 #[derive(Debug)]
-pub(super) struct Bounds(Box<[[f64; 4]]>);
+pub(crate) struct Bounds(Box<[[f64; 4]]>);
 
 impl Bounds {
     /// These bounds, in rising order.
-    pub(super) fn new(bounds: &[f64]) -> Self {
+    pub(crate) fn new(bounds: &[f64]) -> Self {
         let four = |bounds: &[f64]| std::array::from_fn(|place| bounds.get(place).copied().unwrap_or(f64::INFINITY));
         Self(bounds.chunks(4).map(four).collect())
     }
 
     /// The bucket of a finite value. `le`: a value that equals a bound belongs to it.
     #[inline]
-    pub(super) fn bucket_of(&self, value: f64) -> usize {
+    pub(crate) fn bucket_of(&self, value: f64) -> usize {
         // Where there are few, looking at all of them costs less than branches that can't be foreseen.
         const FEW: usize = 8;
         if self.0.len() <= FEW {

@@ -4,7 +4,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::labels::LabelSpec;
 
 /// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
-pub(super) fn series(descriptor: &Descriptor) -> Vec<Vec<String>> {
+pub(crate) fn of(descriptor: &Descriptor) -> Vec<Vec<String>> {
     let labels = &descriptor.labels;
     if descriptor.kind() == Kind::Info {
         return Vec::new();

@@ -58,24 +58,24 @@ impl<N> fmt::Debug for Unset<N> {
 }
 
 /// A label, whether it has a value or not.
-pub trait State {
+pub trait LabelSlot {
     /// The value that was given, if one was.
     fn given(&self) -> Option<String>;
 }
 
-impl<N> State for Unset<N> {
+impl<N> LabelSlot for Unset<N> {
     fn given(&self) -> Option<String> {
         None
     }
 }
 
-impl State for Defaulted {
+impl LabelSlot for Defaulted {
     fn given(&self) -> Option<String> {
         None
     }
 }
 
-impl<V> State for Set<V> {
+impl<V> LabelSlot for Set<V> {
     fn given(&self) -> Option<String> {
         Some((self.text)(&self.value, &mut LabelBuffer::default()).to_owned())
     }
@@ -87,7 +87,7 @@ impl<V> State for Set<V> {
     label = "give this label a value first",
     note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
 )]
-pub trait LabelState: State {
+pub trait HasValue: LabelSlot {
     /// Is the place of the value in a closed set known?
     const CLOSED: bool = false;
 
@@ -115,14 +115,14 @@ pub trait NotMissing {}
 pub enum NoValue {}
 
 /// Never used, since no name is [`NotMissing`].
-impl<N: NotMissing> LabelState for Unset<N> {
+impl<N: NotMissing> HasValue for Unset<N> {
     fn text<'a>(&'a self, _: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
         ""
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl LabelState for Defaulted {
+impl HasValue for Defaulted {
     const CLOSED: bool = true;
 
     #[inline]
@@ -137,7 +137,7 @@ impl LabelState for Defaulted {
 }
 
 #[diagnostic::do_not_recommend]
-impl<V> LabelState for Set<V> {
+impl<V> HasValue for Set<V> {
     #[inline]
     fn text<'a>(&'a self, _: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str {
         (self.text)(&self.value, buffer)
@@ -145,16 +145,16 @@ impl<V> LabelState for Set<V> {
 }
 
 /// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
-pub trait States {
+pub trait LabelList {
     /// Appends the values that were given, `None` for the others.
     fn given(&self, values: &mut Vec<Option<String>>);
 }
 
-impl States for () {
+impl LabelList for () {
     fn given(&self, _: &mut Vec<Option<String>>) {}
 }
 
-impl<Head: State, Tail: States> States for (Head, Tail) {
+impl<Head: LabelSlot, Tail: LabelList> LabelList for (Head, Tail) {
     fn given(&self, values: &mut Vec<Option<String>>) {
         values.push(self.0.given());
         self.1.given(values);
@@ -163,7 +163,7 @@ impl<Head: State, Tail: States> States for (Head, Tail) {
 
 /// A list of labels that all have a value.
 #[allow(private_interfaces, private_bounds, reason = "for look-ups alone")]
-pub trait Complete: States {
+pub trait AllSet: LabelList {
     /// Can all values be known by their places in closed sets?
     const CLOSED: bool;
 
@@ -183,7 +183,7 @@ pub trait Complete: States {
 }
 
 #[diagnostic::do_not_recommend]
-impl Complete for () {
+impl AllSet for () {
     const CLOSED: bool = true;
     type Buffers = ();
     type Key<'a> = ();
@@ -197,7 +197,7 @@ impl Complete for () {
     }
 }
 
-impl<Head: LabelState, Tail: Complete> Complete for (Head, Tail) {
+impl<Head: HasValue, Tail: AllSet> AllSet for (Head, Tail) {
     const CLOSED: bool = Head::CLOSED && Tail::CLOSED;
     type Buffers = (LabelBuffer, Tail::Buffers);
     type Key<'a>

@@ -1,4 +1,4 @@
-//! Series are looked up while others are added.
+//! Series are looked up while other threads add some.
 
 use loom::sync::Arc;
 
@@ -6,10 +6,10 @@ use crate::family::Family;
 use crate::storage;
 use crate::support::{Case, assert_all_slots_are_free, join, model, spawn};
 
-/// Could go wrong: the reader finds a series that it does not see made, or a wrong one; or it misses in the grown
-/// table what it has found before.
+/// Fault: the reader finds an uninitialised series, or a wrong one; or it misses a series of an earlier look-up in the
+/// grown table.
 #[test]
-fn a_series_is_found_or_not_while_the_table_grows() {
+fn a_lookup_is_consistent_while_the_table_grows() {
     let (early, late) = (Case::new("a look-up before the series"), Case::new("a look-up after the series"));
     model(2, move || {
         let family = Arc::new(Family::new(&["a", "b"]));
@@ -22,7 +22,7 @@ fn a_series_is_found_or_not_while_the_table_grows() {
             [first, second].into_iter().flatten().count()
         });
         let found = family.add("c");
-        // For this one there is no room.
+        // There is no room: the table grows.
         family.add("d");
         let counted = join(reader);
         early.reached(counted < 2);
@@ -34,7 +34,7 @@ fn a_series_is_found_or_not_while_the_table_grows() {
     });
 }
 
-/// Could go wrong: two threads that miss a series make it twice, and one of them counts where nobody looks.
+/// Fault: two threads make a missing series twice, and the count of one is lost.
 #[test]
 fn two_threads_make_the_same_series() {
     model(2, || {

@@ -2,58 +2,58 @@
 
 use std::borrow::Cow;
 
-use super::given::{LabelState, Set, State};
+use crate::metrics::labels::typestate::{HasValue, LabelSlot, Set};
 use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue, Typed};
 
 /// A value of a label with a closed set, known by its place there.
 #[derive(Debug, Clone)]
-pub struct Closed(Member);
+pub struct EnumValue(EnumRepr);
 
 #[derive(Debug, Clone)]
-enum Member {
-    Indexed {
+enum EnumRepr {
+    Index {
         values: &'static [&'static str],
         place: usize,
     },
     /// What a `LabelValue` that was written by hand gives beside its set.
-    Other(Text),
+    Other(SmallText),
 }
 
-impl Closed {
+impl EnumValue {
     #[inline]
     fn new<V>(typed: &Typed<V>, value: &V) -> Self {
         let values = typed.values.unwrap_or_default();
         match (typed.place)(value) {
-            Some(place) if place < values.len() => Self(Member::Indexed { values, place }),
-            _ => Self::find(values, Text::of_type(typed, value)),
+            Some(place) if place < values.len() => Self(EnumRepr::Index { values, place }),
+            _ => Self::find(values, SmallText::of_type(typed, value)),
         }
     }
 
     #[cold]
-    fn find(values: &'static [&'static str], text: Text) -> Self {
+    fn find(values: &'static [&'static str], text: SmallText) -> Self {
         match values.iter().position(|value| *value == text.as_str()) {
-            Some(place) => Self(Member::Indexed { values, place }),
-            None => Self(Member::Other(text)),
+            Some(place) => Self(EnumRepr::Index { values, place }),
+            None => Self(EnumRepr::Other(text)),
         }
     }
 
     #[inline]
     fn as_str(&self) -> &str {
         match &self.0 {
-            Member::Indexed { values, place } => values.get(*place).copied().unwrap_or_default(),
-            Member::Other(text) => text.as_str(),
+            EnumRepr::Index { values, place } => values.get(*place).copied().unwrap_or_default(),
+            EnumRepr::Other(text) => text.as_str(),
         }
     }
 }
 
-impl State for Closed {
+impl LabelSlot for EnumValue {
     fn given(&self) -> Option<String> {
         Some(self.as_str().to_owned())
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl LabelState for Closed {
+impl HasValue for EnumValue {
     const CLOSED: bool = true;
 
     #[inline]
@@ -64,8 +64,8 @@ impl LabelState for Closed {
     #[inline]
     fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
         match &self.0 {
-            Member::Indexed { values, place } => Some((*place, values.len())),
-            Member::Other(_) => None,
+            EnumRepr::Index { values, place } => Some((*place, values.len())),
+            EnumRepr::Other(_) => None,
         }
     }
 }
@@ -75,17 +75,17 @@ const SHORT: usize = 46;
 
 /// A text, kept in its place if it is short.
 #[derive(Debug, Clone)]
-pub struct Text(Form);
+pub struct SmallText(TextRepr);
 
 #[derive(Debug, Clone)]
-enum Form {
+enum TextRepr {
     Short { len: u8, bytes: [u8; SHORT] },
     Long(Cow<'static, str>),
 }
 
-impl Text {
+impl SmallText {
     /// No text.
-    pub const EMPTY: Self = Self(Form::Long(Cow::Borrowed("")));
+    pub const EMPTY: Self = Self(TextRepr::Long(Cow::Borrowed("")));
 
     /// The text of a value.
     #[inline]
@@ -102,27 +102,27 @@ impl Text {
 
     #[inline]
     fn copy(text: &str) -> Self {
-        Self::short(text).unwrap_or_else(|| Self(Form::Long(Cow::Owned(text.to_owned()))))
+        Self::short(text).unwrap_or_else(|| Self(TextRepr::Long(Cow::Owned(text.to_owned()))))
     }
 
     #[inline]
     fn short(text: &str) -> Option<Self> {
         let mut bytes = [0; SHORT];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(Self(Form::Short { len: u8::try_from(text.len()).ok()?, bytes }))
+        Some(Self(TextRepr::Short { len: u8::try_from(text.len()).ok()?, bytes }))
     }
 
     #[inline]
     fn as_str(&self) -> &str {
         match &self.0 {
-            Form::Short { len, bytes } => str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
-            Form::Long(text) => text,
+            TextRepr::Short { len, bytes } => str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
+            TextRepr::Long(text) => text,
         }
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl LabelValue for Text {
+impl LabelValue for SmallText {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.as_str())
     }
@@ -141,29 +141,29 @@ pub struct OwnedLabel<T>(pub T);
 impl<T: LabelValue + ?Sized> OwnedLabel<&T> {
     /// Copies the text.
     #[inline]
-    pub fn own(self) -> Text {
-        Text::of(self.0)
+    pub fn own(self) -> SmallText {
+        SmallText::of(self.0)
     }
 }
 
 impl<T: LabelValue + ?Sized> OwnedLabel<Option<&T>> {
     /// Copies the text.
     #[inline]
-    pub fn own(self) -> Text {
-        Text::of(&self.0)
+    pub fn own(self) -> SmallText {
+        SmallText::of(&self.0)
     }
 }
 
 impl OwnedLabel<Cow<'_, str>> {
     /// Copies the text.
     #[inline]
-    pub fn own(self) -> Text {
-        Text::of(&self.0)
+    pub fn own(self) -> SmallText {
+        SmallText::of(&self.0)
     }
 }
 
 /// Keeps the values that [`OwnedLabel`] has no method of its own for.
-pub trait KeepValue {
+pub trait OwnValue {
     /// The value.
     type Value;
 
@@ -171,7 +171,7 @@ pub trait KeepValue {
     fn own(self) -> Self::Value;
 }
 
-impl<T> KeepValue for OwnedLabel<T> {
+impl<T> OwnValue for OwnedLabel<T> {
     type Value = T;
 
     #[inline]
@@ -182,31 +182,31 @@ impl<T> KeepValue for OwnedLabel<T> {
 
 /// How the value of a typed label is kept: as a place where the set is closed, else as text.
 #[derive(Debug)]
-pub struct Keep<const CLOSED: bool>;
+pub struct StoreAs<const CLOSED: bool>;
 
-/// See [`Keep`].
-pub trait Keeps {
+/// See [`StoreAs`].
+pub trait Store {
     /// What is kept.
-    type Kept: LabelState + Clone;
+    type Stored: HasValue + Clone;
 
-    /// Keeps a value.
-    fn keep<V>(typed: &Typed<V>, value: &V) -> Self::Kept;
+    /// Store a value.
+    fn store<V>(typed: &Typed<V>, value: &V) -> Self::Stored;
 }
 
-impl Keeps for Keep<true> {
-    type Kept = Closed;
+impl Store for StoreAs<true> {
+    type Stored = EnumValue;
 
     #[inline]
-    fn keep<V>(typed: &Typed<V>, value: &V) -> Closed {
-        Closed::new(typed, value)
+    fn store<V>(typed: &Typed<V>, value: &V) -> EnumValue {
+        EnumValue::new(typed, value)
     }
 }
 
-impl Keeps for Keep<false> {
-    type Kept = Set<Text>;
+impl Store for StoreAs<false> {
+    type Stored = Set<SmallText>;
 
     #[inline]
-    fn keep<V>(typed: &Typed<V>, value: &V) -> Set<Text> {
-        Set::new(Text::of_type(typed, value))
+    fn store<V>(typed: &Typed<V>, value: &V) -> Set<SmallText> {
+        Set::new(SmallText::of_type(typed, value))
     }
 }

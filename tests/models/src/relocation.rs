@@ -1,10 +1,10 @@
-//! What all threads write goes to other cells while they write it.
+//! Shared cells are relocated while other threads write them.
 
-use crate::moving::move_all;
+use crate::migration::migrate_all;
 use crate::storage::{self, CellSet, Cells, Series, Slot, shared_cells};
 use crate::support::{Case, join, model, series_of, spawn};
 
-/// As a metric does: again, where the value has gone to another slot.
+/// Retries after a relocation, as a metric does.
 fn retry_relocated(series: &Series, act: impl Fn(Cells) -> bool) {
     let done = std::cell::Cell::new(false);
     while !done.get() {
@@ -25,8 +25,8 @@ fn set(series: &Series, value: f64) {
     retry_relocated(series, |cells| cells.set(value, None));
 }
 
-/// Lets the series go to cells elsewhere.
-fn go(series: &Series) {
+/// Relocates the series to a shared page.
+fn relocate(series: &Series) {
     assert!(series.relocate_to(Slot::of(2, 0)), "there is room");
 }
 
@@ -36,25 +36,26 @@ fn cells(series: &Series) -> Cells {
 
 fn value(series: &Series) -> f64 {
     storage::sync_pending();
-    cells(series).value().expect("nobody moves it any more")
+    cells(series).value().expect("relocated once")
 }
 
 fn gauge() -> Series {
-    move_all();
+    migrate_all();
     let gauge = series_of("", storage::GAUGE_CELLS);
     inc(&gauge, 1.0);
     gauge
 }
 
-/// Could go wrong: what is added at the same time stays where nobody looks, or is added twice.
+/// Fault: a concurrent increment stays in the old cells, or is added twice.
 #[test]
-fn nothing_that_is_added_is_lost_when_a_gauge_goes_elsewhere() {
-    let (early, late) = (Case::new("one that adds before"), Case::new("one that adds afterwards"));
+fn no_increment_is_lost_when_a_gauge_is_relocated() {
+    let (early, late) =
+        (Case::new("an increment before the relocation"), Case::new("an increment after the relocation"));
     model(3, move || {
         let gauge = gauge();
         let adding = gauge.clone();
         let thread = spawn(move || [2.0, 4.0].into_iter().for_each(|amount| inc(&adding, amount)));
-        go(&gauge);
+        relocate(&gauge);
         let now = value(&gauge);
         early.reached(now >= 3.0);
         late.reached(now < 7.0);
@@ -63,9 +64,9 @@ fn nothing_that_is_added_is_lost_when_a_gauge_goes_elsewhere() {
     });
 }
 
-/// Could go wrong: the value that is set last is not the one that shows, for one that was set before comes late.
+/// Fault: an earlier `set` of the same thread overwrites a later one.
 #[test]
-fn what_a_thread_sets_last_shows_when_a_gauge_goes_elsewhere() {
+fn the_last_set_wins_when_a_gauge_is_relocated() {
     model(3, || {
         let gauge = gauge();
         let setting = gauge.clone();
@@ -75,34 +76,34 @@ fn what_a_thread_sets_last_shows_when_a_gauge_goes_elsewhere() {
             set(&setting, 9.0);
             inc(&setting, 2.0);
         });
-        go(&gauge);
+        relocate(&gauge);
         join(thread);
         assert_eq!(value(&gauge).to_bits(), 11.0_f64.to_bits());
         assert_ne!(cells(&gauge).version(), 0, "it was set");
     });
 }
 
-/// Could go wrong: the flag that a thread raises last is not up, or another one is, too.
+/// Fault: the last flag is not set, or another one is, too.
 #[test]
-fn the_flag_that_is_raised_last_is_up_when_flags_go_elsewhere() {
+fn the_last_flag_is_set_when_flags_are_relocated() {
     model(3, || {
-        move_all();
+        migrate_all();
         let flags = series_of("", 1);
         retry_relocated(&flags, |cells| cells.set_flag(0));
-        let raising = flags.clone();
-        let thread = spawn(move || (1..=2).for_each(|flag| retry_relocated(&raising, |cells| cells.set_only(flag))));
-        go(&flags);
+        let setting = flags.clone();
+        let thread = spawn(move || (1..=2).for_each(|flag| retry_relocated(&setting, |cells| cells.set_only(flag))));
+        relocate(&flags);
         join(thread);
         storage::sync_pending();
         assert_eq!(cells(&flags).flags(), Some(1 << 2));
     });
 }
 
-/// Could go wrong: of flags that are raised and lowered at the same time, one is lost.
+/// Fault: a concurrent change of a flag is lost.
 #[test]
-fn no_change_of_a_flag_is_lost_when_flags_go_elsewhere() {
+fn no_change_of_a_flag_is_lost_when_flags_are_relocated() {
     model(3, || {
-        move_all();
+        migrate_all();
         let flags = series_of("", 1);
         retry_relocated(&flags, |cells| cells.set_flag(0));
         let changing = flags.clone();
@@ -110,28 +111,24 @@ fn no_change_of_a_flag_is_lost_when_flags_go_elsewhere() {
             retry_relocated(&changing, |cells| cells.set_flag(1));
             retry_relocated(&changing, |cells| cells.clear_flag(0));
         });
-        go(&flags);
+        relocate(&flags);
         join(thread);
         storage::sync_pending();
         assert_eq!(cells(&flags).flags(), Some(1 << 1));
     });
 }
 
-/// Could go wrong: who sets the gauge later does not know of the work in progress, and the value is wrong for good.
+/// Fault: a later `set` does not know of the work in progress, and the value stays wrong.
 #[test]
-fn work_that_was_marked_is_known_when_a_gauge_goes_elsewhere() {
-    let early = Case::new("one that marks before");
+fn work_in_progress_is_known_when_a_gauge_is_relocated() {
+    let early = Case::new("work before the relocation");
     model(3, move || {
         let gauge = gauge();
-        let marking = gauge.clone();
-        let thread = spawn(move || mark(&marking));
-        go(&gauge);
+        let working = gauge.clone();
+        let thread = spawn(move || retry_relocated(&working, Cells::set_in_flight));
+        relocate(&gauge);
         early.reached(cells(&gauge).has_in_flight());
         join(thread);
-        assert!(cells(&gauge).has_in_flight(), "no reader has caught up yet");
+        assert!(cells(&gauge).has_in_flight(), "the flag is in the new cells");
     });
-}
-
-fn mark(series: &Series) {
-    retry_relocated(series, Cells::set_in_flight);
 }

@@ -1,4 +1,4 @@
-//! The order in which the series of a family are exposed, kept from one scrape to the next.
+//! The series of a family in the order of exposition, cached between scrapes.
 
 use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -7,32 +7,32 @@ use std::sync::{Arc, Mutex};
 use crate::storage::{Series, SortedSeries};
 use crate::sync::{lock, try_lock};
 
-/// The series in order, and what came in since they were sorted.
+/// The sorted series, and the additions since the last scrape.
 ///
-/// A thread that adds or removes series waits neither for a scrape, which sorts what is new without the lock, and merges, nor
-/// for the allocator to copy what came in.
-pub(super) struct Order {
+/// A scrape sorts and merges the additions without the lock, and no growing vector is copied under it. So a thread that adds
+/// or removes series waits for neither.
+pub(crate) struct SortedCache {
     known: Mutex<Known>,
-    /// One scrape at a time.
+    /// Serializes scrapes.
     sorting: Mutex<()>,
-    /// Whether a series may have fractions, which are looked for in the series itself.
+    /// Whether some series has fractions, in its extra cells.
     fractions: AtomicBool,
 }
 
 struct Known {
     sorted: Arc<SortedSeries>,
     added: Added,
-    /// How many of both were removed.
+    /// The number of removed series in both.
     removed: usize,
-    /// Has one of both found its cells since?
+    /// Whether a series without cells has got some since.
     settled: bool,
 }
 
-/// Series, in pieces: one list of all would be copied as it grows.
+/// Series in chunks: one vector would be copied as it grows.
 #[derive(Default)]
 struct Added(Vec<Vec<Series>>);
 
-/// Series in a piece.
+/// The number of series in a chunk.
 const PIECE: usize = 1024;
 
 impl Added {
@@ -51,14 +51,14 @@ impl Added {
         self.0.extend(others.0);
     }
 
-    /// All of them that were not removed.
+    /// Returns all but the removed ones.
     fn live(self) -> Vec<Series> {
         self.0.into_iter().flatten().filter(|series| !series.is_removed()).collect()
     }
 }
 
-impl Order {
-    pub(super) fn new() -> Self {
+impl SortedCache {
+    pub(crate) fn new() -> Self {
         Self {
             known: Mutex::new(Known { sorted: Arc::default(), added: Added::default(), removed: 0, settled: false }),
             sorting: Mutex::new(()),
@@ -66,41 +66,41 @@ impl Order {
         }
     }
 
-    /// Takes note that a series is about to have fractions.
-    pub(super) fn expect_fractions(&self) {
+    /// Records a series about to have fractions.
+    pub(crate) fn expect_fractions(&self) {
         self.fractions.store(true, Relaxed);
     }
 
-    /// May a series have fractions?
-    pub(super) fn has_fractions(&self) -> bool {
+    /// Returns whether some series has fractions.
+    pub(crate) fn has_fractions(&self) -> bool {
         self.fractions.load(Relaxed)
     }
 
-    pub(super) fn added(&self, series: Series) {
+    pub(crate) fn added(&self, series: Series) {
         lock(&self.known).added.push(series);
     }
 
-    /// Takes note that a series has cells which had none, once it leads there: what was known of it is put right.
-    pub(super) fn settled(&self) {
+    /// Records that a series without cells has got some, so that the cached slots are read again.
+    pub(crate) fn settled(&self) {
         lock(&self.known).settled = true;
     }
 
-    /// Takes note that so many series were removed, and so many are left; true when it is time to [forget](Self::forget)
-    /// them, where nobody scrapes.
+    /// Records removals; returns true when the removed series are more than the rest, and should be [forgotten](Self::forget)
+    /// without waiting for a scrape.
     #[must_use]
-    pub(super) fn removed(&self, count: usize, left: usize) -> bool {
+    pub(crate) fn removed(&self, count: usize, left: usize) -> bool {
         let mut known = lock(&self.known);
         known.removed += count;
         known.removed > left + 64
     }
 
-    /// Drops what is known of series that were removed. Without the lock that keeps who adds series waiting; not while a
-    /// scrape sorts, which does the same.
-    pub(super) fn forget(&self) {
+    /// Drops removed series from the cache, without the lock of threads that add series. A concurrent scrape does the same,
+    /// and is left alone.
+    pub(crate) fn forget(&self) {
         let Some(_one) = try_lock(&self.sorting) else { return };
         let (sorted, added) = {
             let mut known = lock(&self.known);
-            // Not 0: a scrape is to look for those that are removed just now.
+            // Not 0: the next scrape looks for series removed in the meantime.
             known.removed = 1;
             (Arc::clone(&known.sorted), std::mem::take(&mut known.added))
         };
@@ -113,12 +113,12 @@ impl Order {
             known.added.extend(later);
             std::mem::replace(&mut known.sorted, live)
         };
-        // The last reference to many series, which is dropped without the lock.
+        // The last references to many series are dropped without the lock.
         drop((before, sorted));
     }
 
-    /// All series in order.
-    pub(super) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<SortedSeries> {
+    /// Returns all series in order.
+    pub(crate) fn sorted(&self, compare: impl Fn(&Series, &Series) -> Ordering) -> Arc<SortedSeries> {
         let _one = lock(&self.sorting);
         let (sorted, added) = {
             let mut known = lock(&self.known);
@@ -137,7 +137,7 @@ impl Order {
     }
 }
 
-/// Both in one, without those that were removed.
+/// Merges both, without the removed ones.
 fn merge(sorted: &[Series], added: Vec<Series>, compare: impl Fn(&Series, &Series) -> Ordering) -> Vec<Series> {
     let mut merged = Vec::with_capacity(sorted.len() + added.len());
     let mut added = added.into_iter().peekable();
@@ -153,9 +153,12 @@ fn merge(sorted: &[Series], added: Vec<Series>, compare: impl Fn(&Series, &Serie
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
     use std::cell::Cell;
+    use std::sync::Arc;
 
     use crate::metrics::Counter;
+    use crate::metrics::family::FamilyCore;
 
     #[test]
     fn what_is_removed_while_it_is_sorted_does_not_stay() {
@@ -168,14 +171,14 @@ mod tests {
         for n in 0..200 {
             make(n);
         }
-        let core = family.core();
+        let core = (family.collector() as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>().expect("a family");
         assert_eq!(core.sorted().len(), 200);
         make(999);
         let compared = Cell::new(0);
-        core.order.sorted(|a, b| {
+        core.sorted_cache.sorted(|a, b| {
             compared.set(compared.get() + 1);
             if compared.get() == 200 {
-                // So many that the order is put right at once.
+                // Enough removals for an immediate clean-up.
                 family.clear();
             }
             core.labels(a).compare(&core.labels(b))

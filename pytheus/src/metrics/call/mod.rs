@@ -1,22 +1,27 @@
-//! What an attribute does around a call whose end decides what is counted.
+//! A call of a function with attributes, which counts by its outcome.
 //!
-//! Attributes that need not know how a call ends write a plain guard, or a plain `inc`, in place of this.
+//! Attributes that do not depend on the outcome write a plain guard or a plain `inc` in place of this.
+
+mod guard;
+mod instrumented;
+mod outcome;
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::guard::Timed;
-use super::outcome::Outcome;
-use super::watched::Watch;
-use super::{Complete, Counter, Gauge, Labelled};
+pub(crate) use guard::timed;
+pub use guard::{InProgress, Timed, Timer};
+pub use instrumented::{PanicObserver, instrument, observe_panics};
+pub use outcome::{HasOutcome, Outcome, Probe, ProbeAny, ProbeOutcome};
+
 use crate::clock::{self, Moment, needs_clock};
 
-/// Which outcomes count: a set of them.
+/// A set of outcomes: the calls that count.
 #[derive(Debug, Clone, Copy)]
 pub struct On(u8);
 
 impl On {
-    /// None; what counts is said at the end, by a pattern.
+    /// No outcome; a pattern at the end decides what counts.
     pub const NONE: Self = Self(0);
     /// Every outcome.
     pub const CALL: Self = Self(0b1111);
@@ -44,9 +49,9 @@ impl On {
     }
 }
 
-/// What is done when a call counts: to a metric, or to the series of labels, which is found in passing.
+/// The update of a metric, plain or labelled, when a call counts.
 pub trait Effect<M> {
-    /// What it has to know of the time that the call began: reading a clock is the larger part of a call's cost.
+    /// State from the begin of the call. Only some effects read a clock, the larger part of a call's cost.
     type Began: fmt::Debug;
 
     /// Called as the call begins.
@@ -68,30 +73,6 @@ pub struct Observe;
 #[derive(Debug, Clone, Copy)]
 pub struct SetTimestamp;
 
-impl Effect<Counter> for Count {
-    type Began = ();
-
-    #[inline]
-    fn begin() {}
-
-    #[inline]
-    fn apply(self, counter: &Counter, (): ()) {
-        counter.inc();
-    }
-}
-
-impl<L: Complete> Effect<Labelled<Counter, L>> for Count {
-    type Began = ();
-
-    #[inline]
-    fn begin() {}
-
-    #[inline]
-    fn apply(self, counter: &Labelled<Counter, L>, (): ()) {
-        counter.inc();
-    }
-}
-
 needs_clock! {
     [impl<M: Timed> Effect<M> for Observe] {
         type Began = Moment;
@@ -103,31 +84,7 @@ needs_clock! {
 
         #[inline]
         fn apply(self, metric: &M, began: Moment) {
-            metric.took(clock::seconds_since(began));
-        }
-    }
-
-    [impl Effect<Gauge> for SetTimestamp] {
-        type Began = ();
-
-        #[inline]
-        fn begin() {}
-
-        #[inline]
-        fn apply(self, gauge: &Gauge, (): ()) {
-            gauge.set_to_current_time();
-        }
-    }
-
-    [impl<L: Complete> Effect<Labelled<Gauge, L>> for SetTimestamp] {
-        type Began = ();
-
-        #[inline]
-        fn begin() {}
-
-        #[inline]
-        fn apply(self, gauge: &Labelled<Gauge, L>, (): ()) {
-            gauge.set_to_current_time();
+            metric.record_seconds(clock::seconds_since(began));
         }
     }
 }
@@ -140,10 +97,10 @@ pub struct Call<M, E: Effect<M>, T, F>
 where
     F: FnOnce(Option<T>, Outcome) -> M,
 {
-    todo: Option<(E, E::Began, F)>,
+    pending: Option<(E, E::Began, F)>,
     labels: PhantomData<fn(T)>,
     on: On,
-    /// What it means when the call is dropped before it is finished.
+    /// The outcome of a call that is dropped before it is finished.
     unfinished: Outcome,
 }
 
@@ -151,13 +108,13 @@ impl<M, E: Effect<M>, T, F> Call<M, E, T, F>
 where
     F: FnOnce(Option<T>, Outcome) -> M,
 {
-    /// A call of a plain function: unfinished, it panicked.
+    /// Begins a call of a plain function: unfinished, it panicked.
     #[inline]
     pub fn begin(effect: E, on: On, resolve: F) -> Self {
-        Self { todo: Some((effect, E::begin(), resolve)), labels: PhantomData, on, unfinished: Outcome::Panicked }
+        Self { pending: Some((effect, E::begin(), resolve)), labels: PhantomData, on, unfinished: Outcome::Panicked }
     }
 
-    /// A call of an async function: unfinished, it was cancelled, unless [`watch`](super::watch) saw it panic.
+    /// Begins a call of an async function: unfinished, it was cancelled, unless [`observe_panics`] saw it panic.
     #[inline]
     pub fn begin_async(effect: E, on: On, resolve: F) -> Self {
         let mut call = Self::begin(effect, on, resolve);
@@ -165,14 +122,14 @@ where
         call
     }
 
-    /// The call returned.
+    /// Ends a call that returned.
     #[inline]
     pub fn finish(self, outcome: Outcome, labels: T) {
         let counts = self.on.includes(outcome);
         self.finish_if(counts, outcome, labels);
     }
 
-    /// The call returned, and a pattern says whether it counts.
+    /// Ends a call that returned, where a pattern says whether it counts.
     #[inline]
     pub fn finish_if(mut self, counts: bool, outcome: Outcome, labels: T) {
         self.end(counts, outcome, Some(labels));
@@ -180,7 +137,7 @@ where
 
     #[inline]
     fn end(&mut self, counts: bool, outcome: Outcome, labels: Option<T>) {
-        if let Some((effect, began, resolve)) = self.todo.take()
+        if let Some((effect, began, resolve)) = self.pending.take()
             && counts
         {
             effect.apply(&resolve(labels, outcome), began);
@@ -208,7 +165,7 @@ where
     }
 }
 
-impl<M, E: Effect<M>, T, F> Watch for Call<M, E, T, F>
+impl<M, E: Effect<M>, T, F> PanicObserver for Call<M, E, T, F>
 where
     F: FnOnce(Option<T>, Outcome) -> M,
 {

@@ -3,22 +3,23 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::declared::Declared;
-use super::handle::{Handle, Source, Target as _, noted};
-use super::{Gauge, Watch};
 use crate::clock::{self, Moment};
+use crate::metrics::call::instrumented::PanicObserver;
+use crate::metrics::declared::Declared;
+use crate::metrics::family::record_no_room;
+use crate::metrics::handle::{Handle, Source, Target as _};
 use crate::storage::{CellSet, Cells, Series};
 
 /// Takes the time until it is stopped or dropped.
 pub trait Timed {
     /// Takes note of a time.
-    fn took(&self, seconds: f64);
+    fn record_seconds(&self, seconds: f64);
 }
 
 impl<T: Timed> Timed for &T {
     #[inline]
-    fn took(&self, seconds: f64) {
-        (**self).took(seconds);
+    fn record_seconds(&self, seconds: f64) {
+        (**self).record_seconds(seconds);
     }
 }
 
@@ -67,7 +68,7 @@ impl<M: Timed> Timer<M> {
     pub fn stop(mut self) -> Duration {
         let time = self.started.elapsed();
         if let Some(metric) = self.metric.take() {
-            metric.took(time.as_secs_f64());
+            metric.record_seconds(time.as_secs_f64());
         }
         time
     }
@@ -82,45 +83,45 @@ impl<M: Timed> Drop for Timer<M> {
     #[inline]
     fn drop(&mut self) {
         if let Some(metric) = &self.metric {
-            metric.took(clock::seconds_since(self.started));
+            metric.record_seconds(clock::seconds_since(self.started));
         }
     }
 }
 
-impl<M: Timed> Watch for Timer<M> {}
+impl<M: Timed> PanicObserver for Timer<M> {}
 
 /// Keeps a gauge one higher until it is dropped.
 ///
 /// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
-pub struct InProgress(LocalFamily);
+pub struct InProgress(Tracked);
 
 /// What was counted in: just enough to find its cells.
-enum LocalFamily {
-    Declared(&'static Declared<Gauge>),
+enum Tracked {
+    Declared(&'static Declared),
     Series(Series),
 }
 
 impl InProgress {
     #[inline]
-    pub(super) fn start(gauge: &Handle<Gauge>) -> Self {
+    pub(crate) fn start(gauge: &Handle) -> Self {
         match gauge.slot_ref().cells(CellSet::Extra) {
             // Marked by then, where a `set` sees it.
             Some(cells) if cells.has_begun_work() => {
                 cells.begin_work();
                 Self(match gauge.source() {
-                    Source::Declared(declared) => LocalFamily::Declared(declared),
-                    Source::Kept(kept) => LocalFamily::Series(kept.series.clone()),
+                    Source::Declared(declared) => Tracked::Declared(declared),
+                    Source::Resolved(resolved) => Tracked::Series(resolved.series.clone()),
                 })
             }
-            _ => Self::start_slowly(gauge),
+            _ => Self::start_slow(gauge),
         }
     }
 
     #[cold]
-    fn start_slowly(gauge: &Handle<Gauge>) -> Self {
+    fn start_slow(gauge: &Handle) -> Self {
         loop {
-            let series = gauge.now();
+            let series = gauge.series();
             // Before it begins, for those who set the gauge from then on.
             let mut is_here = true;
             let marked = series.update(CellSet::Shared, &mut |cells| is_here = cells.set_in_flight());
@@ -129,17 +130,17 @@ impl InProgress {
                 std::hint::spin_loop();
                 continue;
             }
-            let begun = marked.and_then(|_| gauge.core().touch(&series, CellSet::Extra, &mut Cells::begin_work));
+            let begun = marked.and_then(|_| gauge.core().update_slow(&series, CellSet::Extra, &mut Cells::begin_work));
             gauge.refresh();
-            if noted(begun).is_ok() {
+            if record_no_room(begun).is_ok() {
                 return Self(match gauge.source() {
                     // A place that leads nowhere yet is led to another series later.
                     Source::Declared(declared)
                         if declared.slot_ref().extra().is_live() && declared.slot_ref().extra() == series.extra() =>
                     {
-                        LocalFamily::Declared(declared)
+                        Tracked::Declared(declared)
                     }
-                    _ => LocalFamily::Series(series),
+                    _ => Tracked::Series(series),
                 });
             }
         }
@@ -150,8 +151,8 @@ impl Drop for InProgress {
     #[inline]
     fn drop(&mut self) {
         let place = match &self.0 {
-            LocalFamily::Declared(declared) => declared.slot_ref(),
-            LocalFamily::Series(series) => series.slot_ref(),
+            Tracked::Declared(declared) => declared.slot_ref(),
+            Tracked::Series(series) => series.slot_ref(),
         };
         // A place leads to one series, and nowhere once that is removed: then its share went with it.
         place.with_extra_cells(Cells::end_work);
@@ -164,4 +165,46 @@ impl fmt::Debug for InProgress {
     }
 }
 
-impl Watch for InProgress {}
+impl PanicObserver for InProgress {}
+
+/// Keeps the series of a future that counts at its end.
+impl PanicObserver for Handle {}
+
+/// Writes the methods that take a time, for a metric that does `$what` with it.
+macro_rules! timed {
+    ($metric:ident, $what:literal, $record:ident) => {
+        impl<T> $metric<T> {
+            $crate::clock::needs_clock! {
+                #[doc = concat!($what, " the seconds until the guard is stopped or dropped.")]
+                #[inline]
+                [pub fn time(&self) -> $crate::metrics::Timer<$metric>] where [T: $crate::metrics::Updatable] {
+                    $crate::metrics::Timer::start(self.to_series())
+                }
+
+                #[doc = concat!($what, " the seconds that `work` takes, also when it panics.")]
+                #[inline]
+                [pub fn time_call<R>(&self, work: impl FnOnce() -> R) -> R] where [T: $crate::metrics::Updatable] {
+                    let _timer = self.time();
+                    work()
+                }
+
+                #[doc = concat!($what, " the seconds from the first poll of a future until it is done or dropped.")]
+                [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<T, F>]
+                where [T: $crate::metrics::Updatable] {
+                    let handle = self.0.later();
+                    let start = move || $crate::metrics::Timer::start($metric(handle()));
+                    $crate::metrics::call::instrument(start, work, |_, result| result)
+                }
+            }
+        }
+
+        impl<T: $crate::metrics::Updatable> $crate::metrics::call::Timed for $metric<T> {
+            #[inline]
+            fn record_seconds(&self, seconds: f64) {
+                self.$record(seconds);
+            }
+        }
+    };
+}
+
+pub(crate) use timed;
