@@ -5,7 +5,7 @@ use std::fs;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
 use crate::backends::custom::Arena as _;
 use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::fold::fold;
+use crate::backends::file::archive::fold::fold_ended;
 
 #[test]
 fn the_dead_are_folded_and_the_living_are_not() {
@@ -46,8 +46,8 @@ fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
     fold_all(&directory);
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
-    let locked = directory.lock().expect("nobody has it");
-    let folded = fold(&locked, &mut archive, stale).expect("there is room");
+    let locked = directory.acquire_lock().expect("nobody has it");
+    let folded = fold_ended(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
 }
