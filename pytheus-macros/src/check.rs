@@ -8,10 +8,11 @@ use crate::args::{self, Args, FLAGS, Returned};
 use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::model::{
-    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, Metric, On, Source, Static, Values,
+    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, LateHandle, Metric, On, Source, Static, Values,
 };
 use crate::expand::{quote_mixed, support};
 use crate::function::{Function, Shape};
+use crate::handle;
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
 use crate::reserved::setter;
 use crate::returned::opaque_future;
@@ -38,7 +39,14 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
     };
     let source = if let Some(handle) = args.handle {
         refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
-        Some(Source::Handle(handle))
+        let late = handle::read(&handle, &function, errors);
+        Some(match late {
+            None => Source::Handle(handle),
+            Some(late) => {
+                check_late_handle(&late, effect, &function, errors);
+                Source::LateHandle(Box::new(late))
+            }
+        })
     } else {
         if args_are_sound {
             require(kind, &args.options, &function, errors);
@@ -134,6 +142,8 @@ fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: 
     let Keyed { key, value } = args.error.as_ref()?;
     let labels = args.labels.iter().flat_map(|labels| &labels.value);
     let outcome = labels.into_iter().any(|label| label.name == "outcome" && label.value.is_none());
+    let handle = args.handle.as_ref().map(ToTokens::to_token_stream).unwrap_or_default();
+    let outcome = outcome || find_ident(handle, &|word| word == "outcome").is_some();
     let on = args.on.as_ref().is_some_and(|on| matches!(&on.value, args::On::Words(_)) && !on.value.is_call());
     if effect == Some(Effect::TrackInProgress) {
         errors.at(key, "a call is in progress before it is known how it ends: leave `error` out");
@@ -147,13 +157,31 @@ fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: 
     late(value, ret, function, errors)
 }
 
+/// Checks the labels of an existing metric that use the outcome or the returned value.
+fn check_late_handle(handle: &LateHandle, effect: Option<Effect>, function: &Function, errors: &mut Errors) {
+    let first = handle.ret.as_ref().unwrap_or(&handle.outcome);
+    if effect == Some(Effect::TrackInProgress) {
+        errors.at(first, "not known yet while the call is in progress: this gauge's labels must be known before it");
+    }
+    let Some(ret) = &handle.ret else { return };
+    if let Some(syn::Type::Never(_)) = function.output() {
+        errors.at(ret, "there is no returned value: this function never returns");
+    }
+    for value in handle.late() {
+        late(value, ret.clone(), function, errors);
+    }
+}
+
 fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec<Label>>>, errors: &mut Errors) {
     for key in options.keys() {
         errors.at(key, format!("an existing metric was declared with its `{key}`: leave it out here"));
     }
     if let Some(labels) = labels {
         let attribute = kind.name().to_lowercase();
-        let message = format!("give labels to the metric itself: `#[{attribute}(METRIC.label(value))]`");
+        let message = format!(
+            "give labels to the metric itself: `#[{attribute}(METRIC.label(value))]`, also those of the call's end, \
+             `METRIC.outcome(outcome)` and `METRIC.size(ret.len())`"
+        );
         errors.at(&labels.key, message);
     }
 }

@@ -18,6 +18,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod function;
+mod handle;
 mod label_value;
 mod options;
 mod reserved;
@@ -44,6 +45,10 @@ mod tokens;
 /// uses `ret` sees a reference to the returned value, and is empty when there is none. A closed set of values, such as
 /// an enum that derives `LabelValue`, is exposed at zero where the label has the type written, `kind: Kind`: the types
 /// in the function's signature are not asked.
+///
+/// A declared metric takes its labels as it does anywhere, by their methods, and there `outcome` and `ret` have the same
+/// meaning: `#[histogram(DB.call("get").outcome(outcome))]`, `#[counter(ROWS.table("users").found(ret.is_some()))]`. Where
+/// there is no returned value, its labels are empty. An argument of one of these names comes first.
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
@@ -84,12 +89,12 @@ mod tokens;
 ///     const __PYTHEUS_NAME: &'static str = "jobs_total";
 ///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///
-///     let label0 = label(&(queue));                                    // on the stack, if it is short
+///     let label0 = own_label(&(queue));                                 // on the stack, if it is short
 ///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
-///         Labelled::new(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
+///         Counter::labelled(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
 ///     });
 ///     let ret = __pytheus::call(move || -> Result<usize, String> { .. });         // the body, as it was
 ///     call.finish(/* the outcome of `ret` */, []);
@@ -97,7 +102,7 @@ mod tokens;
 /// }
 /// ```
 ///
-/// Without `outcome`, `ret` and `on` there is no closure: `Labelled::new(..).inc();` goes before the body.
+/// Without `outcome`, `ret` and `on` there is no closure: `Counter::labelled(..).inc();` goes before the body.
 #[proc_macro_attribute]
 pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Counter, args, item)
@@ -147,7 +152,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run() -> Result<(), String> {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Gauge, mode: GaugeMode::LiveSum, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Gauge> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Gauge>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);
 ///     static __PYTHEUS_METRIC: Gauge = Gauge::declared(&__PYTHEUS_DECLARED);
 ///
@@ -238,11 +243,11 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run(queue: &str) {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Summary, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Summary> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Summary>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);
 ///
-///     let label0 = label(&(queue.to_lowercase()));                     // on the stack, if it is short
-///     let metric = Labelled::new(&__PYTHEUS_DECLARED, (label0, ()));
+///     let label0 = own_label(&(queue.to_lowercase()));                  // on the stack, if it is short
+///     let metric = Summary::labelled(&__PYTHEUS_DECLARED, (label0, ()));
 ///     let _guard = time(metric);                                       // looks up and observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }

@@ -13,9 +13,9 @@ pub use crate::backends::custom::BackendClass;
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
-    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, Keeps, Labelled, NoValue, NotMissing, Observe, On,
-    Outcome, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset, exponential_buckets, linear_buckets,
-    watch, watched,
+    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSlot, Labelled, NoValue, NotMissing, Observe,
+    On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, SmallText, Store, StoreAs,
+    Timed, Unset, exponential_buckets, instrument, linear_buckets, observe_panics,
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
@@ -77,31 +77,37 @@ impl CountedWhenReturned for AValue {}
 #[inline]
 pub fn is_no_future<W: CountedWhenReturned>(_: W) {}
 
-/// Keeps the value of a typed label. Takes a reference, so that nothing is moved.
+/// Owns the value of a typed label. Takes a reference, so that nothing is moved.
 #[inline]
-pub fn keep<const CLOSED: bool, V>(typed: &Typed<V>, value: &V) -> <Keep<CLOSED> as Keeps>::Kept
+pub fn own_typed_label<const CLOSED: bool, V>(typed: &Typed<V>, value: &V) -> <StoreAs<CLOSED> as Store>::Stored
 where
-    Keep<CLOSED>: Keeps,
+    StoreAs<CLOSED>: Store,
 {
-    Keep::<CLOSED>::keep(typed, value)
+    StoreAs::<CLOSED>::store(typed, value)
 }
 
-/// Keeps the value of any other label.
+/// Owns the value of any other label.
 #[inline]
-pub fn label<V: LabelValue + ?Sized>(value: &V) -> Set<Text> {
-    Set::new(Text::of(value))
+pub fn own_label<V: LabelValue + ?Sized>(value: &V) -> Set<SmallText> {
+    Set::new(SmallText::of(value))
 }
 
-/// The value of a label for the moment.
+/// Borrows the value of a label.
 #[inline]
-pub fn passing<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
+pub fn borrow_label<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
     Set::new(value)
 }
 
-/// Keeps the outcome of a call.
+/// The labels of the returned value: empty for a call without one.
 #[inline]
-pub fn outcome(outcome: Outcome) -> Closed {
-    Keep::<true>::keep(&const { typed::<Outcome>() }, &outcome)
+pub fn texts<const N: usize>(labels: Option<[SmallText; N]>) -> [SmallText; N] {
+    labels.unwrap_or([const { SmallText::EMPTY }; N])
+}
+
+/// Makes the outcome of a call the value of a label.
+#[inline]
+pub fn outcome(outcome: Outcome) -> EnumValue {
+    StoreAs::<true>::store(&const { typed::<Outcome>() }, &outcome)
 }
 
 needs_clock! {

@@ -77,7 +77,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     of(&SECONDS.region("eu").time());
     of(&SECONDS.region("eu").to_series().time());
     of(&WORK.region("eu").track_inprogress());
-    is_free::<Labelled<Counter, ()>>();
+    is_free::<Counter<Labelled<()>>>();
 
     is_free::<CollectorRegistry>();
     is_free::<RegistryProxy>();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pytheus::__private::fuzz_read;
 
-/// Files of each sort that is read, for which `files_are_laid_out_as_they_always_were` stands.
+/// Files of each sort that is read, for which `the_file_format_has_not_changed` stands.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file");
     let entries = fs::read_dir(directory).expect("the corpus is there");

@@ -79,7 +79,7 @@ fn a_damaged_file_fails_the_scrape_with_its_fault_and_what_to_do() {
     corrupt[4096 + 20] ^= 1;
     // The version stands after the magic; what comes after it may mean anything.
     let mut newer = whole.clone();
-    newer[8] = 2;
+    newer[8] += 1;
     let junk = b"not a file of ours".repeat(1000);
     let damaged: [(&str, &[u8]); 5] = [
         ("corrupt", &corrupt),

@@ -2,5 +2,6 @@
 
 mod declare;
 mod functions;
+mod handles;
 mod help;
 mod hygiene;

@@ -8,6 +8,7 @@ mod arguments;
 mod declaration;
 mod descriptor;
 mod function;
+mod handle;
 pub(crate) mod model;
 mod nested;
 mod steps;

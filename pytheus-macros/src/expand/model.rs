@@ -1,7 +1,7 @@
 //! The checked input of an expansion: plain facts, which the check fills in and the expansion reads.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Expr, Ident, LitBool, LitStr, Pat, Type, Visibility};
+use syn::{AngleBracketedGenericArguments, Attribute, Expr, Ident, LitBool, LitStr, Pat, Type, Visibility};
 
 use crate::function::{Function, Shape};
 use crate::options::{Buckets, Kind, Registry};
@@ -27,6 +27,36 @@ pub(crate) enum Source {
     Declared(Box<Metric>, Vec<LabelArg>),
     /// One that exists.
     Handle(Expr),
+    /// One that exists, with labels of the call's end.
+    LateHandle(Box<LateHandle>),
+}
+
+/// An existing metric and the methods that give it its labels.
+pub(crate) struct LateHandle {
+    /// As it was written.
+    pub(crate) handle: Expr,
+    pub(crate) base: Expr,
+    pub(crate) calls: Vec<HandleCall>,
+    /// The name of the outcome.
+    pub(crate) outcome: Ident,
+    /// The name of the returned value, where a label uses it.
+    pub(crate) ret: Option<Ident>,
+}
+
+/// A method that gives a label its value.
+pub(crate) struct HandleCall {
+    pub(crate) method: Ident,
+    pub(crate) turbofish: Option<AngleBracketedGenericArguments>,
+    pub(crate) args: Vec<HandleArg>,
+}
+
+pub(crate) enum HandleArg {
+    /// Known before the body, and kept until it ends.
+    Early(Expr),
+    /// Evaluated where the series is looked up: a literal, or an expression of the outcome.
+    InPlace(Expr),
+    /// Known from the returned value.
+    Ret(Expr),
 }
 
 /// The value of a label.

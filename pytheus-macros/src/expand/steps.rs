@@ -33,6 +33,7 @@ impl Instrument {
                 labels.iter().any(|label| matches!(label.value, LabelExpr::Late { .. } | LabelExpr::Outcome))
             }
             Source::Handle(_) => false,
+            Source::LateHandle(_) => true,
         };
         late || !matches!(self.on, On::Call) || self.effect == Effect::SetTimestamp
     }
@@ -41,6 +42,7 @@ impl Instrument {
     pub(super) fn early(&self) -> TokenStream {
         match &self.source {
             Source::Handle(handle) => handle.to_token_stream(),
+            Source::LateHandle(handle) => handle.early().map(|value| quote_mixed!(#value,)).collect(),
             Source::Declared(_, labels) => labels
                 .iter()
                 .filter_map(|label| match &label.value {
@@ -55,7 +57,11 @@ impl Instrument {
     pub(super) fn late(&self) -> TokenStream {
         let labels: &[LabelArg] = match &self.source {
             Source::Declared(_, labels) => labels,
-            Source::Handle(_) => &[],
+            Source::Handle(_) | Source::LateHandle(_) => &[],
+        };
+        let handle = match &self.source {
+            Source::LateHandle(handle) => Some(handle.late()),
+            _ => None,
         };
         let labels = labels.iter().filter_map(|label| match &label.value {
             LabelExpr::Late { value, .. } => Some(&value.value),
@@ -65,7 +71,10 @@ impl Instrument {
             On::Pattern(pattern) => pattern.1.as_ref(),
             _ => None,
         };
-        let all = labels.chain(guard).chain(self.error.as_ref().map(|error| &error.value));
+        let all = labels
+            .chain(handle.into_iter().flatten())
+            .chain(guard)
+            .chain(self.error.as_ref().map(|error| &error.value));
         all.map(|value| quote_mixed!(#value,)).collect()
     }
 
@@ -76,6 +85,7 @@ impl Instrument {
             }
             Source::Declared(_, labels) => return self.labelled_guard_steps(labels),
             Source::Handle(handle) => (self.handle(handle), quote_mixed!(metric)),
+            Source::LateHandle(_) => unreachable!("its end is seen"),
         };
         let own = matches!(self.source, Source::Declared(..));
         let (begin, held) = match self.effect {
@@ -91,12 +101,18 @@ impl Instrument {
     fn labelled_guard_steps(&self, labels: &[LabelArg]) -> Steps {
         let at_once = matches!(self.shape, Shape::Plain | Shape::Async);
         let (before, begin, held) = match self.effect {
-            Effect::Count if at_once => (TokenStream::new(), count_now(labels), TokenStream::new()),
-            Effect::Count => (labelled_later(labels), quote_mixed!(metric.inc();), TokenStream::new()),
-            Effect::TrackInProgress => {
-                (labelled_later(labels), quote_mixed!(let _guard = metric.track_inprogress();), quote_mixed!(_guard))
-            }
-            _ => (labelled_later(labels), quote_mixed!(let _guard = __pytheus::time(metric);), quote_mixed!(_guard)),
+            Effect::Count if at_once => (TokenStream::new(), count_now(&self.ty(), labels), TokenStream::new()),
+            Effect::Count => (labelled_later(&self.ty(), labels), quote_mixed!(metric.inc();), TokenStream::new()),
+            Effect::TrackInProgress => (
+                labelled_later(&self.ty(), labels),
+                quote_mixed!(let _guard = metric.track_inprogress();),
+                quote_mixed!(_guard),
+            ),
+            _ => (
+                labelled_later(&self.ty(), labels),
+                quote_mixed!(let _guard = __pytheus::time(metric);),
+                quote_mixed!(_guard),
+            ),
         };
         Steps { before, begin, held, end: None }
     }
@@ -140,10 +156,10 @@ impl Instrument {
                     #pattern #guard => true,
                     _ => false,
                 };
-                call.finish_if(counts, outcome, [#(#late),*]);
+                call.finish_if(counts, outcome, #late);
             }
         } else {
-            quote_mixed!(call.finish(outcome, [#(#late),*]);)
+            quote_mixed!(call.finish(outcome, #late);)
         };
         let outcome = self.outcome();
         let end = quote_mixed! {
@@ -171,20 +187,26 @@ impl Instrument {
     }
 
     /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
-    fn resolve(&self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
+    fn resolve(&self) -> (TokenStream, TokenStream, TokenStream) {
         let ty = self.ty();
         let labels = match &self.source {
             Source::Declared(_, labels) => labels,
             Source::Handle(handle) => {
-                let resolve = quote_mixed!(move |[]: [__pytheus::Text; 0], _: __pytheus::Outcome| -> #ty { metric });
-                return (self.handle(handle), resolve, Vec::new());
+                let resolve =
+                    quote_mixed!(move |_: ::core::option::Option<()>, _: __pytheus::Outcome| -> #ty { metric });
+                return (self.handle(handle), resolve, quote_mixed!(()));
+            }
+            Source::LateHandle(handle) => {
+                return (handle.keep_early(), handle.resolve(&ty), handle.late_values());
             }
         };
         if own_values(labels).is_some() {
             let resolve = quote_mixed! {
-                move |[]: [__pytheus::Text; 0], _: __pytheus::Outcome| -> #ty { <#ty>::declared(&__PYTHEUS_DECLARED) }
+                move |_: ::core::option::Option<()>, _: __pytheus::Outcome| -> #ty {
+                    <#ty>::declared(&__PYTHEUS_DECLARED)
+                }
             };
-            return (TokenStream::new(), resolve, Vec::new());
+            return (TokenStream::new(), resolve, quote_mixed!(()));
         }
         let before = keep_early(labels);
         let mut late = Vec::new();
@@ -201,35 +223,39 @@ impl Instrument {
             }
         }
         let count = late.len();
-        let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
+        let labelled = labelled(&ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
         let resolve = quote_mixed! {
-            move |[#(#late_names),*]: [__pytheus::Text; #count], #[allow(unused_variables)] outcome: __pytheus::Outcome| {
+            move |late, #[allow(unused_variables)] outcome: __pytheus::Outcome| {
+                let [#(#late_names),*] = __pytheus::texts::<#count>(late);
                 #labelled
             }
         };
-        (before, resolve, late)
+        (before, resolve, quote_mixed!([#(#late),*]))
     }
 }
 
 /// Counts one in the series of labels that are all known.
-fn count_now(labels: &[LabelArg]) -> TokenStream {
+fn count_now(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
     let early = labels.iter().enumerate().filter_map(|(i, label)| match &label.value {
         LabelExpr::Early { value, .. } => Some((reference(value), local(i))),
         _ => None,
     });
     let (given, names): (Vec<_>, Vec<_>) = early.unzip();
-    let labelled = labelled(sorted(labels).map(|i| {
-        let LabelArg { name, value } = &labels[i];
-        let mut local = local(i);
-        let LabelExpr::Early { value, typed } = value else { return state(value, &local) };
-        let place = at(value);
-        local.set_span(place);
-        if *typed {
-            return keep(name, place, &local.to_token_stream());
-        }
-        quote_spanned!(place=> __pytheus::passing(#local))
-    }));
+    let labelled = labelled(
+        ty,
+        sorted(labels).map(|i| {
+            let LabelArg { name, value } = &labels[i];
+            let mut local = local(i);
+            let LabelExpr::Early { value, typed } = value else { return state(value, &local) };
+            let place = at(value);
+            local.set_span(place);
+            if *typed {
+                return keep(name, place, &local.to_token_stream());
+            }
+            quote_spanned!(place=> __pytheus::borrow_label(#local))
+        }),
+    );
     quote_mixed! {
         match (#(#given,)*) {
             (#(#names,)*) => #labelled.inc(),
@@ -238,9 +264,9 @@ fn count_now(labels: &[LabelArg]) -> TokenStream {
 }
 
 /// The labels that are known before the body, kept until their series is looked up.
-fn labelled_later(labels: &[LabelArg]) -> TokenStream {
+fn labelled_later(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     let keep = keep_early(labels);
-    let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
+    let labelled = labelled(ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
     quote_mixed! {
         #keep
         let metric = #labelled;
@@ -254,7 +280,8 @@ fn keep_early(labels: &[LabelArg]) -> TokenStream {
         let place = at(value);
         let local = local(i);
         let value = reference(value);
-        let kept = if *typed { keep(name, place, &value) } else { quote_spanned!(place=> __pytheus::label(#value)) };
+        let kept =
+            if *typed { keep(name, place, &value) } else { quote_spanned!(place=> __pytheus::own_label(#value)) };
         Some(quote_mixed!(let #local = #kept;))
     });
     early.collect()
@@ -264,7 +291,7 @@ fn keep_early(labels: &[LabelArg]) -> TokenStream {
 fn keep(name: &str, place: Span, value: &TokenStream) -> TokenStream {
     let mut ty = type_constant(name);
     ty.set_span(place);
-    quote_spanned!(place=> __pytheus::keep::<{ #ty.is_closed() }, _>(&#ty, #value))
+    quote_spanned!(place=> __pytheus::own_typed_label::<{ #ty.is_closed() }, _>(&#ty, #value))
 }
 
 /// The text of a value. Takes a reference, as above.
@@ -274,9 +301,9 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
     if typed {
         let mut ty = type_constant(name);
         ty.set_span(place);
-        return quote_spanned!(place=> __pytheus::Text::of_type(&#ty, #value));
+        return quote_spanned!(place=> __pytheus::SmallText::of_type(&#ty, #value));
     }
-    quote_spanned!(place=> __pytheus::Text::of(#value))
+    quote_spanned!(place=> __pytheus::SmallText::of(#value))
 }
 
 /// A label that has its value, which is in a variable where it is not written out.
@@ -290,9 +317,9 @@ fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
 }
 
 /// The metric of the attribute with labels, in the order of their sorted names.
-fn labelled(states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
+fn labelled(ty: &TokenStream, states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
     let states = nest(states);
-    quote_mixed!(__pytheus::Labelled::new(&__PYTHEUS_DECLARED, #states))
+    quote_mixed!(#ty::labelled(&__PYTHEUS_DECLARED, #states))
 }
 
 /// The label values in the order of their sorted names, when all are literals.

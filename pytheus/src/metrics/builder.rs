@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use super::core::FamilyCore;
-use super::family::Family;
-use super::{Gauge, Histogram, Metric, StateSet};
+use crate::metrics::Metric;
+use crate::metrics::family::{FamilyCore, FamilyHandle};
+use crate::metrics::handle::Handle;
+use crate::metrics::labels::Family;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::error::{DescriptorError, RegisterError};
 use crate::model::labels::{LabelSpec, LabelValue};
@@ -44,7 +45,7 @@ pub enum WithLabels {}
 /// ```
 #[must_use = "nothing is built until `build` is called"]
 pub struct Builder<'r, M: Metric, L> {
-    spec: Spec,
+    pub(super) spec: Spec,
     registry: Option<&'r dyn Registry>,
     metric: PhantomData<fn() -> (M, L)>,
 }
@@ -55,7 +56,7 @@ impl<M: Metric, L> UnwindSafe for Builder<'_, M, L> {}
 impl<M: Metric, L> RefUnwindSafe for Builder<'_, M, L> {}
 
 #[derive(Debug)]
-struct Spec {
+pub(super) struct Spec {
     name: String,
     help: String,
     namespace: Option<String>,
@@ -63,9 +64,9 @@ struct Spec {
     labels: Vec<(String, Option<&'static [&'static str]>)>,
     zero_series: bool,
     defaults: Vec<(String, Cow<'static, str>)>,
-    buckets: Option<Vec<f64>>,
-    states: Vec<&'static str>,
-    mode: GaugeMode,
+    pub(super) buckets: Option<Vec<f64>>,
+    pub(super) states: Vec<&'static str>,
+    pub(super) mode: GaugeMode,
     limit: Option<usize>,
     location: Location,
 }
@@ -169,17 +170,9 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         self
     }
 
-    /// The family: registered, shared with an equal one, or standing alone.
-    fn family(self) -> Result<Family<M>, RegisterError> {
-        let descriptor = self.spec.descriptor(M::KIND)?;
-        let core = Arc::new(FamilyCore::new(descriptor.clone(), TypeId::of::<M>()));
-        let Some(registry) = self.registry else { return Ok(Family::new(core, &descriptor)) };
-        let shared = registry.register_or_share(core)?;
-        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
-            Ok(core) if core.counts::<M>() => Ok(Family::new(core, &descriptor)),
-            // A registry shares a family only with its like, as far as a description tells.
-            _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
-        }
+    /// Returns the family: registered, shared with an equal one, or unregistered.
+    fn family(self) -> Result<FamilyHandle, RegisterError> {
+        self.spec.family(M::KIND, TypeId::of::<M>(), self.registry)
     }
 }
 
@@ -190,7 +183,9 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<M, RegisterError> {
-        Ok(self.family()?.series_of(&[""; 0][..]))
+        let core = self.family()?.core;
+        let series = core.series(&[""; 0][..]);
+        Ok(M::from_handle(Handle::resolved(core, series)))
     }
 }
 
@@ -201,35 +196,28 @@ impl<M: Metric> Builder<'_, M, WithLabels> {
     ///
     /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
     pub fn build(self) -> Result<Family<M>, RegisterError> {
-        self.family()
-    }
-}
-
-impl<L> Builder<'_, Histogram, L> {
-    /// Names the upper bounds of the buckets, at most 500; `+Inf` is added when missing.
-    pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
-        self.spec.buckets = Some(bounds.into_iter().collect());
-        self
-    }
-}
-
-impl<L> Builder<'_, Gauge, L> {
-    /// Says how the values of several processes combine.
-    pub fn mode(mut self, mode: GaugeMode) -> Self {
-        self.spec.mode = mode;
-        self
-    }
-}
-
-impl<S: LabelValue + 'static, L> Builder<'_, StateSet<S>, L> {
-    /// Names the states.
-    pub fn states(mut self, states: impl IntoIterator<Item = &'static str>) -> Self {
-        self.spec.states = states.into_iter().collect();
-        self
+        self.family().map(Family::of)
     }
 }
 
 impl Spec {
+    fn family(
+        self,
+        kind: Kind,
+        metric: TypeId,
+        registry: Option<&dyn Registry>,
+    ) -> Result<FamilyHandle, RegisterError> {
+        let descriptor = self.descriptor(kind)?;
+        let core = Arc::new(FamilyCore::new(descriptor.clone(), metric));
+        let Some(registry) = registry else { return Ok(FamilyHandle::new(core, &descriptor)) };
+        let shared = registry.register_or_share(core)?;
+        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
+            Ok(core) if core.metric() == metric => Ok(FamilyHandle::new(core, &descriptor)),
+            // A registry shares a family only with its like, as far as a description tells.
+            _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
+        }
+    }
+
     fn descriptor(self, kind: Kind) -> Result<Descriptor, DescriptorError> {
         let name = match &self.namespace {
             Some(namespace) => format!("{namespace}_{}", self.name),

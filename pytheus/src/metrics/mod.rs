@@ -7,62 +7,47 @@
 //! no cell half written.
 
 mod amount;
-mod bounds;
 mod builder;
-mod call;
-mod combinations;
-mod core;
+pub(crate) mod call;
 mod counter;
 mod declared;
 mod family;
 mod gauge;
-mod given;
-mod guard;
 mod handle;
 mod histogram;
 mod info;
-mod kept;
-mod labelled;
-mod limit;
-mod order;
-mod outcome;
-mod place;
-mod reading;
-mod removal;
-mod route;
-mod sources;
+mod labels;
+mod metric;
 mod state_set;
 mod summary;
-mod watched;
-mod zeros;
 
 pub use amount::Amount;
 pub use builder::{Builder, WithLabels, WithoutLabels};
+pub use call::{HasOutcome, InProgress, Outcome, Timer};
 pub use counter::Counter;
-pub use family::{Family, Partial};
 pub use gauge::Gauge;
-pub use guard::{InProgress, Timer};
 pub use histogram::{Histogram, exponential_buckets, linear_buckets};
 pub use info::Info;
-pub use labelled::Labelled;
-pub use outcome::{HasOutcome, Outcome};
+pub use labels::{Family, Labelled, Partial};
+pub use metric::Metric;
 pub use state_set::StateSet;
 pub use summary::Summary;
 
-// What generated code and signatures name, and users need not.
+// Names of signatures and of generated code.
 #[doc(hidden)]
 pub use {
-    call::{Call, Count, Effect, Observe, On, SetTimestamp},
+    call::{
+        Call, Count, Effect, Observe, On, PanicObserver, Probe, ProbeAny, ProbeOutcome, SetTimestamp, Timed,
+        instrument, observe_panics,
+    },
     declared::Declared,
-    given::{Complete, Defaulted, LabelState, NoValue, NotMissing, Set, State, States, Unset},
-    guard::Timed,
-    handle::Handle,
-    kept::{Closed, Keep, Keeps, Text},
-    outcome::{Probe, ProbeAny, ProbeOutcome},
-    watched::{Watch, watch, watched},
+    handle::{Handle, Target, Updatable},
+    labels::{
+        AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, NoValue, NotMissing, OwnValue, OwnedLabel, Set,
+        SmallText, Store, StoreAs, Unset,
+    },
 };
 
-use crate::model::descriptor::Kind;
 use crate::storage;
 
 /// Sets how many threads may have cells of their own, in the whole process; 1,024 at first.
@@ -77,64 +62,4 @@ use crate::storage;
 /// ```
 pub fn set_thread_limit(threads: usize) {
     storage::set_max_shards(threads);
-}
-
-/// One of the metric types of this crate.
-///
-/// It can't be implemented elsewhere: what a backend keeps and an encoder writes is settled here.
-pub trait Metric: sealed::Series + Clone + Send + Sync + 'static {
-    /// The kind.
-    const KIND: Kind;
-}
-
-mod sealed {
-    use super::{Handle, Metric};
-
-    pub trait Series: Sized {
-        fn from_handle(handle: Handle<Self>) -> Self
-        where
-            Self: Metric;
-    }
-}
-
-/// Writes the methods that every metric type has, for the series that it is.
-macro_rules! series {
-    ($metric:ident $(<$s:ident>)? . $handle:tt) => {
-        impl $(<$s: $crate::LabelValue + 'static>)? $metric $(<$s>)? {
-            /// The series itself, as every handle of it gives it.
-            #[must_use]
-            pub fn to_series(&self) -> Self {
-                self.clone()
-            }
-
-            /// Takes the series out of its family; false when it is not there. An update brings it back, from zero.
-            pub fn remove(&self) -> bool {
-                self.$handle.remove()
-            }
-
-            /// What the metric is.
-            pub fn descriptor(&self) -> &$crate::model::descriptor::Descriptor {
-                $crate::metrics::handle::Target::core(&self.$handle).descriptor()
-            }
-
-            /// The family as something that can be registered.
-            pub fn collector(&self) -> std::sync::Arc<dyn $crate::collector::Collector> {
-                self.$handle.collector()
-            }
-        }
-    };
-}
-
-use series;
-
-/// Does it again until it is done: where what it changes goes elsewhere at the same time.
-#[inline]
-fn retry_relocated(mut act: impl FnMut(&std::cell::Cell<bool>)) {
-    // A series for which there is no room is done with.
-    let done = std::cell::Cell::new(true);
-    act(&done);
-    while !done.replace(true) {
-        std::hint::spin_loop();
-        act(&done);
-    }
 }

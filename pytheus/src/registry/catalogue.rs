@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::Registry as _;
+use super::collector_index::duplicate;
 use super::collector_registry::CollectorRegistry;
-use super::entries::duplicate;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
@@ -141,7 +141,7 @@ fn in_order(mut declarations: Vec<&'static dyn Declaration>) -> Vec<&'static dyn
 fn with_catalogue<T>(act: impl FnOnce(&mut Catalogue) -> T) -> T {
     let mut slot = lock(&CATALOGUE);
     let catalogue = slot.get_or_insert_with(|| Catalogue {
-        names: CollectorRegistry::apart(),
+        names: CollectorRegistry::detached(),
         families: Vec::new(),
         known: Vec::new(),
         conflicts: Vec::new(),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
-use super::dress::Dress;
-use super::entries::{Entries, Entry, duplicate};
+use super::collector_index::{CollectorIndex, Entry, duplicate};
+use super::decoration::Decoration;
 use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends::runtime;
 use crate::collector::Collector;
@@ -14,7 +14,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
 use crate::model::name;
 use crate::model::snapshot::FamilySnapshot;
-use crate::reentry::{self, Fault};
+use crate::reentry::{self, ReentryFault};
 use crate::sync::{read, write};
 
 /// A registry of collectors. It may add a prefix to their names and constant labels to their samples.
@@ -30,16 +30,16 @@ use crate::sync::{read, write};
 /// # Ok::<(), pytheus::error::RegisterError>(())
 /// ```
 pub struct CollectorRegistry {
-    dress: Dress,
-    scope: Scope,
-    entries: RwLock<Entries>,
+    decoration: Decoration,
+    scope: RegistryScope,
+    entries: RwLock<CollectorIndex>,
 }
 
 /// The name of a registry across processes.
 #[derive(Debug)]
-enum Scope {
+enum RegistryScope {
     /// The prefix and the constant labels.
-    Dress,
+    Derived,
     Named(String),
     /// None: other processes do not know the registry.
     None,
@@ -48,16 +48,16 @@ enum Scope {
 impl CollectorRegistry {
     /// Makes an empty registry, also in a `static`.
     pub const fn new() -> Self {
-        Self::of(Scope::Dress)
+        Self::of(RegistryScope::Derived)
     }
 
     /// Makes a registry unknown to other processes.
-    pub(super) const fn apart() -> Self {
-        Self::of(Scope::None)
+    pub(super) const fn detached() -> Self {
+        Self::of(RegistryScope::None)
     }
 
-    const fn of(scope: Scope) -> Self {
-        Self { dress: Dress::NONE, scope, entries: RwLock::new(Entries::new()) }
+    const fn of(scope: RegistryScope) -> Self {
+        Self { decoration: Decoration::NONE, scope, entries: RwLock::new(CollectorIndex::new()) }
     }
 
     /// Names the registry across processes, for totals of several processes.
@@ -75,18 +75,18 @@ impl CollectorRegistry {
     /// ```
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Scope::Named(scope.into());
+        self.scope = RegistryScope::Named(scope.into());
         self
     }
 
     /// Returns the name of the registry across processes.
     pub fn scope(&self) -> String {
         match &self.scope {
-            Scope::Named(scope) => scope.clone(),
-            Scope::Dress | Scope::None => {
-                let labels = self.dress.exposed_labels();
+            RegistryScope::Named(scope) => scope.clone(),
+            RegistryScope::Derived | RegistryScope::None => {
+                let labels = self.decoration.exposed_labels();
                 let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
-                format!("{}{labels}", self.dress.prefix.as_deref().unwrap_or_default())
+                format!("{}{labels}", self.decoration.prefix.as_deref().unwrap_or_default())
             }
         }
     }
@@ -99,7 +99,7 @@ impl CollectorRegistry {
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, DescriptorError> {
         let prefix = prefix.into();
         name::metric_name(&prefix).map_err(|why| DescriptorError::prefix(&prefix, why))?;
-        self.dress.prefix = Some(prefix);
+        self.decoration.prefix = Some(prefix);
         Ok(self)
     }
 
@@ -116,9 +116,9 @@ impl CollectorRegistry {
             let name = name.into();
             let refuse = |why| DescriptorError::constant_label(&name, why);
             name::label_name(&name).map_err(refuse)?;
-            match self.dress.labels.binary_search_by(|(known, _)| known.cmp(&name)) {
+            match self.decoration.labels.binary_search_by(|(known, _)| known.cmp(&name)) {
                 Ok(_) => return Err(refuse("the label is given twice")),
-                Err(place) => self.dress.labels.insert(place, (name, value.into())),
+                Err(place) => self.decoration.labels.insert(place, (name, value.into())),
             }
         }
         Ok(self)
@@ -132,7 +132,7 @@ impl CollectorRegistry {
     /// Returns whether the names of a new family are free.
     fn has_room_for(&self, descriptor: &Descriptor) -> bool {
         let entries = read(&self.entries);
-        let taken = descriptor.sample_names().any(|name| entries.holder(&name).is_some());
+        let taken = descriptor.sample_names().any(|name| entries.owner(&name).is_some());
         drop(entries);
         if taken {
             diagnostics::hidden(descriptor);
@@ -144,7 +144,7 @@ impl CollectorRegistry {
     fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
         let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
-        let is_described = |descriptor: &Descriptor| is_wanted(&self.dress.full_name(descriptor.name()));
+        let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
         let mut entries = self.entries();
         // The registry behind `REGISTRY` does the same.
         let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
@@ -153,16 +153,16 @@ impl CollectorRegistry {
         }
         let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
         let (own, others) = runtime::load(self.scope(), counted)?.finish();
-        let labels = self.dress.exposed_labels();
+        let labels = self.decoration.exposed_labels();
         // Families of other programs, if the scope matches; local metrics win by name.
         let is_theirs = !self.scope().is_empty() || has_own;
         let others = others.iter().filter(|other| is_described(other.descriptor()));
         let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
         let mut families: Vec<_> =
-            own.iter().chain(others).map(|totals| FamilyView::totals(totals, &self.dress, &labels)).collect();
+            own.iter().chain(others).map(|totals| FamilyView::totals(totals, &self.decoration, &labels)).collect();
 
         for mut family in entries.iter().flat_map(custom::families) {
-            self.dress.put_on(&mut family);
+            self.decoration.decorate(&mut family);
             families.push(family.into());
         }
         // Last, to include the failures of this scrape; without prefix and labels, the same names in every service.
@@ -181,7 +181,7 @@ impl CollectorRegistry {
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
         let name = descriptor.name();
-        let states = (descriptor.kind() == Kind::StateSet).then(|| self.dress.full_name(name));
+        let states = (descriptor.kind() == Kind::StateSet).then(|| self.decoration.full_name(name));
         if let Some(label) = &states {
             name::state_set_name(label).map_err(|why| DescriptorError::metric_name(label, why))?;
             if descriptor.label_names().any(|own| own == label) {
@@ -191,7 +191,7 @@ impl CollectorRegistry {
         }
         let brought = descriptor.own_label().or(states.as_deref());
         let taken = |label: &str| descriptor.label_names().any(|own| own == label) || brought == Some(label);
-        match self.dress.labels.iter().find(|(label, _)| taken(label)) {
+        match self.decoration.labels.iter().find(|(label, _)| taken(label)) {
             Some((label, _)) => Err(RegisterError::ConstantLabel {
                 name: name.to_owned(),
                 location: descriptor.location(),
@@ -209,7 +209,7 @@ impl fmt::Debug for CollectorRegistry {
             let entries = read(&self.entries);
             entries.names.iter().map(|(name, _)| name.clone()).collect()
         };
-        let Dress { prefix, labels } = &self.dress;
+        let Decoration { prefix, labels } = &self.decoration;
         f.debug_struct("CollectorRegistry")
             .field("prefix", prefix)
             .field("labels", labels)
@@ -250,7 +250,7 @@ impl Registry for CollectorRegistry {
         }
         entries.insert(Arc::clone(&collector), descriptors);
         drop(entries);
-        if !matches!(self.scope, Scope::None)
+        if !matches!(self.scope, RegistryScope::None)
             && let Some(family) = Arc::clone(&collector).into_counted()
         {
             runtime::join(&self.scope(), &family);
@@ -261,10 +261,10 @@ impl Registry for CollectorRegistry {
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
         catalogue::resolve_all_elsewhere();
         let mut entries = write(&self.entries);
-        let entry = entries.holder(name)?.clone();
+        let entry = entries.owner(name)?.clone();
         // Not by the name of a part, such as `x_sum`.
         entry.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
-        entries.names.retain(|(_, holder)| !holder.is(&entry));
+        entries.names.retain(|(_, owner)| !owner.is(&entry));
         entries.collectors.retain(|other| !other.is(&entry));
         Some(entry.collector)
     }
@@ -292,12 +292,12 @@ impl Registry for CollectorRegistry {
         let mut wanted = Vec::new();
         let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
         if let Err(error) = asked {
-            reentry::unanswered(Fault::Totals(error.to_string()));
+            reentry::unanswered(ReentryFault::Totals(error.to_string()));
         }
         find_sample(&wanted, name, labels)
     }
 
     fn prefix(&self) -> Option<Cow<'_, str>> {
-        self.dress.prefix.as_deref().map(Cow::Borrowed)
+        self.decoration.prefix.as_deref().map(Cow::Borrowed)
     }
 }

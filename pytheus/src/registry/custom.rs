@@ -1,6 +1,6 @@
 //! Checks the families of a custom collector against its descriptors.
 
-use super::entries::Entry;
+use super::collector_index::Entry;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};

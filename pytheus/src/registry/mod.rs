@@ -9,10 +9,10 @@
 //! with metrics.
 
 mod catalogue;
+mod collector_index;
 mod collector_registry;
 mod custom;
-mod dress;
-mod entries;
+mod decoration;
 mod family_view;
 mod proxy;
 
@@ -22,8 +22,8 @@ use std::sync::Arc;
 #[doc(hidden)]
 pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
+pub(crate) use collector_index::duplicate;
 pub use collector_registry::CollectorRegistry;
-pub(crate) use entries::duplicate;
 pub(crate) use family_view::Content;
 pub use family_view::FamilyView;
 pub use proxy::{REGISTRY, RegistryProxy};

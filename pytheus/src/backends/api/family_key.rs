@@ -94,7 +94,7 @@ impl FamilyKey {
     }
 
     /// Is it the same family, whether or not it can be added up?
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same_family(&self, other: &Self) -> bool {
         self.scope == other.scope && self.name() == other.name()
     }
 

@@ -2,10 +2,10 @@
 //!
 //! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
 
-mod line;
+mod template;
 mod totals;
 
-use line::push_number;
+use template::push_number;
 
 use crate::model::descriptor::Kind;
 use crate::model::escape;
@@ -14,11 +14,11 @@ use crate::registry::{Content, FamilyView};
 
 /// Appends a family, unless it has no samples.
 ///
-/// After each series, `pace` may take the text written so far.
-pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+/// After each series, `on_series` may take the text written so far.
+pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, on_series: &mut impl FnMut(&mut String)) {
     match family.content() {
-        Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, pace),
-        Content::Samples(snapshot) => samples(snapshot, out, pace),
+        Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, on_series),
+        Content::Samples(snapshot) => samples(snapshot, out, on_series),
     }
 }
 
@@ -30,14 +30,14 @@ pub(super) fn expected_len(family: &FamilyView<'_>) -> usize {
     }
 }
 
-fn samples(family: &FamilySnapshot, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+fn samples(family: &FamilySnapshot, out: &mut String, on_series: &mut impl FnMut(&mut String)) {
     if family.samples().is_empty() {
         return;
     }
     head(family.name(), family.help(), family.kind(), out);
     for sample in family.samples() {
         encode_sample(family.name(), sample, out);
-        pace(out);
+        on_series(out);
     }
     out.push('\n');
 }

@@ -186,7 +186,8 @@ impl Sums<'_> {
     /// Where the archive has the counts of a declaration, which that process has.
     fn place(&mut self, key: &Arc<FamilyKey>, number: u64) -> usize {
         let families = &mut self.archive.families;
-        let known = families.iter().position(|family| family.key.is(key) && family.key.difference(key).is_none());
+        let known =
+            families.iter().position(|family| family.key.is_same_family(key) && family.key.difference(key).is_none());
         let place = known.unwrap_or_else(|| {
             families.push(ArchivedFamily { key: Arc::clone(key), newest: number, series: Vec::new() });
             families.len() - 1

@@ -47,7 +47,7 @@ pub(crate) fn remove_series(
         let wanted: Vec<_> = peer.families().iter().map(|family| (family, matching_series(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
             let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
-            if of_file.ended || of_file.at.page >= CellAddr::COMMON || !wanted.contains(&of_file.key) {
+            if of_file.ended || of_file.at.page >= CellAddr::FIRST_SHARED_PAGE || !wanted.contains(&of_file.key) {
                 continue;
             }
             let amounts = baseline_of(peer, place, family);
@@ -69,7 +69,7 @@ pub(crate) fn remove_series(
 
 /// The series of a declaration that are to be removed with these, which may be of another declaration of the same name.
 pub(crate) fn matching_series(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey) -> HashSet<SeriesKey> {
-    let of_family = series.iter().filter(|(family, _)| family.is(to));
+    let of_family = series.iter().filter(|(family, _)| family.is_same_family(to));
     of_family.filter_map(|(family, series)| family.translate(series, to)).collect()
 }
 

@@ -25,7 +25,7 @@ use crate::backends::config::shape::existing;
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::dir::{FileError, FileFault, HeldLock, Identity, create, create_as_we_are, open_or_create};
 use crate::backends::file::format::FileId;
-use crate::backends::runtime::haste;
+use crate::backends::runtime::wait;
 use crate::sync;
 
 /// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
@@ -145,17 +145,17 @@ impl Directory {
 
     fn lock_within(&self, most: Duration) -> Result<DirLock<'_>, FileError> {
         // A request waits in a queue that moves, but not for a process that keeps the lock.
-        let still = haste::at_most(most);
+        let still = wait::limited(most);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
             if let Some(locked) = self.try_acquire_lock()? {
-                haste::moved();
+                wait::record_queue_move();
                 return Ok(locked);
             }
             if self.changed() != changed {
                 (changed, changed_at) = (self.changed(), waited);
-                haste::moved();
+                wait::record_queue_move();
             }
             // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
             if waited > most.min(still * 8) || waited.saturating_sub(changed_at) > still {

@@ -120,7 +120,7 @@ impl PeerRows {
             // Of a family that was begun a moment ago: the next scrape has it.
             let Some(number) = self.accumulators.get(series.family as usize) else { break };
             // What all processes write is read where it lies.
-            if series.at.page < CellAddr::COMMON && !series.ended {
+            if series.at.page < CellAddr::FIRST_SHARED_PAGE && !series.ended {
                 let accumulator = &mut accumulators[*number];
                 let row = accumulator.row_of_process(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));

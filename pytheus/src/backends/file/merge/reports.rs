@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::backends::file::dir::FileError;
 use crate::backends::file::format::{SkipReason, SkippedFile};
-use crate::report::{Own, count, report};
+use crate::report::{SelfMetric, count, report};
 
 /// What is to be told, and what was told already.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Reports {
             match note {
                 PendingReport::Skipped(skipped) => {
                     for skipped in &skipped {
-                        count(Own::FilesSkipped, &[skipped.reason.as_str()]);
+                        count(SelfMetric::FilesSkipped, &[skipped.reason.as_str()]);
                     }
                     let Some(first) = skipped.first() else { continue };
                     let message = match skipped.len() {
@@ -60,7 +60,7 @@ impl Reports {
                     report(("file", &first.path.to_string_lossy()), &message);
                 }
                 PendingReport::NotFolded(error) => {
-                    count(Own::BackendErrors, &["fold"]);
+                    count(SelfMetric::BackendErrors, &["fold"]);
                     report(("fold", &error), &format!("files of processes that have ended stay for now: {error}"));
                 }
             }

@@ -59,7 +59,7 @@ pub(crate) struct PageLocation {
 }
 
 /// Pages that there can be.
-const PAGES: u32 = CellAddr::COMMON * 2;
+const PAGES: u32 = CellAddr::FIRST_SHARED_PAGE * 2;
 
 impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
@@ -73,7 +73,7 @@ impl LogIndex {
             pages: HashSet::new(),
             offsets: HashSet::new(),
             end: 0,
-            next: CellAddr { page: CellAddr::COMMON, cell: 0 },
+            next: CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 },
             taken: 0,
         }
     }
@@ -142,12 +142,12 @@ impl LogIndex {
         // Work begun, and ended; or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(extra, cells)?;
-        if extra.page >= CellAddr::COMMON {
+        if extra.page >= CellAddr::FIRST_SHARED_PAGE {
             return Err(FormatError::corrupt("a series goes on where all processes write"));
         }
         let extra_cells = match known {
             Some(series) => series.extra.get_or_insert(extra),
-            None if at.page >= CellAddr::COMMON && !self.shared => {
+            None if at.page >= CellAddr::FIRST_SHARED_PAGE && !self.shared => {
                 check_run(at, 1)?;
                 &mut self.foreign_extras.entry(at).or_insert((extra, self.taken)).0
             }
@@ -173,7 +173,11 @@ impl LogIndex {
         offset: u64,
         place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
     ) -> Result<(), FormatError> {
-        let is_ours = if self.shared { shard == 0 && page >= CellAddr::COMMON } else { page < CellAddr::COMMON };
+        let is_ours = if self.shared {
+            shard == 0 && page >= CellAddr::FIRST_SHARED_PAGE
+        } else {
+            page < CellAddr::FIRST_SHARED_PAGE
+        };
         if page >= PAGES || !is_ours {
             return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
         }

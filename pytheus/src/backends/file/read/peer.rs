@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(peer.flags(6), 1);
         assert!(peer.series()[7].ended);
         assert_eq!(parts(&peer, 7), [0_u64.into()]);
-        assert_eq!(peer.in_progress(at(CellAddr::COMMON, 0)), 2);
+        assert_eq!(peer.in_progress(at(CellAddr::FIRST_SHARED_PAGE, 0)), 2);
         assert_eq!(peer.series_at(at(1, 50)), None);
         assert_eq!(peer.series_at(at(1, 40)), Some(6));
         assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));
@@ -277,7 +277,7 @@ mod tests {
         assert!(peer.refresh().unwrap());
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["2"], at(1, 1), false);
-        sample.own.end(at(1, 0));
+        sample.own.free_series(at(1, 0));
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["3"], at(1, 0), false);
         assert!(peer.refresh().unwrap());
@@ -291,18 +291,18 @@ mod tests {
         for has_record in [true, false] {
             let (sample, family) = (Sample::new(), samples::gauge("w", GaugeMode::Shared));
             let [one, two] = ["1", "2"].map(|label| {
-                sample.own.common(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
+                sample.own.shared_cells(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
             });
             if has_record {
                 // As the first one of each family has.
                 sample.begin(&family, &["1"], one, false);
             }
-            sample.own.extend(one, at(1, 0)).expect("there is room");
+            sample.own.add_cells(one, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 3);
             let mut peer = Peer::open(&sample.path).unwrap();
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![3, 0], false));
-            sample.own.end(one);
-            sample.own.extend(two, at(1, 0)).expect("there is room");
+            sample.own.free_series(one);
+            sample.own.add_cells(two, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 4);
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 7], false));

@@ -14,7 +14,7 @@ use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSerie
 use crate::backends::file::dir::{DirLock, Directory, FileError, HeldLock, Presence, open, publish, roster};
 use crate::backends::file::format::{FileId, FormatError, Header};
 use crate::backends::file::write::{SharedFile, WithDirectory, WriterFile};
-use crate::backends::runtime::{haste, loader};
+use crate::backends::runtime::{loader, wait};
 use crate::storage::Page;
 use crate::sync::lock;
 
@@ -130,8 +130,8 @@ fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
 /// loads the backend.
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
-        let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
-        let _locked = haste::within(most, || directory.acquire_lock()).map_err(io::Error::other)?;
+        let most = if loader::is_loading_here() { Duration::MAX } else { wait::REQUEST };
+        let _locked = wait::with_limit(most, || directory.acquire_lock()).map_err(io::Error::other)?;
         act()
     })
 }
@@ -141,35 +141,35 @@ impl Arena for Process {
         self.open()?.page(shard, page)
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
-        self.open_or_error()?.begin(series)
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+        self.open_or_error()?.add_series(series)
     }
 
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let file = self.open_or_error()?;
-        if series.page < CellAddr::COMMON {
-            return file.extend(series, extra);
+        if series.page < CellAddr::FIRST_SHARED_PAGE {
+            return file.add_cells(series, extra);
         }
         let shared = &mut *lock(&self.shared);
         // Of a family that was made anew: the one before it is gone, and its work with it.
         if shared.extra_cells.insert(series, extra).is_some_and(|before| before != extra) {
-            file.end(series);
+            file.free_series(series);
         }
-        file.extend(series, extra)?;
+        file.add_cells(series, extra)?;
         shared.series.insert(series);
         Ok(())
     }
 
-    fn end(&self, series: CellAddr) {
+    fn free_series(&self, series: CellAddr) {
         let Some(file) = self.open() else { return };
-        if series.page < CellAddr::COMMON {
-            return file.end(series);
+        if series.page < CellAddr::FIRST_SHARED_PAGE {
+            return file.free_series(series);
         }
         {
             let shared = &mut *lock(&self.shared);
             shared.extra_cells.remove(&series);
             if shared.series.remove(&series) {
-                file.end(series);
+                file.free_series(series);
             }
         }
         // At once, whoever has the directory: this may be somebody's request.
@@ -180,11 +180,11 @@ impl Arena for Process {
         }
     }
 
-    fn has_common(&self) -> bool {
+    fn shares_gauges(&self) -> bool {
         !self.directory.is_spool
     }
 
-    fn ready(&self) -> Result<(), BackendError> {
+    fn publish(&self) -> Result<(), BackendError> {
         self.open_or_error()?;
         let mut staged = lock(&self.staged);
         if let Some(paths) = &*staged {
@@ -194,12 +194,17 @@ impl Arena for Process {
         Ok(())
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(
+        &self,
+        family: &Arc<FamilyKey>,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<CellAddr, BackendError> {
         let file = self.open_or_error()?;
-        let at = file.common(family, series, promised)?;
+        let at = file.shared_cells(family, series, promised)?;
         let shared = &mut *lock(&self.shared);
         if shared.families.insert(family.id()) {
-            file.begin(&NewSeries { family, series, at, promised })?;
+            file.add_series(&NewSeries { family, series, at, is_zero_series: promised })?;
             shared.series.insert(at);
         }
         Ok(at)

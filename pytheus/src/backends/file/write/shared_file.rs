@@ -150,7 +150,7 @@ impl SharedFile {
         Ok(())
     }
 
-    /// Its pages, from [`CellAddr::COMMON`] on.
+    /// Its pages, from [`CellAddr::FIRST_SHARED_PAGE`] on.
     pub(crate) fn page(&self, page: u32) -> Option<&'static Page> {
         self.known_page(page).or_else(|| {
             self.refresh().ok()?;

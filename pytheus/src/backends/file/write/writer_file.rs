@@ -121,7 +121,7 @@ impl WriterFile {
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
-        let (number, promised, at) = (log.series, begun.promised, begun.at);
+        let (number, promised, at) = (log.series, begun.is_zero_series, begun.at);
         Record::Series { number, family, promised, at, head, text }.encode(&mut records)?;
         let next = number.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
         self.append(log, &records, log.written.live + 1)?;
@@ -148,7 +148,7 @@ fn address(family: &Arc<FamilyKey>) -> usize {
 
 impl Arena for WriterFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        if page >= CellAddr::COMMON {
+        if page >= CellAddr::FIRST_SHARED_PAGE {
             return if shard == 0 { self.shared.page(page) } else { None };
         }
         let log = &mut *sync::lock(&self.log);
@@ -158,21 +158,21 @@ impl Arena for WriterFile {
         }
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
         log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::ExtraCells { series, extra }.encode(&mut records).map_err(|fault| fault.what)?;
         // It ends without having begun here.
-        let live = log.written.live + u64::from(series.page >= CellAddr::COMMON);
+        let live = log.written.live + u64::from(series.page >= CellAddr::FIRST_SHARED_PAGE);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
-    fn end(&self, series: CellAddr) {
+    fn free_series(&self, series: CellAddr) {
         let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
         // Nothing can be done about an error; but room was left, so that the file need not grow.
@@ -182,7 +182,12 @@ impl Arena for WriterFile {
         fence(Release);
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(
+        &self,
+        family: &Arc<FamilyKey>,
+        series: &SeriesKey,
+        promised: bool,
+    ) -> Result<CellAddr, BackendError> {
         if let Some(at) = self.shared.find(family, series, promised)? {
             return Ok(at);
         }

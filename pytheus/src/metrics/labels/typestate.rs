@@ -1,0 +1,220 @@
+//! Which labels have a value, as types: a metric that lacks one does not count.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::model::key::Key;
+use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue};
+
+/// A required label that has no value yet; `N` names it.
+pub struct Unset<N>(PhantomData<fn() -> N>);
+
+/// A label that has its default until a value is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaulted;
+
+/// A label that has a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Set<V> {
+    value: V,
+    // Not a bound on `V` where the label is used: a value that can't be one is an error once, where it is given.
+    text: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
+}
+
+impl<V: LabelValue> Set<V> {
+    /// This value.
+    #[inline]
+    pub fn new(value: V) -> Self {
+        Self { value, text: V::label_in }
+    }
+}
+
+impl<N> Unset<N> {
+    /// No value yet.
+    #[inline]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<N> Default for Unset<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N> Clone for Unset<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Unset<N> {}
+
+impl<N> fmt::Debug for Unset<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unset")
+    }
+}
+
+/// A label, whether it has a value or not.
+pub trait LabelSlot {
+    /// The value that was given, if one was.
+    fn given(&self) -> Option<String>;
+}
+
+impl<N> LabelSlot for Unset<N> {
+    fn given(&self) -> Option<String> {
+        None
+    }
+}
+
+impl LabelSlot for Defaulted {
+    fn given(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<V> LabelSlot for Set<V> {
+    fn given(&self) -> Option<String> {
+        Some((self.text)(&self.value, &mut LabelBuffer::default()).to_owned())
+    }
+}
+
+/// A label that has a value, its own or the default.
+#[diagnostic::on_unimplemented(
+    message = "a required label has no value yet: {Self}",
+    label = "give this label a value first",
+    note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
+)]
+pub trait HasValue: LabelSlot {
+    /// Is the place of the value in a closed set known?
+    const CLOSED: bool = false;
+
+    /// The value as text, in the buffer if it is not text already.
+    fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str;
+
+    /// The place of the value in the closed set, and how many there are in it.
+    #[inline]
+    fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
+        None
+    }
+}
+
+/// The name of a required label, as long as that has no value. `metric!` writes an implementation of it per label under a
+/// condition that never holds, whose message has the name as text: that of a type would be shown with its path.
+#[diagnostic::on_unimplemented(
+    message = "a required label has no value yet: Unset<{Self}>",
+    label = "give this label a value first",
+    note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
+)]
+pub trait NotMissing {}
+
+/// Has none of the conditions of [`NotMissing`].
+#[derive(Debug)]
+pub enum NoValue {}
+
+/// Never used, since no name is [`NotMissing`].
+impl<N: NotMissing> HasValue for Unset<N> {
+    fn text<'a>(&'a self, _: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
+        ""
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl HasValue for Defaulted {
+    const CLOSED: bool = true;
+
+    #[inline]
+    fn text<'a>(&'a self, spec: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
+        spec.default_text().unwrap_or_default()
+    }
+
+    #[inline]
+    fn place(&self, spec: &LabelSpec) -> Option<(usize, usize)> {
+        Some((spec.default_place()?, spec.values()?.len()))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<V> HasValue for Set<V> {
+    #[inline]
+    fn text<'a>(&'a self, _: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str {
+        (self.text)(&self.value, buffer)
+    }
+}
+
+/// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
+pub trait LabelList {
+    /// Appends the values that were given, `None` for the others.
+    fn given(&self, values: &mut Vec<Option<String>>);
+}
+
+impl LabelList for () {
+    fn given(&self, _: &mut Vec<Option<String>>) {}
+}
+
+impl<Head: LabelSlot, Tail: LabelList> LabelList for (Head, Tail) {
+    fn given(&self, values: &mut Vec<Option<String>>) {
+        values.push(self.0.given());
+        self.1.given(values);
+    }
+}
+
+/// A list of labels that all have a value.
+#[allow(private_interfaces, private_bounds, reason = "for look-ups alone")]
+pub trait AllSet: LabelList {
+    /// Can all values be known by their places in closed sets?
+    const CLOSED: bool;
+
+    /// Room for values that are not text.
+    type Buffers: Default;
+
+    /// The values as text.
+    type Key<'a>: Key
+    where
+        Self: 'a;
+
+    /// The values as text, defaults included.
+    fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a>;
+
+    /// The index of the values among all combinations, of which `before` come from the labels before.
+    fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize>;
+}
+
+#[diagnostic::do_not_recommend]
+impl AllSet for () {
+    const CLOSED: bool = true;
+    type Buffers = ();
+    type Key<'a> = ();
+
+    #[inline]
+    fn key<'a>(&'a self, _: &'a [LabelSpec], (): &'a mut ()) {}
+
+    #[inline]
+    fn index(&self, _: &[LabelSpec], before: usize) -> Option<usize> {
+        Some(before)
+    }
+}
+
+impl<Head: HasValue, Tail: AllSet> AllSet for (Head, Tail) {
+    const CLOSED: bool = Head::CLOSED && Tail::CLOSED;
+    type Buffers = (LabelBuffer, Tail::Buffers);
+    type Key<'a>
+        = (&'a str, Tail::Key<'a>)
+    where
+        Self: 'a;
+
+    #[inline]
+    fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a> {
+        // There is a type for each label that was declared.
+        let value = specs.first().map_or("", |spec| self.0.text(spec, &mut buffers.0));
+        (value, self.1.key(specs.get(1..).unwrap_or_default(), &mut buffers.1))
+    }
+    #[inline]
+    fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize> {
+        let (spec, rest) = specs.split_first()?;
+        let (place, len) = self.0.place(spec)?;
+        self.1.index(rest, before.wrapping_mul(len).wrapping_add(place))
+    }
+}
