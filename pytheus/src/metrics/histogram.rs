@@ -35,7 +35,7 @@ metric!(Histogram);
 timed!(Histogram, "Observes", observe);
 
 impl Histogram {
-    /// Starts to build a histogram at run time, with the [default buckets](crate::descriptor::DEFAULT_BUCKETS).
+    /// Starts to build a histogram at run time, with the [default buckets](crate::model::descriptor::DEFAULT_BUCKETS).
     #[track_caller]
     pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())

@@ -116,7 +116,7 @@ macro_rules! metric {
             pub fn labels<N: AsRef<str>, V: $crate::LabelValue>(
                 &self,
                 labels: impl IntoIterator<Item = (N, V)>,
-            ) -> Result<$metric $(<$s>)?, $crate::error::LabelError>
+            ) -> Result<$metric $(<$s>)?, $crate::model::error::LabelError>
             where
                 L: $crate::metrics::LabelList,
             {
@@ -131,7 +131,7 @@ macro_rules! metric {
             pub fn partial<N: AsRef<str>, V: $crate::LabelValue>(
                 &self,
                 labels: impl IntoIterator<Item = (N, V)>,
-            ) -> Result<$crate::metrics::Partial<$metric $(<$s>)?>, $crate::error::LabelError>
+            ) -> Result<$crate::metrics::Partial<$metric $(<$s>)?>, $crate::model::error::LabelError>
             where
                 L: $crate::metrics::LabelList,
             {

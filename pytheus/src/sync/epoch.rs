@@ -40,7 +40,6 @@ impl Pin {
     }
 
     /// Unpins a thread of the parent, in a forked child.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
     pub(crate) fn unpin_after_fork(&self) {
         if self.0.load(Relaxed) != 0 {
             self.0.store(0, Relaxed);

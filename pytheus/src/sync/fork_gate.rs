@@ -193,5 +193,6 @@ mod handlers {
 mod handlers {
     pub(super) fn register() {}
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the other one keeps the reference")]
     pub(crate) fn run_in_child(_: &'static fn()) {}
 }

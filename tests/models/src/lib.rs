@@ -23,14 +23,14 @@
 //!
 //! - No model has more than three threads, or more preemptions than its limit.
 //! - The models have the symmetric fences of other systems in place of Linux' `membarrier` (`sync::barrier`). Loom
-//! treats a   `SeqCst` access as an `AcqRel` one, but implements `SeqCst` fences.
-//! - Loom tries no load buffering (relaxed loads of values stored later), which C++ and Rust allow.
+//!   treats a `SeqCst` access as an `AcqRel` one, but implements `SeqCst` fences.
+//! - Loom tries no load buffering (relaxed loads of values stored later), allowed by C++ and Rust.
 //! - Directories, pages and shards are never freed; lost counts would show that one was made twice.
 //! - Loom runs destructors of threads after the model. The models call the shard's destructor at the end of each
-//! thread.
+//!   thread.
 //! - The lock that blocks migrations (`migration::block`) is left out, and with it a reader in the middle of one.
 //! - `family` stands in for the families (`metrics::core`). The swap of the global registry is an `RwLock` of std,
-//! without   atomics of ours to explore; the test with threads (`registry_threads`) covers it.
+//!   without atomics of ours to explore; the test with threads (`registry_threads`) covers it.
 //!
 //! [loom]: https://docs.rs/loom
 #![cfg(test)]

@@ -10,18 +10,21 @@ use std::time::{Duration, Instant};
 use crate::backends::custom::{
     AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals,
 };
-use crate::backends::redis::MultiProcessRedisBackend;
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
-use crate::backends::redis::config::{Layout, RedisConfig};
+use crate::backends::redis::config::redis_config::{Layout, RedisConfig};
 use crate::backends::redis::context::Context;
-use crate::backends::redis::native::Native;
+use crate::backends::redis::native::scheme::Native;
 #[cfg(feature = "redis-python")]
 use crate::backends::redis::python::Python;
 use crate::model::snapshot::FamilySnapshot;
 
 /// How long to wait before another attempt to reach a server at the start.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+#[doc = include_str!("reference.md")]
+#[derive(Clone)]
+pub struct MultiProcessRedisBackend(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) context: Arc<Context>,

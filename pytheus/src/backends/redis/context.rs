@@ -10,7 +10,7 @@ use crate::backends::redis::client::connection::{Pool, ServerScript, Session, Se
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::client::health::RedisHealth;
 use crate::backends::redis::client::protocol::command;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::backends::redis::schema::PartitionKeys;
 
 /// The context of all requests. There is one per process.

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::collector::Collector;
-use crate::error::LabelError;
 use crate::metrics::Metric;
 use crate::metrics::family::FamilyHandle;
 use crate::metrics::labels::partial::Partial;
 use crate::model::descriptor::Descriptor;
+use crate::model::error::LabelError;
 use crate::model::key::Labels;
 use crate::model::labels::LabelValue;
 

@@ -5,10 +5,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::error::LabelError;
 use crate::metrics::Metric;
 use crate::metrics::family::FamilyHandle;
 use crate::metrics::handle::Handle;
+use crate::model::error::LabelError;
 use crate::model::error::LabelFaults;
 use crate::model::labels::LabelValue;
 

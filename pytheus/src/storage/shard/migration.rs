@@ -102,7 +102,6 @@ pub(super) fn rollback() {
 }
 
 /// Takes pages from the heap again, in a child, and forgets the pending copies of its parent.
-#[allow(dead_code, reason = "after a fork, which not every system has")]
 pub(super) fn abandon() {
     SOURCE.store(std::ptr::null_mut(), Relaxed);
     PENDING_LEN.store(0, Relaxed);

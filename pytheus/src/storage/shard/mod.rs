@@ -158,7 +158,6 @@ impl Shards {
     }
 
     /// Abandons all shards but `own`, that of the child's one thread.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
     fn abandon_others(&self, own: &Shard) {
         self.iter().filter(|shard| !std::ptr::eq(*shard, own)).for_each(Shard::abandon);
         // A shard about to be added by another thread is counted, but not in the list.

@@ -278,7 +278,6 @@ impl PageTable {
     }
 
     /// Forgets all pages of this process.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
     pub(crate) fn clear_own(&self) {
         self.0[..DIRECTORIES / 2].iter().for_each(|directory| directory.store(std::ptr::null_mut(), Release));
     }

@@ -12,7 +12,7 @@ use crate::backends::redis::client::health::RedisHealth;
 use crate::backends::redis::client::protocol;
 use crate::backends::redis::client::socket::Connection;
 use crate::backends::redis::client::topology::Topology;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::sync::lock;
 
 /// Idle connections kept per server: one for writes, one for scrapes.

@@ -3,18 +3,13 @@
 //! The deadline holds for a pipeline as a whole, not for each reply. When a server hangs up, the error in its last reply says
 //! why, and is returned.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, ToRedisArgs, Value};
 
 use crate::backends::redis::client::socket::Connection;
-use crate::backends::redis::config::RedisConfig;
-
-/// Returns the time until a deadline; a timeout error once it is over.
-pub(crate) fn time_left(deadline: Instant) -> Result<Duration, RedisError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
-}
+use crate::backends::redis::client::timed_socket::time_left;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
 /// Builds a command.
 pub(crate) fn command<A: ToRedisArgs>(name: &str, arguments: &[A]) -> Cmd {

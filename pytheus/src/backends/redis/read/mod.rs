@@ -1,4 +1,4 @@
 //! Scrapes: `scrape` reads declarations and hashes, `series` turns their fields into series.
 
 pub(super) mod scrape;
-mod series;
+pub(super) mod series;

@@ -5,27 +5,16 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
 
-use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
+use crate::backends::custom::{FamilyKey, Totals};
 use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
-use crate::backends::redis::read::series::{self, BadField, LiveSeries, SeriesIndex};
+use crate::backends::redis::read::series::{self, BadField, Fields, LiveSeries, ReadFamily, SeriesIndex, pairs};
 use crate::backends::redis::schema::{self, PartitionKeys};
-use crate::model::number::Number;
 
 /// Fields of a hash read by one command.
 const PAGE_LEN: usize = 100_000;
-
-/// The series of a declaration, as read.
-pub(crate) struct ReadFamily {
-    pub(crate) family: Arc<FamilyKey>,
-    pub(crate) series: Arc<[SeriesKey]>,
-    /// The parts of each series, one after the other.
-    pub(crate) parts: Vec<Number>,
-    /// When each value was set, for families aggregated by time.
-    pub(crate) times: Vec<u64>,
-}
 
 /// The series of a declaration, and whether a living process declares it.
 type ReadDeclaration = (ReadFamily, bool);
@@ -174,31 +163,6 @@ fn read(
         Some((found, !declaration.has_rivals || declared.contains(declaration.id.as_bytes())))
     });
     Ok(all.collect())
-}
-
-/// Fields and values.
-pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// Returns the fields and values of a hash, in either version of RESP.
-pub(crate) fn pairs(value: Value) -> Fields {
-    let text = |value| match value {
-        Value::BulkString(text) => Some(text),
-        Value::SimpleString(text) => Some(text.into_bytes()),
-        _ => None,
-    };
-    let mut pairs = Vec::new();
-    match value {
-        Value::Array(flat) => {
-            pairs.reserve(flat.len() / 2);
-            let mut flat = flat.into_iter();
-            while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
-                pairs.extend(text(field).zip(text(value)));
-            }
-        }
-        Value::Map(map) => pairs.extend(map.into_iter().filter_map(|(field, value)| text(field).zip(text(value)))),
-        _ => {}
-    }
-    pairs
 }
 
 impl ReadCache {

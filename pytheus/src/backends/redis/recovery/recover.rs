@@ -60,7 +60,7 @@ pub(crate) struct Recovery {
 }
 
 /// Returns the writer's name of this process, and the path of its journal.
-pub(crate) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
+pub(in crate::backends) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
     let (id, path) = spool.own()?;
     Some((writer_name(&id), path))
 }
@@ -73,7 +73,13 @@ fn writer_name(id: &str) -> String {
 impl Recovery {
     /// Recovers crashed processes until a deadline, and resumes an unfinished one. `own` is this process, once closed. Returns
     /// whether the deadline left some.
-    pub(crate) fn run(&mut self, context: &Context, spool: &Spool, own: Option<&str>, deadline: Instant) -> bool {
+    pub(in crate::backends) fn run(
+        &mut self,
+        context: &Context,
+        spool: &Spool,
+        own: Option<&str>,
+        deadline: Instant,
+    ) -> bool {
         // On a panic or a fault, its lock is released.
         let mut current = self.current.take();
         let mut ids = match wait::with_limit(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {

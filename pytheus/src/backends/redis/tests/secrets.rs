@@ -116,7 +116,7 @@ fn the_permissions_in_the_reference_suffice() {
     other.set(&gauge("a", GaugeMode::LiveMax), 3.0);
     one.count("a_total", "x", i64::MAX.cast_unsigned());
     other.remove("a_total", "x");
-    heartbeat::extend_ttls(&one.backend.0.context, 0).expect("it may");
+    native::heartbeat::extend_ttls(&one.backend.0.context, 0).expect("it may");
     one.heartbeat();
     one.shows(&[("a ", 3.0), ("live ", 4.0)]);
     for process in [one, other] {

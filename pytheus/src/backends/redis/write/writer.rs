@@ -9,7 +9,7 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{self, Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::client::protocol::command;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::read::scrape;
 use crate::backends::redis::schema;

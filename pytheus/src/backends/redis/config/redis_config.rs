@@ -8,7 +8,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use crate::backends::custom::{Config, Secret};
-use crate::backends::redis::client::topology::{self, Endpoints};
+use crate::backends::redis::config::endpoints::{self, Endpoints};
 use crate::backends::redis::schema;
 use crate::backends::{ConfigError, Value};
 
@@ -50,7 +50,7 @@ impl RedisConfig {
     /// Reads all keys, and refuses unknown ones.
     pub(crate) fn read(config: &mut Config) -> Result<Self, ConfigError> {
         let seconds = |least: f64| Duration::from_secs_f64(least)..=WEEK;
-        let (endpoints, credentials) = endpoints(config)?;
+        let (endpoints, credentials) = servers(config)?;
         #[cfg(feature = "redis-tls")]
         let certificates = certificates(config)?;
         let display_addr = endpoints.display_addr();
@@ -131,7 +131,7 @@ fn spool_name(display_addr: &str, db: i64, namespace: &str, partitions: u64) -> 
 }
 
 /// Reads servers and credentials from `url` and from their own keys, which have precedence.
-fn endpoints(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), ConfigError> {
+fn servers(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), ConfigError> {
     ["host", "cluster", "sentinels"].into_iter().try_for_each(|key| no_url(config, key))?;
     let url = config.secret("url")?;
     let (host, port) = (config.string("host")?, config.integer("port", 1..=65_535)?);
@@ -171,7 +171,7 @@ fn endpoints(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), Co
         parsed.ok_or_else(|| config.invalid("url", expected))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let host = host.as_deref().map_or("127.0.0.1", topology::strip_brackets);
+        let host = host.as_deref().map_or("127.0.0.1", endpoints::strip_brackets);
         let wrong = |_| config.invalid("host", "the name or address of a server");
         address(host.to_owned(), port, tls == Some(true)).into_connection_info().map_err(wrong)?
     };
@@ -184,7 +184,7 @@ fn endpoints(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), Co
         let nodes: Option<Vec<_>> = list
             .iter()
             .map(|node| {
-                topology::split_host_port(node).map(|(host, port)| topology::with_host_port(info.addr(), host, port))
+                endpoints::split_host_port(node).map(|(host, port)| endpoints::with_host_port(info.addr(), host, port))
             })
             .collect();
         nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| config.invalid(key, "a list such as [\"host:6379\"]"))
@@ -219,7 +219,7 @@ fn is_plain(url: &str) -> bool {
     !rest.contains('#')
         && !user.contains(['@', '[', ']'])
         && !rest[authority.len()..].contains('@')
-        && (host.is_empty() || topology::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
+        && (host.is_empty() || endpoints::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
         && url.match_indices('%').all(is_encoded)
 }
 
@@ -227,7 +227,9 @@ fn is_plain(url: &str) -> bool {
 fn no_url(config: &Config, key: &str) -> Result<(), ConfigError> {
     let is_url = |value: &Value| {
         let host = |text: &str| {
-            !topology::is_host(topology::split_host_port(text).map_or(topology::strip_brackets(text), |(host, _)| host))
+            !endpoints::is_host(
+                endpoints::split_host_port(text).map_or(endpoints::strip_brackets(text), |(host, _)| host),
+            )
         };
         value.as_str().is_some_and(host)
     };

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::backends::custom::{Arena, Backend, BackendError, Batch, Removal, Totals};
 use crate::backends::redis::client::error::RedisFault;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::fork_safe_slot::ForkSafeSlot;
-use crate::backends::redis::heartbeat::Heartbeat;
+use crate::backends::redis::native::heartbeat::Heartbeat;
 use crate::backends::redis::read::scrape::{self, ReadCache};
 use crate::backends::redis::recovery::{self, Recovery, Spool};
 use crate::backends::redis::write::writer::RedisWriter;
@@ -16,7 +16,7 @@ use crate::sync::lock;
 
 pub(crate) struct Native {
     context: Arc<Context>,
-    pub(crate) spool: Option<Spool>,
+    pub(in crate::backends) spool: Option<Spool>,
     pub(crate) state: ForkSafeSlot<NativeState>,
     /// What a scrape reuses of the one before.
     read_cache: Mutex<ReadCache>,
