@@ -13,7 +13,7 @@ use crate::model::error::LabelError;
 use crate::model::key::Labels;
 use crate::model::labels::LabelValue;
 
-/// A metric with label names known at run time, made by a [builder](super::Builder).
+/// A metric with label names known at run time, made by a [builder](crate::metrics::Builder).
 ///
 /// ```
 /// use pytheus::metrics::Counter;
