@@ -9,11 +9,10 @@ use crate::backends::custom::{
     AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
 };
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::file::archive::tombstones::translated;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::merge::merger::{Merger, Put};
-use crate::backends::file::write::attachment::Attachment;
+use crate::backends::file::archive::matching_series;
+use crate::backends::file::dir::{Directory, FileError};
+use crate::backends::file::merge::{Merger, Put};
+use crate::backends::file::write::Attachment;
 use crate::sync::lock;
 
 /// What the backend consists of.
@@ -51,7 +50,7 @@ impl State {
         if files >= self.archive_at {
             if files >= self.archive_at.saturating_mul(2) {
                 // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.attachment.directory.lock());
+                drop(self.attachment.directory.acquire_lock());
             }
             self.fold();
         }
@@ -65,14 +64,14 @@ impl State {
         let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
         self.attachment.shared.each(|_, family, of_file| {
             let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
-            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
+            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), matching_series(series, family)));
             if wanted.contains(&of_file.key) {
                 found.push(of_file.at);
             }
             last = Some((family, wanted));
         });
         if !found.is_empty() {
-            let _locked = self.attachment.directory.lock()?;
+            let _locked = self.attachment.directory.acquire_lock()?;
             for at in found {
                 self.attachment.shared.remove(at)?;
             }
@@ -120,7 +119,7 @@ impl Backend for MultiProcessFileBackend {
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
         // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.attachment.directory.lock()?);
+        drop(self.0.attachment.directory.acquire_lock()?);
         let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {

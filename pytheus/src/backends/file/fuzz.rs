@@ -5,16 +5,11 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use crate::backends::file::archive::codec::{self, HEAD};
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::superblock::CURRENT;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::archive::{HEAD, codec};
+use crate::backends::file::format::{
+    CURRENT, ExactAmount, FileId, FormatError, Header, LOG, Mappings, PAGE, SkippedFile, crc32,
+};
+use crate::backends::file::read::{Peer, Reader, reader};
 
 /// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
 /// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.

@@ -60,7 +60,7 @@ use crate::backends::custom::Configure as _;
 /// load_backend(BackendSpec::of::<MultiProcessFileBackend>().with_config(json!({ "directory": directory })))?;
 ///
 /// DONE.inc();
-/// // What every process with this directory has counted, those that have ended included.
+/// // What every process with this directory has baseline_of, those that have ended included.
 /// assert!(generate_metrics()?.contains("jobs_done_total 1\n"));
 /// # pytheus::backends::shutdown(std::time::Duration::from_secs(1))?;
 /// # std::fs::remove_dir_all(directory)?;

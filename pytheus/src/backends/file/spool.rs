@@ -9,14 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, SeriesKey};
-use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::attachment::Attachment;
+use crate::backends::file::dir::{Directory, FileError, FileFault, HeldLock, Identity, open, remove_file, roster};
+use crate::backends::file::format::{ExactAmount, FileId};
+use crate::backends::file::read::Peer;
+use crate::backends::file::write::Attachment;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -89,7 +85,7 @@ impl Spool {
 
     /// Removes notes whose process is gone.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
-        let locked = self.0.directory.lock()?;
+        let locked = self.0.directory.acquire_lock()?;
         roster::clean(&locked)?;
         for entry in fs::read_dir(self.0.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };

@@ -1,4 +1,4 @@
-//! What the dead have counted, and what was removed of what the living count.
+//! What the dead have baseline_of, and what was removed of what the living count.
 //!
 //! One file that is never changed: a new one takes its place, under the directory's lock, in one step. Who has read one
 //! can tell at any time whether it is still the one that is there.
@@ -7,9 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::dir::directory::Identity;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::dir::Identity;
+use crate::backends::file::format::{ExactAmount, FileId};
 
 /// What the dead have counted.
 #[derive(Debug, Default)]
@@ -42,7 +41,7 @@ pub(crate) struct Tombstone {
     pub(crate) file: FileId,
     /// Its number there.
     pub(crate) series: u32,
-    /// What it had counted by then, which doesn't count any more; see [`counted`](crate::backends::file::archive::tombstones::counted).
+    /// What it had counted by then, which doesn't count any more; see [`counted`](crate::backends::file::archive::tombstones::baseline_of).
     pub(crate) amounts: Box<[ExactAmount]>,
 }
 

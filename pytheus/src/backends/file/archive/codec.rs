@@ -1,11 +1,10 @@
 //! The bytes of an archive: magic, version, and records as in a log; see [the format](crate::backends::file::format).
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
-use crate::backends::file::format::error::{FormatError, SkipReason};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::header::{VERSION, check_version, take};
-use crate::backends::file::format::keys::{parse_family, parse_series};
-use crate::backends::file::format::record::{ARCHIVE_HEAD_LEN, Record};
+use crate::backends::file::archive::{Archive, ArchivedFamily, Tombstone};
+use crate::backends::file::format::{
+    ARCHIVE_HEAD_LEN, ExactAmount, FormatError, Record, SkipReason, VERSION, check_version, parse_family, parse_series,
+    take,
+};
 use crate::storage::ExactSum;
 
 const MAGIC: [u8; 8] = *b"PYTHARC\n";

@@ -31,15 +31,10 @@ use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily};
-use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::dir::directory::{DirLock, remove_file};
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::read::peer::Peer;
+use crate::backends::file::archive::{Archive, ArchivedFamily, baseline_of};
+use crate::backends::file::dir::{DirLock, FileError, remove_file, roster};
+use crate::backends::file::format::{ExactAmount, FileId, SkippedFile};
+use crate::backends::file::read::Peer;
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -54,7 +49,7 @@ pub(crate) struct Folded {
 
 /// Folds those of these that are dead; `archive` is then the one that is there. On an error it is as it was, and nothing
 /// is lost.
-pub(crate) fn fold(
+pub(crate) fn fold_ended(
     locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: impl IntoIterator<Item = Peer>,
@@ -102,7 +97,7 @@ pub(crate) fn fold(
         failpoint("file removed");
     }
     // Files that are left after an error are named by the archive.
-    if let Err(error) = roster::fold(locked, next.generation, &next.folded) {
+    if let Err(error) = roster::record_archive(locked, next.generation, &next.folded) {
         folded.left.push(error);
     }
     *archive = next;
@@ -139,7 +134,7 @@ impl Sums<'_> {
             if key.aggregation() == Aggregation::MostRecent {
                 // Unless it has not changed since it was removed.
                 if let Some((value, set_at)) = peer.last_set(in_file)
-                    && baselines.get(&series.number).is_none_or(|then| *then != counted(peer, in_file, key))
+                    && baselines.get(&series.number).is_none_or(|then| *then != baseline_of(peer, in_file, key))
                 {
                     let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
                     let value = ExactAmount { whole: set_at, ..ExactAmount::float(value) };

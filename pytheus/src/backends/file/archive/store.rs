@@ -6,13 +6,11 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::archive::codec::{decode, encode};
-use crate::backends::file::dir::directory::{DirLock, Directory, Identity, create, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-
-use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::{Archive, decode, encode};
+use crate::backends::file::dir::{
+    DirLock, Directory, FileError, FileFault, Identity, create, open, remove_file, roster,
+};
+use crate::backends::file::format::{FormatError, SkippedFile};
 
 impl Archive {
     /// The archive as it is now; an empty one if there is none.

@@ -14,20 +14,17 @@ use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, SeriesKey};
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::archive::archive::{Archive, Tombstone};
-use crate::backends::file::dir::directory::DirLock;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::read::peer::Peer;
+use crate::backends::file::archive::{Archive, Tombstone};
+use crate::backends::file::dir::{DirLock, FileError, roster};
+use crate::backends::file::format::{ExactAmount, FileId};
+use crate::backends::file::read::Peer;
 use crate::model::descriptor::Kind;
 
 /// Removes series, but for what is in the file of this process, which ends them itself, and what lies in `shared`.
 ///
 /// `peers` are those that are listed now, under the lock. `archive` is then the one that is there; on an error nothing has
 /// changed.
-pub(crate) fn remove(
+pub(crate) fn remove_series(
     locked: &DirLock<'_>,
     archive: &mut Archive,
     peers: &mut [Peer],
@@ -37,7 +34,7 @@ pub(crate) fn remove(
     let mut next = archive.to_change(locked)?;
     let present: HashSet<FileId> = locked.directory().list()?.into_iter().map(|(id, _)| id).collect();
     for family in &mut next.families {
-        let wanted = translated(series, &family.key);
+        let wanted = matching_series(series, &family.key);
         family.series.retain(|(series, _)| !wanted.contains(series));
     }
     // While one can't be read, no scrape shows anything.
@@ -47,13 +44,13 @@ pub(crate) fn remove(
         let of_peer = next.tombstones.iter_mut().filter(|removed| removed.file == file);
         let mut known: HashMap<u32, &mut Tombstone> = of_peer.map(|removed| (removed.series, removed)).collect();
         let mut new = Vec::new();
-        let wanted: Vec<_> = peer.families().iter().map(|family| (family, translated(series, family))).collect();
+        let wanted: Vec<_> = peer.families().iter().map(|family| (family, matching_series(series, family))).collect();
         for (place, of_file) in peer.series().iter().enumerate() {
             let Some((family, wanted)) = wanted.get(of_file.family as usize) else { continue };
             if of_file.ended || of_file.at.page >= CellAddr::FIRST_SHARED_PAGE || !wanted.contains(&of_file.key) {
                 continue;
             }
-            let amounts = counted(peer, place, family);
+            let amounts = baseline_of(peer, place, family);
             match known.get_mut(&of_file.number) {
                 Some(removed) => removed.amounts = amounts,
                 None => new.push(Tombstone { file, series: of_file.number, amounts }),
@@ -71,14 +68,14 @@ pub(crate) fn remove(
 }
 
 /// The series of a declaration that are to be removed with these, which may be of another declaration of the same name.
-pub(crate) fn translated(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey) -> HashSet<SeriesKey> {
+pub(crate) fn matching_series(series: &[(Arc<FamilyKey>, SeriesKey)], to: &FamilyKey) -> HashSet<SeriesKey> {
     let of_family = series.iter().filter(|(family, _)| family.is_same_family(to));
     of_family.filter_map(|(family, series)| family.translate(series, to)).collect()
 }
 
 /// What a process has counted in a series of its file: the parts of one that is added up. Of others, as they are now, to
 /// tell whether they have changed since: a gauge's bits and stamp, the flags of an info metric.
-pub(crate) fn counted(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[ExactAmount]> {
+pub(crate) fn baseline_of(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[ExactAmount]> {
     match (family.aggregation(), family.descriptor().kind()) {
         (Aggregation::Add, _) => {
             let mut amounts = vec![ExactAmount::default(); family.part_count()];

@@ -23,11 +23,8 @@ use std::time::Duration;
 
 use crate::backends::config::shape::existing;
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
-pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
-use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::dir::{FileError, FileFault, HeldLock, Identity, create, create_as_we_are, open_or_create};
+use crate::backends::file::format::FileId;
 use crate::backends::runtime::wait;
 use crate::sync;
 
@@ -137,7 +134,7 @@ impl Directory {
     }
 
     /// Locks the directory, once whoever has locked it is done: another process, or another thread.
-    pub(crate) fn lock(&self) -> Result<DirLock<'_>, FileError> {
+    pub(crate) fn acquire_lock(&self) -> Result<DirLock<'_>, FileError> {
         self.lock_within(self.wait_limit)
     }
 
@@ -152,7 +149,7 @@ impl Directory {
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
-            if let Some(locked) = self.try_lock_directory()? {
+            if let Some(locked) = self.try_acquire_lock()? {
                 wait::record_queue_move();
                 return Ok(locked);
             }
@@ -176,7 +173,7 @@ impl Directory {
     }
 
     /// Locks the directory, unless it is locked.
-    pub(crate) fn try_lock_directory(&self) -> Result<Option<DirLock<'_>>, FileError> {
+    pub(crate) fn try_acquire_lock(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
             self.check_place()?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
+use crate::backends::file::format::{FormatError, SkipReason, SkippedFile};
 
 /// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
 #[derive(Debug)]

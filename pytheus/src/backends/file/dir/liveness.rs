@@ -19,7 +19,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process;
 
-use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::{FileError, FileFault};
 use crate::sync::{self, CloseOnFork};
 
 /// An open file with an `flock` that this process holds. A child closes it.
@@ -78,7 +78,7 @@ impl Deref for HeldLock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::file::dir::directory::create;
+    use crate::backends::file::dir::create;
 
     #[test]
     fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {

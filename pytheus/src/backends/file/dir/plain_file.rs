@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
-use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::{FileError, FileFault};
 
 /// Opens a plain file, without following a link or waiting for who is at the other end of a pipe. One that is made is for
 /// this user alone.

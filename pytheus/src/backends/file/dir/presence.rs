@@ -9,9 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::DirLock;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
+use crate::backends::file::dir::{DirLock, FileError, FileFault, HeldLock};
 use crate::sync;
 
 /// Says that this process uses the directory, until it is dropped. A child closes it.

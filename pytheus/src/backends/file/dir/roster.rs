@@ -31,11 +31,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::dir::directory::{DirLock, Directory, NEW, NEW_ARCHIVE, create, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::dir::{
+    DirLock, Directory, FileError, FileFault, NEW, NEW_ARCHIVE, create, open, remove_file,
+};
+use crate::backends::file::format::{FileId, FormatError, crc32};
 
 const TITLE: &str = "pytheus roster 2 ";
 const OLDER_TITLE: &str = "pytheus roster 1 ";
@@ -229,7 +228,7 @@ pub(crate) fn clean(locked: &DirLock<'_>) -> Result<(), FileError> {
 }
 
 /// Takes note that the archive is this one: what is in it needs no file any more.
-pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
+pub(crate) fn record_archive(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
     let directory = locked.directory();
     change(locked, |roster| {
         roster.archive = generation;

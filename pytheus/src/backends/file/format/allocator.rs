@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::header::{Header, LOG, PAGE};
+use crate::backends::file::format::{Header, LOG, PAGE};
 
 /// The least that a file grows by: whatever the size of the system's pages, what is added begins with one.
 pub(crate) const UNIT: u64 = ZEROS.len() as u64;

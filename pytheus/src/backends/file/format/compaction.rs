@@ -11,12 +11,7 @@ use std::io;
 
 use crate::backends::custom::CellAddr;
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::record::{END_LEN, Record};
-use crate::backends::file::format::superblock::LogGeneration;
+use crate::backends::file::format::{Allocator, Cursor, END_LEN, FormatError, Header, LogGeneration, Record};
 use crate::storage::Page;
 
 /// Logs that are shorter stay as they are.

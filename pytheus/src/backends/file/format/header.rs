@@ -7,9 +7,7 @@ use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::backends::custom::process_label;
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{FormatError, SkipReason};
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::{FileId, FormatError, SkipReason, crc32};
 use crate::storage::Page;
 
 const MAGIC: [u8; 8] = *b"PYTHEUS\n";

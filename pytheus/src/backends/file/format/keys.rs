@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::format::error::FormatError;
+use crate::backends::file::format::FormatError;
 
 /// Parses a family from its [JSON](FamilyKey::to_json).
 pub(crate) fn parse_family(json: &[u8]) -> Result<Arc<FamilyKey>, FormatError> {

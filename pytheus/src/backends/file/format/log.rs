@@ -4,11 +4,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::record::{NEXT_EXTENT_LEN, Record};
-use crate::backends::file::format::superblock::LogGeneration;
+use crate::backends::file::format::{
+    Allocator, FormatError, Header, LOG, LogGeneration, NEXT_EXTENT_LEN, PAGE, Record,
+};
 
 /// A place in a log.
 #[derive(Debug, Clone, Copy)]

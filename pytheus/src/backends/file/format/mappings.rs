@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::ops::Deref;
 
-use crate::backends::file::format::allocator::UNIT;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::PAGE;
+use crate::backends::file::format::{FormatError, PAGE, UNIT};
 use crate::storage::{Mapped, Page};
 
 /// The parts of a file that are mapped: with each growth of the file one more.

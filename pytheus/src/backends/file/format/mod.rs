@@ -18,3 +18,16 @@ pub(super) mod log;
 pub(super) mod mappings;
 pub(super) mod record;
 pub(super) mod superblock;
+
+pub(super) use allocator::{Allocator, UNIT};
+pub(super) use compaction::LogWriter;
+pub(super) use crc32::crc32;
+pub(super) use error::{FormatError, SkipReason, SkippedFile};
+pub(super) use exact_amount::ExactAmount;
+pub(super) use file_id::FileId;
+pub(super) use header::{CELLS, Header, LOG, PAGE, VERSION, check_version, take};
+pub(super) use keys::{parse_family, parse_series};
+pub(super) use log::Cursor;
+pub(super) use mappings::{Mappings, PageRef};
+pub(super) use record::{ARCHIVE_HEAD_LEN, END_LEN, NEXT_EXTENT_LEN, Record};
+pub(super) use superblock::{CURRENT, LogGeneration};

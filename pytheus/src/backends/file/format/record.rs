@@ -5,10 +5,7 @@
 //! ```
 
 use crate::backends::custom::CellAddr;
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{PAGE, take};
+use crate::backends::file::format::{FileId, FormatError, PAGE, crc32, take};
 
 /// One record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::io;
 use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::atomic::fence;
 
-use crate::backends::file::format::header::{LOG, PAGE};
+use crate::backends::file::format::{LOG, PAGE};
 use crate::storage::Page;
 
 /// The cell of the first page that says how long a log of an even generation is, in bytes. It has a line of its own, as

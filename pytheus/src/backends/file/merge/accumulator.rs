@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, GaugeAggregate, SeriesKey};
-use crate::backends::file::format::exact_amount::ExactAmount;
+use crate::backends::file::format::ExactAmount;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 

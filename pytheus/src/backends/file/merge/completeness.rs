@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
-use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::merge::peer_rows::PeerRows;
+use crate::backends::file::archive::Archive;
+use crate::backends::file::dir::{Directory, FileError, FileFault, Roster, fault_of, inode_at};
+use crate::backends::file::format::SkippedFile;
+use crate::backends::file::merge::PeerRows;
 
 /// Says whether all that the roster names was read; false when files came or went meanwhile.
 ///

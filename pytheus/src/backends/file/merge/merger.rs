@@ -9,22 +9,14 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::fold::fold;
-use crate::backends::file::archive::tombstones::remove;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{SkipReason, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::merge::accumulator::FamilyAccumulator;
-use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
-use crate::backends::file::merge::peer_rows::PeerRows;
-use crate::backends::file::merge::reports::{PendingReports, Reports};
-use crate::backends::file::merge::resolve::Declarations;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::attachment::Attachment;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::archive::{Archive, fold_ended, remove_series};
+use crate::backends::file::dir::{Directory, FileError};
+use crate::backends::file::format::{ExactAmount, FileId, SkipReason, SkippedFile};
+use crate::backends::file::merge::{
+    Declarations, FamilyAccumulator, PeerRows, PendingReports, Reports, completeness, is_foreign, is_gone,
+};
+use crate::backends::file::read::Peer;
+use crate::backends::file::write::{Attachment, SharedFile};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
@@ -95,7 +87,7 @@ impl Merger {
         }
         // Under the lock nobody changes the archive.
         let directory = Arc::clone(&self.directory);
-        let _locked = directory.lock()?;
+        let _locked = directory.acquire_lock()?;
         for _ in 0..MAX_RETRIES {
             if let Some(found) = self.try_read(wants, false)? {
                 return Ok(found);
@@ -288,12 +280,12 @@ impl Merger {
 
     fn try_fold(&mut self) -> Result<(), FileError> {
         let directory = Arc::clone(&self.directory);
-        let Some(locked) = directory.try_lock_directory()? else { return Ok(()) };
+        let Some(locked) = directory.try_acquire_lock()? else { return Ok(()) };
         let (live, ended): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_live);
         self.processes = live;
         self.changed = true;
         let ended = ended.into_iter().map(|process| process.peer);
-        let folded = fold(&locked, &mut self.archive, ended)?;
+        let folded = fold_ended(&locked, &mut self.archive, ended)?;
         self.is_unread = false;
         self.apply_archive();
         folded.left.iter().for_each(|error| self.reports.not_folded(error));
@@ -324,10 +316,10 @@ impl Merger {
         series: &[(Arc<FamilyKey>, SeriesKey)],
     ) -> Result<(), BackendError> {
         let directory = Arc::clone(&self.directory);
-        let locked = directory.lock()?;
+        let locked = directory.acquire_lock()?;
         self.rescan()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
-        let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
+        let removed = remove_series(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
         self.processes = peers.into_iter().map(|peer| PeerRows::new(peer, &self.archive)).collect();
         self.forget();
         Ok(removed?)

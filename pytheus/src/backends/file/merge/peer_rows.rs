@@ -5,14 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, CellAddr};
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::superblock::LogGeneration;
-use crate::backends::file::merge::accumulator::FamilyAccumulator;
-use crate::backends::file::read::peer::Peer;
+use crate::backends::file::archive::{Archive, baseline_of};
+use crate::backends::file::format::{ExactAmount, FileId, LogGeneration, SkippedFile};
+use crate::backends::file::merge::FamilyAccumulator;
+use crate::backends::file::read::Peer;
 use crate::model::descriptor::Kind;
 
 /// The file of a process, and where its series stand.
@@ -205,7 +201,7 @@ impl PeerRows {
                 };
                 let family = accumulator.declared();
                 // Has it not changed since it was removed?
-                let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
+                let is_old = || baseline.is_some_and(|then| *then == baseline_of(&self.peer, *series, family));
                 match value {
                     Some((value, set_at)) if !is_old() => Held::Value(value, set_at),
                     _ => nothing,

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{SkipReason, SkippedFile};
+use crate::backends::file::dir::FileError;
+use crate::backends::file::format::{SkipReason, SkippedFile};
 use crate::report::{SelfMetric, count, report};
 
 /// What is to be told, and what was told already.

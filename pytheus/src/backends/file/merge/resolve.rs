@@ -9,10 +9,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::FamilyKey;
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::merge::accumulator::{FamilyAccumulator, Origin};
-use crate::backends::file::merge::peer_rows::PeerRows;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::archive::Archive;
+use crate::backends::file::merge::{FamilyAccumulator, Origin, PeerRows};
+use crate::backends::file::write::SharedFile;
 
 /// The declarations that were found so far, with an accumulator each.
 #[derive(Default)]

@@ -5,11 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{CELLS, PAGE};
-use crate::backends::file::format::keys::{parse_family, parse_series};
-use crate::backends::file::format::mappings::PageRef;
-use crate::backends::file::format::record::Record;
+use crate::backends::file::format::{CELLS, FormatError, PAGE, PageRef, Record, parse_family, parse_series};
 use crate::model::descriptor::Kind;
 
 /// A series, as the log of a file knows it.

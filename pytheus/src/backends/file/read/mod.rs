@@ -3,3 +3,7 @@
 pub(super) mod index;
 pub(super) mod peer;
 pub(super) mod reader;
+
+pub(super) use index::{LogIndex, PeerSeries};
+pub(super) use peer::Peer;
+pub(super) use reader::Reader;

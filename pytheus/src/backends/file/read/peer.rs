@@ -10,13 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::backends::custom::{CellAddr, FamilyKey};
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::superblock::LogGeneration;
-pub(crate) use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::format::{ExactAmount, FileId, FormatError, LogGeneration, Mappings, SkippedFile};
+use crate::backends::file::read::PeerSeries;
+use crate::backends::file::read::{Reader, reader};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 

@@ -9,12 +9,8 @@ use std::sync::atomic::Ordering::Acquire;
 
 use crate::backends::custom::CellAddr;
 use crate::backends::file::dir::plain_file;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::mappings::{Mappings, PageRef};
-use crate::backends::file::format::superblock::LogGeneration;
-use crate::backends::file::read::index::LogIndex;
+use crate::backends::file::format::{Cursor, FormatError, Header, LogGeneration, Mappings, PageRef};
+use crate::backends::file::read::LogIndex;
 use crate::storage::Page;
 
 /// A file as it is read.

@@ -102,7 +102,7 @@ fn an_archive_is_identified_by_its_inode() {
     let (_around, directory) = fresh();
     let none = Archive::read(&directory).expect("there is none");
     assert!(none.is_current(&directory).expect("it is there"));
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let mut first = archive();
     first.write(&locked).expect("there is room");
     assert!(!none.is_current(&directory).expect("it is there"));
@@ -125,7 +125,7 @@ fn an_archive_is_identified_by_its_inode() {
 #[test]
 fn a_damaged_archive_is_kept_and_never_extended() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let stale = Archive::default();
     fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
     let skipped = Archive::read(&directory).expect_err("it is damaged");
@@ -139,7 +139,7 @@ fn a_damaged_archive_is_kept_and_never_extended() {
 #[test]
 fn an_archive_of_a_later_version_is_kept() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let later = [b"PYTHARC\n", &99_u32.to_le_bytes()[..], b"whatever"].concat();
     fs::write(directory.archive(), &later).expect("there is room");
     assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, SkipReason::NewerVersion);
@@ -152,7 +152,7 @@ fn an_archive_of_a_later_version_is_kept() {
 #[test]
 fn a_file_of_an_earlier_version_is_refused_with_what_to_do() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     fs::write(directory.archive(), [b"PYTHARC\n", &1_u32.to_le_bytes()[..], b"whatever"].concat())
         .expect("there is room");
     let refused = Archive::default().to_change(&locked).expect_err("it can't be read");

@@ -80,7 +80,7 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     // The next process cleans up.
     let mut last = Process::begin(&directory);
     last.count_in(&jobs(), &["a"], 0, 0.25);
-    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.acquire_lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     drop(last);
     fold_all(&directory);
     assert_eq!(

@@ -93,7 +93,7 @@ fn killed_processes_lose_no_count() {
     assert!(done > 0, "nothing was counted");
     let total_before = total(&directory);
     assert!((done as f64 * 5.0..=started as f64 * 5.0).contains(&total_before), "{done} to {started}: {total_before}");
-    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.acquire_lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     fold_all(&directory);
     assert_eq!(total(&directory).to_string(), total_before.to_string());
     assert_eq!(names(&directory), ["archive", "lock", "roster", "shared"]);

@@ -43,7 +43,7 @@ fn a_directory_is_made_for_this_user_alone() {
     let (_around, path) = fresh();
     let directory = open(&path);
     assert_eq!(mode(&path), 0o700);
-    let locked = directory.lock().expect("nobody has locked it");
+    let locked = directory.acquire_lock().expect("nobody has locked it");
     let (_liveness, new) = locked.create_process_file().expect("there is room");
     let paths = new.later();
     publish(&paths).expect("it can be renamed");
@@ -122,11 +122,11 @@ fn a_lock_file_behind_a_symbolic_link_is_refused() {
     let (around, path) = fresh();
     let directory = open(&path);
     symlink(around.path().join("elsewhere"), path.join("lock")).expect("links are known here");
-    assert_eq!(fault(directory.lock()), FileFault::Symlink);
+    assert_eq!(fault(directory.acquire_lock()), FileFault::Symlink);
     fs::remove_file(path.join("lock")).expect("it is ours");
     let made = Command::new("mkfifo").arg(path.join("lock")).status().expect("there is mkfifo, of coreutils");
     assert!(made.success());
-    assert_eq!(fault(directory.lock()), FileFault::NotAFile);
+    assert_eq!(fault(directory.acquire_lock()), FileFault::NotAFile);
     assert!(!around.path().join("elsewhere").exists());
 }
 
@@ -134,14 +134,14 @@ fn a_lock_file_behind_a_symbolic_link_is_refused() {
 fn a_removed_or_replaced_directory_is_noticed() {
     let (_around, path) = fresh();
     let directory = open(&path);
-    drop(directory.lock().expect("it is there"));
+    drop(directory.acquire_lock().expect("it is there"));
     fs::remove_dir_all(&path).expect("it is ours");
-    assert_eq!(fault(directory.lock()), FileFault::Gone);
+    assert_eq!(fault(directory.acquire_lock()), FileFault::Gone);
     assert_eq!(fault(directory.list()), FileFault::Gone);
     fs::create_dir(&path).expect("there is room");
-    assert_eq!(fault(directory.lock()), FileFault::Gone);
+    assert_eq!(fault(directory.acquire_lock()), FileFault::Gone);
     assert_eq!(fault(directory.list()), FileFault::Gone);
-    drop(open(&path).lock().expect("the new one is as good"));
+    drop(open(&path).acquire_lock().expect("the new one is as good"));
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn one_process_at_a_time_holds_the_lock() {
     let mut directory = open(&path);
     directory.wait_limit = Duration::from_millis(20);
     let other = open(&path);
-    let held = other.lock().expect("nobody has it");
-    assert!(directory.try_lock_directory().expect("it is there").is_none());
-    assert_eq!(fault(directory.lock()), FileFault::Busy);
+    let held = other.acquire_lock().expect("nobody has it");
+    assert!(directory.try_acquire_lock().expect("it is there").is_none());
+    assert_eq!(fault(directory.acquire_lock()), FileFault::Busy);
     drop(held);
-    drop(directory.lock().expect("it was given back"));
+    drop(directory.acquire_lock().expect("it was given back"));
 
     // No other process reads or writes in between.
     let count = path.join("count");
@@ -177,11 +177,11 @@ fn one_process_at_a_time_holds_the_lock() {
 fn a_removed_lock_file_is_made_again() {
     let (_around, path) = fresh();
     let directory = open(&path);
-    let held = directory.lock().expect("nobody has it");
+    let held = directory.acquire_lock().expect("nobody has it");
     fs::remove_file(path.join("lock")).expect("it is ours");
     drop(held);
-    let _held = directory.lock().expect("it is made again");
-    assert!(directory.try_lock_directory().expect("it is there").is_none());
+    let _held = directory.acquire_lock().expect("it is made again");
+    assert!(directory.try_acquire_lock().expect("it is there").is_none());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_staged_file_is_invisible_until_it_is_published() {
     let (_around, path) = fresh();
     let directory = open(&path);
     fs::write(path.join("process-of-somebody"), "").expect("there is room");
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let names = || fs::read_dir(&path).expect("it is there").count();
     let (_liveness, new) = locked.create_process_file().expect("there is room");
     let (first, number) = (new.id, new.number);
@@ -215,7 +215,7 @@ fn a_lock_file_without_a_number_begins_anew() {
     let directory = open(&path);
     for (text, next) in [("41\n", 42), ("nonsense that is longer than any number", 1), ("", 1)] {
         fs::write(path.join("lock"), text).expect("there is room");
-        let locked = directory.lock().expect("nobody has it");
+        let locked = directory.acquire_lock().expect("nobody has it");
         for number in next..next + 3 {
             let (_, new) = locked.create_process_file().expect("there is room");
             assert_eq!(new.number, number, "after {text:?}");

@@ -5,7 +5,7 @@ use std::fs;
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
 use crate::backends::custom::Arena as _;
 use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::fold::fold;
+use crate::backends::file::archive::fold::fold_ended;
 
 #[test]
 fn ended_processes_are_archived_and_live_ones_are_not() {
@@ -46,8 +46,8 @@ fn a_file_is_not_archived_twice_by_a_process_that_opened_it_earlier() {
     fold_all(&directory);
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
-    let locked = directory.lock().expect("nobody has it");
-    let folded = fold(&locked, &mut archive, stale).expect("there is room");
+    let locked = directory.acquire_lock().expect("nobody has it");
+    let folded = fold_ended(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
 }

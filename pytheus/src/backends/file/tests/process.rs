@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::backends::custom::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
 use crate::backends::file::archive::archive::{Archive, Tombstone};
-use crate::backends::file::archive::fold::{Folded, fold};
-use crate::backends::file::archive::tombstones::remove;
+use crate::backends::file::archive::fold::{Folded, fold_ended};
+use crate::backends::file::archive::remove_series;
 use crate::backends::file::dir::directory::{DirLock, Directory};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
@@ -96,7 +96,7 @@ fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
 
 /// Locks the directory.
 pub(crate) fn lock(directory: &Directory) -> DirLock<'_> {
-    patiently(|| directory.lock())
+    patiently(|| directory.acquire_lock())
 }
 
 /// Lists the files of processes.
@@ -109,13 +109,13 @@ pub(crate) fn peers(directory: &Directory) -> Vec<Peer> {
 pub(crate) fn fold_all(directory: &Directory) -> Folded {
     let locked = lock(directory);
     let mut archive = Archive::default();
-    fold(&locked, &mut archive, peers(directory)).expect("there is room")
+    fold_ended(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
 pub(crate) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
     let locked = lock(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
-    remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
+    remove_series(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }
 
 /// Counters by name and labels.

@@ -3,13 +3,8 @@
 use std::sync::{Arc, RwLock};
 
 use crate::backends::custom::{Arena, BackendError};
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::presence::Presence;
-use crate::backends::file::dir::roster;
-use crate::backends::file::write::process::Process;
-use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::dir::{Directory, FileError, Presence, roster};
+use crate::backends::file::write::{Process, SharedFile, shared_compaction};
 use crate::sync::{read, write};
 
 /// A directory, its shared file, and the file of this process.

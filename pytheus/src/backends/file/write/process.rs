@@ -11,16 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::liveness::HeldLock;
-use crate::backends::file::dir::presence::Presence;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::file::write::writer_file::{WithDirectory, WriterFile};
+use crate::backends::file::dir::{DirLock, Directory, FileError, HeldLock, Presence, open, publish, roster};
+use crate::backends::file::format::{FileId, FormatError, Header};
+use crate::backends::file::write::{SharedFile, WithDirectory, WriterFile};
 use crate::backends::runtime::{loader, wait};
 use crate::storage::Page;
 use crate::sync::lock;
@@ -138,7 +131,7 @@ fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
         let most = if loader::is_loading_here() { Duration::MAX } else { wait::REQUEST };
-        let _locked = wait::with_limit(most, || directory.lock()).map_err(io::Error::other)?;
+        let _locked = wait::with_limit(most, || directory.acquire_lock()).map_err(io::Error::other)?;
         act()
     })
 }
@@ -181,7 +174,7 @@ impl Arena for Process {
         }
         // At once, whoever has the directory: this may be somebody's request.
         file.shared_file().unset(series);
-        if let Ok(Some(_locked)) = self.directory.try_lock_directory() {
+        if let Ok(Some(_locked)) = self.directory.try_acquire_lock() {
             // Should it fail, a series that shows from the start shows as zero.
             let _ = file.shared_file().remove(series);
         }

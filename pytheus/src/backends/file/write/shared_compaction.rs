@@ -6,11 +6,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
-use crate::backends::file::write::shared_file::{SharedFile, make};
+use crate::backends::file::format::{FormatError, Mappings, SkippedFile};
+use crate::backends::file::read::{PeerSeries, Reader, reader};
+use crate::backends::file::write::{SharedFile, create_shared_file};
 use crate::storage::Mapped;
 
 /// Logs that are shorter stay as they are.
@@ -52,7 +50,7 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
         return Ok(None);
     }
     let copy = || {
-        let new = make(path)?;
+        let new = create_shared_file(path)?;
         let mut copy = SharedFile::open_as_it_is(&new)?;
         for series in &kept {
             let Some(family) = old.index.families.get(series.family as usize) else { continue };

@@ -11,15 +11,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
-use crate::backends::file::dir::plain_file::{create, remove_file};
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::record::Record;
-use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::dir::{create, remove_file};
+use crate::backends::file::format::{Allocator, FileId, FormatError, Header, Mappings, PAGE, Record, SkippedFile};
+use crate::backends::file::read::{PeerSeries, Reader, reader};
 use crate::storage::Page;
 use crate::sync;
 
@@ -50,7 +44,7 @@ impl SharedFile {
 
     fn open_or_make(path: &Path) -> Result<Self, FormatError> {
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            let new = make(path)?;
+            let new = create_shared_file(path)?;
             fs::rename(&new, path)?;
         }
         Self::open_as_it_is(path)
@@ -269,7 +263,7 @@ impl Log {
 }
 
 /// Makes a file that has no series, beside where it is to be.
-pub(crate) fn make(path: &Path) -> Result<PathBuf, FormatError> {
+pub(crate) fn create_shared_file(path: &Path) -> Result<PathBuf, FormatError> {
     let new = path.with_file_name("new-shared");
     remove_file(&new)?;
     let file = create(&new)?;

@@ -10,13 +10,8 @@ use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::compaction::LogWriter;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::record::Record;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::format::{Allocator, FormatError, Header, LogWriter, Mappings, PAGE, Record};
+use crate::backends::file::write::SharedFile;
 use crate::storage::Page;
 use crate::sync;
 
