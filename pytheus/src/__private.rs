@@ -1,4 +1,4 @@
-//! The one door that generated code may use. Not part of the public interface: it may change in any release.
+//! Support for generated code. Not part of the public interface: it may change in any release.
 #![allow(missing_docs, reason = "for generated code only")]
 
 pub use std::borrow::Cow;
@@ -33,13 +33,13 @@ macro_rules! __submit {
 }
 pub use crate::__submit as submit;
 
-/// Calls the body of a function. Taking it as `FnOnce` lets it return what it borrows from its arguments.
+/// Calls the body of a function, as `FnOnce`: it may return borrows of its arguments.
 #[inline]
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// What a function returns: its `WHAT` is [`AFuture`] or [`AValue`], without a bound on the type.
+/// The return type of a function: its `WHAT` is [`AFuture`] or [`AValue`], without a bound on the type.
 #[derive(Debug)]
 pub struct Returns<T>(std::marker::PhantomData<T>);
 
@@ -53,14 +53,14 @@ impl<F: Future> Returns<F> {
     pub const WHAT: AFuture = AFuture;
 }
 
-/// Gives `WHAT` to every type: one of the type's own comes before that of a trait.
+/// Gives `WHAT` to every type: an inherent constant comes before that of a trait.
 pub trait NoFuture {
     const WHAT: AValue = AValue;
 }
 
 impl<T> NoFuture for Returns<T> {}
 
-/// What is counted when the function returns.
+/// A return type whose call ends when the function returns.
 #[diagnostic::on_unimplemented(
     message = "the end of this future would be missed: its type doesn't say that it is one",
     label = "this type is a future",
@@ -73,7 +73,7 @@ pub trait CountedWhenReturned {}
 
 impl CountedWhenReturned for AValue {}
 
-/// Compiles for what is no future.
+/// Compiles for a type that is no future.
 #[inline]
 pub fn is_no_future<W: CountedWhenReturned>(_: W) {}
 
@@ -98,7 +98,7 @@ pub fn borrow_label<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
     Set::new(value)
 }
 
-/// The labels of the returned value: empty for a call without one.
+/// Returns the labels of the returned value: empty for a call without one.
 #[inline]
 pub fn texts<const N: usize>(labels: Option<[SmallText; N]>) -> [SmallText; N] {
     labels.unwrap_or([const { SmallText::EMPTY }; N])
@@ -111,14 +111,14 @@ pub fn outcome(outcome: Outcome) -> EnumValue {
 }
 
 needs_clock! {
-    /// Takes the time, and looks the series up only when it ends.
+    /// Measures a time; finds the series only at its end.
     #[inline]
     [pub fn time<T: Timed>(target: T) -> metrics::Timer<T>] {
         metrics::Timer::start(target)
     }
 }
 
-/// Joins the parts of a name: `join_len` bytes of it.
+/// Returns the length of a name joined from parts.
 pub const fn join_len(parts: &[&str]) -> usize {
     let mut len = 0;
     let mut i = 0;
@@ -129,7 +129,7 @@ pub const fn join_len(parts: &[&str]) -> usize {
     len
 }
 
-/// The bytes of the parts in a row.
+/// Joins the bytes of the parts.
 pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
     let mut bytes = [0; N];
     let mut at = 0;
@@ -147,7 +147,7 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
     bytes
 }
 
-/// What [`join`] made, as text.
+/// Returns the text made by [`join`].
 pub const fn joined(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -155,7 +155,7 @@ pub const fn joined(bytes: &[u8]) -> &str {
     }
 }
 
-/// Checks that the compiler runs, each under the span of what the user wrote. They panic with what would be right.
+/// Checks at compile time, each under the span of the user's code. They panic with the cure.
 ///
 /// Tracking the caller keeps this file out of the error: it shows the user's line alone.
 pub mod check {
@@ -217,7 +217,7 @@ pub mod check {
         }
     }
 
-    /// The sizes of the closed sets of a metric all of whose labels have one.
+    /// Checks the number of combinations, for a metric of closed sets.
     #[track_caller]
     pub const fn zero_series(sets: &[Option<&'static [&'static str]>], limit: Option<usize>) {
         let mut product: usize = 1;

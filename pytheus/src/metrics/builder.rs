@@ -18,18 +18,18 @@ use crate::model::location::Location;
 use crate::model::name;
 use crate::registry::{REGISTRY, Registry, duplicate};
 
-/// Marks a [`Builder`] of a metric without labels: `build` gives the metric itself.
+/// Marks a [`Builder`] of a metric without labels: `build` returns the metric itself.
 #[derive(Debug, Clone, Copy)]
 pub enum WithoutLabels {}
 
-/// Marks a [`Builder`] of a metric with labels: `build` gives a [`Family`].
+/// Marks a [`Builder`] of a metric with labels: `build` returns a [`Family`].
 #[derive(Debug, Clone, Copy)]
 pub enum WithLabels {}
 
 /// Builds a metric at run time, and registers it.
 ///
-/// Everything is checked by [`build`](Self::build), so the order of the calls does not matter. A metric of the same
-/// name and description that the registry has already is shared.
+/// [`build`](Self::build) checks everything, so the order of the calls does not matter. A registered metric of the same name
+/// and description is shared.
 ///
 /// ```
 /// use pytheus::metrics::Histogram;
@@ -50,8 +50,7 @@ pub struct Builder<'r, M: Metric, L> {
     metric: PhantomData<fn() -> (M, L)>,
 }
 
-// Nothing in a builder changes behind a shared reference. The registry that it names is `Sync`: what a panic finds half
-// done there is behind locks of the registry's own.
+// A builder has no interior mutability of its own, and its registry keeps its state behind locks.
 impl<M: Metric, L> UnwindSafe for Builder<'_, M, L> {}
 impl<M: Metric, L> RefUnwindSafe for Builder<'_, M, L> {}
 
@@ -96,13 +95,13 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
 }
 
 impl<'r, M: Metric, L> Builder<'r, M, L> {
-    /// Names the labels, which every series must give.
+    /// Names the labels, each of which a series must give.
     pub fn label_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
         self.spec.labels.extend(names.into_iter().map(|name| (name.into(), None)));
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
 
-    /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
+    /// Names a label with the values of `V`, such as an enum that derives [`LabelValue`].
     ///
     /// When every label has a closed set, all combinations are exposed at zero. More of them than the limit, or than
     /// [`MAX_ZERO_SERIES`](crate::model::descriptor::MAX_ZERO_SERIES), are an error, unless [`zero_series`](Self::zero_series) is off:
@@ -122,13 +121,13 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
 
-    /// Whether closed sets of labels are exposed at zero; they are, unless told otherwise.
+    /// Sets whether closed sets of labels are exposed at zero; the default is yes.
     pub fn zero_series(mut self, zero_series: bool) -> Self {
         self.spec.zero_series = zero_series;
         self
     }
 
-    /// Gives some of the labels a value that stands when none is given.
+    /// Gives some of the labels a default.
     pub fn default_labels<N: Into<String>, V: LabelValue>(
         mut self,
         defaults: impl IntoIterator<Item = (N, V)>,
@@ -142,7 +141,7 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         Builder { spec: self.spec, registry: Some(registry), metric: PhantomData }
     }
 
-    /// Registers the metric nowhere.
+    /// Registers the metric in no registry.
     pub fn unregistered(mut self) -> Self {
         self.registry = None;
         self
@@ -160,11 +159,11 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         self
     }
 
-    /// Allows this many series. Beyond it, the label with the most distinct values becomes `__other__` in new series,
-    /// then the next, which `pytheus_label_overflow_total` counts; there is never more than one series above it.
+    /// Limits the number of series. Beyond the limit, the label with the most distinct values becomes `__other__` in new
+    /// series, then the next, and `pytheus_label_overflow_total` counts that; at most one series exceeds the limit.
     ///
-    /// With several labels, up to a sixteenth of the limit is kept for series with `__other__`, so that the other
-    /// labels stay apart.
+    /// With several labels, up to a sixteenth of the limit is kept for series with `__other__`, so that the other labels stay
+    /// apart.
     pub fn limit(mut self, series: usize) -> Self {
         self.spec.limit = Some(series);
         self
@@ -181,7 +180,7 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// # Errors
     ///
-    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    /// When Prometheus would not accept a part of the description, or a different metric has the name.
     pub fn build(self) -> Result<M, RegisterError> {
         let core = self.family()?.core;
         let series = core.series(&[""; 0][..]);
@@ -194,7 +193,7 @@ impl<M: Metric> Builder<'_, M, WithLabels> {
     ///
     /// # Errors
     ///
-    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    /// When Prometheus would not accept a part of the description, or a different metric has the name.
     pub fn build(self) -> Result<Family<M>, RegisterError> {
         self.family().map(Family::of)
     }
@@ -213,7 +212,7 @@ impl Spec {
         let shared = registry.register_or_share(core)?;
         match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
             Ok(core) if core.metric() == metric => Ok(FamilyHandle::new(core, &descriptor)),
-            // A registry shares a family only with its like, as far as a description tells.
+            // A registry compares descriptions, not types.
             _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
         }
     }
@@ -224,7 +223,7 @@ impl Spec {
             None => self.name.clone(),
         };
         if let Some(namespace) = &self.namespace {
-            // Each part by itself, as in the macros: `ns_9x` would pass.
+            // Each part is checked by itself, as in the macros: `ns_9x` would pass.
             for part in [namespace, &self.name] {
                 name::metric_name(part).map_err(|why| DescriptorError::metric_name(part, why))?;
             }

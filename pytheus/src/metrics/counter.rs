@@ -9,7 +9,7 @@ use crate::metrics::handle::{Handle, Updatable};
 use crate::metrics::metric::metric;
 use crate::storage::CellSet;
 
-/// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
+/// A number that only goes up: requests, errors, bytes sent. It starts at zero in each process.
 ///
 /// ```
 /// pytheus::metric! {
@@ -80,7 +80,7 @@ impl<T> Counter<T> {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
+    /// Passes on those of `work`.
     pub fn count_errors<R, E>(&self, work: impl FnOnce() -> Result<R, E>) -> Result<R, E>
     where
         T: Updatable,
@@ -88,7 +88,7 @@ impl<T> Counter<T> {
         self.count_errors_if(work, |_| true)
     }
 
-    /// Counts those errors of `work` for which `counts` is true, for instance those that match a pattern.
+    /// Counts the errors of `work` for which `counts` is true, for instance by a pattern.
     ///
     /// ```
     /// # use std::io;
@@ -101,7 +101,7 @@ impl<T> Counter<T> {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
+    /// Passes on those of `work`.
     pub fn count_errors_if<R, E>(
         &self,
         work: impl FnOnce() -> Result<R, E>,
@@ -113,7 +113,7 @@ impl<T> Counter<T> {
         self.0.with_handle(|handle| count_error(handle, work(), counts))
     }
 
-    /// Counts the error that a future ends with. A future that is dropped or never polled counts nothing.
+    /// Counts the error of a future. A future dropped or never polled counts nothing.
     ///
     /// ```
     /// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
@@ -124,7 +124,7 @@ impl<T> Counter<T> {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
+    /// Passes on those of `work`.
     pub fn count_errors_future<R, E, F>(&self, work: F) -> impl Future<Output = Result<R, E>> + use<T, R, E, F>
     where
         F: Future<Output = Result<R, E>>,
@@ -133,11 +133,11 @@ impl<T> Counter<T> {
         self.count_errors_if_future(work, |_| true)
     }
 
-    /// Counts the error that a future ends with if `counts` is true for it.
+    /// Counts the error of a future if `counts` is true for it.
     ///
     /// # Errors
     ///
-    /// Those of `work`.
+    /// Passes on those of `work`.
     pub fn count_errors_if_future<R, E, F, C>(
         &self,
         work: F,
@@ -151,7 +151,7 @@ impl<T> Counter<T> {
         instrument(self.0.later(), work, |handle, result| count_error(&handle, result, counts))
     }
 
-    /// Returns the value, as this process counted it. Meant for tests.
+    /// Returns the value in this process. Meant for tests.
     pub fn get(&self) -> f64
     where
         T: Updatable,

@@ -28,9 +28,9 @@ use crate::storage::CellSet;
 /// assert_eq!(WAITING.get(), 3.5);
 /// ```
 ///
-/// Before it is set, a gauge shows as 0 where that is its value: in the modes `shared`, which is the default, and
-/// `live_sum`. In all other [modes](GaugeMode) it has no sample until it is set or added to, is in progress, or is read by a
-/// closure; and none after it was removed or cleared.
+/// Before it is set, a gauge of the modes `shared` (the default) and `live_sum` shows as 0. In all other [modes](GaugeMode)
+/// it has no sample until it is set or added to, has work in progress, or has a function; nor after it was removed or
+/// cleared.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauge<T = Handle>(T);
 
@@ -109,7 +109,7 @@ impl<T> Gauge<T> {
         let stamp = self.stamp();
         retry_relocated(|done| {
             self.0.update(CellSet::Shared, |cells| {
-                // Work in progress is counted apart, and shows on top.
+                // Work in progress is counted apart, and added at a scrape.
                 let on_top = if cells.has_in_flight() { self.in_progress_snapshot() } else { 0.0 };
                 done.set(cells.set(value - on_top, stamp));
             });
@@ -142,7 +142,7 @@ impl<T> Gauge<T> {
         }
     }
 
-    /// Adds one until the guard is dropped, however that comes about.
+    /// Adds one until the guard is dropped, by a return, a panic or a dropped future.
     ///
     /// ```
     /// # let busy = pytheus::metrics::Gauge::builder("busy", "Busy workers.").unregistered().build()?;
@@ -179,16 +179,15 @@ impl<T> Gauge<T> {
         instrument(move || InProgress::start(&handle()), work, |_, result| result)
     }
 
-    /// Reads the value from `read` at each scrape, in place of what is set.
+    /// Sets a function that is called at each scrape, in place of a value.
     ///
-    /// What is set or added meanwhile does not show. When `read` panics, the series is left out of that scrape, which is
-    /// counted and reported. When the series is removed, the closure goes with it.
+    /// Values set or added meanwhile do not show. A panic of `read` leaves the series out of that scrape, and is counted and
+    /// reported. The function is dropped with its series.
     ///
-    /// `read` may ask for other metrics, those of closures among them: with `get`, which is what this process has
-    /// counted, or with [`Registry::sample_value`](crate::registry::Registry::sample_value), which is what a scrape
-    /// shows. Asked for its own value, by itself or through another closure, or for a scrape of the registry whose
-    /// scrape it is a part of, it has no value: the answer is NaN, `None` or an error, and the series is left out as if
-    /// `read` had panicked, whatever `read` makes of the answer.
+    /// `read` may ask for other metrics, including those with functions: with `get` for the value in this process, with
+    /// [`Registry::sample_value`](crate::registry::Registry::sample_value) for the value in a scrape. Its own value, by
+    /// itself or through another function, and a scrape of the registry being scraped are not available: the answer is NaN,
+    /// `None` or an error, and the series is left out as after a panic, whatever `read` makes of the answer.
     ///
     /// ```
     /// # use pytheus::metrics::Gauge;
@@ -209,15 +208,15 @@ impl<T> Gauge<T> {
         let core = self.0.core();
         let mut former = core.callbacks.set(&series, Arc::new(Callback::new(read)));
         if series.is_removed() {
-            // Meanwhile: a later series may have its address.
+            // Removed meanwhile: a later series may have its address.
             former = core.callbacks.remove(&[series]).pop();
         }
         drop(former);
     }
 
-    /// Returns the value, as this process knows it; 0 before it is set. Meant for tests.
+    /// Returns the value in this process; 0 before it is set. Meant for tests.
     ///
-    /// NaN when it comes from a closure that panicked, or that asks for itself.
+    /// NaN when its function panicked or asked for itself.
     pub fn get(&self) -> f64
     where
         T: Updatable,

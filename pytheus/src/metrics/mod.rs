@@ -1,10 +1,9 @@
 //! The metric types, their labels and their guards.
 //!
-//! A [`Family`] is everything under one name; a [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`Info`] or
-//! [`StateSet`] is one series of it. Without labels there is just the one series, so the family doesn't show.
+//! A [`Family`] is everything under one name; a [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`Info`] or [`StateSet`]
+//! is one series of it. A metric without labels has just the one series, and no visible family.
 //!
-//! Handles, families, builders and guards go to other threads, and through `catch_unwind`, as they are: a panic leaves
-//! no cell half written.
+//! Handles, families, builders and guards are `Send`, `Sync` and unwind safe: a panic leaves no cell half written.
 
 mod amount;
 mod builder;
@@ -50,12 +49,12 @@ pub use {
 
 use crate::storage;
 
-/// Sets how many threads may have cells of their own, in the whole process; 1,024 at first.
+/// Limits the number of threads with cells of their own, in the whole process; 1,024 by default.
 ///
-/// A thread with cells of its own counts without a lock and without waiting for the others. It takes some 8 KiB, and 8
-/// bytes more for each counter that it counts in (16 for a gauge that tracks what is in progress, 8 for each bucket of a
-/// histogram and 24 more), which the next thread takes over when it ends. Threads beyond the limit borrow cells for
-/// each update, which costs some tens of nanoseconds. Those that have cells already keep them.
+/// A thread with cells of its own counts without a lock and without waiting for others. It takes some 8 KiB, and 8 bytes more
+/// for each counter (16 for a gauge with work in progress, 8 for each bucket of a histogram and 24 more); a later thread
+/// reuses them. Threads beyond the limit borrow cells for each update, at a cost of some tens of nanoseconds. Threads with
+/// cells keep them.
 ///
 /// ```
 /// pytheus::metrics::set_thread_limit(64);

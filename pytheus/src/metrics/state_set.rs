@@ -11,10 +11,10 @@ use crate::metrics::metric::metric;
 use crate::model::labels::LabelValue;
 use crate::storage::{CellSet, Cells};
 
-/// One sample per state, 1 for those that hold: the phase of a job, the features that are on.
+/// One sample per state, 1 for an enabled one: the phase of a job, the active features.
 ///
-/// The states are an enum that derives [`LabelValue`], or strings given to the builder; at most 64. They stand under
-/// a label that is named like the metric.
+/// The states are an enum that derives [`LabelValue`], or strings given to the builder; at most 64. Their label has the name
+/// of the metric.
 ///
 /// ```
 /// use pytheus::LabelValue;
@@ -68,7 +68,7 @@ impl<S: LabelValue + 'static, L> Builder<'_, StateSet<S>, L> {
 impl<S: LabelValue + 'static, T> StateSet<S, T> {
     /// Enables this state and disables all others, in one step.
     ///
-    /// Here and below, a state that the set does not have is refused and counted in `pytheus_dropped_updates_total`.
+    /// Here and below, an unknown state is refused and counted in `pytheus_dropped_updates_total`.
     pub fn set(&self, state: S)
     where
         T: Updatable,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use super::Registry as _;
 use super::collector_index::duplicate;
 use super::collector_registry::CollectorRegistry;
 use crate::collector::Collector;
@@ -51,7 +50,7 @@ fn join(
     registry: &CollectorRegistry,
 ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
     let own = declaration.build();
-    let in_charge = match registry.register_or_share(Arc::clone(&own)) {
+    let in_charge = match registry.share(Arc::clone(&own)) {
         Ok(in_charge) => in_charge,
         Err(error) => {
             declaration.attach(own);

@@ -15,6 +15,7 @@ mod custom;
 mod decoration;
 mod family_view;
 mod proxy;
+mod scrape;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Writes the numbers of a family without samples in between: nothing is allocated per series.
 
-use super::head;
-use super::template::{LineTemplate, PartTemplates};
+use super::template::{LineTemplate, PartTemplates, write_header};
 use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
@@ -21,7 +20,7 @@ pub(super) fn encode(
     if !totals.iter().any(|(_, parts)| parts.iter().any(is_shown)) {
         return;
     }
-    head(name, descriptor.help(), descriptor.kind(), out);
+    write_header(name, descriptor.help(), descriptor.kind(), out);
     let line = |suffix| LineTemplate::new(name, suffix, constant);
     match descriptor.kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => {

@@ -1,4 +1,4 @@
-//! Guards: what begins when they are made, and ends when they are dropped, however that comes about.
+//! Guards: each begins when it is made and ends when it is dropped.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::metrics::family::record_no_room;
 use crate::metrics::handle::{Handle, Source, Target as _};
 use crate::storage::{CellSet, Cells, Series};
 
-/// Takes the time until it is stopped or dropped.
+/// A metric that times are recorded in.
 pub trait Timed {
-    /// Takes note of a time.
+    /// Records a time.
     fn record_seconds(&self, seconds: f64);
 }
 
@@ -23,8 +23,7 @@ impl<T: Timed> Timed for &T {
     }
 }
 
-/// Takes the time from when it was made until it is stopped or dropped: by a return, a `?`, a panic, or a future that
-/// is dropped.
+/// Measures the time until it is stopped or dropped: by a return, a `?`, a panic, or a dropped future.
 ///
 /// ```
 /// # let histogram = pytheus::metrics::Histogram::builder("h", "H.").unregistered().build()?;
@@ -39,14 +38,13 @@ impl<T: Timed> Timed for &T {
 ///
 /// # The clock
 ///
-/// On Linux (64-bit x86 and ARM), a process that has taken a thousand times goes on to read the CPU's own counter, at a
-/// third of the cost of [`Instant`](std::time::Instant): through the crate `quanta`, calibrated meanwhile by a thread
-/// that then ends, and only if Linux itself keeps the time by that counter. Everywhere else, and until then, the clock
-/// is `Instant`. A time is never negative, and within a thousandth of what `Instant` says. A suspension of the machine
-/// may count where `Instant` leaves it out.
+/// On Linux (64-bit x86 and ARM), a process that has taken a thousand times goes on to read the CPU's own counter, at a third
+/// of the cost of [`Instant`](std::time::Instant): through the crate `quanta`, calibrated by a temporary thread, and only if
+/// Linux itself keeps the time by that counter. Everywhere else, and until then, the clock is `Instant`. A time is never
+/// negative, and within a thousandth of `Instant`. A suspension of the machine may count, unlike with `Instant`.
 ///
-/// To have `Instant` alone, build with `default-features = false`, which leaves out the feature `fast-clock`, or set
-/// the environment variable `PYTHEUS_CLOCK` to `system`.
+/// To use `Instant` alone, build with `default-features = false`, without the feature `fast-clock`, or set the environment
+/// variable `PYTHEUS_CLOCK` to `system`.
 ///
 /// On `wasm32-unknown-unknown` std has no clock: there each use of a timer is a [compile error](crate::guide::platforms).
 #[must_use = "a timer that is dropped at once takes no time: bind it, `let _timer = ..`"]
@@ -62,7 +60,7 @@ impl<M: Timed> Timer<M> {
         Self { metric: Some(metric), started: Moment::now() }
     }
 
-    /// Takes note of the time, and returns it.
+    /// Records the time, and returns it.
     #[inline]
     #[allow(clippy::must_use_candidate, reason = "stopping is the point, the time a bonus")]
     pub fn stop(mut self) -> Duration {
@@ -73,7 +71,7 @@ impl<M: Timed> Timer<M> {
         time
     }
 
-    /// Takes note of nothing.
+    /// Records nothing.
     pub fn discard(mut self) {
         self.metric = None;
     }
@@ -92,11 +90,11 @@ impl<M: Timed> PanicObserver for Timer<M> {}
 
 /// Keeps a gauge one higher until it is dropped.
 ///
-/// When the series is removed meanwhile, its share goes with it: the one that comes in its place starts from zero.
+/// A removal of the series removes its share as well: the series that comes back starts from zero.
 #[must_use = "work that is dropped at once is not in progress: bind it, `let _guard = ..`"]
 pub struct InProgress(Tracked);
 
-/// What was counted in: just enough to find its cells.
+/// The way to the cells of the gauge.
 enum Tracked {
     Declared(&'static Declared),
     Series(Series),
@@ -106,7 +104,7 @@ impl InProgress {
     #[inline]
     pub(crate) fn start(gauge: &Handle) -> Self {
         match gauge.slot_ref().cells(CellSet::Extra) {
-            // Marked by then, where a `set` sees it.
+            // The flag in the shared cell was set by then, for a concurrent `set`.
             Some(cells) if cells.has_begun_work() => {
                 cells.begin_work();
                 Self(match gauge.source() {
@@ -122,11 +120,11 @@ impl InProgress {
     fn start_slow(gauge: &Handle) -> Self {
         loop {
             let series = gauge.series();
-            // Before it begins, for those who set the gauge from then on.
+            // The flag is set before the work begins, so that every later `set` sees it.
             let mut is_here = true;
             let marked = series.update(CellSet::Shared, &mut |cells| is_here = cells.set_in_flight());
             if !is_here {
-                // Its value goes to another slot at this moment.
+                // The value is being relocated.
                 std::hint::spin_loop();
                 continue;
             }
@@ -134,7 +132,7 @@ impl InProgress {
             gauge.refresh();
             if record_no_room(begun).is_ok() {
                 return Self(match gauge.source() {
-                    // A place that leads nowhere yet is led to another series later.
+                    // An unbound reference may be bound to another series later.
                     Source::Declared(declared)
                         if declared.slot_ref().extra().is_live() && declared.slot_ref().extra() == series.extra() =>
                     {
@@ -154,7 +152,7 @@ impl Drop for InProgress {
             Tracked::Declared(declared) => declared.slot_ref(),
             Tracked::Series(series) => series.slot_ref(),
         };
-        // A place leads to one series, and nowhere once that is removed: then its share went with it.
+        // A reference is bound to one series, and invalidated by its removal, which has removed the share.
         place.with_extra_cells(Cells::end_work);
     }
 }
@@ -167,10 +165,10 @@ impl fmt::Debug for InProgress {
 
 impl PanicObserver for InProgress {}
 
-/// Keeps the series of a future that counts at its end.
+/// Holds the series of a future that counts at its end.
 impl PanicObserver for Handle {}
 
-/// Writes the methods that take a time, for a metric that does `$what` with it.
+/// Implements the methods that measure a time, and record it with `$record`.
 macro_rules! timed {
     ($metric:ident, $what:literal, $record:ident) => {
         impl<T> $metric<T> {

@@ -1,13 +1,13 @@
-//! How a call ended.
+//! The outcome of a call.
 
 use std::borrow::Cow;
 
 use crate::model::labels::LabelValue;
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It returned, and not an error.
+    /// It returned a value other than an error.
     Ok,
     /// It returned an error.
     Error,
@@ -18,7 +18,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// `ok`, `error`, `panicked` or `cancelled`.
+    /// Returns `ok`, `error`, `panicked` or `cancelled`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -28,7 +28,7 @@ impl Outcome {
         }
     }
 
-    /// That of a call that returned.
+    /// Returns the outcome of a call that returned.
     #[doc(hidden)]
     #[must_use]
     pub const fn of(error: bool) -> Self {
@@ -54,11 +54,11 @@ impl LabelValue for Outcome {
     }
 }
 
-/// A returned value that knows whether it is an error.
+/// A returned value that may be an error.
 ///
-/// `Result` does. Implement it for a type of your own, such as a reply with a status, and the attributes tell its
-/// errors from its successes; any other value is [`Outcome::Ok`], such as `None`, a boxed value, or one of a generic type
-/// without this bound. For those an attribute has the option `error`.
+/// `Result` implements it. Implement it for a type of your own, such as a reply with a status, and the attributes tell its
+/// errors from its successes. Any other value is [`Outcome::Ok`], such as `None`, a boxed value, or a value of a generic type
+/// without this bound; for those an attribute has the option `error`.
 ///
 /// ```
 /// use pytheus::metrics::HasOutcome;
@@ -74,7 +74,7 @@ impl LabelValue for Outcome {
 /// }
 /// ```
 pub trait HasOutcome {
-    /// Is this an error?
+    /// Returns whether this is an error.
     fn is_error(&self) -> bool;
 }
 
@@ -84,7 +84,7 @@ impl<T, E> HasOutcome for Result<T, E> {
     }
 }
 
-/// Finds out whether a value knows its outcome: the method of the first trait wins by needing no further reference.
+/// Probes for [`HasOutcome`]: its method is found first, as it needs no further reference.
 ///
 /// Called as `(&Probe(&value)).probe_outcome()` with both traits in scope.
 #[doc(hidden)]

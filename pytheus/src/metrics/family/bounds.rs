@@ -1,20 +1,20 @@
-//! Which bucket a value falls into.
+//! Finds the bucket of a value.
 
-/// The upper bounds of a histogram, four by four: so many are compared at a time, and there is no remainder.
+/// The upper bounds of a histogram in groups of four, which are compared at once; the last is filled up.
 #[derive(Debug)]
 pub(crate) struct Bounds(Box<[[f64; 4]]>);
 
 impl Bounds {
-    /// These bounds, in rising order.
+    /// Takes bounds in rising order.
     pub(crate) fn new(bounds: &[f64]) -> Self {
         let four = |bounds: &[f64]| std::array::from_fn(|place| bounds.get(place).copied().unwrap_or(f64::INFINITY));
         Self(bounds.chunks(4).map(four).collect())
     }
 
-    /// The bucket of a finite value. `le`: a value that equals a bound belongs to it.
+    /// Returns the bucket of a finite value. A value equal to a bound belongs to it (`le`).
     #[inline]
     pub(crate) fn bucket_of(&self, value: f64) -> usize {
-        // Where there are few, looking at all of them costs less than branches that can't be foreseen.
+        // Few bounds cost less than mispredicted branches.
         const FEW: usize = 8;
         if self.0.len() <= FEW {
             return below(&self.0, value);
@@ -24,10 +24,10 @@ impl Bounds {
     }
 }
 
-/// How many of these bounds lie below the value.
+/// Counts the bounds below the value.
 #[inline]
 fn below(bounds: &[[f64; 4]], value: f64) -> usize {
-    // Four sums side by side, which the compiler keeps in wide registers.
+    // Four sums side by side, for the vector registers.
     let mut counts = [0_usize; 4];
     for four in bounds {
         for (count, bound) in counts.iter_mut().zip(four) {

@@ -1,4 +1,4 @@
-//! Closures that gauges are read with.
+//! The closures of gauges, called at a scrape.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -7,10 +7,10 @@ use crate::reentry::{Code, Failure};
 use crate::storage::Series;
 use crate::sync::{read, write};
 
-/// Knows the value of a gauge.
+/// A shared closure with the value of a gauge.
 pub(crate) type ReadValue = Arc<Callback<dyn Fn() -> f64 + Send + Sync>>;
 
-/// A closure that gives the value of one series.
+/// A closure with the value of one series.
 pub(crate) struct Callback<F: ?Sized> {
     code: Code,
     read: F,
@@ -23,19 +23,19 @@ impl<F> Callback<F> {
 }
 
 impl Callback<dyn Fn() -> f64 + Send + Sync> {
-    /// Calls it, without a lock.
+    /// Calls the closure, without a lock.
     pub(crate) fn value(&self) -> Result<f64, Failure> {
         self.code.run(|| (self.read)())
     }
 }
 
-/// The closures of a family, by the address of their series: those without cells share a slot. In a tree, of which little is
-/// moved when there is one more.
+/// The closures of a family by the address of their series, as series without cells share a slot. In a tree, of which an
+/// insertion moves little.
 #[derive(Default)]
 pub(crate) struct Callbacks(RwLock<BTreeMap<usize, ReadValue>>);
 
 impl Callbacks {
-    /// Gives the closure that was there, to be dropped without a lock: it may do as it likes.
+    /// Replaces a closure, and returns the former: the caller drops it without a lock, as it may run any code.
     #[must_use]
     pub(crate) fn set(&self, series: &Series, callback: ReadValue) -> Option<ReadValue> {
         write(&self.0).insert(series.address(), callback)
@@ -45,12 +45,12 @@ impl Callbacks {
         read(&self.0).get(&series.address()).map(Arc::clone)
     }
 
-    /// Is there none?
+    /// Returns whether there are no closures.
     pub(crate) fn is_empty(&self) -> bool {
         read(&self.0).is_empty()
     }
 
-    /// Gives those of these series, as [`set`](Self::set) does.
+    /// Removes the closures of these series, and returns them as [`set`](Self::set) does.
     #[must_use]
     pub(crate) fn remove(&self, series: &[Series]) -> Vec<ReadValue> {
         if self.is_empty() {

@@ -1,19 +1,19 @@
-//! Series whose labels all have closed sets, by index: without a look at their values.
+//! An index of series by combination, for labels with closed sets: a look-up needs no text.
 
 use std::sync::Arc;
 
 use crate::model::labels::LabelSpec;
 use crate::storage::{Series, SlotRef};
 
-/// One place for each combination of the values; none at all where a set is open, or there are too many combinations.
+/// A reference for each combination of values; empty when a set is open, or the combinations are too many.
 ///
-/// Whoever finds a place counts in the cells to which it leads, and takes no note of that. So the first series of a
-/// combination is never dropped, lest another one get its slot; after its removal, the next are looked up by their
-/// labels.
+/// A thread that reads a reference writes to its cells without holding the series. The first series of each combination is
+/// therefore leaked: otherwise its slot could be reused under such a thread. Later series of the combination go through the
+/// hash table.
 #[derive(Debug)]
 pub(crate) struct ClosedIndex(Arc<[SlotRef]>);
 
-/// The most that are worth their memory.
+/// The largest number of references worth the memory.
 const MOST: usize = 1024;
 
 impl ClosedIndex {
@@ -23,13 +23,13 @@ impl ClosedIndex {
         Self((0..len.unwrap_or(0)).map(|_| SlotRef::unbound()).collect())
     }
 
-    /// The places, for who has the same labels with the same sets.
+    /// Returns the references, for a declaration with the same sets.
     pub(crate) fn shared(&self, own: &[LabelSpec], others: &[LabelSpec]) -> Arc<[SlotRef]> {
         let same = own.iter().map(LabelSpec::values).eq(others.iter().map(LabelSpec::values));
         if same { Arc::clone(&self.0) } else { Arc::new([]) }
     }
 
-    /// Leads to a series that was added, the first of these values.
+    /// Points to an added series, the first of these values.
     pub(crate) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
             && !place.is_bound()
@@ -38,7 +38,7 @@ impl ClosedIndex {
         }
     }
 
-    /// Leads to where the cells of its series have gone.
+    /// Points to the new cells of a relocated series.
     pub(crate) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         if let Some(place) = self.find(labels, &values)
@@ -49,13 +49,13 @@ impl ClosedIndex {
         }
     }
 
-    /// Leads to the series no more, which was removed.
+    /// Invalidates the reference to a removed series.
     pub(crate) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
         if let Some(place) = self.find(labels, values)
             && place.slot() == series.slot()
         {
             place.invalidate();
-            // A thread may be at its cells, and holds no reference.
+            // Leaked: a thread may still write to its cells without a reference.
             std::mem::forget(series.clone());
         }
     }
@@ -64,7 +64,7 @@ impl ClosedIndex {
         if self.0.is_empty() {
             return None;
         }
-        // As `Complete::index` goes.
+        // In the order of `AllSet::index`.
         let index = labels.iter().zip(values).try_fold(0, |before, (label, value)| {
             let set = label.values()?;
             Some(before * set.len() + set.iter().position(|known| known == value)?)

@@ -1,4 +1,4 @@
-//! What the cells of a family hold, as numbered parts, and the samples that these make.
+//! Collects the cells of a family, as numbered parts and as samples.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::model::snapshot::FamilySnapshot;
 use crate::reentry::Failure;
 use crate::storage::{self, CellSet, Cells, Series, SortedSeries, shared_cells};
 
-/// The value of a counter.
+/// Returns the value of a counter.
 pub(crate) fn counter(series: &Series) -> Number {
     let whole = Number::Int(storage::sum(series.slot()));
     match storage::sum_floats(series.extra()) {
@@ -24,48 +24,48 @@ pub(crate) fn counter(series: &Series) -> Number {
     }
 }
 
-/// The value of a gauge; an error when the closure that knows it has failed.
+/// Returns the value of a gauge; an error when its closure fails.
 pub(crate) fn gauge(core: &FamilyCore, series: &Series) -> Result<f64, Failure> {
     core.callbacks.get(series).map_or_else(|| Ok(stored(series)), |source| source.value())
 }
 
-/// The value of a gauge as it was set, whether or not a closure knows another.
+/// Returns the stored value of a gauge, even if it has a closure.
 fn stored(series: &Series) -> f64 {
     let value = value(series);
-    // Without a place for it there never was any.
+    // Without an extra cell no work was ever in progress.
     if series.extra().is_live() { value + float(storage::in_progress(series.extra())) } else { value }
 }
 
-/// Whether a gauge has a value of its own: set, added to, or read by a closure.
+/// Returns whether a gauge was set, added to, or has a closure.
 fn is_set(core: &FamilyCore, series: &Series) -> bool {
     shared_cells(series.slot()).is_some_and(Cells::is_set) || core.callbacks.get(series).is_some()
 }
 
-/// What a gauge was set to, and what was added since; 0 when nobody has done so.
+/// Returns the value set last plus later additions; 0 before.
 fn value(series: &Series) -> f64 {
-    // Again, when it goes to another slot just now.
+    // Retries while the series is relocated.
     std::iter::repeat_with(|| shared_cells(series.slot()).map_or(Some(0.0), Cells::value))
         .flatten()
         .next()
         .unwrap_or(0.0)
 }
 
-/// How much work is in progress, of a gauge that is set now.
+/// Returns the work in progress of a gauge, at one moment.
 pub(crate) fn in_progress_snapshot(series: &Series) -> f64 {
     float(storage::in_progress_snapshot(series.extra()))
 }
 
-/// A child may end work that its parent has begun.
+/// Clamps at 0: a forked child may end work begun by its parent.
 fn float(in_progress: u64) -> f64 {
     in_progress.cast_signed().max(0) as f64
 }
 
-/// The flags of an info metric or a state set.
+/// Returns the flags of an info metric or a state set.
 pub(crate) fn flags(series: &Series) -> u64 {
     std::iter::repeat_with(|| shared_cells(series.slot()).map_or(Some(0), Cells::flags)).flatten().next().unwrap_or(0)
 }
 
-/// How many observations there were, and their sum.
+/// Returns the number of observations and their sum.
 pub(crate) fn observations(descriptor: &Descriptor, series: Option<&Series>) -> (u64, f64) {
     let Some(series) = series else { return (0, 0.0) };
     let mut counts = vec![0; descriptor.buckets().len() + 1];
@@ -73,7 +73,7 @@ pub(crate) fn observations(descriptor: &Descriptor, series: Option<&Series>) -> 
     (counts.into_iter().fold(0, u64::wrapping_add), sum)
 }
 
-/// The parts of all series, one after the other.
+/// Returns the parts of all series, one after the other.
 ///
 /// | kind | parts of a series |
 /// |---|---|
@@ -82,7 +82,7 @@ pub(crate) fn observations(descriptor: &Descriptor, series: Option<&Series>) -> 
 /// | summary | the count; the sum |
 /// | info, state set | each flag as 0 or 1 |
 ///
-/// A gauge gives what `gauge` says of it; the places of those that have no value are in the second result.
+/// The value of a gauge is the result of `gauge`; the indices of gauges without a value are in the second result.
 fn parts(
     core: &FamilyCore,
     all: &SortedSeries,
@@ -115,7 +115,7 @@ fn parts(
             }
         }
         Kind::Histogram | Kind::Summary => {
-            // Cells lie anywhere, too: they are looked for while those before them are read.
+            // Cells lie apart in memory: later ones are prefetched.
             const AHEAD: usize = 4;
             let mut counts = vec![0; part_count(descriptor) - 1];
             let (counters, mut scratch) = (all.counting_shards(), Vec::new());
@@ -139,11 +139,11 @@ fn parts(
     (parts, missing)
 }
 
-/// The value of a gauge for a scrape; `None` when the closure that knows it has failed, which is counted and reported.
+/// Returns the value of a gauge for a scrape; `None` when its closure fails, which is counted and reported.
 fn shown(core: &FamilyCore, series: &Series) -> Option<f64> {
     match gauge(core, series) {
         Ok(value) => return Some(value),
-        // The closure is running, and reports it in the end.
+        // The closure is running, and reports its failure itself.
         Err(Failure::Reentered) => {}
         Err(failure) => diagnostics::reading_failed(core.descriptor(), &core.labels(series), &failure),
     }

@@ -1,4 +1,4 @@
-//! The most series that a family may have, and which label gives way beyond it.
+//! The limit of series in a family, and the labels it merges.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use crate::model::key::Key;
 use crate::storage::Series;
 
-/// The value that stands for all those beyond the limit.
+/// The value in place of all those beyond the limit.
 const OTHER: &str = "__other__";
 
 /// Counts series and distinct values, where there is a limit.
 ///
-/// Beyond the limit, the label with the most distinct values becomes [`OTHER`] in new series, then the one with the
-/// next most, until a series is met that exists. With several labels a sixteenth of the limit is kept for series with
-/// [`OTHER`], so that the first step finds room and the other labels stay apart.
+/// Beyond the limit, the label with the most distinct values becomes [`OTHER`] in new series, then the one with the next
+/// most, until an existing series is found. With several labels a sixteenth of the limit is kept for series with [`OTHER`],
+/// so that the first step finds room and the other labels stay apart.
 #[derive(Debug)]
 pub(crate) struct Limit {
     most: Option<usize>,
-    /// Without the one that may stand above the limit.
+    /// Without the series of [`OTHER`] alone, which may exceed the limit.
     series: usize,
-    /// By label, how many series have each value. In trees: a hash map would be copied as a whole when it is full.
+    /// The number of series by value, for each label. Trees, as a full hash map is copied as a whole.
     distinct: Vec<BTreeMap<Box<str>, usize>>,
 }
 
@@ -48,12 +48,12 @@ impl Limit {
         }
     }
 
-    /// May a series be added at all?
+    /// Returns whether any series may be added.
     pub(crate) fn has_room(&self) -> bool {
         self.most.is_none_or(|most| self.series < most)
     }
 
-    /// May a series of these values be added?
+    /// Returns whether a series of these values may be added.
     pub(crate) fn allows(&self, values: &[Cow<'_, str>]) -> bool {
         let Some(most) = self.most else { return true };
         if is_overflow_series(values) {
@@ -64,17 +64,17 @@ impl Limit {
         self.series < most - kept
     }
 
-    /// Makes the next label give way; `None` when all have.
+    /// Merges the next label; returns `None` after the last.
     pub(crate) fn overflow_one(&self, values: &mut [Cow<'_, str>]) -> Option<usize> {
         let open = (0..values.len()).filter(|label| values[*label] != OTHER);
-        // The first of those that tie.
+        // The first of equals.
         let label = open.rev().max_by_key(|label| self.distinct.get(*label).map_or(0, BTreeMap::len))?;
         values[label] = Cow::Borrowed(OTHER);
         Some(label)
     }
 }
 
-/// The values of a series that is looked for, with the labels that the limit has merged.
+/// The values of a look-up, with labels merged by the limit.
 pub(crate) struct Overflow<'a> {
     pub(crate) values: Vec<Cow<'a, str>>,
     /// The labels whose value became [`OTHER`].
@@ -106,9 +106,9 @@ impl<'a> Overflow<'a> {
     }
 }
 
-/// Makes the labels give way whose values are too long for the text of a series, and says which.
+/// Merges labels with values too long for the text of a series, and returns them.
 fn overflow_long(values: &mut [Cow<'_, str>]) -> Vec<usize> {
-    // The text takes up to three bytes for one of a value, and has room for 4 GiB.
+    // The text takes up to three bytes for each byte of a value, and has room for 4 GiB.
     let most = (1 << 30) / values.len().max(1);
     let too_long: Vec<_> = (0..values.len()).filter(|label| values[*label].len() > most).collect();
     for label in &too_long {
@@ -117,8 +117,8 @@ fn overflow_long(values: &mut [Cow<'_, str>]) -> Vec<usize> {
     too_long
 }
 
-/// Is this the one series that may stand above the limit, with [`OTHER`] throughout? The only one of a metric without
-/// labels is, too.
+/// Returns whether this is the series of [`OTHER`] alone, which may exceed the limit. So may the only series of an unlabelled
+/// metric.
 fn is_overflow_series(values: &[impl AsRef<str>]) -> bool {
     values.iter().all(|value| value.as_ref() == OTHER)
 }

@@ -1,9 +1,9 @@
-//! Series that are there from the start.
+//! Series exposed at zero from the start.
 
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::labels::LabelSpec;
 
-/// The series that exist before anything is counted: the only one, that of the defaults, all of closed sets.
+/// Returns the zero series: the unlabelled one, the one of the defaults, all combinations of closed sets.
 pub(crate) fn of(descriptor: &Descriptor) -> Vec<Vec<String>> {
     let labels = &descriptor.labels;
     if descriptor.kind() == Kind::Info {
@@ -11,7 +11,7 @@ pub(crate) fn of(descriptor: &Descriptor) -> Vec<Vec<String>> {
     }
     let mut series: Vec<_> = defaults(labels).into_iter().collect();
     if descriptor.zero_series && !labels.is_empty() && labels.iter().all(|label| label.values().is_some()) {
-        // There are few enough of them: the descriptor was checked.
+        // The descriptor limits their number.
         let mut rows = vec![Vec::new()];
         for set in labels.iter().filter_map(LabelSpec::values) {
             let mut longer = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn of(descriptor: &Descriptor) -> Vec<Vec<String>> {
     series
 }
 
-/// The values of the series of the defaults, if every label has one.
+/// Returns the values of the default series, if every label has a default.
 fn defaults(labels: &[LabelSpec]) -> Option<Vec<String>> {
     let mut values = Vec::new();
     for label in labels {

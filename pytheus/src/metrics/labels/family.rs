@@ -1,4 +1,4 @@
-//! A family with labels whose names are known at run time.
+//! A family, with label names known at run time.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use crate::model::error::LabelError;
 use crate::model::key::Labels;
 use crate::model::labels::LabelValue;
 
-/// A metric with labels whose names are known at run time: made by a [builder](super::Builder).
+/// A metric with label names known at run time, made by a [builder](crate::metrics::Builder).
 ///
 /// ```
 /// use pytheus::metrics::Counter;
@@ -47,7 +47,7 @@ impl<M: Metric> Family<M> {
         self.family.core.descriptor()
     }
 
-    /// Finds the series of these labels, in any order. A label that is left out has its default.
+    /// Finds the series of these labels, in any order. A missing label has its default.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl<M: Metric> Family<M> {
         self.none().labels(labels)
     }
 
-    /// Finds the series of the defaults, for a metric whose labels all have one.
+    /// Finds the series of the defaults, for a metric with a default for each label.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<M: Metric> Family<M> {
         self.labels([("", ""); 0])
     }
 
-    /// Gives some of the labels; the rest follows later, on a handle that can be kept.
+    /// Gives some of the labels, to be finished later.
     ///
     /// # Errors
     ///
@@ -80,15 +80,15 @@ impl<M: Metric> Family<M> {
         self.none().partial(labels)
     }
 
-    /// Removes the series of these labels; false when there is none. A [backend](crate::backends) that adds up several
-    /// processes removes it in all of them, also when this process does not have it.
+    /// Removes the series of these labels; false when there is none. A [backend](crate::backends) of several processes
+    /// removes it in all of them, also when this process does not have it.
     ///
-    /// An update through a handle that still refers to it brings it back, from zero. So does an update by another process. A
-    /// gauge that each process keeps for itself comes back with the value that process last gave it.
+    /// An update through a handle brings it back, from zero. So does an update by another process. A gauge with a value per
+    /// process comes back with the value in that process.
     ///
     /// # Errors
     ///
-    /// Those of [`labels`](Self::labels).
+    /// As [`labels`](Self::labels).
     pub fn remove<N: AsRef<str>, V: LabelValue>(
         &self,
         labels: impl IntoIterator<Item = (N, V)>,
@@ -97,14 +97,14 @@ impl<M: Metric> Family<M> {
         Ok(self.family.core.remove(&values[..]))
     }
 
-    /// Removes the series that `keep` refuses, of those that this process has.
+    /// Removes the series refused by `keep`, among those in this process.
     pub fn retain(&self, keep: impl FnMut(Labels<'_>) -> bool) {
         self.family.core.retain(keep);
     }
 
-    /// Removes all series that this process has. The zero series begin again at zero.
+    /// Removes all series in this process. The zero series begin again at zero.
     ///
-    /// A scrape sees all of that or none. Updates do not wait for it: some of those made meanwhile go with the removed series,
+    /// A scrape sees all of that or none. Updates do not wait for it: some of the concurrent ones go with the removed series,
     /// others bring theirs back. The memory of the series goes back to the allocator; their cells stay, for later series.
     pub fn clear(&self) {
         self.family.core.clear(|_| true);

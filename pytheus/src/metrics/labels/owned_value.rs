@@ -1,11 +1,11 @@
-//! Values of labels that are kept, in a handle or until a call ends: small, and owned.
+//! Owned label values, small enough for the stack: in a handle, or until a call ends.
 
 use std::borrow::Cow;
 
 use crate::metrics::labels::typestate::{HasValue, LabelSlot, Set};
 use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue, Typed};
 
-/// A value of a label with a closed set, known by its place there.
+/// A label value of a closed set, as its index.
 #[derive(Debug, Clone)]
 pub struct EnumValue(EnumRepr);
 
@@ -15,7 +15,7 @@ enum EnumRepr {
         values: &'static [&'static str],
         place: usize,
     },
-    /// What a `LabelValue` that was written by hand gives beside its set.
+    /// A value outside the set, of a hand-written `LabelValue`.
     Other(SmallText),
 }
 
@@ -70,10 +70,10 @@ impl HasValue for EnumValue {
     }
 }
 
-/// The most bytes that are kept without an allocation.
+/// The longest text that is stored without an allocation.
 const SHORT: usize = 46;
 
-/// A text, kept in its place if it is short.
+/// A text, stored inline if it is short.
 #[derive(Debug, Clone)]
 pub struct SmallText(TextRepr);
 
@@ -84,17 +84,17 @@ enum TextRepr {
 }
 
 impl SmallText {
-    /// No text.
+    /// The empty text.
     pub const EMPTY: Self = Self(TextRepr::Long(Cow::Borrowed("")));
 
-    /// The text of a value.
+    /// Copies the text of a value.
     #[inline]
     pub fn of<V: LabelValue + ?Sized>(value: &V) -> Self {
         let mut buffer = LabelBuffer::default();
         Self::copy(value.label_in(&mut buffer))
     }
 
-    /// The text of a value of this type.
+    /// Copies the text of a value of this type.
     #[inline]
     pub fn of_type<V>(typed: &Typed<V>, value: &V) -> Self {
         Self::copy((typed.label_in)(value, &mut LabelBuffer::default()))
@@ -133,8 +133,8 @@ impl LabelValue for SmallText {
     }
 }
 
-/// The value of a label of an existing metric, to be kept until the call ends. Borrowed text is copied, so that the body
-/// may take the argument; any other value is kept as it is, for a label of its type.
+/// A label value of an existing metric, owned until the call ends. Borrowed text is copied, so that the body may take the
+/// argument; any other value is moved, for a label of its type.
 #[derive(Debug)]
 pub struct OwnedLabel<T>(pub T);
 
@@ -162,12 +162,12 @@ impl OwnedLabel<Cow<'_, str>> {
     }
 }
 
-/// Keeps the values that [`OwnedLabel`] has no method of its own for.
+/// Owns the values without a method of [`OwnedLabel`] itself.
 pub trait OwnValue {
-    /// The value.
+    /// The owned value.
     type Value;
 
-    /// Keeps it.
+    /// Returns the value.
     fn own(self) -> Self::Value;
 }
 
@@ -180,16 +180,16 @@ impl<T> OwnValue for OwnedLabel<T> {
     }
 }
 
-/// How the value of a typed label is kept: as a place where the set is closed, else as text.
+/// Chooses the form of a typed label value: an index where the set is closed, else text.
 #[derive(Debug)]
 pub struct StoreAs<const CLOSED: bool>;
 
 /// See [`StoreAs`].
 pub trait Store {
-    /// What is kept.
+    /// The stored form.
     type Stored: HasValue + Clone;
 
-    /// Store a value.
+    /// Stores a value.
     fn store<V>(typed: &Typed<V>, value: &V) -> Self::Stored;
 }
 

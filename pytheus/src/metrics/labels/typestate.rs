@@ -1,4 +1,4 @@
-//! Which labels have a value, as types: a metric that lacks one does not count.
+//! Typestates of labels: a metric with a missing label has no methods to count.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,23 +6,23 @@ use std::marker::PhantomData;
 use crate::model::key::Key;
 use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue};
 
-/// A required label that has no value yet; `N` names it.
+/// A required label without a value; `N` names it.
 pub struct Unset<N>(PhantomData<fn() -> N>);
 
-/// A label that has its default until a value is given.
+/// A label with its default, until it gets a value.
 #[derive(Debug, Clone, Copy)]
 pub struct Defaulted;
 
-/// A label that has a value.
+/// A label with a value.
 #[derive(Debug, Clone, Copy)]
 pub struct Set<V> {
     value: V,
-    // Not a bound on `V` where the label is used: a value that can't be one is an error once, where it is given.
+    // A function in place of a bound on `V`: a wrong type is then one error, where the value is given.
     text: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
 }
 
 impl<V: LabelValue> Set<V> {
-    /// This value.
+    /// Gives a value.
     #[inline]
     pub fn new(value: V) -> Self {
         Self { value, text: V::label_in }
@@ -30,7 +30,7 @@ impl<V: LabelValue> Set<V> {
 }
 
 impl<N> Unset<N> {
-    /// No value yet.
+    /// Gives no value.
     #[inline]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -57,9 +57,9 @@ impl<N> fmt::Debug for Unset<N> {
     }
 }
 
-/// A label, whether it has a value or not.
+/// A label with or without a value.
 pub trait LabelSlot {
-    /// The value that was given, if one was.
+    /// Returns the given value, if any.
     fn given(&self) -> Option<String>;
 }
 
@@ -81,28 +81,28 @@ impl<V> LabelSlot for Set<V> {
     }
 }
 
-/// A label that has a value, its own or the default.
+/// A label with a value, its own or the default.
 #[diagnostic::on_unimplemented(
     message = "a required label has no value yet: {Self}",
     label = "give this label a value first",
     note = "each label of the metric is a method: `METRIC.method(\"GET\").inc()`"
 )]
 pub trait HasValue: LabelSlot {
-    /// Is the place of the value in a closed set known?
+    /// Whether the index of the value in a closed set is known.
     const CLOSED: bool = false;
 
-    /// The value as text, in the buffer if it is not text already.
+    /// Returns the value as text, in the buffer if it is not text already.
     fn text<'a>(&'a self, spec: &'a LabelSpec, buffer: &'a mut LabelBuffer) -> &'a str;
 
-    /// The place of the value in the closed set, and how many there are in it.
+    /// Returns the index of the value in the closed set, and the size of the set.
     #[inline]
     fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
         None
     }
 }
 
-/// The name of a required label, as long as that has no value. `metric!` writes an implementation of it per label under a
-/// condition that never holds, whose message has the name as text: that of a type would be shown with its path.
+/// The name of a required label without a value. `metric!` implements it for each label under a condition that never holds,
+/// and whose message has the name as text: the name of a type would be shown with its path.
 #[diagnostic::on_unimplemented(
     message = "a required label has no value yet: Unset<{Self}>",
     label = "give this label a value first",
@@ -110,11 +110,11 @@ pub trait HasValue: LabelSlot {
 )]
 pub trait NotMissing {}
 
-/// Has none of the conditions of [`NotMissing`].
+/// Meets none of the conditions of [`NotMissing`].
 #[derive(Debug)]
 pub enum NoValue {}
 
-/// Never used, since no name is [`NotMissing`].
+/// Never used, as no name is [`NotMissing`].
 impl<N: NotMissing> HasValue for Unset<N> {
     fn text<'a>(&'a self, _: &'a LabelSpec, _: &'a mut LabelBuffer) -> &'a str {
         ""
@@ -146,7 +146,7 @@ impl<V> HasValue for Set<V> {
 
 /// A list of labels `(first, (second, ..()))`, in the order of their sorted names.
 pub trait LabelList {
-    /// Appends the values that were given, `None` for the others.
+    /// Appends the given values, `None` for other labels.
     fn given(&self, values: &mut Vec<Option<String>>);
 }
 
@@ -161,13 +161,13 @@ impl<Head: LabelSlot, Tail: LabelList> LabelList for (Head, Tail) {
     }
 }
 
-/// A list of labels that all have a value.
+/// A list of labels, each with a value.
 #[allow(private_interfaces, private_bounds, reason = "for look-ups alone")]
 pub trait AllSet: LabelList {
-    /// Can all values be known by their places in closed sets?
+    /// Whether all values are indices in closed sets.
     const CLOSED: bool;
 
-    /// Room for values that are not text.
+    /// Buffers for values that are not text.
     type Buffers: Default;
 
     /// The values as text.
@@ -175,10 +175,10 @@ pub trait AllSet: LabelList {
     where
         Self: 'a;
 
-    /// The values as text, defaults included.
+    /// Returns the values as text, defaults included.
     fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a>;
 
-    /// The index of the values among all combinations, of which `before` come from the labels before.
+    /// Returns the index of the values among all combinations; `before` is the index from the labels before.
     fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize>;
 }
 
@@ -207,7 +207,7 @@ impl<Head: HasValue, Tail: AllSet> AllSet for (Head, Tail) {
 
     #[inline]
     fn key<'a>(&'a self, specs: &'a [LabelSpec], buffers: &'a mut Self::Buffers) -> Self::Key<'a> {
-        // There is a type for each label that was declared.
+        // Each declared label has a type.
         let value = specs.first().map_or("", |spec| self.0.text(spec, &mut buffers.0));
         (value, self.1.key(specs.get(1..).unwrap_or_default(), &mut buffers.1))
     }
