@@ -24,7 +24,7 @@ const MAX_REDIRECTS: usize = 4;
 pub(crate) struct Pool {
     config: Arc<RedisConfig>,
     health: Arc<RedisHealth>,
-    topology: Topology,
+    pub(crate) topology: Topology,
     idle: Mutex<Vec<(ConnectionAddr, Connection)>>,
 }
 
@@ -69,15 +69,6 @@ impl Pool {
         let fault = RedisFault::of(&self.config.display_addr, &error);
         self.health.count_error(fault.kind());
         Err(fault)
-    }
-
-    /// Groups the partitions that one server answers for, as far as is known.
-    pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
-        self.topology.partition_groups(usize::try_from(self.config.partitions).unwrap_or(1))
-    }
-
-    pub(crate) fn is_cluster(&self) -> bool {
-        self.topology.is_cluster()
     }
 
     /// Makes a fault that did not come from a connection.
@@ -198,17 +189,10 @@ impl Session<'_> {
     pub(crate) fn run_script(
         &mut self,
         ServerScript(script, text): &ServerScript,
-        arguments: &[Vec<u8>],
+        arguments: &[String],
         key_count: usize,
     ) -> Result<Value, SessionError> {
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(key_count);
-            for argument in arguments {
-                command.arg(argument.as_slice());
-            }
-            command
-        };
+        let command = |name: &str, script: &str| redis::cmd(name).arg(script).arg(key_count).arg(arguments).to_owned();
         match self.request(command("EVALSHA", script.get_hash())) {
             Err(SessionError::Redis(error)) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
                 self.request(command("EVAL", text))

@@ -107,7 +107,8 @@ impl Topology {
     }
 
     /// Groups the partitions that one server answers for, as far as is known.
-    pub(crate) fn partition_groups(&self, partitions: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
+        let partitions = usize::try_from(self.config.partitions).unwrap_or(1);
         if !self.is_cluster() {
             return vec![(0..partitions).collect()];
         }

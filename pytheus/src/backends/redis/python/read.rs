@@ -19,10 +19,10 @@ pub(crate) fn load(client: &PythonClient, totals: &mut Totals<'_>) -> Result<(),
     let context = &client.context;
     let families = totals.families().filter(|family| names::has(family)).map(Arc::clone);
     let families: Vec<_> = families.map(|family| (names::keys(&family), family)).collect();
-    let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.as_bytes().to_vec());
+    let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.clone());
     let mut rest: Vec<_> = names.collect();
     let keys = rest.len();
-    rest.push(context.config.retention.as_secs().max(1).to_string().into_bytes());
+    rest.push(context.config.retention.as_secs().max(1).to_string());
     let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
     let run = |session: &mut Session<'_>| session.run_script(&client.read, &rest, keys);
     let reply = context.pool.with_connection(&[0], deadline, run)?;

@@ -37,9 +37,9 @@ pub(crate) struct PythonWriter {
 /// Keys and arguments of `apply.lua`.
 #[derive(Default)]
 struct PythonRequest {
-    keys: Vec<Vec<u8>>,
+    keys: Vec<String>,
     indexes: HashMap<String, usize>,
-    arguments: Vec<Vec<u8>>,
+    arguments: Vec<String>,
 }
 
 impl PythonRequest {
@@ -53,7 +53,7 @@ impl PythonRequest {
         if let Some(index) = self.indexes.get(name) {
             return *index;
         }
-        self.keys.push(name.as_bytes().to_vec());
+        self.keys.push(name.to_owned());
         self.indexes.insert(name.to_owned(), self.keys.len());
         self.keys.len()
     }
@@ -61,7 +61,7 @@ impl PythonRequest {
     fn push(&mut self, code: &str, key: &PythonKey, field: &str, amount: &str) {
         let index = self.key_index(&key.name);
         let op = [code, &index.to_string(), field, amount];
-        self.arguments.extend(op.map(|text| text.as_bytes().to_vec()));
+        self.arguments.extend(op.map(str::to_owned));
     }
 
     fn increase(&mut self, key: &PythonKey, field: &str, by: Number) {
@@ -163,11 +163,10 @@ impl PythonWriter {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut rest: Vec<_> =
-            wanted.iter().map(|(_, change, _)| names::index_key(&change.family).into_bytes()).collect();
+        let mut rest: Vec<_> = wanted.iter().map(|(_, change, _)| names::index_key(&change.family)).collect();
         for (_, _, fields) in &wanted {
-            rest.push(fields.len().to_string().into_bytes());
-            rest.extend(fields.iter().map(|field| field.as_bytes().to_vec()));
+            rest.push(fields.len().to_string());
+            rest.extend(fields.iter().cloned());
         }
         let answer = run(&client.context, &client.find, &rest, wanted.len())?;
         let found: Vec<(usize, Vec<u8>)> = Vec::from_redis_value(answer)
@@ -209,7 +208,7 @@ impl PythonWriter {
         ];
         let keys = request.keys.len();
         let mut rest = request.keys;
-        rest.extend(head.map(|number| number.to_string().into_bytes()));
+        rest.extend(head.map(|number| number.to_string()));
         rest.extend(request.arguments);
         let reply = run(&client.context, &client.apply, &rest, keys).inspect_err(|fault| {
             if fault.is_outcome_unknown() {
@@ -236,7 +235,7 @@ fn seq_key(writer: WriterId) -> String {
     format!("pytheus/writer/{writer}")
 }
 
-fn run(context: &Context, script: &ServerScript, arguments: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
+fn run(context: &Context, script: &ServerScript, arguments: &[String], keys: usize) -> Result<Value, RedisFault> {
     context.on_partition(0, |session| session.run_script(script, arguments, keys))
 }
 

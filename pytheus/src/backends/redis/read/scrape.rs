@@ -65,7 +65,7 @@ pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals
     let found = {
         let wants = |family: &FamilyKey| totals.includes(family);
         let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
-        let (mut groups, mut found) = (context.pool.partition_groups(), Vec::new());
+        let (mut groups, mut found) = (context.pool.topology.partition_groups(), Vec::new());
         while let Some(group) = groups.pop() {
             let read = |session: &mut Session<'_>| read(context, cache, &group, &wants, session);
             let read = context.pool.with_connection(&group, deadline, read);

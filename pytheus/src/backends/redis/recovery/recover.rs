@@ -31,7 +31,7 @@ use crate::backends::redis::write::journal::{
 };
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
 use crate::backends::redis::write::reply::ScriptReply;
-use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
+use crate::backends::redis::write::request::{FamilyHeader, OwnKeys, ScriptRequest};
 use crate::backends::runtime::wait;
 use crate::model::number::Number;
 use crate::report::{self, SelfMetric};
@@ -247,7 +247,7 @@ impl CrashedWriter {
             return Err(format!("`{}` is gone, and Redis has some of its batches", path.display()).into());
         }
         let applied = contents.applied(partition, last_seq);
-        let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());
+        let mut batch = NumberedBatch::default();
         let from = (partition, String::new(), String::new());
         for ((_, id, series), SeriesTotals { family, totals }) in
             self.totals.range(from..).take_while(|((at, ..), _)| *at == partition)
@@ -258,17 +258,17 @@ impl CrashedWriter {
                 continue;
             }
             batch.family_ops(&Arc::from(id.as_str()), false).extend(ops);
-            entries.push(JournalEntry { family: id.clone(), series: series.clone(), parts: totals.clone() });
+            batch.entries.push(JournalEntry { family: id.clone(), series: series.clone(), parts: totals.clone() });
             if batch.op_count() >= MAX_OPS {
                 break;
             }
         }
-        if entries.is_empty() {
+        if batch.entries.is_empty() {
             self.is_forgettable &= contents.is_all_applied(partition, last_seq);
             return Ok(false);
         }
         let prev_seq = last_seq.unwrap_or(0);
-        batch.seq = log_recovery(&mut journal, &contents, partition, prev_seq, entries).map_err(unusable)?;
+        log_recovery(&mut journal, &contents, partition, prev_seq, &mut batch).map_err(unusable)?;
         failpoint("recovery journaled");
         self.send(context, &keys, prev_seq, &batch)?;
         failpoint("recovery sent");
@@ -284,15 +284,8 @@ impl CrashedWriter {
         batch: &NumberedBatch,
     ) -> Result<(), BackendError> {
         let reply = context.on_partition(self.partition, |session| {
-            let header = RequestHeader {
-                writer: &self.writer,
-                acked_seq: prev_seq,
-                seq: batch.seq,
-                lease_ms: 1,
-                pid: String::new(),
-                mode: "recovery",
-            };
-            let mut request = ScriptRequest::new(context, keys, header);
+            let seqs = [prev_seq, batch.seq];
+            let mut request = ScriptRequest::new(context, keys, &self.writer, seqs, OwnKeys::Recovered);
             for ops in &batch.families {
                 let from = (self.partition, ops.family.to_string(), String::new());
                 let Some((_, SeriesTotals { family, .. })) = self.totals.range(from..).next() else { continue };
@@ -315,19 +308,21 @@ impl CrashedWriter {
     }
 }
 
-/// Logs a batch, and returns its sequence number; that of the same one, logged before by another recovery: the journal does
-/// not grow while a server refuses a batch.
+/// Numbers a batch, and logs it. The same batch of another recovery keeps its number: the journal does not grow while a server
+/// refuses it.
 fn log_recovery(
     journal: &mut Journal,
     contents: &JournalContents,
     partition: usize,
     prev_seq: u64,
-    entries: Vec<JournalEntry>,
-) -> std::io::Result<u64> {
-    if let Some(seq) = contents.find_recovery(partition, prev_seq, &entries) {
-        return Ok(seq);
+    batch: &mut NumberedBatch,
+) -> std::io::Result<()> {
+    let entries = std::mem::take(&mut batch.entries);
+    let known = contents.find_recovery(partition, prev_seq, &entries);
+    batch.seq = known.unwrap_or_else(|| contents.last_seq(partition).max(prev_seq).saturating_add(SEQ_GAP));
+    if known.is_some() {
+        return Ok(());
     }
-    let seq = contents.last_seq(partition).max(prev_seq).saturating_add(SEQ_GAP);
-    journal.append(&[JournalRecord { kind: JournalRecordKind::Recovery, partition, seq, prev_seq, entries }])?;
-    Ok(seq)
+    let (kind, seq) = (JournalRecordKind::Recovery, batch.seq);
+    journal.append(&[JournalRecord { kind, partition, seq, prev_seq, entries }])
 }

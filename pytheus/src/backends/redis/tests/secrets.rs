@@ -138,3 +138,12 @@ fn no_url_disables_the_verification_of_certificates() {
     let error = error.expect_err("anybody could answer").to_string();
     assert!(error.contains("`tls_ca`") && !error.contains("secret"), "{error}");
 }
+
+#[cfg(not(feature = "redis-python"))]
+#[test]
+fn the_layout_of_python_names_its_missing_feature() {
+    let config = json!({"layout": "pytheus-python"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("the feature is missing").to_string();
+    assert!(error.contains("`layout`") && error.contains("`redis-python`"), "{error}");
+}

@@ -53,32 +53,20 @@ impl RedisWriter {
     pub(crate) fn apply(&mut self, context: &Context, batch: &Batch) -> Result<(), RedisFault> {
         if self.is_new(batch.writer, batch.sequence) {
             self.compact_journal(context)?;
-            let mut entries = vec![Vec::new(); self.partitions.len()];
             let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             // Changes come family by family.
-            let families: Vec<_> = batch
-                .changes
-                .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
-                .map(|changes| {
-                    let id = changes[0].family.id();
-                    (self.partition_of(&id), id, changes)
-                })
-                .collect();
-            for (partition, id, changes) in &families {
+            let families = batch.changes.chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family));
+            let families: Vec<_> = families.map(|changes| (changes[0].family.id(), changes)).collect();
+            for (id, changes) in &families {
+                let partition = self.partition_of(id);
                 for change in *changes {
-                    self.partitions[*partition].add_change(id, change, &mut batches[*partition]);
-                    if self.journal.is_some() && JournalEntry::is_for(&change.family) {
-                        let (family, series) = (&change.family, &change.series);
-                        let entry = JournalEntry::new(id, family, series, &change.totals, change.set_at);
-                        entries[*partition].push(entry);
-                    }
+                    self.partitions[partition].add_change(id, change, &mut batches[partition], self.journal.is_some());
                 }
             }
-            self.append_journal(context, &batches, entries)?;
-            for (partition, id, changes) in families {
-                for change in changes {
-                    self.partitions[partition].update_baseline(&id, change);
-                }
+            self.append_journal(context, &mut batches)?;
+            for (id, changes) in families {
+                let partition = self.partition_of(&id);
+                changes.iter().for_each(|change| self.partitions[partition].update_baseline(&id, change));
             }
             self.accept(batch.writer, batch.sequence, batches);
         }
@@ -89,7 +77,6 @@ impl RedisWriter {
         if self.is_new(removal.writer, removal.sequence) {
             self.compact_journal(context)?;
             let others = self.other_declarations(context, removal)?;
-            let mut entries = vec![Vec::new(); self.partitions.len()];
             let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             for (family, series) in &removal.series {
                 let id = family.id();
@@ -103,11 +90,9 @@ impl RedisWriter {
                         state.add_removal(&other.id(), other, &series, batch);
                     }
                 }
-                if self.journal.is_some() {
-                    entries[partition].push(JournalEntry::removal(id, schema::series_text(family, series)));
-                }
+                batch.entries.push(JournalEntry::removal(id, schema::series_text(family, series)));
             }
-            self.append_journal(context, &batches, entries)?;
+            self.append_journal(context, &mut batches)?;
             self.accept(removal.writer, removal.sequence, batches);
         }
         self.send(context)
@@ -145,23 +130,18 @@ impl RedisWriter {
     }
 
     /// Appends batches to the journal, before they are sent. A batch that can't be logged is not sent.
-    fn append_journal(
-        &mut self,
-        context: &Context,
-        batches: &[NumberedBatch],
-        entries: Vec<Vec<JournalEntry>>,
-    ) -> Result<(), RedisFault> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        let partitions = self.partitions.iter().enumerate().zip(batches).zip(entries);
-        let records = partitions.filter(|((_, batch), _)| batch.op_count() > 0);
-        let records = records.map(|(((partition, state), _), entries)| JournalRecord {
+    fn append_journal(&mut self, context: &Context, batches: &mut [NumberedBatch]) -> Result<(), RedisFault> {
+        let batches = self.partitions.iter().enumerate().zip(batches).filter(|(_, batch)| batch.op_count() > 0);
+        let records = batches.map(|((partition, state), batch)| JournalRecord {
             kind: JournalRecordKind::Batch,
             partition,
             seq: state.next_seq(),
             prev_seq: state.acked_seq,
-            entries,
+            entries: std::mem::take(&mut batch.entries),
         });
-        journal.append(&records.collect::<Vec<_>>()).map_err(|error| journal_fault(context, &error))
+        let records: Vec<_> = records.collect();
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.append(&records).map_err(|error| journal_fault(context, &error))
     }
 
     /// Compacts a long journal into a snapshot, unless a batch is pending: it may still be applied.
@@ -323,7 +303,7 @@ impl RedisWriter {
 
 /// Returns whether a fault holds for all partitions: a single server does not answer.
 pub(crate) fn is_server_down(context: &Context, outcome: &Result<(), RedisFault>) -> bool {
-    !context.pool.is_cluster() && outcome.as_ref().is_err_and(RedisFault::is_outcome_unknown)
+    !context.pool.topology.is_cluster() && outcome.as_ref().is_err_and(RedisFault::is_outcome_unknown)
 }
 
 fn journal_fault(context: &Context, error: &std::io::Error) -> RedisFault {
