@@ -1,4 +1,4 @@
-//! The backend, put together.
+//! Implements the backend.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,14 +15,14 @@ use crate::backends::file::merge::{Merger, Put};
 use crate::backends::file::write::Attachment;
 use crate::sync::lock;
 
-/// What the backend consists of.
+/// The state of the backend.
 pub(crate) struct State {
     attachment: Attachment,
     archive_at: usize,
     merger: Mutex<Merger>,
 }
 
-/// What can be chosen, but for the directory.
+/// The configuration, without the directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) allow_others: bool,
@@ -44,12 +44,12 @@ impl State {
         Ok(state)
     }
 
-    /// Folds the dead when there are many files.
+    /// Folds ended processes when there are many files.
     fn tidy(&self) -> Result<(), FileError> {
         let files = self.attachment.directory.list()?.len();
         if files >= self.archive_at {
             if files >= self.archive_at.saturating_mul(2) {
-                // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
+                // The folding process can't keep up. Waiting for it keeps the number of files bounded.
                 drop(self.attachment.directory.acquire_lock());
             }
             self.fold();
@@ -57,7 +57,7 @@ impl State {
         Ok(())
     }
 
-    /// Removes the series that all processes write.
+    /// Removes series of the shared file.
     fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
         self.attachment.shared.refresh()?;
         let mut found = Vec::new();
@@ -79,7 +79,7 @@ impl State {
         Ok(())
     }
 
-    /// Folds the dead. If that can't be done now, scrapes try it again.
+    /// Folds ended processes. If that fails, scrapes try again.
     fn fold(&self) {
         let reports = {
             let mut merger = lock(&self.merger);
@@ -108,7 +108,7 @@ impl Backend for MultiProcessFileBackend {
             let found = merger.load(&|family| totals.includes(family));
             (found, merger.take_reports())
         };
-        // Without the lock: a reporter is the user's own code.
+        // Without the lock: a reporter is the user's code.
         reports.emit();
         for Put { family, series, parts, times, is_live } in found? {
             totals.provide_declaration(family, series, parts, times, is_live);
@@ -118,7 +118,7 @@ impl Backend for MultiProcessFileBackend {
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
-        // Waited for without what scrapes need: whoever has it may be stopped.
+        // Wait for a stopped lock holder here, without the lock that scrapes need.
         drop(self.0.attachment.directory.acquire_lock()?);
         let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
@@ -143,7 +143,7 @@ impl Backend for MultiProcessFileBackend {
         let Some(process) = self.0.attachment.close() else { return Ok(()) };
         let found = process.check();
         process.close()?;
-        // The process has ended, for others: its counts go to the archive.
+        // For others, the process has ended: its counts go to the archive.
         self.0.fold();
         Ok(found?)
     }

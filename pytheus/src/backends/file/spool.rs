@@ -1,8 +1,8 @@
-//! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
+//! A local durable buffer for a backend that sends its counts: cells in files, which survive a kill.
 //!
-//! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
-//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `journal-<id>`, which says
-//! what of it was sent.
+//! The directory is like that of the file backend, with two differences: nothing is shared in it, and counts of crashed
+//! processes are not archived but [claimed](Spool::claim) by a process that sends them. A file `journal-<id>` beside
+//! `process-<id>` records what was sent.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Spool {
         self.0.arena()
     }
 
-    /// Has this process count there no more: for others, it has ended.
+    /// Detaches this process: for others, it has ended.
     pub(in crate::backends) fn close(&self) -> Result<(), BackendError> {
         Ok(self.0.close().map_or(Ok(()), |process| process.close())?)
     }
@@ -59,31 +59,30 @@ impl Spool {
         self.0.directory.path().join(format!("{JOURNAL}{id}"))
     }
 
-    /// Those who count there, or have, but for this process.
+    /// Lists the other processes, live or ended.
     pub(in crate::backends) fn others(&self) -> Result<Vec<String>, BackendError> {
         let own = self.own_id();
         let all = self.0.directory.list()?.into_iter().filter(|(id, _)| Some(*id) != own);
         Ok(all.map(|(id, _)| id.to_string()).collect())
     }
 
-    /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
-    /// it is gone.
+    /// Claims the files of a crashed process; `None` if it is live, claimed by another process, or gone.
     pub(in crate::backends) fn claim(&self, id: &str) -> Result<Option<CrashedProcess>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.0.directory.process(id);
-        // For the process that takes it, not for a child of it; and gone with the process.
+        // The lock ends with the claiming process, and is not its children's.
         let liveness = match HeldLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
             Ok(liveness) => liveness,
             Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        // Somebody else may have taken it until just now.
+        // Another process may have recovered and removed it just now.
         let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
         let same = same.map_err(|error| FileError::io(&path, error))?;
         Ok(same.then(|| CrashedProcess { id, path, journal: self.journal(id), _liveness: liveness }))
     }
 
-    /// Removes notes whose process is gone.
+    /// Removes journals without a process.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
         let locked = self.0.directory.acquire_lock()?;
         roster::clean(&locked)?;
@@ -91,9 +90,9 @@ impl Spool {
             let Ok(name) = entry?.file_name().into_string() else { continue };
             let Some(id) = name.strip_prefix(JOURNAL).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
             let is_there = |name: &str| self.0.directory.path().join(format!("{name}-{id}")).exists();
-            // A process that begins shows its file later; it does so under this lock, but for the last step.
+            // A process publishes its file without the lock, but stages it under the lock.
             if !is_there("new") && !is_there("process") {
-                // What can't be removed keeps nobody from what others have left.
+                // A journal that can't be removed must not block recovery.
                 let _ = remove_file(&self.0.directory.path().join(name));
             }
         }
@@ -101,7 +100,7 @@ impl Spool {
     }
 }
 
-/// What a process has left that has ended. Nobody else takes it until it is dropped.
+/// A crashed process, claimed until this is dropped.
 pub(in crate::backends) struct CrashedProcess {
     id: FileId,
     path: PathBuf,
@@ -109,16 +108,15 @@ pub(in crate::backends) struct CrashedProcess {
     _liveness: HeldLock,
 }
 
-/// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
-/// time at which it was set.
+/// A series of a crashed process, and its numbers: its parts, or the last value and its time.
 pub(in crate::backends) type CrashedTotals = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
 impl CrashedProcess {
-    /// Its counts, of families that add up, and its most recent values.
+    /// Returns the counts that add up, and the most recent values.
     pub(in crate::backends) fn totals(&self) -> Result<Vec<CrashedTotals>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skipped| skipped.to_string())?;
         if peer.id() != self.id {
-            // The notes of that one are not those of this file.
+            // The journal is not of that process.
             return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());
         }
         let mut counted = Vec::new();
@@ -146,9 +144,9 @@ impl CrashedProcess {
         Ok(counted)
     }
 
-    /// Removes it, now that all of it was told.
+    /// Removes the files, after recovery.
     pub(in crate::backends) fn remove(self) -> Result<(), BackendError> {
-        // First: without notes, all that it has counted would seem not to be told.
+        // The journal last: without it, all counts would seem to be unsent.
         remove_file(&self.path)?;
         remove_file(&self.journal)?;
         Ok(())

@@ -1,4 +1,11 @@
-//! The totals of processes that have ended, in one file that is replaced as a whole.
+//! Totals of ended processes, and tombstones of removed series.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `archive` | the data |
+//! | `codec`, `store` | its bytes, and the file that is replaced as a whole |
+//! | `fold` | adds the files of ended processes |
+//! | `tombstones` | removes series |
 
 pub(super) mod archive;
 pub(super) mod codec;

@@ -1,4 +1,11 @@
-//! The directory that processes share: its lock, its roster of files, and the locks that say which processes live.
+//! The directory that processes share.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `directory` | paths, the directory lock, staged files |
+//! | `roster` | the files that have to exist |
+//! | `liveness`, `presence` | the locks that say which processes are live, and whether any is |
+//! | `plain_file`, `error` | opening files, and what is wrong with them |
 
 pub(super) mod directory;
 pub(super) mod error;

@@ -1,10 +1,14 @@
 //! The bytes of a file, and nothing of the directory that it lies in.
 //!
-//! ```text
-//! header + superblock          the first page: whose file it is, which log counts, and how long that is
-//! log of records + compaction  families, series and pages, appended; a short log takes the place of a long one
-//! allocator + mappings         where the file has room, and its pages in memory
-//! ```
+//! | file | holds |
+//! |---|---|
+//! | `header`, `superblock` | the first page: whose file it is, which log is current, and how long that is |
+//! | `record`, `keys`, `log` | records, the families and series in them, and the extents that they lie in |
+//! | `compaction` | a short log takes the place of a long one |
+//! | `allocator`, `mappings` | free pages of the file, and its pages in memory |
+//! | `exact_amount`, `file_id`, `crc32`, `error` | what the others are made of |
+//!
+#![doc = include_str!("../FORMAT.md")]
 
 pub(super) mod allocator;
 pub(super) mod compaction;

@@ -1,4 +1,4 @@
-//! The totals of one family while they are added up: a row for each series, whoever has counted in it.
+//! Accumulates the totals of one declaration: a row for each series of any process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use crate::backends::file::format::ExactAmount;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
-/// A family, and what is known of its series so far.
+/// A declaration, and the series that are known of it.
 ///
-/// Rows stay from scrape to scrape, so that who remembers the row of a series need not look for it.
+/// Rows are stable from scrape to scrape, so that readers of files remember them.
 pub(crate) struct FamilyAccumulator {
-    /// As it was declared.
+    /// The declaration.
     declared: Arc<FamilyKey>,
     aggregation: Aggregation,
-    /// As it is shown.
+    /// The family as it is shown.
     family: Arc<FamilyKey>,
-    /// By series: the row.
+    /// Row of a series.
     index: HashMap<SeriesKey, u32, RandomState>,
-    /// By row.
+    /// Series of a row.
     series: Vec<SeriesKey>,
-    /// By row, as many as a series has parts.
+    /// Amounts of a row, one per part.
     amounts: Vec<ExactAmount>,
-    /// By row: what this scrape has of it.
+    /// Visibility of a row in this scrape.
     visibility: Vec<Visibility>,
-    /// By row: the values of a gauge so far. Empty where counts are added up.
+    /// Aggregate of a row of a gauge. Empty for counts.
     values: Vec<GaugeAggregate>,
-    /// Rows by label values, but for those that have come since they were put in order.
+    /// Rows sorted by label values, except for new ones.
     order: Vec<u32>,
-    /// What was known of the rows at the last scrape, and the series that it showed, in order.
+    /// Visibility at the last scrape, and the series that it showed, sorted.
     last: (Vec<Visibility>, Arc<[SeriesKey]>),
     /// `None` while neither a process nor the archive has the declaration.
     pub(crate) origin: Option<Origin>,
@@ -49,16 +49,16 @@ pub(crate) struct Origin {
     pub(crate) is_live: bool,
 }
 
-/// What is known of a row.
+/// Visibility of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Visibility {
-    /// Nobody has it now.
+    /// No process has the series.
     Absent,
-    /// Somebody has it, but there is nothing to show.
+    /// A process has the series, but no value.
     Hidden,
-    /// It shows, at zero, unless somebody has a value.
+    /// Shown at zero unless a process has a value.
     Zero,
-    /// Its amounts stand.
+    /// Shown with its amounts.
     Value,
 }
 
@@ -69,7 +69,7 @@ impl FamilyAccumulator {
         if aggregation == Aggregation::PerProcess {
             match with_pid(&declared) {
                 Some(with_pid) => family = with_pid,
-                // Refused where it is declared, but who knows what others do.
+                // This crate refuses such a declaration; other programs may not.
                 None => aggregation = Aggregation::LiveMostRecent,
             }
         }
@@ -96,41 +96,41 @@ impl FamilyAccumulator {
         self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
-    /// The family as it was declared.
+    /// Returns the declaration.
     pub(crate) fn declared(&self) -> &Arc<FamilyKey> {
         &self.declared
     }
 
-    /// How the numbers of processes become one.
+    /// Returns the rule of aggregation.
     pub(crate) fn aggregation(&self) -> Aggregation {
         self.aggregation
     }
 
-    /// The row of a series of that process.
+    /// Returns the row of a series of a process.
     pub(crate) fn row_of_process(&mut self, series: &SeriesKey, pid: &str) -> u32 {
         if self.aggregation != Aggregation::PerProcess {
             return self.row(series);
         }
         let (declared, family) = (Arc::clone(&self.declared), Arc::clone(&self.family));
         let mut others = series.labels(&declared).iter();
-        // Sorted by name in both.
+        // Both are sorted by name.
         let names = family.descriptor().label_names();
         let values: Vec<&str> =
             names.map(|name| if name == PID { pid } else { others.next().map_or("", |(_, value)| value) }).collect();
         self.row(&SeriesKey::new(&family, &values))
     }
 
-    /// The family as it is shown.
+    /// Returns the family as it is shown.
     pub(crate) fn family(&self) -> &Arc<FamilyKey> {
         &self.family
     }
 
-    /// The row of a series, which stays the same for as long as the table.
+    /// Returns the row of a series, which is stable.
     pub(crate) fn row(&mut self, series: &SeriesKey) -> u32 {
         if let Some(row) = self.index.get(series) {
             return *row;
         }
-        // The process has fewer series than fit its cells, and there are fewer processes than that.
+        // Memory ends before row numbers do.
         let row = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
         self.index.insert(series.clone(), row);
         self.series.push(series.clone());
@@ -142,14 +142,14 @@ impl FamilyAccumulator {
         row
     }
 
-    /// Begins anew: nobody has anything.
+    /// Starts a scrape.
     pub(crate) fn reset(&mut self) {
         self.amounts.fill(ExactAmount::default());
         self.visibility.fill(Visibility::Absent);
         self.values.fill(GaugeAggregate::new(self.aggregation));
     }
 
-    /// Adds what somebody has counted in a series.
+    /// Adds amounts to a row.
     pub(crate) fn add(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(sums) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
@@ -159,14 +159,14 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
+    /// Marks a series as present. It shows at zero if it is pre-initialised, and zero is a value of its aggregation.
     pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
         let visibility = &mut self.visibility[row as usize];
         *visibility = if promised && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
             .max(*visibility);
     }
 
-    /// Puts amounts in place of what is there.
+    /// Replaces the amounts of a row.
     pub(crate) fn set(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(there) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
@@ -174,7 +174,7 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Takes the value of a gauge in, set at that time, as its mode has it.
+    /// Aggregates the value of a gauge, set at that time.
     pub(crate) fn add_value(&mut self, row: u32, value: f64, set_at: u64) {
         let row = row as usize;
         let Some(values) = self.values.get_mut(row) else { return };
@@ -183,7 +183,7 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// The series that show, in order, and their parts.
+    /// Returns the visible series, sorted, and their parts.
     pub(crate) fn finish(&mut self) -> (Arc<[SeriesKey]>, Vec<Number>) {
         self.sort();
         if self.last.0 != self.visibility {
@@ -201,7 +201,7 @@ impl FamilyAccumulator {
         (Arc::clone(&self.last.1), parts)
     }
 
-    /// When the value of each series that shows was set, where that says which one does.
+    /// Returns when each visible value was set, where the aggregation is by time.
     pub(crate) fn times(&self) -> Vec<u64> {
         if !self.aggregation.is_by_time() {
             return Vec::new();
@@ -210,18 +210,18 @@ impl FamilyAccumulator {
         finish.map(|row| self.values[row].set_at()).collect()
     }
 
-    /// Puts the rows in order that have come since.
+    /// Sorts new rows in.
     fn sort(&mut self) {
         if self.order.len() < self.series.len() {
-            // Both numbers are those of rows.
+            // Both numbers are rows.
             self.order.extend((self.order.len()..self.series.len()).map(|row| u32::try_from(row).unwrap_or(u32::MAX)));
-            // Those in order already are a run that the sort finds.
+            // The sort finds the sorted rows as one run.
             let (family, series) = (&self.family, &self.series);
             self.order.sort_by(|one, other| series[*one as usize].compare(&series[*other as usize], family));
         }
     }
 
-    /// Are most rows of no use any more? As of the last scrape.
+    /// Says whether most rows were absent at the last scrape.
     pub(crate) fn needs_rebuild(&self) -> bool {
         const FEW: usize = 64;
         let of_no_use = self.last.0.iter().filter(|visibility| **visibility == Visibility::Absent).count();
@@ -229,7 +229,7 @@ impl FamilyAccumulator {
     }
 }
 
-/// The parts of a series as a scrape shows them.
+/// Appends the parts of a series as a scrape shows them.
 fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
     match (kind, amounts) {
         (Kind::Counter, _) => parts.extend(amounts.iter().map(ExactAmount::number)),
@@ -238,16 +238,16 @@ fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
             parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
             parts.push(sum.number_float());
         }
-        // Whoever states the facts has the value 1.
+        // An info metric has the value 1.
         (Kind::Info, _) => parts.extend(amounts.iter().map(|stated| Number::Int(u64::from(!stated.is_zero())))),
         _ => parts.extend(amounts.iter().map(|flag| Number::Int(flag.whole))),
     }
 }
 
-/// The label of gauges that each process has for itself.
+/// Label of gauges per process.
 const PID: &str = "pid";
 
-/// The same family with the number of the process as one label more; `None` if it has such a label.
+/// Returns the family with the label `pid`; `None` if it has such a label.
 fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
     let descriptor = family.descriptor().clone().with_labels([PID]).ok()?;
     Some(Arc::new(FamilyKey::new(family.scope(), descriptor)))

@@ -1,4 +1,12 @@
-//! The totals of all processes: archive, files of processes, and the shared file, added up for a scrape.
+//! Merges the totals of all processes for a scrape.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `merger` | scans the directory, and retries while it changes |
+//! | `resolve` | which declarations there are |
+//! | `peer_rows` | the series of one process |
+//! | `accumulator` | the totals of one declaration |
+//! | `completeness`, `reports` | files that are missing, and what to tell the operator |
 
 pub(super) mod accumulator;
 pub(super) mod completeness;

@@ -22,7 +22,7 @@ pub(crate) struct Declarations {
 }
 
 impl Declarations {
-    /// Resolves the declarations of these sources. Accumulators and rows that are known stay where they are.
+    /// Resolves the declarations of these sources. Known accumulators and rows keep their indices.
     pub(crate) fn resolve(&mut self, archive: &Archive, peers: &mut [PeerRows], shared: &SharedFile) {
         for accumulator in &mut self.accumulators {
             accumulator.origin = None;

@@ -1,4 +1,11 @@
-//! The files that this process writes: its own, and the one that all processes share.
+//! Writes files of cells.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `writer_file` | the file of this process |
+//! | `shared_file`, `shared_compaction` | the file that all processes write |
+//! | `process` | the two as an arena, with the locks of a live process |
+//! | `attachment` | attached, closed, or failed in a child |
 
 pub(super) mod attachment;
 pub(super) mod process;

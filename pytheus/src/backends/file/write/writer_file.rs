@@ -1,4 +1,4 @@
-//! The file of this process.
+//! The file that this process writes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,14 +15,14 @@ use crate::backends::file::write::SharedFile;
 use crate::storage::Page;
 use crate::sync;
 
-/// Does something while no other process changes what is in the directory.
+/// Acts while no other process changes the directory.
 pub(crate) type WithDirectory =
     Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
-/// A file that is open, and closed in a child.
+/// An open file, which may be closed in children.
 type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
 
-/// The file of this process, in which it counts.
+/// The file in which this process counts.
 pub(crate) struct WriterFile {
     file: Handle,
     header: Header,
@@ -32,22 +32,23 @@ pub(crate) struct WriterFile {
     with_directory: WithDirectory,
 }
 
-/// What is written to the file, and what is in it.
+/// The log, and what it says.
 struct Log {
     written: LogWriter,
     mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
-    /// By the family as it stands in the log.
+    /// Number of a family, by its JSON.
     families: HashMap<String, u32>,
-    /// The same, by where it lies in memory.
+    /// The same, by address: saves writing JSON for each series.
     known: HashMap<usize, (u32, Arc<FamilyKey>)>,
     series: u32,
 }
 
 impl WriterFile {
-    /// Of a file that is open for reading and writing, empty, and locked for the life of this process.
+    /// Creates the content of a file that is empty, open for reading and writing, and locked for the life of this
+    /// process.
     ///
-    /// The handle may be an `Arc<File>`, or one that is closed in a child.
+    /// The handle may be an `Arc<File>`, or one that is closed in children.
     pub(crate) fn create(
         file: impl Deref<Target = File> + Send + Sync + 'static,
         header: Header,
@@ -68,7 +69,7 @@ impl WriterFile {
         Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), shared, with_directory })
     }
 
-    /// As if short logs were long ones.
+    /// Has short logs compacted, too.
     #[cfg(test)]
     pub(crate) fn compact_often(&self) {
         sync::lock(&self.log).written.compact_often();
@@ -80,12 +81,12 @@ impl WriterFile {
         Ok(self.file.metadata()?.len() >= end)
     }
 
-    /// The file that all processes write.
+    /// Returns the shared file.
     pub(crate) fn shared_file(&self) -> &Arc<SharedFile> {
         &self.shared
     }
 
-    /// Writes records, which then count. Room for the ends of so many series is left.
+    /// Appends and commits records, reserving room for the `End` records of so many series.
     fn append(&self, log: &mut Log, records: &[u8], live: u64) -> io::Result<()> {
         log.written.append(&self.file, self.first, records, live)
     }
@@ -101,7 +102,7 @@ impl WriterFile {
         Ok(cells)
     }
 
-    /// The number of a family, and the record of it, if it is new.
+    /// Returns the number of a family, and encodes its record if it is new.
     fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
         if let Some((number, _)) = log.known.get(&address(family)) {
             return Ok(Numbered { number: *number, json: None });
@@ -128,7 +129,7 @@ impl WriterFile {
         log.series = next;
         if let Some(json) = json {
             log.families.insert(json, family);
-            // Of several alike, the last is remembered, and stays where it lies.
+            // Of equal families, the last one is kept alive, and known by its address.
             log.known.retain(|_, (known, _)| *known != family);
             log.known.insert(address(begun.family), (family, Arc::clone(begun.family)));
         }
@@ -138,7 +139,7 @@ impl WriterFile {
 
 struct Numbered {
     number: u32,
-    /// As it stands in the log, when it was not known by its address.
+    /// Its JSON, when it was not known by its address.
     json: Option<String>,
 }
 
@@ -167,7 +168,7 @@ impl Arena for WriterFile {
         log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::ExtraCells { series, extra }.encode(&mut records).map_err(|fault| fault.what)?;
-        // It ends without having begun here.
+        // A shared series ends here without a record of its start.
         let live = log.written.live + u64::from(series.page >= CellAddr::FIRST_SHARED_PAGE);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
@@ -175,10 +176,10 @@ impl Arena for WriterFile {
     fn free_series(&self, series: CellAddr) {
         let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
-        // Nothing can be done about an error; but room was left, so that the file need not grow.
+        // Room was reserved. On another error, the series stays in the log.
         let _ = Record::End { series }.encode(&mut records);
         let _ = self.append(log, &records, log.written.live.saturating_sub(1));
-        // Who sees what is written to the cells from now on sees that the series has ended.
+        // A reader of what is written to the cells from now on sees that the series has ended.
         fence(Release);
     }
 
