@@ -37,7 +37,7 @@ pub(crate) struct FamilyAccumulator {
     pub(crate) origin: Option<Origin>,
     /// Index of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
-    /// Series of the shared file: address, whether it is pre-initialised, and row.
+    /// Series of the shared file: address, whether it is a zero series, and row.
     pub(crate) shared: Vec<(CellAddr, bool, u32)>,
 }
 
@@ -159,11 +159,12 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Marks a series as present. It shows at zero if it is pre-initialised, and zero is a value of its aggregation.
-    pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
+    /// Marks a series as present. It shows at zero if it is a zero series, and zero is a value of its aggregation.
+    pub(crate) fn mark_present(&mut self, row: u32, is_zero_series: bool) {
         let visibility = &mut self.visibility[row as usize];
-        *visibility = if promised && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
-            .max(*visibility);
+        *visibility =
+            if is_zero_series && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
+                .max(*visibility);
     }
 
     /// Replaces the amounts of a row.

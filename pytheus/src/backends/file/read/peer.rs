@@ -246,7 +246,7 @@ mod tests {
         let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
         assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
         assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
-        assert!(peer.series()[0].promised);
+        assert!(peer.series()[0].is_zero_series);
         assert_eq!(parts(&peer, 0), [Number::Float(7.75)]);
         assert_eq!(labels(&peer, 1), r#"{"a": "", "b": "z"}"#);
         assert_eq!(parts(&peer, 1), [1_u64.into(), 1_u64.into(), 1_u64.into(), Number::Float(7.85)]);
