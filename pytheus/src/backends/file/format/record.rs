@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lengths_are_those_that_room_is_left_for() {
+    fn record_lengths_match_the_reserved_room() {
         let len = |record: Record<'_>| {
             let mut log = Vec::new();
             record.encode(&mut log).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_cut_off_or_has_one_bit_wrong_is_refused() {
+    fn a_truncated_record_or_one_with_a_flipped_bit_is_refused() {
         for record in one_of_each() {
             let mut log = Vec::new();
             record.encode(&mut log).unwrap();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_kind_that_is_not_known_is_left_out() {
+    fn a_record_of_an_unknown_kind_is_skipped() {
         let mut log = Vec::new();
         Record::End { series: CellAddr { page: 1, cell: 2 } }.encode(&mut log).unwrap();
         log[8] = 99;

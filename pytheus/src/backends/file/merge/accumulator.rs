@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_makes_one_value_of_several_as_everywhere() {
+    fn each_mode_aggregates_like_every_backend() {
         let modes = [GaugeMode::LiveMin, GaugeMode::LiveMax, GaugeMode::LiveSum, GaugeMode::LiveMostRecent];
         for (values, expected) in CASES {
             for (mode, expected) in modes.into_iter().zip(expected) {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_its_own_series_with_its_number_where_its_name_belongs() {
+    fn per_process_series_sort_by_their_pid_label() {
         let mut accumulator = gauge(GaugeMode::PerProcess);
         let key = series(&accumulator, "a");
         for (pid, value) in [("7", 1.0), ("12", 2.0)] {
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn series_show_in_order_as_far_as_there_is_something_to_show() {
+    fn visible_series_are_sorted() {
         let mut accumulator = gauge(GaugeMode::LiveSum);
         let rows = ["c", "a", "d", "b"].map(|queue| accumulator.row(&series(&accumulator, queue)));
         accumulator.add_value(rows[0], 3.0, 0);
