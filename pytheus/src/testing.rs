@@ -184,8 +184,8 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
     let mut distinct: Vec<String> = Vec::new();
     for (_, value) in family.samples().iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
-        if let Err(place) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
-            distinct.insert(place, value.to_owned());
+        if let Err(index) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
+            distinct.insert(index, value.to_owned());
         }
     }
     if distinct.is_empty() || distinct.contains(value) {

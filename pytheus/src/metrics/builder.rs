@@ -238,13 +238,13 @@ impl Spec {
                 None => spec,
             })?;
         }
-        for (place, (label, default)) in self.defaults.iter().enumerate() {
+        for (index, (label, default)) in self.defaults.iter().enumerate() {
             let spec = descriptor.labels.iter().find(|spec| spec.name() == label);
             let why = if spec.is_none() {
                 "a default is given for it, but it is not among the labels"
             } else if spec.and_then(LabelSpec::values).is_some_and(|values| !values.contains(&&**default)) {
                 "its default is not among its values"
-            } else if self.defaults[..place].iter().any(|(earlier, _)| earlier == label) {
+            } else if self.defaults[..index].iter().any(|(earlier, _)| earlier == label) {
                 "two defaults are given for it"
             } else {
                 continue;

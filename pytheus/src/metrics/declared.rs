@@ -99,7 +99,7 @@ impl Declared {
         if self.slot_ref.is_invalidated() {
             core.series(self.values())
         } else {
-            core.declare(&self.slot_ref, self.values())
+            core.bind_declared(&self.slot_ref, self.values())
         }
     }
 
@@ -146,7 +146,7 @@ impl Declaration for Declared {
         let core = core.unwrap_or_else(|| self.new_core());
         let family = self.attach_core(core);
         if let Some(values) = self.values {
-            family.core.promise(values);
+            family.core.add_zero_series(values);
         }
         fits
     }

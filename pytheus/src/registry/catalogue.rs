@@ -109,7 +109,7 @@ impl Catalogue {
         let address = registration.address();
         match self.known.binary_search(&address) {
             Ok(_) => return,
-            Err(place) => self.known.insert(place, address),
+            Err(index) => self.known.insert(index, address),
         }
         let declaration = registration.0;
         match join(declaration, &self.names) {

@@ -37,13 +37,13 @@ impl CollectorIndex {
     }
 
     /// Returns the index of a sample name, or its place in the order.
-    fn place(&self, name: &str) -> Result<usize, usize> {
+    fn index(&self, name: &str) -> Result<usize, usize> {
         self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// Returns the entry with samples of this name.
     pub(super) fn owner(&self, name: &str) -> Option<&Entry> {
-        self.place(name).ok().map(|place| &self.names[place].1)
+        self.index(name).ok().map(|index| &self.names[index].1)
     }
 
     /// Returns the entry that owns these names: none, or one to share.
@@ -84,8 +84,8 @@ impl CollectorIndex {
     pub(super) fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
         let entry = Entry { collector, descriptors: descriptors.into(), code: Arc::new(Code::new()) };
         for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
-            if let Err(place) = self.place(&name) {
-                self.names.insert(place, (name, entry.clone()));
+            if let Err(index) = self.index(&name) {
+                self.names.insert(index, (name, entry.clone()));
             }
         }
         self.collectors.push(entry);

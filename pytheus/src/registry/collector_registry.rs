@@ -114,7 +114,7 @@ impl CollectorRegistry {
             name::label_name(&name).map_err(refuse)?;
             match self.decoration.labels.binary_search_by(|(known, _)| known.cmp(&name)) {
                 Ok(_) => return Err(refuse("the label is given twice")),
-                Err(place) => self.decoration.labels.insert(place, (name, value.into())),
+                Err(index) => self.decoration.labels.insert(index, (name, value.into())),
             }
         }
         Ok(self)

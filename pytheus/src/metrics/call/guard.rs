@@ -148,12 +148,12 @@ impl InProgress {
 impl Drop for InProgress {
     #[inline]
     fn drop(&mut self) {
-        let place = match &self.0 {
+        let slot_ref = match &self.0 {
             Tracked::Declared(declared) => declared.slot_ref(),
             Tracked::Series(series) => series.slot_ref(),
         };
         // A reference is bound to one series, and invalidated by its removal, which has removed the share.
-        place.with_extra_cells(Cells::end_work);
+        slot_ref.with_extra_cells(Cells::end_work);
     }
 }
 

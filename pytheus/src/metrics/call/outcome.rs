@@ -49,7 +49,7 @@ impl LabelValue for Outcome {
     }
 
     #[inline]
-    fn place(&self) -> Option<usize> {
+    fn index(&self) -> Option<usize> {
         Some(*self as usize)
     }
 }

@@ -20,18 +20,18 @@ use crate::sync;
 
 impl FamilyCore {
     /// Makes a series of these values, with cells, without adding it to the family.
-    pub(crate) fn make(&self, members: &Members, values: &[&str], promised: bool) -> Series {
+    pub(crate) fn new_series(&self, members: &Members, values: &[&str], is_zero_series: bool) -> Series {
         let (head, text) = key::encode(&self.descriptor().labels, values);
         let slot = match members.arena() {
-            Some(arena) => self.begin_new(arena, &SeriesKey::from_parts(&head, &text), promised),
+            Some(arena) => self.allocate_bound(arena, &SeriesKey::from_parts(&head, &text), is_zero_series),
             None => storage::allocate_slot(self.cells()),
         };
         Series::new(&head, &text, self.cells(), slot)
     }
 
     /// Returns the facts of an info metric.
-    pub(crate) fn stated(&self) -> Option<Series> {
-        self.members().stated.clone().filter(|series| !series.is_removed())
+    pub(crate) fn facts(&self) -> Option<Series> {
+        self.members().facts.clone().filter(|series| !series.is_removed())
     }
 
     /// Notifies the arena of all series, including later ones.
@@ -39,20 +39,20 @@ impl FamilyCore {
     /// # Errors
     ///
     /// Reports series without room in the arena.
-    pub(crate) fn begin_in(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
+    pub(crate) fn bind_to(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
         let Some(key) = self.key.get() else { return Ok(()) };
-        self.start();
-        let mut promised: HashSet<_> = zero_series::of(self.descriptor()).into_iter().collect();
+        self.ensure_zero_series();
+        let mut zeros: HashSet<_> = zero_series::of(self.descriptor()).into_iter().collect();
         let mut members = self.members();
-        promised.extend(members.promised.iter().cloned());
+        zeros.extend(members.zero_series.iter().cloned());
         members.arena = Some(ProcessArena::new(arena));
-        for series in self.in_order().iter() {
+        for series in self.sorted_now().iter() {
             let values: Vec<_> = self.labels(series).values().map(str::to_owned).collect();
-            let begun = self.begin_known(key, &**arena, series, promised.contains(&values));
+            let begun = self.bind_existing(key, &**arena, series, zeros.contains(&values));
             // At once: a thread that counts meanwhile finds the value relocated, and retries.
             self.closed_index.moved(&self.descriptor().labels, &values, series);
-            for (place, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
-                place.point_to(series.slot_ref());
+            for (slot_ref, _) in members.declared.iter().filter(|(_, known)| known.is(series)) {
+                slot_ref.point_to(series.slot_ref());
             }
             begun?;
         }
@@ -60,29 +60,24 @@ impl FamilyCore {
     }
 
     /// Begins a series with counts from before the arena.
-    fn begin_known(
+    fn bind_existing(
         &self,
         key: &Arc<FamilyKey>,
         arena: &dyn Arena,
         series: &Series,
-        promised: bool,
+        is_zero_series: bool,
     ) -> Result<(), BackendError> {
         let (head, text) = series.key();
         let labels = SeriesKey::from_parts(head, text);
-        if is_common(key, arena) {
-            let at = arena.shared_cells(key, &labels, promised || self.is_always_shown())?;
+        if is_shared(key, arena) {
+            let at = arena.shared_cells(key, &labels, is_zero_series || self.is_always_shown())?;
             series.relocate_to(Some(slot(at)?)).then_some(()).ok_or("there is no room for it")?;
         } else {
             if matches!(self.descriptor().kind(), Kind::Gauge | Kind::Info | Kind::StateSet) {
                 // All threads write to these cells, which are therefore relocated one series at a time.
                 series.relocate_to(None).then_some(()).ok_or("there is no room for it")?;
             }
-            arena.add_series(&NewSeries {
-                family: key,
-                series: &labels,
-                at: at(series.slot()),
-                is_zero_series: promised,
-            })?;
+            arena.add_series(&NewSeries { family: key, series: &labels, at: at(series.slot()), is_zero_series })?;
         }
         if series.extra().is_live() {
             arena.add_cells(at(series.slot()), at(series.extra()))?;
@@ -91,15 +86,15 @@ impl FamilyCore {
     }
 
     /// Allocates a slot for a new series; returns the slot without cells when the arena has no room.
-    pub(crate) fn begin_new(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, promised: bool) -> Slot {
+    pub(crate) fn allocate_bound(&self, arena: &Arc<dyn Arena>, series: &SeriesKey, is_zero_series: bool) -> Slot {
         let Some(key) = self.key.get() else { return storage::allocate_slot(self.cells()) };
-        let begun = if is_common(key, &**arena) {
-            arena.shared_cells(key, series, promised || self.is_always_shown()).and_then(slot)
+        let begun = if is_shared(key, &**arena) {
+            arena.shared_cells(key, series, is_zero_series || self.is_always_shown()).and_then(slot)
         } else {
             let new = storage::allocate_slot(self.cells());
             let begun = match new {
                 Slot::NONE => Ok(()),
-                _ => arena.add_series(&NewSeries { family: key, series, at: at(new), is_zero_series: promised }),
+                _ => arena.add_series(&NewSeries { family: key, series, at: at(new), is_zero_series }),
             };
             if begun.is_err() {
                 storage::free_slot(new, self.cells());
@@ -107,7 +102,7 @@ impl FamilyCore {
             begun.map(|()| new)
         };
         begun.unwrap_or_else(|error| {
-            unknown(key, &error);
+            report_unbound(key, &error);
             Slot::NONE
         })
     }
@@ -117,7 +112,7 @@ impl FamilyCore {
     /// With an arena, at most once a second until it has room again, as a try may take a while; else as soon as cells were
     /// freed.
     #[cold]
-    pub(crate) fn begin_again(&self, series: &Series) {
+    pub(crate) fn retry_allocation(&self, series: &Series) {
         static TRIED: Mutex<Option<Instant>> = Mutex::new(None);
         let members = self.members();
         if series.is_removed() || series.slot() != Slot::NONE {
@@ -133,7 +128,7 @@ impl FamilyCore {
                 return;
             }
             let (head, text) = series.key();
-            let slot = self.begin_new(arena, &SeriesKey::from_parts(head, text), false);
+            let slot = self.allocate_bound(arena, &SeriesKey::from_parts(head, text), false);
             if slot != Slot::NONE {
                 *sync::lock(&TRIED) = None;
             }
@@ -176,14 +171,14 @@ impl FamilyCore {
         let extra = series.extra_or_make();
         match (members.arena(), self.key.get()) {
             (Some(arena), Some(key)) if extra.is_live() => {
-                arena.add_cells(at(series.slot()), at(extra)).inspect_err(|error| unknown(key, error))
+                arena.add_cells(at(series.slot()), at(extra)).inspect_err(|error| report_unbound(key, error))
             }
             _ => Ok(()),
         }
     }
 
     /// Removes a series in other processes.
-    pub(crate) fn end_elsewhere(&self, series: &(impl Key + ?Sized)) {
+    pub(crate) fn remove_elsewhere(&self, series: &(impl Key + ?Sized)) {
         if let Some(key) = self.key.get()
             && runtime::is_installed()
         {
@@ -193,15 +188,15 @@ impl FamilyCore {
     }
 
     /// Points a declared metric to the extra cell of its series.
-    pub(crate) fn refresh(&self, place: &'static SlotRef) {
+    pub(crate) fn refresh(&self, slot_ref: &'static SlotRef) {
         let members = self.members();
-        if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, place)) {
-            place.point_to(series.slot_ref());
+        if let Some((_, series)) = members.declared.iter().find(|(known, _)| std::ptr::eq(*known, slot_ref)) {
+            slot_ref.point_to(series.slot_ref());
         }
     }
 
     /// Notifies the backend of a removal, here or everywhere.
-    pub(crate) fn end(&self, members: &Members, series: &Series, everywhere: bool) {
+    pub(crate) fn unbind(&self, members: &Members, series: &Series, everywhere: bool) {
         if let Some(arena) = members.arena()
             && series.slot().is_live()
         {
@@ -211,7 +206,7 @@ impl FamilyCore {
             && everywhere
             && runtime::is_installed()
             // A removal of cells shared by all processes needs no message.
-            && !members.arena.as_ref().is_some_and(|arena| is_common(key, arena.unchecked()))
+            && !members.arena.as_ref().is_some_and(|arena| is_shared(key, arena.unchecked()))
         {
             let (head, text) = series.key();
             runtime::queue_removal(Arc::clone(key), SeriesKey::from_parts(head, text));
@@ -238,9 +233,9 @@ impl Drop for FamilyCore {
         if members.arena().is_none() {
             return;
         }
-        for series in self.in_order().iter() {
+        for series in self.sorted_now().iter() {
             if !series.slot().is_live() || at(series.slot()).page < CellAddr::FIRST_SHARED_PAGE {
-                self.end(&members, series, false);
+                self.unbind(&members, series, false);
             } else if series.extra().is_live() {
                 // Other processes still use the series: its cells are leaked.
                 std::mem::forget(series.clone());
@@ -250,7 +245,7 @@ impl Drop for FamilyCore {
 }
 
 /// Returns whether all processes write to the cells of this family.
-fn is_common(family: &FamilyKey, arena: &dyn Arena) -> bool {
+fn is_shared(family: &FamilyKey, arena: &dyn Arena) -> bool {
     family.aggregation() == Aggregation::Shared && arena.shares_gauges()
 }
 
@@ -264,7 +259,7 @@ fn slot(at: CellAddr) -> Result<Slot, BackendError> {
 }
 
 /// Defers a report on a series without room in the backend, as the family is locked.
-fn unknown(key: &FamilyKey, error: &BackendError) {
+fn report_unbound(key: &FamilyKey, error: &BackendError) {
     let message =
         format!("a series of `{key}` can't be shared with other processes, and counts nothing until it can: {error}");
     report::defer_report(("series", key.name()), message);

@@ -7,7 +7,7 @@ pub(crate) struct Bounds(Box<[[f64; 4]]>);
 impl Bounds {
     /// Takes bounds in rising order.
     pub(crate) fn new(bounds: &[f64]) -> Self {
-        let four = |bounds: &[f64]| std::array::from_fn(|place| bounds.get(place).copied().unwrap_or(f64::INFINITY));
+        let four = |bounds: &[f64]| std::array::from_fn(|index| bounds.get(index).copied().unwrap_or(f64::INFINITY));
         Self(bounds.chunks(4).map(four).collect())
     }
 

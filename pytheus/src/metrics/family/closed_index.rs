@@ -31,30 +31,30 @@ impl ClosedIndex {
 
     /// Points to an added series, the first of these values.
     pub(crate) fn added(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
-        if let Some(place) = self.find(labels, values)
-            && !place.is_bound()
+        if let Some(slot_ref) = self.find(labels, values)
+            && !slot_ref.is_bound()
         {
-            place.point_to(series.slot_ref());
+            slot_ref.point_to(series.slot_ref());
         }
     }
 
     /// Points to the new cells of a relocated series.
     pub(crate) fn moved(&self, labels: &[LabelSpec], values: &[String], series: &Series) {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
-        if let Some(place) = self.find(labels, &values)
-            && place.is_bound()
-            && !place.is_invalidated()
+        if let Some(slot_ref) = self.find(labels, &values)
+            && slot_ref.is_bound()
+            && !slot_ref.is_invalidated()
         {
-            place.point_to(series.slot_ref());
+            slot_ref.point_to(series.slot_ref());
         }
     }
 
     /// Invalidates the reference to a removed series.
     pub(crate) fn removed(&self, labels: &[LabelSpec], values: &[&str], series: &Series) {
-        if let Some(place) = self.find(labels, values)
-            && place.slot() == series.slot()
+        if let Some(slot_ref) = self.find(labels, values)
+            && slot_ref.slot() == series.slot()
         {
-            place.invalidate();
+            slot_ref.invalidate();
             // Leaked: a thread may still write to its cells without a reference.
             std::mem::forget(series.clone());
         }

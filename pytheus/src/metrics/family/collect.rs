@@ -101,15 +101,15 @@ fn parts(
         }),
         Kind::Gauge => {
             let starts_at_zero = descriptor.mode().starts_at_zero();
-            for (place, series) in all.iter().enumerate() {
+            for (index, series) in all.iter().enumerate() {
                 if !starts_at_zero && !is_set(core, series) {
-                    missing.push(place);
+                    missing.push(index);
                     parts.push(Number::Float(0.0));
                     continue;
                 }
                 let value = gauge(core, series);
                 if value.is_none() {
-                    missing.push(place);
+                    missing.push(index);
                 }
                 parts.push(Number::Float(value.unwrap_or(f64::NAN)));
             }
@@ -119,8 +119,8 @@ fn parts(
             const AHEAD: usize = 4;
             let mut counts = vec![0; part_count(descriptor) - 1];
             let (counters, mut scratch) = (all.counting_shards(), Vec::new());
-            for (place, slot) in all.slots().iter().enumerate() {
-                if let Some(ahead) = all.slots().get(place + AHEAD) {
+            for (index, slot) in all.slots().iter().enumerate() {
+                if let Some(ahead) = all.slots().get(index + AHEAD) {
                     counters.prefetch(*ahead);
                 }
                 counts.fill(0);
@@ -235,7 +235,7 @@ impl LocalFamily for FamilyCore {
     }
 
     fn reassert(&self) {
-        if let Some(facts) = self.stated() {
+        if let Some(facts) = self.facts() {
             let _ = record_no_room(facts.update(CellSet::Shared, &mut |cells| {
                 cells.set_only(0);
             }));
@@ -243,6 +243,6 @@ impl LocalFamily for FamilyCore {
     }
 
     fn attach_arena(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError> {
-        self.begin_in(arena)
+        self.bind_to(arena)
     }
 }

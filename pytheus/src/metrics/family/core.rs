@@ -52,20 +52,20 @@ pub(crate) struct FamilyCore {
     pub(crate) no_room_since: AtomicUsize,
     /// A [sequence lock](https://en.wikipedia.org/wiki/Seqlock): odd while series are replaced, which a scrape sees as one
     /// step.
-    pub(crate) steps: AtomicUsize,
+    pub(crate) version: AtomicUsize,
     /// Held for the whole replacement, before the members; threads that add series do not wait for it.
-    pub(crate) stepping: Mutex<()>,
+    pub(crate) replacement: Mutex<()>,
 }
 
 pub(crate) struct Members {
     pub(crate) writer: TableWriter,
     pub(crate) limit: Limit,
     /// Zero series besides those of the descriptor.
-    pub(crate) promised: Vec<Vec<String>>,
+    pub(crate) zero_series: Vec<Vec<String>>,
     /// References of declared metrics and their series, until its removal.
     pub(crate) declared: Vec<(&'static SlotRef, Series)>,
     /// The series of the last replacement: the facts of an info metric.
-    pub(crate) stated: Option<Series>,
+    pub(crate) facts: Option<Series>,
     /// The backend's arena, which is notified of series.
     pub(crate) arena: Option<ProcessArena>,
 }
@@ -88,9 +88,9 @@ impl FamilyCore {
             members: Mutex::new(Members {
                 writer: TableWriter::new(),
                 limit,
-                promised: Vec::new(),
+                zero_series: Vec::new(),
                 declared: Vec::new(),
-                stated: None,
+                facts: None,
                 arena: None,
             }),
             waiting: AtomicUsize::new(0),
@@ -99,8 +99,8 @@ impl FamilyCore {
             callbacks: Callbacks::default(),
             started: AtomicBool::new(false),
             no_room_since: AtomicUsize::new(0),
-            steps: AtomicUsize::new(0),
-            stepping: Mutex::new(()),
+            version: AtomicUsize::new(0),
+            replacement: Mutex::new(()),
         }
     }
 
@@ -153,7 +153,7 @@ impl FamilyCore {
     ) -> Result<Room, Removed> {
         runtime::ensure_loaded();
         if series.slot() == Slot::NONE {
-            self.begin_again(series);
+            self.retry_allocation(series);
         }
         if set == CellSet::Extra {
             // Before the cell is visible to a scrape.
@@ -171,12 +171,18 @@ impl FamilyCore {
     }
 
     /// Updates as [`update`](Self::update), where the reference of the combination is unbound or invalidated.
-    pub(crate) fn update_at(&self, place: &SlotRef, key: &(impl Key + ?Sized), set: CellSet, act: impl FnMut(Cells)) {
+    pub(crate) fn update_at(
+        &self,
+        slot_ref: &SlotRef,
+        key: &(impl Key + ?Sized),
+        set: CellSet,
+        act: impl FnMut(Cells),
+    ) {
         self.update(key, set, act);
-        if set == CellSet::Extra && !place.is_invalidated() {
+        if set == CellSet::Extra && !slot_ref.is_invalidated() {
             let _no_removals = self.members();
-            if let Some(series) = self.find(key).filter(|series| series.slot() == place.slot()) {
-                place.point_to(series.slot_ref());
+            if let Some(series) = self.find(key).filter(|series| series.slot() == slot_ref.slot()) {
+                slot_ref.point_to(series.slot_ref());
             }
         }
     }
@@ -192,7 +198,7 @@ impl FamilyCore {
         if let Some(series) = self.find(key) {
             return series;
         }
-        self.start();
+        self.ensure_zero_series();
         let mut overflow = Overflow::new(key);
         let series = {
             let mut members = self.members();
@@ -208,21 +214,21 @@ impl FamilyCore {
 
     /// Looks up the series of this key, or the one that the limit allows, without adding any.
     pub(crate) fn lookup(&self, key: &(impl Key + ?Sized)) -> Option<Series> {
-        self.start();
+        self.ensure_zero_series();
         self.find(key).or_else(|| Overflow::new(key).resolve(&self.members().limit, |values| self.find(values)))
     }
 
     /// Binds a declared metric to its series until the removal, and returns the series.
     ///
     /// A series merged by the limit is not bound: there may be room for the declaration's own later.
-    pub(crate) fn declare(&self, place: &'static SlotRef, values: &[&str]) -> Series {
+    pub(crate) fn bind_declared(&self, slot_ref: &'static SlotRef, values: &[&str]) -> Series {
         let series = self.series(values);
         if self.labels(&series).are(values) {
             let mut members = self.members();
             // Bound once: the reference is never reused, as a thread may still write to the cells of a removed series.
-            if !place.is_bound() && series.slot_ref().slot().is_live() {
-                place.point_to(series.slot_ref());
-                members.declared.push((place, series.clone()));
+            if !slot_ref.is_bound() && series.slot_ref().slot().is_live() {
+                slot_ref.point_to(series.slot_ref());
+                members.declared.push((slot_ref, series.clone()));
             }
         }
         series
@@ -231,7 +237,7 @@ impl FamilyCore {
     /// Adds the zero series, once.
     ///
     /// Not in the constructor: a default may be an expression that counts in a declared metric itself.
-    pub(crate) fn start(&self) {
+    pub(crate) fn ensure_zero_series(&self) {
         runtime::after_fork();
         if self.started.load(Acquire) {
             return;
@@ -240,39 +246,39 @@ impl FamilyCore {
         let mut members = self.members();
         if !self.started.load(Acquire) {
             self.add_missing(&mut members, &zero_series);
-            let promised = members.promised.clone();
-            self.add_missing(&mut members, &promised);
+            let zeros = members.zero_series.clone();
+            self.add_missing(&mut members, &zeros);
             self.started.store(true, Release);
         }
     }
 
     /// Adds a zero series. Runs no user code.
-    pub(crate) fn promise(&self, values: &[&str]) {
+    pub(crate) fn add_zero_series(&self, values: &[&str]) {
         let values: Vec<_> = values.iter().map(|value| (*value).to_owned()).collect();
         let mut members = self.members();
         if self.started.load(Acquire) {
             self.add_missing(&mut members, std::slice::from_ref(&values));
         }
-        members.promised.push(values);
+        members.zero_series.push(values);
     }
 
     /// Returns all series by label values, from before or after a replacement.
     pub(crate) fn sorted(&self) -> Arc<SortedSeries> {
-        self.start();
-        let sorted = || self.in_order();
-        let steps = self.steps.load(Acquire);
-        if steps.is_multiple_of(2) {
+        self.ensure_zero_series();
+        let sorted = || self.sorted_now();
+        let version = self.version.load(Acquire);
+        if version.is_multiple_of(2) {
             let series = sorted();
-            if self.steps.load(Acquire) == steps {
+            if self.version.load(Acquire) == version {
                 return series;
             }
         }
-        let _no_steps = sync::lock(&self.stepping);
+        let _no_replacement = sync::lock(&self.replacement);
         sorted()
     }
 
     /// Returns the series of this moment by label values.
-    pub(crate) fn in_order(&self) -> Arc<SortedSeries> {
+    pub(crate) fn sorted_now(&self) -> Arc<SortedSeries> {
         self.sorted_cache.sorted(|a, b| self.labels(a).compare(&self.labels(b)))
     }
 
@@ -286,7 +292,7 @@ impl FamilyCore {
     }
 
     /// Yields to threads waiting for the members, as the lock is not fair.
-    pub(crate) fn let_others(&self) {
+    pub(crate) fn yield_members(&self) {
         const LONGEST: Duration = Duration::from_micros(100);
         if self.waiting.load(Relaxed) == 0 {
             return;
@@ -318,13 +324,13 @@ impl FamilyCore {
     }
 
     /// Adds a series of these values, which the family lacks.
-    fn add(&self, members: &mut Members, values: &[&str], promised: bool) -> Series {
-        let series = self.make(members, values, promised);
-        self.put(members, values, &series);
+    fn add(&self, members: &mut Members, values: &[&str], is_zero_series: bool) -> Series {
+        let series = self.new_series(members, values, is_zero_series);
+        self.insert(members, values, &series);
         series
     }
 
-    pub(crate) fn put(&self, members: &mut Members, values: &[&str], series: &Series) {
+    pub(crate) fn insert(&self, members: &mut Members, values: &[&str], series: &Series) {
         members.limit.added(values);
         self.sorted_cache.added(series.clone());
         self.table.insert(&mut members.writer, self.hash(values), series.clone(), &|series| self.hash_of(series));

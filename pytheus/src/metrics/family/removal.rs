@@ -15,13 +15,13 @@ const STEP: usize = 500;
 
 impl FamilyCore {
     pub(crate) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
-        self.start();
+        self.ensure_zero_series();
         let (hash, mut members) = (self.hash(key), self.members());
         let (is_it, hash_of) = (|series: &Series| self.labels(series).are(key), |series: &Series| self.hash_of(series));
         let removed = self.table.remove(&mut members.writer, hash, is_it, &hash_of);
         drop(self.removed(members, removed.as_slice(), true, &mut |_| {}));
         if removed.is_none() {
-            self.end_elsewhere(key);
+            self.remove_elsewhere(key);
         }
         removed.is_some()
     }
@@ -31,7 +31,7 @@ impl FamilyCore {
         for series in self.sorted().iter() {
             if !keep(self.labels(series)) {
                 self.remove(&self.labels(series));
-                self.let_others();
+                self.yield_members();
             }
         }
     }
@@ -40,13 +40,13 @@ impl FamilyCore {
     ///
     /// A large family is locked several times, each for a moment, so that other threads can add series in between.
     pub(crate) fn clear(&self, matches: impl Fn(&[&str]) -> bool) {
-        self.start();
+        self.ensure_zero_series();
         let mut zeros = zero_series::of(self.descriptor());
-        let one = sync::lock(&self.stepping);
+        let one = sync::lock(&self.replacement);
         let mut members = self.members();
-        zeros.extend(members.promised.iter().cloned());
+        zeros.extend(members.zero_series.iter().cloned());
         zeros.retain(|values| matches(&values.iter().map(String::as_str).collect::<Vec<_>>()));
-        self.steps.fetch_add(1, AcqRel);
+        self.version.fetch_add(1, AcqRel);
         let matches = |labels: Labels<'_>| matches(&labels.values().collect::<Vec<_>>());
         let (mut cursor, mut closures) = (TableCursor::default(), Vec::new());
         loop {
@@ -54,14 +54,14 @@ impl FamilyCore {
             closures.extend(self.removed(members, &removed, true, &mut |members| {
                 if !more {
                     self.add_missing(members, &zeros);
-                    self.steps.fetch_add(1, AcqRel);
+                    self.version.fetch_add(1, AcqRel);
                 }
             }));
             if !more {
                 break;
             }
             drop(removed);
-            self.let_others();
+            self.yield_members();
             members = self.members();
         }
         drop(one);
@@ -70,10 +70,10 @@ impl FamilyCore {
 
     /// Makes a series of this key the only one, and acts on it before other threads can find it.
     pub(crate) fn replace_all(&self, with: &(impl Key + ?Sized), act: impl FnOnce(&Series)) {
-        self.start();
-        let one = sync::lock(&self.stepping);
+        self.ensure_zero_series();
+        let one = sync::lock(&self.replacement);
         let mut members = self.members();
-        self.steps.fetch_add(1, AcqRel);
+        self.version.fetch_add(1, AcqRel);
         let (mut cursor, mut removed) = (TableCursor::default(), Vec::new());
         loop {
             let (some, more) = self.remove_some(&mut members, &mut cursor, &|_| true);
@@ -83,12 +83,12 @@ impl FamilyCore {
             }
         }
         let values = with.values();
-        let series = self.make(&members, &values, false);
+        let series = self.new_series(&members, &values, false);
         act(&series);
-        members.stated = Some(series.clone());
+        members.facts = Some(series.clone());
         let closures = self.removed(members, &removed, false, &mut |members| {
-            self.put(members, &values, &series);
-            self.steps.fetch_add(1, AcqRel);
+            self.insert(members, &values, &series);
+            self.version.fetch_add(1, AcqRel);
         });
         drop(one);
         drop(closures);
@@ -126,11 +126,11 @@ impl FamilyCore {
             let values: Vec<_> = self.labels(series).values().collect();
             members.limit.removed(&values);
             self.closed_index.removed(&self.descriptor().labels, &values, series);
-            self.end(&members, series, everywhere);
-            members.declared.retain(|(place, known)| {
+            self.unbind(&members, series, everywhere);
+            members.declared.retain(|(slot_ref, known)| {
                 let other = !known.is(series);
                 if !other {
-                    place.invalidate();
+                    slot_ref.invalidate();
                     // Leaked: a thread may still write to its cells without a reference.
                     std::mem::forget(known.clone());
                 }

@@ -13,7 +13,7 @@ pub struct EnumValue(EnumRepr);
 enum EnumRepr {
     Index {
         values: &'static [&'static str],
-        place: usize,
+        index: usize,
     },
     /// A value outside the set, of a hand-written `LabelValue`.
     Other(SmallText),
@@ -23,8 +23,8 @@ impl EnumValue {
     #[inline]
     fn new<V>(typed: &Typed<V>, value: &V) -> Self {
         let values = typed.values.unwrap_or_default();
-        match (typed.place)(value) {
-            Some(place) if place < values.len() => Self(EnumRepr::Index { values, place }),
+        match (typed.index)(value) {
+            Some(index) if index < values.len() => Self(EnumRepr::Index { values, index }),
             _ => Self::find(values, SmallText::of_type(typed, value)),
         }
     }
@@ -32,7 +32,7 @@ impl EnumValue {
     #[cold]
     fn find(values: &'static [&'static str], text: SmallText) -> Self {
         match values.iter().position(|value| *value == text.as_str()) {
-            Some(place) => Self(EnumRepr::Index { values, place }),
+            Some(index) => Self(EnumRepr::Index { values, index }),
             None => Self(EnumRepr::Other(text)),
         }
     }
@@ -40,7 +40,7 @@ impl EnumValue {
     #[inline]
     fn as_str(&self) -> &str {
         match &self.0 {
-            EnumRepr::Index { values, place } => values.get(*place).copied().unwrap_or_default(),
+            EnumRepr::Index { values, index } => values.get(*index).copied().unwrap_or_default(),
             EnumRepr::Other(text) => text.as_str(),
         }
     }
@@ -62,9 +62,9 @@ impl HasValue for EnumValue {
     }
 
     #[inline]
-    fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
+    fn index(&self, _: &LabelSpec) -> Option<(usize, usize)> {
         match &self.0 {
-            EnumRepr::Index { values, place } => Some((*place, values.len())),
+            EnumRepr::Index { values, index } => Some((*index, values.len())),
             EnumRepr::Other(_) => None,
         }
     }

@@ -96,7 +96,7 @@ pub trait HasValue: LabelSlot {
 
     /// Returns the index of the value in the closed set, and the size of the set.
     #[inline]
-    fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
+    fn index(&self, _: &LabelSpec) -> Option<(usize, usize)> {
         None
     }
 }
@@ -131,8 +131,8 @@ impl HasValue for Defaulted {
     }
 
     #[inline]
-    fn place(&self, spec: &LabelSpec) -> Option<(usize, usize)> {
-        Some((spec.default_place()?, spec.values()?.len()))
+    fn index(&self, spec: &LabelSpec) -> Option<(usize, usize)> {
+        Some((spec.default_index()?, spec.values()?.len()))
     }
 }
 
@@ -214,7 +214,7 @@ impl<Head: HasValue, Tail: AllSet> AllSet for (Head, Tail) {
     #[inline]
     fn index(&self, specs: &[LabelSpec], before: usize) -> Option<usize> {
         let (spec, rest) = specs.split_first()?;
-        let (place, len) = self.0.place(spec)?;
-        self.1.index(rest, before.wrapping_mul(len).wrapping_add(place))
+        let (index, len) = self.0.index(spec)?;
+        self.1.index(rest, before.wrapping_mul(len).wrapping_add(index))
     }
 }

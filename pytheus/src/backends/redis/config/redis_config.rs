@@ -8,7 +8,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use crate::backends::custom::{Config, Secret};
-use crate::backends::redis::config::endpoints::{self, Endpoints};
+use crate::backends::redis::config::endpoints::{Endpoints, is_host, split_host_port, strip_brackets, with_host_port};
 use crate::backends::redis::schema;
 use crate::backends::{ConfigError, Value};
 
@@ -171,9 +171,13 @@ fn servers(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), Conf
         parsed.ok_or_else(|| config.invalid("url", expected))?
     } else {
         let port = u16::try_from(port.unwrap_or(PORT)).unwrap_or_default();
-        let host = host.as_deref().map_or("127.0.0.1", endpoints::strip_brackets);
+        let host = host.as_deref().map_or("127.0.0.1", strip_brackets).to_owned();
+        let address = match tls {
+            Some(true) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+            _ => ConnectionAddr::Tcp(host, port),
+        };
         let wrong = |_| config.invalid("host", "the name or address of a server");
-        address(host.to_owned(), port, tls == Some(true)).into_connection_info().map_err(wrong)?
+        address.into_connection_info().map_err(wrong)?
     };
     let mut credentials = info.redis_settings().clone();
     if let Some(db) = db {
@@ -181,12 +185,9 @@ fn servers(config: &mut Config) -> Result<(Endpoints, RedisConnectionInfo), Conf
     }
     credentials = with_credentials(config, credentials, username, ("password", password))?;
     let nodes = |key: &str, list: Vec<String>| -> Result<Vec<ConnectionAddr>, ConfigError> {
-        let nodes: Option<Vec<_>> = list
-            .iter()
-            .map(|node| {
-                endpoints::split_host_port(node).map(|(host, port)| endpoints::with_host_port(info.addr(), host, port))
-            })
-            .collect();
+        let nodes = list.iter().map(|node| split_host_port(node));
+        let nodes = nodes.map(|node| node.map(|(host, port)| with_host_port(info.addr(), host, port)));
+        let nodes: Option<Vec<_>> = nodes.collect();
         nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| config.invalid(key, "a list such as [\"host:6379\"]"))
     };
     let endpoints = match (cluster, sentinels) {
@@ -219,22 +220,18 @@ fn is_plain(url: &str) -> bool {
     !rest.contains('#')
         && !user.contains(['@', '[', ']'])
         && !rest[authority.len()..].contains('@')
-        && (host.is_empty() || endpoints::is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
+        && (host.is_empty() || is_host(host.rsplit_once(':').map_or(host, |(host, _)| host)))
         && url.match_indices('%').all(is_encoded)
 }
 
 /// Refuses a URL in the key of a host: hosts are shown in errors, and a URL may contain a password.
 fn no_url(config: &Config, key: &str) -> Result<(), ConfigError> {
-    let is_url = |value: &Value| {
-        let host = |text: &str| {
-            !endpoints::is_host(
-                endpoints::split_host_port(text).map_or(endpoints::strip_brackets(text), |(host, _)| host),
-            )
-        };
-        value.as_str().is_some_and(host)
+    let is_host = |text: &str| is_host(split_host_port(text).map_or(strip_brackets(text), |(host, _)| host));
+    let values = match config.values().get(key) {
+        Some(Value::Array(values)) => values.as_slice(),
+        value => value.map(std::slice::from_ref).unwrap_or_default(),
     };
-    let found = config.values().get(key);
-    if !found.is_some_and(|value| is_url(value) || value.as_array().is_some_and(|list| list.iter().any(is_url))) {
+    if values.iter().filter_map(Value::as_str).all(is_host) {
         return Ok(());
     }
     let expected = "names or addresses alone: the user is in `username` and `password`, or in `url`";
@@ -259,20 +256,6 @@ fn with_credentials(
         credentials = credentials.set_username(username);
     }
     Ok(credentials)
-}
-
-#[cfg(feature = "redis-tls")]
-fn address(host: String, port: u16, tls: bool) -> ConnectionAddr {
-    if tls {
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host, port)
-    }
-}
-
-#[cfg(not(feature = "redis-tls"))]
-fn address(host: String, port: u16, _: bool) -> ConnectionAddr {
-    ConnectionAddr::Tcp(host, port)
 }
 
 /// Reads the configured files with certificates.
