@@ -31,7 +31,7 @@ pub(crate) struct ReadCache {
 }
 
 /// A declaration in the index.
-struct Declaration {
+struct IndexEntry {
     family: Arc<FamilyKey>,
     id: String,
     /// When a process last began it.
@@ -143,7 +143,7 @@ fn read(
     let mut contents = cache.read_hashes(context, session, &hashes)?.into_iter();
     let mut found = Vec::new();
     let mut live: HashMap<&str, LiveSeries> = HashMap::new();
-    for Declaration { family, id, key, .. } in &declarations {
+    for IndexEntry { family, id, key, .. } in &declarations {
         if let Some(key) = key {
             let index = cache.series.entry(key.clone()).or_default();
             let fields = contents.next().unwrap_or_default();
@@ -174,7 +174,7 @@ impl ReadCache {
         keys: &PartitionKeys,
         index: Fields,
         wants: &dyn Fn(&FamilyKey) -> bool,
-    ) -> Result<Vec<Declaration>, BadField> {
+    ) -> Result<Vec<IndexEntry>, BadField> {
         let (mut declarations, mut begun) = (Vec::new(), HashMap::new());
         for (field, value) in index {
             if let [first, id @ ..] = &*field
@@ -188,7 +188,7 @@ impl ReadCache {
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
                 let key = (!schema::is_live(&family)).then(|| keys.family(&id));
-                declarations.push(Declaration { family, id, begun: 0, has_rivals: false, key });
+                declarations.push(IndexEntry { family, id, begun: 0, has_rivals: false, key });
             }
         }
         for one in &mut declarations {

@@ -50,7 +50,7 @@ pub(crate) struct SeriesIndex {
 }
 
 /// The parts of each series, and when each value was set, for families aggregated by time.
-type Numbers = (Vec<Number>, Vec<u64>);
+type SeriesNumbers = (Vec<Number>, Vec<u64>);
 
 impl SeriesIndex {
     /// Reads the hash of a family.
@@ -58,7 +58,7 @@ impl SeriesIndex {
         &mut self,
         family: &FamilyKey,
         fields: &Fields,
-    ) -> Result<(Arc<[SeriesKey]>, Numbers), BadField> {
+    ) -> Result<(Arc<[SeriesKey]>, SeriesNumbers), BadField> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -68,7 +68,7 @@ impl SeriesIndex {
     }
 
     /// Reads the numbers of known series; `None` if there are others.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, BadField> {
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<SeriesNumbers>, BadField> {
         let width = family.part_count();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
         let mut times = vec![0; if family.aggregation().is_by_time() { self.keys.len() } else { 0 }];
