@@ -172,7 +172,7 @@ fn a_gauge_can_be_infinite_or_nan_and_recovers_when_set() -> TestResult {
 }
 
 #[test]
-fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestResult {
+fn an_unset_gauge_is_hidden_where_zero_is_no_value() -> TestResult {
     use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, LiveSum, MostRecent, PerProcess, Shared};
     let registry = CollectorRegistry::new();
     for (mode, starts_at_zero) in [

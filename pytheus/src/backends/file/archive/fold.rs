@@ -146,8 +146,8 @@ impl Sums<'_> {
             for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
                 *amount -= *removed;
             }
-            // A pre-initialised series stays after its process, unless it was removed.
-            let shows = series.promised && baseline.is_none();
+            // A zero series stays after its process, unless it was removed.
+            let shows = series.is_zero_series && baseline.is_none();
             if !shows && amounts.iter().all(ExactAmount::is_zero) {
                 continue;
             }

@@ -80,7 +80,7 @@ mod tests {
     use crate::backends::file::dir::create;
 
     #[test]
-    fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
+    fn a_copy_in_a_child_does_not_keep_a_file_locked() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
         let liveness = HeldLock::take(&path, || create(&path)).expect("nobody else knows it");

@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_roster_reads_back_and_one_with_any_bit_wrong_is_refused() {
+    fn a_roster_reads_back_and_a_flipped_bit_is_refused() {
         let roster = Roster {
             archive: 7,
             shared: 12,

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_back_is_taken_again() {
+    fn freed_pages_are_allocated_again() {
         let file = tempfile::tempfile().unwrap();
         let mut allocator = Allocator::new(0, 0);
         let starts: Vec<_> = (1..=4).map(|pages| allocator.alloc(&file, pages * PAGE).unwrap() / PAGE).collect();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_short_does_not_grow_again() {
+    fn a_truncated_file_does_not_grow_again() {
         let file = tempfile::tempfile().unwrap();
         let mut allocator = Allocator::new(0, 0);
         allocator.alloc_zeroed(&file, PAGE).unwrap();

@@ -136,7 +136,7 @@ impl Live {
                 self.by_at.insert(at, number);
                 record.encode(self.series.entry(number).or_default())?;
             }
-            Record::ExtraCells { series, .. } | Record::PreInit { series, .. } => {
+            Record::ExtraCells { series, .. } | Record::ZeroSeries { series, .. } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(number));
                 record.encode(known.unwrap_or_else(|| self.foreign_extras.entry(series).or_default()))?;
             }

@@ -32,7 +32,7 @@ mod tests {
     use super::crc32;
 
     #[test]
-    fn it_is_the_one_of_the_catalogue() {
+    fn the_checksum_matches_the_catalogue() {
         assert_eq!(crc32(&[b"123456789"]), 0xcbf4_3926);
         assert_eq!(crc32(&[b"1234", b"", b"56789"]), 0xcbf4_3926);
         assert_eq!(crc32(&[]), 0);

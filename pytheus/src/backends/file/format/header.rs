@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_with_one_bit_wrong_is_refused() {
+    fn a_header_with_a_flipped_bit_is_refused() {
         let bytes = Header::new(FileId::random(), 7).encode();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes;

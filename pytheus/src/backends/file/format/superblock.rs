@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_log_has_the_next_generation_and_another_length() {
+    fn successive_generations_alternate_between_two_lengths() {
         let second = LogGeneration::FIRST.next(65_536).unwrap();
         let third = second.next(LOG).unwrap();
         assert_eq!([LogGeneration::FIRST, second, third].map(LogGeneration::start), [LOG, 65_536, LOG]);

@@ -37,7 +37,7 @@ pub(crate) struct FamilyAccumulator {
     pub(crate) origin: Option<Origin>,
     /// Index of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
-    /// Series of the shared file: address, whether it is pre-initialised, and row.
+    /// Series of the shared file: address, whether it is a zero series, and row.
     pub(crate) shared: Vec<(CellAddr, bool, u32)>,
 }
 
@@ -159,11 +159,12 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Marks a series as present. It shows at zero if it is pre-initialised, and zero is a value of its aggregation.
-    pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
+    /// Marks a series as present. It shows at zero if it is a zero series, and zero is a value of its aggregation.
+    pub(crate) fn mark_present(&mut self, row: u32, is_zero_series: bool) {
         let visibility = &mut self.visibility[row as usize];
-        *visibility = if promised && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
-            .max(*visibility);
+        *visibility =
+            if is_zero_series && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
+                .max(*visibility);
     }
 
     /// Replaces the amounts of a row.
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_makes_one_value_of_several_as_everywhere() {
+    fn each_mode_aggregates_like_every_backend() {
         let modes = [GaugeMode::LiveMin, GaugeMode::LiveMax, GaugeMode::LiveSum, GaugeMode::LiveMostRecent];
         for (values, expected) in CASES {
             for (mode, expected) in modes.into_iter().zip(expected) {
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_its_own_series_with_its_number_where_its_name_belongs() {
+    fn per_process_series_sort_by_their_pid_label() {
         let mut accumulator = gauge(GaugeMode::PerProcess);
         let key = series(&accumulator, "a");
         for (pid, value) in [("7", 1.0), ("12", 2.0)] {
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn series_show_in_order_as_far_as_there_is_something_to_show() {
+    fn visible_series_are_sorted() {
         let mut accumulator = gauge(GaugeMode::LiveSum);
         let rows = ["c", "a", "d", "b"].map(|queue| accumulator.row(&series(&accumulator, queue)));
         accumulator.add_value(rows[0], 3.0, 0);

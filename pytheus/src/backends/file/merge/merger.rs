@@ -250,8 +250,8 @@ impl Merger {
         let family = Arc::clone(accumulator.declared());
         let states = family.descriptor().states().len();
         let series = std::mem::take(&mut accumulator.shared);
-        for ((at, promised, row), in_progress) in series.iter().zip(in_progress) {
-            accumulator.mark_present(*row, *promised);
+        for ((at, is_zero_series, row), in_progress) in series.iter().zip(in_progress) {
+            accumulator.mark_present(*row, *is_zero_series);
             if family.descriptor().kind() == Kind::StateSet {
                 let flags = self.shared.flags(*at);
                 if flags != 0 {

@@ -43,7 +43,7 @@ struct Read {
 /// The content of a series.
 enum Held {
     /// No value, or none since the removal.
-    Nothing { promised: bool },
+    Nothing { is_zero_series: bool },
     /// Amounts, in the buffer beside.
     Amounts,
     /// Value of a gauge, and when it was set.
@@ -145,7 +145,7 @@ impl PeerRows {
                 continue;
             }
             match read.held {
-                Held::Nothing { promised } => accumulator.mark_present(read.row, promised),
+                Held::Nothing { is_zero_series } => accumulator.mark_present(read.row, is_zero_series),
                 Held::Amounts => accumulator.add(read.row, &self.amounts[place * width..(place + 1) * width]),
                 Held::Value(value, stamp) => accumulator.add_value(read.row, value, stamp),
             }
@@ -187,7 +187,7 @@ impl PeerRows {
         for (place, (series, row)) in places.iter().enumerate() {
             let of_file = &self.peer.series()[*series];
             let baseline = self.baselines.get(&of_file.number);
-            let nothing = Held::Nothing { promised: of_file.promised && baseline.is_none() };
+            let nothing = Held::Nothing { is_zero_series: of_file.is_zero_series && baseline.is_none() };
             let held = if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);

@@ -52,7 +52,7 @@ impl Declarations {
             // The shared file does not say which processes have declared the family.
             accumulator.add_origin(Origin { newest: 0, is_live: false });
             let row = accumulator.row(&series.key);
-            accumulator.shared.push((series.at, series.promised, row));
+            accumulator.shared.push((series.at, series.is_zero_series, row));
         });
     }
 

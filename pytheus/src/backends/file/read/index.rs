@@ -19,8 +19,8 @@ pub(crate) struct PeerSeries {
     pub(crate) at: CellAddr,
     /// Address of its extra cells.
     pub(crate) extra: Option<CellAddr>,
-    /// Whether it is pre-initialised: shown before it is counted in.
-    pub(crate) promised: bool,
+    /// Whether it is a zero series: shown before it is counted in.
+    pub(crate) is_zero_series: bool,
     /// Whether it is over, and its cells may be reused.
     pub(crate) ended: bool,
 }
@@ -92,20 +92,20 @@ impl LogIndex {
         self.taken += 1;
         match *record {
             Record::Family { number, json } => self.family(number, json),
-            Record::Series { number, family, promised, at, head, text } => {
+            Record::Series { number, family, is_zero_series, at, head, text } => {
                 let known = self.families.get(family as usize);
                 let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
                 let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
-                self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
+                self.series(cells, PeerSeries { number, family, key, at, extra: None, is_zero_series, ended: false })
             }
             Record::ExtraCells { series, extra } => self.extend(series, extra),
             Record::End { series } => self.end_series(series),
             Record::Page { shard, page, offset } => self.page(shard, page, offset, place),
-            Record::PreInit { series, promised } => {
+            Record::ZeroSeries { series, is_zero_series } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(*number));
-                known.ok_or_else(unknown)?.promised = promised;
+                known.ok_or_else(unknown)?.is_zero_series = is_zero_series;
                 Ok(())
             }
             // `Cursor` follows extents.

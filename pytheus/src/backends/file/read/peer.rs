@@ -246,7 +246,7 @@ mod tests {
         let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
         assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
         assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
-        assert!(peer.series()[0].promised);
+        assert!(peer.series()[0].is_zero_series);
         assert_eq!(parts(&peer, 0), [Number::Float(7.75)]);
         assert_eq!(labels(&peer, 1), r#"{"a": "", "b": "z"}"#);
         assert_eq!(parts(&peer, 1), [1_u64.into(), 1_u64.into(), 1_u64.into(), Number::Float(7.85)]);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_sees_what_is_new_and_what_has_ended() {
+    fn a_peer_sees_new_and_ended_series() {
         let sample = Sample::new();
         let family = samples::family(Kind::Counter, "c_total");
         let mut peer = Peer::open(&sample.path).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_was_read_of_a_series_that_has_ended_is_not_its_own() {
+    fn in_progress_counts_of_an_ended_series_are_left_out() {
         for has_record in [true, false] {
             let (sample, family) = (Sample::new(), samples::gauge("w", GaugeMode::Shared));
             let [one, two] = ["1", "2"].map(|label| {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_lock_lives() {
+    fn a_process_is_live_while_it_holds_the_lock() {
         let sample = Sample::new();
         let peer = Peer::open(&sample.path).unwrap();
         assert!(!peer.is_live().unwrap());
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_foreign() {
+    fn anything_but_a_plain_file_is_foreign() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("elsewhere", &link).unwrap();
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_becomes_shorter_is_not_touched_any_more() {
+    fn a_file_that_becomes_shorter_is_not_read_again() {
         for len in [4096, 1, 0] {
             let sample = samples::everything();
             let mut peer = Peer::open(&sample.path).unwrap();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_off_anywhere_is_refused() {
+    fn a_file_truncated_anywhere_is_refused() {
         let sample = samples::everything();
         // The last page that is named in the log.
         let whole = 64 * 1024;

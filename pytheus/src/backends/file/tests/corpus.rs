@@ -99,7 +99,7 @@ fn two_extents() -> Vec<u8> {
     let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::NextExtent { offset: 8192, len: 4096 }];
     records.iter().try_for_each(|record| record.encode(&mut first)).expect("they are short");
     let records = [
-        Record::Series { number: 0, family: 0, promised: true, at: at(1, 511), head: &[0; 4], text: "" },
+        Record::Series { number: 0, family: 0, is_zero_series: true, at: at(1, 511), head: &[0; 4], text: "" },
         Record::Page { shard: 3, page: 1, offset: 12_288 },
     ];
     records.iter().try_for_each(|record| record.encode(&mut second)).expect("they are short");

@@ -18,9 +18,9 @@ fn ended_processes_are_archived_and_live_ones_are_not() {
         ended.count_in(&jobs(), &["b"], 0, 0.5);
         // Untouched series.
         ended.series(&jobs(), &["silent"], false);
-        ended.series(&jobs(), &["promised"], true);
+        ended.series(&jobs(), &["is_zero_series"], true);
     }
-    let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="promised""#, 0.0)]);
+    let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="is_zero_series""#, 0.0)]);
     assert_eq!(shown(&directory), expected);
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
@@ -74,14 +74,14 @@ fn a_removal_holds_while_other_processes_count_on() {
     let mut ended = Process::begin(&directory);
     ended.count_in(&jobs(), &["a"], 10, 0.1);
     ended.count_in(&jobs(), &["b"], 7, 0.0);
-    ended.series(&jobs(), &["promised"], true);
+    ended.series(&jobs(), &["is_zero_series"], true);
     drop(ended);
     let mut live = Process::begin(&directory);
     let series = live.series(&jobs(), &["a"], false);
     live.count(series, 1, 0.3);
     let own = Process::begin(&directory);
     remove_all(&directory, own.id(), &jobs(), &["a"]);
-    remove_all(&directory, own.id(), &jobs(), &["promised"]);
+    remove_all(&directory, own.id(), &jobs(), &["is_zero_series"]);
     assert_eq!(shown(&directory), numbers([(r#"queue="b""#, 7.0)]));
     live.count(series, 2, 0.5);
     let expected = numbers([(r#"queue="a""#, 2.5), (r#"queue="b""#, 7.0)]);

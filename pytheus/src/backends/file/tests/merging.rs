@@ -38,12 +38,10 @@ impl Process {
         self.begin_at(family, values, at, false)
     }
 
-    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, promised: bool) -> Series {
+    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, is_zero_series: bool) -> Series {
         let series = SeriesKey::new(family, values);
         let page = self.arena.page(0, at.page).expect("there is room");
-        self.arena
-            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
-            .expect("there is room");
+        self.arena.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
         Series(page, at)
     }
 

@@ -58,13 +58,11 @@ impl Process {
     }
 
     /// Registers a series and returns the addresses of its whole number and its fraction.
-    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [CellAddr; 2] {
+    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], is_zero_series: bool) -> [CellAddr; 2] {
         let [at, extra] = [0, 1].map(|cell| CellAddr { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
-        self.file
-            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
-            .expect("there is room");
+        self.file.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
         self.file.add_cells(at, extra).expect("there is room");
         [at, extra]
     }
@@ -145,7 +143,7 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
                 if let Some(baseline) = baseline {
                     amounts[0] -= baseline.amounts[0];
                 }
-                if !amounts[0].is_zero() || (series.promised && baseline.is_none()) {
+                if !amounts[0].is_zero() || (series.is_zero_series && baseline.is_none()) {
                     add(family, &series.key, amounts[0]);
                 }
             }

@@ -49,11 +49,9 @@ impl Sample {
         Self { own: own.expect("there is room"), path, directory, shared }
     }
 
-    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
+    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, is_zero_series: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own
-            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
-            .expect("there is room");
+        self.own.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
     }
 
     /// Adds to a cell.

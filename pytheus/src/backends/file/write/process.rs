@@ -174,7 +174,7 @@ impl Arena for Process {
         // Clear it at once, without the lock: this may be a request.
         file.shared_file().unset(series);
         if let Ok(Some(_locked)) = self.directory.try_acquire_lock() {
-            // If this fails, a pre-initialised series shows as zero.
+            // If this fails, a zero series shows as zero.
             let _ = file.shared_file().remove(series);
         }
     }
@@ -197,13 +197,13 @@ impl Arena for Process {
         &self,
         family: &Arc<FamilyKey>,
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
     ) -> Result<CellAddr, BackendError> {
         let file = self.open_or_error()?;
-        let at = file.shared_cells(family, series, promised)?;
+        let at = file.shared_cells(family, series, is_zero_series)?;
         let shared = &mut *lock(&self.shared);
         if shared.families.insert(family.id()) {
-            file.add_series(&NewSeries { family, series, at, is_zero_series: promised })?;
+            file.add_series(&NewSeries { family, series, at, is_zero_series })?;
             shared.series.insert(at);
         }
         Ok(at)

@@ -42,7 +42,7 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
             old.shared_cells(series.at).unwrap_or_default().iter().take(family.map_or(0, |family| family.cells()));
         cells.map(|cell| cell.load(Acquire)).collect::<Vec<_>>()
     };
-    let kept = |series: &&PeerSeries| series.promised || cells(series).iter().any(|cell| *cell != 0);
+    let kept = |series: &&PeerSeries| series.is_zero_series || cells(series).iter().any(|cell| *cell != 0);
     let kept: Vec<_> = old.index.series.iter().filter(kept).collect();
     if old.cursor.offset() < LEAST || kept.len() > old.index.series.len() / 2 {
         return Ok(None);
@@ -52,7 +52,7 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
         let mut copy = SharedFile::open_as_it_is(&new)?;
         for series in &kept {
             let Some(family) = old.index.families.get(series.family as usize) else { continue };
-            let at = copy.find_or_add(family, &series.key, series.promised)?;
+            let at = copy.find_or_add(family, &series.key, series.is_zero_series)?;
             for (copy, cell) in copy.cells(at).iter().zip(cells(series)) {
                 copy.store(cell, Release);
             }

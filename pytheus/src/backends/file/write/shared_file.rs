@@ -86,33 +86,38 @@ impl SharedFile {
         self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
-    /// Returns the address of a series, if it exists, and is pre-initialised where it should be.
+    /// Returns the address of a series, if it exists, and is a zero series where it should be.
     pub(crate) fn find(
         &self,
         family: &FamilyKey,
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
     ) -> Result<Option<CellAddr>, SkippedFile> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
-        Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
+        Ok(found.filter(|found| found.is_zero_series || !is_zero_series).map(|found| found.at))
     }
 
     /// Returns the address of a series, which is added if it is new. The caller holds the directory lock.
-    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<CellAddr> {
+    pub(crate) fn find_or_add(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        is_zero_series: bool,
+    ) -> io::Result<CellAddr> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
         let mut allocator = log.allocator()?;
         let (known, found) = log.look_up(family, series);
         let at = match found {
-            Some(found) if found.promised || !promised => return Ok(found.at),
+            Some(found) if found.is_zero_series || !is_zero_series => return Ok(found.at),
             Some(found) => {
-                Record::PreInit { series: found.at, promised }.encode(&mut records)?;
+                Record::ZeroSeries { series: found.at, is_zero_series }.encode(&mut records)?;
                 found.at
             }
-            None => log.add((known, family), series, promised, &mut allocator, &mut records)?,
+            None => log.add((known, family), series, is_zero_series, &mut allocator, &mut records)?,
         };
         log.append(&mut allocator, &records)?;
         self.read(log)?;
@@ -140,9 +145,9 @@ impl SharedFile {
         let Some(series) = index.at(at).and_then(|number| index.series.get(number)) else {
             return Ok(());
         };
-        if series.promised {
+        if series.is_zero_series {
             let mut records = Vec::new();
-            Record::PreInit { series: at, promised: false }.encode(&mut records)?;
+            Record::ZeroSeries { series: at, is_zero_series: false }.encode(&mut records)?;
             log.append(&mut log.allocator()?, &records)?;
             self.read(log)?;
         }
@@ -219,7 +224,7 @@ impl Log {
         &self,
         (known, family): (Option<u32>, &FamilyKey),
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
         allocator: &mut Allocator,
         records: &mut Vec<u8>,
     ) -> io::Result<CellAddr> {
@@ -243,7 +248,7 @@ impl Log {
         };
         let number = index.next_number().ok_or_else(full)?;
         let (head, text) = series.parts();
-        Record::Series { number, family, promised, at, head, text }.encode(records)?;
+        Record::Series { number, family, is_zero_series, at, head, text }.encode(records)?;
         Ok(at)
     }
 

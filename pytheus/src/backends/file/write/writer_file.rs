@@ -122,8 +122,8 @@ impl WriterFile {
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
-        let (number, promised, at) = (log.series, begun.is_zero_series, begun.at);
-        Record::Series { number, family, promised, at, head, text }.encode(&mut records)?;
+        let (number, is_zero_series, at) = (log.series, begun.is_zero_series, begun.at);
+        Record::Series { number, family, is_zero_series, at, head, text }.encode(&mut records)?;
         let next = number.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
         self.append(log, &records, log.written.live + 1)?;
         log.series = next;
@@ -187,12 +187,12 @@ impl Arena for WriterFile {
         &self,
         family: &Arc<FamilyKey>,
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
     ) -> Result<CellAddr, BackendError> {
-        if let Some(at) = self.shared.find(family, series, promised)? {
+        if let Some(at) = self.shared.find(family, series, is_zero_series)? {
             return Ok(at);
         }
-        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, promised));
+        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, is_zero_series));
         at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
     }
 }

@@ -49,7 +49,7 @@ fn families(act: impl FnOnce([Record<'_>; 3])) {
 }
 
 fn series(number: u32, family: u32, at: CellAddr) -> Record<'static> {
-    Record::Series { number, family, promised: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
+    Record::Series { number, family, is_zero_series: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_valid_log_is_read() {
             Record::End { series: at(20_000, 3) },
             Record::End { series: at(1, 0) },
             series(2, 0, at(1, 0)),
-            Record::PreInit { series: at(1, 0), promised: true },
+            Record::ZeroSeries { series: at(1, 0), is_zero_series: true },
             Record::NextExtent { offset: 65_536, len: 4096 },
         ];
         assert_eq!(read(&log), Ok(()));
@@ -121,7 +121,7 @@ fn invalid_series_are_refused() {
 fn invalid_labels_are_refused() {
     families(|[one, ..]| {
         let label = |head: &[u8], text: &str| {
-            read(&[one, Record::Series { number: 0, family: 0, promised: false, at: at(1, 0), head, text }])
+            read(&[one, Record::Series { number: 0, family: 0, is_zero_series: false, at: at(1, 0), head, text }])
         };
         let good: [(&[u8], &str); 4] = [
             (&[0; 4], ""),
@@ -172,7 +172,7 @@ fn records_of_unknown_series_are_refused() {
                 Record::ExtraCells { series: at(1, 0), extra: at(1, 1) },
                 Record::ExtraCells { series: at(1, 0), extra: at(1, 2) },
             ],
-            &[Record::PreInit { series: at(1, 1), promised: false }],
+            &[Record::ZeroSeries { series: at(1, 1), is_zero_series: false }],
         ];
         for wrong in wrong {
             assert_eq!(read(&[&begun[..], wrong].concat()), CORRUPT, "{wrong:?}");

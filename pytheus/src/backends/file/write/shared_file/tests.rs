@@ -14,7 +14,7 @@ fn shown(shared: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();
     shared.each(|number, family, series| {
         let label = series.key.labels(family).get("a").unwrap_or_default().to_owned();
-        shown.push((number, label, shared.value(series.at), series.promised));
+        shown.push((number, label, shared.value(series.at), series.is_zero_series));
     });
     shown
 }
@@ -149,8 +149,8 @@ fn compaction_drops_removed_series_when_no_other_process_has_the_file_open() {
     });
     let series = |shared: &SharedFile| {
         let mut shown: Vec<_> =
-            shown(shared).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
-        shown.retain(|(_, value, promised)| value.is_some() || *promised);
+            shown(shared).into_iter().map(|(_, label, value, is_zero_series)| (label, value, is_zero_series)).collect();
+        shown.retain(|(_, value, is_zero_series)| value.is_some() || *is_zero_series);
         shown
     };
     let before = fs::metadata(&path).unwrap().len();
