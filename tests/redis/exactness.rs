@@ -141,14 +141,14 @@ fn counts_are_exact_up_to_2_64_in_every_process() {
     // Resent, they add up to the same.
     server.ask(&["FLUSHALL"]);
     for worker in [&mut one, &mut other] {
-        let told = servers::retry_until(servers::TIMEOUT, || {
+        let resent = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             match &*shown(worker, "hits_total") {
                 "18446744073709551615" => Ok(()),
                 other => Err(other.to_owned()),
             }
         });
-        told.expect("all is told again");
+        resent.expect("all counts are resent");
     }
 }
 

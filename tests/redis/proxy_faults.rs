@@ -103,7 +103,7 @@ fn held_messages_come_later_and_half_open_connections_stay_silent() {
     assert_eq!(client.receive().expect("it comes at last"), Value::Int(2));
     client.patience(Duration::from_millis(50)).expect("a time");
     proxy.half_open();
-    let error = client.try_ask(&["INCR", "n"]).expect_err("nobody is there");
+    let error = client.try_ask(&["INCR", "n"]).expect_err("no server is there");
     assert_eq!(error.kind(), WouldBlock);
     assert_eq!(total(&server), 2);
 }

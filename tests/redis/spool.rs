@@ -40,10 +40,10 @@ metric! {
 fn worker() {
     counting::serve(|words| match words {
         // Until it is killed; a file has the number of begun increments.
-        ["count", name, notes] => {
-            let notes = File::create(notes).expect("a file");
+        ["count", name, progress] => {
+            let progress = File::create(progress).expect("a file");
             for number in 1_u64.. {
-                notes.write_all_at(&number.to_ne_bytes(), 0).expect("it can be written to");
+                progress.write_all_at(&number.to_ne_bytes(), 0).expect("it can be written to");
                 count(name);
             }
             unreachable!("it is killed")
@@ -115,9 +115,9 @@ fn with_a_spool_kills_at_any_moment_lose_and_duplicate_no_counts() {
     let redis = Server::start();
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
-    let notes = |number: usize| folder.path().join(format!("w{number}"));
+    let progress = |number: usize| folder.path().join(format!("w{number}"));
     let begun = |number: usize| {
-        let bytes = fs::read(notes(number)).unwrap_or_default();
+        let bytes = fs::read(progress(number)).unwrap_or_default();
         bytes.try_into().map_or(0, u64::from_ne_bytes)
     };
     let done = AtomicBool::new(false);
@@ -128,11 +128,11 @@ fn with_a_spool_kills_at_any_moment_lose_and_duplicate_no_counts() {
         thread::scope(|scope| {
             // Each recovers the others, and is killed meanwhile.
             for lane in 0..4 {
-                let (redis, spool, notes, begun) = (&redis, &spool, &notes, &begun);
+                let (redis, spool, progress, begun) = (&redis, &spool, &progress, &begun);
                 scope.spawn(move || {
                     for number in (lane..KILLS).step_by(4) {
                         let mut worker = start(redis, spool);
-                        worker.tell(&format!("count w{number} {}", notes(number).display()));
+                        worker.tell(&format!("count w{number} {}", progress(number).display()));
                         // Some before their first increment.
                         if number % 3 > 0 {
                             wait_for("count", || if begun(number) > 100 { Ok(()) } else { Err("too few".to_owned()) });

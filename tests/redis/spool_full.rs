@@ -65,12 +65,12 @@ fn counts_during_a_full_disk_are_sent_once_there_is_room() {
     // A kill loses and duplicates no counts.
     assert_eq!(counting.ask("count old 1"), "ok");
     counting.kill();
-    let mut heir = counting::start(&with_spool);
-    support::wait_for("heir", || match heir.scrape().get("pytheus_redis_taken_over_total") {
+    let mut successor = counting::start(&with_spool);
+    support::wait_for("the recovery", || match successor.scrape().get("pytheus_redis_taken_over_total") {
         Some(taken_over) if *taken_over > 0.0 => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    assert_eq!(heir.ask("flushed"), "ok");
+    assert_eq!(successor.ask("flushed"), "ok");
     assert_eq!(shown("old"), Some(21.0));
 }
 

@@ -194,10 +194,10 @@ fn a_user_without_permissions() {
 #[test]
 fn a_key_of_another_type() {
     let server = Server::start();
-    server.ask(&["SET", KEY, "of somebody else"]);
+    server.ask(&["SET", KEY, "of another program"]);
     let mut case = Case::new(server.port());
     case.fails_with(&[KEY, "key_prefix"]);
-    assert_eq!(server.ask(&["GET", KEY]).text(), "of somebody else");
+    assert_eq!(server.ask(&["GET", KEY]).text(), "of another program");
     server.ask(&["DEL", KEY]);
     case.goes_on();
 }

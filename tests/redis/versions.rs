@@ -209,13 +209,13 @@ fn living_processes_of_both_versions_resend_their_counts_after_a_flush() {
     fleet.begin("v2");
     server.ask(&["FLUSHALL"]);
     for (_, worker) in &mut fleet.living {
-        let told = servers::retry_until(servers::TIMEOUT, || {
+        let resent = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             let keys = server.ask(&["HKEYS", "{pytheus:0}:families"]).texts();
             let orders = keys.iter().filter(|key| key.starts_with("orders_total@")).count();
             if orders == 2 { Ok(()) } else { Err(format!("{keys:?}")) }
         });
-        told.expect("both tell it again");
+        resent.expect("both resend their counts");
     }
     fleet.count();
 }

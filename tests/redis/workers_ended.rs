@@ -37,9 +37,9 @@ extern "C" fn end(_: libc::c_int) {
 }
 
 /// A file with the numbers of begun and of flushed increments: it survives a kill.
-struct Notes(std::fs::File);
+struct Progress(std::fs::File);
 
-impl Notes {
+impl Progress {
     fn write(&self, at: u64, number: u64) {
         std::os::unix::fs::FileExt::write_all_at(&self.0, &number.to_ne_bytes(), at).expect("it can be written to");
     }
@@ -50,14 +50,14 @@ impl Notes {
 fn worker() {
     serve(|words| match words {
         // Until it is killed.
-        [how @ ("count" | "flush"), name, notes] => {
-            let notes = Notes(std::fs::File::create(notes).expect("a file"));
+        [how @ ("count" | "flush"), name, progress] => {
+            let progress = Progress(std::fs::File::create(progress).expect("a file"));
             let series = KILLED.worker(*name);
             for number in 1.. {
-                notes.write(0, number);
+                progress.write(0, number);
                 series.inc();
                 if *how == "count" || number % 50 == 0 && flush().is_ok() {
-                    notes.write(8, number);
+                    progress.write(8, number);
                 }
             }
             unreachable!("it is killed")
@@ -131,9 +131,9 @@ fn kill_with_batches_in_flight(proxy: &Proxy, config: &Value, verb: &str) -> Vec
         let name = format!("w{:04}", all.len());
         // Only of this process: another one may send recovered counts.
         proxy.watch(&name);
-        let notes = folder.path().join(&name);
+        let progress = folder.path().join(&name);
         let mut worker = start(config);
-        worker.tell(&format!("{verb} {name} {}", notes.display()));
+        worker.tell(&format!("{verb} {name} {}", progress.display()));
         wait_for_batch(proxy, random.below(20_000), || false);
         let before = proxy.counts();
         worker.kill();
@@ -143,7 +143,7 @@ fn kill_with_batches_in_flight(proxy: &Proxy, config: &Value, verb: &str) -> Vec
         });
         // A kill after the reply does not count.
         in_flight += u64::from(proxy.counts().unanswered > before.unanswered);
-        let bytes = std::fs::read(&notes).expect("it was written");
+        let bytes = std::fs::read(&progress).expect("it was written");
         let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         all.push(Killed { name, surely: number(8), begun: number(0) });
     }

@@ -102,7 +102,7 @@ fn keys_of_another_type_in_a_scrape() {
     for key in ["{pytheus:0}:families", "{pytheus:0}:alive", "{pytheus:0}:writers", KEY] {
         let kept = format!("{key}-kept");
         server.ask(&["RENAME", key, &kept]);
-        server.ask(&["SET", key, "of somebody else"]);
+        server.ask(&["SET", key, "of another program"]);
         let error = try_scrape(&mut case.other).expect_err("it can't be read");
         assert!(error.contains(key) && error.contains("key_prefix"), "{error}");
         server.ask(&["RENAME", &kept, key]);

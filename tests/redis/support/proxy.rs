@@ -174,7 +174,7 @@ impl Drop for Proxy {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics here")
+        self.state.lock().expect("no thread panics here")
     }
 
     fn link(self: &Arc<Self>, client: TcpStream) {
@@ -219,7 +219,7 @@ impl Shared {
             while let Some((value, taken)) = resp::parse(&held) {
                 let frame: Vec<_> = held.drain(..taken).collect();
                 if way == Way::ToServer {
-                    let waits = together || !link.sent.lock().expect("nobody panics here").is_empty();
+                    let waits = together || !link.sent.lock().expect("no thread panics here").is_empty();
                     self.state().note(&value, &mut trip, waits);
                     together = true;
                 }
@@ -248,7 +248,7 @@ impl Shared {
                     let watched = state.watched.as_bytes();
                     frame.windows(watched.len()).any(|part| part == watched)
                 }
-                Way::ToClient => link.sent.lock().expect("nobody panics here").front().copied().unwrap_or_default(),
+                Way::ToClient => link.sent.lock().expect("no thread panics here").front().copied().unwrap_or_default(),
             };
             (state.delay[way as usize], is_batch)
         };
@@ -276,7 +276,7 @@ impl Shared {
             }
         }
         if way == Way::ToServer {
-            link.sent.lock().expect("nobody panics here").push_back(is_batch);
+            link.sent.lock().expect("no thread panics here").push_back(is_batch);
             self.state().counts.under_way += u64::from(is_batch);
         }
         // Before the client gets it, and sends the next command.
@@ -294,7 +294,7 @@ impl Shared {
 
     /// Takes the first waiting command: its reply has come.
     fn settle(&self, link: &Link, answered: bool) {
-        if link.sent.lock().expect("nobody panics here").pop_front() == Some(true) {
+        if link.sent.lock().expect("no thread panics here").pop_front() == Some(true) {
             let mut state = self.state();
             state.counts.under_way -= 1;
             state.counts.answered += u64::from(answered);
@@ -306,7 +306,7 @@ impl Shared {
         if link.ended.swap(true, Relaxed) {
             return;
         }
-        let batches = std::mem::take(&mut *link.sent.lock().expect("nobody panics here"));
+        let batches = std::mem::take(&mut *link.sent.lock().expect("no thread panics here"));
         let batches = batches.into_iter().filter(|is_batch| *is_batch).count() as u64;
         {
             let mut state = self.state();

@@ -99,7 +99,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When nobody listens.
+    /// When no server listens.
     pub fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;

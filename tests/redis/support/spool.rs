@@ -24,7 +24,7 @@ pub fn files(spool: &Path, kind: &str) -> usize {
 ///
 /// When other files are left for a minute.
 pub fn wait_for_heirs(spool: &Path, living: usize) {
-    wait_for("heir", || match files(spool, "process-") {
+    wait_for("the recovery", || match files(spool, "process-") {
         left if left == living => Ok(()),
         left => Err(format!("{left} files")),
     });

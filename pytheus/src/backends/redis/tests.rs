@@ -70,17 +70,17 @@ impl Server {
         String::from_utf8_lossy(&answer[..len]).trim().to_owned()
     }
 
-    fn process(&self) -> Process {
+    fn process(&self) -> TestProcess {
         self.process_with(&json!({}))
     }
 
-    pub(super) fn process_with(&self, more: &Value) -> Process {
+    pub(super) fn process_with(&self, more: &Value) -> TestProcess {
         let mut config = json!({"port": self.port, "timeout": 30, "key_prefix": "ns"});
         let all = config.as_object_mut().expect("an object");
         all.extend(more.as_object().expect("an object").clone());
         let mut config = Config::new(config).expect("an object");
         let backend = MultiProcessRedisBackend::configure(&mut config).expect("a good config");
-        Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
+        TestProcess { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
     }
 }
 
@@ -92,7 +92,7 @@ impl Drop for Server {
 }
 
 /// A process, as its shipping thread drives the backend.
-pub(super) struct Process {
+pub(super) struct TestProcess {
     pub(super) backend: MultiProcessRedisBackend,
     writer: WriterId,
     sequence: u64,
@@ -114,7 +114,7 @@ pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
 }
 
-impl Process {
+impl TestProcess {
     /// Makes the next batch: a change of one series.
     pub(super) fn changing(
         &mut self,

@@ -10,7 +10,7 @@ use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::python::client::{PythonClient, report_mismatch};
 use crate::backends::redis::python::names::{self, PythonKey};
-use crate::backends::redis::read::series::pairs;
+use crate::backends::redis::read::series::Fields;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -103,7 +103,7 @@ impl<'a> KeyReader<'a> {
                 return self.add(index, at, &text).ok_or((Vec::new(), text));
             }
             ("hash", true) => {
-                for (field, value) in pairs(value) {
+                for (field, value) in Fields::from_redis_value(value).unwrap_or_default() {
                     let index = match self.indexes.get(&field) {
                         Some(known) => *known,
                         None => self.parse_field(key, &field),

@@ -10,7 +10,7 @@ use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::client::error::RedisFault;
 use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
-use crate::backends::redis::read::series::{self, BadField, Fields, LiveSeries, ReadFamily, SeriesIndex, pairs};
+use crate::backends::redis::read::series::{self, BadField, Fields, LiveSeries, ReadFamily, SeriesIndex};
 use crate::backends::redis::schema::{self, PartitionKeys};
 
 /// Fields of a hash read by one command.
@@ -31,7 +31,7 @@ pub(crate) struct ReadCache {
 }
 
 /// A declaration in the index.
-struct Declaration {
+struct IndexEntry {
     family: Arc<FamilyKey>,
     id: String,
     /// When a process last began it.
@@ -54,8 +54,10 @@ pub(crate) fn declarations(
     wants: &dyn Fn(&FamilyKey) -> bool,
 ) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
     let keys = PartitionKeys::new(&context.config.namespace, partition);
-    let index = context.on_partition(partition, |session| session.request(command("HGETALL", &[&keys.families])))?;
-    let declarations = ReadCache::default().declarations(&keys, pairs(index), wants);
+    let index = context.on_partition(partition, |session| {
+        Ok(Vec::from_redis_value(session.request(command("HGETALL", &[&keys.families]))?)?)
+    })?;
+    let declarations = ReadCache::default().declarations(&keys, index, wants);
     let declarations = declarations.map_err(|bad| bad_field(context, &keys.families, bad))?;
     Ok(declarations.into_iter().map(|declaration| declaration.family).collect())
 }
@@ -114,7 +116,7 @@ fn read(
     let mut replies = session.pipeline_results(&commands)?.into_iter();
     let (mut declarations, mut writers, mut declared_keys) = (Vec::new(), Vec::new(), Vec::new());
     for keys in &partitions {
-        let index = pairs(reply(context, replies.next(), &keys.families)?);
+        let index = Vec::from_redis_value(reply(context, replies.next(), &keys.families)?)?;
         let alive: Vec<String> = Vec::from_redis_value(reply(context, replies.next(), &keys.alive)?)?;
         let version = reply(context, replies.next(), &keys.writers)?;
         let version = Option::<String>::from_redis_value(version)?;
@@ -141,7 +143,7 @@ fn read(
     let mut contents = cache.read_hashes(context, session, &hashes)?.into_iter();
     let mut found = Vec::new();
     let mut live: HashMap<&str, LiveSeries> = HashMap::new();
-    for Declaration { family, id, key, .. } in &declarations {
+    for IndexEntry { family, id, key, .. } in &declarations {
         if let Some(key) = key {
             let index = cache.series.entry(key.clone()).or_default();
             let fields = contents.next().unwrap_or_default();
@@ -172,7 +174,7 @@ impl ReadCache {
         keys: &PartitionKeys,
         index: Fields,
         wants: &dyn Fn(&FamilyKey) -> bool,
-    ) -> Result<Vec<Declaration>, BadField> {
+    ) -> Result<Vec<IndexEntry>, BadField> {
         let (mut declarations, mut begun) = (Vec::new(), HashMap::new());
         for (field, value) in index {
             if let [first, id @ ..] = &*field
@@ -186,7 +188,7 @@ impl ReadCache {
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
                 let key = (!schema::is_live(&family)).then(|| keys.family(&id));
-                declarations.push(Declaration { family, id, begun: 0, has_rivals: false, key });
+                declarations.push(IndexEntry { family, id, begun: 0, has_rivals: false, key });
             }
         }
         for one in &mut declarations {
@@ -229,12 +231,11 @@ impl ReadCache {
         let mut whole = session.pipeline_results(&commands)?.into_iter();
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
-            let fields = if is_large(key) {
+            all.push(if is_large(key) {
                 read_pages(context, session, key)?
             } else {
-                pairs(reply(context, whole.next(), key)?)
-            };
-            all.push(fields);
+                Vec::from_redis_value(reply(context, whole.next(), key)?)?
+            });
         }
         self.large.extend(keys.iter().cloned().zip(all.iter().map(Vec::len)).filter(|(_, size)| *size > PAGE_LEN / 2));
         Ok(all)
@@ -247,9 +248,9 @@ fn read_pages(context: &Context, session: &mut Session<'_>, key: &str) -> Result
     loop {
         let scan = command("HSCAN", &[key, &cursor, "COUNT", &(PAGE_LEN / 10).to_string()]);
         let page = reply(context, session.pipeline_results(&[scan])?.pop(), key)?;
-        let (next, page): (String, Value) = redis::from_redis_value(page)?;
+        let (next, page): (String, Fields) = redis::from_redis_value(page)?;
         // A scan may return a field twice.
-        found.extend(pairs(page));
+        found.extend(page);
         if next == "0" {
             return Ok(found.into_iter().collect());
         }

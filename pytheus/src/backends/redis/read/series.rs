@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use redis::Value;
-
 use crate::backends::custom::{self, Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::schema;
 use crate::model::descriptor::Kind;
@@ -21,30 +19,8 @@ pub(crate) struct ReadFamily {
     pub(crate) times: Vec<u64>,
 }
 
-/// Fields and values.
+/// The fields and values of a hash.
 pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// Returns the fields and values of a hash, in either version of RESP.
-pub(crate) fn pairs(value: Value) -> Fields {
-    let text = |value| match value {
-        Value::BulkString(text) => Some(text),
-        Value::SimpleString(text) => Some(text.into_bytes()),
-        _ => None,
-    };
-    let mut pairs = Vec::new();
-    match value {
-        Value::Array(flat) => {
-            pairs.reserve(flat.len() / 2);
-            let mut flat = flat.into_iter();
-            while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
-                pairs.extend(text(field).zip(text(value)));
-            }
-        }
-        Value::Map(map) => pairs.extend(map.into_iter().filter_map(|(field, value)| text(field).zip(text(value)))),
-        _ => {}
-    }
-    pairs
-}
 
 /// A field that can't be read, and the reason. Without it, a total would be too small.
 pub(crate) struct BadField {
@@ -74,7 +50,7 @@ pub(crate) struct SeriesIndex {
 }
 
 /// The parts of each series, and when each value was set, for families aggregated by time.
-type Numbers = (Vec<Number>, Vec<u64>);
+type SeriesNumbers = (Vec<Number>, Vec<u64>);
 
 impl SeriesIndex {
     /// Reads the hash of a family.
@@ -82,7 +58,7 @@ impl SeriesIndex {
         &mut self,
         family: &FamilyKey,
         fields: &Fields,
-    ) -> Result<(Arc<[SeriesKey]>, Numbers), BadField> {
+    ) -> Result<(Arc<[SeriesKey]>, SeriesNumbers), BadField> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -92,7 +68,7 @@ impl SeriesIndex {
     }
 
     /// Reads the numbers of known series; `None` if there are others.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, BadField> {
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<SeriesNumbers>, BadField> {
         let width = family.part_count();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
         let mut times = vec![0; if family.aggregation().is_by_time() { self.keys.len() } else { 0 }];

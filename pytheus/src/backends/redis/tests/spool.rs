@@ -20,7 +20,7 @@ struct Killed {
     server: Server,
     spool: tempfile::TempDir,
     partitions: u64,
-    process: Process,
+    process: TestProcess,
     late: Batch,
 }
 
@@ -125,13 +125,13 @@ fn inner(config: Value) -> Inner {
     Inner::new(config).expect("there is room")
 }
 
-fn spooled(server: &Server, spool: &tempfile::TempDir, partitions: u64) -> Process {
+fn spooled(server: &Server, spool: &tempfile::TempDir, partitions: u64) -> TestProcess {
     let backend = MultiProcessRedisBackend(Arc::new(inner(config(server, spool, partitions))));
-    Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
+    TestProcess { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
 }
 
 /// Makes a process with a counter `c_total`, whose series `x` has the first cell.
-fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (TestProcess, Arc<dyn Arena>) {
     let process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
     begin(&*arena, "c_total", "x", 0);
@@ -167,7 +167,7 @@ fn recover(inner: &Inner) {
 }
 
 /// Closes the file of a process as a kill would. The process itself can still send.
-fn crash(process: &Process) {
+fn crash(process: &TestProcess) {
     let native = native(&process.backend.0);
     native.spool.as_ref().expect("it has one").close().expect("it can be unlocked");
 }

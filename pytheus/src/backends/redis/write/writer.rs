@@ -66,7 +66,9 @@ impl RedisWriter {
             self.append_journal(context, &mut batches)?;
             for (id, changes) in families {
                 let partition = self.partition_of(&id);
-                changes.iter().for_each(|change| self.partitions[partition].update_baseline(&id, change));
+                for change in changes {
+                    self.partitions[partition].update_baseline(&id, change);
+                }
             }
             self.accept(batch.writer, batch.sequence, batches);
         }
@@ -204,11 +206,11 @@ impl RedisWriter {
                 ScriptReply::Acknowledged(acknowledgement) => {
                     self.partitions[partition].acknowledge(acknowledgement);
                 }
-                _ if data_losses == MAX_DATA_LOSSES => {
+                ScriptReply::DataLoss if data_losses == MAX_DATA_LOSSES => {
                     let what = "it keeps losing acknowledged data";
                     return Err(context.pool.fault(FaultKind::Other, what));
                 }
-                _ => {
+                ScriptReply::DataLoss => {
                     data_losses += 1;
                     self.probe(context, partition)?;
                 }
@@ -221,7 +223,7 @@ impl RedisWriter {
     pub(crate) fn renew_lease(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
         match self.run_script(context, partition, None, &mut 0)? {
             ScriptReply::Acknowledged(_) => self.partitions[partition].had_own_keys = true,
-            _ => self.probe(context, partition)?,
+            ScriptReply::DataLoss => self.probe(context, partition)?,
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::storage::ExactSum;
 
 /// Sends a batch: totals of new series of a counter.
-fn send(process: &mut Process, totals: &[(&str, f64)]) {
+fn send(process: &mut TestProcess, totals: &[(&str, f64)]) {
     let family = counter("c_total");
     let change = |(label, total): &(&str, f64)| Change {
         series: SeriesKey::new(&family, &[*label]),
