@@ -26,7 +26,7 @@ pub(crate) struct PeerSeries {
 }
 
 /// The families, series and pages of a log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LogIndex {
     /// Whether it is the log of the shared file.
     shared: bool,
@@ -46,7 +46,7 @@ pub(crate) struct LogIndex {
     /// End of the last page.
     end: u64,
     /// Address behind the last series.
-    next: CellAddr,
+    next: Option<CellAddr>,
     /// Number of records that were applied, in all generations.
     taken: u64,
 }
@@ -63,19 +63,7 @@ const PAGES: u32 = CellAddr::FIRST_SHARED_PAGE * 2;
 
 impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
-        Self {
-            shared,
-            families: Vec::new(),
-            series: Vec::new(),
-            by_at: HashMap::new(),
-            foreign_extras: HashMap::new(),
-            locations_by_page: HashMap::default(),
-            pages: HashSet::new(),
-            offsets: HashSet::new(),
-            end: 0,
-            next: CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 },
-            taken: 0,
-        }
+        Self { shared, ..Self::default() }
     }
 
     /// Returns an empty index, for another log of the same file.
@@ -131,7 +119,7 @@ impl LogIndex {
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
         let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
-        self.next = self.next.max(after);
+        self.next = self.next.max(Some(after));
         self.series.push(series);
         Ok(())
     }
@@ -234,8 +222,9 @@ impl LogIndex {
 
     /// Returns an address with room for so many cells.
     pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
-        let CellAddr { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
+        let first = CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 };
+        let CellAddr { page, cell } = self.next.unwrap_or(first).max(first);
+        let next = if cell + cells <= CELLS { CellAddr { page, cell } } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }

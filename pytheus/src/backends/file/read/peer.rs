@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::backends::custom::{CellAddr, FamilyKey};
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey};
 use crate::backends::file::format::{ExactAmount, FileId, FormatError, LogGeneration, Mappings, SkippedFile};
 use crate::backends::file::read::PeerSeries;
 use crate::backends::file::read::{Reader, reader};
@@ -139,6 +139,24 @@ impl Peer {
                 self.scratch.set((seen, scratch));
             }
             _ => {}
+        }
+    }
+
+    /// Returns the totals of a live series that outlive its process: its parts if they add up, or the last value that was
+    /// set, with the time as the whole number.
+    pub(crate) fn totals(&self, series: usize) -> Option<Box<[ExactAmount]>> {
+        let (_, family) = self.live(series)?;
+        match family.aggregation() {
+            Aggregation::Add => {
+                let mut amounts = vec![ExactAmount::default(); family.part_count()];
+                self.read(series, &mut amounts);
+                Some(amounts.into())
+            }
+            Aggregation::MostRecent => {
+                let (value, set_at) = self.last_set(series)?;
+                Some([ExactAmount { whole: set_at, ..ExactAmount::float(value) }].into())
+            }
+            _ => None,
         }
     }
 
