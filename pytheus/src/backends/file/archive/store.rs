@@ -83,7 +83,7 @@ impl Archive {
         file.write_all(rest).map_err(fail)?;
         failpoint("archive written");
         // If the lock file was removed, another process may hold another lock, and have written an archive.
-        locked.check_place()?;
+        locked.check_current()?;
         fs::rename(new, path).map_err(fail)?;
         failpoint("archive renamed");
         self.file = Some(file);

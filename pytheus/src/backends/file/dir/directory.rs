@@ -171,7 +171,7 @@ impl Directory {
     pub(crate) fn try_acquire_lock(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
-            self.check_place()?;
+            self.check_current()?;
             // A child that is forked here would keep the file open, and the lock, for ever.
             let _inside = sync::enter();
             // Opened anew: threads that shared an open file would all hold the lock.
@@ -193,7 +193,7 @@ impl Directory {
     pub(crate) fn list(&self) -> Result<Vec<(FileId, PathBuf)>, FileError> {
         let mut found = self.names()?;
         // A directory that was removed reads as empty.
-        self.check_place()?;
+        self.check_current()?;
         found.retain(|name| name.starts_with(PROCESS));
         let ids = found.iter().filter_map(|name| FileId::parse(name.strip_prefix(PROCESS)?));
         Ok(ids.map(|id| (id, self.process(id))).collect())
@@ -220,7 +220,7 @@ impl Directory {
     }
 
     /// Refuses a directory that was replaced or removed.
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
         if is_at(&self.file, &self.path)? { Ok(()) } else { Err(FileError::new(&self.path, FileFault::Gone)) }
     }
 }
@@ -247,7 +247,7 @@ pub(crate) struct DirLock<'a> {
 
 impl<'a> DirLock<'a> {
     /// Refuses a lock file that was replaced.
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
         let path = self.directory.path.join("lock");
         if is_at(&self.file, &path)? { Ok(()) } else { Err(FileError::new(&path, FileFault::Busy)) }
     }
@@ -305,7 +305,7 @@ impl StagedFile<'_> {
     }
 
     /// Returns the staged and the public path, for a later [`publish`].
-    pub(crate) fn later(mut self) -> (PathBuf, PathBuf) {
+    pub(crate) fn into_paths(mut self) -> (PathBuf, PathBuf) {
         failpoint("file written");
         self.published = true;
         (self.path.clone(), self.locked.directory.process(self.id))

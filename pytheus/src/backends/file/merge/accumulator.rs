@@ -33,7 +33,7 @@ pub(crate) struct FamilyAccumulator {
     /// Visibility at the last scrape, and the series that it showed, sorted.
     last: (Vec<Visibility>, Arc<[SeriesKey]>),
     /// `None` while neither a process nor the archive has the declaration.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<DeclarationOrigin>,
     /// Index of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
     /// Series of the shared file: address, whether it is a zero series, and row.
@@ -42,7 +42,7 @@ pub(crate) struct FamilyAccumulator {
 
 /// The processes that have a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Origin {
+pub(crate) struct DeclarationOrigin {
     /// Number of the process that started last.
     pub(crate) newest: u64,
     pub(crate) is_live: bool,
@@ -90,9 +90,10 @@ impl FamilyAccumulator {
     }
 
     /// Adds processes that have the declaration.
-    pub(crate) fn add_origin(&mut self, other: Origin) {
+    pub(crate) fn add_origin(&mut self, other: DeclarationOrigin) {
         let known = self.origin.unwrap_or(other);
-        self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
+        self.origin =
+            Some(DeclarationOrigin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
     /// Returns the declaration.

@@ -82,7 +82,7 @@ impl LogIndex {
             Record::Family { number, json } => self.family(number, json),
             Record::Series { number, family, is_zero_series, at, head, text } => {
                 let known = self.families.get(family as usize);
-                let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
+                let known = known.ok_or_else(|| FormatError::corrupt("a series is of an unknown family"))?;
                 let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
@@ -131,7 +131,7 @@ impl LogIndex {
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(extra, cells)?;
         if extra.page >= CellAddr::FIRST_SHARED_PAGE {
-            return Err(FormatError::corrupt("a series goes on where all processes write"));
+            return Err(FormatError::corrupt("a series has its extra cells in the shared file"));
         }
         let extra_cells = match known {
             Some(series) => series.extra.get_or_insert(extra),
@@ -141,7 +141,11 @@ impl LogIndex {
             }
             None => return Err(unknown()),
         };
-        if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
+        if *extra_cells == extra {
+            Ok(())
+        } else {
+            Err(FormatError::corrupt("a series has extra cells at two addresses"))
+        }
     }
 
     fn end_series(&mut self, at: CellAddr) -> Result<(), FormatError> {
@@ -167,7 +171,7 @@ impl LogIndex {
             page < CellAddr::FIRST_SHARED_PAGE
         };
         if page >= PAGES || !is_ours {
-            return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
+            return Err(FormatError::corrupt("it has a page of cells with an impossible number"));
         }
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
             return Err(FormatError::corrupt("it has a page of cells twice"));
@@ -230,7 +234,7 @@ impl LogIndex {
 }
 
 fn unknown() -> FormatError {
-    FormatError::corrupt("a record is of a series that is not there")
+    FormatError::corrupt("a record is of an unknown series")
 }
 
 fn out_of_order() -> FormatError {
@@ -243,7 +247,7 @@ fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     if in_page && at.page < PAGES {
         Ok(())
     } else {
-        Err(FormatError::corrupt("a series leaves the cells that there are"))
+        Err(FormatError::corrupt("a series has cells outside of its page"))
     }
 }
 

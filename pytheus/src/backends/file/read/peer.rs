@@ -210,7 +210,7 @@ impl Peer {
             }
             return Ok((work, is_new));
         }
-        Err(FormatError::corrupt("its log is another one all the time").at(&self.path))
+        Err(FormatError::corrupt("its log was compacted without end").at(&self.path))
     }
 
     /// Returns what tells each series from its successor: its number, or the record of its extra cells.
