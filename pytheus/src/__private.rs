@@ -19,6 +19,7 @@ pub use crate::metrics::{
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
+pub use crate::model::name;
 pub use crate::registry::{Registration, Scope};
 
 use crate::clock::needs_clock;
@@ -155,80 +156,12 @@ pub const fn joined(bytes: &[u8]) -> &str {
     }
 }
 
-/// Checks at compile time, each under the span of the user's code. They panic with the cure.
+/// Panics with the cure unless a check holds: at compile time, under the span of the user's code.
 ///
 /// Tracking the caller keeps this file out of the error: it shows the user's line alone.
-pub mod check {
-    use crate::model::descriptor::MAX_STATES;
-    use crate::model::name::{self, Verdict};
-
-    #[track_caller]
-    const fn hold(verdict: Verdict) {
-        if let Err(why) = verdict {
-            panic!("{}", why);
-        }
-    }
-
-    #[track_caller]
-    pub const fn metric_name(name: &str) {
-        hold(name::metric_name(name));
-    }
-
-    #[track_caller]
-    pub const fn info_name(name: &str) {
-        hold(name::info_name(name));
-    }
-
-    #[track_caller]
-    pub const fn state_set_name(name: &str) {
-        hold(name::state_set_name(name));
-    }
-
-    #[track_caller]
-    pub const fn state_set_label(name: &str, label: &str) {
-        hold(name::state_set_label(name, label));
-    }
-
-    #[track_caller]
-    pub const fn label_name(name: &str) {
-        hold(name::label_name(name));
-    }
-
-    #[track_caller]
-    pub const fn buckets(bounds: &[f64]) {
-        hold(name::buckets(bounds));
-    }
-
-    #[track_caller]
-    pub const fn unit(name: &str, unit: &str, counter: bool) {
-        hold(name::unit(name, unit, counter));
-    }
-
-    #[track_caller]
-    pub const fn limit(limit: usize) {
-        assert!(limit > 0, "a limit of 0 would allow no series");
-    }
-
-    #[track_caller]
-    pub const fn states(values: Option<&'static [&'static str]>) {
-        match values {
-            Some(values) => assert!(values.len() <= MAX_STATES, "a state set has at most 64 states"),
-            None => panic!("the states must be an enum that derives `LabelValue`"),
-        }
-    }
-
-    /// Checks the number of combinations, for a metric of closed sets.
-    #[track_caller]
-    pub const fn zero_series(sets: &[Option<&'static [&'static str]>], limit: Option<usize>) {
-        let mut product: usize = 1;
-        let mut i = 0;
-        while i < sets.len() {
-            match sets[i] {
-                Some(values) => product = product.saturating_mul(values.len()),
-                None => return,
-            }
-            i += 1;
-        }
-        hold(name::zero_series(product, limit));
+#[track_caller]
+pub const fn check(verdict: name::Verdict) {
+    if let Err(why) = verdict {
+        panic!("{}", why);
     }
 }

@@ -70,7 +70,7 @@
 /// ```text
 /// pub static MAILS: Counter = {
 ///     const __PYTHEUS_NAME: &'static str = "mails_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     const _: () = __pytheus::check(__pytheus::name::metric_name(__PYTHEUS_NAME));  // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
 ///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`

@@ -238,7 +238,7 @@ impl Metric {
 /// A check that the compiler runs, with its caret at the span.
 fn check(rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
     let rule = Ident::new(rule, span);
-    quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
+    quote_spanned!(span=> const _: () = __pytheus::check(__pytheus::name::#rule(#arguments));)
 }
 
 /// The name of the constant that knows the type of a label.

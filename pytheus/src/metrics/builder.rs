@@ -260,15 +260,11 @@ impl Spec {
         if kind == Kind::StateSet {
             descriptor = descriptor.with_states(self.states)?;
         }
-        if self.limit == Some(0) {
-            return Err(DescriptorError::limit(descriptor.name(), "a limit of 0 would allow no series"));
-        }
-        let sets: Option<Vec<_>> = descriptor.labels.iter().map(LabelSpec::values).collect();
-        if let Some(sets) = sets.filter(|_| self.zero_series) {
-            let combinations = sets.iter().fold(1_usize, |product, set| product.saturating_mul(set.len()));
-            name::zero_series(combinations, self.limit)
-                .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
-        }
+        let sets: Vec<_> = descriptor.labels.iter().map(LabelSpec::values).collect();
+        self.limit
+            .map_or(Ok(()), name::limit)
+            .and_then(|()| if self.zero_series { name::zero_series(&sets, self.limit) } else { Ok(()) })
+            .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
         descriptor.limit = self.limit;
         descriptor.zero_series = self.zero_series;
         descriptor.with_mode(self.mode)

@@ -1,4 +1,5 @@
 //! The way from a metric to the cells of its series.
+#![allow(private_interfaces, private_bounds, reason = "the traits are named in bounds alone")]
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,38 +11,29 @@ use crate::model::descriptor::Descriptor;
 use crate::storage::{CellSet, Cells, Series, SlotRef};
 
 /// A series, or the labels of one: the second half of a metric's type.
-#[allow(private_interfaces, private_bounds, reason = "for the metric types alone")]
 pub trait Target {
     /// Returns the family.
-    #[doc(hidden)]
     fn core(&self) -> &Arc<FamilyCore>;
 
     /// Returns the description given here; that of a shared family may differ in help and defaults.
-    #[doc(hidden)]
     fn declared_descriptor(&self) -> &Descriptor;
 }
 
 /// A target that can be updated: a series, or labels of which each required one has a value.
-#[allow(private_interfaces, private_bounds, reason = "for the metric types alone")]
 pub trait Updatable: Target {
     /// Updates the cells of this set; those of a removed series come back from zero.
-    #[doc(hidden)]
     fn update(&self, set: CellSet, act: impl Fn(Cells));
 
     /// Looks up the series, without adding one.
-    #[doc(hidden)]
     fn lookup(&self) -> Option<Series>;
 
     /// Calls a function with a handle of the series.
-    #[doc(hidden)]
     fn with_handle<R>(&self, act: impl FnOnce(&Handle) -> R) -> R;
 
     /// Returns a function that finds the series later.
-    #[doc(hidden)]
     fn later(&self) -> impl FnOnce() -> Handle + use<Self>;
 
     /// Removes the series from its family; false when there is none.
-    #[doc(hidden)]
     fn remove(&self) -> bool;
 }
 
@@ -133,7 +125,6 @@ impl Handle {
     }
 }
 
-#[allow(private_interfaces, private_bounds, reason = "as the trait")]
 impl Target for Handle {
     #[inline]
     fn core(&self) -> &Arc<FamilyCore> {
@@ -152,7 +143,6 @@ impl Target for Handle {
     }
 }
 
-#[allow(private_interfaces, private_bounds, reason = "as the trait")]
 impl Updatable for Handle {
     #[inline]
     fn update(&self, set: CellSet, act: impl Fn(Cells)) {

@@ -11,12 +11,12 @@ use crate::backends::custom::{
 use crate::backends::file::MultiProcessFileBackend;
 use crate::backends::file::archive::matching_series;
 use crate::backends::file::dir::{Directory, FileError};
-use crate::backends::file::merge::{Merger, Put};
+use crate::backends::file::merge::{MergedDeclaration, Merger};
 use crate::backends::file::write::Attachment;
 use crate::sync::lock;
 
 /// The state of the backend.
-pub(crate) struct State {
+pub(crate) struct FileBackendState {
     attachment: Attachment,
     archive_at: usize,
     merger: Mutex<Merger>,
@@ -35,17 +35,17 @@ impl Default for Options {
     }
 }
 
-impl State {
+impl FileBackendState {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let attachment = Attachment::open(Directory::open(path, options.allow_others)?)?;
         let merger = Mutex::new(Merger::new(&attachment));
         let state = Self { attachment, archive_at: options.archive_at, merger };
-        state.tidy()?;
+        state.fold_if_many()?;
         Ok(state)
     }
 
     /// Folds ended processes when there are many files.
-    fn tidy(&self) -> Result<(), FileError> {
+    fn fold_if_many(&self) -> Result<(), FileError> {
         let files = self.attachment.directory.list()?.len();
         if files >= self.archive_at {
             if files >= self.archive_at.saturating_mul(2) {
@@ -110,7 +110,7 @@ impl Backend for MultiProcessFileBackend {
         };
         // Without the lock: a reporter is the user's code.
         reports.emit();
-        for Put { family, series, parts, times, is_live } in found? {
+        for MergedDeclaration { family, series, parts, times, is_live } in found? {
             totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Backend for MultiProcessFileBackend {
         // Files that the parent had open mean nothing to the child.
         *lock(&self.0.merger) = Merger::new(&self.0.attachment);
         if self.0.attachment.after_fork()? {
-            self.0.tidy()?;
+            self.0.fold_if_many()?;
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Configure for MultiProcessFileBackend {
         // Before anything is made.
         config.finish()?;
         let archive_at = archive_at.map_or(default.archive_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(State::open(&directory, Options { allow_others, archive_at })?))
+        Ok(Self(FileBackendState::open(&directory, Options { allow_others, archive_at })?))
     }
 }
 

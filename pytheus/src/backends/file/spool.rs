@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, SeriesKey};
-use crate::backends::file::dir::{Directory, FileError, FileFault, HeldLock, Identity, open, remove_file, roster};
+use crate::backends::file::dir::{Directory, FileFault, HeldLock, is_at, open, remove_file, roster};
 use crate::backends::file::format::{ExactAmount, FileId};
 use crate::backends::file::read::Peer;
 use crate::backends::file::write::Attachment;
-use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
 const JOURNAL: &str = "journal-";
@@ -77,8 +76,7 @@ impl Spool {
             Err(error) => return Err(error.into()),
         };
         // Another process may have recovered and removed it just now.
-        let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
-        let same = same.map_err(|error| FileError::io(&path, error))?;
+        let same = is_at(&liveness, &path)?;
         Ok(same.then(|| CrashedProcess { id, path, journal: self.journal(id), _liveness: liveness }))
     }
 
@@ -119,29 +117,18 @@ impl CrashedProcess {
             // The journal is not of that process.
             return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());
         }
-        let mut counted = Vec::new();
-        for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
-            let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| !family.aggregation().is_live_only()) else { continue };
-            match family.aggregation() {
-                Aggregation::Add => {}
-                Aggregation::MostRecent => {
-                    let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
-                    counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
-                    continue;
+        let live = peer.series().iter().enumerate().filter(|(_, series)| !series.ended);
+        let totals = live.filter_map(|(index, series)| {
+            let (family, amounts) = (peer.families().get(series.family as usize)?, peer.totals(index)?);
+            let numbers = match &*amounts {
+                [latest] if family.aggregation() == Aggregation::MostRecent => {
+                    vec![latest.float.value().into(), latest.whole.into()]
                 }
-                _ => continue,
-            }
-            let mut amounts = vec![ExactAmount::default(); family.part_count()];
-            peer.read(place, &mut amounts);
-            let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
-            let part = |(part, amount): (usize, &ExactAmount)| {
-                if part == sum { amount.number_float() } else { amount.number() }
+                _ => ExactAmount::numbers(family.descriptor().kind(), &amounts).collect(),
             };
-            let parts = amounts.iter().enumerate().map(part).collect();
-            counted.push((Arc::clone(family), series.key.clone(), parts));
-        }
-        Ok(counted)
+            Some((Arc::clone(family), series.key.clone(), numbers))
+        });
+        Ok(totals.collect())
     }
 
     /// Removes the files, after recovery.

@@ -1,4 +1,5 @@
 //! Labels of a declared metric as the target of its updates: which of them have a value is part of the type.
+#![allow(private_interfaces, private_bounds, reason = "as the traits of handles")]
 
 use std::borrow::Cow;
 use std::fmt;
@@ -127,7 +128,6 @@ impl<L: AllSet> Labelled<L> {
     }
 }
 
-#[allow(private_interfaces, private_bounds, reason = "as the trait")]
 impl<L> Target for Labelled<L> {
     #[inline]
     fn core(&self) -> &Arc<FamilyCore> {
@@ -140,7 +140,6 @@ impl<L> Target for Labelled<L> {
     }
 }
 
-#[allow(private_interfaces, private_bounds, reason = "as the trait")]
 impl<L: AllSet> Updatable for Labelled<L> {
     #[inline]
     fn update(&self, set: CellSet, act: impl Fn(Cells)) {

@@ -1,12 +1,12 @@
 //! Typestates of labels: a metric with a missing label has no methods to count.
 
-use std::fmt;
 use std::marker::PhantomData;
 
 use crate::model::key::Key;
 use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue};
 
 /// A required label without a value; `N` names it.
+#[allow(missing_debug_implementations, reason = "a marker")]
 pub struct Unset<N>(PhantomData<fn() -> N>);
 
 /// A label with its default, until it gets a value.
@@ -31,15 +31,10 @@ impl<V: LabelValue> Set<V> {
 
 impl<N> Unset<N> {
     /// Gives no value.
+    #[allow(clippy::new_without_default, reason = "a marker, made in constants")]
     #[inline]
     pub const fn new() -> Self {
         Self(PhantomData)
-    }
-}
-
-impl<N> Default for Unset<N> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -50,12 +45,6 @@ impl<N> Clone for Unset<N> {
 }
 
 impl<N> Copy for Unset<N> {}
-
-impl<N> fmt::Debug for Unset<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unset")
-    }
-}
 
 /// A label with or without a value.
 pub trait LabelSlot {

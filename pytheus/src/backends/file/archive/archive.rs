@@ -4,10 +4,10 @@
 //! any time whether the one that it has read is current.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::dir::Identity;
 use crate::backends::file::format::{ExactAmount, FileId};
 
 /// Totals of ended processes.
@@ -20,7 +20,7 @@ pub(crate) struct Archive {
     pub(crate) folded: HashSet<FileId>,
     pub(crate) tombstones: Vec<Tombstone>,
     /// The file that was read, kept open so that no other gets its inode; `None` if there was none.
-    pub(crate) file: Option<Identity>,
+    pub(crate) file: Option<File>,
 }
 
 /// Totals of a family.

@@ -126,29 +126,19 @@ impl Sums<'_> {
         for (in_file, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
             let place = series.family as usize;
             let Some(key) = peer.families().get(place) else { continue };
-            if key.aggregation() == Aggregation::MostRecent {
-                // Skip a value that has not changed since its removal.
-                if let Some((value, set_at)) = peer.last_set(in_file)
-                    && baselines.get(&series.number).is_none_or(|then| *then != baseline_of(peer, in_file, key))
-                {
-                    let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));
-                    let value = ExactAmount { whole: set_at, ..ExactAmount::float(value) };
-                    self.add_to(family, &series.key, &[value]);
-                }
-                continue;
-            }
-            if key.aggregation() != Aggregation::Add {
-                continue;
-            }
-            let mut amounts = vec![ExactAmount::default(); key.part_count()];
-            peer.read(in_file, &mut amounts);
+            let Some(mut amounts) = peer.totals(in_file) else { continue };
             let baseline = baselines.get(&series.number);
-            for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
-                *amount -= *removed;
-            }
-            // A zero series stays after its process, unless it was removed.
-            let shows = series.is_zero_series && baseline.is_none();
-            if !shows && amounts.iter().all(ExactAmount::is_zero) {
+            let is_hidden = if key.aggregation() == Aggregation::MostRecent {
+                baseline.is_some_and(|then| *then == baseline_of(peer, in_file, key))
+            } else {
+                for (amount, removed) in amounts.iter_mut().zip(baseline.into_iter().flatten()) {
+                    *amount -= *removed;
+                }
+                // A zero series stays after its process, unless it was removed.
+                let is_shown = series.is_zero_series && baseline.is_none();
+                !is_shown && amounts.iter().all(ExactAmount::is_zero)
+            };
+            if is_hidden {
                 continue;
             }
             let family = *families[place].get_or_insert_with(|| self.place(key, peer.number()));

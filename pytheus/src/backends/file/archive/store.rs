@@ -7,9 +7,7 @@ use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::{Archive, decode, encode};
-use crate::backends::file::dir::{
-    DirLock, Directory, FileError, FileFault, Identity, create, open, remove_file, roster,
-};
+use crate::backends::file::dir::{DirLock, Directory, FileError, FileFault, create, is_at, open, remove_file, roster};
 use crate::backends::file::format::{FormatError, SkippedFile};
 
 impl Archive {
@@ -27,7 +25,7 @@ impl Archive {
         let len = file.metadata().map_err(fail)?.len();
         (&file).take(len).read_to_end(&mut bytes).map_err(fail)?;
         let mut archive = decode(&bytes).map_err(|fault| fault.at(&path))?;
-        archive.file = Some(Identity::of(file).map_err(fail)?);
+        archive.file = Some(file);
         Ok(archive)
     }
 
@@ -35,7 +33,7 @@ impl Archive {
     pub(crate) fn is_current(&self, directory: &Directory) -> Result<bool, FileError> {
         let path = directory.archive();
         match &self.file {
-            Some(file) => file.is_at(&path).map_err(|error| FileError::io(&path, error)),
+            Some(file) => is_at(file, &path),
             None => fs::exists(&path).map(|there| !there).map_err(|error| FileError::io(&path, error)),
         }
     }
@@ -83,10 +81,9 @@ impl Archive {
         file.write_all(half).map_err(fail)?;
         failpoint("archive half written");
         file.write_all(rest).map_err(fail)?;
-        let file = Identity::of(file).map_err(fail)?;
         failpoint("archive written");
         // If the lock file was removed, another process may hold another lock, and have written an archive.
-        locked.check_place()?;
+        locked.check_current()?;
         fs::rename(new, path).map_err(fail)?;
         failpoint("archive renamed");
         self.file = Some(file);

@@ -78,11 +78,7 @@ pub(crate) fn matching_series(series: &[(Arc<FamilyKey>, SeriesKey)], to: &Famil
 /// bits and time of a gauge.
 pub(crate) fn baseline_of(peer: &Peer, series: usize, family: &FamilyKey) -> Box<[ExactAmount]> {
     match (family.aggregation(), family.descriptor().kind()) {
-        (Aggregation::Add, _) => {
-            let mut amounts = vec![ExactAmount::default(); family.part_count()];
-            peer.read(series, &mut amounts);
-            amounts.into()
-        }
+        (Aggregation::Add, _) => peer.totals(series).unwrap_or_default(),
         (Aggregation::MostRecent, _) => {
             let (value, set_at) = peer.last_set(series).unwrap_or((f64::from_bits(u64::MAX), 0));
             [ExactAmount::whole(value.to_bits()), ExactAmount::whole(set_at)].into()

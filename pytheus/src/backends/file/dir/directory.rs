@@ -11,7 +11,7 @@
 //!
 //! A lock holder removes staged files without a live process. The kernel frees the lock of a process that ends.
 
-use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::backends::config::shape::existing;
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::dir::{FileError, FileFault, HeldLock, Identity, create, create_as_we_are, open_or_create};
+use crate::backends::file::dir::{FileError, FileFault, HeldLock, create, create_as_we_are, is_at, open_or_create};
 use crate::backends::file::format::FileId;
 use crate::backends::runtime::wait;
 use crate::sync;
@@ -40,7 +40,7 @@ pub(crate) const NEW_ARCHIVE: &str = "archive-new";
 pub(crate) struct Directory {
     path: PathBuf,
     /// Kept open, so that no other directory gets its inode.
-    identity: Identity,
+    file: File,
     pub(crate) wait_limit: Duration,
     /// Whether counts are sent elsewhere, and neither shared nor added up here. A spool has no roster.
     pub(crate) is_spool: bool,
@@ -67,8 +67,7 @@ impl Directory {
         let metadata = opened.metadata().map_err(fail)?;
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
-        let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, is_spool: false };
+        let directory = Self { path, file: opened, wait_limit: WAIT_LIMIT, is_spool: false };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -172,7 +171,7 @@ impl Directory {
     pub(crate) fn try_acquire_lock(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
-            self.check_place()?;
+            self.check_current()?;
             // A child that is forked here would keep the file open, and the lock, for ever.
             let _inside = sync::enter();
             // Opened anew: threads that shared an open file would all hold the lock.
@@ -182,10 +181,9 @@ impl Directory {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(FileError::lock(&path, error)),
             }
-            let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
             // If the file was replaced, others lock the new one.
-            if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = HeldLock::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
+            if is_at(&file, &path)? {
+                let file = HeldLock::new(file).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(DirLock { directory: self, file }));
             }
         }
@@ -195,7 +193,7 @@ impl Directory {
     pub(crate) fn list(&self) -> Result<Vec<(FileId, PathBuf)>, FileError> {
         let mut found = self.names()?;
         // A directory that was removed reads as empty.
-        self.check_place()?;
+        self.check_current()?;
         found.retain(|name| name.starts_with(PROCESS));
         let ids = found.iter().filter_map(|name| FileId::parse(name.strip_prefix(PROCESS)?));
         Ok(ids.map(|id| (id, self.process(id))).collect())
@@ -222,12 +220,8 @@ impl Directory {
     }
 
     /// Refuses a directory that was replaced or removed.
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
-        match self.identity.is_at(&self.path) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(FileError::new(&self.path, FileFault::Gone)),
-            Err(error) => Err(FileError::io(&self.path, error)),
-        }
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
+        if is_at(&self.file, &self.path)? { Ok(()) } else { Err(FileError::new(&self.path, FileFault::Gone)) }
     }
 }
 
@@ -253,15 +247,9 @@ pub(crate) struct DirLock<'a> {
 
 impl<'a> DirLock<'a> {
     /// Refuses a lock file that was replaced.
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
         let path = self.directory.path.join("lock");
-        let fail = |error| FileError::io(&path, error);
-        let own = self.file.metadata().map_err(fail)?;
-        match fs::symlink_metadata(&path) {
-            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
-            Ok(_) => Err(FileError::new(&path, FileFault::Busy)),
-            Err(error) => Err(fail(error)),
-        }
+        if is_at(&self.file, &path)? { Ok(()) } else { Err(FileError::new(&path, FileFault::Busy)) }
     }
 
     pub(crate) fn directory(&self) -> &'a Directory {
@@ -317,7 +305,7 @@ impl StagedFile<'_> {
     }
 
     /// Returns the staged and the public path, for a later [`publish`].
-    pub(crate) fn later(mut self) -> (PathBuf, PathBuf) {
+    pub(crate) fn into_paths(mut self) -> (PathBuf, PathBuf) {
         failpoint("file written");
         self.published = true;
         (self.path.clone(), self.locked.directory.process(self.id))

@@ -67,27 +67,13 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// An open file with its device and inode: no other file gets these while it is open.
-#[derive(Debug)]
-pub(crate) struct Identity(File, (u64, u64));
-
-impl Identity {
-    pub(crate) fn of(file: File) -> std::io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self(file, (metadata.dev(), metadata.ino())))
-    }
-
-    /// Returns the file.
-    pub(crate) fn into_file(self) -> File {
-        self.0
-    }
-
-    /// Says whether this file is at a path.
-    pub(crate) fn is_at(&self, path: &Path) -> std::io::Result<bool> {
-        match fs::symlink_metadata(path) {
-            Ok(there) => Ok((there.dev(), there.ino()) == self.1),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+/// Says whether an open file is at a path. No other file gets its inode while it is open.
+pub(crate) fn is_at(file: &File, path: &Path) -> Result<bool, FileError> {
+    let fail = |error| FileError::io(path, error);
+    let own = file.metadata().map_err(fail)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (own.dev(), own.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(fail(error)),
     }
 }

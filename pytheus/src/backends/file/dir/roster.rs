@@ -263,7 +263,7 @@ pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<F
 
 /// Checks that others find the file of this process, and that nothing is lost as far as it knows.
 pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
-    directory.check_place()?;
+    directory.check_current()?;
     if directory.is_spool {
         return Ok(());
     }

@@ -83,7 +83,7 @@ impl Allocator {
     fn grow(&mut self, file: &File, wanted: u64) -> io::Result<()> {
         // Growing a truncated file would put zeros in place of counts, unnoticed.
         if file.metadata()?.len() < self.end {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was cut short"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was truncated"));
         }
         let end = wanted.max(self.end + (self.end / 4).min(MOST)).next_multiple_of(UNIT);
         let mut offsets = (self.end..end).step_by(ZEROS.len());
@@ -128,7 +128,7 @@ mod tests {
         allocator.alloc_zeroed(&file, PAGE).unwrap();
         file.set_len(PAGE).unwrap();
         let refused = allocator.alloc_zeroed(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
-        assert!(refused.to_string().contains("cut short"), "{refused}");
+        assert!(refused.to_string().contains("truncated"), "{refused}");
         assert_eq!(file.metadata().unwrap().len(), PAGE);
     }
 }

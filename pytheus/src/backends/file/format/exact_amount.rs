@@ -2,6 +2,7 @@
 
 use std::ops::{AddAssign, SubAssign};
 
+use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::ExactSum;
 
@@ -39,6 +40,21 @@ impl ExactAmount {
         let mut sum = self.float;
         sum += self.whole as f64;
         Number::Float(sum.value())
+    }
+}
+
+impl ExactAmount {
+    /// Returns the parts of a series of this kind.
+    pub(crate) fn numbers(kind: Kind, amounts: &[Self]) -> impl Iterator<Item = Number> {
+        let sum = amounts.len().wrapping_sub(1);
+        amounts.iter().enumerate().map(move |(part, amount)| match kind {
+            Kind::Counter => amount.number(),
+            Kind::Gauge => amount.number_float(),
+            Kind::Histogram | Kind::Summary if part == sum => amount.number_float(),
+            // An info metric has the value 1.
+            Kind::Info => Number::Int(u64::from(!amount.is_zero())),
+            _ => Number::Int(amount.whole),
+        })
     }
 }
 

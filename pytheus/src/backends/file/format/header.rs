@@ -101,7 +101,7 @@ impl Header {
         if cells != CELLS || order != ORDER {
             return Err(FormatError::new(
                 SkipReason::Foreign,
-                "it was written by a machine that lays out numbers otherwise",
+                "it was written by a machine with another order of bytes or size of pages",
             ));
         }
         let header = Self {
@@ -112,7 +112,7 @@ impl Header {
             shares_pid: match u32::from_le_bytes(take(&mut rest)?) {
                 0 => false,
                 1 => true,
-                _ => return Err(FormatError::corrupt("its process is none")),
+                _ => return Err(FormatError::corrupt("its header has an impossible flag")),
             },
             started: u64::from_le_bytes(take(&mut rest)?),
         };
@@ -128,7 +128,7 @@ pub(crate) fn check_version(version: u32) -> Result<(), FormatError> {
     let reason = match u16::try_from(version) {
         _ if version == VERSION => return Ok(()),
         // Out of range: damage, not a version.
-        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is none")),
+        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is impossible")),
         Ok(_) if version < VERSION => SkipReason::OlderVersion,
         Ok(_) => SkipReason::NewerVersion,
     };

@@ -61,7 +61,7 @@ impl Cursor {
         }
         bytes.resize(usize::try_from(wanted).map_err(|_| FormatError::corrupt("its log is too long"))?, 0);
         if wanted == 0 && committed != self.offset {
-            return Err(FormatError::corrupt("its log leaves its place"));
+            return Err(FormatError::corrupt("its log is longer than its extents"));
         }
         Ok(file.read_exact_at(bytes, self.at)?)
     }
@@ -88,10 +88,10 @@ impl Cursor {
 
     fn next_extent(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), FormatError> {
         let end = offset.checked_add(extent).filter(|_| extent != 0);
-        let end = end.ok_or_else(|| FormatError::corrupt("its log goes on nowhere"))?;
+        let end = end.ok_or_else(|| FormatError::corrupt("its log has an impossible extent"))?;
         let is_here = offset < self.end && end > self.start;
         if offset < LOG || is_here || !offset.is_multiple_of(PAGE) || !extent.is_multiple_of(PAGE) {
-            return Err(FormatError::corrupt("its log goes on where something else is"));
+            return Err(FormatError::corrupt("its log has an extent that is misplaced"));
         }
         if end > len {
             return Err(FormatError::truncated("it ends before its log does"));
@@ -99,7 +99,7 @@ impl Cursor {
         // No extent comes twice, so no more is read than the file has.
         self.extents = self.extents.saturating_add(extent);
         if self.extents > len {
-            return Err(FormatError::corrupt("its log is longer than all of it"));
+            return Err(FormatError::corrupt("its log is longer than the file"));
         }
         (self.at, self.start, self.end) = (offset, offset, end);
         Ok(())

@@ -51,10 +51,10 @@ impl<M: Deref<Target = [Page]>> Mappings<M> {
     /// Maps a page, and all before it, of a file of this length.
     pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<PageRef, FormatError> {
         if !offset.is_multiple_of(PAGE) {
-            return Err(FormatError::corrupt("a page begins within another"));
+            return Err(FormatError::corrupt("a page is not aligned"));
         }
         if offset.checked_add(PAGE).is_none_or(|end| end > len) {
-            return Err(FormatError::truncated("it ends before a page that it says it has"));
+            return Err(FormatError::truncated("it ends before one of its pages"));
         }
         let wrong = || FormatError::corrupt("it is too long");
         if offset >= self.end {

@@ -56,7 +56,7 @@ impl<'a> Record<'a> {
         let Some((kind, len)) = kind.and_then(|kind| Some((kind, u32::try_from(log.len() - start - PREFIX).ok()?)))
         else {
             log.truncate(start);
-            return Err(FormatError::corrupt("what is to be written is too long for one record"));
+            return Err(FormatError::corrupt("it is too long for one record"));
         };
         log.resize(log.len().next_multiple_of(8), 0);
         log[start..start + 4].copy_from_slice(&len.to_le_bytes());
@@ -132,7 +132,7 @@ impl<'a> Record<'a> {
 
     /// Returns the first record of a log, and its length there.
     pub(crate) fn decode(log: &'a [u8]) -> Result<(Self, usize), FormatError> {
-        let leaves = || FormatError::corrupt("a record leaves the log");
+        let leaves = || FormatError::corrupt("a record is longer than the log");
         let (prefix, rest) = log.split_first_chunk::<PREFIX>().ok_or_else(leaves)?;
         let mut prefix = &prefix[..];
         let len_bytes: [u8; 4] = take(&mut prefix)?;
@@ -205,7 +205,8 @@ fn addr(payload: &mut &[u8]) -> Result<CellAddr, FormatError> {
 
 fn bytes<'a>(payload: &mut &'a [u8], len: u32) -> Result<&'a [u8], FormatError> {
     let taken = usize::try_from(len).ok().and_then(|len| payload.split_at_checked(len));
-    let (bytes, rest) = taken.ok_or_else(|| FormatError::corrupt("the labels of a series leave their record"))?;
+    let (bytes, rest) =
+        taken.ok_or_else(|| FormatError::corrupt("the labels of a series are longer than their record"))?;
     *payload = rest;
     Ok(bytes)
 }

@@ -7,7 +7,6 @@ use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::file::format::ExactAmount;
-use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
 /// A declaration, and the series that are known of it.
@@ -34,7 +33,7 @@ pub(crate) struct FamilyAccumulator {
     /// Visibility at the last scrape, and the series that it showed, sorted.
     last: (Vec<Visibility>, Arc<[SeriesKey]>),
     /// `None` while neither a process nor the archive has the declaration.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<DeclarationOrigin>,
     /// Index of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
     /// Series of the shared file: address, whether it is a zero series, and row.
@@ -43,7 +42,7 @@ pub(crate) struct FamilyAccumulator {
 
 /// The processes that have a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Origin {
+pub(crate) struct DeclarationOrigin {
     /// Number of the process that started last.
     pub(crate) newest: u64,
     pub(crate) is_live: bool,
@@ -91,9 +90,10 @@ impl FamilyAccumulator {
     }
 
     /// Adds processes that have the declaration.
-    pub(crate) fn add_origin(&mut self, other: Origin) {
+    pub(crate) fn add_origin(&mut self, other: DeclarationOrigin) {
         let known = self.origin.unwrap_or(other);
-        self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
+        self.origin =
+            Some(DeclarationOrigin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
     /// Returns the declaration.
@@ -192,11 +192,11 @@ impl FamilyAccumulator {
             let series = finish.map(|row| self.series[*row as usize].clone()).collect();
             self.last = (self.visibility.clone(), series);
         }
-        let width = self.family.part_count();
+        let (kind, width) = (self.family.descriptor().kind(), self.family.part_count());
         let mut parts = Vec::with_capacity(self.last.1.len() * width);
         for row in self.order.iter().map(|row| *row as usize) {
             if self.visibility[row] >= Visibility::Zero {
-                numbers(self.family.descriptor().kind(), &self.amounts[row * width..(row + 1) * width], &mut parts);
+                parts.extend(ExactAmount::numbers(kind, &self.amounts[row * width..(row + 1) * width]));
             }
         }
         (Arc::clone(&self.last.1), parts)
@@ -230,21 +230,6 @@ impl FamilyAccumulator {
     }
 }
 
-/// Appends the parts of a series as a scrape shows them.
-fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
-    match (kind, amounts) {
-        (Kind::Counter, _) => parts.extend(amounts.iter().map(ExactAmount::number)),
-        (Kind::Gauge, _) => parts.extend(amounts.iter().map(ExactAmount::number_float)),
-        (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
-            parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
-            parts.push(sum.number_float());
-        }
-        // An info metric has the value 1.
-        (Kind::Info, _) => parts.extend(amounts.iter().map(|stated| Number::Int(u64::from(!stated.is_zero())))),
-        _ => parts.extend(amounts.iter().map(|flag| Number::Int(flag.whole))),
-    }
-}
-
 /// Label of gauges per process.
 const PID: &str = "pid";
 
@@ -258,7 +243,7 @@ fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
 mod tests {
     use super::*;
     use crate::backends::api::gauge_aggregate::CASES;
-    use crate::model::descriptor::{Descriptor, GaugeMode};
+    use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
     fn gauge(mode: GaugeMode) -> FamilyAccumulator {
         let descriptor = Descriptor::new(Kind::Gauge, "depth", "").and_then(|depth| depth.with_labels(["queue"]));

@@ -22,7 +22,7 @@ use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
 /// Totals of one declaration of a family.
-pub(crate) struct Put {
+pub(crate) struct MergedDeclaration {
     pub(crate) family: Arc<FamilyKey>,
     pub(crate) series: Arc<[SeriesKey]>,
     pub(crate) parts: Vec<Number>,
@@ -79,7 +79,7 @@ impl Merger {
     }
 
     /// Returns the totals of the wanted families. Folds ended processes, unless another process does.
-    pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
+    pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<MergedDeclaration>, BackendError> {
         for round in 0..MAX_RETRIES {
             if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
                 self.fold_ended();
@@ -94,7 +94,7 @@ impl Merger {
                 return Ok(found);
             }
         }
-        Err(format!("the files in {} change all the time", directory.path().display()).into())
+        Err(format!("the files in {} kept changing for {MAX_RETRIES} retries", directory.path().display()).into())
     }
 
     /// Returns the totals, unless files came or went meanwhile.
@@ -102,7 +102,7 @@ impl Merger {
         &mut self,
         wants: &dyn Fn(&FamilyKey) -> bool,
         waits_for_new: bool,
-    ) -> Result<Option<Vec<Put>>, BackendError> {
+    ) -> Result<Option<Vec<MergedDeclaration>>, BackendError> {
         self.rescan()?;
         let mut puts = Vec::new();
         for (number, origin) in self.declarations.in_start_order() {
@@ -113,7 +113,7 @@ impl Merger {
                 let accumulator = &mut self.declarations.accumulators[number];
                 let (series, parts) = accumulator.finish();
                 let (family, times) = (Arc::clone(accumulator.family()), accumulator.times());
-                puts.push(Put { family, series, parts, times, is_live: origin.is_live });
+                puts.push(MergedDeclaration { family, series, parts, times, is_live: origin.is_live });
             }
         }
         if self.declarations.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
@@ -168,7 +168,7 @@ impl Merger {
             match Peer::open(&path) {
                 Ok(peer) if peer.id() == id => self.processes.push(PeerRows::new(peer, &self.archive)),
                 Ok(peer) => {
-                    let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
+                    let what = format!("a copy, or renamed: its header says `process-{}`", peer.id());
                     foreign.push(SkippedFile { path, reason: SkipReason::Foreign, what });
                 }
                 // Folded or lost: the final checks detect either.

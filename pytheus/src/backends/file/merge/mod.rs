@@ -15,9 +15,9 @@ pub(super) mod peer_rows;
 pub(super) mod reports;
 pub(super) mod resolve;
 
-pub(super) use accumulator::{FamilyAccumulator, Origin};
+pub(super) use accumulator::{DeclarationOrigin, FamilyAccumulator};
 pub(super) use completeness::{is_foreign, is_gone};
-pub(super) use merger::{Merger, Put};
+pub(super) use merger::{MergedDeclaration, Merger};
 pub(super) use peer_rows::PeerRows;
 pub(super) use reports::{PendingReports, Reports};
 pub(super) use resolve::Declarations;

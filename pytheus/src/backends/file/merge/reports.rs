@@ -61,7 +61,10 @@ impl Reports {
                 }
                 PendingReport::NotFolded(error) => {
                     count(SelfMetric::BackendErrors, &["fold"]);
-                    report(("fold", &error), &format!("files of processes that have ended stay for now: {error}"));
+                    report(
+                        ("fold", &error),
+                        &format!("files of ended processes can't be archived yet (will retry): {error}"),
+                    );
                 }
             }
         }

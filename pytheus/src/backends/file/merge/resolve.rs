@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::backends::custom::FamilyKey;
 use crate::backends::file::archive::Archive;
-use crate::backends::file::merge::{FamilyAccumulator, Origin, PeerRows};
+use crate::backends::file::merge::{DeclarationOrigin, FamilyAccumulator, PeerRows};
 use crate::backends::file::write::SharedFile;
 
 /// The declarations that were found so far, with an accumulator each.
@@ -32,14 +32,14 @@ impl Declarations {
             for family in &peer.peer.families()[peer.accumulators.len()..] {
                 peer.accumulators.push(self.index_of(family));
             }
-            let origin = Origin { newest: peer.peer.number(), is_live: peer.is_live };
+            let origin = DeclarationOrigin { newest: peer.peer.number(), is_live: peer.is_live };
             peer.accumulators.iter().for_each(|index| self.accumulators[*index].add_origin(origin));
             peer.assign_rows(&mut self.accumulators);
         }
         for (place, archived) in archive.families.iter().enumerate() {
             let index = self.index_of(&archived.key);
             let accumulator = &mut self.accumulators[index];
-            accumulator.add_origin(Origin { newest: archived.newest, is_live: false });
+            accumulator.add_origin(DeclarationOrigin { newest: archived.newest, is_live: false });
             if accumulator.archived.is_none() {
                 let rows = archived.series.iter().map(|(series, _)| accumulator.row(series)).collect();
                 accumulator.archived = Some((place, rows));
@@ -50,7 +50,7 @@ impl Declarations {
             let index = *by_number.entry(series.family).or_insert_with(|| self.index_of(family));
             let accumulator = &mut self.accumulators[index];
             // The shared file does not say which processes have declared the family.
-            accumulator.add_origin(Origin { newest: 0, is_live: false });
+            accumulator.add_origin(DeclarationOrigin { newest: 0, is_live: false });
             let row = accumulator.row(&series.key);
             accumulator.shared.push((series.at, series.is_zero_series, row));
         });
@@ -64,7 +64,7 @@ impl Declarations {
     }
 
     /// Returns the accumulators of all declarations that have an origin, the newest declaration last.
-    pub(crate) fn in_start_order(&self) -> Vec<(usize, Origin)> {
+    pub(crate) fn in_start_order(&self) -> Vec<(usize, DeclarationOrigin)> {
         let all = self.accumulators.iter().enumerate();
         let mut all: Vec<_> = all.filter_map(|(index, accumulator)| Some((index, accumulator.origin?))).collect();
         all.sort_by_key(|(index, origin)| (origin.newest, *index));

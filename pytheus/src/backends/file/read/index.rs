@@ -26,7 +26,7 @@ pub(crate) struct PeerSeries {
 }
 
 /// The families, series and pages of a log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LogIndex {
     /// Whether it is the log of the shared file.
     shared: bool,
@@ -46,7 +46,7 @@ pub(crate) struct LogIndex {
     /// End of the last page.
     end: u64,
     /// Address behind the last series.
-    next: CellAddr,
+    next: Option<CellAddr>,
     /// Number of records that were applied, in all generations.
     taken: u64,
 }
@@ -63,19 +63,7 @@ const PAGES: u32 = CellAddr::FIRST_SHARED_PAGE * 2;
 
 impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
-        Self {
-            shared,
-            families: Vec::new(),
-            series: Vec::new(),
-            by_at: HashMap::new(),
-            foreign_extras: HashMap::new(),
-            locations_by_page: HashMap::default(),
-            pages: HashSet::new(),
-            offsets: HashSet::new(),
-            end: 0,
-            next: CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 },
-            taken: 0,
-        }
+        Self { shared, ..Self::default() }
     }
 
     /// Returns an empty index, for another log of the same file.
@@ -94,7 +82,7 @@ impl LogIndex {
             Record::Family { number, json } => self.family(number, json),
             Record::Series { number, family, is_zero_series, at, head, text } => {
                 let known = self.families.get(family as usize);
-                let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
+                let known = known.ok_or_else(|| FormatError::corrupt("a series is of an unknown family"))?;
                 let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
@@ -131,7 +119,7 @@ impl LogIndex {
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
         let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
-        self.next = self.next.max(after);
+        self.next = self.next.max(Some(after));
         self.series.push(series);
         Ok(())
     }
@@ -143,7 +131,7 @@ impl LogIndex {
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(extra, cells)?;
         if extra.page >= CellAddr::FIRST_SHARED_PAGE {
-            return Err(FormatError::corrupt("a series goes on where all processes write"));
+            return Err(FormatError::corrupt("a series has its extra cells in the shared file"));
         }
         let extra_cells = match known {
             Some(series) => series.extra.get_or_insert(extra),
@@ -153,7 +141,11 @@ impl LogIndex {
             }
             None => return Err(unknown()),
         };
-        if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
+        if *extra_cells == extra {
+            Ok(())
+        } else {
+            Err(FormatError::corrupt("a series has extra cells at two addresses"))
+        }
     }
 
     fn end_series(&mut self, at: CellAddr) -> Result<(), FormatError> {
@@ -179,7 +171,7 @@ impl LogIndex {
             page < CellAddr::FIRST_SHARED_PAGE
         };
         if page >= PAGES || !is_ours {
-            return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
+            return Err(FormatError::corrupt("it has a page of cells with an impossible number"));
         }
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
             return Err(FormatError::corrupt("it has a page of cells twice"));
@@ -234,14 +226,15 @@ impl LogIndex {
 
     /// Returns an address with room for so many cells.
     pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
-        let CellAddr { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
+        let first = CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 };
+        let CellAddr { page, cell } = self.next.unwrap_or(first).max(first);
+        let next = if cell + cells <= CELLS { CellAddr { page, cell } } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }
 
 fn unknown() -> FormatError {
-    FormatError::corrupt("a record is of a series that is not there")
+    FormatError::corrupt("a record is of an unknown series")
 }
 
 fn out_of_order() -> FormatError {
@@ -254,7 +247,7 @@ fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     if in_page && at.page < PAGES {
         Ok(())
     } else {
-        Err(FormatError::corrupt("a series leaves the cells that there are"))
+        Err(FormatError::corrupt("a series has cells outside of its page"))
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::backends::custom::{CellAddr, FamilyKey};
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey};
 use crate::backends::file::format::{ExactAmount, FileId, FormatError, LogGeneration, Mappings, SkippedFile};
 use crate::backends::file::read::PeerSeries;
 use crate::backends::file::read::{Reader, reader};
@@ -142,6 +142,24 @@ impl Peer {
         }
     }
 
+    /// Returns the totals of a live series that outlive its process: its parts if they add up, or the last value that was
+    /// set, with the time as the whole number.
+    pub(crate) fn totals(&self, series: usize) -> Option<Box<[ExactAmount]>> {
+        let (_, family) = self.live(series)?;
+        match family.aggregation() {
+            Aggregation::Add => {
+                let mut amounts = vec![ExactAmount::default(); family.part_count()];
+                self.read(series, &mut amounts);
+                Some(amounts.into())
+            }
+            Aggregation::MostRecent => {
+                let (value, set_at) = self.last_set(series)?;
+                Some([ExactAmount { whole: set_at, ..ExactAmount::float(value) }].into())
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the value of a gauge, work in progress included; `None` when it was never set or tracked.
     pub(crate) fn value(&self, series: usize) -> Option<f64> {
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
@@ -192,7 +210,7 @@ impl Peer {
             }
             return Ok((work, is_new));
         }
-        Err(FormatError::corrupt("its log is another one all the time").at(&self.path))
+        Err(FormatError::corrupt("its log was compacted without end").at(&self.path))
     }
 
     /// Returns what tells each series from its successor: its number, or the record of its extra cells.

@@ -73,7 +73,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
                 return Ok(generation != before || self.cursor.offset() != offset);
             }
         }
-        Err(FormatError::corrupt("its log is another one all the time"))
+        Err(FormatError::corrupt("its log was compacted without end"))
     }
 
     /// Applies the log up to there; false when another generation is current by then.
@@ -100,7 +100,7 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
     /// Returns the length of the file, which covers what is mapped.
     fn len(&self) -> Result<u64, FormatError> {
         let len = self.file.metadata()?.len();
-        if len < self.mappings.end() { Err(FormatError::truncated("it was longer before")) } else { Ok(len) }
+        if len < self.mappings.end() { Err(FormatError::truncated("it was truncated")) } else { Ok(len) }
     }
 
     /// Returns the first page.

@@ -45,7 +45,7 @@ fn a_directory_is_made_for_this_user_alone() {
     assert_eq!(mode(&path), 0o700);
     let locked = directory.acquire_lock().expect("nobody has locked it");
     let (_liveness, new) = locked.create_process_file().expect("there is room");
-    let paths = new.later();
+    let paths = new.into_paths();
     publish(&paths).expect("it can be renamed");
     let file = paths.1;
     assert_eq!((mode(&file), mode(&path.join("lock"))), (0o600, 0o600));
@@ -194,7 +194,7 @@ fn a_staged_file_is_invisible_until_it_is_published() {
     let (_liveness, new) = locked.create_process_file().expect("there is room");
     let (first, number) = (new.id, new.number);
     assert_eq!((directory.list().expect("it is there").len(), names()), (0, 3));
-    publish(&new.later()).expect("it can be renamed");
+    publish(&new.into_paths()).expect("it can be renamed");
     let (_other_life, dropped) = locked.create_process_file().expect("there is room");
     assert!(dropped.number > number);
     drop(dropped);

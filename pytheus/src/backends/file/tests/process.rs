@@ -35,7 +35,7 @@ pub(crate) fn other_jobs() -> Arc<FamilyKey> {
 
 /// A live writer file.
 pub(crate) struct Process {
-    pub(crate) file: file_of::Process,
+    pub(crate) file: file_of::AttachedProcess,
     next: u32,
 }
 
@@ -48,7 +48,7 @@ impl Process {
             roster::begin(&locked, presence.is_alone).expect("there is room");
             (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
         };
-        let file = patiently(|| file_of::Process::attach(directory, &shared));
+        let file = patiently(|| file_of::AttachedProcess::attach(directory, &shared));
         file.publish().expect("nothing is in the way");
         Self { file, next: 0 }
     }

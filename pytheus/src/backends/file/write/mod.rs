@@ -14,6 +14,6 @@ pub(super) mod shared_file;
 pub(super) mod writer_file;
 
 pub(super) use attachment::Attachment;
-pub(super) use process::Process;
+pub(super) use process::AttachedProcess;
 pub(super) use shared_file::{SharedFile, create_shared_file};
 pub(super) use writer_file::{WithDirectory, WriterFile};

@@ -19,7 +19,7 @@ use crate::storage::Page;
 use crate::sync::lock;
 
 /// The file of this process, until it is closed.
-pub(crate) struct Process {
+pub(crate) struct AttachedProcess {
     id: FileId,
     /// Label `pid` of this process.
     label: String,
@@ -30,13 +30,13 @@ pub(crate) struct Process {
     directory: Arc<Directory>,
     /// Staged and public path, until the file is published.
     staged: Mutex<Option<(PathBuf, PathBuf)>>,
-    shared: Mutex<Shared>,
+    shared: Mutex<SharedRecords>,
     closed: AtomicBool,
 }
 
 /// Records about shared series in the file of this process.
 #[derive(Default)]
-struct Shared {
+struct SharedRecords {
     /// Families with such a record, which tells others that a live process has declared them.
     families: HashSet<String>,
     /// Series with a record, of themselves or of their extra cells.
@@ -45,8 +45,8 @@ struct Shared {
     extra_cells: HashMap<CellAddr, CellAddr>,
 }
 
-impl Process {
-    /// Stages the file of this process. [`ready`](Arena::ready) publishes it.
+impl AttachedProcess {
+    /// Stages the file of this process. [`publish`](Arena::publish) makes it visible to others.
     pub(crate) fn attach(directory: &Arc<Directory>, shared: &Arc<SharedFile>) -> Result<Self, FileError> {
         let locked = directory.lock_at_startup()?;
         let presence = Presence::take(&locked)?;
@@ -60,7 +60,7 @@ impl Process {
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let inode = liveness.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
         roster::add(&locked, id, inode, shared.inode())?;
-        let staged = Mutex::new(Some(new.later()));
+        let staged = Mutex::new(Some(new.into_paths()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
         Ok(Self { id, label, file, liveness, presence, directory, staged, shared, closed: AtomicBool::new(false) })
@@ -91,7 +91,7 @@ impl Process {
         let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
         let fail = |error| FileError::io(&path, error);
         if !file.is_whole().map_err(fail)? {
-            return Err(FileError::damaged(FormatError::truncated("it was longer before").at(&path)));
+            return Err(FileError::damaged(FormatError::truncated("it was truncated").at(&path)));
         }
         roster::check_own(
             &self.directory,
@@ -135,7 +135,7 @@ fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     })
 }
 
-impl Arena for Process {
+impl Arena for AttachedProcess {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         self.open()?.page(shard, page)
     }

@@ -21,12 +21,12 @@ use crate::sync;
 pub(crate) struct SharedFile {
     pub(crate) path: PathBuf,
     inode: u64,
-    log: Mutex<Log>,
+    log: Mutex<SharedLog>,
     /// Apart from the log, so that cells can be read while the log is locked.
     pages: Mutex<HashMap<u32, &'static Page>>,
 }
 
-struct Log {
+struct SharedLog {
     reader: Reader<&'static [Page]>,
     /// Number of a family, by [`FamilyKey::id`].
     families: HashMap<String, u32>,
@@ -55,14 +55,14 @@ impl SharedFile {
         // Held while it is mapped, by children, too: it is not compacted meanwhile.
         reader.file.try_lock_shared().map_err(io::Error::from)?;
         let inode = reader.file.metadata()?.ino();
-        let log = Log { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        let log = SharedLog { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
     }
 
     /// Reads new records; says whether there are any.
-    fn read(&self, log: &mut Log) -> Result<bool, FormatError> {
+    fn read(&self, log: &mut SharedLog) -> Result<bool, FormatError> {
         let is_new = log.reader.refresh()?;
         if is_new {
             log.index();
@@ -129,7 +129,7 @@ impl SharedFile {
         Self::clear(&sync::lock(&self.log), at);
     }
 
-    fn clear(log: &Log, at: CellAddr) {
+    fn clear(log: &SharedLog, at: CellAddr) {
         let index = &log.reader.index;
         let series = index.at(at).and_then(|number| index.series.get(number));
         let family = series.and_then(|series| index.families.get(series.family as usize));
@@ -197,7 +197,7 @@ impl SharedFile {
     }
 }
 
-impl Log {
+impl SharedLog {
     /// Indexes new families and series.
     fn index(&mut self) {
         let index = &self.reader.index;

@@ -20,20 +20,20 @@ pub(crate) type WithDirectory =
     Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
 /// An open file, which may be closed in children.
-type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
+type FileHandle = Box<dyn Deref<Target = File> + Send + Sync>;
 
 /// The file in which this process counts.
 pub(crate) struct WriterFile {
-    file: Handle,
+    file: FileHandle,
     header: Header,
     first: &'static Page,
-    log: Mutex<Log>,
+    log: Mutex<WriterLog>,
     shared: Arc<SharedFile>,
     with_directory: WithDirectory,
 }
 
 /// The log, and what it says.
-struct Log {
+struct WriterLog {
     written: LogWriter,
     mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
@@ -58,7 +58,7 @@ impl WriterFile {
         let (mut mappings, allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header)?);
         let first = mappings.place(&file, allocator.end(), 0)?;
         let first = mappings.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let log = Log {
+        let log = WriterLog {
             written: LogWriter::new(&header, allocator),
             mappings,
             pages: HashMap::new(),
@@ -87,11 +87,11 @@ impl WriterFile {
     }
 
     /// Appends and commits records, reserving room for the `End` records of so many series.
-    fn append(&self, log: &mut Log, records: &[u8], live: u64) -> io::Result<()> {
+    fn append(&self, log: &mut WriterLog, records: &[u8], live: u64) -> io::Result<()> {
         log.written.append(&self.file, self.first, records, live)
     }
 
-    fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
+    fn make_page(&self, log: &mut WriterLog, shard: u32, page: u32) -> io::Result<&'static Page> {
         let offset = log.written.allocator.alloc_zeroed(&self.file, PAGE)?;
         let page_ref = log.mappings.place(&self.file, log.written.allocator.end(), offset)?;
         let cells = log.mappings.kept(page_ref).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -103,7 +103,7 @@ impl WriterFile {
     }
 
     /// Returns the number of a family, and encodes its record if it is new.
-    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
+    fn family(log: &mut WriterLog, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
         if let Some((number, _)) = log.known.get(&address(family)) {
             return Ok(Numbered { number: *number, json: None });
         }
@@ -193,7 +193,7 @@ impl Arena for WriterFile {
             return Ok(at);
         }
         let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, is_zero_series));
-        at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
+        at.map_err(|error| format!("the shared file can't take a series: {error}").into())
     }
 }
 
