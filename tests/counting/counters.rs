@@ -34,7 +34,7 @@ fn a_counter_starts_at_zero_and_is_exposed_before_it_counts() -> TestResult {
 }
 
 #[test]
-fn whole_amounts_stay_exact_beyond_what_an_f64_holds() -> TestResult {
+fn whole_amounts_stay_exact_beyond_the_precision_of_an_f64() -> TestResult {
     let registry = CollectorRegistry::new();
     let counter = Counter::builder("exact_total", "Exact.").registry(&registry).build()?;
     // 2^53 = 9 * 10^15 + 7_199_254_740_992, after which an f64 skips every other whole number.
