@@ -82,6 +82,7 @@ impl Metric {
 
     /// One constant per argument, and one check each: every mistake has its own caret.
     fn arguments(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let text = quote_mixed!(&'static ::core::primitive::str);
         let mut tokens = self.full_name();
         let rule = match self.kind {
@@ -123,7 +124,17 @@ impl Metric {
         tokens
     }
 
+    /// A check that the compiler runs, with its caret at the span.
+    fn check(&self, rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
+        if !self.is_checked {
+            return TokenStream::new();
+        }
+        let rule = Ident::new(rule, span);
+        quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
+    }
+
     fn full_name(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let private = &self.private;
         let text = quote_mixed!(&'static ::core::primitive::str);
         let name = &self.name;
@@ -144,6 +155,7 @@ impl Metric {
     }
 
     fn label_checks(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let names = self.labels.iter().map(|label| {
             let text = &label.text;
             let span = label.name.span();
@@ -207,6 +219,7 @@ impl Metric {
                 quote_mixed!(#typed.values)
             }
             Values::Outcome => quote_mixed!(<#private::Outcome as #private::LabelValue>::VALUES),
+            Values::Methods(names) => quote_mixed!(::core::option::Option::Some(&[#(#names),*])),
         }
     }
 
@@ -226,12 +239,6 @@ impl Metric {
             _ => rendered(quote_spanned!(default.span()=> || #private::LabelValue::into_label(#default))),
         }
     }
-}
-
-/// A check that the compiler runs, with its caret at the span.
-fn check(rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
-    let rule = Ident::new(rule, span);
-    quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
 }
 
 /// The name of the constant that knows the type of a label.

@@ -300,6 +300,10 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
 fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
     match value {
         LabelExpr::Literal(text) => quote_mixed!(__pytheus::Set::new(#text)),
+        LabelExpr::Method { name, names } => {
+            let place = names.iter().position(|known| known == name);
+            quote_mixed!(__pytheus::Closed::at(&[#(#names),*], #place))
+        }
         LabelExpr::Early { .. } => local.to_token_stream(),
         LabelExpr::Late { .. } => quote_mixed!(__pytheus::Set::new(#local)),
         LabelExpr::Outcome => quote_mixed!(__pytheus::outcome(outcome)),
@@ -316,6 +320,7 @@ fn labelled(states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream
 pub(super) fn own_values(labels: &[LabelArg]) -> Option<TokenStream> {
     let literals = sorted(labels).map(|i| match &labels[i].value {
         LabelExpr::Literal(text) => Some(quote_mixed!(#text,)),
+        LabelExpr::Method { name, .. } => Some(quote_mixed!(#name,)),
         _ => None,
     });
     literals.collect()

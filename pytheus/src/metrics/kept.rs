@@ -11,7 +11,7 @@ pub struct Closed(Member);
 
 #[derive(Debug, Clone)]
 enum Member {
-    CellAddr {
+    Listed {
         values: &'static [&'static str],
         place: usize,
     },
@@ -20,11 +20,17 @@ enum Member {
 }
 
 impl Closed {
+    /// The value at this place of the set.
+    #[inline]
+    pub const fn at(values: &'static [&'static str], place: usize) -> Self {
+        Self(Member::Listed { values, place })
+    }
+
     #[inline]
     fn new<V>(typed: &Typed<V>, value: &V) -> Self {
         let values = typed.values.unwrap_or_default();
         match (typed.place)(value) {
-            Some(place) if place < values.len() => Self(Member::CellAddr { values, place }),
+            Some(place) if place < values.len() => Self(Member::Listed { values, place }),
             _ => Self::find(values, Text::of_type(typed, value)),
         }
     }
@@ -32,7 +38,7 @@ impl Closed {
     #[cold]
     fn find(values: &'static [&'static str], text: Text) -> Self {
         match values.iter().position(|value| *value == text.as_str()) {
-            Some(place) => Self(Member::CellAddr { values, place }),
+            Some(place) => Self(Member::Listed { values, place }),
             None => Self(Member::Other(text)),
         }
     }
@@ -40,7 +46,7 @@ impl Closed {
     #[inline]
     fn as_str(&self) -> &str {
         match &self.0 {
-            Member::CellAddr { values, place } => values.get(*place).copied().unwrap_or_default(),
+            Member::Listed { values, place } => values.get(*place).copied().unwrap_or_default(),
             Member::Other(text) => text.as_str(),
         }
     }
@@ -64,7 +70,7 @@ impl LabelState for Closed {
     #[inline]
     fn place(&self, _: &LabelSpec) -> Option<(usize, usize)> {
         match &self.0 {
-            Member::CellAddr { values, place } => Some((*place, values.len())),
+            Member::Listed { values, place } => Some((*place, values.len())),
             Member::Other(_) => None,
         }
     }
