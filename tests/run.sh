@@ -36,12 +36,14 @@ test_all() {
     # What the library reports goes to the program's own log.
     cargo test -p pytheus-tests --features log,tracing --test report_log --test report_tracing --no-fail-fast || status=$?
     # The totals of processes anywhere go to a real Redis.
-    cargo test -p pytheus --features redis-tls --lib backends --no-fail-fast || status=$?
-    cargo test -p pytheus --features redis-tls --doc --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python --lib backends --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python --doc --no-fail-fast || status=$?
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
+    # The error for an option of a feature that is off.
+    cargo test -p pytheus --features redis --lib redis::tests::secrets --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     local feature
-    for feature in fast-clock file redis redis-tls backend-config conformance log tracing; do
+    for feature in fast-clock file redis redis-python redis-tls backend-config conformance log tracing; do
         cargo check -p pytheus --no-default-features --features "$feature" || status=$?
     done
     sanitize || status=$?

@@ -93,14 +93,14 @@ mod tokens;
 /// fn run(queue: &str) -> Result<usize, String> {
 ///     use ::pytheus::__private as __pytheus;
 ///     const __PYTHEUS_NAME: &'static str = "jobs_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     const _: () = __pytheus::check(__pytheus::name::metric_name(__PYTHEUS_NAME));  // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///
-///     let label0 = label(&(queue));                                    // on the stack, if it is short
+///     let label0 = own_label(&(queue));                                 // on the stack, if it is short
 ///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
-///         Labelled::new(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
+///         Counter::labelled(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
 ///     });
 ///     let ret = __pytheus::call(move || -> Result<usize, String> { .. });         // the body, as it was
 ///     call.finish(/* the outcome of `ret` */, []);
@@ -108,7 +108,7 @@ mod tokens;
 /// }
 /// ```
 ///
-/// Without `outcome`, `ret` and `on` there is no closure: `Labelled::new(..).inc();` goes before the body.
+/// Without `outcome`, `ret` and `on` there is no closure: `Counter::labelled(..).inc();` goes before the body.
 #[proc_macro_attribute]
 pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Counter, args, item)
@@ -158,7 +158,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run() -> Result<(), String> {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Gauge, mode: GaugeMode::LiveSum, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Gauge> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Gauge>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);
 ///     static __PYTHEUS_METRIC: Gauge = Gauge::declared(&__PYTHEUS_DECLARED);
 ///
@@ -249,11 +249,11 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run(queue: &str) {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Summary, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Summary> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Summary>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);
 ///
-///     let label0 = label(&(queue.to_lowercase()));                     // on the stack, if it is short
-///     let metric = Labelled::new(&__PYTHEUS_DECLARED, (label0, ()));
+///     let label0 = own_label(&(queue.to_lowercase()));                  // on the stack, if it is short
+///     let metric = Summary::labelled(&__PYTHEUS_DECLARED, (label0, ()));
 ///     let _guard = time(metric);                                       // looks up and observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }

@@ -1,4 +1,4 @@
-//! The macro that declares metrics: its documentation, and the way to where it is written out.
+//! The macro that declares metrics: its documentation, and the call of the procedural macro.
 
 /// Declares one or many metrics as statics.
 ///
@@ -29,55 +29,55 @@
 /// get.page("nowhere").status("404").observe(0.1);
 /// ```
 ///
-/// A declaration is `static NAME: Type = "name";`, with options in braces after the name, which is a literal or a
-/// constant. The type is `Counter`, `Gauge`, `Histogram`, `Summary`, `Info` or `StateSet<States>`; it need not be
-/// imported. The first paragraph of the doc comment is the help text.
+/// A declaration is `static NAME: Type = "name";`, with options in braces after the name, a literal or a constant. The
+/// type is `Counter`, `Gauge`, `Histogram`, `Summary`, `Info` or `StateSet<States>`; it need not be imported. The first
+/// paragraph of the doc comment is the help text.
 ///
 /// | option | meaning |
 /// |---|---|
 /// | `labels: { .. }` | labels: `name`, `name: Type`, `name = default` or `name: Type = default` |
 /// | `help: ".."` | the help text, in place of the doc comment |
 /// | `buckets: ..` | of a histogram: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
-/// | `mode: ..` | of a gauge: how processes combine: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
+/// | `mode: ..` | of a gauge, the aggregation over processes: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |
 /// | `unit: "seconds"` | the unit, in which the name must end |
 /// | `namespace: ".."` | goes before the name, with a `_` |
-/// | `limit: 100` | the most series; beyond it, label values become `__other__` |
+/// | `limit: 100` | the maximum number of series; beyond it, label values become `__other__` |
 /// | `zero_series: false` | closed label sets are not exposed at zero |
-/// | `registry: PATH` | the static `CollectorRegistry` to be in; `none` for no registry |
+/// | `registry: PATH` | a static `CollectorRegistry` for the metric; `none` for no registry |
 ///
-/// Each label is a method of the static, and its doc comment that of the method. Those with a default may be left out;
-/// while another has no value yet, the methods that count do not compile. `r#type` is the label `type`. A label that is
-/// named like a method of the metric has `label_` before it, `label_time(..)`:
+/// Each label is a method of the static, with the label's doc comment. Labels with a default may be left out; without a
+/// value for the others, the methods that count do not compile. `r#type` is the label `type`. A label with the name of
+/// a method of the metric has `label_` before it, `label_time(..)`:
 ///
 /// | on | reserved names |
 /// |---|---|
-/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
+/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `partial`, `remove`, `retain`, `series_without`, `to_partial`, `with` |
 /// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_if_future`, `count_errors_if`, `get`, `inc`, `inc_by` |
 /// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `set_function`, `set`, `set_to_current_time`, `time`, `time_call`, `time_future`, `track_inprogress`, `track_inprogress_call`, `track_inprogress_future` |
 /// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_call`, `time_future` |
 /// | `Info` | `is_set`, `set` |
 /// | `StateSet` | `disable`, `enable`, `is_enabled`, `set` |
 ///
-/// The error of a missing value names the label: *a required label has no value yet: `Unset<method>`*. In a module with
-/// `#![no_implicit_prelude]`, which has no `#[diagnostic]` attributes, it is less precise, and the macro has to be told:
-/// `metric! { #![no_implicit_prelude] .. }`.
+/// The error of a missing value names the label: *a required label has no value yet: `Unset<method>`*. A module with
+/// `#![no_implicit_prelude]` has no `#[diagnostic]` attributes: the error is less precise, and the macro has to know
+/// it: `metric! { #![no_implicit_prelude] .. }`.
 ///
-/// With a type, a label takes values of that type alone, and a type with a closed set, such as an enum that derives
-/// `LabelValue`, is exposed at zero. Without, it takes any text or number.
+/// With a type, a label takes values of that type only, and a closed set, such as an enum that derives `LabelValue`, is
+/// exposed at zero. Without a type, it takes any text or number.
 ///
 /// # Expands to
 ///
 /// ```text
 /// pub static MAILS: Counter = {
 ///     const __PYTHEUS_NAME: &'static str = "mails_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     const _: () = __pytheus::check(__pytheus::name::metric_name(__PYTHEUS_NAME));  // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///     Counter::declared(&__PYTHEUS_DECLARED)
 /// };
 ///
-/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
+/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Histogram<Labelled<..>>`
 /// impl<L0, L1, L2> REPLY_SECONDS<L0, L1, L2> {
 ///     pub fn method(&self, value: Method) -> REPLY_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
 /// }

@@ -31,7 +31,7 @@ use crate::model::labels::LabelSpec;
 use crate::model::location::Location;
 use crate::model::snapshot::FamilySnapshot;
 pub use crate::report::set_reporter;
-use crate::report::{self, Count, Own, count, report};
+use crate::report::{self, FaultCount, SelfMetric, count, report};
 use crate::sync;
 
 /// The reason of a refused update.
@@ -59,12 +59,12 @@ impl Dropped {
 /// Counts a refused update.
 #[cold]
 pub(crate) fn dropped(why: Dropped) {
-    count(Own::DroppedUpdates, &[why.reason()]);
+    count(SelfMetric::DroppedUpdates, &[why.reason()]);
 }
 
 /// Counts a look-up with a label that became `__other__`.
 pub(crate) fn overflowed(metric: &str, label: &str) {
-    count(Own::LabelOverflow, &[label, metric]);
+    count(SelfMetric::LabelOverflow, &[label, metric]);
 }
 
 /// Counts and reports a failed collector, by its first family.
@@ -72,14 +72,14 @@ pub(crate) fn collector_failed(collector: Option<&Descriptor>, error: &dyn fmt::
     let (name, location) = collector.map_or_else(Default::default, |descriptor| {
         (descriptor.name(), format!(" (described at {})", descriptor.location()))
     });
-    count(Own::CollectorErrors, &[name]);
+    count(SelfMetric::CollectorErrors, &[name]);
     report(("collector", name), &format!("collector `{name}`{location} is left out of the scrape: {error}"));
 }
 
 /// Counts and reports a gauge whose closure failed.
 pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: &dyn fmt::Display) {
     let metric = descriptor.name();
-    count(Own::CollectorErrors, &[metric]);
+    count(SelfMetric::CollectorErrors, &[metric]);
     let series = match labels.exposed() {
         "" => String::new(),
         labels => format!("{{{labels}}}"),
@@ -94,7 +94,7 @@ pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: 
 
 /// Counts and reports a declared metric refused by a registry.
 pub(crate) fn conflict(metric: &str, error: &RegisterError) {
-    count(Own::RegistrationConflicts, &[metric]);
+    count(SelfMetric::RegistrationConflicts, &[metric]);
     let error = error.to_string();
     // Identified by its text: a third metric of the same name is another conflict.
     report(("conflict", &error), &format!("{error}; until then `{metric}` as it stands there counts unseen"));
@@ -103,7 +103,7 @@ pub(crate) fn conflict(metric: &str, error: &RegisterError) {
 /// Counts and reports a family of another program hidden by a metric of this one.
 pub(crate) fn hidden(descriptor: &Descriptor) {
     let name = descriptor.name();
-    count(Own::BackendConflicts, &[name]);
+    count(SelfMetric::BackendConflicts, &[name]);
     let message = format!(
         "another process has a {} `{name}`, of which a metric of this one has a name: it is left out of the scrape",
         descriptor.kind()
@@ -156,7 +156,7 @@ pub(crate) fn families() -> Vec<FamilySnapshot> {
     let mut families = Vec::new();
     report::counts(|series| {
         let mut snapshot = FamilySnapshot::new(&OWN[series[0].family as usize].build());
-        for Count { labels, times, .. } in series {
+        for FaultCount { labels, times, .. } in series {
             snapshot.push_values(&labels.iter().map(String::as_str).collect::<Vec<_>>(), *times);
         }
         families.push(snapshot);
@@ -171,7 +171,7 @@ static FAILED: [LabelSpec; 1] = [LabelSpec::declared("collector", None, None)];
 static METRIC: [LabelSpec; 1] = [LabelSpec::declared("metric", None, None)];
 static KIND: [LabelSpec; 1] = [LabelSpec::declared("kind", None, None)];
 
-/// In the order of [`Own`].
+/// In the order of [`SelfMetric`].
 static OWN: [Declare; 7] = [
     declare("pytheus_dropped_updates_total", "Updates that were refused or found no room, by reason.", &REASON),
     declare(

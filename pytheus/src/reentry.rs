@@ -1,9 +1,8 @@
-//! Re-entrancy: code of the user's that a scrape runs, and that comes back to what runs it.
+//! Re-entrancy: code of the user inside a scrape that comes back to its caller.
 //!
-//! A closure that a gauge is read with, a collector and a backend may ask the library for numbers. Each thread keeps a
-//! stack of the code that it runs, so that a question which could only be answered by running the same code again is
-//! refused before it becomes an endless recursion. The code that has asked is then given a fault: its result was made
-//! without the answer, and counts as a failure.
+//! The closure of a gauge, a collector and a backend may ask the library for numbers. Each thread keeps a stack of the
+//! code it runs. A question whose answer needs the same code again is refused, before it becomes an endless recursion.
+//! The asking code then gets a fault: its result lacks the answer, and counts as a failure.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,15 +11,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::sync::catch_panic;
 
-/// In how many threads one piece of code may run during scrapes. More of them are no load but a chain: code that
-/// scrapes on another thread and waits for that thread.
+/// The maximum number of threads in one piece of code during scrapes. More of them are no load but a chain: code that
+/// scrapes on another thread and waits for it.
 const MOST_THREADS: u32 = 32;
 
-/// The same, for code that was found in such a chain. Several chains within each other would otherwise take a time
-/// that grows exponentially.
+/// The same for code found in such a chain. Nested chains would otherwise take exponential time.
 const MOST_THREADS_OF_CHAINED: u32 = 2;
 
-/// Code of the user's: a closure, a collector or a backend. Its address is its identity, so it must not move while it
+/// Code of the user: a closure, a collector or a backend. Its address is its identity, so it must not move while it
 /// runs.
 #[derive(Debug)]
 pub(crate) struct Code {
@@ -28,43 +26,43 @@ pub(crate) struct Code {
     most: AtomicU32,
 }
 
-/// Why code of the user's has given no result.
+/// The reason why code of the user has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It runs in this thread already. The frame below is given the fault, and reports it.
+    /// It already runs in this thread. The frame below gets the fault, and reports it.
     Reentered,
-    /// It has asked for what can't be had while it runs.
-    Fault(Fault),
+    /// It asked for a value that is not known while it runs.
+    Fault(ReentryFault),
     /// It panicked.
     Panicked(String),
 }
 
-/// A request of a piece of code that was refused.
+/// A refused request of a piece of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ReentryFault {
     /// Its own result.
     Itself,
-    /// The registry whose scrape it is a part of.
+    /// A scrape of the registry being scraped.
     Registry,
     /// A scrape on another thread, which waits for the same code, and so on.
     Chain,
-    /// Totals that could not be had, for this reason.
+    /// Totals out of reach, for this reason.
     Totals(String),
 }
 
-/// The code that a thread is in the middle of.
+/// A piece of code that a thread runs.
 struct Frame {
     address: usize,
-    /// Is it code of the user's, or a scrape of a registry?
+    /// Code of the user, or a scrape of a registry.
     is_code: bool,
-    fault: Option<Fault>,
+    fault: Option<ReentryFault>,
 }
 
 std::thread_local! {
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Acts on the stack of this thread; in one of the last destructors of a thread, on an empty one.
+/// Acts on the stack of this thread; in a late destructor of a thread, on an empty one.
 fn with_frames<T>(act: impl FnOnce(&mut Vec<Frame>) -> T) -> T {
     let mut act = Some(act);
     let done = FRAMES.try_with(|frames| act.take().map(|act| act(&mut frames.borrow_mut())));
@@ -75,7 +73,7 @@ fn with_frames<T>(act: impl FnOnce(&mut Vec<Frame>) -> T) -> T {
     }
 }
 
-/// A frame, until it is dropped.
+/// A frame on the stack, until it is dropped.
 pub(crate) struct Entered {
     address: usize,
 }
@@ -86,7 +84,7 @@ impl Entered {
         Self { address }
     }
 
-    fn end(&self) -> Option<Fault> {
+    fn end(&self) -> Option<ReentryFault> {
         with_frames(|frames| {
             let top = frames.pop_if(|top| top.address == self.address)?;
             top.fault
@@ -101,12 +99,12 @@ impl Drop for Entered {
 }
 
 impl Code {
-    /// Code that a scrape runs, and that may run in a few threads at once.
+    /// Makes code for scrapes, for a few threads at once.
     pub(crate) const fn new() -> Self {
         Self { running: AtomicU32::new(0), most: AtomicU32::new(MOST_THREADS) }
     }
 
-    /// Code that any number of threads may run.
+    /// Makes code for any number of threads.
     pub(crate) const fn unbounded() -> Self {
         Self { running: AtomicU32::new(0), most: AtomicU32::new(u32::MAX) }
     }
@@ -115,7 +113,7 @@ impl Code {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Does this thread run it?
+    /// Returns whether this thread runs it.
     pub(crate) fn is_running_here(&self) -> bool {
         with_frames(|frames| frames.iter().any(|frame| frame.address == self.address()))
     }
@@ -124,14 +122,14 @@ impl Code {
     ///
     /// # Errors
     ///
-    /// When it panics, runs in this thread already, or has asked for what can't be had while it runs.
+    /// If it panics, already runs in this thread, or asked for a value that is not known while it runs.
     pub(crate) fn run<T>(&self, code: impl FnOnce() -> T) -> Result<T, Failure> {
         let address = self.address();
         let is_reentered = with_frames(|frames| {
             let place = frames.iter().position(|frame| frame.address == address)?;
-            // All code from there on has a result that was made without an answer.
+            // The results of all code above this frame lack the answer.
             for frame in frames[place..].iter_mut().filter(|frame| frame.is_code) {
-                frame.fault.get_or_insert(Fault::Itself);
+                frame.fault.get_or_insert(ReentryFault::Itself);
             }
             Some(())
         });
@@ -141,19 +139,19 @@ impl Code {
         let running = Running::new(&self.running);
         if running.threads > self.most.load(Relaxed) && is_scraping() {
             self.most.store(MOST_THREADS_OF_CHAINED, Relaxed);
-            return Err(Failure::Fault(Fault::Chain));
+            return Err(Failure::Fault(ReentryFault::Chain));
         }
         let entered = Entered::new(address, true);
         let result = catch_panic(code);
         match entered.end() {
-            // A panic is then what came of it.
+            // A panic is then the consequence.
             Some(fault) => Err(Failure::Fault(fault)),
             None => result.map_err(Failure::Panicked),
         }
     }
 }
 
-/// A thread that runs a piece of code, until it is dropped.
+/// A thread in a piece of code, until it is dropped.
 struct Running<'a> {
     running: &'a AtomicU32,
     threads: u32,
@@ -171,12 +169,12 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Is this thread in a scrape of a registry?
+/// Returns whether this thread is in a scrape of a registry.
 fn is_scraping() -> bool {
     with_frames(|frames| frames.iter().any(|frame| !frame.is_code))
 }
 
-/// Does this thread run code of the user's on behalf of a reading?
+/// Returns whether this thread runs code of the user for a reading.
 pub(crate) fn is_nested() -> bool {
     with_frames(|frames| frames.last().is_some_and(|top| top.is_code))
 }
@@ -185,19 +183,19 @@ pub(crate) fn is_nested() -> bool {
 ///
 /// # Errors
 ///
-/// When it is asked for by code that such a scrape runs, in the same thread.
-pub(crate) fn begin_scrape(registry: usize) -> Result<Entered, Fault> {
+/// If code inside such a scrape asks for it, in the same thread.
+pub(crate) fn begin_scrape(registry: usize) -> Result<Entered, ReentryFault> {
     let is_part = with_frames(|frames| {
         let is_within = frames.iter().any(|frame| frame.address == registry && !frame.is_code);
         let top = frames.last_mut().filter(|top| top.is_code && is_within)?;
-        top.fault.get_or_insert(Fault::Registry);
+        top.fault.get_or_insert(ReentryFault::Registry);
         Some(())
     });
-    if is_part.is_some() { Err(Fault::Registry) } else { Ok(Entered::new(registry, false)) }
+    if is_part.is_some() { Err(ReentryFault::Registry) } else { Ok(Entered::new(registry, false)) }
 }
 
-/// Takes note that the code which asks for a value has to go without it.
-pub(crate) fn unanswered(fault: Fault) {
+/// Records that the asking code gets no answer.
+pub(crate) fn unanswered(fault: ReentryFault) {
     with_frames(|frames| {
         if let Some(top) = frames.last_mut().filter(|top| top.is_code) {
             top.fault.get_or_insert(fault);
@@ -205,8 +203,8 @@ pub(crate) fn unanswered(fault: Fault) {
     });
 }
 
-/// Runs code that may scrape although this thread does: a reporter, which hears of each fault once.
-pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> T {
+/// Runs code that may scrape inside a scrape: a reporter, called once per fault.
+pub(crate) fn detached<T>(run: impl FnOnce() -> T) -> T {
     struct Former(Vec<Frame>);
     impl Drop for Former {
         fn drop(&mut self) {
@@ -217,7 +215,7 @@ pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ReentryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Itself => f.write_str(
@@ -241,7 +239,7 @@ impl fmt::Display for Fault {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reentered => Fault::Itself.fmt(f),
+            Self::Reentered => ReentryFault::Itself.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
             Self::Panicked(message) => write!(f, "it panicked: {message}"),
         }

@@ -1,6 +1,6 @@
-//! Faults of the library and its surroundings: told once, counted each time.
+//! Faults of the library and its surroundings: logged once, counted each time.
 //!
-//! Lower modules than `diagnostics` meet faults too; what the counts look like in a scrape is settled there.
+//! Modules below `diagnostics` meet faults too; `diagnostics` shows the counts in a scrape.
 
 use std::fmt;
 use std::io::Write as _;
@@ -12,11 +12,11 @@ use crate::reentry;
 use crate::sync::catch_panic;
 use crate::sync::{lock, read, write};
 
-/// Sends the library's reports to `reporter`, in place of wherever they would go.
+/// Sends the library's reports to `reporter`.
 ///
-/// Without one they go to `tracing` or `log`, with the feature of that name and as far as the program has set it up, else
-/// to standard error. Each conflict or collector is reported once in the life of the process, from the thread that met
-/// the fault. A panic of `reporter` goes no further.
+/// Without a reporter they go to `tracing` or `log`, with the feature of that name and a subscriber or logger, else to
+/// standard error. Each conflict or collector is reported once per process, from the thread that met the fault. A panic
+/// of `reporter` is caught.
 ///
 /// ```
 /// pytheus::diagnostics::set_reporter(|message| eprintln!("my log: {message}"));
@@ -25,76 +25,77 @@ pub fn set_reporter(reporter: impl Fn(&str) + Send + Sync + 'static) {
     let mut current = write(&REPORTER);
     let previous = current.replace(Arc::new(reporter));
     drop(current);
-    // Without the lock: what it holds may set a reporter when it is dropped.
+    // Without the lock: dropping the reporter may set another one.
     drop(previous);
 }
 
 type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
 
 static REPORTER: RwLock<Option<Reporter>> = RwLock::new(None);
-/// What was reported: the sort of fault, and who has it.
+/// Past reports: the sort of fault, and its subject.
 static REPORTED: Mutex<Vec<(&'static str, String)>> = Mutex::new(Vec::new());
 
-/// How bad it is.
+/// The severity of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Something is left out.
+    /// A part is missing.
     Warning,
-    /// There are no totals at all.
+    /// All totals are missing.
     Error,
 }
 
-/// Reports the first fault of this sort that somebody has; messages may differ at each scrape. True for the first.
+/// Reports the first fault of this sort and subject; messages may differ at each scrape. Returns whether it was the
+/// first.
 pub(crate) fn report(fault: (&'static str, &str), message: &str) -> bool {
     report_as(Level::Warning, fault, message)
 }
 
-/// As [`report`], at a level.
-pub(crate) fn report_as(level: Level, (sort, who): (&'static str, &str), message: &str) -> bool {
+/// Reports at a level, as [`report`] does.
+pub(crate) fn report_as(level: Level, (sort, subject): (&'static str, &str), message: &str) -> bool {
     let mut known = lock(&REPORTED);
-    if known.iter().any(|known| known.0 == sort && known.1 == who) {
+    if known.iter().any(|known| known.0 == sort && known.1 == subject) {
         return false;
     }
-    known.push((sort, who.to_owned()));
+    known.push((sort, subject.to_owned()));
     drop(known);
-    tell(level, message);
+    emit(level, message);
     true
 }
 
-/// What is to be reported once no lock is held: the reporter is the user's own code.
-static WAITING: Mutex<Vec<(&'static str, String, String)>> = Mutex::new(Vec::new());
-/// Is there any?
-static WAITS: AtomicBool = AtomicBool::new(false);
+/// Reports deferred until no lock is held: the reporter is the user's own code.
+static DEFERRED: Mutex<Vec<(&'static str, String, String)>> = Mutex::new(Vec::new());
+/// Whether there is any.
+static HAS_DEFERRED: AtomicBool = AtomicBool::new(false);
 
-/// As [`report`], but under a lock: to be [told](tell_waiting) soon.
-pub(crate) fn report_later((sort, who): (&'static str, &str), message: String) {
-    lock(&WAITING).push((sort, who.to_owned(), message));
-    WAITS.store(true, Release);
+/// Defers a report made under a lock, until [`flush_deferred`].
+pub(crate) fn defer_report((sort, subject): (&'static str, &str), message: String) {
+    lock(&DEFERRED).push((sort, subject.to_owned(), message));
+    HAS_DEFERRED.store(true, Release);
 }
 
-/// Reports what could not be reported under a lock.
-pub(crate) fn tell_waiting() {
-    if WAITS.swap(false, AcqRel) {
-        let waiting = std::mem::take(&mut *lock(&WAITING));
-        for (sort, who, message) in waiting {
-            report((sort, &who), &message);
+/// Reports the deferred faults.
+pub(crate) fn flush_deferred() {
+    if HAS_DEFERRED.swap(false, AcqRel) {
+        let waiting = std::mem::take(&mut *lock(&DEFERRED));
+        for (sort, subject, message) in waiting {
+            report((sort, &subject), &message);
         }
     }
 }
 
-/// Reports it, whether or not that was done before.
-pub(crate) fn tell(level: Level, message: &str) {
+/// Sends a report, repeated or not.
+pub(crate) fn emit(level: Level, message: &str) {
     let reporter = read(&REPORTER).clone();
-    // Reports come up in the middle of counting, which never fails.
+    // Reports happen in the middle of counting, which never fails.
     drop(catch_panic(|| match reporter {
-        Some(reporter) => reentry::apart(|| reporter(message)),
+        Some(reporter) => reentry::detached(|| reporter(message)),
         None if is_logged(level, message) => {}
         // A closed standard error must not take the service down.
         None => drop(writeln!(std::io::stderr(), "pytheus: {message}")),
     }));
 }
 
-/// Gives it to the program's own log, when there is one: what nobody takes goes to standard error.
+/// Sends a report to the program's own log; returns whether there is one.
 fn is_logged(level: Level, message: &str) -> bool {
     #[cfg(feature = "tracing")]
     if !tracing::dispatcher::get_default(tracing::Dispatch::is::<tracing::subscriber::NoSubscriber>) {
@@ -104,7 +105,7 @@ fn is_logged(level: Level, message: &str) -> bool {
         }
         return true;
     }
-    // Off until there is a logger.
+    // Off without a logger.
     #[cfg(feature = "log")]
     if log::max_level() != log::LevelFilter::Off {
         match level {
@@ -117,9 +118,9 @@ fn is_logged(level: Level, message: &str) -> bool {
     false
 }
 
-/// A family of the library's own, in the order of `diagnostics`' table.
+/// A metric of the library itself, in the order of `diagnostics`' table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Own {
+pub(crate) enum SelfMetric {
     DroppedUpdates,
     LabelOverflow,
     CollectorErrors,
@@ -131,7 +132,7 @@ pub(crate) enum Own {
 }
 
 /// Counts a fault; the label values are in the order of the sorted label names.
-pub(crate) fn count(family: Own, labels: &[&str]) {
+pub(crate) fn count(family: SelfMetric, labels: &[&str]) {
     let mut counts = lock(&COUNTS);
     let place = counts.binary_search_by(|known| {
         known.family.cmp(&family).then_with(|| known.labels.iter().map(String::as_str).cmp(labels.iter().copied()))
@@ -140,31 +141,31 @@ pub(crate) fn count(family: Own, labels: &[&str]) {
         Ok(place) => counts[place].times += 1,
         Err(place) => {
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
-            counts.insert(place, Count { family, labels, times: 1 });
+            counts.insert(place, FaultCount { family, labels, times: 1 });
         }
     }
 }
 
-/// What was counted, by family and label values.
-pub(crate) fn counts(mut each: impl FnMut(&[Count])) {
+/// Passes the counts to `each`, family by family, sorted by label values.
+pub(crate) fn counts(mut each: impl FnMut(&[FaultCount])) {
     let counts = lock(&COUNTS);
     for series in counts.chunk_by(|one, next| one.family == next.family) {
         each(series);
     }
 }
 
-/// Sorted. Kept apart from metrics: what counts the faults of families can't be one.
-static COUNTS: Mutex<Vec<Count>> = Mutex::new(Vec::new());
+/// Sorted. Apart from metrics: the faults of families can't be counted in a family.
+static COUNTS: Mutex<Vec<FaultCount>> = Mutex::new(Vec::new());
 
-/// How often it has happened.
-pub(crate) struct Count {
-    pub(crate) family: Own,
+/// The number of times of a fault.
+pub(crate) struct FaultCount {
+    pub(crate) family: SelfMetric,
     pub(crate) labels: Vec<String>,
     pub(crate) times: u64,
 }
 
-/// Counts and reports that a backend could not do what it was asked to: `kind` is what.
+/// Counts and reports a failure of a backend; `kind` is the failed operation.
 pub(crate) fn backend_failed(kind: &'static str, error: &dyn fmt::Display) {
-    count(Own::BackendErrors, &[kind]);
+    count(SelfMetric::BackendErrors, &[kind]);
     report_as(Level::Error, ("backend", kind), &format!("{error}"));
 }

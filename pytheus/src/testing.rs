@@ -60,7 +60,7 @@ use crate::registry::Registry;
 #[macro_export]
 macro_rules! assert_metric {
     (in $registry:expr, $name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {{
-        let watched = $crate::testing::Watched::new(&$registry, $name, ::std::vec![$($((stringify!($label), $crate::LabelValue::as_label(&$value).into_owned())),*)?]);
+        let watched = $crate::testing::WatchedSample::new(&$registry, $name, ::std::vec![$($((stringify!($label), $crate::LabelValue::as_label(&$value).into_owned())),*)?]);
         let result = $block;
         watched.check($change as f64);
         result
@@ -93,14 +93,14 @@ pub struct Exclusive {
 #[doc(hidden)]
 #[must_use]
 #[allow(missing_debug_implementations, reason = "for `assert_metric!` alone")]
-pub struct Watched<'a> {
+pub struct WatchedSample<'a> {
     registry: &'a dyn Registry,
     name: &'a str,
     labels: Vec<(&'a str, String)>,
     before: f64,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> WatchedSample<'a> {
     pub fn new(registry: &'a dyn Registry, name: &'a str, mut labels: Vec<(&'a str, String)>) -> Self {
         for (label, _) in &mut labels {
             // Keywords are written `r#type`, here as elsewhere.
@@ -184,8 +184,8 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
     let mut distinct: Vec<String> = Vec::new();
     for (_, value) in family.samples().iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
-        if let Err(place) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
-            distinct.insert(place, value.to_owned());
+        if let Err(index) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
+            distinct.insert(index, value.to_owned());
         }
     }
     if distinct.is_empty() || distinct.contains(value) {

@@ -79,7 +79,7 @@ fn a_damaged_file_fails_the_scrape_with_its_fault_and_what_to_do() {
     corrupt[4096 + 20] ^= 1;
     // The version stands after the magic; what comes after it may mean anything.
     let mut newer = whole.clone();
-    newer[8] = 2;
+    newer[8] += 1;
     let junk = b"not a file of ours".repeat(1000);
     let damaged: [(&str, &[u8]); 5] = [
         ("corrupt", &corrupt),
@@ -102,7 +102,7 @@ fn a_damaged_file_fails_the_scrape_with_its_fault_and_what_to_do() {
 }
 
 #[test]
-fn what_never_was_a_file_of_a_process_is_skipped_and_counted() {
+fn foreign_files_are_skipped_and_counted() {
     let directory = tempfile::tempdir().expect("a directory");
     let directory = directory.path();
     let mut worker = Worker::start(directory);

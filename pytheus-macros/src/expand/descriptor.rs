@@ -15,6 +15,13 @@ impl Metric {
         metric_type(&self.private, self.kind, self.states.as_ref())
     }
 
+    /// Its type with these labels.
+    pub(crate) fn labelled_ty(&self, list: &TokenStream) -> TokenStream {
+        let (private, name) = (&self.private, self.kind.ident(Span::mixed_site()));
+        let states = self.states.as_ref().map(|states| quote_mixed!(#states,));
+        quote_mixed!(#private::metrics::#name<#states #private::Labelled<#list>>)
+    }
+
     /// The statics; the label values of the metric's own series when they are all literals.
     pub(crate) fn statics(&self, own: Option<&TokenStream>) -> TokenStream {
         let private = &self.private;
@@ -38,8 +45,8 @@ impl Metric {
             #arguments
             static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
             static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
-            static __PYTHEUS_DECLARED: #private::Declared<#ty> =
-                #private::Declared::new(&__PYTHEUS_DESCRIPTOR, #scope, #own);
+            static __PYTHEUS_DECLARED: #private::Declared =
+                #private::Declared::new::<#ty>(&__PYTHEUS_DESCRIPTOR, #scope, #own);
             #submit
         }
     }
@@ -130,7 +137,7 @@ impl Metric {
             return TokenStream::new();
         }
         let rule = Ident::new(rule, span);
-        quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
+        quote_spanned!(span=> const _: () = __pytheus::check(__pytheus::name::#rule(#arguments));)
     }
 
     fn full_name(&self) -> TokenStream {

@@ -21,7 +21,7 @@
 //! Declarations of a family that [differ](FamilyKey::difference) are stored apart, and [provided](Totals::provide) one by
 //! one.
 //!
-//! [`Configure`] and [`register_backend!`](crate::register_backend) give a backend a configuration and a name. The example
+//! With the feature `backend-config`, `Configure` and `register_backend!` give a backend a configuration and a name. The example
 //! `own_backend` is a whole program. The feature `conformance` adds a suite of tests that every backend has to pass.
 
 #[doc(no_inline)]

@@ -4,7 +4,7 @@
 //! | backend | name | totals of | mechanism |
 //! |---|---|---|---|
 //! | [`SingleProcessBackend`] | `single` | this process | reads the cells |
-//! | [`MultiProcessFileBackend`] | `file` | the processes of a machine | memory-mapped files; no server |
+//! | `MultiProcessFileBackend`, with the feature `file` | `file` | the processes of a machine | memory-mapped files; no server |
 //! | `redis::MultiProcessRedisBackend`, with the feature `redis` | `redis` | processes anywhere | batches, sent to a Redis or Valkey |
 //!
 //! [`load_backend`] loads one, as a [`BackendSpec`] or the environment describes it; [`flush`] and [`shutdown`] hand over

@@ -1,9 +1,9 @@
 //! The CPU's counter, read through `quanta`.
 //!
-//! Why `quanta`: it does nothing until it is asked to. `fastant` and `minstant` calibrate before `main`, for 20 ms or
-//! more in every process, and can abort it there; where there is no counter, they read the time of day, which can be
-//! set back. `quanta` calibrates in about a millisecond, at most 200, when its clock is made. No caller waits for that:
-//! a thread makes it, once the process has shown that it takes many times.
+//! Reasons for `quanta`: it does nothing until it is asked. `fastant` and `minstant` calibrate before `main`, for 20 ms
+//! or more in every process, and can abort it there; without a counter, they read the time of day, which can be set
+//! back. `quanta` calibrates in about a millisecond, at most 200, when its clock is made. No caller waits for that: a
+//! thread makes the clock, once the process has taken many times.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -14,29 +14,29 @@ use quanta::Clock;
 
 use crate::sync::catch_panic;
 
-/// Set by `calibrate` alone: a process that is forked meanwhile goes on with the system's clock, and waits for nobody.
+/// Set by `calibrate` alone: a process forked meanwhile stays with the system's clock, and waits for no thread.
 static CLOCK: OnceLock<Clock> = OnceLock::new();
 
-/// A process that takes fewer times than these starts no thread and calibrates nothing.
+/// A process with fewer readings starts no thread and calibrates nothing.
 const MANY: u32 = 1000;
 
-/// How many times were taken so far, up to `MANY`.
+/// The number of readings, up to `MANY`.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
-/// What Linux calls the counter, if it keeps the time by it: it has then seen that all CPUs count alike.
+/// Linux' name of the counter as its clock source: Linux has then checked that all CPUs count alike.
 const TRUSTED: &str = if cfg!(target_arch = "x86_64") { "tsc" } else { "arch_sys_counter" };
 const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 
-/// A point in time. Those of both clocks may be around at once, while one takes over from the other.
+/// A point in time. Moments of both clocks may coexist while one takes over from the other.
 #[derive(Debug, Clone, Copy)]
 pub enum Moment {
-    /// As the counter stood.
+    /// A reading of the counter.
     Ticks(u64),
-    /// As the system's clock stood.
+    /// A reading of the system's clock.
     System(Instant),
 }
 
-/// The seconds since, without the way through a `Duration`.
+/// Returns the seconds since a moment, without a `Duration` in between.
 #[inline]
 #[allow(clippy::cast_possible_wrap, reason = "a signed number, below 292 years, converts in one instruction")]
 pub(crate) fn seconds_since(start: Moment) -> f64 {
@@ -55,7 +55,7 @@ impl Moment {
         }
     }
 
-    /// The time since; zero, should the clock have gone back.
+    /// Returns the time since this moment; zero if the clock went back.
     #[inline]
     pub(crate) fn elapsed(self) -> Duration {
         match self {
@@ -66,9 +66,9 @@ impl Moment {
 
     #[cold]
     fn of_system() -> Self {
-        // The load keeps threads from contending for good where there is no counter.
+        // Without a counter, the load keeps threads from contending for ever.
         if TAKEN.load(Relaxed) < MANY && TAKEN.fetch_add(1, Relaxed) == MANY - 1 {
-            // Without a thread, the system's clock it is. Where threads can't be had, `spawn` may even panic.
+            // Without a thread, the system's clock stays. Where threads are not supported, `spawn` may even panic.
             let _ = catch_panic(|| thread::Builder::new().name("pytheus-clock".to_owned()).spawn(calibrate));
         }
         Self::System(Instant::now())
@@ -84,7 +84,7 @@ fn calibrate() {
     }
 }
 
-/// Features add up over a program's dependencies, so that it may be unable to switch one off.
+/// Returns whether the environment turns it off: features add up over dependencies, so a program may be unable to.
 fn switched_off() -> bool {
     env::var_os("PYTHEUS_CLOCK").is_some_and(|clock| clock == "system")
 }
@@ -93,9 +93,9 @@ fn trusted() -> bool {
     fs::read_to_string(CLOCKSOURCE).is_ok_and(|source| source.trim() == TRUSTED)
 }
 
-/// Whether the calibration can be right: one that was disturbed gives times that are all wrong.
+/// Returns whether the calibration can be right: a disturbed one makes all times wrong.
 fn agrees(clock: &Clock) -> bool {
-    // A disturbed check says no, which the next may correct; none says yes by chance.
+    // A disturbed check fails, and a later one may pass; no check passes by chance.
     (0..5).any(|_| {
         let (instant, start) = (Instant::now(), clock.raw());
         thread::sleep(Duration::from_millis(20));

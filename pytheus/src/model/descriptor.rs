@@ -1,4 +1,4 @@
-//! What a metric is: everything about a family that is known before the first count.
+//! The description of a metric: all that is known of a family before the first count.
 
 mod mode;
 
@@ -9,21 +9,18 @@ use crate::model::error::DescriptorError;
 use crate::model::labels::LabelSpec;
 pub use crate::model::location::Location;
 use crate::model::name;
-pub use crate::model::name::MAX_ZERO_SERIES;
+pub use crate::model::name::{MAX_STATES, MAX_ZERO_SERIES};
 pub use mode::GaugeMode;
 
-/// The eleven default bucket bounds, in seconds: made for the response time of a network service.
+/// The eleven default bucket bounds in seconds, for the response time of a network service.
 ///
 /// The same as in the Go and Python clients.
 pub const DEFAULT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The most states that a state set may have.
-pub const MAX_STATES: usize = 64;
-
-/// The most labels that a metric may have: the key of a series takes note of each.
+/// The maximum number of labels of a metric: the key of a series has an entry for each.
 pub(crate) const MAX_LABELS: usize = 1_000;
 
-/// The kind of a metric, which decides how Prometheus treats its samples.
+/// The kind of a metric. Prometheus treats samples by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -35,14 +32,14 @@ pub enum Kind {
     Histogram,
     /// Observations, counted, and their sum.
     Summary,
-    /// Facts about the program, as labels of a sample that is 1.
+    /// Facts about the program, as labels of a sample with value 1.
     Info,
-    /// One sample per state: 1 for those that hold.
+    /// A sample per state: 1 for each state that holds.
     StateSet,
 }
 
 impl Kind {
-    /// What a family of this kind appends to its name, one suffix per sort of sample.
+    /// Returns the suffixes of sample names of this kind.
     pub(crate) const fn suffixes(self) -> &'static [&'static str] {
         match self {
             Self::Histogram => &["_bucket", "_sum", "_count"],
@@ -51,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The label that samples of this kind bring themselves.
+    /// Returns the label that samples of this kind have of themselves.
     pub(crate) const fn own_label(self) -> Option<&'static str> {
         match self {
             Self::Histogram => Some("le"),
@@ -74,7 +71,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a metric is: its name, kind, help, labels and, by kind, its buckets or states.
+/// The description of a metric: name, kind, help, labels and, by kind, buckets or states.
 ///
 /// Macros build descriptors in constants; a custom collector builds them with [`Descriptor::new`].
 ///
@@ -93,9 +90,9 @@ pub struct Descriptor {
     pub(crate) unit: Option<Cow<'static, str>>,
     /// Sorted by name.
     pub(crate) labels: Cow<'static, [LabelSpec]>,
-    /// Finite upper bounds, or with a final `+Inf`; empty unless a histogram.
+    /// Finite upper bounds, or with a final `+Inf`; empty except for histograms.
     pub(crate) buckets: Cow<'static, [f64]>,
-    /// Empty unless a state set.
+    /// Empty except for state sets.
     pub(crate) states: Cow<'static, [&'static str]>,
     pub(crate) mode: GaugeMode,
     pub(crate) limit: Option<usize>,
@@ -110,7 +107,7 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// When the name is not a metric name, or not one for this kind.
+    /// If the name is no metric name, or none for this kind.
     #[track_caller]
     pub fn new(
         kind: Kind,
@@ -145,8 +142,8 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// When a name is not a label name, is given twice, or is one that samples of this kind bring themselves (`le`
-    /// of a histogram, `quantile` of a summary).
+    /// If a name is no label name, is given twice, or is a label that samples of this kind have of themselves (`le` of
+    /// a histogram, `quantile` of a summary).
     pub fn with_labels<N: Into<Cow<'static, str>>>(
         mut self,
         names: impl IntoIterator<Item = N>,
@@ -178,11 +175,11 @@ impl Descriptor {
         }
     }
 
-    /// Names the upper bounds of the buckets of a histogram, at most 500; `+Inf` is added when missing.
+    /// Sets the upper bounds of the buckets of a histogram, at most 500; `+Inf` is added if missing.
     ///
     /// # Errors
     ///
-    /// When this is no histogram, or the list is empty, unsorted, or has a duplicate or NaN.
+    /// If this is no histogram, or the list is empty, unsorted, or has a duplicate or NaN.
     pub fn with_buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Result<Self, DescriptorError> {
         let bounds: Vec<f64> = bounds.into_iter().collect();
         if self.kind != Kind::Histogram {
@@ -193,11 +190,11 @@ impl Descriptor {
         Ok(self)
     }
 
-    /// Names the unit, in which the name must end.
+    /// Sets the unit, in which the name has to end.
     ///
     /// # Errors
     ///
-    /// When the name does not end in the unit (a counter's: in the unit and `_total`, or the unit alone).
+    /// If the name does not end in the unit (a counter's: in the unit and `_total`, or the unit alone).
     pub fn with_unit(mut self, unit: impl Into<Cow<'static, str>>) -> Result<Self, DescriptorError> {
         let unit = unit.into();
         name::unit(&self.name, &unit, self.kind == Kind::Counter)
@@ -206,11 +203,11 @@ impl Descriptor {
         Ok(self)
     }
 
-    /// Names the states of a state set.
+    /// Sets the states of a state set.
     ///
     /// # Errors
     ///
-    /// When there is none, one is empty or given twice, or there are more than [`MAX_STATES`].
+    /// If there is none, one is empty or given twice, or there are more than [`MAX_STATES`].
     pub(crate) fn with_states(mut self, states: Vec<&'static str>) -> Result<Self, DescriptorError> {
         let refuse = |why| DescriptorError::states(&self.name, why);
         if states.is_empty() {
@@ -229,11 +226,11 @@ impl Descriptor {
         Ok(self)
     }
 
-    /// Says how the values of several processes combine, of a gauge.
+    /// Sets the aggregation of a gauge over several processes.
     ///
     /// # Errors
     ///
-    /// When each process is to have a series, told apart by the label `pid`, and the metric has such a label itself.
+    /// If each process is to have a series with the label `pid`, and the metric has such a label itself.
     pub(crate) fn with_mode(mut self, mode: GaugeMode) -> Result<Self, DescriptorError> {
         self.mode = mode;
         match self.own_label() {
@@ -245,7 +242,7 @@ impl Descriptor {
         }
     }
 
-    /// The label that samples of this metric bring themselves, be it only where there are several processes.
+    /// Returns the label that samples of this metric have of themselves, if only with several processes.
     pub(crate) fn own_label(&self) -> Option<&'static str> {
         match (self.kind, self.mode) {
             (Kind::Gauge, GaugeMode::PerProcess) => Some("pid"),
@@ -253,32 +250,32 @@ impl Descriptor {
         }
     }
 
-    /// The full name.
+    /// Returns the full name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What the metric means.
+    /// Returns the help text.
     pub fn help(&self) -> &str {
         &self.help
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The unit, when one was given.
+    /// Returns the unit, if there is one.
     pub fn unit(&self) -> Option<&str> {
         self.unit.as_deref()
     }
 
-    /// The names of the labels, sorted.
+    /// Returns the names of the labels, sorted.
     pub fn label_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.labels.iter().map(LabelSpec::name)
     }
 
-    /// The finite upper bounds of the buckets; empty unless this is a histogram.
+    /// Returns the finite upper bounds of the buckets; empty except for histograms.
     pub fn buckets(&self) -> &[f64] {
         match self.buckets.split_last() {
             Some((last, finite)) if *last == f64::INFINITY => finite,
@@ -286,36 +283,37 @@ impl Descriptor {
         }
     }
 
-    /// The states of a state set; empty for other kinds.
+    /// Returns the states of a state set; empty for other kinds.
     pub fn states(&self) -> &[&'static str] {
         &self.states
     }
 
-    /// How the values of several processes combine; only gauges make use of it.
+    /// Returns the aggregation over several processes; for gauges only.
     pub fn mode(&self) -> GaugeMode {
         self.mode
     }
 
-    /// The most series, when there is a limit.
+    /// Returns the maximum number of series, if there is a limit.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
 
-    /// Where it was declared.
+    /// Returns the place of the declaration.
     pub fn location(&self) -> Location {
         self.location
     }
 
-    /// Every name that samples of this family carry, its own included.
+    /// Returns every name of this family's samples, its own included.
     pub(crate) fn sample_names(&self) -> impl Iterator<Item = String> {
         let own = std::iter::once(self.name.to_string());
         own.chain(self.kind.suffixes().iter().map(|suffix| format!("{}{suffix}", self.name)))
     }
 
-    /// What keeps two declarations of one name from sharing a family; `None` when they may.
+    /// Returns the difference that keeps two declarations of one name from sharing a family; `None` if they may share
+    /// it.
     ///
-    /// Help, limits, closed sets and zero series do not count, the first declaration gives them; nor do defaults, of which each
-    /// has its own.
+    /// Help, limits, closed sets and zero series do not count: the first declaration gives them. Neither do defaults:
+    /// each declaration has its own.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.name != other.name {
             Some("name")
@@ -337,9 +335,9 @@ impl Descriptor {
     }
 }
 
-/// The arguments of a declaration as a macro writes them, turned into a [`Descriptor`] in a constant.
+/// The arguments of a declaration, as a macro writes them, turned into a [`Descriptor`] in a constant.
 ///
-/// The macro has each argument checked on its own, under the span of what the user wrote.
+/// The macro checks each argument by itself, under the span of the user's code.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Declare {

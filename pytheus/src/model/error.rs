@@ -1,4 +1,4 @@
-//! What can go wrong when metrics are declared, labelled, registered or scraped. Counting itself can't fail.
+//! Errors of declaring, labelling, registering and scraping metrics. Counting itself can't fail.
 
 use std::error::Error;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use crate::model::location::Location;
 use crate::reentry;
 
-/// Lets an error go with `?` through a function that gives an `io::Result`.
+/// Converts errors into an `io::Error`, for `?` in a function with an `io::Result`.
 macro_rules! into_io_error {
     ($($error:ty)*) => {$(
         impl From<$error> for std::io::Error {
-            /// For functions that give an `io::Result`.
+            /// Converts the error for functions with an `io::Result`.
             fn from(error: $error) -> Self {
                 Self::other(error)
             }
@@ -21,16 +21,16 @@ pub(crate) use into_io_error;
 
 into_io_error!(DescriptorError LabelError RegisterError ScrapeError);
 
-/// A description of a metric that Prometheus would not accept.
+/// A description of a metric that Prometheus would refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescriptorError {
     metric: String,
-    fault: Fault,
+    fault: DescriptorFault,
     why: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fault {
+enum DescriptorFault {
     Name,
     Label(String),
     Buckets,
@@ -43,42 +43,42 @@ enum Fault {
 
 impl DescriptorError {
     pub(crate) fn metric_name(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Name, why)
+        Self::new(metric, DescriptorFault::Name, why)
     }
 
     pub(crate) fn label_name(metric: &str, label: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Label(label.to_owned()), why)
+        Self::new(metric, DescriptorFault::Label(label.to_owned()), why)
     }
 
     pub(crate) fn buckets(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Buckets, why)
+        Self::new(metric, DescriptorFault::Buckets, why)
     }
 
     pub(crate) fn unit(metric: &str, unit: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Unit(unit.to_owned()), why)
+        Self::new(metric, DescriptorFault::Unit(unit.to_owned()), why)
     }
 
     pub(crate) fn states(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::States, why)
+        Self::new(metric, DescriptorFault::States, why)
     }
 
     pub(crate) fn limit(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Limit, why)
+        Self::new(metric, DescriptorFault::Limit, why)
     }
 
     pub(crate) fn prefix(prefix: &str, why: &'static str) -> Self {
-        Self::new(prefix, Fault::Prefix, why)
+        Self::new(prefix, DescriptorFault::Prefix, why)
     }
 
     pub(crate) fn constant_label(label: &str, why: &'static str) -> Self {
-        Self::new(label, Fault::ConstantLabel, why)
+        Self::new(label, DescriptorFault::ConstantLabel, why)
     }
 
-    fn new(metric: &str, fault: Fault, why: &'static str) -> Self {
+    fn new(metric: &str, fault: DescriptorFault, why: &'static str) -> Self {
         Self { metric: metric.to_owned(), fault, why }
     }
 
-    /// The name of the metric that was to be; of a registry, the prefix or the label.
+    /// Returns the name of the refused metric; of a registry, the prefix or the label.
     pub fn metric(&self) -> &str {
         &self.metric
     }
@@ -88,14 +88,14 @@ impl fmt::Display for DescriptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, fault, why } = self;
         let (what, part, detail) = match fault {
-            Fault::Name => ("metric", "", None),
-            Fault::Label(label) => ("metric", ", label", Some(label)),
-            Fault::Buckets => ("metric", ", buckets", None),
-            Fault::Unit(unit) => ("metric", ", unit", Some(unit)),
-            Fault::States => ("metric", ", states", None),
-            Fault::Limit => ("metric", ", limit", None),
-            Fault::Prefix => ("registry, prefix", "", None),
-            Fault::ConstantLabel => ("registry, constant label", "", None),
+            DescriptorFault::Name => ("metric", "", None),
+            DescriptorFault::Label(label) => ("metric", ", label", Some(label)),
+            DescriptorFault::Buckets => ("metric", ", buckets", None),
+            DescriptorFault::Unit(unit) => ("metric", ", unit", Some(unit)),
+            DescriptorFault::States => ("metric", ", states", None),
+            DescriptorFault::Limit => ("metric", ", limit", None),
+            DescriptorFault::Prefix => ("registry, prefix", "", None),
+            DescriptorFault::ConstantLabel => ("registry, constant label", "", None),
         };
         match detail {
             Some(detail) => write!(f, "{what} `{metric}`{part} `{detail}`: {why}"),
@@ -106,11 +106,11 @@ impl fmt::Display for DescriptorError {
 
 impl Error for DescriptorError {}
 
-/// Labels given at run time that are not those of the metric.
+/// Wrong labels at run time: missing, unknown, repeated or invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelError(Box<LabelFaults>);
 
-/// Everything that is wrong with the labels of one call.
+/// All faults of the labels in one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LabelFaults {
     pub(crate) metric: String,
@@ -128,22 +128,22 @@ impl From<LabelFaults> for LabelError {
 }
 
 impl LabelError {
-    /// Required labels that were not given.
+    /// Returns the missing required labels.
     pub fn missing(&self) -> &[String] {
         &self.0.missing
     }
 
-    /// Labels that the metric does not have.
+    /// Returns the labels unknown to the metric.
     pub fn unknown(&self) -> &[String] {
         &self.0.unknown
     }
 
-    /// Labels that were given twice in one call.
+    /// Returns the labels given twice in one call.
     pub fn repeated(&self) -> &[String] {
         &self.0.repeated
     }
 
-    /// Labels with a closed set of values that were given another one, and that value.
+    /// Returns the labels with a value outside of their closed set, and that value.
     pub fn invalid(&self) -> &[(String, String)] {
         &self.0.invalid
     }
@@ -175,7 +175,7 @@ impl fmt::Display for LabelError {
 
 impl Error for LabelError {}
 
-/// Two metrics that would give samples of one name, and can't share it.
+/// Two metrics with a sample name in common that can't share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {
     pub(crate) name: String,
@@ -186,27 +186,27 @@ pub struct Duplicate {
 }
 
 impl Duplicate {
-    /// The metric that was to be registered.
+    /// Returns the name of the new metric.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it was declared.
+    /// Returns the place of its declaration.
     pub fn location(&self) -> Location {
         self.location
     }
 
-    /// The metric that has the name already.
+    /// Returns the name of the existing metric.
     pub fn existing(&self) -> &str {
         &self.existing
     }
 
-    /// Where that was declared.
+    /// Returns the place of that declaration.
     pub fn existing_location(&self) -> Location {
         self.existing_location
     }
 
-    /// What differs between them.
+    /// Returns the difference between them.
     pub fn difference(&self) -> &str {
         &self.difference
     }
@@ -220,7 +220,7 @@ impl fmt::Display for Duplicate {
             "metric `{name}` declared at {location} collides with `{existing}` declared at {existing_location}: \
              {difference}; rename one of them, or declare both alike to share one metric"
         )?;
-        // rustdoc gives this name to the program that it makes of several examples.
+        // rustdoc's name for the program of several examples.
         if [location, existing_location].iter().any(|location| location.file().contains("doctest_bundle_")) {
             f.write_str(
                 "; in edition 2024 the examples of a crate's docs are one program: an example whose fence says \
@@ -231,21 +231,21 @@ impl fmt::Display for Duplicate {
     }
 }
 
-/// A metric or collector that a registry does not take.
+/// The refusal of a metric or collector by a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// The description itself is not acceptable.
+    /// The description is refused.
     Descriptor(DescriptorError),
-    /// A sample name is taken by a metric that differs.
+    /// A sample name is taken by a different metric.
     Duplicate(Box<Duplicate>),
     /// A label of the metric is also a constant label of the registry.
     ConstantLabel {
         /// The metric.
         name: String,
-        /// Where it was declared.
+        /// The place of its declaration.
         location: Location,
-        /// The label that both give.
+        /// The label of both.
         label: String,
     },
 }
@@ -279,25 +279,25 @@ impl From<DescriptorError> for RegisterError {
     }
 }
 
-/// What a custom collector returns when it can't collect: any error.
+/// The error of a custom collector: any error.
 pub type CollectError = Box<dyn Error + Send + Sync>;
 
-/// Why a scrape could not be answered.
+/// A failed scrape.
 ///
-/// Answer with HTTP 503: a partial or smaller number would look to Prometheus like a counter that was reset.
+/// Answer with HTTP 503: to Prometheus, a partial or smaller number would look like a counter reset.
 #[derive(Debug)]
 pub struct ScrapeError {
     source: CollectError,
 }
 
 impl ScrapeError {
-    /// The totals could not be had.
+    /// Makes an error from the reason why the totals are out of reach.
     pub fn new(source: impl Into<CollectError>) -> Self {
         Self { source: source.into() }
     }
 
-    /// It was asked for by code that a scrape of the same registry runs.
-    pub(crate) fn within(fault: &reentry::Fault) -> Self {
+    /// Makes the error for a scrape inside a scrape of the same registry.
+    pub(crate) fn within(fault: &reentry::ReentryFault) -> Self {
         Self::new(format!("a closure or a collector has asked for a scrape, but {fault}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Escaping, as every text format of Prometheus does it.
+//! Escaping in the text formats of Prometheus.
 
 /// Appends a help text: `\` and line feeds are escaped.
 pub(crate) fn help(out: &mut String, text: &str) {
@@ -10,7 +10,7 @@ pub(crate) fn label_value(out: &mut String, text: &str) {
     escape(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
 }
 
-/// Appends labels, without braces and without those that are empty: that is the same as being absent.
+/// Appends labels without braces and without empty ones, which are the same as absent ones.
 pub(crate) fn labels<'a>(out: &mut String, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
     let mut comma = "";
     for (name, value) in labels.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -21,7 +21,7 @@ pub(crate) fn labels<'a>(out: &mut String, labels: impl IntoIterator<Item = (&'a
     }
 }
 
-/// Copies runs of plain text whole; what is escaped is ASCII, so it never splits a character.
+/// Copies runs of plain text whole; special characters are ASCII, so no character is split.
 fn escape(out: &mut String, text: &str, special: impl Fn(u8) -> bool) {
     let mut rest = text;
     while let Some(place) = rest.bytes().position(&special) {

@@ -1,4 +1,4 @@
-//! The text of a series: its labels as they are exposed, which is also the key that finds it.
+//! The text of a series: its rendered labels, which are also its key.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use crate::model::escape;
 use crate::model::labels::LabelSpec;
 
-/// The label values of one series, in the order of the sorted label names.
+/// The label values of a series, in the order of the sorted label names.
 pub(crate) trait Key {
-    /// Shows the values to `look`, one after the other, for as long as it says so; true when it saw all.
+    /// Passes the values to `look`, until it returns false; returns whether it saw all.
     fn each<'a>(&'a self, look: &mut impl FnMut(&'a str) -> bool) -> bool;
 
-    /// The values.
+    /// Returns the values.
     fn values(&self) -> Vec<&str> {
         let mut values = Vec::new();
         self.each(&mut |value| {
@@ -50,11 +50,11 @@ impl Key for Labels<'_> {
     }
 }
 
-/// The text of a series, and the head that says where the values are in it.
+/// Encodes a series as its text, and a head with the places of the values.
 ///
-/// The text is the labels as they are exposed, `method="GET",status="200"`, without those that are empty. Where a value
-/// is escaped or very long, all values follow as they are. The head is the length of each value, in two bytes; or, when
-/// the values follow, in four bytes, and that of what is exposed.
+/// The text is the rendered labels, `method="GET",status="200"`, without empty ones. If a value is escaped or very
+/// long, all values follow unescaped. The head is the length of each value, in two bytes; if the values follow, in four
+/// bytes, after the length of the rendered labels.
 pub(crate) fn encode(specs: &[LabelSpec], values: &[&str]) -> (Vec<u8>, String) {
     let mut text = String::new();
     let mut apart = false;
@@ -71,12 +71,12 @@ pub(crate) fn encode(specs: &[LabelSpec], values: &[&str]) -> (Vec<u8>, String) 
     let mut head = Vec::new();
     if !apart {
         for value in values {
-            // Each fits, or the values would stand apart.
+            // All of them fit, or the values would follow.
             head.extend_from_slice(&u16::try_from(value.len()).unwrap_or_default().to_le_bytes());
         }
         return (head, text);
     }
-    // Beyond 4 GiB no series is made.
+    // No series is longer than 4 GiB.
     let long = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
     let exposed = text.len();
     for value in values {
@@ -87,7 +87,7 @@ pub(crate) fn encode(specs: &[LabelSpec], values: &[&str]) -> (Vec<u8>, String) 
     (head, text)
 }
 
-/// The labels of one series, names and values, as [`retain`](crate::metrics::Family::retain) shows them.
+/// The labels of a series, names and values, as [`retain`](crate::metrics::Family::retain) shows them.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
     specs: &'a [LabelSpec],
@@ -96,28 +96,28 @@ pub struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    /// The labels in a text that [`encode`] made of these.
+    /// Reads the labels from a text of [`encode`].
     #[inline]
     pub(crate) fn new(specs: &'a [LabelSpec], head: &'a [u8], text: &'a str) -> Self {
         Self { specs, head, text }
     }
 
-    /// The declarations of the labels.
+    /// Returns the declarations of the labels.
     pub(crate) fn specs(&self) -> &'a [LabelSpec] {
         self.specs
     }
 
-    /// The value of a label; `None` when there is no such label.
+    /// Returns the value of a label; `None` if there is no such label.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
-    /// Names and values, sorted by name.
+    /// Returns names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.specs.iter().map(LabelSpec::name).zip(self.values())
     }
 
-    /// The values, in the order of the sorted names.
+    /// Returns the values, in the order of the sorted names.
     #[inline]
     pub(crate) fn values(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let Self { specs, head, text } = *self;
@@ -140,7 +140,7 @@ impl<'a> Labels<'a> {
         })
     }
 
-    /// Are these the values of the key?
+    /// Returns whether these are the values of the key.
     #[inline]
     pub(crate) fn are(&self, key: &(impl Key + ?Sized)) -> bool {
         let Self { specs, head, text } = *self;
@@ -148,7 +148,7 @@ impl<'a> Labels<'a> {
             let mut values = self.values();
             return key.each(&mut |wanted| values.next() == Some(wanted)) && values.next().is_none();
         }
-        // As `values` goes, but for bytes, with the length looked at first.
+        // Compares bytes as `values` goes, lengths first.
         let mut labels = specs.iter().zip(head.chunks_exact(2));
         let mut start = 0;
         let mut same = |wanted: &str| {
@@ -164,7 +164,7 @@ impl<'a> Labels<'a> {
         key.each(&mut same) && labels.next().is_none()
     }
 
-    /// The labels as they are exposed, without braces.
+    /// Returns the rendered labels, without braces.
     #[inline]
     pub(crate) fn exposed(&self) -> &'a str {
         if self.head.len() == self.specs.len() * 2 { self.text } else { &self.text[..self.exposed_len()] }
@@ -174,7 +174,7 @@ impl<'a> Labels<'a> {
         long_len(self.head, self.specs.len())
     }
 
-    /// By values.
+    /// Compares by values.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         self.values().cmp(other.values())
     }

@@ -1,4 +1,4 @@
-//! Labels: what a value may be, and what a label is declared to be.
+//! Labels: their values and their declarations.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,10 @@ use once_cell::race::OnceBox;
 
 use crate::sync::catch_panic;
 
-/// What can be the value of a label.
+/// A value of a label.
 ///
-/// Strings, integers, `bool` and `char` can, references to them, and `Option`s of them: `None` is the empty value,
-/// which Prometheus treats as the label being absent, so it is left out. Derive it for an enum to have a closed set.
+/// Strings, integers, `bool`, `char`, references to them, and `Option`s of them. `None` is the empty value: Prometheus
+/// treats it as an absent label, so it is left out. Derive the trait for an enum with a closed set of values.
 ///
 /// ```
 /// use pytheus::LabelValue;
@@ -33,13 +33,13 @@ use crate::sync::catch_panic;
     note = "for an enum of your own, `#[derive(pytheus::LabelValue)]`"
 )]
 pub trait LabelValue {
-    /// Every value there can be, when the set is closed and all of them should be exposed from the start.
+    /// All values, if the set is closed and all of them should be exposed from the start.
     const VALUES: Option<&'static [&'static str]> = None;
 
-    /// The value as text.
+    /// Returns the value as text.
     fn as_label(&self) -> Cow<'_, str>;
 
-    /// The value as text that outlives `self`: borrowed where it is constant.
+    /// Converts the value into text, borrowed if it is constant.
     fn into_label(self) -> Cow<'static, str>
     where
         Self: Sized,
@@ -47,26 +47,23 @@ pub trait LabelValue {
         Cow::Owned(self.as_label().into_owned())
     }
 
-    /// The value as text, in a buffer if it is not text already: a look-up need not allocate.
-    #[doc(hidden)]
+    /// Returns the value as text, in the buffer if it is not text already, so that a look-up need not allocate.
     #[inline]
     fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
         match self.as_label() {
             Cow::Borrowed(text) => text,
-            Cow::Owned(text) => buffer.keep(text),
+            Cow::Owned(text) => buffer.store(text),
         }
     }
 
-    /// Which of [`VALUES`](Self::VALUES) this is, when that is known without a search.
-    #[doc(hidden)]
+    /// Returns the index in [`VALUES`](Self::VALUES), if it is known without a search.
     #[inline]
-    fn place(&self) -> Option<usize> {
+    fn index(&self) -> Option<usize> {
         None
     }
 }
 
-/// Room for the text of a label value.
-#[doc(hidden)]
+/// A buffer for the text of a label value.
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "for look-ups alone")]
 pub struct LabelBuffer {
@@ -75,7 +72,8 @@ pub struct LabelBuffer {
 }
 
 impl LabelBuffer {
-    pub(crate) fn keep(&mut self, text: String) -> &str {
+    /// Stores a text, and returns it.
+    pub fn store(&mut self, text: String) -> &str {
         self.text = text;
         &self.text
     }
@@ -119,7 +117,7 @@ impl LabelValue for bool {
     }
 
     #[inline]
-    fn place(&self) -> Option<usize> {
+    fn index(&self) -> Option<usize> {
         Some(usize::from(*self))
     }
 }
@@ -175,8 +173,8 @@ macro_rules! pointers {
             }
 
             #[inline]
-            fn place(&self) -> Option<usize> {
-                (**self).place()
+            fn index(&self) -> Option<usize> {
+                (**self).index()
             }
         }
     )*};
@@ -201,31 +199,31 @@ impl<T: LabelValue> LabelValue for Option<T> {
     }
 }
 
-/// What generated code needs of the type of a label: the one place where the type must be a [`LabelValue`], so that a
-/// type that is none is one error.
+/// The functions that generated code needs of a label's type. Naming the trait here only makes a wrong type a single
+/// error.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Typed<V> {
     pub values: Option<&'static [&'static str]>,
     pub label_in: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
     pub into_label: fn(V) -> Cow<'static, str>,
-    pub place: fn(&V) -> Option<usize>,
+    pub index: fn(&V) -> Option<usize>,
 }
 
-/// What there is to know of the type of a label. A function, so that the error about a type names the trait.
+/// Returns the functions of a label's type. As a function, it makes the error about a type name the trait.
 #[doc(hidden)]
 pub const fn typed<V: LabelValue>() -> Typed<V> {
-    Typed { values: V::VALUES, label_in: V::label_in, into_label: V::into_label, place: V::place }
+    Typed { values: V::VALUES, label_in: V::label_in, into_label: V::into_label, index: V::index }
 }
 
 impl<V> Typed<V> {
-    /// Is the set of values closed?
+    /// Returns whether the set of values is closed.
     pub const fn is_closed(&self) -> bool {
         self.values.is_some()
     }
 }
 
-/// One label of a family, as it was declared.
+/// A declared label of a family.
 #[derive(Debug, Clone)]
 pub struct LabelSpec {
     name: Cow<'static, str>,
@@ -233,53 +231,53 @@ pub struct LabelSpec {
     default: Option<DefaultValue>,
 }
 
-/// The value of a label that is not given.
+/// The default value of a label.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub enum DefaultValue {
     Text(Cow<'static, str>),
-    /// One whose text a constant can't hold, such as an enum's variant.
+    /// A text that no constant can hold, such as that of an enum's variant.
     Rendered(Rendered),
 }
 
 impl DefaultValue {
-    /// The value that a function gives.
+    /// Makes a default from a function.
     pub const fn rendered(render: fn() -> Cow<'static, str>) -> Self {
         Self::Rendered(Rendered { render, found: OnceBox::new() })
     }
 }
 
-/// A default that is an expression of the user's, which is evaluated at the first use.
+/// A default from an expression of the user, evaluated at the first use.
 #[doc(hidden)]
 pub struct Rendered {
     render: fn() -> Cow<'static, str>,
-    /// Where two threads come first, or the expression counts in the metric itself, it is evaluated more than once.
+    /// Evaluated more than once by threads that race, or by an expression that counts in the metric itself.
     found: OnceBox<Found>,
 }
 
-/// A default that was found.
+/// An evaluated default.
 #[derive(Debug, Clone)]
 struct Found {
     text: Cow<'static, str>,
-    /// Where it is in the closed set, if it is.
-    place: Option<usize>,
+    /// The index in the closed set.
+    index: Option<usize>,
 }
 
 impl Rendered {
-    /// `None` if finding it panicked: that must take down neither a scrape nor a request.
+    /// Evaluates the default; `None` if it panics, because a panic must take down neither a scrape nor a request.
     fn get(&self, values: Option<&[&str]>) -> Option<&Found> {
         if let Some(found) = self.found.get() {
             return Some(found);
         }
         let text = catch_panic(self.render).ok()?;
-        let place = values.and_then(|values| values.iter().position(|value| *value == text));
-        Some(self.found.get_or_init(|| Box::new(Found { text, place })))
+        let index = values.and_then(|values| values.iter().position(|value| *value == text));
+        Some(self.found.get_or_init(|| Box::new(Found { text, index })))
     }
 }
 
 impl Clone for Rendered {
     fn clone(&self) -> Self {
-        // Found again, where it is needed.
+        // Evaluated again when needed.
         Self { render: self.render, found: OnceBox::new() }
     }
 }
@@ -291,24 +289,24 @@ impl fmt::Debug for Rendered {
 }
 
 impl LabelSpec {
-    /// A label that every series must give.
+    /// Declares a required label.
     pub(crate) const fn required(name: Cow<'static, str>) -> Self {
         Self { name, values: None, default: None }
     }
 
-    /// The same with a default.
+    /// Adds a default.
     pub(crate) fn with_default(mut self, value: Cow<'static, str>) -> Self {
         self.default = Some(DefaultValue::Text(value));
         self
     }
 
-    /// The same with a closed set of values.
+    /// Adds a closed set of values.
     pub(crate) fn of_values(mut self, values: Option<&'static [&'static str]>) -> Self {
         self.values = values;
         self
     }
 
-    /// A label as a macro writes it.
+    /// Declares a label as a macro writes it.
     #[doc(hidden)]
     pub const fn declared(
         name: &'static str,
@@ -318,17 +316,17 @@ impl LabelSpec {
         Self { name: Cow::Borrowed(name), values, default }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The closed set of values, when there is one.
+    /// Returns the closed set of values, if there is one.
     pub fn values(&self) -> Option<&'static [&'static str]> {
         self.values
     }
 
-    /// The value that stands when none is given. Empty if finding it panicked.
+    /// Returns the default value; empty if its expression panicked.
     pub fn default_value(&self) -> Option<Cow<'_, str>> {
         self.default_text().map(Cow::Borrowed)
     }
@@ -340,11 +338,11 @@ impl LabelSpec {
         })
     }
 
-    /// Where the default is in the closed set, if there is one.
+    /// Returns the index of the default in the closed set.
     #[inline]
-    pub(crate) fn default_place(&self) -> Option<usize> {
+    pub(crate) fn default_index(&self) -> Option<usize> {
         match &self.default {
-            Some(DefaultValue::Rendered(rendered)) => rendered.get(self.values)?.place,
+            Some(DefaultValue::Rendered(rendered)) => rendered.get(self.values)?.index,
             _ => None,
         }
     }

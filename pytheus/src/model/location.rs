@@ -1,8 +1,8 @@
-//! Where in the source something was declared.
+//! Places in the source.
 
 use std::fmt;
 
-/// Where a metric was declared. Ordered by crate, file and line.
+/// The place of a declaration, ordered by crate, file and line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     krate: &'static str,
@@ -12,23 +12,23 @@ pub struct Location {
 }
 
 impl Location {
-    /// A place in the source, by the path of its module.
+    /// Makes a place from the path of its module, file, line and column.
     #[doc(hidden)]
     pub const fn new(module: &'static str, file: &'static str, line: u32, column: u32) -> Self {
         Self { krate: crate_of(module), file, line, column }
     }
 
-    /// The file, as the compiler was given it.
+    /// Returns the file, as given to the compiler.
     pub fn file(&self) -> &'static str {
         self.file
     }
 
-    /// The line, from 1.
+    /// Returns the line, from 1.
     pub fn line(&self) -> u32 {
         self.line
     }
 
-    /// The caller's place.
+    /// Returns the caller's place.
     #[track_caller]
     pub(crate) const fn caller() -> Self {
         let place = std::panic::Location::caller();
@@ -42,7 +42,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// `a` of `a::b::c`.
+/// Returns `a` of `a::b::c`.
 const fn crate_of(module: &'static str) -> &'static str {
     let bytes = module.as_bytes();
     let mut end = 0;

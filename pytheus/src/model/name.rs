@@ -1,20 +1,20 @@
-//! Which names Prometheus accepts, as `const fn`s: the one place that knows the rules.
+//! The rules of Prometheus for names, as `const fn`s, in a single place.
 //!
-//! Macros have them evaluated by the compiler, under the span of the user's own literal or constant; everything
-//! built at run time calls them as ordinary functions. Each returns what would be right instead.
+//! The compiler evaluates them for macros, under the span of the user's own literal or constant; code at run time calls
+//! them as ordinary functions. Each returns the right form as its error.
 //!
 //! Source: the [data model](https://prometheus.io/docs/concepts/data_model/) of Prometheus.
 
-/// The verdict on a name or list: the reason when it is refused.
-pub(crate) type Verdict = Result<(), &'static str>;
+/// The verdict on a name or list: the reason of a refusal.
+pub type Verdict = Result<(), &'static str>;
 
-/// Does `[a-zA-Z_:][a-zA-Z0-9_:]*` match?
-pub(crate) const fn metric_name(name: &str) -> Verdict {
+/// Checks a name against `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+pub const fn metric_name(name: &str) -> Verdict {
     if matches_name(name, true) { Ok(()) } else { Err("invalid metric name: expected [a-zA-Z_:][a-zA-Z0-9_:]*") }
 }
 
-/// Does `[a-zA-Z_][a-zA-Z0-9_]*` match, without the `__` that Prometheus keeps for itself?
-pub(crate) const fn label_name(name: &str) -> Verdict {
+/// Checks a name against `[a-zA-Z_][a-zA-Z0-9_]*`, without the `__` that Prometheus reserves.
+pub const fn label_name(name: &str) -> Verdict {
     if !matches_name(name, false) {
         return Err("invalid label name: expected [a-zA-Z_][a-zA-Z0-9_]*");
     }
@@ -25,12 +25,12 @@ pub(crate) const fn label_name(name: &str) -> Verdict {
     Ok(())
 }
 
-/// The most buckets of a histogram: its cells lie in one page.
+/// The maximum number of buckets: the cells of a histogram lie in one page.
 pub(crate) const MAX_BUCKETS: usize = 500;
 
-/// Bounds that rise strictly, without NaN; `+Inf` may end the list and is added when missing.
+/// Checks for strictly rising bounds without NaN; `+Inf` may end the list, and is added if missing.
 #[allow(clippy::float_cmp, reason = "bounds are compared as they are given")]
-pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
+pub const fn buckets(bounds: &[f64]) -> Verdict {
     if bounds.is_empty() {
         return Err("a histogram needs at least one bucket: leave `buckets` out for the default eleven");
     }
@@ -59,8 +59,8 @@ pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
     Ok(())
 }
 
-/// Does the name end in `_unit` (a counter's in `_unit_total`, too)? Is the unit a name itself?
-pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
+/// Checks that the name ends in `_unit` (a counter's also in `_unit_total`), and that the unit is a name.
+pub const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
     if !matches_name(unit, false) {
         return Err("invalid unit: expected a plural word in lower case, such as `seconds` or `bytes`");
     }
@@ -75,13 +75,13 @@ pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
     }
 }
 
-/// Does the name of an info metric end in `_info`?
-pub(crate) const fn info_name(name: &str) -> Verdict {
+/// Checks that the name of an info metric ends in `_info`.
+pub const fn info_name(name: &str) -> Verdict {
     if ends_with(name.as_bytes(), b"_info") { Ok(()) } else { Err("the name of an info metric must end in `_info`") }
 }
 
-/// Can a label have the name of the state set, as that of its states does?
-pub(crate) const fn state_set_name(name: &str) -> Verdict {
+/// Checks that the name of a state set can be a label, as that of its states.
+pub const fn state_set_name(name: &str) -> Verdict {
     if label_name(name).is_ok() {
         Ok(())
     } else {
@@ -90,19 +90,45 @@ pub(crate) const fn state_set_name(name: &str) -> Verdict {
     }
 }
 
-/// Is this label free on a state set of this name, whose states stand under its name?
-pub(crate) const fn state_set_label(name: &str, label: &str) -> Verdict {
+/// Checks that a label does not have the name of its state set, the label of the states.
+pub const fn state_set_label(name: &str, label: &str) -> Verdict {
     if name.len() == label.len() && ends_with(name.as_bytes(), label.as_bytes()) {
         return Err("invalid label name: the states of a state set stand under its own name");
     }
     Ok(())
 }
 
-/// The most series that a family exposes at zero before anything was counted.
+/// Checks a limit of series.
+pub const fn limit(limit: usize) -> Verdict {
+    if limit > 0 { Ok(()) } else { Err("a limit of 0 would allow no series") }
+}
+
+/// Checks the values of the type of a state set.
+pub const fn states(values: Option<&'static [&'static str]>) -> Verdict {
+    match values {
+        Some(values) if values.len() <= MAX_STATES => Ok(()),
+        Some(_) => Err("a state set has at most 64 states"),
+        None => Err("the states must be an enum that derives `LabelValue`"),
+    }
+}
+
+/// The maximum number of states of a state set.
+pub const MAX_STATES: usize = 64;
+
+/// The maximum number of series at zero before the first count.
 pub const MAX_ZERO_SERIES: usize = 1_000;
 
-/// May this many combinations of closed sets be exposed at zero?
-pub(crate) const fn zero_series(combinations: usize, limit: Option<usize>) -> Verdict {
+/// Checks that all combinations may be exposed at zero, where each label has a closed set.
+pub const fn zero_series(sets: &[Option<&'static [&'static str]>], limit: Option<usize>) -> Verdict {
+    let mut combinations: usize = 1;
+    let mut i = 0;
+    while i < sets.len() {
+        match sets[i] {
+            Some(values) => combinations = combinations.saturating_mul(values.len()),
+            None => return Ok(()),
+        }
+        i += 1;
+    }
     if combinations > MAX_ZERO_SERIES {
         return Err(
             "these labels have more than 1000 combinations, too many to expose at zero: turn `zero_series` off to \

@@ -1,4 +1,4 @@
-//! A number as it is counted: whole numbers stay whole.
+//! Numbers as they are counted: whole numbers stay whole.
 
 /// The value of a sample.
 ///
@@ -14,14 +14,14 @@
 pub enum Number {
     /// A whole count.
     Int(u64),
-    /// Any other number, the infinities and NaN among them.
+    /// Any other number, also infinities and NaN.
     Float(f64),
 }
 
 impl Number {
-    /// The number as Prometheus stores it.
+    /// Converts the number into Prometheus' form.
     ///
-    /// Counts above 2^53 lose their last digits here, as they do in Prometheus.
+    /// Counts above 2^53 lose their last digits, as they do in Prometheus.
     #[inline]
     pub fn as_f64(self) -> f64 {
         match self {
@@ -32,7 +32,7 @@ impl Number {
 }
 
 impl Number {
-    /// A count, which is always whole.
+    /// Converts a count, which is always whole.
     pub(crate) fn as_count(self) -> u64 {
         match self {
             Self::Int(n) => n,
@@ -42,7 +42,7 @@ impl Number {
 }
 
 impl PartialEq for Number {
-    /// Equal values, whichever way they are kept; NaN equals nothing.
+    /// Compares values, in either form; NaN equals nothing.
     fn eq(&self, other: &Self) -> bool {
         match (*self, *other) {
             (Self::Int(a), Self::Int(b)) => a == b,
@@ -55,7 +55,7 @@ impl PartialEq for Number {
 impl std::ops::Add for Number {
     type Output = Self;
 
-    /// Exact for two whole numbers; the sum wraps at 2^64, which Prometheus reads as a reset.
+    /// Adds exactly for two whole numbers; the sum wraps at 2^64, a reset to Prometheus.
     fn add(self, other: Self) -> Self {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Self::Int(a.wrapping_add(b)),
@@ -76,14 +76,14 @@ impl From<f64> for Number {
     }
 }
 
-/// The shortest text that reads back as the same number: `1`, not `1.0`.
+/// Returns the shortest text that reads back as the same number: `1`, not `1.0`.
 pub(crate) fn to_text(number: f64) -> String {
     let mut text = String::new();
     write_float(&mut text, number);
     text
 }
 
-/// As [`to_text`], appended.
+/// Appends the text of [`to_text`].
 pub(crate) fn write_float(out: &mut String, number: f64) {
     if number.is_nan() {
         out.push_str("NaN");

@@ -1,4 +1,4 @@
-//! Plain data between collecting and encoding: collectors give it, encoders see nothing else.
+//! Plain data between collecting and encoding: made by collectors, read by encoders.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 pub use crate::model::number::Number;
 
-/// A family at one moment: what stands behind one `# TYPE` line.
+/// A family at one moment: the samples below one `# TYPE` line.
 ///
 /// ```
 /// use pytheus::descriptor::{Descriptor, Kind};
@@ -25,11 +25,11 @@ pub struct FamilySnapshot {
     pub(crate) unit: Option<String>,
     pub(crate) label_names: Vec<String>,
     pub(crate) samples: Vec<Sample>,
-    /// What a collector got wrong when it added samples.
+    /// A collector's mistake in the samples.
     pub(crate) mistake: Option<String>,
 }
 
-/// One line of output.
+/// A line of the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     pub(crate) suffix: &'static str,
@@ -38,7 +38,7 @@ pub struct Sample {
 }
 
 impl FamilySnapshot {
-    /// A family without samples.
+    /// Makes a family without samples.
     pub fn new(descriptor: &Descriptor) -> Self {
         Self {
             name: descriptor.name().to_owned(),
@@ -51,24 +51,24 @@ impl FamilySnapshot {
         }
     }
 
-    /// Adds a sample. The labels are named, in any order; one that is left out is empty.
+    /// Adds a sample. The labels are named, in any order; a missing one is empty.
     ///
-    /// A label that the family does not have, or that is given twice, is a mistake: the scrape leaves the family out,
-    /// counts it and reports it. So is a value that the kind does not allow:
+    /// An unknown or repeated label is a mistake: the scrape leaves the family out, counts and reports it. So is a
+    /// value that the kind does not allow:
     ///
-    /// | kind | a value may be |
+    /// | kind | allowed values |
     /// |---|---|
-    /// | gauge | any, infinities, NaN and minus zero among them |
+    /// | gauge | any, also infinities, NaN and minus zero |
     /// | counter, and the counts of a histogram or summary | not NaN, and not below 0: Prometheus would take that for a reset |
-    /// | sums of a histogram or summary | any but NaN; below 0, where what was observed is |
-    /// | info | 1; leave the sample out when the fact does not hold |
+    /// | sums of a histogram or summary | any but NaN; below 0 with negative observations |
+    /// | info | 1; leave the sample out if the fact does not hold |
     pub fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
         let values = self.values(labels);
         self.push_values(&values, value);
     }
 
-    /// Adds a histogram series: its upper bounds with how many values fell into each (not cumulative), how many lay
-    /// above all of them, and the sum of all values. Labels are as for [`push`](Self::push).
+    /// Adds a histogram series: its upper bounds with the number of values in each bucket (not cumulative), the number
+    /// above all bounds, and the sum of all values. Labels are as for [`push`](Self::push).
     ///
     /// ```
     /// # use pytheus::descriptor::{Descriptor, Kind};
@@ -89,14 +89,14 @@ impl FamilySnapshot {
         self.push_buckets(&values, buckets, above, sum);
     }
 
-    /// Adds a summary series: how many values, and their sum. Labels are as for [`push`](Self::push).
+    /// Adds a summary series: the number of values, and their sum. Labels are as for [`push`](Self::push).
     pub fn push_summary(&mut self, labels: &[(&str, &str)], count: u64, sum: f64) {
         let values = self.values(labels);
         self.push_part("_sum", &values, None, sum.into());
         self.push_part("_count", &values, None, count.into());
     }
 
-    /// The values of named labels, in the order of the family's.
+    /// Returns the values of named labels, in the family's order.
     fn values<'a>(&mut self, labels: &[(&str, &'a str)]) -> Vec<&'a str> {
         let mut values = vec![None; self.label_names.len()];
         for (name, value) in labels {
@@ -112,12 +112,13 @@ impl FamilySnapshot {
         values.into_iter().map(Option::unwrap_or_default).collect()
     }
 
-    /// Adds a sample, the label values in the order of the sorted names.
+    /// Adds a sample, with label values in the order of the sorted names.
     pub(crate) fn push_values(&mut self, label_values: &[&str], value: impl Into<Number>) {
         self.push_part("", label_values, None, value.into());
     }
 
-    /// As [`push_histogram`](Self::push_histogram), the label values in the order of the sorted names.
+    /// Adds buckets as [`push_histogram`](Self::push_histogram) does, with label values in the order of the sorted
+    /// names.
     pub(crate) fn push_buckets(
         &mut self,
         label_values: &[&str],
@@ -135,7 +136,7 @@ impl FamilySnapshot {
         self.push_part("_count", label_values, None, total);
     }
 
-    /// Adds a sample of a part of a series: its suffix, and the label that the part brings (`le`).
+    /// Adds a sample of a part of a series: its suffix, and the part's own label (`le`).
     pub(crate) fn push_part(
         &mut self,
         suffix: &'static str,
@@ -151,54 +152,54 @@ impl FamilySnapshot {
         self.samples.push(Sample { suffix, labels, value });
     }
 
-    /// The full name.
+    /// Returns the full name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What the metric means.
+    /// Returns the help text.
     pub fn help(&self) -> &str {
         &self.help
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The unit, when one was given.
+    /// Returns the unit, if there is one.
     pub fn unit(&self) -> Option<&str> {
         self.unit.as_deref()
     }
 
-    /// The names of the labels, sorted; without those that parts bring (`le`) or a registry adds.
+    /// Returns the names of the labels, sorted, without those of parts (`le`) and registries.
     pub fn label_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.label_names.iter().map(String::as_str)
     }
 
-    /// The samples, the parts of one series next to each other.
+    /// Returns the samples, the parts of a series next to each other.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
 }
 
 impl Sample {
-    /// What is appended to the name of the family: nothing, or `_bucket`, `_sum`, `_count`.
+    /// Returns the suffix of the name: none, or `_bucket`, `_sum`, `_count`.
     pub fn suffix(&self) -> &'static str {
         self.suffix
     }
 
-    /// Names and values. An empty value is the same as the label being absent, and encoders leave it out.
+    /// Returns names and values. Encoders leave out an empty value, which is the same as an absent label.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn value(&self) -> Number {
         self.value
     }
 
-    /// Does the sample carry exactly these labels, whatever their order, empty values being absent?
+    /// Returns whether the sample has exactly these labels, in any order; empty values count as absent.
     pub fn has_labels(&self, wanted: &[(&str, &str)]) -> bool {
         let present = |(_, value): &(&str, &str)| !value.is_empty();
         self.labels().filter(present).count() == wanted.iter().copied().filter(present).count()

@@ -1,42 +1,39 @@
-//! Which cells a series has, and what each holds.
+//! The meaning of the cells of a series, by their offset from the first.
 
-/// The cells of a gauge that all threads write: its value; whether work in progress is counted beside it; and a mark that
-/// changes whenever the value is set.
+/// The shared cells of a gauge: its value; whether work in progress is counted beside it; and a version, changed by
+/// each `set` of the value.
 pub(super) const VALUE: usize = 0;
 pub(super) const IN_FLIGHT: usize = 1;
 pub(super) const VERSION: usize = 2;
 
-/// The cells that a gauge takes, of those that all threads write.
+/// The number of these.
 pub(crate) const GAUGE_CELLS: usize = 3;
 
-/// The cells of each thread: what work of a gauge it has begun, and what it has ended, wherever that began.
+/// The extra cells of a gauge, of each thread: how much work the thread has begun, and how much it has ended.
 pub(super) const BEGUN: usize = 0;
 pub(super) const ENDED: usize = 1;
 
-/// How many of these there are.
-pub(super) const PROGRESS_CELLS: u16 = 2;
-
-/// The cells that a series of so many may need besides: a counter for fractions, a gauge for work in progress.
+/// Returns the extra cells for a series of this length: fractions of a counter, work in progress of a gauge.
 pub(super) fn extra_cells(run: u16) -> u16 {
-    if usize::from(run) == GAUGE_CELLS { PROGRESS_CELLS } else { 1 }
+    if usize::from(run) == GAUGE_CELLS { 2 } else { 1 }
 }
 
-/// The cells of observations: how many there were, two sums, and the buckets.
+/// The cells of observations: their count, two sums, and the buckets.
 pub(super) const COUNT: usize = 0;
-pub(super) const SUMS: usize = 1;
+const SUMS: usize = 1;
 pub(super) const FIRST_BUCKET: usize = 3;
 
-/// The cells that observations in so many buckets take.
+/// Returns the number of cells for observations in this many buckets.
 pub(crate) const fn observation_cells(buckets: usize) -> usize {
     FIRST_BUCKET + buckets
 }
 
-/// Does a run of so many cells hold observations? All other series take less.
+/// Returns whether a run of this length holds observations. All other runs are shorter.
 pub(super) fn is_observed(run: u16) -> bool {
     usize::from(run) > FIRST_BUCKET
 }
 
-/// The sum that holds after so many observations.
+/// Returns the cell of the valid sum after this many observations.
 #[inline]
 pub(super) fn sum_after(count: u64) -> usize {
     SUMS + usize::from(count % 2 == 1)

@@ -1,21 +1,22 @@
-//! Sums of floats that do not depend on the order.
+//! Sums of floats, independent of the order of addition.
 
-/// A sum of floats, to about 106 bits: what it is rounded to in the end does not depend on the order in which threads and
-/// processes are added up, so that what only grows is never seen to go down by a rounding.
+/// A compensated sum, kept to about 106 bits and rounded once in the end. It does not depend on the order of threads
+/// and processes, so no rounding makes a growing total decrease.
 ///
-/// Source: the error-free sum of two floats, `TwoSum` of Knuth, *The Art of Computer Programming*, volume 2, 4.2.2.
+/// A [double-double](https://en.wikipedia.org/wiki/Quadruple-precision_floating-point_format#Double-double_arithmetic)
+/// built on the error-free sum of two floats, [2Sum](https://en.wikipedia.org/wiki/2Sum) (D. Knuth, *The Art of
+/// Computer Programming*, volume 2, section 4.2.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ExactSum {
     high: f64,
-    /// What is missing in `high`.
+    /// The rounding error of `high`.
     low: f64,
 }
 
 impl ExactSum {
-    /// Nothing yet.
     pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
 
-    /// A sum of its two parts, as [`parts`](Self::parts) gives them.
+    /// Makes a sum of its two [parts](Self::parts).
     #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
     pub(crate) fn new(high: f64, low: f64) -> Self {
         let mut sum = Self { high, low: 0.0 };
@@ -23,13 +24,13 @@ impl ExactSum {
         sum
     }
 
-    /// The sum, rounded once.
+    /// Returns the rounded sum.
     #[inline]
     pub(crate) fn value(self) -> f64 {
         self.high
     }
 
-    /// The rounded sum, and what is missing in it.
+    /// Returns the rounded sum and its rounding error.
     pub(crate) fn parts(self) -> (f64, f64) {
         (self.high, self.low)
     }
@@ -39,7 +40,7 @@ impl std::ops::AddAssign<f64> for ExactSum {
     #[inline]
     fn add_assign(&mut self, amount: f64) {
         let (high, low) = two_sum(self.high, amount);
-        // Infinities have no rest, and NaN would stay for ever.
+        // The error of an infinite sum is a NaN, and would stay one.
         if high.is_finite() {
             (self.high, self.low) = two_sum(high, self.low + low);
         } else {
@@ -57,7 +58,7 @@ impl std::ops::AddAssign for ExactSum {
 }
 
 impl std::ops::SubAssign for ExactSum {
-    /// Of the same nothing is left, be it infinite.
+    /// Subtracts; a sum minus itself is zero, even if it is infinite.
     #[inline]
     fn sub_assign(&mut self, other: Self) {
         if *self == other {
@@ -69,7 +70,7 @@ impl std::ops::SubAssign for ExactSum {
     }
 }
 
-/// The rounded sum, and the exact rest.
+/// Returns the rounded sum and the exact rounding error.
 #[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
@@ -82,7 +83,7 @@ mod tests {
     use super::ExactSum;
 
     #[test]
-    fn the_order_does_not_matter() {
+    fn a_sum_does_not_depend_on_the_order() {
         let amounts: Vec<f64> = (1..200).map(|n| 1.0 / f64::from(n) * 10_f64.powi(n % 9)).collect();
         let sum = |amounts: &mut dyn Iterator<Item = &f64>| {
             let mut sum = ExactSum::ZERO;
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_infinite_sum_stays_one_until_it_is_taken_away() {
+    fn an_infinite_sum_stays_infinite_until_it_is_subtracted() {
         let mut sum = ExactSum::new(f64::INFINITY, 0.0);
         sum += 1.0;
         assert_eq!(sum.parts(), (f64::INFINITY, 0.0));
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_can_be_taken_away() {
+    fn subtraction_undoes_an_addition_exactly() {
         let mut sum = ExactSum::ZERO;
         sum += 1e16;
         sum += 0.1;

@@ -1,4 +1,4 @@
-//! Pages of cells that lie in a file, where other processes see them.
+//! Memory-mapped pages of cells, shared with other processes through a file.
 
 use std::fmt;
 use std::fs::File;
@@ -9,22 +9,24 @@ use std::ptr::NonNull;
 
 use super::shard::page::Page;
 
-/// Pages of a file that all who map them share.
+/// Pages of a file, shared by all its processes ([`mmap`] with `MAP_SHARED`).
+///
+/// [`mmap`]: https://man7.org/linux/man-pages/man2/mmap.2.html
 pub(crate) struct Mapped {
     start: NonNull<Page>,
     pages: usize,
 }
 
-// SAFETY: the pages are atomics, and belong to this value wherever it goes.
+// SAFETY: the pages are atomics, and stay mapped as long as this value lives, on whichever thread.
 unsafe impl Send for Mapped {}
 // SAFETY: as above.
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// Maps so many bytes of a file from there on, which have to be in the file, and stay in it.
+    /// Maps a part of a file. The file has this part, and keeps it.
     ///
-    /// Both are multiples of the size of a page, the offset also of that of the system's pages. The file is open for
-    /// reading and writing, even if it is only read: no promise is made for atomics in memory that can't be written.
+    /// `len` is a multiple of the size of a [`Page`], and `offset` of the size of the system's pages. The file is open
+    /// for writing, even if it is only read: Rust promises nothing for atomics in read-only memory.
     pub(crate) fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         if len == 0 || !len.is_multiple_of(size_of::<Page>()) {
@@ -36,21 +38,21 @@ impl Mapped {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before what is to be mapped"));
         }
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping, at an address that the system chooses; no memory of this process is touched.
+        // SAFETY: a new mapping at an address chosen by the system, clear of all memory of this process.
         let mapped =
             unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, file.as_raw_fd(), start) };
         if mapped == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // Aligned: the system's pages are larger than what a `Page` is aligned to.
+        // Aligned, as the system's pages are larger than the alignment of a `Page`.
         let start = NonNull::new(mapped.cast()).ok_or_else(|| wrong("mapped at address 0"))?;
         Ok(Self { start, pages: len / size_of::<Page>() })
     }
 
-    /// The pages, for the rest of the process.
+    /// Returns the pages, and keeps them mapped for the rest of the process.
     pub(crate) fn leak(self) -> &'static [Page] {
         let mapped = std::mem::ManuallyDrop::new(self);
-        // SAFETY: as in `deref`; never unmapped, as the value is never dropped.
+        // SAFETY: as in `deref`, and never unmapped, as the value is never dropped.
         unsafe { std::slice::from_raw_parts(mapped.start.as_ptr(), mapped.pages) }
     }
 }
@@ -60,16 +62,15 @@ impl Deref for Mapped {
 
     #[inline]
     fn deref(&self) -> &[Page] {
-        // SAFETY: so many pages are mapped until this value is dropped. Any bits are cells, and other processes do to
-        // them what threads do: they are atomics.
+        // SAFETY: these pages are mapped until this value is dropped. Any bits are valid cells, and other processes
+        // access them as threads do, with atomics.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.pages) }
     }
 }
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, in this length; the pages that were borrowed of this value are not used any more.
-        // Nothing can be done should it fail: the pages then stay.
+        // SAFETY: mapped by `new` with this length, and no longer borrowed. On an error the pages stay mapped.
         let _ = unsafe { libc::munmap(self.start.as_ptr().cast(), self.pages * size_of::<Page>()) };
     }
 }

@@ -1,17 +1,18 @@
-//! Cells: where numbers are counted, and the table that finds those of a series. Knows no metric.
+//! Cells, where numbers are counted, and the table from labels to the cells of a series. Knows no metric.
 //!
-//! A *shard* holds the cells that one thread alone writes, so that counting is a load and a store. A series has a *slot*:
-//! the same place in every shard. Pages of cells are made when they are first touched.
+//! Each thread counts in a *shard* of its own, with a load and a store ([sharded counters]). A series has a *slot*: the
+//! same address in every shard. Pages of cells are made when they are first used.
 //!
 //! ```text
 //! slot  ->  this thread's shard  ->  page  ->  cell
 //! ```
 //!
-//! The first pages of a shard are found in one step, those that are further, and those of other threads, through a
-//! directory.
+//! The first pages of a shard are in a cache, one step away; the others, and those of other threads, in a page table.
+//! Each unusual case (a first use, a removed series, a thread without a shard) is a page missing from the cache. The
+//! fast path therefore has one branch.
 //!
-//! What is out of the ordinary (a first use, a series that was removed, a thread without a shard) leads to a page that
-//! is missing, and so through the one branch there is.
+//! [sharded counters]: https://mirrors.edge.kernel.org/pub/linux/kernel/people/paulmck/perfbook/perfbook.html
+//! "P. McKenney, Is Parallel Programming Hard, And, If So, What Can You Do About It?, chapter 5, Counting"
 
 mod cell_layout;
 mod cells;

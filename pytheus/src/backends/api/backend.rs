@@ -10,9 +10,9 @@ use crate::backends::api::batch::{Batch, Removal};
 use crate::backends::api::totals::Totals;
 use crate::model::snapshot::FamilySnapshot;
 
-/// Why a backend could not do what it was asked to: any error. What a [`Backend`] gives; programs meet it as the source
-/// of a [`LoadError`], a [`FlushError`] or a [`ScrapeError`](crate::model::error::ScrapeError), each of which goes with `?`
-/// through a `main` that gives a `Box<dyn Error>`.
+/// Any error of a [`Backend`]. Programs meet it as the source of a [`LoadError`](crate::backends::LoadError), a
+/// [`FlushError`](crate::backends::FlushError) or a [`ScrapeError`](crate::model::error::ScrapeError); each goes through `?` in a
+/// `main` with a `Box<dyn Error>`.
 pub type BackendError = Box<dyn Error + Send + Sync>;
 
 /// Where totals live.
@@ -96,7 +96,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// Calls come one after the other. Until one succeeds it is repeated with the same batch, under the same number: an
     /// error may mean that the batch was applied and nobody heard of it. To count each batch once, keep the number of
-    /// the last one of each writer together with the totals; or, as [`Change::totals`] says it all, keep those.
+    /// the last one of each writer together with the totals; or, as [`Change::totals`](crate::backends::custom::Change::totals) says it all, keep those.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ use crate::backends::api::series_key::SeriesKey;
 use crate::model::descriptor::{Descriptor, Kind, MAX_STATES};
 use crate::model::name::MAX_BUCKETS;
 use crate::model::number::Number;
-use crate::report::{self, Own};
+use crate::report::{self, SelfMetric};
 
 /// The totals of one declaration.
 pub(crate) struct Declared {
@@ -123,7 +123,7 @@ fn leave_out(family: &FamilyKey, newest: &FamilyKey) {
          what is counted in the {kind} is left out; give one of the two another name"
     );
     if report::report(("declaration", &message), &message) {
-        report::count(Own::BackendConflicts, &[family.name()]);
+        report::count(SelfMetric::BackendConflicts, &[family.name()]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What each backend has to do, as a suite that runs against yours, too.
+//! A conformance suite for backends; runs against your own, too.
 //!
 //! In `tests/conformance.rs`, with `harness = false` and `pytheus = { version = "..", features = ["conformance"] }`:
 //!
@@ -6,14 +6,14 @@
 //! use pytheus::backends::{BackendSpec, SingleProcessBackend};
 //!
 //! fn main() -> std::process::ExitCode {
-//!     // Each check has a directory, and so totals, of its own; a backend that needs none leaves it out.
+//!     // Each check has a directory, and so totals, of its own; a backend without need of one ignores it.
 //!     pytheus::backends::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
 //! }
 //! ```
 //!
-//! The program runs itself several times over, as the processes that count, and looks at what each of them scrapes. What
-//! they should show depends on how far the backend [reaches](crate::backends::custom::Backend::aggregation_scope). An argument is a part of the name of
-//! the checks to run; `--list` lists them.
+//! The program starts itself several times as the counting processes, and compares their scrapes. The expected totals
+//! depend on the backend's [scope](crate::backends::custom::Backend::aggregation_scope). An argument selects the checks
+//! whose name contains it; `--list` lists them.
 
 mod checks;
 mod repeating;
@@ -22,56 +22,42 @@ mod wire;
 mod worker;
 
 use std::env;
-use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::backends::BackendSpec;
-use wire::Bench;
-
-/// As a user's program has it: the suite uses what users can use.
-extern crate self as pytheus;
-
-/// What a check found wrong.
-type Fault = Box<dyn Error + Send + Sync>;
-
-/// One thing that each backend does.
-struct Check {
-    /// A sentence.
-    name: &'static str,
-    run: fn(&Bench) -> Result<(), Fault>,
-}
+use wire::{Check, Harness};
 
 /// Runs the suite: the `main` of a test without a harness.
 ///
-/// `load` says what the processes of one check load; they are given the same directory, which is empty at first and
-/// belongs to nobody else.
+/// `load` names the backend for the processes of one check; they share the directory, which starts empty and is used by
+/// no other check.
 pub fn main(load: impl Fn(&Path) -> BackendSpec) -> ExitCode {
     if let Some(socket) = env::var_os(wire::SOCKET) {
         return worker::serve(Path::new(&socket), &load);
     }
     let arguments: Vec<_> = env::args().skip(1).collect();
     let filter = arguments.iter().find(|argument| !argument.starts_with('-')).map(|filter| filter.replace('_', " "));
-    let wanted = |check: &&Check| filter.as_ref().is_none_or(|filter| check.name.contains(filter.as_str()));
+    let wanted = |(name, _): &&Check| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let checks: Vec<_> = checks::all().collect();
     let chosen: Vec<_> = checks.iter().filter(wanted).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        for check in &chosen {
-            println!("{}: test", check.name);
+        for (name, _) in &chosen {
+            println!("{name}: test");
         }
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
     let (start, mut failures) = (Instant::now(), Vec::new());
-    for check in &chosen {
-        let outcome = Bench::new().and_then(|bench| {
-            let outcome = (check.run)(&bench);
-            bench.close(outcome.is_ok());
+    for (name, run) in &chosen {
+        let outcome = Harness::new().and_then(|harness| {
+            let outcome = run(&harness);
+            harness.close(outcome.is_ok());
             outcome
         });
-        println!("test {} ... {}", check.name, if outcome.is_ok() { "ok" } else { "FAILED" });
-        failures.extend(outcome.err().map(|fault| (check.name, fault)));
+        println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+        failures.extend(outcome.err().map(|fault| (*name, fault)));
     }
     if !failures.is_empty() {
         println!("\nfailures:\n");

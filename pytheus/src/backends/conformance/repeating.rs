@@ -1,18 +1,18 @@
-//! A connection that loses answers.
+//! A wrapper around a backend whose connection loses replies.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Fault;
-use super::pytheus::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
-use super::pytheus::backends::{BackendError, BackendSpec};
 use crate::backends::config::LoadPlan;
+use crate::backends::conformance::samples::Fault;
+use crate::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
+use crate::backends::{BackendError, BackendSpec};
 
-/// Has a backend do everything twice, as where it is not known that it was done.
+/// Makes a backend apply every batch and removal twice, as after a lost reply.
 pub(super) struct Repeating(Arc<dyn Backend>);
 
 impl Repeating {
-    /// The backend that would be loaded.
+    /// The wrapped backend.
     pub(super) fn of(load: BackendSpec) -> Result<Self, Fault> {
         Ok(Self(LoadPlan::resolve(load)?.make()?))
     }

@@ -1,4 +1,4 @@
-//! The processes of a check, and how they are told what to do: a line of JSON each way.
+//! The processes of a check and their commands: one line of JSON each way.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -14,60 +14,62 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Fault;
-use super::samples::Samples;
+use crate::backends::conformance::samples::{Fault, Samples};
 use crate::backends::custom::AggregationScope;
 
-/// The variable that makes the program a process of a check: the socket where it is told what to do.
+/// Environment variable with the command socket; its presence makes the program a worker of a check.
 pub(super) const SOCKET: &str = "PYTHEUS_CONFORMANCE_SOCKET";
 
-/// The directory that the backend is given, beside the socket.
+/// Directory of the backend, beside the socket.
 pub(super) const DIRECTORY: &str = "backend";
 
-/// How long an answer may take: far more than it needs on a busy machine.
+/// Time limit for an answer: far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where one check runs.
-pub(super) struct Bench {
+/// One duty of every backend: a sentence, and its check.
+pub(super) type Check = (&'static str, fn(&Harness) -> Result<(), Fault>);
+
+/// The surroundings of one check: its directory, its workers and their output.
+pub(super) struct Harness {
     directory: PathBuf,
     listener: UnixListener,
-    /// What it is known that the backend does, once it was asked.
+    /// The backend's properties, after the first worker has reported them.
     about: Cell<Option<About>>,
-    /// What processes that are gone have said on standard error.
+    /// Standard error of ended workers.
     said: RefCell<String>,
 }
 
-/// What the backend says of itself.
+/// Properties that a backend reports about itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
     pub(super) reach: AggregationScope,
-    /// Whether it is sent what was counted, from time to time.
+    /// Whether the backend gets batches at an interval.
     pub(super) is_sent: bool,
 }
 
-impl Bench {
+impl Harness {
     pub(super) fn new() -> Result<Self, Fault> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let directory = env::temp_dir().join(format!("pytheus-{}-{number}", std::process::id()));
-        // Of the user alone, as backends may want it.
+        // Accessible to this user alone, as backends may demand.
         DirBuilder::new().mode(0o700).create(&directory)?;
         DirBuilder::new().mode(0o700).create(directory.join(DIRECTORY))?;
         let listener = UnixListener::bind(directory.join("socket"))?;
         Ok(Self { directory, listener, about: Cell::new(None), said: RefCell::default() })
     }
 
-    /// Leaves nothing behind, unless something was wrong.
+    /// Removes the directory, but keeps it after a failure.
     pub(super) fn close(self, is_fine: bool) {
         if is_fine {
-            // Whatever a process that dies just now leaves there may stay.
+            // Files that a dying process creates at this moment may stay.
             let _ = fs::remove_dir_all(&self.directory);
         } else {
             eprint!("{}", self.said.borrow());
         }
     }
 
-    /// A process that has not loaded the backend.
+    /// Starts a worker without a loaded backend.
     pub(super) fn unloaded(&self) -> Result<Process<'_>, Fault> {
         let mut child = Command::new(env::current_exe()?)
             .env(SOCKET, self.directory.join("socket"))
@@ -80,14 +82,14 @@ impl Bench {
         let mut errors = child.stderr.take().ok_or("standard error is a pipe")?;
         let said = thread::spawn(move || {
             let mut said = Vec::new();
-            // Ends with the process, and with all that were forked from it.
+            // The thread ends with the worker and all its forked children.
             let _ = errors.read_to_end(&mut said);
             String::from_utf8_lossy(&said).into_owned()
         });
         self.connected(Some((child, said)))
     }
 
-    /// A process that has.
+    /// Starts a worker and has it load the backend.
     pub(super) fn process(&self) -> Result<Process<'_>, Fault> {
         let mut process = self.unloaded()?;
         process.ask(json!(["load"]))?;
@@ -95,13 +97,13 @@ impl Bench {
     }
 
     fn connected(&self, child: Option<(Child, JoinHandle<String>)>) -> Result<Process<'_>, Fault> {
-        // Waits as long as it takes: but for what is wrong with the program, a process connects.
+        // Waits without a limit: a worker fails to connect only through a fault of the program.
         let (stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Process { bench: self, answers: BufReader::new(stream.try_clone()?), stream, child, has_forked: false })
+        Ok(Process { harness: self, answers: BufReader::new(stream.try_clone()?), stream, child, has_forked: false })
     }
 
-    /// What the backend says of itself.
+    /// Returns the backend's properties.
     pub(super) fn about(&self) -> Result<About, Fault> {
         if let Some(about) = self.about.get() {
             return Ok(about);
@@ -117,47 +119,47 @@ impl Bench {
         Ok(about)
     }
 
-    /// Does a process see what others count?
+    /// Returns whether a scrape of one process includes the others' counts.
     pub(super) fn is_shared(&self) -> Result<bool, Fault> {
         Ok(self.about()?.reach != AggregationScope::Process)
     }
 
-    /// The number that a process shows that has counted `own`, while others have counted `others`.
+    /// Returns the total that a scrape should show after `own` updates here and `others` elsewhere.
     pub(super) fn total(&self, own: f64, others: f64) -> Result<f64, Fault> {
         Ok(if self.is_shared()? { own + others } else { own })
     }
 
-    /// What processes that are gone have said on standard error.
+    /// Returns the standard error of ended workers.
     pub(super) fn said(&self) -> String {
         self.said.borrow().clone()
     }
 }
 
-/// A process of a check. Killed when it is dropped.
+/// A worker process of a check. Dropping it kills it.
 pub(super) struct Process<'b> {
-    bench: &'b Bench,
+    harness: &'b Harness,
     stream: UnixStream,
     answers: BufReader<UnixStream>,
-    /// Unless another process has forked it.
+    /// None for a forked child of another worker.
     child: Option<(Child, JoinHandle<String>)>,
-    /// A child of its own may live longer, and hold what it writes to.
+    /// A forked child may outlive the worker and hold its standard error open.
     has_forked: bool,
 }
 
 impl<'b> Process<'b> {
-    /// Has it do something, and waits until it is done.
+    /// Sends a command and waits for the answer.
     #[allow(clippy::needless_pass_by_value, reason = "written where it is asked")]
     pub(super) fn ask(&mut self, what: Value) -> Result<Value, Fault> {
         self.send(&what)?;
         self.answer(&what)
     }
 
-    /// Has it do something meanwhile.
+    /// Sends a command without waiting.
     pub(super) fn send(&mut self, what: &Value) -> Result<(), Fault> {
         Ok(self.stream.write_all(format!("{what}\n").as_bytes())?)
     }
 
-    /// What came of it.
+    /// Waits for the answer to the last command.
     pub(super) fn answer(&mut self, what: &Value) -> Result<Value, Fault> {
         let mut line = String::new();
         self.answers.read_line(&mut line).map_err(|error| format!("no answer to {what}: {error}"))?;
@@ -173,35 +175,35 @@ impl<'b> Process<'b> {
         Ok(Samples::of(text.as_str().unwrap_or_default()))
     }
 
-    /// Has all that it has counted where others see it.
+    /// Makes all counts so far visible to the other processes.
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
         self.ask(json!(["flush"])).map(drop)
     }
 
-    /// Adds to a counter of this label.
+    /// Adds to the counter with this label.
     pub(super) fn count(&mut self, name: &str, label: &str, amount: f64) -> Result<(), Fault> {
         self.ask(json!(["counter", name, label, amount])).map(drop)
     }
 
-    /// Sets or adds to a gauge of this mode.
+    /// Sets or increments the gauge of this mode.
     pub(super) fn gauge(&mut self, mode: &str, how: &str, value: f64) -> Result<(), Fault> {
         self.ask(json!(["gauge", mode, how, value.to_string()])).map(drop)
     }
 
-    /// A child of it.
+    /// Forks a child of the worker.
     pub(super) fn fork(&mut self) -> Result<Process<'b>, Fault> {
         self.ask(json!(["fork"]))?;
         self.has_forked = true;
-        self.bench.connected(None)
+        self.harness.connected(None)
     }
 
-    /// Ends it as a program ends.
+    /// Ends the worker as a program ends: with `shutdown`.
     pub(super) fn exit(mut self) -> Result<(), Fault> {
         self.ask(json!(["exit"]))?;
         self.end()
     }
 
-    /// Kills it.
+    /// Kills the worker.
     pub(super) fn kill(mut self) -> Result<(), Fault> {
         if let Some((child, _)) = &mut self.child {
             child.kill()?;
@@ -220,10 +222,10 @@ impl<'b> Process<'b> {
                 thread::sleep(Duration::from_millis(1));
             }
             if said.is_finished() {
-                self.bench.said.borrow_mut().push_str(&said.join().unwrap_or_default());
+                self.harness.said.borrow_mut().push_str(&said.join().unwrap_or_default());
             }
         } else {
-            // Ends with the connection.
+            // The loop ends with the connection.
             let _ = self.answers.read_to_end(&mut Vec::new());
         }
         Ok(())
@@ -239,7 +241,7 @@ impl Drop for Process<'_> {
     }
 }
 
-/// The directory of the backend, of a process that has this socket.
+/// Returns the backend's directory for a worker with this socket.
 pub(super) fn directory_beside(socket: &Path) -> PathBuf {
     socket.with_file_name(DIRECTORY)
 }

@@ -1,4 +1,4 @@
-//! A process of a check: does what it is told.
+//! The worker process of a check: runs the commands from its socket.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,20 +12,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pytheus::backends::custom::AggregationScope;
-use super::pytheus::backends::{self, BackendSpec, load_backend};
-use super::pytheus::collector::collector_fn;
-use super::pytheus::descriptor::{Descriptor, GaugeMode, Kind};
-use super::pytheus::exposition::generate_metrics;
-use super::pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
-use super::pytheus::registry::{REGISTRY, Registry as _};
-use super::pytheus::snapshot::FamilySnapshot;
-use super::repeating::Repeating;
-use super::wire::directory_beside;
+use crate::backends::conformance::repeating::Repeating;
+use crate::backends::conformance::wire::directory_beside;
+use crate::backends::custom::AggregationScope;
+use crate::backends::{self, BackendSpec, load_backend};
+use crate::collector::collector_fn;
+use crate::exposition::generate_metrics;
+use crate::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::snapshot::FamilySnapshot;
+use crate::registry::{REGISTRY, Registry as _};
 
 type Outcome = Result<Value, Box<dyn Error + Send + Sync>>;
 
-/// What the process has under way.
+/// Operations in progress.
 #[derive(Default)]
 struct Worker {
     threads: Vec<JoinHandle<()>>,
@@ -33,7 +33,7 @@ struct Worker {
     held: Vec<InProgress>,
 }
 
-/// What its threads have counted.
+/// Counts of the worker's threads.
 #[derive(Default)]
 struct Tally {
     begun: AtomicU64,
@@ -41,7 +41,7 @@ struct Tally {
     stop: AtomicBool,
 }
 
-/// Does what comes over the socket, until it is closed.
+/// Runs commands until the socket is closed.
 pub(super) fn serve(socket: &Path, load: &dyn Fn(&Path) -> BackendSpec) -> ExitCode {
     match Worker::default().serve(socket, load) {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,7 +75,7 @@ impl Worker {
                     return Ok(());
                 }
                 Some("fork") if crate::sync::fork()? => {
-                    // The child: with a connection of its own, and none of the threads.
+                    // The child gets a connection of its own, and none of the threads.
                     stream = UnixStream::connect(socket)?;
                     lines = BufReader::new(stream.try_clone()?).lines();
                     std::mem::take(self).threads.clear();
@@ -154,7 +154,7 @@ impl Worker {
     }
 }
 
-/// Declares and counts as one version of a program does: the second has a label and a bucket more.
+/// Declares and counts as one version of a program does; the second version has another label and another bucket.
 fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
     let counter = Counter::builder("versioned_total", "V.");
     let (counter, bounds) = if is_second {
@@ -170,13 +170,14 @@ fn version(is_second: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// A backend that is not the one of the check.
+/// A backend besides the tested one.
 struct Other;
 
 impl backends::custom::Backend for Other {}
 
 fn about() -> Value {
-    let (reach, sent) = crate::backends::runtime::about();
+    let (reach, sent) =
+        crate::backends::runtime::installed().map_or((AggregationScope::Process, false), |installed| installed.about());
     let reach = match reach {
         AggregationScope::Process => "process",
         AggregationScope::Machine => "machine",
@@ -185,13 +186,13 @@ fn about() -> Value {
     json!({"reach": reach, "sent": sent})
 }
 
-type Built<M> = Result<Family<M>, super::pytheus::error::RegisterError>;
+type Built<M> = Result<Family<M>, crate::model::error::RegisterError>;
 
 fn counter(name: &str) -> Built<Counter> {
     Counter::builder(name, "C.").label_names(["l"]).build()
 }
 
-/// One with `wide` in its name has many buckets.
+/// Names with `wide` have many buckets.
 fn histogram(name: &str) -> Built<Histogram> {
     let histogram = Histogram::builder(name, "H.").label_names(["l"]);
     let histogram = if name.contains("wide") {
@@ -202,13 +203,13 @@ fn histogram(name: &str) -> Built<Histogram> {
     histogram.build()
 }
 
-/// Named by its mode.
+/// The gauge of this mode; its name ends in the mode.
 fn gauge(mode: &str) -> Built<Gauge> {
     Gauge::builder(format!("gauge_{mode}"), "G.").label_names(["l"]).mode(mode_of(mode)).build()
 }
 
-/// The same without labels, which is there from the start.
-fn lone(mode: &str) -> Result<Gauge, super::pytheus::error::RegisterError> {
+/// The same without labels; its one series exists from the start.
+fn lone(mode: &str) -> Result<Gauge, crate::model::error::RegisterError> {
     Gauge::builder(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
 }
 
@@ -224,11 +225,12 @@ fn mode_of(mode: &str) -> GaugeMode {
     }
 }
 
-/// Gauges and a collector whose code asks for metrics at each scrape: the first may, the others never end.
-fn closures() -> Result<(), super::pytheus::error::RegisterError> {
+/// Gauges and a collector whose code asks for metrics at each scrape: the first may do so, the others would recurse
+/// without end.
+fn closures() -> Result<(), crate::model::error::RegisterError> {
     let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
     Gauge::builder("half", "H.").build()?.set_function(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
-    // Of the first, whose closure asks in turn.
+    // The first one's closure asks in turn.
     let half = || REGISTRY.sample_value("half", &[]);
     Gauge::builder("quarter", "Q.").build()?.set_function(move || half().map_or(f64::NAN, |half| half / 2.0));
     Gauge::builder("selfish", "S.")
@@ -247,7 +249,7 @@ fn state(name: &str) -> &'static str {
     if name == "running" { "running" } else { "starting" }
 }
 
-/// Counts until it is told to stop.
+/// Counts until told to stop.
 fn busy(tally: Arc<Tally>) -> Result<JoinHandle<()>, Box<dyn Error + Send + Sync>> {
     let counts = counter("busy_total")?.labels([("l", "x")])?;
     let times = histogram("busy_seconds")?.labels([("l", "x")])?;

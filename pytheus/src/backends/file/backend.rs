@@ -1,4 +1,4 @@
-//! The backend, put together.
+//! Implements the backend.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,21 +9,20 @@ use crate::backends::custom::{
     AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
 };
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::file::archive::tombstones::translated;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::merge::merger::{Merger, Put};
-use crate::backends::file::write::attachment::Attachment;
+use crate::backends::file::archive::matching_series;
+use crate::backends::file::dir::{Directory, FileError};
+use crate::backends::file::merge::{MergedDeclaration, Merger};
+use crate::backends::file::write::Attachment;
 use crate::sync::lock;
 
-/// What the backend consists of.
-pub(crate) struct State {
+/// The state of the backend.
+pub(crate) struct FileBackendState {
     attachment: Attachment,
     archive_at: usize,
     merger: Mutex<Merger>,
 }
 
-/// What can be chosen, but for the directory.
+/// The configuration, without the directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) allow_others: bool,
@@ -36,43 +35,43 @@ impl Default for Options {
     }
 }
 
-impl State {
+impl FileBackendState {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
         let attachment = Attachment::open(Directory::open(path, options.allow_others)?)?;
         let merger = Mutex::new(Merger::new(&attachment));
         let state = Self { attachment, archive_at: options.archive_at, merger };
-        state.tidy()?;
+        state.fold_if_many()?;
         Ok(state)
     }
 
-    /// Folds the dead when there are many files.
-    fn tidy(&self) -> Result<(), FileError> {
+    /// Folds ended processes when there are many files.
+    fn fold_if_many(&self) -> Result<(), FileError> {
         let files = self.attachment.directory.list()?.len();
         if files >= self.archive_at {
             if files >= self.archive_at.saturating_mul(2) {
-                // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.attachment.directory.lock());
+                // The folding process can't keep up. Waiting for it keeps the number of files bounded.
+                drop(self.attachment.directory.acquire_lock());
             }
             self.fold();
         }
         Ok(())
     }
 
-    /// Removes the series that all processes write.
+    /// Removes series of the shared file.
     fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
         self.attachment.shared.refresh()?;
         let mut found = Vec::new();
         let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
         self.attachment.shared.each(|_, family, of_file| {
             let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
-            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
+            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), matching_series(series, family)));
             if wanted.contains(&of_file.key) {
                 found.push(of_file.at);
             }
             last = Some((family, wanted));
         });
         if !found.is_empty() {
-            let _locked = self.attachment.directory.lock()?;
+            let _locked = self.attachment.directory.acquire_lock()?;
             for at in found {
                 self.attachment.shared.remove(at)?;
             }
@@ -80,7 +79,7 @@ impl State {
         Ok(())
     }
 
-    /// Folds the dead. If that can't be done now, scrapes try it again.
+    /// Folds ended processes. If that fails, scrapes try again.
     fn fold(&self) {
         let reports = {
             let mut merger = lock(&self.merger);
@@ -109,9 +108,9 @@ impl Backend for MultiProcessFileBackend {
             let found = merger.load(&|family| totals.includes(family));
             (found, merger.take_reports())
         };
-        // Without the lock: a reporter is the user's own code.
+        // Without the lock: a reporter is the user's code.
         reports.emit();
-        for Put { family, series, parts, times, is_live } in found? {
+        for MergedDeclaration { family, series, parts, times, is_live } in found? {
             totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
@@ -119,8 +118,8 @@ impl Backend for MultiProcessFileBackend {
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
-        // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.attachment.directory.lock()?);
+        // Wait for a stopped lock holder here, without the lock that scrapes need.
+        drop(self.0.attachment.directory.acquire_lock()?);
         let (removed, reports) = {
             let mut merger = lock(&self.0.merger);
             let removed = if merger.has_removed(removal) {
@@ -144,7 +143,7 @@ impl Backend for MultiProcessFileBackend {
         let Some(process) = self.0.attachment.close() else { return Ok(()) };
         let found = process.check();
         process.close()?;
-        // The process has ended, for others: its counts go to the archive.
+        // For others, the process has ended: its counts go to the archive.
         self.0.fold();
         Ok(found?)
     }
@@ -153,7 +152,7 @@ impl Backend for MultiProcessFileBackend {
         // Files that the parent had open mean nothing to the child.
         *lock(&self.0.merger) = Merger::new(&self.0.attachment);
         if self.0.attachment.after_fork()? {
-            self.0.tidy()?;
+            self.0.fold_if_many()?;
         }
         Ok(())
     }
@@ -176,7 +175,7 @@ impl Configure for MultiProcessFileBackend {
         // Before anything is made.
         config.finish()?;
         let archive_at = archive_at.map_or(default.archive_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(State::open(&directory, Options { allow_others, archive_at })?))
+        Ok(Self(FileBackendState::open(&directory, Options { allow_others, archive_at })?))
     }
 }
 

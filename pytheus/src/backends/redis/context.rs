@@ -1,98 +1,102 @@
-//! What all that talk to the server have in common.
+//! State shared by all requests of a process: configuration, connections, health, the server's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use redis::{Script, Value};
+use redis::Cmd;
 
-use crate::backends::redis::client::connection::Pool;
-use crate::backends::redis::client::error::{RedisFault, Sort};
-use crate::backends::redis::client::health::Stats;
-use crate::backends::redis::config::Settings;
-use crate::backends::redis::write::numbered_batch::Reply;
+use crate::backends::redis::client::connection::{Pool, ServerScript, Session, SessionError};
+use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::health::RedisHealth;
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::config::redis_config::RedisConfig;
+use crate::backends::redis::schema::PartitionKeys;
 
-/// The script that applies an batch.
-pub(crate) const CODE: &str = include_str!("write/apply.lua");
-
-/// One for each process.
-pub(crate) struct Common {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) stats: Arc<Stats>,
+/// The context of all requests. There is one per process.
+pub(crate) struct Context {
+    pub(crate) config: Arc<RedisConfig>,
+    pub(crate) health: Arc<RedisHealth>,
     pub(crate) pool: Pool,
-    pub(crate) script: Script,
-    /// The server's clock, when it was heard of last, in ms since 1970.
+    pub(crate) apply_script: ServerScript,
+    /// The server's clock at its last reply, in ms since 1970.
     clock: AtomicU64,
 }
 
-impl Common {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let (settings, stats) = (Arc::new(settings), Arc::new(Stats::default()));
-        let pool = Pool::new(Arc::clone(&settings), Arc::clone(&stats));
-        Self { settings, stats, pool, script: Script::new(CODE), clock: AtomicU64::new(0) }
+impl Context {
+    pub(crate) fn new(config: RedisConfig) -> Self {
+        let (config, health) = (Arc::new(config), Arc::new(RedisHealth::default()));
+        let pool = Pool::new(Arc::clone(&config), Arc::clone(&health));
+        let apply_script = ServerScript::new(include_str!("write/apply.lua"));
+        Self { config, health, pool, apply_script, clock: AtomicU64::new(0) }
     }
 
-    /// Who has died before this need not be asked after.
-    pub(crate) fn long_ago(&self) -> u64 {
+    /// Returns the liveness score below which a writer counts as ended: a minute ago.
+    pub(crate) fn liveness_cutoff(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(60_000)
     }
 
-    /// The end of a life that is forgotten in an hour: see the script.
-    pub(crate) fn forgotten_in_an_hour(&self) -> u64 {
+    /// Returns the command that lists the living writers of a partition.
+    pub(crate) fn living_writers(&self, keys: &PartitionKeys) -> Cmd {
+        command("ZRANGEBYSCORE", &[&*keys.alive, &self.liveness_cutoff().to_string(), "+inf"])
+    }
+
+    /// Returns the liveness score of a deregistered writer: 23 hours old, so that the script forgets it in an hour.
+    pub(crate) fn deregistered_score(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
     }
 
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
-    pub(crate) fn shards(&self) -> usize {
-        usize::try_from(self.settings.shards).unwrap_or(1)
-    }
-
-    /// The namespace is laid out in another way.
-    pub(crate) fn other_layout(&self, layout: &str) -> RedisFault {
-        let (namespace, own) = (&self.settings.namespace, layout_of(&self.settings));
-        let what = format!(
-            "the namespace `{namespace}` is laid out as {layout}, where this program has {own} (version/shards)"
-        );
-        self.pool.fault(Sort::Layout, what)
-    }
-
-    /// A key of the namespace is of another type.
-    pub(crate) fn other_type(&self, key: &str, found: &str) -> RedisFault {
-        self.pool.fault(Sort::Keys, format!("the key `{key}` is a {found}, which is not of pytheus"))
-    }
-
-    /// A field of a key holds something that nothing can be added to.
-    pub(crate) fn no_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
-        let found: String = found.chars().take(60).collect();
-        match field {
-            "" => self.pool.fault(Sort::Keys, format!("the key `{key}` has `{found}`, which is no number")),
-            _ => self.unreadable(key, field, &format!("has `{found}`, which is no number")),
-        }
-    }
-
-    /// A field of a key can't be read: it would be missing in a scrape.
-    pub(crate) fn unreadable(&self, key: &str, field: &str, why: &str) -> RedisFault {
-        self.pool.fault(Sort::Fields, format!("the field `{field}` of the key `{key}` {why}"))
-    }
-
-    /// No script of ours has answered that.
-    pub(crate) fn nonsense(&self) -> RedisFault {
-        self.pool.fault(Sort::Protocol, "it gives no answer that a script of pytheus would give")
-    }
-
-    /// What the script has answered.
-    pub(crate) fn reply(&self, answer: Value) -> Result<Reply, RedisFault> {
-        let (reply, clock) = Reply::parse(answer).ok_or_else(|| self.nonsense())?;
-        self.clock.store(clock, Relaxed);
-        Ok(reply)
+    pub(crate) fn partition_count(&self) -> usize {
+        usize::try_from(self.config.partitions).unwrap_or(1)
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.settings.timeout
+        Instant::now() + self.config.timeout
     }
-}
 
-/// How a namespace is laid out.
-pub(crate) fn layout_of(settings: &Settings) -> String {
-    format!("2/{}", settings.shards)
+    /// Reports a namespace with another schema, or another number of partitions.
+    pub(crate) fn schema_mismatch(&self, found: &str) -> RedisFault {
+        let (namespace, own) = (&self.config.namespace, self.config.schema_version());
+        let what = format!(
+            "the namespace `{namespace}` has the schema {found}, where this program has {own} (version/partitions)"
+        );
+        self.pool.fault(FaultKind::Schema, what)
+    }
+
+    /// Reports a key of another type.
+    pub(crate) fn wrong_type(&self, key: &str, found: &str) -> RedisFault {
+        self.pool.fault(FaultKind::WrongType, format!("the key `{key}` is a {found}, which is not of pytheus"))
+    }
+
+    /// Reports a field, or the whole key for a field without a name, with a text in place of a number.
+    pub(crate) fn not_a_number(&self, key: &str, field: &str, found: &str) -> RedisFault {
+        let found: String = found.chars().take(60).collect();
+        match field {
+            "" => self.pool.fault(FaultKind::WrongType, format!("the key `{key}` has `{found}`, which is no number")),
+            _ => self.unreadable_field(key, field, &format!("has `{found}`, which is no number")),
+        }
+    }
+
+    /// Reports a field that can't be read: without it, a total would be too small.
+    pub(crate) fn unreadable_field(&self, key: &str, field: &str, why: &str) -> RedisFault {
+        self.pool.fault(FaultKind::BadField, format!("the field `{field}` of the key `{key}` {why}"))
+    }
+
+    /// Reports a reply that no script of this crate gives.
+    pub(crate) fn unexpected_reply(&self) -> RedisFault {
+        self.pool.fault(FaultKind::Protocol, "it gives no reply that a script of pytheus would give")
+    }
+
+    pub(crate) fn set_clock(&self, server_ms: u64) {
+        self.clock.store(server_ms, Relaxed);
+    }
+
+    /// Runs requests on a connection to the server of a partition.
+    pub(crate) fn on_partition<T>(
+        &self,
+        partition: usize,
+        run: impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, RedisFault> {
+        self.pool.with_connection(&[partition], self.deadline(), run)
+    }
 }

@@ -1,26 +1,25 @@
-//! Totals of processes anywhere, in a Redis: [`MultiProcessRedisBackend`]. With the feature `redis`.
+//! Totals of processes on any machines, in a Redis: [`MultiProcessRedisBackend`]. With the feature `redis`.
 //!
 //! ```text
-//! a call -> cell of this process                                         (no server is asked)
-//! ===== the shipping thread, ten times a second ============================
-//! batch -> command (steps under a number) -> script, applied once         write/{writer, partition, command, apply.lua}
-//! ===== a thread of its own, now and then ==================================
-//! the lease, the expiry; what is gone is told again                       heartbeat, write/writer
-//! what those have left that were killed, where there is a spool           write/journal, recovery
-//! ===== a scrape ===========================================================
-//! index, then all hashes -> series -> totals                              read/{scrape, series}
-//! ===== all of these =======================================================
-//! partition -> server -> connection -> answers by a deadline              client
+//! request path    an increment -> a cell of this process                  no server is involved
+//! shipping thread batch -> numbered batches -> apply.lua, exactly once    write/
+//!                 lease, probe, time to live; crashed processes           native/heartbeat, recovery/
+//! scrape          indexes, then hashes -> series -> totals                read/
+//! all of these    partition -> server -> connection -> reply              client/
 //! ```
 //!
-//! What is where in Redis: `schema`; beside Python, `python`. What users should know: `reference.md`.
+//! `native` puts these together, `python` does the same with the keys of Python's pytheus; `backend` chooses between them.
+//! `config/` is the configuration, `schema` the keys and fields in Redis, `context` the state shared by all requests.
+//! The page for users is `reference.md`.
+#![doc = include_str!("PROTOCOL.md")]
 
 mod backend;
-mod berth;
 mod client;
 mod config;
 mod context;
-mod heartbeat;
+mod fork_safe_slot;
+mod native;
+#[cfg(feature = "redis-python")]
 mod python;
 mod read;
 mod recovery;
@@ -29,10 +28,5 @@ mod schema;
 mod tests;
 mod write;
 
+pub use backend::MultiProcessRedisBackend;
 pub use client::error::RedisFault;
-
-use std::sync::Arc;
-
-#[doc = include_str!("reference.md")]
-#[derive(Clone)]
-pub struct MultiProcessRedisBackend(Arc<backend::Inner>);

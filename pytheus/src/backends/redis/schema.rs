@@ -1,41 +1,45 @@
-//! Where everything is in Redis: keys and fields.
+//! The schema: keys and fields in Redis.
 //!
-//! A namespace is spread over shards; the keys of one have a hash tag in common, and so one slot of a cluster:
+//! A namespace is split into partitions. The keys of a partition share a
+//! [hash tag](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags), and so one slot of a
+//! cluster, as a script needs it:
 //!
-//! | key | type | what is in it |
+//! | key | type | contents |
 //! |---|---|---|
-//! | `{<namespace>:<shard>}:families` | hash | family: what it is, as JSON; `@<family>`: when a process began it last, in µs |
-//! | `{<namespace>:<shard>}:f:<family>` | hash | `<part>[<label values>]`: number; `#`: its incarnation |
-//! | `{<namespace>:<shard>}:w:<writer>` | hash, for as long as its lease | `[<family>,<label values>]`: number, space, stamp; `#`: process |
-//! | `{<namespace>:<shard>}:d:<writer>` | the same | family: 1, which this process declares; `#`: process |
-//! | `{<namespace>:<shard>}:writers` | hash | writer: its last number; `layout` |
-//! | `{<namespace>:<shard>}:alive` | sorted set | writer: until when it lives, in ms |
+//! | `{<namespace>:<partition>}:families` | hash | family: its declaration, as JSON; `@<family>`: when a process last began it, in µs |
+//! | `{<namespace>:<partition>}:f:<family>` | hash | `<part>[<label values>]`: number; `#`: its generation |
+//! | `{<namespace>:<partition>}:w:<writer>` | hash, expires with the lease | `[<family>,<label values>]`: number, space, time set; `#`: process id |
+//! | `{<namespace>:<partition>}:d:<writer>` | the same | family: 1, declared by this process; `#`: process id |
+//! | `{<namespace>:<partition>}:writers` | hash | writer: its last sequence number; `schema` |
+//! | `{<namespace>:<partition>}:alive` | sorted set | writer: the end of its lease, in ms |
 //!
-//! A family is its [`FamilyKey::id`]: `<name>@<hash>`; where its registry has a scope, `<name>|<scope>@<hash>`. The hash is
-//! that of its declaration, so that two versions of a program never write to the same numbers; all declarations of a name
-//! are in one shard. Label values are a JSON array, in the order of the sorted label names. Parts: `n` and `f` are the whole part and the fractions of a counter, to be added up; `f` is the
-//! value of a shared gauge; of histograms and summaries `0`, `1`.. are the counts of the buckets, not cumulative, and `s` the
-//! sum; of state sets `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and its stamp.
+//! A family is named by its [`FamilyKey::id`], `<name>@<hash>` or `<name>|<scope>@<hash>`. The hash covers the declaration:
+//! versions of a program with different declarations never write to the same hash. All declarations of a name lie in one
+//! partition. Label values are a JSON array, in the order of the sorted label names.
+//!
+//! Parts: of a counter, `n` is the whole part and `f` the fraction, to be added up; of a shared gauge, `f` is the value; of
+//! histograms and summaries, `0`, `1`.. are the counts of the buckets, not cumulative, and `s` is the sum; of state sets,
+//! `0`, `1`.. are the flags. The `f` of a `most_recent` gauge is a number, a space, and the time when it was set.
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::model::descriptor::Kind;
 use crate::model::number::{self, Number};
 
-/// The field for what a hash is, in place of a series.
+/// The field of a hash's own properties, in place of a series: its generation, or the process id.
 pub(crate) const SELF: &str = "#";
 
-/// The keys of one shard.
+/// The keys of one partition.
 #[derive(Debug, Clone)]
-pub(crate) struct Keys {
+pub(crate) struct PartitionKeys {
     tag: String,
     pub(crate) writers: String,
     pub(crate) alive: String,
     pub(crate) families: String,
 }
 
-impl Keys {
-    pub(crate) fn new(namespace: &str, shard: u64) -> Self {
-        let tag = format!("{{{namespace}:{shard}}}");
+impl PartitionKeys {
+    pub(crate) fn new(namespace: &str, partition: usize) -> Self {
+        let tag = format!("{{{namespace}:{partition}}}");
         Self {
             writers: format!("{tag}:writers"),
             alive: format!("{tag}:alive"),
@@ -44,65 +48,60 @@ impl Keys {
         }
     }
 
+    /// Returns the key of a family's hash.
     pub(crate) fn family(&self, family: &str) -> String {
         format!("{}:f:{family}", self.tag)
     }
 
+    /// Returns the key of a writer's live values.
     pub(crate) fn own(&self, writer: &str) -> String {
         format!("{}:w:{writer}", self.tag)
     }
 
-    /// The key of the declarations of a writer; apart, as most scrapes have no need of it.
+    /// Returns the key of a writer's declarations. Most scrapes do not read it, so it is apart.
     pub(crate) fn declared(&self, writer: &str) -> String {
         format!("{}:d:{writer}", self.tag)
     }
 }
 
-/// In the index, before a family: the field for when a process declared it last.
+/// The prefix of the index field with the time of a family's last declaration.
 pub(crate) const BEGUN: char = '@';
 
-/// The name of a family, and its scope, whatever its declaration.
-pub(crate) fn scoped_name(family: &FamilyKey) -> String {
-    match family.scope() {
-        "" => family.name().to_owned(),
-        scope => format!("{}|{scope}", family.name()),
-    }
-}
-
-/// The scoped name of a family of this [`FamilyKey::id`].
+/// Strips the hash from a [`FamilyKey::id`].
 pub(crate) fn name_of(id: &str) -> &str {
     id.rsplit_once('@').map_or(id, |(name, _)| name)
 }
 
-/// Where a family lies, and all other declarations of its name: the same in each process and version.
-pub(crate) fn shard_of(id: &str, shards: u64) -> u64 {
-    hash(name_of(id)) % shards.max(1)
+/// Returns the partition of a family: the same for all its declarations, in every process and version.
+#[allow(clippy::cast_possible_truncation, reason = "less than the number of partitions")]
+pub(crate) fn partition_of(id: &str, partitions: usize) -> usize {
+    (hash(name_of(id)) % partitions.max(1) as u64) as usize
 }
 
-/// FNV-1a: the same in each process and version.
+/// Hashes a text with [FNV-1a](http://www.isthe.com/chongo/tech/comp/fnv/): the same in every process and version.
 pub(crate) fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// Does each living process have a number of its own, which goes with it?
+/// Returns whether each living process has its own value, kept in the writer's key until it ends.
 pub(crate) fn is_live(family: &FamilyKey) -> bool {
     family.aggregation().is_live_only()
 }
 
-/// The label values of a series, as JSON.
+/// Encodes the label values of a series as JSON.
 pub(crate) fn series_text(family: &FamilyKey, series: &SeriesKey) -> String {
     let values: Vec<_> = series.labels(family).values().collect();
     serde_json::to_string(&values).unwrap_or_default()
 }
 
-/// The field of a series in the key of a writer.
+/// Returns the field of a series in the key of a writer.
 pub(crate) fn live_field(id: &str, family: &FamilyKey, series: &SeriesKey) -> String {
     let all: Vec<_> = std::iter::once(id).chain(series.labels(family).values()).collect();
     serde_json::to_string(&all).unwrap_or_default()
 }
 
-/// The name of a part that is counted in whole numbers; of a sum, `s`.
+/// Returns the name of a part: of whole numbers in a counter, `s` for a sum.
 pub(crate) fn part_name(family: &FamilyKey, part: usize) -> String {
     match family.descriptor().kind() {
         Kind::Counter => "n".to_owned(),
@@ -112,7 +111,7 @@ pub(crate) fn part_name(family: &FamilyKey, part: usize) -> String {
     }
 }
 
-/// Every field that a series may have.
+/// Returns every field that a series may have.
 pub(crate) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
     let mut fields: Vec<_> = (0..family.part_count()).map(|part| part_name(family, part) + series).collect();
     if family.descriptor().kind() == Kind::Counter {
@@ -121,7 +120,7 @@ pub(crate) fn fields(family: &FamilyKey, series: &str) -> Vec<String> {
     fields
 }
 
-/// A number as Redis and its scripts read it.
+/// Formats a number for Redis and its scripts.
 pub(crate) fn number_text(number: Number) -> String {
     match number {
         Number::Int(whole) => whole.to_string(),
@@ -137,29 +136,29 @@ pub(crate) fn number_text(number: Number) -> String {
     }
 }
 
-/// A value of a gauge and when it was set, as they stand in one field.
+/// Formats a gauge's value with the time when it was set, for one field.
 pub(crate) fn value_text(value: Number, set_at: u64) -> String {
     format!("{} {set_at}", number_text(value))
 }
 
-/// Reads a [text](value_text) of them.
+/// Parses the [text](value_text) of a value and its time.
 pub(crate) fn parse_value(text: &str) -> Option<(f64, u64)> {
     let (value, set_at) = text.split_once(' ')?;
     let value: f64 = value.parse().ok()?;
-    // Zero has no sign.
+    // A negative zero becomes zero.
     Some((value + 0.0, set_at.parse().ok()?))
 }
 
-/// What a field adds to a series of this family.
-pub(crate) struct Field<'a> {
+/// The name of a field, parsed.
+pub(crate) struct ParsedField<'a> {
     pub(crate) part: usize,
-    /// Fractions, to be added to what is whole.
+    /// A float, which adds to the whole part of a counter.
     pub(crate) is_fraction: bool,
     pub(crate) series: &'a [u8],
 }
 
-/// The part and the series that a field is of; `None` where it is no field of such a family.
-pub(crate) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Field<'a>> {
+/// Parses the name of a field; `None` for a field of another kind of family.
+pub(crate) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<ParsedField<'a>> {
     let at = field.iter().position(|byte| *byte == b'[')?;
     let (name, series) = field.split_at(at);
     let (part, is_fraction) = match (family.descriptor().kind(), name) {
@@ -168,15 +167,15 @@ pub(crate) fn parse_field<'a>(family: &FamilyKey, field: &'a [u8]) -> Option<Fie
         (Kind::Histogram | Kind::Summary, b"s") => (family.part_count() - 1, true),
         (kind, digits) => {
             let part: usize = str::from_utf8(digits).ok()?.parse().ok()?;
-            // The last one is the sum.
+            // The last part is the sum.
             let has_sum = matches!(kind, Kind::Histogram | Kind::Summary);
             (Some(part).filter(|part| !has_sum || part + 1 < family.part_count())?, false)
         }
     };
-    (part < family.part_count()).then_some(Field { part, is_fraction, series })
+    (part < family.part_count()).then_some(ParsedField { part, is_fraction, series })
 }
 
-/// The number that a field holds.
+/// Parses the number in a field.
 pub(crate) fn parse_number(text: &[u8], is_fraction: bool) -> Option<Number> {
     let text = str::from_utf8(text).ok()?;
     if is_fraction {
@@ -192,7 +191,7 @@ mod tests {
     use crate::model::descriptor::Descriptor;
 
     #[test]
-    fn each_field_reads_back_as_what_it_is() {
+    fn every_field_parses_back() {
         for kind in [Kind::Counter, Kind::Gauge, Kind::Histogram, Kind::Summary] {
             let descriptor = Descriptor::new(kind, "a_total", "A.").unwrap().with_labels(["l", "m"]).unwrap();
             let descriptor =
@@ -200,17 +199,17 @@ mod tests {
             let family = FamilyKey::new("", descriptor);
             let series = series_text(&family, &SeriesKey::new(&family, &["x\n\"[", ""]));
             assert_eq!(series, r#"["x\n\"[",""]"#);
-            for (place, field) in fields(&family, &series).iter().enumerate() {
+            for (index, field) in fields(&family, &series).iter().enumerate() {
                 let parsed = parse_field(&family, field.as_bytes()).unwrap();
                 assert_eq!(parsed.series, series.as_bytes());
-                assert_eq!(parsed.part, place.min(family.part_count() - 1), "{field}");
+                assert_eq!(parsed.part, index.min(family.part_count() - 1), "{field}");
             }
             assert!(parse_field(&family, SELF.as_bytes()).is_none());
         }
     }
 
     #[test]
-    fn numbers_read_back_as_they_were() {
+    fn numbers_parse_back_exactly() {
         for number in [0.1, -0.0, 1e300, 1e-300, f64::INFINITY, f64::NEG_INFINITY] {
             let text = number_text(Number::Float(number));
             assert_eq!(parse_number(text.as_bytes(), true), Some(Number::Float(number)), "{text}");
@@ -220,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn a_family_lies_in_the_same_shard_everywhere_whatever_its_declaration() {
-        assert_eq!(shard_of("http_requests_total", 1), 0);
-        assert_eq!(shard_of("a@0123456789abcdef", 16), 0xaf63_dc4c_8601_ec8c % 16);
+    fn all_declarations_of_a_name_lie_in_one_stable_partition() {
+        assert_eq!(partition_of("http_requests_total", 1), 0);
+        assert_eq!(partition_of("a@0123456789abcdef", 16), usize::from(0xec8c_u16 % 16));
         assert_eq!(name_of("a|x@y@0123456789abcdef"), "a|x@y");
         let hits = FamilyKey::new("x@y", Descriptor::new(Kind::Counter, "a", "A.").unwrap());
-        assert_eq!((name_of(&hits.id()), scoped_name(&hits)), ("a|x@y", "a|x@y".to_owned()));
+        assert_eq!(name_of(&hits.id()), "a|x@y");
     }
 }

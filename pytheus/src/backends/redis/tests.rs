@@ -7,6 +7,7 @@ mod secrets;
 mod secure;
 #[cfg(unix)]
 mod spool;
+mod topology;
 mod waiting;
 
 use std::collections::HashMap;
@@ -24,10 +25,10 @@ use crate::backends::{Value, json};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::number::Number;
 
-/// How long something may take that comes soon on a machine with nothing else to do.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The limit of waits that are short on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A server of the test's own.
+/// A server of one test.
 pub(super) struct Server {
     child: Child,
     port: u16,
@@ -51,7 +52,7 @@ impl Server {
         command.arg("--dir").arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("Debian's package `redis-server` is installed");
         let server = Self { child, port, _directory: directory };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "it does not listen");
             thread::sleep(Duration::from_millis(5));
@@ -59,7 +60,7 @@ impl Server {
         server
     }
 
-    /// Has a command done, the words of which have no spaces.
+    /// Runs a command of words without spaces.
     pub(super) fn say(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         let words: Vec<_> = command.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
@@ -69,37 +70,17 @@ impl Server {
         String::from_utf8_lossy(&answer[..len]).trim().to_owned()
     }
 
-    /// The milliseconds until a key expires; -2 without that key.
-    fn ttl(&self, key: &str) -> i64 {
-        self.say(&format!("PTTL {key}")).trim_start_matches(':').parse().expect("a number")
-    }
-
-    /// Cuts the time until a key expires to this, as if the rest had passed, and waits until a process extends it.
-    pub(super) fn is_extended_beyond(&self, key: &str, millis: i64) {
-        assert_eq!(self.say(&format!("PEXPIRE {key} {millis}")), ":1", "{key}");
-        let deadline = Instant::now() + PATIENCE;
-        while self.ttl(key) <= millis {
-            assert!(Instant::now() < deadline, "no process extends {key}");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn keys(&self) -> Vec<String> {
-        let answer = self.say("KEYS *");
-        answer.lines().filter(|line| !line.starts_with(['*', '$'])).map(str::to_owned).collect()
-    }
-
-    fn process(&self) -> Process {
+    fn process(&self) -> TestProcess {
         self.process_with(&json!({}))
     }
 
-    pub(super) fn process_with(&self, more: &Value) -> Process {
+    pub(super) fn process_with(&self, more: &Value) -> TestProcess {
         let mut config = json!({"port": self.port, "timeout": 30, "key_prefix": "ns"});
         let all = config.as_object_mut().expect("an object");
         all.extend(more.as_object().expect("an object").clone());
         let mut config = Config::new(config).expect("an object");
         let backend = MultiProcessRedisBackend::configure(&mut config).expect("a good config");
-        Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
+        TestProcess { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
     }
 }
 
@@ -110,8 +91,8 @@ impl Drop for Server {
     }
 }
 
-/// A process that counts, as the shipping thread shows it.
-pub(super) struct Process {
+/// A process, as its shipping thread drives the backend.
+pub(super) struct TestProcess {
     pub(super) backend: MultiProcessRedisBackend,
     writer: WriterId,
     sequence: u64,
@@ -123,9 +104,9 @@ fn counter(name: &'static str) -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
 }
 
-/// Where the numbers of a [`counter`] are.
-fn key(name: &'static str, shard: u64) -> String {
-    schema::Keys::new("ns", shard).family(&counter(name).id())
+/// Returns the key of a [`counter`]'s hash.
+fn key(name: &'static str, partition: usize) -> String {
+    schema::PartitionKeys::new("ns", partition).family(&counter(name).id())
 }
 
 pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
@@ -133,8 +114,8 @@ pub(super) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("", descriptor.expect("a good name")))
 }
 
-impl Process {
-    /// The next batch: a change of a series without labels, or with these.
+impl TestProcess {
+    /// Makes the next batch: a change of one series.
     pub(super) fn changing(
         &mut self,
         family: &Arc<FamilyKey>,
@@ -148,13 +129,13 @@ impl Process {
             series: SeriesKey::new(family, labels),
             deltas,
             totals,
-            set: family.descriptor().kind() == Kind::Gauge && family.descriptor().mode() == GaugeMode::Shared,
-            stamp: 0,
+            was_set: family.descriptor().kind() == Kind::Gauge && family.descriptor().mode() == GaugeMode::Shared,
+            set_at: 0,
         };
         Batch { writer: self.writer, sequence: self.sequence, changes: vec![change] }
     }
 
-    /// The next batch: so much more in a series of a counter.
+    /// Makes the next batch: an increment of a counter.
     pub(super) fn batch(&mut self, name: &'static str, label: &str, amount: u64) -> Batch {
         let known = self.totals.entry(format!("{name} {label}")).or_default();
         *known += amount;
@@ -162,9 +143,9 @@ impl Process {
         self.changing(&counter(name), &[label], vec![Number::Int(amount)], vec![Number::Int(total)])
     }
 
-    /// A batch that has failed comes again, until it is taken.
+    /// Repeats a batch until it is acknowledged.
     pub(super) fn repeat(&self, batch: &Batch) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while let Err(error) = self.backend.apply(batch) {
             assert!(Instant::now() < deadline, "{error}");
             thread::sleep(Duration::from_millis(20));
@@ -176,7 +157,7 @@ impl Process {
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
-    /// The next batch: a gauge was set.
+    /// Makes the next batch: a gauge was set.
     fn setting(&mut self, family: &Arc<FamilyKey>, value: f64) -> Batch {
         self.changing(family, &[], vec![Number::Float(value)], vec![Number::Float(value)])
     }
@@ -198,13 +179,9 @@ impl Process {
         self.backend.remove(&removal).expect("Redis takes it");
     }
 
-    /// What the thread does that says that the process lives.
-    fn live(&self) {
-        let inner = &self.backend.0;
-        let mut aboard = inner.sender.board();
-        let sender = aboard.get().expect("nobody else has it");
-        sender.live(&inner.common).and_then(|()| sender.check(&inner.common)).expect("Redis answers");
-        sender.send(&inner.common).expect("Redis takes it");
+    /// Runs a round of the heartbeat.
+    pub(super) fn heartbeat(&self) {
+        while self.backend.heartbeat() == Some(Duration::ZERO) {}
     }
 
     fn scrape(&self) -> Result<Vec<(String, f64)>, BackendError> {
@@ -229,12 +206,19 @@ impl Process {
     }
 }
 
+/// Returns the native scheme of a backend.
+#[allow(irrefutable_let_patterns, reason = "without the feature `redis-python`")]
+fn native(inner: &backend::Inner) -> &native::scheme::Native {
+    let backend::KeyScheme::Native(native) = &inner.scheme else { panic!("it has Python's keys") };
+    native
+}
+
 fn fault(error: &BackendError) -> String {
     error.downcast_ref::<RedisFault>().expect("a fault of Redis").to_string()
 }
 
 #[test]
-fn what_living_processes_have_counted_comes_back_when_all_is_gone() {
+fn living_processes_resend_their_counts_after_a_flush() {
     let server = Server::start();
     let (mut one, mut other, mut dead) = (server.process(), server.process(), server.process());
     let (live, shared) = (gauge("live", GaugeMode::LiveSum), gauge("shared", GaugeMode::Shared));
@@ -248,17 +232,17 @@ fn what_living_processes_have_counted_comes_back_when_all_is_gone() {
     one.shows(&[("a_total x", 112.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
     server.say("FLUSHALL");
     other.count("a_total", "x", 1);
-    one.live();
+    one.heartbeat();
     one.shows(&[("a_total x", 13.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
     for process in [&one, &other] {
-        process.live();
+        process.heartbeat();
     }
     one.count("a_total", "x", 1);
     other.shows(&[("a_total x", 14.0), ("b_total x", 1.0), ("live ", 2.0), ("shared ", 8.0)]);
 }
 
 #[test]
-fn one_family_that_was_evicted_comes_back() {
+fn living_processes_resend_an_evicted_family() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
@@ -267,15 +251,13 @@ fn one_family_that_was_evicted_comes_back() {
     server.say(&format!("DEL {}", key("a_total", 0)));
     one.count("a_total", "x", 1);
     let shown = one.scrape().expect("Redis answers");
-    // The thread of the other one, which looks after it every few seconds, may have done so just now.
-    let expected = [6.0, 13.0].map(|a| vec![("a_total x".to_owned(), a), ("b_total x".to_owned(), 3.0)]);
-    assert!(expected.contains(&shown), "{shown:?}");
+    assert_eq!(shown, [("a_total x".to_owned(), 6.0), ("b_total x".to_owned(), 3.0)]);
     other.count("a_total", "y", 1);
     one.shows(&[("a_total x", 13.0), ("a_total y", 1.0), ("b_total x", 3.0)]);
 }
 
 #[test]
-fn a_server_that_is_behind_is_told_again_what_it_lacks() {
+fn a_server_that_has_lost_its_last_writes_gets_them_again() {
     let server = Server::start();
     let (mut one, other) = (server.process(), server.process());
     for _ in 0..5 {
@@ -283,19 +265,19 @@ fn a_server_that_is_behind_is_told_again_what_it_lacks() {
     }
     let before = server.say("HGETALL {ns:0}:writers");
     let writer = before.lines().find(|line| line.len() == 32).expect("the writer").to_owned();
-    // As it was two batches ago. In this order: who looks after it in between sees nothing.
+    // The state of two batches ago.
     server.say(&format!("HINCRBY {} n[\"x\"] -4", key("a_total", 0)));
     server.say(&format!("HSET {{ns:0}}:writers {writer} 3"));
     one.count("a_total", "x", 1);
     other.shows(&[("a_total x", 11.0)]);
-    // It has forgotten who writes, and nothing else.
+    // The sequence numbers are lost, and nothing else.
     server.say("DEL {ns:0}:writers");
     one.count("a_total", "x", 1);
     other.shows(&[("a_total x", 12.0)]);
 }
 
 #[test]
-fn a_removed_series_counts_from_zero_for_everybody() {
+fn a_removed_series_counts_from_zero_in_all_processes() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
@@ -308,7 +290,7 @@ fn a_removed_series_counts_from_zero_for_everybody() {
 }
 
 #[test]
-fn a_server_that_takes_nothing_loses_nothing() {
+fn a_batch_that_a_server_refuses_counts_once_it_is_accepted() {
     let server = Server::start();
     let mut one = server.process();
     one.count("a_total", "x", 1);
@@ -334,90 +316,47 @@ fn a_server_that_takes_nothing_loses_nothing() {
 }
 
 #[test]
-fn a_scrape_reads_all_shards_and_one_more_is_another_layout() {
+fn a_living_process_extends_the_time_to_live_of_a_namespace_and_scrapes_do_not() {
     let server = Server::start();
-    let mut process = server.process_with(&json!({"shards": 3}));
-    for name in ["a_total", "b_total", "c_total", "d_total"] {
-        process.count(name, "x", 1);
-    }
-    process.set(&gauge("live", GaugeMode::LiveMax), 1.0);
-    process.shows(&[("a_total x", 1.0), ("b_total x", 1.0), ("c_total x", 1.0), ("d_total x", 1.0), ("live ", 1.0)]);
-    // Laid out otherwise, it is refused.
-    let mut other = server.process_with(&json!({"shards": 2}));
-    let batch = other.batch("a_total", "x", 1);
-    let error = fault(&other.backend.apply(&batch).expect_err("another layout"));
-    assert!(error.contains("laid out as 2/3, where this program has 2/2"), "{error}");
-}
-
-#[test]
-fn families_are_spread_over_the_nodes_of_a_cluster() {
-    let cluster: Vec<_> = (0..3).map(|_| Server::start_with(&["--save", "", "--cluster-enabled", "yes"])).collect();
-    for (node, slots) in cluster.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
-        assert_eq!(node.say(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK");
-        node.say(&format!("CLUSTER MEET 127.0.0.1 {}", cluster[0].port));
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while !cluster.iter().all(|node| {
-        let info = node.say("CLUSTER INFO");
-        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-    }) {
-        assert!(Instant::now() < deadline, "the nodes do not find each other");
-        thread::sleep(Duration::from_millis(50));
-    }
-    let config = json!({"port": null, "cluster": [format!("127.0.0.1:{}", cluster[2].port)], "shards": 16});
-    let (mut one, mut other) = (cluster[0].process_with(&config), cluster[0].process_with(&config));
-    let names = ["a_total", "b_total", "c_total", "d_total", "e_total", "f_total", "g_total", "h_total"];
-    for name in names {
-        one.count(name, "x", 1);
-        other.count(name, "x", 2);
-    }
-    let expected: Vec<_> = names.iter().map(|name| (format!("{name} x"), 3.0)).collect();
-    for _ in 0..2 {
-        assert_eq!(one.scrape().expect("the nodes answer"), expected);
-    }
-    let sizes: Vec<_> = cluster.iter().map(|node| node.say("DBSIZE")).collect();
-    assert!(sizes.iter().filter(|size| *size != ":0").count() > 1, "{sizes:?}");
-}
-
-#[test]
-fn sentinels_name_the_master() {
-    let (master, next) = (Server::start(), Server::start());
-    let sentinel = Server::start_with(&["--sentinel"]);
-    assert_eq!(sentinel.say(&format!("SENTINEL MONITOR shop 127.0.0.1 {} 1", master.port)), "+OK");
-    let node = format!("127.0.0.1:{}", sentinel.port);
-    let mut one = sentinel.process_with(&json!({"port": null, "sentinels": [node], "service_name": "shop"}));
+    let config = json!({"expire_key_time": 6});
+    let (mut one, other) = (server.process_with(&config), server.process_with(&config));
     one.count("a_total", "x", 1);
-    master.process().shows(&[("a_total x", 1.0)]);
-    drop(master);
-    sentinel.say("SENTINEL REMOVE shop");
-    let batch = one.batch("a_total", "x", 1);
-    let error = fault(&one.backend.apply(&batch).expect_err("nobody is there"));
-    assert!(error.contains("the master `shop` of the sentinels"), "{error}");
-    // One that knows nothing of what was there before.
-    sentinel.say(&format!("SENTINEL MONITOR shop 127.0.0.1 {} 1", next.port));
-    one.backend.apply(&batch).expect("another one is there");
-    next.process().shows(&[("a_total x", 2.0)]);
-}
-
-#[test]
-fn a_namespace_is_kept_while_a_process_lives_and_no_scrape_keeps_it() {
-    let server = Server::start();
-    let mut one = server.process_with(&json!({"expire_key_time": 6}));
-    let other = server.process_with(&json!({"expire_key_time": 6}));
-    one.count("a_total", "x", 1);
-    one.backend.close().expect("it ends");
-    // Neither changes anything. Two heartbeats, so that a whole one has found each key with less time left.
-    let hash = key("a_total", 0);
-    server.keys().iter().for_each(|key| drop(server.say(&format!("PEXPIRE {key} 4000"))));
-    (0..2).for_each(|_| server.is_extended_beyond(&hash, 4000));
-    let left_alone: Vec<_> = server.keys().into_iter().filter(|key| server.ttl(key) <= 4000).collect();
-    left_alone.iter().for_each(|key| drop(server.say(&format!("DEL {key}"))));
+    one.backend.close().expect("Redis answers");
+    let ttl = || {
+        let reply = server.say(&format!("PTTL {}", key("a_total", 0)));
+        reply.trim_start_matches(':').parse::<i64>().expect("a number")
+    };
+    thread::sleep(Duration::from_secs(2));
     other.shows(&[("a_total x", 1.0)]);
-    other.backend.close().expect("it ends");
-    server.keys().iter().for_each(|key| drop(server.say(&format!("PEXPIRE {key} 200"))));
-    let deadline = Instant::now() + PATIENCE;
+    assert!(ttl() <= 4_000, "a scrape has extended it");
+    other.heartbeat();
+    assert!(ttl() > 4_000, "{} ms are left", ttl());
+    other.shows(&[("a_total x", 1.0)]);
+    other.backend.close().expect("Redis answers");
+    let deadline = Instant::now() + TIMEOUT;
     while !other.scrape().expect("Redis answers").is_empty() || server.say("DBSIZE") != ":0" {
-        assert!(Instant::now() < deadline, "it stays");
+        assert!(Instant::now() < deadline, "the namespace does not expire");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_heartbeat_goes_on_in_slices_and_says_when_the_next_round_is_due() {
+    let server = Server::start();
+    let mut one = server.process_with(&json!({"partitions": 1_000, "lease": 6}));
+    one.count("a_total", "x", 1);
+    let mut slices = 1;
+    let interval = loop {
+        let begun = Instant::now();
+        match one.backend.heartbeat().expect("it goes on") {
+            Duration::ZERO => slices += 1,
+            interval => break interval,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    };
+    assert!(slices > 1);
+    assert_eq!(interval, Duration::from_secs(2));
+    assert_eq!(server.say("ZCARD {ns:999}:alive"), ":1");
+    one.backend.close().expect("Redis answers");
+    assert_eq!(one.backend.heartbeat(), None);
 }

@@ -1,11 +1,11 @@
-//! How the values of a gauge combine.
+//! The aggregation of a gauge over processes.
 
-/// How the values of a gauge combine when several processes report it.
+/// The aggregation of a gauge over several processes.
 ///
-/// Where no [backend](crate::backends) adds up several processes, every mode reads the same.
+/// Without a [backend](crate::backends) that adds up processes, every mode reads the same.
 ///
-/// A gauge that nobody has set shows as 0 where that is its value: `Shared` and `LiveSum`. Of all other modes it has no
-/// sample until it is set, in one process, too.
+/// An unset gauge shows as 0 in the modes `Shared` and `LiveSum`; in the other modes it has no sample until it is set.
+/// So it is in one process, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum GaugeMode {
@@ -14,21 +14,21 @@ pub enum GaugeMode {
     Shared,
     /// The sum over the living processes.
     LiveSum,
-    /// The least value of the living processes.
+    /// The minimum of the living processes.
     LiveMin,
-    /// The greatest value of the living processes.
+    /// The maximum of the living processes.
     LiveMax,
-    /// The value that was set last, by whichever process: it stays when the process ends, as the time of the last backup
-    /// should. Named `mostrecent` by Python's client.
+    /// The value set last by any process. It stays when the process ends, like the time of the last backup. Named
+    /// `mostrecent` by Python's client.
     MostRecent,
-    /// The value that a living process set last. Named `livemostrecent` by Python's client.
+    /// The value set last by a living process. Named `livemostrecent` by Python's client.
     LiveMostRecent,
-    /// A series per living process, told apart by the label `pid`.
+    /// A series per living process, with the label `pid`.
     PerProcess,
 }
 
 impl GaugeMode {
-    /// Whether a gauge shows as 0 before anybody has set it.
+    /// Returns whether an unset gauge shows as 0.
     pub(crate) const fn starts_at_zero(self) -> bool {
         matches!(self, Self::Shared | Self::LiveSum)
     }

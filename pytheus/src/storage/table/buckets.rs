@@ -1,103 +1,99 @@
-//! The memory of a table: buckets in segments, and the directory that leads from a hash to its segment.
-//!
-//! Source: R. Fagin, J. Nievergelt, N. Pippenger, H. R. Strong, *Extendible hashing: a fast access method for dynamic
-//! files*, ACM TODS 4(3), 1979.
+//! The memory of a table: buckets in segments, and the directory from a hash to its segment.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use super::super::series::{Raw, SeriesRef};
+use super::super::series::{RawSeries, SeriesRef};
 use crate::sync::shim::{Acquire, AtomicPtr, AtomicU8, LoomTracked, Relaxed, Release};
 
-/// A bucket that was never used.
+/// The tag of an unused bucket.
 pub(super) const EMPTY: u8 = 0;
-/// A bucket whose series was removed: a tombstone.
+/// The tag of a bucket after a removal: a tombstone.
 pub(super) const REMOVED: u8 = 1;
-/// Beside seven bits of the hash: a bucket with a series.
+/// The tag of a bucket with a series, beside seven bits of the hash.
 const TAKEN: u8 = 0x80;
 
-/// The least buckets of a segment.
+/// The fewest buckets of a segment.
 pub(super) const LEAST: usize = if cfg!(loom) { 4 } else { 8 };
 
-/// Returns how many of so many buckets may be in use: the others end each search.
+/// Returns how many buckets of a segment may be in use. The others end each probe.
 pub(super) fn room(buckets: usize) -> usize {
     buckets / 4 * 3
 }
 
-/// Returns the tag of a series of this hash.
+/// Returns the tag of a series with this hash.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "the highest bits are what is left")]
 pub(super) fn tag_of(hash: u64) -> u8 {
     TAKEN | (hash >> 57) as u8
 }
 
-/// Returns the bits of a hash that lead to a segment: neither those of its place there, nor those of its tag.
+/// Returns the bits of a hash for the directory: neither those for a bucket, nor those of the tag.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "the lowest of these bits")]
 pub(super) fn prefix_of(hash: u64) -> usize {
     (hash >> 32) as u32 as usize
 }
 
-/// How many bits [`prefix_of`] has before those of the tag begin.
+/// The number of bits of [`prefix_of`] below those of the tag.
 pub(super) const PREFIX_BITS: u32 = 25;
 
-/// Owns the buckets of a segment, but not the series in them. Readers may still look at them: it is no box, which would
-/// claim to be alone.
+/// Owns the buckets of a segment, but not the series in them. No `Box`, as readers may hold references, and a `Box`
+/// would claim to be the only one.
 ///
-/// In one piece of memory: what a model watches, then a tag for each bucket, which is [`EMPTY`], [`REMOVED`], or seven bits
-/// of the hash and [`TAKEN`]; then a pointer for each.
+/// A single allocation: the probe of the models, then a tag for each bucket, [`EMPTY`], [`REMOVED`], or [`TAKEN`] with
+/// seven bits of the hash; then a pointer for each bucket.
 #[derive(Debug)]
 pub(super) struct Segment {
     start: NonNull<u8>,
     buckets: usize,
 }
 
-// SAFETY: atomics, whose memory the last owner alone frees.
+// SAFETY: atomics; the last owner alone frees their memory.
 unsafe impl Send for Segment {}
 
 const TAGS: usize = size_of::<LoomTracked>();
 
-/// Where the pointers of a segment of so many buckets begin.
+/// Returns the offset of the pointers in a segment.
 #[inline]
 const fn series_at(buckets: usize) -> usize {
     TAGS + buckets * size_of::<AtomicU8>()
 }
 
-// There is a power of two of buckets, so pointers are aligned where they begin.
+// The number of buckets is a power of two, so the pointers are aligned.
 const _: () = assert!(
-    TAGS.is_multiple_of(align_of::<AtomicPtr<Raw>>())
-        && series_at(LEAST).is_multiple_of(align_of::<AtomicPtr<Raw>>())
-        && align_of::<AtomicPtr<Raw>>() >= align_of::<LoomTracked>()
+    TAGS.is_multiple_of(align_of::<AtomicPtr<RawSeries>>())
+        && series_at(LEAST).is_multiple_of(align_of::<AtomicPtr<RawSeries>>())
+        && align_of::<AtomicPtr<RawSeries>>() >= align_of::<LoomTracked>()
         && TAGS.is_multiple_of(align_of::<AtomicU8>())
 );
 
 impl Segment {
-    /// Makes a segment of so many empty buckets: a power of two, so that a remainder is a mask.
+    /// Makes a segment of empty buckets, a power of two, as a remainder is a mask then.
     pub(super) fn new(buckets: usize) -> Self {
         debug_assert!(buckets.is_power_of_two() && buckets >= LEAST, "{buckets} buckets");
         let layout = Self::layout(buckets);
         // SAFETY: there are buckets, so the layout is not of size zero.
         let Some(start) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
-        // SAFETY: allocated for just this, and nobody else has seen it.
+        let new = Self { start, buckets };
+        // SAFETY: allocated for these fields, and unseen by other threads.
         unsafe {
             start.cast::<LoomTracked>().write(LoomTracked::new());
-            for place in 0..buckets {
-                start.add(TAGS).cast::<AtomicU8>().add(place).write(AtomicU8::new(EMPTY));
-            }
-            for place in 0..buckets {
-                let series = start.add(series_at(buckets)).cast::<AtomicPtr<Raw>>().add(place);
-                series.write(AtomicPtr::new(std::ptr::null_mut()));
+            for index in 0..buckets {
+                new.buckets().tag_at(index).write(AtomicU8::new(EMPTY));
+                new.buckets().series_at(index).write(AtomicPtr::new(std::ptr::null_mut()));
             }
         }
-        Self { start, buckets }
+        new
     }
 
     fn layout(buckets: usize) -> Layout {
-        let bytes = series_at(buckets) + buckets * size_of::<AtomicPtr<Raw>>();
-        // A line of the cache, where there is more than one.
-        let align = if buckets < 64 { align_of::<AtomicPtr<Raw>>() } else { 64 };
+        let bytes = series_at(buckets) + buckets * size_of::<AtomicPtr<RawSeries>>();
+        // A cache line, if the segment has several.
+        let align = if buckets < 64 { align_of::<AtomicPtr<RawSeries>>() } else { 64 };
         let Ok(layout) = Layout::from_size_align(bytes, align) else { unreachable!("there are less than 2^32 series") };
         layout
     }
@@ -105,20 +101,16 @@ impl Segment {
     pub(super) fn buckets(&self) -> Buckets<'_> {
         Buckets { start: self.start, mask: self.buckets - 1, owner: PhantomData }
     }
-
-    fn into_raw(self) -> *mut u8 {
-        std::mem::ManuallyDrop::new(self).start.as_ptr()
-    }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // SAFETY: made by `new` with this layout; no reader looks at it any more, and this is done once.
+        // SAFETY: made by `new` with this layout; no reader holds a reference any more, and this is done once.
         unsafe {
             self.start.cast::<LoomTracked>().drop_in_place();
-            for place in 0..self.buckets {
-                self.start.add(TAGS).cast::<AtomicU8>().add(place).drop_in_place();
-                self.start.add(series_at(self.buckets)).cast::<AtomicPtr<Raw>>().add(place).drop_in_place();
+            for index in 0..self.buckets {
+                self.buckets().tag_at(index).drop_in_place();
+                self.buckets().series_at(index).drop_in_place();
             }
             dealloc(self.start.as_ptr(), Self::layout(self.buckets));
         }
@@ -129,7 +121,7 @@ impl Drop for Segment {
 #[derive(Clone, Copy)]
 pub(super) struct Buckets<'a> {
     start: NonNull<u8>,
-    /// Buckets, less one.
+    /// The number of buckets, less one.
     mask: usize,
     owner: PhantomData<&'a Segment>,
 }
@@ -139,101 +131,109 @@ impl<'a> Buckets<'a> {
         self.mask + 1
     }
 
-    /// The bucket where the search for this hash begins.
+    /// Returns the bucket where the probe for this hash begins.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a remainder")]
     pub(super) fn first(self, hash: u64) -> usize {
-        self.look();
+        // SAFETY: the segment begins with it, and lasts for `'a`.
+        unsafe { self.start.cast::<LoomTracked>().as_ref() }.touch();
         hash as usize & self.mask
     }
 
     #[inline]
-    fn look(self) {
-        // SAFETY: the segment begins with it, and lasts for `'a`.
-        unsafe { self.start.cast::<LoomTracked>().as_ref() }.touch();
+    pub(super) fn after(self, index: usize) -> usize {
+        (index + 1) & self.mask
     }
 
     #[inline]
-    pub(super) fn after(self, place: usize) -> usize {
-        (place + 1) & self.mask
+    fn tag_at(self, index: usize) -> NonNull<AtomicU8> {
+        // SAFETY: within the allocation, by the mask.
+        unsafe { self.start.add(TAGS).cast::<AtomicU8>().add(index & self.mask) }
     }
 
     #[inline]
-    pub(super) fn tag(self, place: usize) -> &'a AtomicU8 {
-        // SAFETY: the segment lasts for `'a`, and the place is less than its buckets by the mask.
-        unsafe { self.start.add(TAGS).cast::<AtomicU8>().add(place & self.mask).as_ref() }
+    fn series_at(self, index: usize) -> NonNull<AtomicPtr<RawSeries>> {
+        // SAFETY: within the allocation, by the mask.
+        unsafe { self.start.add(series_at(self.mask + 1)).cast::<AtomicPtr<RawSeries>>().add(index & self.mask) }
     }
 
     #[inline]
-    pub(super) fn series(self, place: usize) -> &'a AtomicPtr<Raw> {
+    pub(super) fn tag(self, index: usize) -> &'a AtomicU8 {
+        // SAFETY: initialised by `new`; the segment lasts for `'a`.
+        unsafe { self.tag_at(index).as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn series(self, index: usize) -> &'a AtomicPtr<RawSeries> {
         // SAFETY: as above.
-        unsafe { self.start.add(series_at(self.mask + 1)).cast::<AtomicPtr<Raw>>().add(place & self.mask).as_ref() }
+        unsafe { self.series_at(index).as_ref() }
     }
 
-    /// The places where a series of this hash may be, in order.
-    pub(super) fn places(self, hash: u64) -> impl Iterator<Item = usize> + use<'a> {
-        let next = move |place: &usize| Some(self.after(*place));
+    /// Returns the possible buckets of a series with this hash, in order.
+    pub(super) fn probe(self, hash: u64) -> impl Iterator<Item = usize> + use<'a> {
+        let next = move |index: &usize| Some(self.after(*index));
         std::iter::successors(Some(self.first(hash)), next).take(self.len())
     }
 
-    /// The series at a place, for the one writer.
-    pub(super) fn at(self, place: usize) -> Option<SeriesRef<'a>> {
-        let taken = self.tag(place).load(Relaxed) & TAKEN != 0;
-        // SAFETY: the table holds it until the one writer takes it out.
-        taken.then(|| unsafe { SeriesRef::new(self.series(place).load(Relaxed)) })?
+    fn is_taken(self, index: usize) -> bool {
+        self.tag(index).load(Relaxed) & TAKEN != 0
     }
 
-    /// The pointers to all series, for the one writer.
-    pub(super) fn all(self) -> impl Iterator<Item = *mut Raw> + use<'a> {
-        let taken = move |place: &usize| self.tag(*place).load(Relaxed) & TAKEN != 0;
-        (0..self.len()).filter(taken).map(move |place| self.series(place).load(Relaxed))
+    /// Returns the series in a bucket, for the one writer.
+    pub(super) fn at(self, index: usize) -> Option<SeriesRef<'a>> {
+        // SAFETY: the table holds it until the one writer removes it.
+        self.is_taken(index).then(|| unsafe { SeriesRef::new(self.series(index).load(Relaxed)) })?
     }
 
-    /// Puts a series into a free bucket; true when that was never used.
-    pub(super) fn put(self, hash: u64, series: *mut Raw) -> bool {
-        for place in self.places(hash) {
-            let tag = self.tag(place).load(Relaxed);
-            if tag & TAKEN == 0 {
-                self.series(place).store(series, Release);
-                self.tag(place).store(tag_of(hash), Release);
-                return tag == EMPTY;
-            }
-        }
-        unreachable!("some buckets are empty")
+    /// Returns the pointers to all series, for the one writer.
+    pub(super) fn all(self) -> impl Iterator<Item = *mut RawSeries> + use<'a> {
+        let taken = (0..self.len()).filter(move |index| self.is_taken(*index));
+        taken.map(move |index| self.series(index).load(Relaxed))
+    }
+
+    /// Puts a series into a free bucket; true for an unused one.
+    pub(super) fn put(self, hash: u64, series: *mut RawSeries) -> bool {
+        let Some(index) = self.probe(hash).find(|index| !self.is_taken(*index)) else {
+            unreachable!("some buckets are empty")
+        };
+        let tag = self.tag(index).load(Relaxed);
+        self.series(index).store(series, Release);
+        self.tag(index).store(tag_of(hash), Release);
+        tag == EMPTY
     }
 }
 
-/// The head of a directory; its entries follow.
+/// Followed by the entries of a directory.
 #[repr(C)]
 pub(super) struct DirectoryHeader {
     tracked: LoomTracked,
-    /// Buckets of each segment, less one.
+    /// The number of buckets of each segment, less one.
     bucket_mask: u32,
-    /// Entries, less one.
+    /// The number of entries, less one.
     entry_mask: u32,
     entries: [AtomicPtr<u8>; 0],
 }
 
-/// Leads from a hash to a segment: so many entries that some bits of the hash say which. Several may lead to one segment.
+/// Points from some bits of a hash to a segment. Several entries may point to one segment.
 ///
 /// Owns its entries, but no segment.
 pub(super) struct SegmentDirectory(NonNull<DirectoryHeader>);
 
-// SAFETY: masks and atomics, of which the last owner alone frees the memory.
+// SAFETY: masks and atomics; the last owner alone frees their memory.
 unsafe impl Send for SegmentDirectory {}
 
 impl SegmentDirectory {
-    /// Makes a directory to segments of so many buckets each; a power of two of entries, each null.
+    /// Makes a directory of null entries, a power of two, for segments of this size.
     #[allow(clippy::cast_possible_truncation, reason = "there are less than 2^32 series")]
     pub(super) fn new(buckets: usize, entries: usize) -> Self {
         debug_assert!(entries.is_power_of_two(), "{entries} entries");
         let layout = Self::layout(entries);
-        // SAFETY: the layout is that of a head and more, so it is not of size zero.
+        // SAFETY: room for a header and more, so the size is not zero.
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
         let Some(head) = NonNull::new(memory.cast::<DirectoryHeader>()) else { handle_alloc_error(layout) };
         let (bucket_mask, entry_mask) = ((buckets - 1) as u32, (entries - 1) as u32);
-        // SAFETY: allocated for just this, and nobody else has seen it.
+        // SAFETY: allocated for a header and its entries, and unseen by other threads.
         unsafe {
             head.write(DirectoryHeader { tracked: LoomTracked::new(), bucket_mask, entry_mask, entries: [] });
             for entry in 0..entries {
@@ -252,10 +252,10 @@ impl SegmentDirectory {
 
     /// # Safety
     ///
-    /// The directory was allocated with more than so many entries.
+    /// The directory was allocated with more entries than this index.
     #[inline]
     unsafe fn entry(head: NonNull<DirectoryHeader>, entry: usize) -> NonNull<AtomicPtr<u8>> {
-        // SAFETY: they begin where the head ends, which is aligned as they are.
+        // SAFETY: the entries begin at the end of the header, aligned as they are.
         unsafe { head.add(1).cast::<AtomicPtr<u8>>().add(entry) }
     }
 
@@ -264,10 +264,10 @@ impl SegmentDirectory {
     }
 
     pub(super) fn into_raw(self) -> *mut DirectoryHeader {
-        std::mem::ManuallyDrop::new(self).0.as_ptr()
+        ManuallyDrop::new(self).0.as_ptr()
     }
 
-    /// The directory behind a pointer of `into_raw`; `None` when it is null.
+    /// Turns a pointer of `into_raw` back into the directory; `None` when it is null.
     ///
     /// # Safety
     ///
@@ -280,7 +280,7 @@ impl SegmentDirectory {
 impl Drop for SegmentDirectory {
     fn drop(&mut self) {
         let entries = self.entries().len();
-        // SAFETY: made by `new` with this layout, and nobody else can reach it.
+        // SAFETY: made by `new` with this layout, and unreachable for other threads.
         unsafe {
             for entry in 0..entries {
                 Self::entry(self.0, entry).drop_in_place();
@@ -305,11 +305,11 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// The entries of a directory behind a pointer of `into_raw`; `None` when it is null.
+    /// Returns the entries of a directory behind a pointer of `into_raw`; `None` when it is null.
     ///
     /// # Safety
     ///
-    /// The directory, and all segments to which it leads, are not dropped while `'a` lasts.
+    /// Neither the directory nor its segments are freed while `'a` lasts.
     #[inline]
     pub(super) unsafe fn new(head: *mut DirectoryHeader) -> Option<Self> {
         Some(Self { head: NonNull::new(head)?, owner: PhantomData })
@@ -323,13 +323,13 @@ impl<'a> Entries<'a> {
         head
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     #[inline]
     pub(super) fn len(self) -> usize {
         self.head().entry_mask as usize + 1
     }
 
-    /// How many buckets each segment has.
+    /// Returns the number of buckets of each segment.
     #[inline]
     pub(super) fn bucket_count(self) -> usize {
         self.head().bucket_mask as usize + 1
@@ -338,45 +338,46 @@ impl<'a> Entries<'a> {
     #[inline]
     fn entry(self, entry: usize) -> &'a AtomicPtr<u8> {
         let entry = entry & self.head().entry_mask as usize;
-        // SAFETY: less than there are by the mask; it lasts for `'a`.
+        // SAFETY: in bounds by the mask, and lasts for `'a`.
         unsafe { SegmentDirectory::entry(self.head, entry).as_ref() }
     }
 
-    /// The buckets to which an entry leads; of a number that is too large for one, the remainder.
+    /// Returns the buckets of an entry's segment. The index may be a larger number with the same
+    /// remainder.
     #[inline]
     pub(super) fn buckets(self, entry: usize) -> Option<Buckets<'a>> {
-        // Acquire: the buckets are seen as they were when the entry was led here, or later.
+        // Acquire: the segment is filled before an entry points to it.
         let start = NonNull::new(self.entry(entry).load(Acquire))?;
         Some(Buckets { start, mask: self.head().bucket_mask as usize, owner: PhantomData })
     }
 
-    /// Leads entries to a segment, which belongs to the table from now on.
-    pub(super) fn lead(self, entries: impl Iterator<Item = usize>, to: Segment) {
+    /// Points entries to a segment, owned by the table from now on.
+    pub(super) fn point(self, entries: impl Iterator<Item = usize>, to: Segment) {
         debug_assert_eq!(to.buckets().len(), self.bucket_count(), "one mask for all");
-        let start = to.into_raw();
-        // Release: readers find the buckets filled.
+        let start = ManuallyDrop::new(to).start.as_ptr();
+        // Release: readers find the segment filled.
         entries.for_each(|entry| self.entry(entry).store(start, Release));
     }
 
-    /// Leads an entry where one of another directory does, to segments of this size, too.
+    /// Copies an entry of another directory with segments of the same size.
     pub(super) fn copy(self, entry: usize, other: Entries<'_>, from: usize) {
         self.entry(entry).store(other.entry(from).load(Relaxed), Release);
     }
 
-    /// Is this the first of the entries that lead to a segment?
+    /// Returns whether no lower entry points to the same segment.
     pub(super) fn is_first(self, entry: usize) -> bool {
-        // All that lead there differ in their upper bits alone.
+        // The entries of a segment differ in their upper bits alone.
         let other = entry.checked_ilog2().map(|highest| entry ^ 1 << highest);
         other.is_none_or(|other| self.entry(other).load(Relaxed) != self.entry(entry).load(Relaxed))
     }
 
-    /// The segment to which an entry leads.
+    /// Takes the segment of an entry.
     ///
     /// # Safety
     ///
-    /// This is done once for each segment, and no entry of the table leads there when it is dropped.
+    /// This is done once for each segment, and no entry of the table points to it when it is freed.
     pub(super) unsafe fn take(self, entry: usize) -> Segment {
-        // SAFETY: `lead` has put it there, so it is not null.
+        // SAFETY: `point` has put it there, so it is not null.
         let start = unsafe { NonNull::new_unchecked(self.entry(entry).load(Relaxed)) };
         Segment { start, buckets: self.bucket_count() }
     }

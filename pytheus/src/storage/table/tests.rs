@@ -1,11 +1,11 @@
-//! How much a table does at once, counted: no time is measured.
+//! The work of one change of a table, counted in moved series, not in time.
 
 use super::super::shard::page::Slot;
 use super::super::shard::thread::pinned;
 use super::{SEGMENT, Series, Table, TableCursor, TableWriter};
 
-/// The most that one change of a table may move: the series of a segment, and a few pointers for each segment.
-const MOST: usize = SEGMENT + 128;
+/// The limit of one change: the series of a segment, and a few pointers per segment.
+const LIMIT: usize = SEGMENT + 128;
 
 struct Numbers {
     table: Table,
@@ -13,7 +13,7 @@ struct Numbers {
     hash: fn(u64) -> u64,
 }
 
-/// A hash whose bits are all as good.
+/// Returns a hash with all bits well mixed.
 fn mixed(number: u64) -> u64 {
     let number = (number ^ number >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ number >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -29,7 +29,7 @@ impl Numbers {
         Self { table: Table::new(), writer: TableWriter::new(), hash }
     }
 
-    /// Gives how much was moved.
+    /// Adds a series, and returns how much was moved.
     fn add(&mut self, number: u64) -> usize {
         let (series, hash) = (Series::new(b"", &number.to_string(), 1, Slot::NONE), self.hash);
         self.table.insert(&mut self.writer, hash(number), series, &|series| hash(number_of(series)));
@@ -69,42 +69,42 @@ impl Numbers {
 fn an_insertion_moves_a_bounded_number_of_series_however_many_there_are() {
     let mut numbers = Numbers::new(mixed);
     let most = (0..200_000).map(|number| numbers.add(number)).max();
-    assert!(most.is_some_and(|most| most <= MOST), "{most:?} at once");
+    assert!(most.is_some_and(|most| most <= LIMIT), "{most:?} at once");
     assert!((0..200_000).all(|number| numbers.has(number)));
     assert!(!numbers.has(200_000));
     assert!(numbers.entries() > 200_000 / SEGMENT, "it has grown in steps");
 }
 
 #[test]
-fn a_removal_moves_a_bounded_number_of_series_and_gives_the_table_back() {
+fn removals_move_a_bounded_number_of_series_and_shrink_the_table() {
     let mut numbers = Numbers::new(mixed);
     for number in 0..100_000 {
         numbers.add(number);
     }
     let most = (1..100_000).map(|number| numbers.remove(number)).max();
-    assert!(most.is_some_and(|most| most <= MOST), "{most:?} at once");
+    assert!(most.is_some_and(|most| most <= LIMIT), "{most:?} at once");
     assert!(numbers.has(0) && !numbers.has(1));
     let buckets = numbers.table.entries().map_or(0, |entries| entries.len() * entries.bucket_count());
     assert!(buckets <= 64, "{buckets} buckets for one series");
 }
 
 #[test]
-fn clear_moves_a_bounded_number_of_series_per_step_and_gives_the_table_back() {
+fn clear_moves_a_bounded_number_of_series_per_step_and_shrinks_the_table() {
     let mut numbers = Numbers::new(mixed);
     for number in 0..100_000 {
         numbers.add(number);
     }
     let (removed, most) = numbers.clear();
     assert_eq!((removed, numbers.writer.len()), (100_000, 0));
-    // Two halves may be merged for each bit of the hash, of which few series are left.
-    assert!(most <= MOST + 17 * SEGMENT / 8 * 3, "{most} at once");
+    // A step may merge two segments with few series for each bit of the hash.
+    assert!(most <= LIMIT + 17 * SEGMENT / 8 * 3, "{most} at once");
     assert_eq!(numbers.entries(), 1);
     numbers.add(7);
     assert!(numbers.has(7) && !numbers.has(8));
 }
 
 #[test]
-fn churn_leaves_the_table_as_large_as_it_was() {
+fn churn_does_not_grow_the_table() {
     let mut numbers = Numbers::new(mixed);
     for number in 0..10_000 {
         numbers.add(number);
@@ -112,14 +112,14 @@ fn churn_leaves_the_table_as_large_as_it_was() {
     let before = numbers.entries();
     for number in 10_000..200_000 {
         let moved = numbers.add(number).max(numbers.remove(number - 10_000));
-        assert!(moved <= MOST, "{moved} at once");
+        assert!(moved <= LIMIT, "{moved} at once");
     }
     assert!(numbers.entries() <= before * 2, "{} entries, {before} before", numbers.entries());
     assert!((190_000..200_000).all(|number| numbers.has(number)));
 }
 
 #[test]
-fn series_whose_hashes_are_the_same_are_told_apart() {
+fn series_with_the_same_hash_are_distinguished() {
     let mut numbers = Numbers::new(|number| number % 2);
     for number in 0..3000 {
         numbers.add(number);

@@ -1,4 +1,4 @@
-//! The state of a table that its one writer keeps.
+//! The state of a table's one writer.
 
 use super::super::series::Series;
 use super::super::shard::thread;
@@ -6,19 +6,19 @@ use super::buckets::{Entries, REMOVED, Segment, SegmentDirectory, prefix_of};
 use crate::sync::epoch::Retired;
 use crate::sync::shim::{Relaxed, Release};
 
-/// The right to change a table, what is known of its segments, and what was taken out of it.
+/// The right to change a table, the occupancy of its segments, and its garbage.
 #[derive(Debug)]
 pub(crate) struct TableWriter {
     /// Series.
     pub(super) len: usize,
-    /// How full each segment is, by the first entry that leads there.
+    /// By the first entry of each segment.
     pub(super) segments: Vec<Occupancy>,
-    /// How many segments one entry alone leads to.
+    /// Segments with one entry. The directory can be halved when there are none.
     pub(super) deepest: usize,
     garbage: Retired<Garbage>,
-    /// Changes since there was a look at what can be dropped.
-    since: usize,
-    /// Series that were moved, and entries that were copied, by the last change.
+    /// Changes since the last collection.
+    changes: usize,
+    /// Series moved and entries copied by the last change.
     #[cfg(test)]
     pub(super) moved: usize,
 }
@@ -26,27 +26,28 @@ pub(crate) struct TableWriter {
 /// How full a segment is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Occupancy {
-    /// So many bits of the hash are the same in the whole segment. Right for each entry; the rest for the first alone.
+    /// The number of hash bits shared by all series of the segment: the local depth. Valid for each entry; the other
+    /// fields for the first alone.
     pub(super) depth: u32,
     /// Series.
     pub(super) len: u32,
-    /// Buckets that are not empty.
+    /// Buckets with a series or a tombstone.
     pub(super) used: u32,
 }
 
-/// Series that were taken out of a table, to be dropped.
+/// Memory unlinked from a table, to be dropped.
 #[derive(Debug)]
 #[allow(dead_code, reason = "to be dropped")]
 pub(super) enum Garbage {
     Series(Series),
     Segment(Segment),
-    SegmentDirectory(SegmentDirectory),
+    Directory(SegmentDirectory),
 }
 
-/// After how many changes it is worth to look at all threads.
+/// Changes per collection, as that reads the pins of all threads.
 const COLLECT_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
 
-/// How much is dropped at once: all that is dropped within a change delays who makes it, and who waits for it.
+/// Garbage dropped by one change: dropping delays the change, and the threads behind it.
 const DROP_AT_ONCE: usize = 64;
 
 impl TableWriter {
@@ -56,36 +57,34 @@ impl TableWriter {
             segments: Vec::new(),
             deepest: 0,
             garbage: Retired::new(),
-            since: 0,
+            changes: 0,
             #[cfg(test)]
             moved: 0,
         }
     }
 
-    /// How many series there are.
+    /// Returns the number of series.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "but in a test")]
-    pub(super) fn begin_change(&mut self) {
+    pub(super) fn reset_moved(&mut self) {
         #[cfg(test)]
         {
             self.moved = 0;
         }
     }
 
-    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "but in a test")]
-    pub(super) fn moves(&mut self, count: usize) {
+    #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut, unused_variables, reason = "but in a test")]
+    pub(super) fn count_moved(&mut self, count: usize) {
         #[cfg(test)]
         {
             self.moved += count;
         }
-        #[cfg(not(test))]
-        let _ = count;
     }
 
-    /// The first of the entries that lead to the segment of these bits of a hash.
+    /// Returns the first entry of the segment of these bits of a hash.
     pub(super) fn first(&self, entries: Entries<'_>, prefix: usize) -> usize {
         let entry = prefix % entries.len();
         entry % (1 << self.segments[entry].depth)
@@ -96,22 +95,23 @@ impl TableWriter {
         &mut self.segments[first]
     }
 
-    /// Leads readers to a segment, by all entries of so many bits of the hash.
-    pub(super) fn lead(&mut self, entries: Entries<'_>, first: usize, occupancy: Occupancy, to: Segment) {
+    /// Points all entries of a segment's bits to it.
+    pub(super) fn publish(&mut self, entries: Entries<'_>, first: usize, occupancy: Occupancy, segment: Segment) {
         let all = (first..entries.len()).step_by(1 << occupancy.depth);
-        entries.lead(all.clone(), to);
+        entries.point(all.clone(), segment);
         all.for_each(|entry| self.segments[entry].depth = occupancy.depth);
         self.segments[first] = occupancy;
     }
 
-    pub(super) fn take_out(&mut self, entries: Entries<'_>, first: usize, place: usize) -> Option<Series> {
+    /// Replaces a series by a tombstone, and marks it as removed.
+    pub(super) fn unlink(&mut self, entries: Entries<'_>, first: usize, index: usize) -> Option<Series> {
         let buckets = entries.buckets(first)?;
-        let removed = Series::clone(&*buckets.at(place)?);
-        // First out of sight, then marked: who finds the mark and looks again does not find the series again.
-        buckets.tag(place).store(REMOVED, Release);
+        let removed = Series::clone(&*buckets.at(index)?);
+        // In this order: a reader of the mark looks it up again, and does not find the same series.
+        buckets.tag(index).store(REMOVED, Release);
         removed.remove();
-        // SAFETY: `insert` has put it there with `into_raw`, and with this tag it is not taken out again.
-        let held = unsafe { Series::from_raw(buckets.series(place).load(Relaxed)) };
+        // SAFETY: `insert` has put it there with `into_raw`; with this tag it is not unlinked again.
+        let held = unsafe { Series::from_raw(buckets.series(index).load(Relaxed)) };
         self.retire(Garbage::Series(held));
         self.segments[first].len -= 1;
         self.len -= 1;
@@ -122,11 +122,11 @@ impl TableWriter {
         thread::retire(&mut self.garbage, garbage);
     }
 
-    /// Drops some of what nobody looks at any more, and looks for more of it after so many changes: the more there is that
-    /// somebody still looked at, the later again.
-    pub(super) fn changed(&mut self, changes: usize) {
-        self.since += changes;
-        if self.garbage.len() != 0 && self.since >= COLLECT_AFTER.max(self.garbage.len() / 8) {
+    /// Drops some garbage, after a collection if there were enough changes. The more garbage was still in use, the
+    /// later is the next one.
+    pub(super) fn after_change(&mut self, changes: usize) {
+        self.changes += changes;
+        if self.garbage.len() != 0 && self.changes >= COLLECT_AFTER.max(self.garbage.len() / 8) {
             self.collect(changes);
         } else {
             self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));
@@ -134,7 +134,7 @@ impl TableWriter {
     }
 
     pub(super) fn collect(&mut self, changes: usize) {
-        self.since = 0;
+        self.changes = 0;
         if self.garbage.len() != 0 {
             thread::collect(&mut self.garbage);
             self.garbage.drop_some(DROP_AT_ONCE.max(changes * 2));

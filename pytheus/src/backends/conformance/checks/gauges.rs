@@ -2,13 +2,11 @@
 
 use serde_json::json;
 
-use super::Named;
-use super::processes::once_the_dead_are_known;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::{Bench, Process};
+use crate::backends::conformance::checks::processes::until_end_is_known;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness, Process};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("each mode of gauges combines processes as it says", gauges),
     ("a gauge that nobody has set shows nothing where 0 is no value", unset),
     ("NaN and infinities combine in one way whichever process has them", special_values),
@@ -17,21 +15,21 @@ pub(super) const CHECKS: &[Named] = &[
     ("work in progress adds up over the living", in_progress),
 ];
 
-/// The modes in which a gauge has no value before it is set.
+/// Modes in which an unset gauge has no value.
 const WITHOUT_ZERO: [&str; 5] = ["live_min", "live_max", "most_recent", "live_most_recent", "per_process"];
 
-fn gauges(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other, mut third) = (bench.process()?, bench.process()?, bench.process()?);
+fn gauges(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other, mut third) = (harness.process()?, harness.process()?, harness.process()?);
     for mode in ["live_sum"].into_iter().chain(WITHOUT_ZERO) {
         one.gauge(mode, "set", 5.0)?;
         other.gauge(mode, "set", -2.0)?;
-        // A process that has not touched the gauge has no part in it.
+        // A process with an untouched gauge contributes nothing.
         third.scrape()?;
     }
     one.flush()?;
     other.flush()?;
     let samples = one.scrape()?;
-    if !bench.is_shared()? {
+    if !harness.is_shared()? {
         for mode in ["live_sum", "live_min", "live_max", "most_recent", "live_most_recent"] {
             samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
         }
@@ -45,9 +43,9 @@ fn gauges(bench: &Bench) -> Result<(), Fault> {
     let mut own: Vec<_> = samples.of_family("gauge_per_process{").map(|(_, value)| value).collect();
     own.sort_unstable();
     ensure(own == ["-2", "5"], || format!("two processes have these values of their own: {own:?}"))?;
-    // It goes with who has set it, but for what was set last by any process.
+    // A value leaves with its process, except in the mode `most_recent`.
     other.kill()?;
-    once_the_dead_are_known(bench, &mut one, |samples| {
+    until_end_is_known(harness, &mut one, |samples| {
         for mode in ["live_sum", "live_min", "live_max", "live_most_recent"] {
             samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
         }
@@ -55,9 +53,9 @@ fn gauges(bench: &Bench) -> Result<(), Fault> {
         ensure(own == 1, || format!("one living process shows {own} series"))?;
         samples.is("gauge_most_recent{l=\"x\"}", -2)
     })?;
-    // It survives all of them, and a run that never sets it.
+    // The value survives all processes, and a run without a `set`.
     one.exit()?;
-    let mut last = bench.process()?;
+    let mut last = harness.process()?;
     last.ask(json!(["touch", "most_recent"]))?;
     last.scrape()?.is("gauge_most_recent{l=\"x\"}", -2)?;
     last.gauge("most_recent", "set", 7.0)?;
@@ -68,8 +66,8 @@ fn gauges(bench: &Bench) -> Result<(), Fault> {
     ensure(last.scrape()?.of_family("gauge_most_recent").count() == 0, || "a removed value is there".to_owned())
 }
 
-fn unset(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn unset(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     for process in [&mut one, &mut other] {
         for mode in WITHOUT_ZERO {
             process.ask(json!(["touch", mode]))?;
@@ -94,20 +92,20 @@ fn unset(bench: &Bench) -> Result<(), Fault> {
         let shown = one.scrape()?.of_family(&format!("gauge_{mode}{{")).count();
         ensure(shown == 0, || format!("a gauge that was removed and not set again shows ({mode})"))?;
     }
-    // A value read by a closure has the label of its process from the first scrape on.
+    // A value read by a closure has its process label from the first scrape on.
     one.ask(json!(["read lone", "per_process"]))?;
     let samples = one.scrape()?;
     let shown: Vec<_> = samples.of_family("lone_per_process").collect();
-    let name = if bench.is_shared()? { "lone_per_process{pid=" } else { "lone_per_process" };
+    let name = if harness.is_shared()? { "lone_per_process{pid=" } else { "lone_per_process" };
     let is_right = shown.len() == 1 && shown[0].0.starts_with(name) && shown[0].1 == "4";
     ensure(is_right, || format!("a closure that says 4 is shown as {shown:?}"))
 }
 
-fn special_values(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn special_values(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     let modes = ["live_sum", "live_min", "live_max", "most_recent"];
     let (nan, infinite) = (f64::NAN, f64::INFINITY);
-    // The later one is that of the other process.
+    // The later `set` is the other process'.
     let cases = [
         ([3.0, nan], ["NaN", "3", "3", "NaN"]),
         ([nan, 3.0], ["NaN", "3", "3", "3"]),
@@ -122,21 +120,21 @@ fn special_values(bench: &Bench) -> Result<(), Fault> {
             one.flush()?;
             other.gauge(mode, "set", values[1])?;
             other.flush()?;
-            if bench.is_shared()? {
+            if harness.is_shared()? {
                 for process in [&mut one, &mut other] {
                     process.scrape()?.is(&format!("gauge_{mode}{{l=\"x\"}}"), expected)?;
                 }
             }
         }
     }
-    // Not a number by what was added.
+    // The additions make it NaN.
     other.gauge("live_max", "set", nan)?;
     other.flush()?;
     for (how, value, expected) in [("set", 1.0, "1"), ("inc", infinite, "+Inf"), ("inc", -infinite, "NaN")] {
         one.gauge("live_max", how, value)?;
         one.flush()?;
         for process in [&mut one, &mut other] {
-            if bench.is_shared()? {
+            if harness.is_shared()? {
                 process.scrape()?.is("gauge_live_max{l=\"x\"}", expected)?;
             }
         }
@@ -144,8 +142,8 @@ fn special_values(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn labels(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn labels(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.gauge("per_process", "set", 1.0)?;
     let name_of = |process: &mut Process<'_>, value: &str| {
         let samples = process.scrape()?;
@@ -161,9 +159,9 @@ fn labels(bench: &Bench) -> Result<(), Fault> {
     ensure(before == meanwhile && before == after, || format!("{before} became {meanwhile}, then {after}"))
 }
 
-fn shared_gauge(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
-    if !bench.is_shared()? {
+fn shared_gauge(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
+    if !harness.is_shared()? {
         one.gauge("shared", "set", 5.0)?;
         one.gauge("shared", "inc", -1.5)?;
         other.gauge("shared", "set", 9.0)?;
@@ -178,22 +176,22 @@ fn shared_gauge(bench: &Bench) -> Result<(), Fault> {
         one.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
         other.scrape()?.is("gauge_shared{l=\"x\"}", total)?;
     }
-    // It stays when who has set it is gone.
+    // The value stays after its setter has ended.
     other.kill()?;
     one.scrape()?.is("gauge_shared{l=\"x\"}", 2.5)
 }
 
-fn in_progress(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn in_progress(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.ask(json!(["hold"]))?;
     for _ in 0..2 {
         other.ask(json!(["hold"]))?;
     }
     other.flush()?;
-    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 2.0)?)?;
+    one.scrape()?.is("gauge_live_sum{l=\"x\"}", harness.total(1.0, 2.0)?)?;
     other.ask(json!(["release"]))?;
     other.flush()?;
-    one.scrape()?.is("gauge_live_sum{l=\"x\"}", bench.total(1.0, 1.0)?)?;
+    one.scrape()?.is("gauge_live_sum{l=\"x\"}", harness.total(1.0, 1.0)?)?;
     other.kill()?;
-    once_the_dead_are_known(bench, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
+    until_end_is_known(harness, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
 }

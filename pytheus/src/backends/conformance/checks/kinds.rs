@@ -1,13 +1,11 @@
-//! What is counted comes back as it was, whatever it is.
+//! Totals of each kind equal what was counted.
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Bench;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("a counter of whole numbers stays exact", whole_numbers),
     ("a counter of fractions adds up", fractions),
     ("histograms and summaries show what was observed", observations),
@@ -19,9 +17,9 @@ pub(super) const CHECKS: &[Named] = &[
     ("a closure may ask for other metrics, and costs its own alone if it asks for itself", closures),
 ];
 
-fn whole_numbers(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
-    // The first whole number that is no `f64`.
+fn whole_numbers(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
+    // The first whole number without an `f64`.
     let odd = (1_u64 << 53) + 1;
     process.ask(json!(["counter", "exact_total", "x", odd]))?;
     process.scrape()?.is("exact_total{l=\"x\"}", odd)?;
@@ -29,8 +27,8 @@ fn whole_numbers(bench: &Bench) -> Result<(), Fault> {
     process.scrape()?.is("exact_total{l=\"x\"}", odd + 2)
 }
 
-fn fractions(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
+fn fractions(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
     process.ask(json!(["counter", "exact_total", "x", 3]))?;
     process.scrape()?.is("exact_total{l=\"x\"}", 3)?;
     for total in [3.25, 3.5, 3.75] {
@@ -40,8 +38,8 @@ fn fractions(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn observations(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn observations(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     for (process, values) in [(&mut one, [0.5, 2.0]), (&mut other, [3.0, 100.0])] {
         for value in values {
             process.ask(json!(["histogram", "seconds", "x", value]))?;
@@ -49,7 +47,7 @@ fn observations(bench: &Bench) -> Result<(), Fault> {
         }
         process.flush()?;
     }
-    let shared = bench.is_shared()?;
+    let shared = harness.is_shared()?;
     let samples = one.scrape()?;
     let expected = if shared { [1, 2, 3, 4] } else { [1, 2, 2, 2] };
     for (bound, count) in ["1", "2", "4", "+Inf"].iter().zip(expected) {
@@ -63,8 +61,8 @@ fn observations(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn wide(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
+fn wide(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
     for value in [1.0, 250.0, 500.0, 501.0] {
         process.ask(json!(["histogram", "wide", "x", value]))?;
     }
@@ -77,9 +75,9 @@ fn wide(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn labels(bench: &Bench) -> Result<(), Fault> {
+fn labels(harness: &Harness) -> Result<(), Fault> {
     let long = "l".repeat(5_000);
-    // As it is, and as it is exposed.
+    // As stored, and as exposed.
     let values = [
         ("plain", "plain"),
         ("", ""),
@@ -93,13 +91,13 @@ fn labels(bench: &Bench) -> Result<(), Fault> {
         ("Zürich 東京 🦀", "Zürich 東京 🦀"),
         (&long, &long),
     ];
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     for (value, _) in values {
         one.count("odd_total", value, 1.0)?;
         other.count("odd_total", value, 2.0)?;
     }
     other.flush()?;
-    let (samples, total) = (one.scrape()?, bench.total(1.0, 2.0)?);
+    let (samples, total) = (one.scrape()?, harness.total(1.0, 2.0)?);
     for (_, exposed) in values {
         let name = if exposed.is_empty() { "odd_total".to_owned() } else { format!("odd_total{{l=\"{exposed}\"}}") };
         samples.is(&name, total)?;
@@ -108,9 +106,9 @@ fn labels(bench: &Bench) -> Result<(), Fault> {
     ensure(series == values.len(), || format!("there are {series} series where there should be {}", values.len()))
 }
 
-fn odd_gauges(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
-    let shared = bench.is_shared()?;
+fn odd_gauges(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
+    let shared = harness.is_shared()?;
     for (value, exposed) in
         [("inf", "+Inf"), ("-inf", "-Inf"), ("NaN", "NaN"), ("1.5", "1.5"), ("-0.25", "-0.25"), ("-0.0", "0")]
     {
@@ -123,23 +121,23 @@ fn odd_gauges(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn zeros(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn zeros(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.ask(json!(["counter", "exact_total", "x", 0]))?;
     one.scrape()?.is("exact_total{l=\"x\"}", 0)?;
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         other.scrape()?.is("exact_total{l=\"x\"}", 0)?;
     }
     Ok(())
 }
 
-fn facts(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn facts(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.ask(json!(["info", "1.2.3"]))?;
     one.ask(json!(["state", "running"]))?;
     one.flush()?;
     let mut all = vec![one.scrape()?];
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         all.push(other.scrape()?);
     }
     for samples in all {
@@ -150,13 +148,13 @@ fn facts(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn closures(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn closures(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.count("asked_total", "x", 4.0)?;
     other.count("asked_total", "x", 8.0)?;
     other.flush()?;
     one.ask(json!(["closures"]))?;
-    let total = bench.total(4.0, 8.0)?;
+    let total = harness.total(4.0, 8.0)?;
     for scrape in 1..=2 {
         let samples = one.scrape()?;
         samples.is("asked_total{l=\"x\"}", total)?;

@@ -1,14 +1,12 @@
-//! How processes come to a backend, and how they go.
+//! The life of a process in a backend: load, fork, shutdown, kill.
 
 use serde_json::json;
 
-use super::Named;
-use super::processes::{once_the_dead_are_known, wait_for};
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Bench;
+use crate::backends::conformance::checks::processes::{until_end_is_known, wait_for};
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("what was counted before the backend was loaded is carried over", late),
     ("nothing is lost or counted twice when it is loaded while threads count", late_and_busy),
     ("loading again changes nothing and loading another is refused", twice),
@@ -20,8 +18,8 @@ pub(super) const CHECKS: &[Named] = &[
     ("a child lives on when its parent is killed", orphan),
 ];
 
-fn late(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.unloaded()?, bench.process()?);
+fn late(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.unloaded()?, harness.process()?);
     one.count("jobs_total", "x", 5.0)?;
     one.ask(json!(["counter", "fractions_total", "x", 0.5]))?;
     one.ask(json!(["histogram", "seconds", "x", 3.0]))?;
@@ -33,23 +31,23 @@ fn late(bench: &Bench) -> Result<(), Fault> {
     other.count("jobs_total", "x", 10.0)?;
     other.flush()?;
     let samples = one.scrape()?;
-    samples.is("jobs_total{l=\"x\"}", bench.total(6.0, 10.0)?)?;
+    samples.is("jobs_total{l=\"x\"}", harness.total(6.0, 10.0)?)?;
     samples.is("fractions_total{l=\"x\"}", 0.5)?;
     samples.is("seconds_sum{l=\"x\"}", 3)?;
     samples.is("seconds_bucket{l=\"x\",le=\"4\"}", 1)?;
     samples.is("seconds_bucket{l=\"x\",le=\"2\"}", 0)?;
     samples.is("gauge_shared{l=\"x\"}", 2.5)?;
     samples.is("gauge_live_sum{l=\"x\"}", 1)?;
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         other.scrape()?.is("jobs_total{l=\"x\"}", 16)?;
     }
     Ok(())
 }
 
-fn late_and_busy(bench: &Bench) -> Result<(), Fault> {
+fn late_and_busy(harness: &Harness) -> Result<(), Fault> {
     for round in 0..5_u64 {
-        let mut process = bench.unloaded()?;
-        let before = if bench.is_shared()? { process_total(bench)? } else { 0.0 };
+        let mut process = harness.unloaded()?;
+        let before = if harness.is_shared()? { process_total(harness)? } else { 0.0 };
         process.ask(json!(["threads", 4]))?;
         wait_for(&mut process, 1_000 * round)?;
         process.ask(json!(["load"]))?;
@@ -64,13 +62,13 @@ fn late_and_busy(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What others have counted before.
-fn process_total(bench: &Bench) -> Result<f64, Fault> {
-    Ok(bench.process()?.scrape()?.number("busy_total{l=\"x\"}"))
+/// The counts of other processes, made earlier.
+fn process_total(harness: &Harness) -> Result<f64, Fault> {
+    Ok(harness.process()?.scrape()?.number("busy_total{l=\"x\"}"))
 }
 
-fn twice(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
+fn twice(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
     process.count("jobs_total", "x", 5.0)?;
     process.ask(json!(["load"]))?;
     let other = process.ask(json!(["load other"]));
@@ -79,8 +77,8 @@ fn twice(bench: &Bench) -> Result<(), Fault> {
     process.scrape()?.is("jobs_total{l=\"x\"}", 6)
 }
 
-fn repeated(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.unloaded()?, bench.process()?);
+fn repeated(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.unloaded()?, harness.process()?);
     one.ask(json!(["load repeating"]))?;
     for total in 1..=5 {
         one.count("jobs_total", "x", 1.0)?;
@@ -97,14 +95,14 @@ fn repeated(bench: &Bench) -> Result<(), Fault> {
     one.scrape()?.is("jobs_total{l=\"x\"}", 1)?;
     other.count("jobs_total", "x", 10.0)?;
     other.flush()?;
-    one.scrape()?.is("jobs_total{l=\"x\"}", bench.total(1.0, 10.0)?)
+    one.scrape()?.is("jobs_total{l=\"x\"}", harness.total(1.0, 10.0)?)
 }
 
-fn exit(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn exit(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.count("jobs_total", "x", 1.0)?;
     for _ in 0..5 {
-        let mut short = bench.process()?;
+        let mut short = harness.process()?;
         short.count("jobs_total", "x", 10.0)?;
         short.ask(json!(["histogram", "seconds", "x", 3.0]))?;
         short.gauge("live_sum", "set", 4.0)?;
@@ -112,63 +110,63 @@ fn exit(bench: &Bench) -> Result<(), Fault> {
         short.exit()?;
     }
     let samples = one.scrape()?;
-    samples.is("jobs_total{l=\"x\"}", bench.total(1.0, 50.0)?)?;
-    if bench.is_shared()? {
+    samples.is("jobs_total{l=\"x\"}", harness.total(1.0, 50.0)?)?;
+    if harness.is_shared()? {
         samples.is("seconds_count{l=\"x\"}", 5)?;
         samples.is("seconds_sum{l=\"x\"}", 15)?;
         samples.is("gauge_shared{l=\"x\"}", 8)?;
         let living = samples.number("gauge_live_sum{l=\"x\"}");
         ensure(living.abs() < f64::EPSILON, || format!("nobody lives, and their sum is {living}"))?;
         other.scrape()?.is("jobs_total{l=\"x\"}", 51)?;
-        // And for those that come later.
-        bench.process()?.scrape()?.is("jobs_total{l=\"x\"}", 51)?;
+        // Later processes see the same.
+        harness.process()?.scrape()?.is("jobs_total{l=\"x\"}", 51)?;
     }
     Ok(())
 }
 
-fn kill(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn kill(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     other.count("jobs_total", "x", 10.0)?;
     other.flush()?;
     other.count("jobs_total", "x", 5.0)?;
     other.kill()?;
     let shown = one.scrape()?.number("jobs_total{l=\"x\"}");
-    let about = bench.about()?;
-    let expected: &[f64] = match (bench.is_shared()?, about.is_sent) {
+    let about = harness.about()?;
+    let expected: &[f64] = match (harness.is_shared()?, about.is_sent) {
         (false, _) => &[0.0],
-        // What was counted last may have been sent by then.
+        // The last updates may have been shipped by then.
         (true, true) => &[10.0, 15.0],
         (true, false) => &[15.0],
     };
     ensure(expected.contains(&shown), || format!("{shown} shows where {expected:?} was counted"))
 }
 
-fn kill_busy(bench: &Bench) -> Result<(), Fault> {
-    let mut watcher = bench.process()?;
+fn kill_busy(harness: &Harness) -> Result<(), Fault> {
+    let mut watcher = harness.process()?;
     let (mut least, mut most) = (0.0, 0.0);
     for round in 1..=5 {
-        let mut process = bench.process()?;
+        let mut process = harness.process()?;
         process.ask(json!(["threads", 2]))?;
         wait_for(&mut process, 2_000 * round)?;
         process.flush()?;
-        // What was flushed, at the least: an update is acknowledged after it was made.
+        // At least the flushed updates: an update is acknowledged after it was made.
         let known = process.ask(json!(["tally"]))?.as_f64().unwrap_or_default();
         process.flush()?;
         least += known;
-        // Stopped first, so that it is known what has begun; killed with all of that under way.
+        // Stop it before the kill, so that the number of started updates is known; then kill it in the middle of them.
         let begun = process.ask(json!(["stop"]))?.as_f64().unwrap_or_default();
         most += begun;
         process.kill()?;
-        if !bench.is_shared()? {
+        if !harness.is_shared()? {
             continue;
         }
         let samples = watcher.scrape()?;
         let shown = samples.number("busy_total{l=\"x\"}");
-        if !bench.about()?.is_sent {
+        if !harness.about()?.is_sent {
             least = most;
         }
         ensure((least..=most).contains(&shown), || format!("{shown} shows where from {least} to {most} was counted"))?;
-        // What was not sent by then is gone, or comes later.
+        // Updates that were not shipped by then are lost, or arrive later.
         least = shown;
         let (count, sum) = (samples.number("busy_seconds_count{l=\"x\"}"), samples.number("busy_seconds_sum{l=\"x\"}"));
         #[allow(clippy::float_cmp, reason = "each observation was of 2")]
@@ -177,8 +175,8 @@ fn kill_busy(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn fork(bench: &Bench) -> Result<(), Fault> {
-    let mut parent = bench.process()?;
+fn fork(harness: &Harness) -> Result<(), Fault> {
+    let mut parent = harness.process()?;
     parent.count("jobs_total", "x", 5.0)?;
     parent.gauge("live_sum", "set", 2.0)?;
     let mut child = parent.fork()?;
@@ -188,8 +186,8 @@ fn fork(bench: &Bench) -> Result<(), Fault> {
     child.flush()?;
     parent.count("jobs_total", "x", 10.0)?;
     parent.flush()?;
-    if !bench.is_shared()? {
-        // The child counts on from what was there, alone.
+    if !harness.is_shared()? {
+        // The child starts from its parent's values, and counts alone.
         child.scrape()?.is("jobs_total{l=\"x\"}", 6)?;
         return parent.scrape()?.is("jobs_total{l=\"x\"}", 15);
     }
@@ -205,8 +203,8 @@ fn fork(bench: &Bench) -> Result<(), Fault> {
     samples.is("gauge_live_sum{l=\"x\"}", 2)
 }
 
-fn orphan(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut parent) = (bench.process()?, bench.process()?);
+fn orphan(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut parent) = (harness.process()?, harness.process()?);
     parent.count("jobs_total", "x", 5.0)?;
     parent.gauge("live_sum", "set", 2.0)?;
     parent.flush()?;
@@ -215,12 +213,12 @@ fn orphan(bench: &Bench) -> Result<(), Fault> {
     child.gauge("live_sum", "set", 3.0)?;
     parent.kill()?;
     child.flush()?;
-    if !bench.is_shared()? {
+    if !harness.is_shared()? {
         return child.scrape()?.is("jobs_total{l=\"x\"}", 6);
     }
     for process in [&mut one, &mut child] {
         process.scrape()?.is("jobs_total{l=\"x\"}", 6)?;
-        once_the_dead_are_known(bench, process, |samples| samples.is("gauge_live_sum{l=\"x\"}", 3))?;
+        until_end_is_known(harness, process, |samples| samples.is("gauge_live_sum{l=\"x\"}", 3))?;
     }
     child.count("jobs_total", "x", 1.0)?;
     child.flush()?;

@@ -1,4 +1,4 @@
-//! The checks.
+//! The checks of the suite.
 
 mod gauges;
 mod kinds;
@@ -6,13 +6,10 @@ mod life;
 mod processes;
 mod series;
 
-use super::Check;
+use crate::backends::conformance::wire::Check;
 
-/// All checks.
+/// Lists all checks.
 pub(super) fn all() -> impl Iterator<Item = Check> {
     let lists = [kinds::CHECKS, processes::CHECKS, gauges::CHECKS, series::CHECKS, life::CHECKS];
-    lists.into_iter().flatten().map(|(name, run)| Check { name, run: *run })
+    lists.into_iter().flatten().copied()
 }
-
-/// A name and what it is the name of.
-type Named = (&'static str, fn(&super::Bench) -> Result<(), super::Fault>);

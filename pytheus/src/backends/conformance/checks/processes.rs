@@ -1,17 +1,15 @@
-//! Several processes, and what each of them shows.
+//! Scrapes of several processes.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::{Samples, ensure};
-use crate::backends::conformance::wire::{Bench, Process};
+use crate::backends::conformance::samples::{Fault, Samples, ensure};
+use crate::backends::conformance::wire::{Check, Harness, Process};
 use crate::backends::custom::AggregationScope;
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("the totals of several processes add up", totals),
     ("a process sees at once what it has counted itself", own_writes),
     ("of two kinds of one name the newest shows and the other is reported", clash),
@@ -20,8 +18,8 @@ pub(super) const CHECKS: &[Named] = &[
     ("processes may scrape at the same time", at_once),
 ];
 
-fn totals(bench: &Bench) -> Result<(), Fault> {
-    let mut processes = [bench.process()?, bench.process()?, bench.process()?];
+fn totals(harness: &Harness) -> Result<(), Fault> {
+    let mut processes = [harness.process()?, harness.process()?, harness.process()?];
     for (process, amount) in processes.iter_mut().zip([1.0, 20.0, 300.0]) {
         process.count("jobs_total", "x", amount)?;
         process.count("jobs_total", "y", amount * 2.0)?;
@@ -29,15 +27,15 @@ fn totals(bench: &Bench) -> Result<(), Fault> {
     }
     for (process, own) in processes.iter_mut().zip([1.0, 20.0, 300.0]) {
         let samples = process.scrape()?;
-        let total = bench.total(own, 321.0 - own)?;
+        let total = harness.total(own, 321.0 - own)?;
         samples.is("jobs_total{l=\"x\"}", total)?;
         samples.is("jobs_total{l=\"y\"}", total * 2.0)?;
     }
     Ok(())
 }
 
-fn own_writes(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
+fn own_writes(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
     for total in 1..50 {
         process.count("jobs_total", "x", 1.0)?;
         process.scrape()?.is("jobs_total{l=\"x\"}", total)?;
@@ -45,54 +43,55 @@ fn own_writes(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a process shows after another was killed is right. On one machine that is known at once; elsewhere who has not been
-/// heard of for some time is dead, and until then it may be wrong.
-pub(super) fn once_the_dead_are_known(
-    bench: &Bench,
+/// Waits until a scrape is right after another process was killed. On one machine the end of a process is known at
+/// once;
+/// elsewhere its lease has to expire first, and until then the scrape may be wrong.
+pub(super) fn until_end_is_known(
+    harness: &Harness,
     process: &mut Process<'_>,
     is_right: impl Fn(&Samples) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let outcome = is_right(&process.scrape()?);
-        if outcome.is_ok() || bench.about()?.reach != AggregationScope::Everywhere || Instant::now() > deadline {
+        if outcome.is_ok() || harness.about()?.reach != AggregationScope::Everywhere || Instant::now() > deadline {
             return outcome;
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn clash(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn clash(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.count("clash", "x", 3.0)?;
     one.flush()?;
     other.ask(json!(["clash", "x"]))?;
     other.flush()?;
     other.scrape()?.is("clash{l=\"x\"}", 7)?;
-    if !bench.is_shared()? {
+    if !harness.is_shared()? {
         return one.scrape()?.is("clash{l=\"x\"}", 3);
     }
     one.scrape()?.is("clash{l=\"x\"}", 7)?;
-    // What else it counts goes on.
+    // The rest of its counts goes on.
     other.count("jobs_total", "x", 1.0)?;
     other.flush()?;
     one.scrape()?.is("jobs_total{l=\"x\"}", 1)?;
     one.scrape()?.is("clash{l=\"x\"}", 7)?;
     one.exit()?;
     other.exit()?;
-    ensure(bench.said().contains("clash"), || format!("no report names the metric: {}", bench.said()))
+    ensure(harness.said().contains("clash"), || format!("no report names the metric: {}", harness.said()))
 }
 
-fn versions(bench: &Bench) -> Result<(), Fault> {
-    // An upgrade, a rollback, and the upgrade again; the processes of the first upgrade go on.
+fn versions(harness: &Harness) -> Result<(), Fault> {
+    // An upgrade, a rollback, and the upgrade again; processes of the first upgrade stay alive.
     let mut processes = Vec::new();
     for version in [1, 2, 1, 2] {
-        let mut process = bench.process()?;
+        let mut process = harness.process()?;
         process.ask(json!(["version", version]))?;
         process.flush()?;
         let samples = process.scrape()?;
         processes.push(process);
-        if !bench.is_shared()? {
+        if !harness.is_shared()? {
             continue;
         }
         let times = processes.len();
@@ -103,20 +102,20 @@ fn versions(bench: &Bench) -> Result<(), Fault> {
         samples.is("versioned_seconds_count", times * 3)?;
         samples.is("versioned_seconds_sum", times * 12)?;
     }
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         for process in processes {
             process.exit()?;
         }
-        let samples = bench.process()?.scrape()?;
+        let samples = harness.process()?.scrape()?;
         samples.is("versioned_total{l=\"x\",m=\"d\"}", 4)?;
         samples.is("versioned_seconds_count", 12)?;
     }
-    ensure(!bench.said().contains("versioned"), || format!("nothing is left out: {}", bench.said()))
+    ensure(!harness.said().contains("versioned"), || format!("nothing is left out: {}", harness.said()))
 }
 
-fn monotone(bench: &Bench) -> Result<(), Fault> {
-    let mut watcher = bench.process()?;
-    let mut busy = [bench.process()?, bench.process()?];
+fn monotone(harness: &Harness) -> Result<(), Fault> {
+    let mut watcher = harness.process()?;
+    let mut busy = [harness.process()?, harness.process()?];
     for process in &mut busy {
         process.ask(json!(["threads", 2]))?;
     }
@@ -130,7 +129,7 @@ fn monotone(bench: &Bench) -> Result<(), Fault> {
         let bucket = samples.number("busy_seconds_bucket{l=\"x\",le=\"2\"}");
         #[allow(clippy::float_cmp, reason = "each observation was of 2")]
         ensure(sum == count * 2.0 && bucket == count, || format!("{count} observations of 2: {sum}, {bucket} in one"))?;
-        if rounds % 3 == 0 && !bench.is_shared()? {
+        if rounds % 3 == 0 && !harness.is_shared()? {
             continue;
         }
         let now = [samples.number("busy_total{l=\"x\"}"), count, sum];
@@ -147,19 +146,19 @@ fn monotone(bench: &Bench) -> Result<(), Fault> {
             own = counted;
         }
     }
-    let total = bench.total(own, expected - own)?;
+    let total = harness.total(own, expected - own)?;
     let samples = busy[0].scrape()?;
     samples.is("busy_total{l=\"x\"}", total)?;
     samples.is("busy_seconds_count{l=\"x\"}", total)
 }
 
-fn at_once(bench: &Bench) -> Result<(), Fault> {
-    let mut processes = [bench.process()?, bench.process()?, bench.process()?, bench.process()?];
+fn at_once(harness: &Harness) -> Result<(), Fault> {
+    let mut processes = [harness.process()?, harness.process()?, harness.process()?, harness.process()?];
     for process in &mut processes {
         process.count("jobs_total", "x", 1.0)?;
         process.flush()?;
     }
-    let (scrape, total) = (json!(["scrape"]), bench.total(1.0, 3.0)?);
+    let (scrape, total) = (json!(["scrape"]), harness.total(1.0, 3.0)?);
     for _ in 0..10 {
         for process in &mut processes {
             process.send(&scrape)?;
@@ -173,7 +172,7 @@ fn at_once(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Waits until a process has counted so much by itself.
+/// Waits until a process by itself has counted this much.
 pub(super) fn wait_for(process: &mut Process<'_>, least: u64) -> Result<(), Fault> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while process.ask(json!(["tally"]))?.as_u64().unwrap_or_default() < least {

@@ -1,13 +1,11 @@
-//! Series that are removed, and those that a limit refuses.
+//! Removed series, and series beyond a limit.
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Bench;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("a removed series is gone from every process and comes back from zero", remove),
     ("what others count of a removed series later counts from zero", remove_elsewhere),
     ("clear and retain hold in every process", clear_and_retain),
@@ -15,8 +13,8 @@ pub(super) const CHECKS: &[Named] = &[
     ("a limit holds in each process", limit),
 ];
 
-fn remove(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn remove(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.count("jobs_total", "x", 5.0)?;
     one.count("jobs_total", "y", 1.0)?;
     one.scrape()?.is("jobs_total{l=\"x\"}", 5)?;
@@ -24,31 +22,31 @@ fn remove(bench: &Bench) -> Result<(), Fault> {
     let samples = one.scrape()?;
     samples.is_absent("jobs_total{l=\"x\"}")?;
     samples.is("jobs_total{l=\"y\"}", 1)?;
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         other.scrape()?.is_absent("jobs_total{l=\"x\"}")?;
     }
     one.count("jobs_total", "x", 2.0)?;
     one.scrape()?.is("jobs_total{l=\"x\"}", 2)?;
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         other.scrape()?.is("jobs_total{l=\"x\"}", 2)?;
     }
     Ok(())
 }
 
-fn remove_elsewhere(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn remove_elsewhere(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     for process in [&mut one, &mut other] {
         process.count("jobs_total", "x", 5.0)?;
         process.ask(json!(["histogram", "seconds", "x", 1.0]))?;
         process.flush()?;
     }
-    one.scrape()?.is("jobs_total{l=\"x\"}", bench.total(5.0, 5.0)?)?;
+    one.scrape()?.is("jobs_total{l=\"x\"}", harness.total(5.0, 5.0)?)?;
     one.ask(json!(["remove", "jobs_total", "x"]))?;
     one.scrape()?.is_absent("jobs_total{l=\"x\"}")?;
-    if !bench.is_shared()? {
+    if !harness.is_shared()? {
         return other.scrape()?.is("jobs_total{l=\"x\"}", 5);
     }
-    // The other one has counted in it before: what it counts elsewhere does not bring that back.
+    // The other process has a handle from before the removal: its updates must not restore the removed total.
     other.count("jobs_total", "y", 1.0)?;
     other.scrape()?.is_absent("jobs_total{l=\"x\"}")?;
     other.count("jobs_total", "x", 1.0)?;
@@ -59,8 +57,8 @@ fn remove_elsewhere(bench: &Bench) -> Result<(), Fault> {
     one.scrape()?.is("jobs_total{l=\"x\"}", 1)
 }
 
-fn clear_and_retain(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn clear_and_retain(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     for label in ["x", "y", "z"] {
         one.count("jobs_total", label, 5.0)?;
         one.count("others_total", label, 5.0)?;
@@ -69,7 +67,7 @@ fn clear_and_retain(bench: &Bench) -> Result<(), Fault> {
     one.ask(json!(["retain", "jobs_total", "y"]))?;
     one.ask(json!(["clear", "others_total"]))?;
     let mut all = vec![one.scrape()?];
-    if bench.is_shared()? {
+    if harness.is_shared()? {
         all.push(other.scrape()?);
     }
     for samples in all {
@@ -83,18 +81,18 @@ fn clear_and_retain(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-fn remove_and_exit(bench: &Bench) -> Result<(), Fault> {
-    let (mut one, mut other) = (bench.process()?, bench.process()?);
+fn remove_and_exit(harness: &Harness) -> Result<(), Fault> {
+    let (mut one, mut other) = (harness.process()?, harness.process()?);
     one.count("jobs_total", "x", 5.0)?;
     one.flush()?;
     one.ask(json!(["remove", "jobs_total", "x"]))?;
     one.exit()?;
     other.scrape()?.is_absent("jobs_total{l=\"x\"}")?;
-    bench.process()?.scrape()?.is_absent("jobs_total{l=\"x\"}")
+    harness.process()?.scrape()?.is_absent("jobs_total{l=\"x\"}")
 }
 
-fn limit(bench: &Bench) -> Result<(), Fault> {
-    let mut process = bench.process()?;
+fn limit(harness: &Harness) -> Result<(), Fault> {
+    let mut process = harness.process()?;
     for label in ["a", "b", "c", "d"] {
         process.ask(json!(["limited", label]))?;
     }

@@ -1,53 +1,52 @@
-//! What the dead have counted, and what was removed of what the living count.
+//! The archive: totals of ended processes, and tombstones of removed series.
 //!
-//! One file that is never changed: a new one takes its place, under the directory's lock, in one step. Who has read one
-//! can tell at any time whether it is still the one that is there.
+//! An archive is never changed. A new one replaces it in one step, under the directory lock, so a reader can tell at
+//! any time whether the one that it has read is current.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::dir::directory::Identity;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::{ExactAmount, FileId};
 
-/// What the dead have counted.
+/// Totals of ended processes.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
-    /// How many there were before.
+    /// Number of archives before it.
     pub(crate) generation: u64,
     pub(crate) families: Vec<ArchivedFamily>,
-    /// Files whose counts are included, and which may still be there: to be left out.
+    /// Files whose counts are included. They may still exist, and are skipped then.
     pub(crate) folded: HashSet<FileId>,
     pub(crate) tombstones: Vec<Tombstone>,
-    /// Where it was read; open, so that no other file is taken for it. None: there was none.
-    pub(crate) file: Option<Identity>,
+    /// The file that was read, kept open so that no other gets its inode; `None` if there was none.
+    pub(crate) file: Option<File>,
 }
 
-/// The counts of a family.
+/// Totals of a family.
 #[derive(Debug, Clone)]
 pub(crate) struct ArchivedFamily {
     pub(crate) key: Arc<FamilyKey>,
-    /// The number of the last process that has declared it like this.
+    /// Start number of the last process with this declaration.
     pub(crate) newest: u64,
-    /// Each with as many parts as the family's width. Of a gauge that shows the most recent value, the whole number is the
-    /// time at which it was set.
+    /// Amounts of each series, one per part. For a most recent gauge, the whole number is the time at which it was set.
     pub(crate) series: Vec<(SeriesKey, Box<[ExactAmount]>)>,
 }
 
 /// A series that was removed while a process counted in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tombstone {
-    /// In whose file.
+    /// The file of the process.
     pub(crate) file: FileId,
-    /// Its number there.
+    /// Number of the series there.
     pub(crate) series: u32,
-    /// What it had counted by then, which doesn't count any more; see [`counted`](crate::backends::file::archive::tombstones::counted).
+    /// The *baseline*: amounts up to it no longer count. See
+    /// [`baseline_of`](crate::backends::file::archive::tombstones::baseline_of).
     pub(crate) amounts: Box<[ExactAmount]>,
 }
 
 impl Archive {
-    /// Forgets what is said of files that are gone, or that count no more.
+    /// Drops ids and tombstones of files that neither exist nor count.
     pub(crate) fn forget(&mut self, present: &HashSet<FileId>) {
         let Self { folded, tombstones, .. } = self;
         folded.retain(|id| present.contains(id));

@@ -1,58 +1,60 @@
-//! Connections: made when they are needed, given back when all went well, else closed.
+//! A pool of connections, each made at its first use, and returned after a request without a fault.
 //!
-//! An answer that comes late would be taken for that of the next question. So a connection on which anything has failed is
-//! never used again.
+//! A connection with a fault is closed: a late reply would be taken for the reply to its next request.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use redis::{Cmd, ConnectionAddr, ErrorKind, RedisError, Script, Value};
 
-use crate::backends::redis::client::error::{RedisFault, Sort};
-use crate::backends::redis::client::health::Stats;
+use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::health::RedisHealth;
 use crate::backends::redis::client::protocol;
 use crate::backends::redis::client::socket::Connection;
-use crate::backends::redis::client::topology::Router;
-use crate::backends::redis::config::Settings;
+use crate::backends::redis::client::topology::Topology;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::sync::lock;
 
-/// How many connections are kept to each server for the next time: one that ships, one that scrapes.
-const MOST_IDLE: usize = 2;
+/// Idle connections kept per server: one for writes, one for scrapes.
+const MAX_IDLE: usize = 2;
 
-/// How often nodes of a cluster may point to each other.
-const MOST_MOVES: usize = 4;
+/// Redirects to follow in one request, between nodes of a cluster.
+const MAX_REDIRECTS: usize = 4;
 
-/// Where connections come from.
 pub(crate) struct Pool {
-    settings: Arc<Settings>,
-    stats: Arc<Stats>,
-    router: Router,
+    config: Arc<RedisConfig>,
+    health: Arc<RedisHealth>,
+    pub(crate) topology: Topology,
     idle: Mutex<Vec<(ConnectionAddr, Connection)>>,
 }
 
 impl Pool {
-    pub(crate) fn new(settings: Arc<Settings>, stats: Arc<Stats>) -> Self {
-        let router = Router::new(Arc::clone(&settings));
-        Self { settings, stats, router, idle: Mutex::default() }
+    pub(crate) fn new(config: Arc<RedisConfig>, health: Arc<RedisHealth>) -> Self {
+        let topology = Topology::new(Arc::clone(&config));
+        Self { config, health, topology, idle: Mutex::default() }
     }
 
-    /// Does something with shards of one server, by a deadline. What it does may be done twice: a connection that has lain
-    /// idle may have been closed by the server, which shows at its first use.
-    pub(crate) fn with<T>(
+    /// Runs requests on a connection to the server of these partitions, by a deadline. They may run twice: a server closes
+    /// idle connections, and the first request meets that.
+    pub(crate) fn with_connection<T>(
         &self,
-        shards: &[usize],
+        partitions: &[usize],
         deadline: Instant,
-        mut act: impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
+        mut run: impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
     ) -> Result<T, RedisFault> {
-        let mut moves = 0;
+        let partition = partitions.first().copied().unwrap_or_default();
+        let mut redirects = 0;
         let error = loop {
-            let shard = shards.first().copied().unwrap_or_default();
-            let error = match self.router.find(shard, deadline) {
-                Ok(address) => match self.at(&address, deadline, &mut act) {
+            let error = match self.topology.locate(partition, deadline) {
+                Ok(address) => match self.run_at(&address, deadline, &mut run) {
                     Ok(done) => return Ok(done),
-                    Err(error) => {
-                        moves += 1;
-                        if moves <= MOST_MOVES && self.router.moved(shard, &address, &error) && shards.len() == 1 {
+                    Err(SessionError::Fault(fault)) => return Err(fault),
+                    Err(SessionError::Redis(error)) => {
+                        redirects += 1;
+                        let is_followed = redirects <= MAX_REDIRECTS
+                            && self.topology.redirect(partition, &address, &error)
+                            && partitions.len() == 1;
+                        if is_followed {
                             continue;
                         }
                         error
@@ -62,129 +64,140 @@ impl Pool {
             };
             break error;
         };
-        // Another server may have taken over.
-        self.router.forget(shards);
-        let fault = RedisFault::of(&self.settings.place, &error);
-        self.stats.failed(fault.sort());
+        // After a failover, another server has them.
+        self.topology.invalidate(partitions);
+        let fault = RedisFault::of(&self.config.display_addr, &error);
+        self.health.count_error(fault.kind());
         Err(fault)
     }
 
-    /// Shards that may be asked after at once.
-    pub(crate) fn groups(&self) -> Vec<Vec<usize>> {
-        self.router.groups(usize::try_from(self.settings.shards).unwrap_or(1))
+    /// Makes a fault that did not come from a connection.
+    pub(crate) fn fault(&self, kind: FaultKind, what: impl Into<String>) -> RedisFault {
+        self.health.count_error(kind);
+        RedisFault::new(&self.config.display_addr, kind, what)
     }
 
-    /// Are shards on several servers?
-    pub(crate) fn has_many(&self) -> bool {
-        self.router.is_cluster()
-    }
-
-    /// A fault that no command has met.
-    pub(crate) fn fault(&self, sort: Sort, what: impl Into<String>) -> RedisFault {
-        self.stats.failed(sort);
-        RedisFault::new(&self.settings.place, sort, what)
-    }
-
-    /// Closes what is kept; in a child, those of the parent, for whom they stay open.
+    /// Closes all idle connections. In a child process, those of the parent stay open there.
     pub(crate) fn clear(&self) {
         drop(std::mem::take(&mut *lock(&self.idle)));
     }
 
-    fn at<T>(
+    fn run_at<T>(
         &self,
         address: &ConnectionAddr,
         deadline: Instant,
-        act: &mut impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
-    ) -> Result<T, RedisError> {
+        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
         let idle = {
             let mut idle = lock(&self.idle);
-            idle.iter().position(|(known, _)| known == address).map(|place| idle.swap_remove(place).1)
+            idle.iter().position(|(known, _)| known == address).map(|index| idle.swap_remove(index).1)
         };
         if let Some(connection) = idle {
-            match self.run(address, connection, deadline, act) {
-                Err(error) if error.is_io_error() || error.is_connection_dropped() => {
-                    // The others are as old.
+            match self.run_on(address, connection, deadline, run) {
+                Err(SessionError::Redis(error)) if error.is_io_error() || error.is_connection_dropped() => {
+                    // The other idle connections are as old.
                     self.clear();
                     if error.is_timeout() {
-                        return Err(error);
+                        return Err(error.into());
                     }
                 }
                 outcome => return outcome,
             }
         }
-        let connection = self.connect(address, deadline)?;
-        self.run(address, connection, deadline, act)
+        let connect_by = deadline.min(Instant::now() + self.config.connect_timeout);
+        let connection = protocol::connect(&self.config, address, &self.config.credentials, connect_by)?;
+        self.run_on(address, connection, deadline, run)
     }
 
-    fn connect(&self, address: &ConnectionAddr, deadline: Instant) -> Result<Connection, RedisError> {
-        let deadline = deadline.min(Instant::now() + self.settings.connect_timeout);
-        protocol::connect(&self.settings, address, &self.settings.who, deadline)
-    }
-
-    fn run<T>(
+    fn run_on<T>(
         &self,
         address: &ConnectionAddr,
         mut connection: Connection,
         deadline: Instant,
-        act: &mut impl FnMut(&mut Link<'_>) -> Result<T, RedisError>,
-    ) -> Result<T, RedisError> {
-        let done = act(&mut Link { connection: &mut connection, deadline, stats: &self.stats })?;
+        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
+        let done = run(&mut Session { connection: &mut connection, deadline, health: &self.health })?;
         let mut idle = lock(&self.idle);
         let kept = idle.iter().filter(|(known, _)| known == address).count();
-        if connection.is_whole() && kept < MOST_IDLE {
+        if connection.is_reusable() && kept < MAX_IDLE {
             idle.push((address.clone(), connection));
         }
         Ok(done)
     }
 }
 
-/// A connection in use.
-pub(crate) struct Link<'a> {
-    connection: &'a mut Connection,
-    deadline: Instant,
-    stats: &'a Stats,
+/// A failed request, or a reply with a fault in it.
+pub(crate) enum SessionError {
+    Redis(RedisError),
+    Fault(RedisFault),
 }
 
-impl Link<'_> {
-    /// Sends several commands, and gives the answer of each: one round trip.
-    pub(crate) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        self.each(commands)?.into_iter().map(Value::extract_error).collect()
+impl<E: Into<RedisError>> From<E> for SessionError {
+    fn from(error: E) -> Self {
+        Self::Redis(error.into())
+    }
+}
+
+impl From<RedisFault> for SessionError {
+    fn from(fault: RedisFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A Lua script and its hash: `EVALSHA` names a script that the server has cached.
+pub(crate) struct ServerScript(Script, &'static str);
+
+impl ServerScript {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self(Script::new(text), text)
+    }
+}
+
+/// A connection in use, with the deadline of its requests.
+pub(crate) struct Session<'a> {
+    connection: &'a mut Connection,
+    deadline: Instant,
+    health: &'a RedisHealth,
+}
+
+impl Session<'_> {
+    /// Sends commands in one round trip, and returns all replies or the first error.
+    pub(crate) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, SessionError> {
+        Ok(self.pipeline_results(commands)?.into_iter().map(Value::extract_error).collect::<Result<_, _>>()?)
     }
 
-    /// The same; an answer may be an error.
-    pub(crate) fn each(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        if commands.is_empty() { Ok(Vec::new()) } else { self.ask(commands) }
+    /// Sends commands in one round trip, and returns the reply to each, errors included.
+    pub(crate) fn pipeline_results(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, SessionError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let begun = Instant::now();
+        let replies = protocol::request(self.connection, commands, self.deadline)?;
+        self.health.update(|counters| {
+            counters.round_trips += 1;
+            counters.last_round_trip = begun.elapsed();
+        });
+        Ok(replies)
     }
 
-    /// Runs a script, which the server may not know yet.
-    pub(crate) fn script(
+    /// Sends one command.
+    pub(crate) fn request(&mut self, command: Cmd) -> Result<Value, SessionError> {
+        Ok(self.pipeline(&[command])?.pop().unwrap_or_default())
+    }
+
+    /// Runs a script, and sends its text to a server that does not have it yet.
+    pub(crate) fn run_script(
         &mut self,
-        script: &Script,
-        code: &str,
-        rest: &[Vec<u8>],
-        keys: usize,
-    ) -> Result<Value, RedisError> {
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(keys);
-            for argument in rest {
-                command.arg(argument.as_slice());
-            }
-            command
-        };
-        let mut ask = |command| self.ask(&[command])?.pop().unwrap_or_default().extract_error();
-        match ask(command("EVALSHA", script.get_hash())) {
-            Err(error) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                ask(command("EVAL", code))
+        ServerScript(script, text): &ServerScript,
+        arguments: &[String],
+        key_count: usize,
+    ) -> Result<Value, SessionError> {
+        let command = |name: &str, script: &str| redis::cmd(name).arg(script).arg(key_count).arg(arguments).to_owned();
+        match self.request(command("EVALSHA", script.get_hash())) {
+            Err(SessionError::Redis(error)) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
+                self.request(command("EVAL", text))
             }
             outcome => outcome,
         }
-    }
-
-    fn ask(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        let begun = Instant::now();
-        let answers = protocol::ask(self.connection, commands, self.deadline)?;
-        self.stats.answered(begun.elapsed());
-        Ok(answers)
     }
 }

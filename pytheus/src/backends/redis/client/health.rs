@@ -1,135 +1,123 @@
-//! How it goes between this process and the server.
+//! The health of the connection between this process and Redis, as metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::backends::redis::client::error::Sort;
+use crate::backends::redis::client::error::FaultKind;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::snapshot::FamilySnapshot;
 use crate::sync::lock;
 
 #[derive(Default)]
-pub(crate) struct Stats(Mutex<Counts>);
+pub(crate) struct RedisHealth(Mutex<HealthCounters>);
 
 #[derive(Default)]
-struct Counts {
-    /// By the name of what was wrong.
+pub(crate) struct HealthCounters {
+    /// By kind of fault.
     errors: BTreeMap<&'static str, u64>,
-    round_trips: u64,
-    last_round_trip: Duration,
+    pub(crate) round_trips: u64,
+    pub(crate) last_round_trip: Duration,
     batches: u64,
-    losses: u64,
-    missed: u64,
-    taken_over: u64,
-    /// Since when something waits that could not be sent.
-    waits_since: Option<Instant>,
-    /// The longest that anything has waited since the last scrape.
-    waited: Duration,
+    /// Probes in which the server had lost data.
+    pub(crate) data_losses: u64,
+    /// Batches that can't be resent.
+    pub(crate) missed: u64,
+    /// Crashed processes whose counts this process has sent.
+    pub(crate) recovered: u64,
+    /// Since when a batch waits to be acknowledged.
+    pending_since: Option<Instant>,
+    /// The longest wait since the last scrape.
+    longest_wait: Duration,
 }
 
-impl Stats {
-    pub(crate) fn failed(&self, sort: Sort) {
-        *lock(&self.0).errors.entry(sort.name()).or_default() += 1;
+impl RedisHealth {
+    pub(crate) fn update(&self, update: impl FnOnce(&mut HealthCounters)) {
+        update(&mut lock(&self.0));
     }
 
-    pub(crate) fn answered(&self, after: Duration) {
-        let mut counts = lock(&self.0);
-        counts.round_trips += 1;
-        counts.last_round_trip = after;
+    pub(crate) fn count_error(&self, kind: FaultKind) {
+        self.update(|counters| *counters.errors.entry(kind.name()).or_default() += 1);
     }
 
-    /// Something is to be sent.
-    pub(crate) fn begun(&self) {
-        let mut counts = lock(&self.0);
-        counts.waits_since.get_or_insert_with(Instant::now);
+    /// Notes when a batch is about to be sent.
+    pub(crate) fn send_started(&self) {
+        self.update(|counters| {
+            counters.pending_since.get_or_insert_with(Instant::now);
+        });
     }
 
-    /// All was sent.
-    pub(crate) fn sent(&self) {
-        let mut counts = lock(&self.0);
-        counts.batches += 1;
-        let waited = counts.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
-        counts.waited = counts.waited.max(waited);
+    /// Counts a batch once all of it is acknowledged.
+    pub(crate) fn send_finished(&self) {
+        self.update(|counters| {
+            counters.batches += 1;
+            let waited = counters.pending_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+            counters.longest_wait = counters.longest_wait.max(waited);
+        });
     }
 
-    /// The server has lost what it had said that it has.
-    pub(crate) fn lost(&self) {
-        lock(&self.0).losses += 1;
-    }
-
-    /// So many batches can't be told again.
-    pub(crate) fn missed(&self, batches: u64) {
-        lock(&self.0).missed += batches;
-    }
-
-    /// What another process had left when it was killed was told.
-    #[cfg(unix)]
-    pub(crate) fn taken_over(&self) {
-        lock(&self.0).taken_over += 1;
-    }
-
-    /// As families, for a scrape.
+    /// Returns the metrics of a scrape.
     pub(crate) fn families(&self) -> Vec<FamilySnapshot> {
-        let mut counts = lock(&self.0);
-        let errors: Vec<_> = counts.errors.iter().map(|(sort, times)| (*sort, *times)).collect();
-        let waited = std::mem::take(&mut counts.waited);
-        let waits = counts.waits_since.map_or(waited, |since| waited.max(since.elapsed()));
-        let (trips, trip, batches) = (counts.round_trips, counts.last_round_trip, counts.batches);
-        let (losses, missed, taken_over) = (counts.losses, counts.missed, counts.taken_over);
-        drop(counts);
-        let one = |kind, name: &'static str, help: &'static str, value: f64| {
+        let mut counters = lock(&self.0);
+        let waited = std::mem::take(&mut counters.longest_wait);
+        let waited = counters.pending_since.map_or(waited, |since| waited.max(since.elapsed()));
+        let plain = [
+            (
+                Kind::Counter,
+                "pytheus_redis_batches_total",
+                "Batches that Redis has acknowledged.",
+                counters.batches as f64,
+            ),
+            (
+                Kind::Counter,
+                "pytheus_redis_losses_total",
+                "Times that Redis had lost acknowledged data.",
+                counters.data_losses as f64,
+            ),
+            (
+                Kind::Counter,
+                "pytheus_redis_missed_batches_total",
+                "Batches that Redis has lost, or may have lost, and that could not be resent.",
+                counters.missed as f64,
+            ),
+            (Kind::Counter, "pytheus_redis_round_trips_total", "Replies of Redis.", counters.round_trips as f64),
+            (
+                Kind::Gauge,
+                "pytheus_redis_round_trip_seconds",
+                "Time that Redis took for its last reply.",
+                counters.last_round_trip.as_secs_f64(),
+            ),
+            (
+                Kind::Gauge,
+                "pytheus_redis_unflushed_seconds",
+                "Longest time that counts of this process have waited for Redis since the scrape before.",
+                waited.as_secs_f64(),
+            ),
+            (
+                Kind::Counter,
+                "pytheus_redis_taken_over_total",
+                "Killed processes whose counts this process has recovered: see `spool_directory`.",
+                counters.recovered as f64,
+            ),
+        ];
+        let errors = counters.errors.clone();
+        drop(counters);
+        let errors = {
+            let help = "Requests to Redis that failed; all but those of scrapes are repeated.";
+            let descriptor = Descriptor::new(Kind::Counter, "pytheus_redis_errors_total", help);
+            descriptor.and_then(|new| new.with_labels(["kind"])).ok().map(|descriptor| {
+                let mut family = FamilySnapshot::new(&descriptor);
+                for (kind, times) in &errors {
+                    family.push(&[("kind", kind)], *times);
+                }
+                family
+            })
+        };
+        let plain = plain.into_iter().filter_map(|(kind, name, help, value)| {
             let mut family = FamilySnapshot::new(&Descriptor::new(kind, name, help).ok()?);
             family.push(&[], value);
             Some(family)
-        };
-        let by_kind = || {
-            let descriptor = Descriptor::new(
-                Kind::Counter,
-                "pytheus_redis_errors_total",
-                "Requests to Redis that failed, all of which are repeated but those of scrapes.",
-            );
-            let mut family = FamilySnapshot::new(&descriptor.and_then(|new| new.with_labels(["kind"])).ok()?);
-            for (sort, times) in errors {
-                family.push(&[("kind", sort)], times);
-            }
-            Some(family)
-        };
-        let all = [
-            one(Kind::Counter, "pytheus_redis_batches_total", "Batches that Redis has taken.", batches as f64),
-            by_kind(),
-            one(
-                Kind::Counter,
-                "pytheus_redis_losses_total",
-                "How often Redis had lost what it had said that it has.",
-                losses as f64,
-            ),
-            one(
-                Kind::Counter,
-                "pytheus_redis_missed_batches_total",
-                "Batches that Redis has lost, or may not have, and that could not be told again.",
-                missed as f64,
-            ),
-            one(Kind::Counter, "pytheus_redis_round_trips_total", "Answers of Redis.", trips as f64),
-            one(
-                Kind::Gauge,
-                "pytheus_redis_round_trip_seconds",
-                "Time that Redis took for its last answer.",
-                trip.as_secs_f64(),
-            ),
-            one(
-                Kind::Gauge,
-                "pytheus_redis_unflushed_seconds",
-                "The longest that numbers of this process have waited for Redis since the scrape before.",
-                waits.as_secs_f64(),
-            ),
-            one(
-                Kind::Counter,
-                "pytheus_redis_taken_over_total",
-                "Processes that were killed, and whose counts this one has told: see `spool_directory`.",
-                taken_over as f64,
-            ),
-        ];
-        all.into_iter().flatten().collect()
+        });
+        errors.into_iter().chain(plain).collect()
     }
 }

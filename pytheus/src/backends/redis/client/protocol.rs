@@ -1,65 +1,60 @@
-//! Questions and answers, by a deadline.
+//! Requests and replies in [RESP](https://redis.io/docs/latest/develop/reference/protocol-spec/), by a deadline.
 //!
-//! Each answer of a pipeline is waited for until the deadline, not for as long as the one before; and when a server says why
-//! it hangs up, that is told.
+//! The deadline holds for a pipeline as a whole, not for each reply. When a server hangs up, the error in its last reply says
+//! why, and is returned.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, Value};
+use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, ToRedisArgs, Value};
 
 use crate::backends::redis::client::socket::Connection;
-use crate::backends::redis::config::Settings;
+use crate::backends::redis::client::timed_socket::time_left;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
-/// The time that is left.
-pub(crate) fn left(deadline: Instant) -> Result<Duration, RedisError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
+/// Builds a command.
+pub(crate) fn command<A: ToRedisArgs>(name: &str, arguments: &[A]) -> Cmd {
+    redis::cmd(name).arg(arguments).to_owned()
 }
 
-/// Connects to a server as somebody.
+/// Connects to a server, and authenticates.
 pub(crate) fn connect(
-    settings: &Settings,
+    config: &RedisConfig,
     address: &ConnectionAddr,
-    who: &RedisConnectionInfo,
+    credentials: &RedisConnectionInfo,
     deadline: Instant,
 ) -> Result<Connection, RedisError> {
-    let mut connection = Connection::open(settings, address, deadline)?;
-    match greet(&mut connection, who, who.username(), deadline) {
-        // Before there were users.
+    let mut connection = Connection::open(config, address, deadline)?;
+    match handshake(&mut connection, credentials, credentials.username(), deadline) {
+        // Redis 5 has no users.
         Err(error) if error.to_string().contains("wrong number of arguments for 'auth'") => {
-            greet(&mut connection, who, None, deadline)?;
+            handshake(&mut connection, credentials, None, deadline)?;
         }
-        greeted => greeted?,
+        outcome => outcome?,
     }
     Ok(connection)
 }
 
-/// Says who we are.
-fn greet(
+/// Authenticates, selects the database, and names this library.
+fn handshake(
     connection: &mut Connection,
-    who: &RedisConnectionInfo,
+    credentials: &RedisConnectionInfo,
     username: Option<&str>,
     deadline: Instant,
 ) -> Result<(), RedisError> {
-    let mut greeting = Vec::new();
-    if let Some(password) = who.password() {
-        let mut auth = redis::cmd("AUTH");
-        auth.arg(username).arg(password);
-        greeting.push(auth);
+    let mut commands = Vec::new();
+    if let Some(password) = credentials.password() {
+        let credentials: Vec<_> = username.into_iter().chain([password]).collect();
+        commands.push(command("AUTH", &credentials));
     }
-    if who.db() != 0 {
-        let mut select = redis::cmd("SELECT");
-        select.arg(who.db());
-        greeting.push(select);
+    if credentials.db() != 0 {
+        commands.push(command("SELECT", &[credentials.db()]));
     }
-    let needed = greeting.len();
-    let mut named = redis::cmd("CLIENT");
-    named.arg("SETINFO").arg("LIB-NAME").arg(env!("CARGO_PKG_NAME"));
-    greeting.push(named);
-    for (place, answer) in ask(connection, &greeting, deadline)?.into_iter().enumerate() {
-        if let Err(error) = answer.extract_error()
-            // Whether it takes note of our name is all the same, unless it has no room for us.
-            && (place < needed || error.to_string().contains("max number of clients"))
+    let required = commands.len();
+    commands.push(command("CLIENT", &["SETINFO", "LIB-NAME", env!("CARGO_PKG_NAME")]));
+    for (index, reply) in request(connection, &commands, deadline)?.into_iter().enumerate() {
+        if let Err(error) = reply.extract_error()
+            // A refused name does no harm; a refused connection does.
+            && (index < required || error.to_string().contains("max number of clients"))
         {
             return Err(error);
         }
@@ -67,23 +62,27 @@ fn greet(
     Ok(())
 }
 
-/// Sends commands at once, and gives the answer of each, which may be an error.
-pub(crate) fn ask(connection: &mut Connection, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>, RedisError> {
+/// Sends commands in one write, and returns the reply to each, errors included.
+pub(crate) fn request(
+    connection: &mut Connection,
+    commands: &[Cmd],
+    deadline: Instant,
+) -> Result<Vec<Value>, RedisError> {
     let packed: Vec<u8> = commands.iter().flat_map(Cmd::get_packed_command).collect();
-    connection.wait(left(deadline)?);
+    connection.set_timeout(time_left(deadline)?);
     let sent = connection.send(&packed);
-    let mut answers = Vec::with_capacity(commands.len());
-    while answers.len() < commands.len() {
-        connection.wait(left(deadline)?);
+    let mut replies = Vec::with_capacity(commands.len());
+    while replies.len() < commands.len() {
+        connection.set_timeout(time_left(deadline)?);
         match connection.receive() {
             Ok(Value::Push { .. }) => {}
-            Ok(answer) => answers.push(answer),
-            // It may have said why, and hung up.
+            Ok(reply) => replies.push(reply),
+            // A server may say why before it hangs up.
             Err(error) => {
-                let said = answers.into_iter().find_map(|answer| answer.extract_error().err());
-                return Err(said.or(sent.err()).unwrap_or(error));
+                let reason = replies.into_iter().find_map(|reply| reply.extract_error().err());
+                return Err(reason.or(sent.err()).unwrap_or(error));
             }
         }
     }
-    Ok(answers)
+    Ok(replies)
 }

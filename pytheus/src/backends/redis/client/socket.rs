@@ -1,218 +1,101 @@
-//! A connection to a server: a socket, and the answers that come from it.
-//!
-//! Linux restarts no read or write that has a timeout when a signal has interrupted it, not even where the handler was set
-//! with `SA_RESTART`, see signal(7); profilers send a thousand signals a second. So an interrupted call is repeated here,
-//! for as long as it may take in all. The `redis` crate gives such a connection up, and takes the next answer on it for one
-//! that nobody waits for; its commands, its parser of answers and its values are used all the same.
+//! A connection: a socket with timeouts, and a parser of replies.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, Parser, RedisError, Value};
 
-use crate::backends::redis::client::protocol::left;
 use crate::backends::redis::client::resolve;
-use crate::backends::redis::config::Settings;
+use crate::backends::redis::client::timed_socket::{SetTimeouts, TimedSocket, retry_interrupted, time_left};
+#[cfg(feature = "redis-tls")]
+use crate::backends::redis::client::tls;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
-/// A connection as nobody yet.
+/// A connection without a handshake.
 pub(crate) struct Connection {
-    socket: Socket,
+    socket: Box<dyn Stream>,
     parser: Parser,
-    /// Whether all was written, and all that was read made sense.
-    is_whole: bool,
+    is_reusable: bool,
 }
 
-enum Socket {
-    Tcp(Patient<TcpStream>),
-    #[cfg(feature = "redis-tls")]
-    Tls(Box<crate::backends::redis::client::tls::Stream>),
-    #[cfg(unix)]
-    Unix(Patient<UnixStream>),
+/// A stream whose reads and writes have a timeout.
+pub(crate) trait Stream: Read + Write + Send {
+    fn set_timeout(&mut self, timeout: Duration);
 }
 
 impl Connection {
-    /// Connects by a deadline.
-    #[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "there are no certificates"))]
-    pub(crate) fn open(settings: &Settings, address: &ConnectionAddr, deadline: Instant) -> Result<Self, RedisError> {
-        let socket = match address {
-            ConnectionAddr::Tcp(host, port) => Socket::Tcp(tcp(host, *port, deadline)?),
+    /// Opens a connection by a deadline.
+    #[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "the configuration of TLS"))]
+    pub(crate) fn open(config: &RedisConfig, address: &ConnectionAddr, deadline: Instant) -> Result<Self, RedisError> {
+        let socket: Box<dyn Stream> = match address {
+            ConnectionAddr::Tcp(host, port) => Box::new(connect_tcp(host, *port, deadline)?),
             #[cfg(feature = "redis-tls")]
-            ConnectionAddr::TcpTls { host, port, .. } => Socket::Tls(Box::new(
-                crate::backends::redis::client::tls::open(settings, host, tcp(host, *port, deadline)?)?,
-            )),
+            ConnectionAddr::TcpTls { host, port, .. } => {
+                Box::new(tls::open(config, host, connect_tcp(host, *port, deadline)?)?)
+            }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {
-                let socket = again(left(deadline)?, |_| UnixStream::connect(path))?;
-                Socket::Unix(Patient::new(socket, left(deadline)?))
+                let socket = retry_interrupted(time_left(deadline)?, |_| UnixStream::connect(path))?;
+                Box::new(TimedSocket { socket, timeout: time_left(deadline)? })
             }
-            other => return Err(io::Error::new(ErrorKind::Unsupported, format!("no way leads to {other}")).into()),
+            other => {
+                let what = format!("`{other}` is no address that this program can connect to");
+                return Err(io::Error::new(ErrorKind::Unsupported, what).into());
+            }
         };
-        Ok(Self { socket, parser: Parser::new(), is_whole: true })
+        Ok(Self { socket, parser: Parser::new(), is_reusable: true })
     }
 
-    /// Sets how long it may take from now on until anything is written or read.
-    pub(crate) fn wait(&mut self, time: Duration) {
-        match &mut self.socket {
-            Socket::Tcp(socket) => socket.time = time,
-            #[cfg(feature = "redis-tls")]
-            Socket::Tls(stream) => stream.sock.time = time,
-            #[cfg(unix)]
-            Socket::Unix(socket) => socket.time = time,
-        }
+    /// Sets the timeout of each read and write from now on.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.socket.set_timeout(timeout);
     }
 
-    /// Sends what was packed.
     pub(crate) fn send(&mut self, packed: &[u8]) -> Result<(), RedisError> {
-        let socket: &mut dyn Write = match &mut self.socket {
-            Socket::Tcp(socket) => socket,
-            #[cfg(feature = "redis-tls")]
-            Socket::Tls(stream) => stream,
-            #[cfg(unix)]
-            Socket::Unix(socket) => socket,
-        };
-        let sent = socket.write_all(packed).and_then(|()| socket.flush());
-        self.is_whole &= sent.is_ok();
+        let sent = self.socket.write_all(packed).and_then(|()| self.socket.flush());
+        self.is_reusable &= sent.is_ok();
         Ok(sent?)
     }
 
-    /// Reads the next answer.
+    /// Reads the next reply.
     pub(crate) fn receive(&mut self) -> Result<Value, RedisError> {
-        let received = match &mut self.socket {
-            Socket::Tcp(socket) => self.parser.parse_value(socket),
-            #[cfg(feature = "redis-tls")]
-            Socket::Tls(stream) => self.parser.parse_value(stream),
-            #[cfg(unix)]
-            Socket::Unix(socket) => self.parser.parse_value(socket),
-        };
-        self.is_whole &= received.is_ok();
+        let received = self.parser.parse_value(&mut *self.socket);
+        self.is_reusable &= received.is_ok();
         received
     }
 
-    /// Returns whether it may be used again.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.is_whole
+    /// Returns whether every byte was sent, and every reply parsed.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.is_reusable
     }
 }
 
-/// Connects to the first address that can be reached; each has its part of the time.
-fn tcp(host: &str, port: u16, deadline: Instant) -> Result<Patient<TcpStream>, RedisError> {
-    let addresses = resolve::addresses(host, port, deadline)?;
+/// Connects to the first reachable address; each has its share of the time.
+fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TimedSocket<TcpStream>, RedisError> {
+    let addresses = resolve::resolve(host, port, deadline)?;
     let mut outcome = Err(io::Error::new(ErrorKind::NotFound, format!("`{host}` has no address")));
-    for (at, address) in addresses.iter().enumerate() {
-        let time = left(deadline)? / u32::try_from(addresses.len() - at).unwrap_or(1);
-        outcome = connect(address, time);
+    for (index, address) in addresses.iter().enumerate() {
+        let time = time_left(deadline)? / u32::try_from(addresses.len() - index).unwrap_or(1);
+        outcome = retry_interrupted(time, |left| TcpStream::connect_timeout(address, left));
         if outcome.is_ok() {
             break;
         }
     }
-    Ok(Patient::new(outcome?, left(deadline)?))
+    Ok(TimedSocket { socket: outcome?, timeout: time_left(deadline)? })
 }
 
-fn connect(address: &SocketAddr, time: Duration) -> io::Result<TcpStream> {
-    again(time, |left| TcpStream::connect_timeout(address, left))
-}
-
-/// A socket that each call waits for so long, whatever interrupts it.
-pub(crate) struct Patient<S> {
-    socket: S,
-    time: Duration,
-}
-
-impl<S> Patient<S> {
-    fn new(socket: S, time: Duration) -> Self {
-        Self { socket, time }
+impl<S: SetTimeouts> Stream for TimedSocket<S> {
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
     }
 }
 
-impl<S: Timed> Read for Patient<S> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        again(self.time, |left| {
-            self.socket.set_read_timeout(left)?;
-            self.socket.read(into)
-        })
-    }
-}
-
-impl<S: Timed> Write for Patient<S> {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        again(self.time, |left| {
-            self.socket.set_write_timeout(left)?;
-            self.socket.write(from)
-        })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-/// Does something that may take so long; again with the rest of the time when a signal has interrupted it.
-pub(crate) fn again<T>(time: Duration, mut act: impl FnMut(Duration) -> io::Result<T>) -> io::Result<T> {
-    let begun = Instant::now();
-    let mut left = time;
-    loop {
-        match act(left) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                left = time.saturating_sub(begun.elapsed());
-                if left.is_zero() {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// A socket that has timeouts.
-trait Timed: Read + Write {
-    fn set_read_timeout(&self, time: Duration) -> io::Result<()>;
-    fn set_write_timeout(&self, time: Duration) -> io::Result<()>;
-}
-
-impl Timed for TcpStream {
-    fn set_read_timeout(&self, time: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(time))
-    }
-
-    fn set_write_timeout(&self, time: Duration) -> io::Result<()> {
-        self.set_write_timeout(Some(time))
-    }
-}
-
-#[cfg(unix)]
-impl Timed for UnixStream {
-    fn set_read_timeout(&self, time: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(time))
-    }
-
-    fn set_write_timeout(&self, time: Duration) -> io::Result<()> {
-        self.set_write_timeout(Some(time))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_interrupted_is_done_again_until_the_time_is_over_and_no_longer() {
-        let mut times = 0;
-        let done = again(Duration::from_secs(60), |left| {
-            times += 1;
-            assert!(left <= Duration::from_secs(60), "{left:?}");
-            if times < 1_000 { Err(ErrorKind::Interrupted.into()) } else { Ok(times) }
-        });
-        assert_eq!(done.expect("it is done in the end"), 1_000);
-
-        let begun = Instant::now();
-        let interrupted = |_| Err::<(), _>(ErrorKind::Interrupted.into());
-        let error = again(Duration::from_millis(50), interrupted).expect_err("it is interrupted for ever");
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(begun.elapsed() >= Duration::from_millis(50));
-        let error = again(Duration::from_secs(1), |_| Err::<(), _>(ErrorKind::BrokenPipe.into()));
-        assert_eq!(error.expect_err("nothing else is done again").kind(), ErrorKind::BrokenPipe);
+#[cfg(feature = "redis-tls")]
+impl Stream for tls::TlsStream {
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.sock.timeout = timeout;
     }
 }

@@ -1,4 +1,5 @@
-//! Which server has what: one, the master that sentinels name, or the nodes of a cluster.
+//! The server of each partition: a single one, the master of a [Sentinel](https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/)
+//! setup, or the nodes of a [cluster](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -8,177 +9,116 @@ use std::time::Instant;
 use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo, RedisError};
 
 use crate::backends::redis::client::protocol;
-use crate::backends::redis::config::Settings;
+use crate::backends::redis::client::timed_socket::time_left;
+use crate::backends::redis::config::endpoints::{Endpoints, split_host_port, with_host_port};
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::sync::lock;
 
-/// Where servers are.
-pub(crate) enum Servers {
-    One(ConnectionAddr),
-    Sentinels {
-        nodes: Vec<ConnectionAddr>,
-        service: String,
-        /// Who we are at the sentinels.
-        who: RedisConnectionInfo,
-    },
-    Cluster(Vec<ConnectionAddr>),
-}
-
-impl Servers {
-    /// For people.
-    pub(crate) fn place(&self) -> String {
-        let list = |nodes: &[ConnectionAddr]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::One(address) => address.to_string(),
-            Self::Sentinels { nodes, service, .. } => {
-                format!("the master `{service}` of the sentinels {}", list(nodes))
-            }
-            Self::Cluster(nodes) => format!("the cluster of {}", list(nodes)),
-        }
-    }
-
-    fn nodes(&self) -> &[ConnectionAddr] {
-        match self {
-            Self::One(address) => std::slice::from_ref(address),
-            Self::Sentinels { nodes, .. } | Self::Cluster(nodes) => nodes,
-        }
-    }
-}
-
-/// The address of another server, which is spoken to as this one is.
-pub(crate) fn beside(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
-    match address {
-        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-            ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: *insecure, tls_params: tls_params.clone() }
-        }
-        _ => ConnectionAddr::Tcp(host.to_owned(), port),
-    }
-}
-
-/// Host and port, as in `host:6379`.
-pub(crate) fn split(node: &str) -> Option<(&str, u16)> {
-    let (host, port) = node.rsplit_once(':')?;
-    let host = bare(host);
-    Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
-}
-
-/// Whether it can be the name or the address of a host: anything else may be a secret in the wrong place.
-pub(crate) fn is_host(host: &str) -> bool {
-    let host = bare(host);
-    !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c))
-}
-
-/// An IPv6 address without its brackets.
-pub(crate) fn bare(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-/// Knows where to go.
-pub(crate) struct Router {
-    settings: Arc<Settings>,
-    /// By shard; the master is that of all.
+/// Maps partitions to servers, as learned from sentinels and from redirects of a cluster.
+pub(crate) struct Topology {
+    config: Arc<RedisConfig>,
+    /// By partition; without a cluster, one entry for all.
     known: Mutex<HashMap<usize, ConnectionAddr>>,
-    /// Which of the nodes is asked next.
-    turn: AtomicUsize,
+    /// The node to ask next, modulo their number.
+    next_node: AtomicUsize,
 }
 
-impl Router {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, known: Mutex::default(), turn: AtomicUsize::new(0) }
+impl Topology {
+    pub(crate) fn new(config: Arc<RedisConfig>) -> Self {
+        Self { config, known: Mutex::default(), next_node: AtomicUsize::new(0) }
     }
 
-    /// Where a shard is, as far as is known.
-    pub(crate) fn find(&self, shard: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
-        if let Servers::One(address) = &self.settings.servers {
+    /// Returns the address of a partition, as far as it is known.
+    pub(crate) fn locate(&self, partition: usize, deadline: Instant) -> Result<ConnectionAddr, RedisError> {
+        if let Some(address) = lock(&self.known).get(&self.key(partition)) {
             return Ok(address.clone());
         }
-        if let Some(address) = lock(&self.known).get(&self.place(shard)) {
-            return Ok(address.clone());
-        }
-        let address = match &self.settings.servers {
-            Servers::Sentinels { nodes, service, who } => self.master(nodes, service, who, deadline)?,
-            // Any: it says which one has it.
-            servers => servers.nodes()[self.turn.load(Relaxed) % servers.nodes().len()].clone(),
+        let address = match &self.config.endpoints {
+            Endpoints::Single(address) => return Ok(address.clone()),
+            Endpoints::Sentinels { nodes, service, credentials } => {
+                self.ask_sentinels(nodes, service, credentials, deadline)?
+            }
+            // Any node will do: it redirects to the right one.
+            Endpoints::Cluster(nodes) => nodes[self.next_node.load(Relaxed) % nodes.len()].clone(),
         };
-        lock(&self.known).insert(self.place(shard), address.clone());
+        lock(&self.known).insert(self.key(partition), address.clone());
         Ok(address)
     }
 
-    fn place(&self, shard: usize) -> usize {
-        if self.is_cluster() { shard } else { 0 }
+    fn key(&self, partition: usize) -> usize {
+        if self.is_cluster() { partition } else { 0 }
     }
 
-    /// Asks one sentinel after the other.
-    fn master(
+    /// Asks one sentinel after the other for the master.
+    fn ask_sentinels(
         &self,
         nodes: &[ConnectionAddr],
         service: &str,
-        who: &RedisConnectionInfo,
+        credentials: &RedisConnectionInfo,
         deadline: Instant,
     ) -> Result<ConnectionAddr, RedisError> {
         let mut outcome = Err((ErrorKind::EmptySentinelList, "there is no sentinel").into());
         for turn in 0..nodes.len() {
-            let sentinel = &nodes[(self.turn.load(Relaxed) + turn) % nodes.len()];
+            let sentinel = &nodes[(self.next_node.load(Relaxed) + turn) % nodes.len()];
             let asked = (|| {
-                // Each has its part of the time.
-                let most = protocol::left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
-                let deadline = Instant::now() + most;
-                let mut connection = protocol::connect(&self.settings, sentinel, who, deadline)?;
-                let mut question = redis::cmd("SENTINEL");
-                question.arg("get-master-addr-by-name").arg(service);
-                let answer = protocol::ask(&mut connection, &[question], deadline)?.pop().unwrap_or_default();
-                let master = Option::<(String, u16)>::from_redis_value(answer.extract_error()?)?;
+                // Each sentinel has its share of the time.
+                let share = time_left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
+                let deadline = Instant::now() + share;
+                let mut connection = protocol::connect(&self.config, sentinel, credentials, deadline)?;
+                let command = protocol::command("SENTINEL", &["get-master-addr-by-name", service]);
+                let reply = protocol::request(&mut connection, &[command], deadline)?.pop().unwrap_or_default();
+                let master = Option::<(String, u16)>::from_redis_value(reply.extract_error()?)?;
                 master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())
             })();
             match asked {
-                Ok((host, port)) => return Ok(beside(sentinel, &host, port)),
+                Ok((host, port)) => return Ok(with_host_port(sentinel, &host, port)),
                 Err(error) => outcome = Err(error),
             }
         }
         outcome
     }
 
-    /// A node has said where the shard is.
-    pub(crate) fn moved(&self, shard: usize, from: &ConnectionAddr, error: &RedisError) -> bool {
+    /// Follows a `MOVED` reply of a cluster node; returns whether the error is one.
+    pub(crate) fn redirect(&self, partition: usize, from: &ConnectionAddr, error: &RedisError) -> bool {
         let is_moved = error.kind() == ErrorKind::Server(redis::ServerErrorKind::Moved);
         let Some((host, port)) = error.redirect_node().filter(|_| is_moved).and_then(|(node, _)| {
-            // Without a host it is the same one.
-            split(node).or_else(|| Some(("", node.strip_prefix(':')?.parse().ok()?)))
+            // An empty host stands for the same host.
+            split_host_port(node).or_else(|| Some(("", node.strip_prefix(':')?.parse().ok()?)))
         }) else {
             return false;
         };
         let (ConnectionAddr::Tcp(own, _) | ConnectionAddr::TcpTls { host: own, .. }) = from else { return false };
-        let address = beside(from, if host.is_empty() { own } else { host }, port);
-        lock(&self.known).insert(shard, address);
+        let address = with_host_port(from, if host.is_empty() { own } else { host }, port);
+        lock(&self.known).insert(partition, address);
         true
     }
 
-    /// Where these are is not known any more: another one is asked.
-    pub(crate) fn forget(&self, shards: &[usize]) {
-        self.turn.fetch_add(1, Relaxed);
+    /// Forgets the servers of these partitions, and asks another node next.
+    pub(crate) fn invalidate(&self, partitions: &[usize]) {
+        self.next_node.fetch_add(1, Relaxed);
         let mut known = lock(&self.known);
-        for &shard in shards {
-            known.remove(&self.place(shard));
+        for &partition in partitions {
+            known.remove(&self.key(partition));
         }
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.settings.servers, Servers::Cluster(_))
+        matches!(self.config.endpoints, Endpoints::Cluster(_))
     }
 
-    /// Shards that may be asked after at once.
-    pub(crate) fn groups(&self, shards: usize) -> Vec<Vec<usize>> {
+    /// Groups the partitions that one server answers for, as far as is known.
+    pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
+        let partitions = usize::try_from(self.config.partitions).unwrap_or(1);
         if !self.is_cluster() {
-            return vec![(0..shards).collect()];
+            return vec![(0..partitions).collect()];
         }
         let known = lock(&self.known);
         let mut groups: Vec<(Option<&ConnectionAddr>, Vec<usize>)> = Vec::new();
-        for shard in 0..shards {
-            let address = known.get(&shard);
-            let together = groups.iter_mut().find(|(known, _)| known.is_some() && *known == address);
-            if let Some((_, group)) = together {
-                group.push(shard);
-            } else {
-                groups.push((address, vec![shard]));
+        for partition in 0..partitions {
+            let address = known.get(&partition);
+            match groups.iter_mut().find(|(known, _)| known.is_some() && *known == address) {
+                Some((_, group)) => group.push(partition),
+                None => groups.push((address, vec![partition])),
             }
         }
         groups.into_iter().map(|(_, group)| group).collect()

@@ -1,14 +1,14 @@
--- Finds under which field each series is kept.
+-- Finds the field of each series.
 --
--- KEYS: of each series. ARGV: for each, how many fields there may be, and those.
--- Gives for each the place of the first that is there, or 0 and any other field.
+-- KEYS: a key per series. ARGV: per series, the number of possible fields, and these.
+-- Returns per series the index of the first field that exists; or 0, and any other field of its key.
 local answers, at = {}, 1
 for i, key in ipairs(KEYS) do
   local count, found, sample = tonumber(ARGV[at]), 0, ''
   if redis.call('TYPE', key).ok == 'hash' then
-    for place = 1, count do
-      if redis.call('HEXISTS', key, ARGV[at + place]) == 1 then
-        found = place
+    for index = 1, count do
+      if redis.call('HEXISTS', key, ARGV[at + index]) == 1 then
+        found = index
         break
       end
     end

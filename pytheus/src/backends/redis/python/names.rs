@@ -1,13 +1,20 @@
-//! Where Python has everything: its keys, and labels as its JSON.
+//! The names of Python's keys, and labels in its JSON.
 
 use crate::backends::custom::{Aggregation, FamilyKey, SeriesKey};
-use crate::backends::redis::schema;
 use crate::model::descriptor::Kind;
 
-/// With more labels than this, not every order of them is looked for.
-const MOST_ORDERED: usize = 4;
+/// The most labels of which all orders are searched.
+const MAX_ORDERED: usize = 4;
 
-/// Is it something that Python has, too?
+/// Returns the name and scope of a family, without the hash of its declaration.
+pub(crate) fn scoped_name(family: &FamilyKey) -> String {
+    match family.scope() {
+        "" => family.name().to_owned(),
+        scope => format!("{}|{scope}", family.name()),
+    }
+}
+
+/// Returns whether Python has such a family.
 pub(crate) fn has(family: &FamilyKey) -> bool {
     match family.descriptor().kind() {
         Kind::Counter | Kind::Histogram | Kind::Summary => true,
@@ -16,50 +23,49 @@ pub(crate) fn has(family: &FamilyKey) -> bool {
     }
 }
 
-/// The key of one number of a family; in a hash if it has labels.
+/// The key of one part of a family: a hash if it has labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct PythonKey {
     pub(crate) name: String,
-    /// Which of the numbers it is. A bucket with a whole bound has two keys, as it is an `int` for one program and a
-    /// `float` for another.
+    /// The index of the part. A bucket with a whole bound has two keys: it is an `int` in one program and a `float` in another.
     pub(crate) part: usize,
 }
 
-/// The keys of a family. The numbers of a histogram: the cumulative count of each bucket, and that of all; the count; the
-/// sum. Of a summary: the count; the sum.
-pub(crate) fn keys(family: &FamilyKey) -> Vec<Key> {
-    let id = schema::scoped_name(family);
+/// Returns the keys of a family. The parts of a histogram are the cumulative counts of its buckets, `+Inf` included, the count,
+/// and the sum; those of a summary are the count and the sum.
+pub(crate) fn keys(family: &FamilyKey) -> Vec<PythonKey> {
+    let id = scoped_name(family);
     let names = match family.descriptor().kind() {
         Kind::Summary => vec![vec!["count".to_owned()], vec!["sum".to_owned()]],
         Kind::Histogram => {
             let buckets = family.descriptor().buckets().iter();
-            let buckets = buckets.map(|bound| whole(*bound).into_iter().chain([float(*bound)]).collect());
+            let buckets = buckets.map(|bound| format_int(*bound).into_iter().chain([format_float(*bound)]).collect());
             buckets.chain(["+Inf", "count", "sum"].map(|name| vec![name.to_owned()])).collect()
         }
-        _ => return vec![Key { name: id, part: 0 }],
+        _ => return vec![PythonKey { name: id, part: 0 }],
     };
     let names = names.into_iter().enumerate().flat_map(|(part, names)| names.into_iter().map(move |name| (part, name)));
-    names.map(|(part, name)| Key { name: format!("{id}:{name}"), part }).collect()
+    names.map(|(part, name)| PythonKey { name: format!("{id}:{name}"), part }).collect()
 }
 
-/// The key that has each series.
-pub(crate) fn index(family: &FamilyKey) -> String {
-    let id = schema::scoped_name(family);
+/// Returns a key with all series of a family.
+pub(crate) fn index_key(family: &FamilyKey) -> String {
+    let id = scoped_name(family);
     match family.descriptor().kind() {
         Kind::Histogram | Kind::Summary => format!("{id}:count"),
         _ => id,
     }
 }
 
-/// As Python writes an `int` of this value, where it has one.
-fn whole(bound: f64) -> Option<String> {
-    // Zero has no sign there.
+/// Formats a bound as Python's `int`, if it is whole.
+fn format_int(bound: f64) -> Option<String> {
+    // An `int` has no negative zero.
     let bound = bound + 0.0;
     (bound.trunc().to_bits() == bound.to_bits()).then(|| bound.to_string())
 }
 
-/// As Python writes a `float`.
-fn float(number: f64) -> String {
+/// Formats a number as Python's `float`.
+fn format_float(number: f64) -> String {
     let short = format!("{number:e}");
     let (digits, exponent) = short.split_once('e').unwrap_or((&short, "0"));
     match exponent.parse::<i32>().unwrap_or_default() {
@@ -71,16 +77,16 @@ fn float(number: f64) -> String {
     }
 }
 
-/// The labels of a series, as Python's `json.dumps` writes them in this order; of one without labels, empty.
+/// Formats the labels of a series as Python's `json.dumps`, in this order; empty without labels.
 pub(crate) fn field(family: &FamilyKey, series: &SeriesKey, order: &[usize]) -> String {
     let labels: Vec<_> = series.labels(family).iter().collect();
     if labels.is_empty() {
         return String::new();
     }
     let mut out = String::from("{");
-    for (place, &label) in order.iter().enumerate() {
+    for (index, &label) in order.iter().enumerate() {
         let Some((name, value)) = labels.get(label) else { continue };
-        out.push_str(if place == 0 { "\"" } else { ", \"" });
+        out.push_str(if index == 0 { "\"" } else { ", \"" });
         out.push_str(name);
         out.push_str("\": \"");
         escape(value, &mut out);
@@ -104,7 +110,7 @@ fn escape(text: &str, out: &mut String) {
             ' '..='~' => out.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
-                    // Nothing fails that writes to a text.
+                    // Writing to a `String` never fails.
                     let _ = write!(out, "\\u{unit:04x}");
                 }
             }
@@ -112,20 +118,19 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
-/// The order that Python's labels most likely have where nothing else is known: those with a default, which Python begins
-/// with, then the others.
-pub(crate) fn usual(family: &FamilyKey) -> Vec<usize> {
+/// Returns the most likely order of Python's labels: those with a default first.
+pub(crate) fn default_order(family: &FamilyKey) -> Vec<usize> {
     let labels = &family.descriptor().labels;
     let mut order: Vec<_> = (0..labels.len()).collect();
     order.sort_by_key(|label| !labels[*label].has_default());
     order
 }
 
-/// The orders in which Python may have written the labels, likely ones first.
+/// Returns possible orders of Python's labels, likely ones first.
 pub(crate) fn orders(family: &FamilyKey, known: Option<&Vec<usize>>) -> Vec<Vec<usize>> {
-    let mut usual = usual(family);
+    let mut usual = default_order(family);
     let mut orders: Vec<_> = known.into_iter().chain([&usual]).cloned().collect();
-    if usual.len() <= MOST_ORDERED {
+    if usual.len() <= MAX_ORDERED {
         permute(&mut usual, 0, &mut orders);
     }
     let mut seen = Vec::with_capacity(orders.len());
@@ -142,18 +147,18 @@ fn permute(order: &mut [usize], from: usize, out: &mut Vec<Vec<usize>>) {
         out.push(order.to_vec());
         return;
     }
-    for place in from..order.len() {
-        order.swap(from, place);
+    for index in from..order.len() {
+        order.swap(from, index);
         permute(order, from + 1, out);
-        order.swap(from, place);
+        order.swap(from, index);
     }
 }
 
-/// A label value, which may be anything there, as Python's `str` writes it.
-fn shown(value: &serde_json::Value) -> Option<String> {
+/// Formats a label value, of any type in JSON, as Python's `str`.
+fn format_value(value: &serde_json::Value) -> Option<String> {
     Some(match value {
         serde_json::Value::String(value) => value.clone(),
-        serde_json::Value::Number(number) if number.is_f64() => float(number.as_f64()?),
+        serde_json::Value::Number(number) if number.is_f64() => format_float(number.as_f64()?),
         serde_json::Value::Number(number) => number.to_string(),
         serde_json::Value::Bool(is_true) => if *is_true { "True" } else { "False" }.to_owned(),
         serde_json::Value::Null => "None".to_owned(),
@@ -161,24 +166,24 @@ fn shown(value: &serde_json::Value) -> Option<String> {
     })
 }
 
-/// The series of a field, and the order in which its labels stand; `None` where these are not the labels of the family.
+/// Parses a field: the series, and the order of its labels; `None` if the family has other labels.
 pub(crate) fn parse(family: &FamilyKey, field: &[u8]) -> Option<(SeriesKey, Vec<usize>)> {
     let text = str::from_utf8(field).ok()?;
     let serde_json::Value::Object(labels) = text.parse().ok()? else { return None };
-    let (mut values, mut places) = (Vec::new(), Vec::new());
+    let (mut values, mut positions) = (Vec::new(), Vec::new());
     for (label, name) in family.descriptor().label_names().enumerate() {
-        values.push(shown(labels.get(name)?)?);
-        // Within a value, a backslash stands before each quotation mark.
+        values.push(format_value(labels.get(name)?)?);
+        // Inside a value, a quotation mark follows a backslash.
         let quoted = format!("\"{name}\":");
         let mut all = text.match_indices(&quoted).map(|(at, _)| at);
-        places.push((all.find(|at| text.as_bytes().get(at.wrapping_sub(1)) != Some(&b'\\')), label));
+        positions.push((all.find(|at| text.as_bytes().get(at.wrapping_sub(1)) != Some(&b'\\')), label));
     }
     if labels.len() != values.len() {
         return None;
     }
     let values: Vec<_> = values.iter().map(String::as_str).collect();
-    places.sort_unstable();
-    Some((SeriesKey::new(family, &values), places.into_iter().map(|(_, label)| label).collect()))
+    positions.sort_unstable();
+    Some((SeriesKey::new(family, &values), positions.into_iter().map(|(_, label)| label).collect()))
 }
 
 #[cfg(test)]
@@ -187,7 +192,7 @@ mod tests {
     use crate::model::descriptor::Descriptor;
 
     #[test]
-    fn numbers_read_as_python_writes_them() {
+    fn numbers_are_formatted_as_in_python() {
         for (number, text) in [
             (0.005, "0.005"),
             (1.0, "1.0"),
@@ -198,15 +203,15 @@ mod tests {
             (1e16, "1e+16"),
             (-2.5e100, "-2.5e+100"),
         ] {
-            assert_eq!(float(number), text);
+            assert_eq!(format_float(number), text);
         }
-        assert_eq!(whole(-0.0).as_deref(), Some("0"));
-        assert_eq!(whole(10.0).as_deref(), Some("10"));
-        assert_eq!(whole(0.5), None);
+        assert_eq!(format_int(-0.0).as_deref(), Some("0"));
+        assert_eq!(format_int(10.0).as_deref(), Some("10"));
+        assert_eq!(format_int(0.5), None);
     }
 
     #[test]
-    fn labels_read_back_in_whatever_order() {
+    fn labels_parse_back_in_any_order() {
         let descriptor = Descriptor::new(Kind::Counter, "a", "A.").unwrap().with_labels(["b", "a"]).unwrap();
         let family = FamilyKey::new("", descriptor);
         for value in ["x", "", "\"b\": \"\\", "a\n\u{7f}é😀\u{8}", ", \"a\": "] {

@@ -1,6 +1,6 @@
--- Reads what is at keys, all at one moment, and keeps them for another while, as Python's scrapes do.
+-- Reads keys as one snapshot, and starts their time to live over, as Python's scrapes do.
 --
--- KEYS: any. ARGV: the expiry in s. Gives for each its type, and what it holds.
+-- KEYS: any. ARGV: the time to live in s. Returns the type and contents of each.
 local all = {}
 for i, key in ipairs(KEYS) do
   local kind, value = redis.call('TYPE', key).ok, ''
@@ -9,7 +9,7 @@ for i, key in ipairs(KEYS) do
   elseif kind == 'hash' then
     value = redis.call('HGETALL', key)
   end
-  -- Not where the server takes no writes.
+  -- A server that accepts no writes refuses this.
   if kind == 'string' or kind == 'hash' then redis.pcall('EXPIRE', key, ARGV[1]) end
   all[i] = {kind, value}
 end

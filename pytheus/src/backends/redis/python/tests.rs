@@ -2,19 +2,19 @@ use std::sync::Arc;
 
 use crate::backends::custom::{Backend as _, Config, Configure as _, FamilyKey};
 use crate::backends::redis::MultiProcessRedisBackend;
-use crate::backends::redis::tests::{Process, Server, gauge};
+use crate::backends::redis::tests::{Server, TestProcess, gauge};
 use crate::backends::{Value, json};
 use crate::model::descriptor::GaugeMode;
 
-fn process(server: &Server) -> Process {
+fn process(server: &Server) -> TestProcess {
     process_with(server, 30.0)
 }
 
-fn process_with(server: &Server, timeout: f64) -> Process {
+fn process_with(server: &Server, timeout: f64) -> TestProcess {
     server.process_with(&json!({"key_prefix": null, "layout": "pytheus-python", "timeout": timeout}))
 }
 
-/// What stands in a hash of one field.
+/// Asserts the value of a hash with one field.
 #[track_caller]
 fn holds(server: &Server, key: &str, value: &str) {
     let answer = server.say(&format!("HVALS {key}"));
@@ -22,7 +22,7 @@ fn holds(server: &Server, key: &str, value: &str) {
 }
 
 #[test]
-fn a_batch_of_which_nobody_hears_counts_once_whatever_redis_forgets() {
+fn a_batch_whose_reply_is_lost_counts_once_also_after_a_data_loss() {
     let server = Server::start();
     let (mut one, other) = (process_with(&server, 0.5), process(&server));
     let first = one.batch("a_total", "x", 1);
@@ -32,7 +32,7 @@ fn a_batch_of_which_nobody_hears_counts_once_whatever_redis_forgets() {
         assert_eq!(server.say("CLIENT PAUSE 600000 WRITE"), "+OK");
         one.backend.apply(&batch).expect_err("no answer");
         assert_eq!(server.say("CLIENT UNPAUSE"), "+OK");
-        // Redis does not do what it has put off for somebody who has hung up: as if it had.
+        // Redis drops a paused command of a closed connection: as if it had run.
         other.backend.apply(&batch).expect("the pause is over");
         holds(&server, "a_total", expected);
         if forgets {
@@ -42,7 +42,7 @@ fn a_batch_of_which_nobody_hears_counts_once_whatever_redis_forgets() {
         one.repeat(&batch);
         holds(&server, "a_total", expected);
     }
-    // What was not sent before is no such case.
+    // A batch without an unknown outcome is sent.
     server.say("FLUSHALL");
     let last = one.batch("a_total", "x", 1);
     one.repeat(&last);
@@ -52,7 +52,7 @@ fn a_batch_of_which_nobody_hears_counts_once_whatever_redis_forgets() {
 }
 
 #[test]
-fn a_batch_that_a_user_may_not_send_counts_once_he_may() {
+fn a_batch_without_permission_counts_once_it_is_granted() {
     let server = Server::start();
     let mut one = process(&server);
     one.count("a_total", "x", 1);
@@ -89,8 +89,8 @@ fn a_family_of_a_scope_has_a_key_of_its_own() {
 }
 
 #[test]
-fn what_python_does_not_have_is_refused() {
-    for (key, value) in [("key_prefix", json!("app")), ("cluster", json!(["a:1"])), ("shards", json!(2))] {
+fn options_that_python_lacks_are_refused() {
+    for (key, value) in [("key_prefix", json!("app")), ("cluster", json!(["a:1"])), ("partitions", json!(2))] {
         let mut config = json!({"layout": "pytheus-python"});
         config.as_object_mut().map(|config| config.insert(key.to_owned(), value));
         let refused = |config: Value| {

@@ -1,4 +1,4 @@
-//! A scrape: `scrape` reads the families and hashes of all processes, `series` adds their fields up.
+//! Scrapes: `scrape` reads declarations and hashes, `series` turns their fields into series.
 
 pub(super) mod scrape;
 pub(super) mod series;

@@ -1,116 +1,80 @@
-//! The totals of all processes, for a scrape: the index in one round trip, all that is wanted in another.
+//! A scrape in two round trips: the indexes of all partitions, then all hashes that they name.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use redis::{Cmd, FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, Value};
 
-use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
-use crate::backends::redis::client::connection::Link;
+use crate::backends::custom::{FamilyKey, Totals};
+use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::client::error::RedisFault;
-use crate::backends::redis::context::{Common, layout_of};
-use crate::backends::redis::read::series::{self, Bad, Live, Series};
-use crate::backends::redis::schema::{self, Keys};
-use crate::model::number::Number;
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::context::Context;
+use crate::backends::redis::read::series::{self, BadField, Fields, LiveSeries, ReadFamily, SeriesIndex};
+use crate::backends::redis::schema::{self, PartitionKeys};
 
-/// The most fields of a hash that are read at once.
-const PAGE: usize = 100_000;
+/// Fields of a hash read by one command.
+const PAGE_LEN: usize = 100_000;
 
-/// The numbers of a declaration.
-pub(crate) struct Found {
-    pub(crate) family: Arc<FamilyKey>,
-    pub(crate) series: Arc<[SeriesKey]>,
-    /// The parts of each series, one after the other.
-    pub(crate) parts: Vec<Number>,
-    /// When the value of each series was set, where that says which one shows.
-    pub(crate) times: Vec<u64>,
-}
+/// The series of a declaration, and whether a living process declares it.
+type ReadDeclaration = (ReadFamily, bool);
 
-/// The numbers of a declaration, and whether a living process has it.
-type FoundOf = (Found, bool);
-
-/// What was read before.
+/// Results of former scrapes: most series are the same each time.
 #[derive(Default)]
-pub(crate) struct Memory {
-    /// Families, as the index has them, and what they are called there.
+pub(crate) struct ReadCache {
+    /// Families and their ids, by their declarations in the index.
     families: HashMap<Vec<u8>, (Arc<FamilyKey>, String)>,
-    /// Their series, by key.
-    series: HashMap<String, Series>,
-    /// How many fields a huge key had.
-    sizes: HashMap<String, usize>,
+    /// By key.
+    series: HashMap<String, SeriesIndex>,
+    /// The number of fields of large hashes.
+    large: HashMap<String, usize>,
 }
 
-/// A declaration of a family that is wanted.
-struct Declared {
+/// A declaration in the index.
+struct IndexEntry {
     family: Arc<FamilyKey>,
     id: String,
-    /// When a process began it last.
+    /// When a process last began it.
     begun: u64,
-    /// Is it known whether a living process has it?
-    is_asked: bool,
-    /// Where its numbers are, unless each process has its own.
+    /// There are several of its name: only those of living processes are shown.
+    has_rivals: bool,
+    /// The key of its hash; none for live values, in the keys of the writers.
     key: Option<String>,
 }
 
-/// Why the numbers of some shards can't be had.
-enum Failed {
-    Redis(RedisError),
-    /// The namespace is laid out in another way.
-    Layout(String),
-    /// A key holds something else.
-    Type(String),
-    /// A field of a key can't be read.
-    Field(String, Bad),
+/// Reports a field of a key that can't be read.
+fn bad_field(context: &Context, key: &str, BadField { field, why }: BadField) -> RedisFault {
+    context.unreadable_field(key, &String::from_utf8_lossy(&field), &why)
 }
 
-impl From<RedisError> for Failed {
-    fn from(error: RedisError) -> Self {
-        Self::Redis(error)
-    }
-}
-
-impl Failed {
-    fn fault(self, common: &Common) -> RedisFault {
-        match self {
-            Self::Redis(error) => RedisFault::of(&common.settings.place, &error),
-            Self::Layout(layout) => common.other_layout(&layout),
-            Self::Type(key) => common.other_type(&key, "value of another type"),
-            Self::Field(key, Bad { field, why }) => common.unreadable(&key, &String::from_utf8_lossy(&field), &why),
-        }
-    }
-}
-
-/// The declarations in the index of a shard that are wanted, those that were begun first before the others.
+/// Reads the declarations of some families, in the order in which they were begun.
 pub(crate) fn declarations(
-    common: &Common,
-    shard: usize,
+    context: &Context,
+    partition: usize,
     wants: &dyn Fn(&FamilyKey) -> bool,
 ) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
-    let keys = Keys::new(&common.settings.namespace, shard as u64);
-    let index = common.pool.with(&[shard], common.deadline(), |link| {
-        Ok(link.pipeline(&[command("HGETALL", &keys.families)])?.pop().unwrap_or_default())
+    let keys = PartitionKeys::new(&context.config.namespace, partition);
+    let index = context.on_partition(partition, |session| {
+        Ok(Vec::from_redis_value(session.request(command("HGETALL", &[&keys.families]))?)?)
     })?;
-    let declared = Memory::default().declared(&keys, pairs(index), wants);
-    let declared = declared.map_err(|bad| Failed::Field(keys.families.clone(), bad).fault(common))?;
-    Ok(declared.into_iter().map(|declared| declared.family).collect())
+    let declarations = ReadCache::default().declarations(&keys, index, wants);
+    let declarations = declarations.map_err(|bad| bad_field(context, &keys.families, bad))?;
+    Ok(declarations.into_iter().map(|declaration| declaration.family).collect())
 }
 
-/// Puts in all that the scrape shows.
-pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+/// Reads all families of a scrape.
+pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
     let found = {
         let wants = |family: &FamilyKey| totals.includes(family);
-        let deadline = totals.deadline().unwrap_or_else(|| common.deadline());
-        let (mut groups, mut found) = (common.pool.groups(), Vec::new());
+        let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
+        let (mut groups, mut found) = (context.pool.topology.partition_groups(), Vec::new());
         while let Some(group) = groups.pop() {
-            let read = common.pool.with(&group, deadline, |link| match read(common, memory, &group, &wants, link) {
-                Err(Failed::Redis(error)) => Err(error),
-                other => Ok(other),
-            });
+            let read = |session: &mut Session<'_>| read(context, cache, &group, &wants, session);
+            let read = context.pool.with_connection(&group, deadline, read);
             match read {
-                Ok(Ok(some)) => found.extend(some),
-                Ok(Err(failed)) => return Err(failed.fault(common)),
-                // They are not together any more.
-                Err(fault) if fault.is_moved() && group.len() > 1 => {
+                Ok(read) => found.extend(read),
+                // The group is no longer on one node.
+                Err(fault) if fault.is_redirect() && group.len() > 1 => {
                     groups.extend(group.into_iter().map(|one| vec![one]));
                 }
                 Err(fault) => return Err(fault),
@@ -118,202 +82,175 @@ pub(crate) fn load(common: &Common, memory: &mut Memory, totals: &mut Totals<'_>
         }
         found
     };
-    for (Found { family, series, parts, times }, is_live) in found {
+    for (ReadFamily { family, series, parts, times }, is_live) in found {
         totals.provide_declaration(family, series, parts, times, is_live);
     }
     Ok(())
 }
 
-fn command(name: &str, key: &str) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(key);
-    command
-}
-
-/// The answer to a command about a key.
-fn answer(value: Option<Value>, key: &str) -> Result<Value, Failed> {
+/// Returns the reply to a command on a key.
+fn reply(context: &Context, value: Option<Value>, key: &str) -> Result<Value, SessionError> {
     value.unwrap_or_default().extract_error().map_err(|error| match error.code() {
-        Some("WRONGTYPE") => Failed::Type(key.to_owned()),
-        _ => Failed::Redis(error),
+        Some("WRONGTYPE") => context.wrong_type(key, "value of another type").into(),
+        _ => error.into(),
     })
 }
 
 fn read(
-    common: &Common,
-    memory: &mut Memory,
+    context: &Context,
+    cache: &mut ReadCache,
     group: &[usize],
     wants: &dyn Fn(&FamilyKey) -> bool,
-    link: &mut Link<'_>,
-) -> Result<Vec<FoundOf>, Failed> {
-    let settings = &common.settings;
-    let shards: Vec<_> = group.iter().map(|shard| Keys::new(&settings.namespace, *shard as u64)).collect();
+    session: &mut Session<'_>,
+) -> Result<Vec<ReadDeclaration>, SessionError> {
+    let config = &context.config;
+    let partitions: Vec<_> = group.iter().map(|one| PartitionKeys::new(&config.namespace, *one)).collect();
     let mut commands = Vec::new();
-    for keys in &shards {
-        commands.push(command("HGETALL", &keys.families));
-        let mut alive = command("ZRANGEBYSCORE", &keys.alive);
-        alive.arg(common.long_ago()).arg("+inf");
-        commands.push(alive);
-        let mut layout = command("HGET", &keys.writers);
-        layout.arg("layout");
-        commands.push(layout);
+    for keys in &partitions {
+        commands.extend([
+            command("HGETALL", &[&keys.families]),
+            context.living_writers(keys),
+            command("HGET", &[&*keys.writers, "schema"]),
+        ]);
     }
-    let mut answers = link.each(&commands)?.into_iter();
-    let (mut declared, mut writers, mut declaring) = (Vec::new(), Vec::new(), Vec::new());
-    for keys in &shards {
-        let index = pairs(answer(answers.next(), &keys.families)?);
-        let alive: Vec<String> =
-            Vec::from_redis_value(answer(answers.next(), &keys.alive)?).map_err(RedisError::from)?;
-        let layout = answer(answers.next(), &keys.writers)?;
-        let layout = Option::<String>::from_redis_value(layout).map_err(RedisError::from)?;
-        if let Some(layout) = layout.filter(|layout| *layout != layout_of(settings)) {
-            return Err(Failed::Layout(layout));
+    let mut replies = session.pipeline_results(&commands)?.into_iter();
+    let (mut declarations, mut writers, mut declared_keys) = (Vec::new(), Vec::new(), Vec::new());
+    for keys in &partitions {
+        let index = Vec::from_redis_value(reply(context, replies.next(), &keys.families)?)?;
+        let alive: Vec<String> = Vec::from_redis_value(reply(context, replies.next(), &keys.alive)?)?;
+        let version = reply(context, replies.next(), &keys.writers)?;
+        let version = Option::<String>::from_redis_value(version)?;
+        if let Some(version) = version.filter(|version| *version != config.schema_version()) {
+            return Err(context.schema_mismatch(&version).into());
         }
-        let mut wanted =
-            memory.declared(keys, index, wants).map_err(|bad| Failed::Field(keys.families.clone(), bad))?;
-        // Whether somebody living declares it matters where there are two declarations.
+        let found = cache.declarations(keys, index, wants);
+        let mut found = found.map_err(|bad| bad_field(context, &keys.families, bad))?;
         let mut names = HashSet::new();
-        if !wanted.iter().all(|one| names.insert(schema::name_of(&one.id))) {
-            declaring.extend(alive.iter().map(|writer| keys.declared(writer)));
-            for one in &mut wanted {
-                one.is_asked = true;
+        if !found.iter().all(|one| names.insert(schema::name_of(&one.id))) {
+            declared_keys.extend(alive.iter().map(|writer| keys.declared(writer)));
+            for one in &mut found {
+                one.has_rivals = true;
             }
         }
-        if wanted.iter().any(|one| one.key.is_none()) {
+        if found.iter().any(|one| one.key.is_none()) {
             writers.extend(alive.into_iter().map(|writer| (keys.own(&writer), writer)));
         }
-        declared.extend(wanted);
+        declarations.extend(found);
     }
     let own = writers.iter().map(|(key, _)| key);
-    let hashes = declared.iter().filter_map(|declared| declared.key.as_ref()).chain(own).chain(&declaring);
-    let mut contents = memory.read_all(link, &hashes.cloned().collect::<Vec<_>>())?.into_iter();
+    let hashes = declarations.iter().filter_map(|one| one.key.as_ref()).chain(own).chain(&declared_keys);
+    let hashes: Vec<_> = hashes.cloned().collect();
+    let mut contents = cache.read_hashes(context, session, &hashes)?.into_iter();
     let mut found = Vec::new();
-    let mut live: HashMap<&str, Live> = HashMap::new();
-    for Declared { family, id, key, .. } in &declared {
+    let mut live: HashMap<&str, LiveSeries> = HashMap::new();
+    for IndexEntry { family, id, key, .. } in &declarations {
         if let Some(key) = key {
-            let known = memory.series.entry(key.clone()).or_default();
+            let index = cache.series.entry(key.clone()).or_default();
             let fields = contents.next().unwrap_or_default();
-            let read = known.read(family, &fields).map_err(|bad| Failed::Field(key.clone(), bad))?;
+            let read = index.read(family, &fields).map_err(|bad| bad_field(context, key, bad))?;
             let (series, (parts, times)) = read;
-            found.push(Some(Found { family: Arc::clone(family), series, parts, times }));
+            found.push(Some(ReadFamily { family: Arc::clone(family), series, parts, times }));
         } else {
-            live.insert(id, Live::new(Arc::clone(family)));
+            live.insert(id, LiveSeries::new(Arc::clone(family)));
             found.push(None);
         }
     }
     for (key, writer) in &writers {
         let fields = contents.next().unwrap_or_default();
-        series::writer(writer, &fields, &mut live).map_err(|bad| Failed::Field(key.clone(), bad))?;
+        series::add_writer(writer, &fields, &mut live).map_err(|bad| bad_field(context, key, bad))?;
     }
-    let living: HashSet<_> = contents.flatten().map(|(field, _)| field).collect();
-    let all = declared.iter().zip(found).filter_map(|(declared, found)| {
-        let found = found.or_else(|| Some(live.remove(&*declared.id)?.finish()))?;
-        Some((found, !declared.is_asked || living.contains(declared.id.as_bytes())))
+    let declared: HashSet<_> = contents.flatten().map(|(field, _)| field).collect();
+    let all = declarations.iter().zip(found).filter_map(|(declaration, found)| {
+        let found = found.or_else(|| Some(live.remove(&*declaration.id)?.finish()))?;
+        Some((found, !declaration.has_rivals || declared.contains(declaration.id.as_bytes())))
     });
     Ok(all.collect())
 }
 
-/// Fields and values.
-pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// Fields and values of a hash, whatever protocol it comes in.
-pub(crate) fn pairs(value: Value) -> Fields {
-    let text = |value| match value {
-        Value::BulkString(text) => Some(text),
-        Value::SimpleString(text) => Some(text.into_bytes()),
-        _ => None,
-    };
-    let mut pairs = Vec::new();
-    match value {
-        Value::Array(flat) => {
-            pairs.reserve(flat.len() / 2);
-            let mut flat = flat.into_iter();
-            while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
-                pairs.extend(text(field).zip(text(value)));
-            }
-        }
-        Value::Map(map) => pairs.extend(map.into_iter().filter_map(|(field, value)| text(field).zip(text(value)))),
-        _ => {}
-    }
-    pairs
-}
-
-impl Memory {
-    /// The declarations of an index that are wanted, those that were begun first before the others.
-    fn declared(
+impl ReadCache {
+    /// Parses the declarations of some families in an index, and sorts them by the time when they were begun.
+    fn declarations(
         &mut self,
-        keys: &Keys,
+        keys: &PartitionKeys,
         index: Fields,
         wants: &dyn Fn(&FamilyKey) -> bool,
-    ) -> Result<Vec<Declared>, Bad> {
-        let (mut declared, mut begun) = (Vec::new(), HashMap::new());
+    ) -> Result<Vec<IndexEntry>, BadField> {
+        let (mut declarations, mut begun) = (Vec::new(), HashMap::new());
         for (field, value) in index {
             if let [first, id @ ..] = &*field
                 && char::from(*first) == schema::BEGUN
             {
                 let time: Option<u64> = str::from_utf8(&value).ok().and_then(|time| time.parse().ok());
-                let time = time.ok_or_else(|| Bad::value(&field, &value, "time in microseconds"))?;
+                let time = time.ok_or_else(|| BadField::value(&field, &value, "time in microseconds"))?;
                 begun.insert(id.to_vec(), time);
                 continue;
             }
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
                 let key = (!schema::is_live(&family)).then(|| keys.family(&id));
-                declared.push(Declared { family, id, begun: 0, is_asked: false, key });
+                declarations.push(IndexEntry { family, id, begun: 0, has_rivals: false, key });
             }
         }
-        for declared in &mut declared {
-            declared.begun = begun.get(declared.id.as_bytes()).copied().unwrap_or(0);
+        for one in &mut declarations {
+            one.begun = begun.get(one.id.as_bytes()).copied().unwrap_or(0);
         }
-        declared.sort_by(|one, other| (one.begun, &one.id).cmp(&(other.begun, &other.id)));
-        Ok(declared)
+        declarations.sort_by(|one, other| (one.begun, &one.id).cmp(&(other.begun, &other.id)));
+        Ok(declarations)
     }
 
-    /// The family of an entry in the index, and what it is called there.
-    fn family(&mut self, field: &[u8], schema: Vec<u8>) -> Result<(Arc<FamilyKey>, String), Bad> {
+    /// Parses an entry of the index: a family and its id.
+    fn family(&mut self, field: &[u8], declaration: Vec<u8>) -> Result<(Arc<FamilyKey>, String), BadField> {
         let is_it = |id: &str| id.as_bytes() == field;
-        if let Some((family, id)) = self.families.get(&schema).filter(|(_, id)| is_it(id)) {
+        if let Some((family, id)) = self.families.get(&declaration).filter(|(_, id)| is_it(id)) {
             return Ok((Arc::clone(family), id.clone()));
         }
-        let text = str::from_utf8(&schema).ok();
+        let text = str::from_utf8(&declaration).ok();
         let parsed = text.and_then(|text| text.parse().ok()).map(|json| FamilyKey::from_json(&json));
         let family = match parsed {
             Some(Ok(family)) => Arc::new(family),
-            Some(Err(error)) => return Err(Bad::new(field, format!("declares no family: {error}"))),
-            None => return Err(Bad::value(field, &schema, "declaration of a family")),
+            Some(Err(error)) => return Err(BadField::new(field, format!("declares no family: {error}"))),
+            None => return Err(BadField::value(field, &declaration, "declaration of a family")),
         };
         let id = family.id();
         if !is_it(&id) {
-            return Err(Bad::new(field, format!("declares another family, `{id}`")));
+            return Err(BadField::new(field, format!("declares another family, `{id}`")));
         }
-        self.families.insert(schema, (Arc::clone(&family), id.clone()));
+        self.families.insert(declaration, (Arc::clone(&family), id.clone()));
         Ok((family, id))
     }
 
-    /// All hashes in one round trip, but for those that are huge.
-    fn read_all(&mut self, link: &mut Link<'_>, keys: &[String]) -> Result<Vec<Fields>, Failed> {
-        let is_huge = |key: &String| self.sizes.get(key).is_some_and(|size| *size > PAGE);
-        let commands: Vec<_> = keys.iter().filter(|key| !is_huge(key)).map(|key| command("HGETALL", key)).collect();
-        let mut whole = link.each(&commands)?.into_iter();
+    /// Reads all hashes in one round trip, and large ones in pages.
+    fn read_hashes(
+        &mut self,
+        context: &Context,
+        session: &mut Session<'_>,
+        keys: &[String],
+    ) -> Result<Vec<Fields>, SessionError> {
+        let is_large = |key: &String| self.large.get(key).is_some_and(|size| *size > PAGE_LEN);
+        let commands: Vec<_> = keys.iter().filter(|key| !is_large(key)).map(|key| command("HGETALL", &[key])).collect();
+        let mut whole = session.pipeline_results(&commands)?.into_iter();
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
-            let fields = if is_huge(key) { in_pages(link, key)? } else { pairs(answer(whole.next(), key)?) };
-            all.push(fields);
+            all.push(if is_large(key) {
+                read_pages(context, session, key)?
+            } else {
+                Vec::from_redis_value(reply(context, whole.next(), key)?)?
+            });
         }
-        self.sizes.extend(keys.iter().cloned().zip(all.iter().map(Vec::len)).filter(|(_, size)| *size > PAGE / 2));
+        self.large.extend(keys.iter().cloned().zip(all.iter().map(Vec::len)).filter(|(_, size)| *size > PAGE_LEN / 2));
         Ok(all)
     }
 }
 
-/// A huge hash, so that the server does other things in between. What changes meanwhile is read before or after.
-fn in_pages(link: &mut Link<'_>, key: &str) -> Result<Fields, Failed> {
+/// Reads a large hash in pages: the server runs other commands in between. A field that changes is read before or after.
+fn read_pages(context: &Context, session: &mut Session<'_>, key: &str) -> Result<Fields, SessionError> {
     let (mut found, mut cursor) = (HashMap::new(), "0".to_owned());
     loop {
-        let mut scan = command("HSCAN", key);
-        scan.arg(&cursor).arg("COUNT").arg(PAGE / 10);
-        let answer = answer(link.each(&[scan])?.pop(), key)?;
-        let (next, page): (String, Value) = redis::from_redis_value(answer).map_err(RedisError::from)?;
-        // One field may come twice.
-        found.extend(pairs(page));
+        let scan = command("HSCAN", &[key, &cursor, "COUNT", &(PAGE_LEN / 10).to_string()]);
+        let page = reply(context, session.pipeline_results(&[scan])?.pop(), key)?;
+        let (next, page): (String, Fields) = redis::from_redis_value(page)?;
+        // A scan may return a field twice.
+        found.extend(page);
         if next == "0" {
             return Ok(found.into_iter().collect());
         }

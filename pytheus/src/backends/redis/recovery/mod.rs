@@ -1,17 +1,18 @@
-//! The counts of a process that was killed before it could send them: another process of its machine sends the rest, exactly
-//! once.
+//! Recovery of crashed processes: another process of the machine sends whatever a killed one could not, exactly once.
 //!
-//! `recover` takes one after the other, `remaining` computes what the server lacks. Where there are no files to keep cells in,
-//! `unsupported` stands in.
+//! `recover` takes the spools of ended processes, one after the other; `remaining` computes the unsent part of their counts.
+//! `unsupported` stands in on systems without a spool.
 
 #[cfg(unix)]
-pub(super) mod recover;
+mod recover;
+#[cfg(not(unix))]
+#[path = "unsupported.rs"]
+mod recover;
 #[cfg(unix)]
 mod remaining;
-#[cfg(not(unix))]
-mod unsupported;
 
 #[cfg(unix)]
-pub(super) use recover::Heir;
+pub(super) use crate::backends::file::Spool;
 #[cfg(not(unix))]
-pub(super) use unsupported::Heir;
+pub(super) use recover::Spool;
+pub(super) use recover::{Recovery, own_writer};

@@ -1,11 +1,15 @@
-//! Tells what processes of this machine have counted, and been killed before they could tell it.
+//! Sends the unsent counts of crashed processes.
 //!
-//! Exactly once. A process that has ended left its cells, which change no more, and its [notes](crate::backends::redis::write::journal). What of it was
-//! told is known once the server has said which batch of that process was the last that it has applied; the difference goes
-//! to the server as an batch of the same writer, which it applies only while that is still the last. So of all that may
-//! still be under way, of that process or of another one that was killed while it took over, one comes first, and the others
-//! change nothing; who is refused asks again. Each batch is noted before it is sent, as the process itself would have done.
-//! One process at a time takes over, under the lock of the file, which is free again when it ends.
+//! A crashed process leaves its cells, final by then, and its [journal](crate::backends::redis::write::journal). The server has its
+//! last applied sequence number; with the journal, that tells which totals it has. Recovery sends the difference as a batch
+//! of the same writer, on the condition that this number is still the last: a
+//! [compare-and-set](https://en.wikipedia.org/wiki/Compare-and-swap), with the sequence number as
+//! [fencing token](https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
+//!
+//! The crashed process, or a recovering one that crashed as well, may have a batch in flight. The first to arrive wins; the
+//! others fail the comparison. Recovery then starts over from the new state. Each batch is logged before it is sent, as the
+//! process itself does. The lock of the crashed process' file admits one recovering process at a time, and is released when
+//! that one ends.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -14,332 +18,311 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue as _;
 
-use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, WriterId};
+use crate::backends::custom::{Aggregation, BackendError, FamilyKey};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::{CrashedProcess, Spool};
-use crate::backends::redis::berth::Berth;
-use crate::backends::redis::client::error::{RedisFault, Sort};
-use crate::backends::redis::context::{CODE, Common, layout_of};
-use crate::backends::redis::recovery::remaining::{later, ops};
-use crate::backends::redis::schema::{self, Keys};
-use crate::backends::redis::write::journal::{self, Entry, Note, Notes, Told};
-use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Reply, Request};
+use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::context::Context;
+use crate::backends::redis::recovery::remaining::{later_value, unsent_ops};
+use crate::backends::redis::schema::{self, PartitionKeys};
+use crate::backends::redis::write::journal::{
+    Journal, JournalContents, JournalEntry, JournalRecord, JournalRecordKind,
+};
+use crate::backends::redis::write::numbered_batch::NumberedBatch;
+use crate::backends::redis::write::reply::ScriptReply;
+use crate::backends::redis::write::request::{FamilyHeader, OwnKeys, ScriptRequest};
+use crate::backends::runtime::wait;
 use crate::model::number::Number;
-use crate::report::{self, Own};
+use crate::report::{self, SelfMetric};
 
-/// The most ops in one batch.
-const MAX_OPS: usize = if cfg!(test) { 3 } else { 20_000 };
+/// Operations in one batch, few enough for a slice of the heartbeat.
+const MAX_OPS: usize = if cfg!(test) { 3 } else { 5_000 };
 
-/// How many tries there are for one shard, each of which brings it further unless others do so meanwhile.
-const MOST_TRIES: usize = 10_000;
+/// Attempts per partition. Each makes progress, unless another process sends as the same writer.
+const MAX_ATTEMPTS: usize = 10_000;
 
-/// Numbers to be left out, as the process may have given them away without a note.
-const APART: u64 = 1_000;
+/// Sequence numbers to skip: the process may have assigned them without a complete record.
+const SEQ_GAP: u64 = 1_000;
 
-/// So much earlier it seems to have ended once all of it is told: its number is then kept for a day, not for a month.
-const SETTLED: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// The backdating of a recovered writer, in ms. The script keeps its sequence number for a day then, rather than for 31.
+const RECOVERED_AGE: u64 = 30 * 24 * 3_600_000;
 
-/// What is left in a directory by those that were killed, where there is one.
-pub(crate) struct Heir {
-    spool: Option<Spool>,
-    /// Those that can't be taken over. They come after all others, and are reported once. One thread at a time looks.
-    failed: Berth<HashSet<String>>,
+/// The longest wait for a lock of the directory.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+/// The recovery under way in this process.
+#[derive(Default)]
+pub(crate) struct Recovery {
+    current: Option<CrashedWriter>,
+    /// Processes that could not be recovered, each reported once. They are tried after all others.
+    failed: HashSet<String>,
 }
 
-/// A series, and what was counted in it.
-struct Counted {
+/// Returns the writer's name of this process, and the path of its journal.
+pub(in crate::backends) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
+    let (id, path) = spool.own()?;
+    Some((writer_name(&id), path))
+}
+
+/// Names the writer of a process with a spool. The script keeps the sequence numbers of these for longer.
+fn writer_name(id: &str) -> String {
+    format!("s{id}")
+}
+
+impl Recovery {
+    /// Recovers crashed processes until a deadline, and resumes an unfinished one. `own` is this process, once closed. Returns
+    /// whether the deadline left some.
+    pub(in crate::backends) fn run(
+        &mut self,
+        context: &Context,
+        spool: &Spool,
+        own: Option<&str>,
+        deadline: Instant,
+    ) -> bool {
+        // On a panic or a fault, its lock is released.
+        let mut current = self.current.take();
+        let mut ids = match wait::with_limit(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
+            Ok(ids) => ids,
+            Err(error) => {
+                report::report(("redis spool", ""), &failure(&error));
+                return false;
+            }
+        };
+        self.failed.retain(|id| ids.contains(id));
+        let is_current = |id: &String| current.as_ref().is_some_and(|current| current.id == *id);
+        ids.sort_by_key(|id| (own != Some(id), !is_current(id), self.failed.contains(id)));
+        let mut ids = ids.into_iter().peekable();
+        while let Some(id) = ids.next() {
+            let crashed = current.take_if(|current| current.id == id);
+            match recover_process(context, spool, &id, crashed, own == Some(&id), deadline) {
+                Ok(None) if Instant::now() < deadline || ids.peek().is_none() => {}
+                Ok(unfinished) => {
+                    self.current = unfinished;
+                    return true;
+                }
+                Err(error) if is_systemic(&error) => return false,
+                Err(error) => {
+                    if self.failed.insert(id.clone()) {
+                        report::count(SelfMetric::BackendErrors, &["spool"]);
+                        report::report(("redis spool", &id), &failure(&error));
+                    }
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Returns whether other processes would fail the same way. The shipping thread reports such faults.
+fn is_systemic(error: &BackendError) -> bool {
+    let fault = error.downcast_ref::<RedisFault>();
+    fault.is_some_and(|fault| !matches!(fault.kind(), FaultKind::WrongType | FaultKind::BadField | FaultKind::Other))
+}
+
+fn failure(error: &BackendError) -> String {
+    format!("cannot recover the counts of a killed process yet (will retry): {error}")
+}
+
+/// Recovers a process, unless it lives or another process recovers it. Returns it unfinished at the deadline.
+fn recover_process(
+    context: &Context,
+    spool: &Spool,
+    id: &str,
+    unfinished: Option<CrashedWriter>,
+    is_own: bool,
+    deadline: Instant,
+) -> Result<Option<CrashedWriter>, BackendError> {
+    let mut crashed = match unfinished {
+        Some(crashed) => crashed,
+        None => match spool.claim(id)? {
+            Some(process) => CrashedWriter::new(context, id, process)?,
+            None => return Ok(None),
+        },
+    };
+    if !crashed.send_unsent(context, deadline)? {
+        return Ok(Some(crashed));
+    }
+    let CrashedWriter { process, writer, is_forgettable, .. } = crashed;
+    process.remove()?;
+    failpoint("spool removed");
+    expire_writer(context, &writer, is_own && is_forgettable);
+    if !is_own {
+        context.health.update(|counters| counters.recovered += 1);
+    }
+    Ok(None)
+}
+
+/// Has the script forget a recovered writer in a day, or at once if none of its batches can be in flight.
+fn expire_writer(context: &Context, writer: &str, forgets: bool) {
+    // Without the server's clock, it is forgotten later.
+    let score = context.liveness_cutoff().checked_sub(RECOVERED_AGE);
+    let Some(score) = score.or(forgets.then_some(0)) else { return };
+    for partition in 0..context.partition_count() {
+        let keys = PartitionKeys::new(&context.config.namespace, partition);
+        let commands = if forgets {
+            vec![command("ZREM", &[&*keys.alive, writer]), command("HDEL", &[&*keys.writers, writer])]
+        } else {
+            vec![command("ZADD", &[&*keys.alive, "XX", &score.to_string(), writer])]
+        };
+        let _ = context.on_partition(partition, |session| session.pipeline(&commands).map(drop));
+    }
+}
+
+/// The totals of a series.
+struct SeriesTotals {
     family: Arc<FamilyKey>,
     totals: Vec<Number>,
 }
 
-/// How far it has come with one of the dead.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    /// All is told.
-    Done,
-    /// The same, and before, too: nobody goes on as that process, or ever did.
-    Same,
-    /// The time is over.
-    More,
+/// A crashed process, locked against recovery by others.
+struct CrashedWriter {
+    id: String,
+    process: CrashedProcess,
+    writer: String,
+    /// Its totals, by partition, family and series.
+    totals: BTreeMap<(usize, String, String), SeriesTotals>,
+    /// The partition to recover next.
+    partition: usize,
+    attempts: usize,
+    /// All its batches were acknowledged, and nothing was unsent.
+    is_forgettable: bool,
 }
 
-impl Heir {
-    pub(crate) fn new(directory: Option<&PathBuf>) -> Result<Self, BackendError> {
-        let spool = directory.map(|directory| Spool::open(directory)).transpose()?;
-        Ok(Self { spool, failed: Berth::new(HashSet::new()) })
-    }
-
-    pub(crate) fn arena(&self) -> Option<Arc<dyn Arena>> {
-        self.spool.as_ref()?.arena()
-    }
-
-    /// The name of this writer, and where its notes go.
-    pub(crate) fn own(&self) -> Option<(String, PathBuf)> {
-        let (id, path) = self.spool.as_ref()?.own()?;
-        Some((writer(&id), path))
-    }
-
-    pub(crate) fn forked(&self) -> Result<(), BackendError> {
-        self.failed.replace(HashSet::new());
-        self.spool.as_ref().map_or(Ok(()), Spool::forked)
-    }
-
-    /// As if it were killed; but what it was about to send it sends later.
-    #[cfg(test)]
-    pub(crate) fn die(&self) {
-        if let Some(spool) = &self.spool {
-            spool.close().expect("it can be unlocked");
+impl CrashedWriter {
+    fn new(context: &Context, id: &str, process: CrashedProcess) -> Result<Self, BackendError> {
+        failpoint("crash claimed");
+        let mut all = BTreeMap::new();
+        for (family, series, totals) in process.totals()? {
+            let family_id = family.id();
+            let partition = schema::partition_of(&family_id, context.partition_count());
+            let key = (partition, family_id, schema::series_text(&family, &series));
+            let known = all.entry(key).or_insert_with(|| SeriesTotals { family, totals: Vec::new() });
+            // The file may have a series twice.
+            known.totals = if known.totals.is_empty() {
+                totals
+            } else if known.family.aggregation() == Aggregation::MostRecent {
+                later_value(&known.totals, &totals)
+            } else {
+                known.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
+            };
         }
+        let (id, writer) = (id.to_owned(), writer_name(id));
+        Ok(Self { id, process, writer, totals: all, partition: 0, attempts: 0, is_forgettable: true })
     }
 
-    /// All was told; what was counted since is told by somebody.
-    pub(crate) fn close(&self, common: &Common) {
-        let Some(spool) = &self.spool else { return };
-        match spool.own() {
-            Some((id, _)) => self.inherit(common, Some(&id)),
-            // A child that could not begin has nothing to tell.
-            None => drop(spool.close()),
-        }
-    }
-
-    /// Takes over what the dead have left; with its own name, this process is the first of them. What fails is tried again.
-    pub(crate) fn inherit(&self, common: &Common, own: Option<&str>) {
-        let mut aboard = self.failed.board();
-        let (Some(spool), Some(failed)) = (&self.spool, aboard.get()) else { return };
-        if own.is_none() || spool.close().is_ok() {
-            take_all(common, spool, own, failed);
-        }
-    }
-}
-
-/// For some time, as this process has to say meanwhile that it lives, or is about to end.
-fn take_all(common: &Common, spool: &Spool, own: Option<&str>, failed: &mut HashSet<String>) {
-    let longest = if own.is_some() { Duration::from_secs(1) } else { Duration::MAX };
-    let deadline = Instant::now() + (common.settings.lease / 3).min(longest);
-    let mut others = match spool.clean().and_then(|()| spool.others()) {
-        Ok(others) => others,
-        Err(error) => {
-            report::report(("redis spool", ""), &failure(&error));
-            return;
-        }
-    };
-    failed.retain(|id| others.contains(id));
-    others.sort_by_key(|id| (own != Some(id), failed.contains(id)));
-    for id in others {
-        match take_one(common, spool, &id, own == Some(&id), deadline) {
-            Ok(()) if Instant::now() < deadline => {}
-            Ok(()) => return,
-            Err(error) if is_of_all(&error) => return,
-            Err(error) => {
-                // It keeps nobody from the others.
-                if failed.insert(id.clone()) {
-                    report::count(Own::BackendErrors, &["spool"]);
-                    report::report(("redis spool", &id), &failure(&error));
+    /// Sends all unsent counts. Returns false at the deadline, after one batch at least.
+    fn send_unsent(&mut self, context: &Context, deadline: Instant) -> Result<bool, BackendError> {
+        while self.partition < context.partition_count() {
+            if self.send_batch(context)? {
+                self.attempts += 1;
+                self.is_forgettable = false;
+                if self.attempts == MAX_ATTEMPTS {
+                    let what = "another process keeps sending as one that has ended";
+                    return Err(context.pool.fault(FaultKind::Other, what).into());
                 }
+                if Instant::now() >= deadline {
+                    return Ok(false);
+                }
+            } else {
+                (self.partition, self.attempts) = (self.partition + 1, 0);
             }
         }
+        Ok(true)
     }
-}
 
-/// Would it be the same with the next one? Whoever sends something reports it.
-fn is_of_all(error: &BackendError) -> bool {
-    let fault = error.downcast_ref::<RedisFault>();
-    fault.is_some_and(|fault| !matches!(fault.sort(), Sort::Keys | Sort::Fields | Sort::Other))
-}
-
-fn take_one(common: &Common, spool: &Spool, id: &str, own: bool, deadline: Instant) -> Result<(), BackendError> {
-    let Some(dead) = spool.claim(id)? else { return Ok(()) };
-    failpoint("crash claimed");
-    let writer = writer(id);
-    let outcome = take_over(common, &writer, &dead, deadline)?;
-    if outcome == Outcome::More {
-        return Ok(());
-    }
-    dead.remove()?;
-    failpoint("spool removed");
-    settle(common, &writer, own && outcome == Outcome::Same);
-    if !own {
-        common.stats.taken_over();
-    }
-    Ok(())
-}
-
-fn failure(error: &BackendError) -> String {
-    format!("what a process has counted that was killed can't be taken over yet: {error}")
-}
-
-/// The name of a writer that has notes: it is remembered for longer.
-fn writer(id: &str) -> String {
-    format!("s{id}")
-}
-
-/// Nobody asks after this writer any more, unless something of it is still under way.
-fn settle(common: &Common, writer: &str, forget: bool) {
-    let settled = u64::try_from(SETTLED.as_millis()).ok().and_then(|settled| common.long_ago().checked_sub(settled));
-    for shard in 0..common.shards() {
-        let keys = Keys::new(&common.settings.namespace, shard as u64);
-        let command = |name: &str, key: &str| redis::cmd(name).arg(key).arg(writer).to_owned();
-        let commands = match settled {
-            _ if forget => vec![command("ZREM", &keys.alive), command("HDEL", &keys.writers)],
-            Some(time) => vec![redis::cmd("ZADD").arg(&keys.alive).arg("XX").arg(time).arg(writer).to_owned()],
-            // The server's time is not known.
-            None => return,
-        };
-        // Else it is forgotten later.
-        let _ = common.pool.with(&[shard], common.deadline(), |link| link.pipeline(&commands).map(drop));
-    }
-}
-
-/// By shard, then family and labels.
-type All = BTreeMap<(usize, String, String), Counted>;
-
-/// Tells all that this process had not told, as far as there is time.
-fn take_over(common: &Common, writer: &str, dead: &CrashedProcess, deadline: Instant) -> Result<Outcome, BackendError> {
-    let mut all = All::new();
-    for (family, series, totals) in dead.totals()? {
-        let id = family.id();
-        let shard = usize::try_from(schema::shard_of(&id, common.settings.shards)).unwrap_or_default();
-        let text = schema::series_text(&family, &series);
-        let counted = all.entry((shard, id, text)).or_insert_with(|| Counted { family, totals: Vec::new() });
-        // Of two that are alike, both.
-        counted.totals = if counted.totals.is_empty() {
-            totals
-        } else if counted.family.aggregation() == Aggregation::MostRecent {
-            later(&counted.totals, &totals)
-        } else {
-            counted.totals.iter().zip(totals).map(|(one, other)| *one + other).collect()
-        };
-    }
-    let mut outcome = Outcome::Same;
-    for shard in 0..common.shards() {
-        let mut tries = 0;
-        loop {
-            let step = step(common, writer, dead, shard, &all)?;
-            if step != Outcome::More {
-                outcome = if step == Outcome::Same { outcome } else { step };
+    /// Sends a batch of counts that the partition lacks. Returns false if it has all.
+    fn send_batch(&mut self, context: &Context) -> Result<bool, BackendError> {
+        let partition = self.partition;
+        let keys = PartitionKeys::new(&context.config.namespace, partition);
+        let last_seq: Option<u64> = context.on_partition(partition, |session| {
+            let last_seq = session.request(command("HGET", &[&keys.writers, &self.writer]))?;
+            Ok(Option::from_redis_value(last_seq)?)
+        })?;
+        failpoint("server probed");
+        let path = &self.process.journal;
+        let unusable = |error| format!("`{}` can't be used: {error}", path.display());
+        let (mut journal, contents) = Journal::read(path).map_err(unusable)?;
+        if last_seq.is_some_and(|last_seq| last_seq > 0) && contents.last_seq(partition) == 0 {
+            return Err(format!("`{}` is gone, and Redis has some of its batches", path.display()).into());
+        }
+        let applied = contents.applied(partition, last_seq);
+        let mut batch = NumberedBatch::default();
+        let from = (partition, String::new(), String::new());
+        for ((_, id, series), SeriesTotals { family, totals }) in
+            self.totals.range(from..).take_while(|((at, ..), _)| *at == partition)
+        {
+            let applied = applied.get(&(id.as_str(), series.as_str())).copied();
+            let ops = unsent_ops(family, series, totals, applied);
+            if ops.is_empty() {
+                continue;
+            }
+            batch.family_ops(&Arc::from(id.as_str()), false).extend(ops);
+            batch.entries.push(JournalEntry { family: id.clone(), series: series.clone(), parts: totals.clone() });
+            if batch.op_count() >= MAX_OPS {
                 break;
             }
-            outcome = Outcome::Done;
-            tries += 1;
-            if tries == MOST_TRIES {
-                return Err(common.pool.fault(Sort::Other, "somebody else goes on as a process that has ended").into());
+        }
+        if batch.entries.is_empty() {
+            self.is_forgettable &= contents.is_all_applied(partition, last_seq);
+            return Ok(false);
+        }
+        let prev_seq = last_seq.unwrap_or(0);
+        log_recovery(&mut journal, &contents, partition, prev_seq, &mut batch).map_err(unusable)?;
+        failpoint("recovery journaled");
+        self.send(context, &keys, prev_seq, &batch)?;
+        failpoint("recovery sent");
+        Ok(true)
+    }
+
+    /// Sends a batch. Whether it was applied or failed the comparison, the next attempt starts from the server's new state.
+    fn send(
+        &self,
+        context: &Context,
+        keys: &PartitionKeys,
+        prev_seq: u64,
+        batch: &NumberedBatch,
+    ) -> Result<(), BackendError> {
+        let reply = context.on_partition(self.partition, |session| {
+            let seqs = [prev_seq, batch.seq];
+            let mut request = ScriptRequest::new(context, keys, &self.writer, seqs, OwnKeys::Recovered);
+            for ops in &batch.families {
+                let from = (self.partition, ops.family.to_string(), String::new());
+                let Some((_, SeriesTotals { family, .. })) = self.totals.range(from..).next() else { continue };
+                let header = FamilyHeader {
+                    family: &ops.family,
+                    declaration: &family.to_json().to_string(),
+                    // Before the declarations of all living processes.
+                    begun: "0",
+                    key: request.add_key(keys.family(&ops.family)),
+                    mode: "h",
+                    ..FamilyHeader::default()
+                };
+                request.add_family(&header, &ops.ops);
             }
-            if Instant::now() >= deadline {
-                return Ok(Outcome::More);
-            }
-        }
+            let (arguments, key_count) = request.into_arguments();
+            session.run_script(&context.apply_script, &arguments, key_count)
+        })?;
+        ScriptReply::parse(context, reply)?;
+        Ok(())
     }
-    Ok(outcome)
 }
 
-/// Tells a shard some of what it does not have yet.
-fn step(
-    common: &Common,
-    writer: &str,
-    dead: &CrashedProcess,
-    shard: usize,
-    all: &All,
-) -> Result<Outcome, BackendError> {
-    let keys = Keys::new(&common.settings.namespace, shard as u64);
-    let last: Option<u64> = common.pool.with(&[shard], common.deadline(), |link| {
-        let mut command = redis::cmd("HGET");
-        command.arg(&keys.writers).arg(writer);
-        Ok(Option::from_redis_value(link.pipeline(&[command])?.pop().unwrap_or_default())?)
-    })?;
-    failpoint("server probed");
-    let unreadable = |error| format!("`{}` can't be used: {error}", dead.journal.display());
-    let (mut notes, told) = Notes::read(&dead.journal).map_err(unreadable)?;
-    if last.is_some_and(|last| last > 0) && told.last(shard) == 0 {
-        // As all that is sent is noted before.
-        return Err(format!("`{}` is gone, and Redis has what it should tell of", dead.journal.display()).into());
+/// Numbers a batch, and logs it. The same batch of another recovery keeps its number: the journal does not grow while a server
+/// refuses it.
+fn log_recovery(
+    journal: &mut Journal,
+    contents: &JournalContents,
+    partition: usize,
+    prev_seq: u64,
+    batch: &mut NumberedBatch,
+) -> std::io::Result<()> {
+    let entries = std::mem::take(&mut batch.entries);
+    let known = contents.find_recovery(partition, prev_seq, &entries);
+    batch.seq = known.unwrap_or_else(|| contents.last_seq(partition).max(prev_seq).saturating_add(SEQ_GAP));
+    if known.is_some() {
+        return Ok(());
     }
-    let had = told.had(shard, last);
-    let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());
-    for ((_, id, series), counted) in all.iter().filter(|((at, _, _), _)| *at == shard) {
-        let had = had.get(&(id.as_str(), series.as_str())).copied();
-        let ops = ops(&counted.family, series, &counted.totals, had);
-        if ops.is_empty() {
-            continue;
-        }
-        batch.group(&Arc::from(id.as_str()), false).extend(ops);
-        entries.push((id.clone(), series.clone(), counted.totals.clone()));
-        if batch.ops() >= MAX_OPS {
-            break;
-        }
-    }
-    if entries.is_empty() {
-        return Ok(if told.is_applied(shard, last) { Outcome::Same } else { Outcome::Done });
-    }
-    let before = last.unwrap_or(0);
-    batch.number = number(&mut notes, &told, shard, before, entries).map_err(unreadable)?;
-    failpoint("recovery journaled");
-    let reply = send(common, writer, shard, before, &batch, all)?;
-    failpoint("recovery sent");
-    match reply {
-        // Both are seen by the next step: it has more, or less, than was expected.
-        Reply::Done(_) | Reply::Lost => {}
-        Reply::Layout(layout) => return Err(common.other_layout(&layout).into()),
-        Reply::Type(key, found) => return Err(common.other_type(&key, &found).into()),
-        Reply::Value(key, field, found) => return Err(common.no_number(&key, &field, &found).into()),
-    }
-    Ok(Outcome::More)
-}
-
-/// The number of an batch that is noted now; or that of the same one, which somebody has noted and may have sent. So notes
-/// don't grow while a server refuses it.
-fn number(
-    notes: &mut Notes,
-    told: &Told,
-    shard: usize,
-    before: u64,
-    entries: Vec<Entry>,
-) -> Result<u64, std::io::Error> {
-    if let Some(known) = told.same(shard, before, &entries) {
-        return Ok(known);
-    }
-    let number = told.last(shard).max(before).saturating_add(APART);
-    notes.add(&[Note { sort: journal::Sort::Heir, shard, number, before, entries }])?;
-    Ok(number)
-}
-
-fn send(
-    common: &Common,
-    writer: &str,
-    shard: usize,
-    before: u64,
-    batch: &NumberedBatch,
-    all: &All,
-) -> Result<Reply, BackendError> {
-    let keys = Keys::new(&common.settings.namespace, shard as u64);
-    let (own, declared) = (keys.own(writer), keys.declared(writer));
-    let answer = common.pool.with(&[shard], common.deadline(), |link| {
-        let mut request = Request::new(
-            [keys.writers.as_str(), &keys.alive, &keys.families, &own, &declared],
-            [
-                writer.to_owned(),
-                before.to_string(),
-                batch.number.to_string(),
-                // It lives no more.
-                "1".to_owned(),
-                common.settings.expiry.as_secs().max(1).to_string(),
-                layout_of(&common.settings),
-                WriterId::random().to_string(),
-                String::new(),
-                "heir".to_owned(),
-            ],
-        );
-        for group in &batch.families {
-            let known = all.range((shard, group.family.to_string(), String::new())..).next();
-            let Some((_, known)) = known else { continue };
-            let schema = known.family.to_json().to_string();
-            let key = request.key(keys.family(&group.family));
-            // It was begun before those of all that live.
-            let (family, begun) = (&*group.family, "0");
-            let header = Header { family, schema: &schema, begun, incarnation: "", key, mode: Mode::Hash };
-            request.group(&header, &group.ops);
-        }
-        let (rest, count) = request.finish();
-        link.script(&common.script, CODE, &rest, count)
-    })?;
-    Ok(common.reply(answer)?)
+    let (kind, seq) = (JournalRecordKind::Recovery, batch.seq);
+    journal.append(&[JournalRecord { kind, partition, seq, prev_seq, entries }])
 }

@@ -1,4 +1,4 @@
-//! What of the numbers of a process that has ended a server does not have.
+//! The unsent remainder of a crashed process: its totals less those that the server has.
 
 use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate};
 use crate::backends::redis::schema;
@@ -6,31 +6,36 @@ use crate::backends::redis::write::numbered_batch::{self, FieldOp};
 use crate::model::number::Number;
 use crate::storage::ExactSum;
 
-/// Two sums of the same numbers differ by less than this share of them, whichever way they were rounded.
+/// The relative difference of two sums of the same numbers, rounded in different orders.
 const ROUNDING: f64 = 1e-12;
 
-/// Builds the ops that send a server the rest of a series, of which it had so much; none where it has all.
-pub(crate) fn ops(family: &FamilyKey, series: &str, totals: &[Number], had: Option<&[Number]>) -> Vec<FieldOp> {
+/// Returns the operations for the unsent part of a series; none if the server has all.
+pub(crate) fn unsent_ops(
+    family: &FamilyKey,
+    series: &str,
+    totals: &[Number],
+    applied: Option<&[Number]>,
+) -> Vec<FieldOp> {
     let mut ops = Vec::new();
     match totals {
         [value, set_at] if family.aggregation() == Aggregation::MostRecent => {
-            // A value that the server had may have been removed since.
-            if !had.is_some_and(|had| is_same(had, totals)) {
-                numbered_batch::set_latest(family, series, &[*value], set_at.as_count(), &mut ops);
+            // Applied values may have been removed since, and stay so.
+            if !applied.is_some_and(|applied| is_same(applied, totals)) {
+                numbered_batch::push_set_latest(family, series, &[*value], set_at.as_count(), &mut ops);
             }
         }
         totals => {
-            let rest = rest(totals, had);
-            if rest.iter().any(|part| *part != Number::Int(0)) {
-                numbered_batch::add(family, series, &rest, &mut ops);
+            let unsent = unsent(totals, applied);
+            if unsent.iter().any(|part| *part != Number::Int(0)) {
+                numbered_batch::push_add(family, series, &unsent, &mut ops);
             }
         }
     }
     ops
 }
 
-/// Of two values, each with the time at which it was set, the later one.
-pub(crate) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
+/// Returns the later of two values, each with the time when it was set.
+pub(crate) fn later_value(one: &[Number], other: &[Number]) -> Vec<Number> {
     let mut latest = GaugeAggregate::new(Aggregation::MostRecent);
     for number in [one, other] {
         if let [value, set_at] = number {
@@ -41,45 +46,45 @@ pub(crate) fn later(one: &[Number], other: &[Number]) -> Vec<Number> {
 }
 
 fn is_same(one: &[Number], other: &[Number]) -> bool {
-    // NaN is the same as NaN here.
+    // As texts: NaN equals NaN.
     one.iter().map(|part| schema::number_text(*part)).eq(other.iter().map(|part| schema::number_text(*part)))
 }
 
-/// What of these numbers is not there yet.
-fn rest(totals: &[Number], had: Option<&[Number]>) -> Vec<Number> {
-    let Some(had) = had.filter(|had| had.len() == totals.len()) else { return totals.to_vec() };
-    // The sum of observations may well be less.
+/// Returns totals less those applied.
+fn unsent(totals: &[Number], applied: Option<&[Number]>) -> Vec<Number> {
+    let Some(applied) = applied.filter(|applied| applied.len() == totals.len()) else { return totals.to_vec() };
+    // A sum of observations may decrease; counts never do.
     let counts = if totals.len() == 1 { 1 } else { totals.len() - 1 };
-    if totals.iter().zip(had).take(counts).any(|(total, had)| is_less(*total, *had)) {
-        // Removed, and begun anew.
+    if totals.iter().zip(applied).take(counts).any(|(total, applied)| is_less(*total, *applied)) {
+        // The series was removed, and has begun again.
         return totals.to_vec();
     }
-    let part = |(part, (total, had)): (usize, (&Number, &Number))| match (*total, *had) {
-        (Number::Int(total), Number::Int(had)) => Number::Int(total.wrapping_sub(had)),
-        (total, had) => {
-            let rest = difference(total.as_f64(), had.as_f64());
-            // What is counted does not become less: it was rounded.
-            if rest == 0.0 || part < counts && rest < 0.0 { Number::Int(0) } else { Number::Float(rest) }
+    let part = |(part, (total, applied)): (usize, (&Number, &Number))| match (*total, *applied) {
+        (Number::Int(total), Number::Int(applied)) => Number::Int(total.wrapping_sub(applied)),
+        (total, applied) => {
+            let unsent = difference(total.as_f64(), applied.as_f64());
+            // A negative difference of counts comes from rounding.
+            if unsent == 0.0 || part < counts && unsent < 0.0 { Number::Int(0) } else { Number::Float(unsent) }
         }
     };
-    totals.iter().zip(had).enumerate().map(part).collect()
+    totals.iter().zip(applied).enumerate().map(part).collect()
 }
 
-fn is_less(total: Number, had: Number) -> bool {
-    match (total, had) {
-        (Number::Int(total), Number::Int(had)) => total < had,
-        (total, had) => had.as_f64() - total.as_f64() > had.as_f64() * ROUNDING,
+fn is_less(total: Number, applied: Number) -> bool {
+    match (total, applied) {
+        (Number::Int(total), Number::Int(applied)) => total < applied,
+        (total, applied) => applied.as_f64() - total.as_f64() > applied.as_f64() * ROUNDING,
     }
 }
 
-/// What brings a sum to this total that is `had`; of one that is not finite, what makes it the same.
-fn difference(total: f64, had: f64) -> f64 {
-    if had.is_finite() {
-        let mut rest = ExactSum::ZERO;
-        rest += total;
-        rest += -had;
-        rest.value()
-    } else if total.to_bits() == had.to_bits() || had.is_nan() {
+/// Returns the amount that brings an applied sum to a total; also where one of them is not finite.
+fn difference(total: f64, applied: f64) -> f64 {
+    if applied.is_finite() {
+        let mut difference = ExactSum::ZERO;
+        difference += total;
+        difference += -applied;
+        difference.value()
+    } else if total.to_bits() == applied.to_bits() || applied.is_nan() {
         0.0
     } else {
         total
@@ -95,33 +100,33 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_rest(totals: &[Number], had: &[Number], expected: &[Number]) {
-        assert_eq!(format!("{:?}", rest(totals, Some(had))), format!("{expected:?}"), "{totals:?} - {had:?}");
+    fn assert_unsent(totals: &[Number], applied: &[Number], expected: &[Number]) {
+        assert_eq!(format!("{:?}", unsent(totals, Some(applied))), format!("{expected:?}"), "{totals:?} - {applied:?}");
     }
 
     #[test]
-    fn what_was_told_is_not_told_again_however_it_was_rounded() {
-        assert_rest(&[7_u64.into()], &[5_u64.into()], &[2_u64.into()]);
-        assert_rest(&[float(7.5)], &[5_u64.into()], &[float(2.5)]);
+    fn applied_counts_are_not_resent_whatever_their_rounding() {
+        assert_unsent(&[7_u64.into()], &[5_u64.into()], &[2_u64.into()]);
+        assert_unsent(&[float(7.5)], &[5_u64.into()], &[float(2.5)]);
         let total = 3.3_f64;
-        assert_rest(&[float(total)], &[float(total.next_up())], &[0_u64.into()]);
-        assert_rest(&[float(total.next_up())], &[float(total)], &[float(total.next_up() - total)]);
-        // Removed, and begun anew.
-        assert_rest(&[float(1.5)], &[float(2.0)], &[float(1.5)]);
-        assert_rest(&[1_u64.into(), float(9.0)], &[2_u64.into(), float(3.0)], &[1_u64.into(), float(9.0)]);
-        // Of observations.
-        assert_rest(&[2_u64.into(), float(1.0)], &[1_u64.into(), float(3.0)], &[1_u64.into(), float(-2.0)]);
+        assert_unsent(&[float(total)], &[float(total.next_up())], &[0_u64.into()]);
+        assert_unsent(&[float(total.next_up())], &[float(total)], &[float(total.next_up() - total)]);
+        // The series was removed, and has begun again.
+        assert_unsent(&[float(1.5)], &[float(2.0)], &[float(1.5)]);
+        assert_unsent(&[1_u64.into(), float(9.0)], &[2_u64.into(), float(3.0)], &[1_u64.into(), float(9.0)]);
+        // Observations.
+        assert_unsent(&[2_u64.into(), float(1.0)], &[1_u64.into(), float(3.0)], &[1_u64.into(), float(-2.0)]);
     }
 
     #[test]
-    fn of_what_is_not_finite_nothing_is_left() {
+    fn equal_totals_that_are_not_finite_leave_nothing_unsent() {
         let (one, infinite) = (1_u64.into(), f64::INFINITY);
         for same in [infinite, -infinite, f64::NAN, -f64::NAN] {
-            assert_rest(&[one, float(same)], &[one, float(same)], &[0_u64.into(), 0_u64.into()]);
+            assert_unsent(&[one, float(same)], &[one, float(same)], &[0_u64.into(), 0_u64.into()]);
         }
-        assert_rest(&[one, float(infinite)], &[one, float(2.0)], &[0_u64.into(), float(infinite)]);
-        assert_rest(&[one, float(f64::NAN)], &[one, float(infinite)], &[0_u64.into(), float(f64::NAN)]);
-        assert_rest(&[one, float(2.0)], &[one, float(f64::NAN)], &[0_u64.into(), 0_u64.into()]);
-        assert_rest(&[float(infinite)], &[float(infinite)], &[0_u64.into()]);
+        assert_unsent(&[one, float(infinite)], &[one, float(2.0)], &[0_u64.into(), float(infinite)]);
+        assert_unsent(&[one, float(f64::NAN)], &[one, float(infinite)], &[0_u64.into(), float(f64::NAN)]);
+        assert_unsent(&[one, float(2.0)], &[one, float(f64::NAN)], &[0_u64.into(), 0_u64.into()]);
+        assert_unsent(&[float(infinite)], &[float(infinite)], &[0_u64.into()]);
     }
 }

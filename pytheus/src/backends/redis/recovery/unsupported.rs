@@ -1,33 +1,47 @@
-//! Where the cells of a process can't lie in files.
+//! Systems without a spool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::backends::custom::{Arena, BackendError};
-use crate::backends::redis::context::Common;
+use crate::backends::redis::context::Context;
 
-pub(crate) struct Heir;
+/// A spool, of which there is none.
+pub(crate) enum Spool {}
 
-#[allow(clippy::unused_self, reason = "as where there are files")]
-impl Heir {
-    pub(crate) fn new(directory: Option<&PathBuf>) -> Result<Self, BackendError> {
-        directory.map_or(Ok(Self), |_| Err("`spool_directory` needs a Unix system".into()))
+impl Spool {
+    pub(crate) fn open(_: &Path) -> Result<Self, BackendError> {
+        Err("`spool_directory` needs a Unix system".into())
     }
 
     pub(crate) fn arena(&self) -> Option<Arc<dyn Arena>> {
-        None
+        match *self {}
     }
 
     pub(crate) fn own(&self) -> Option<(String, PathBuf)> {
-        None
+        match *self {}
     }
 
-    #[allow(clippy::unnecessary_wraps, reason = "as where there are files")]
-    pub(crate) fn forked(&self) -> Result<(), BackendError> {
-        Ok(())
+    pub(crate) fn close(&self) -> Result<(), BackendError> {
+        match *self {}
     }
 
-    pub(crate) fn close(&self, _: &Common) {}
+    pub(crate) fn after_fork(&self) -> Result<(), BackendError> {
+        match *self {}
+    }
+}
 
-    pub(crate) fn inherit(&self, _: &Common, _: Option<&str>) {}
+#[derive(Default)]
+pub(crate) struct Recovery;
+
+impl Recovery {
+    #[allow(clippy::unused_self, reason = "as with a spool")]
+    pub(crate) fn run(&mut self, _: &Context, spool: &Spool, _: Option<&str>, _: Instant) -> bool {
+        match *spool {}
+    }
+}
+
+pub(crate) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
+    match *spool {}
 }

@@ -1,4 +1,4 @@
-//! Numbers at their limits: what is in Redis is what one process would have.
+//! Numbers at their limits: Redis has the totals of a single process.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn value(server: &Server, key: &str, field: &str) -> String {
 }
 
 #[test]
-fn counts_are_exact_to_2_64_whatever_is_added_to_whatever() {
+fn counts_are_exact_up_to_2_64() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     for (at, first) in COUNTS.into_iter().enumerate() {
@@ -35,7 +35,7 @@ fn counts_are_exact_to_2_64_whatever_is_added_to_whatever() {
             one.count("a_total", &label, first);
             other.count("a_total", &label, second);
             let found = value(&server, &key("a_total", 0), &format!("n[\"{label}\"]"));
-            // Beyond that, it begins anew, as in one process.
+            // Above that it wraps around, as in one process.
             let expected = first.wrapping_add(second).cast_signed().to_string();
             assert_eq!(found, expected, "{first} + {second}");
         }
@@ -43,7 +43,7 @@ fn counts_are_exact_to_2_64_whatever_is_added_to_whatever() {
 }
 
 #[test]
-fn every_bucket_and_the_count_of_a_summary_is_exact_to_2_64() {
+fn buckets_and_counts_of_summaries_are_exact_up_to_2_64() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     let new = |kind, name| Descriptor::new(kind, name, "Help.").expect("a good name");
@@ -71,7 +71,7 @@ fn every_bucket_and_the_count_of_a_summary_is_exact_to_2_64() {
 }
 
 #[test]
-fn fractions_are_added_as_one_process_adds_them_also_where_they_are_not_finite() {
+fn fractions_add_up_as_in_one_process_also_where_they_are_not_finite() {
     let (server, huge) = (Server::start(), 9_007_199_254_740_992.0);
     let (mut one, mut other) = (server.process(), server.process());
     let all = [0.1, 0.5, huge, huge + 2.0, 5e-324, 1.7e308, -1.7e308, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];

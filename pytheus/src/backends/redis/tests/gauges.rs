@@ -1,17 +1,17 @@
-//! What the values of several processes come to.
+//! Gauges of several processes, aggregated by mode.
 
 use super::*;
 use crate::backends::api::gauge_aggregate::CASES;
 
-impl Process {
-    /// A gauge was set at that time.
+impl TestProcess {
+    /// Sets a gauge at a time.
     pub(super) fn set_at(&mut self, family: &Arc<FamilyKey>, value: f64, at: u64) {
         let mut batch = self.setting(family, value);
-        batch.changes[0].stamp = at;
+        batch.changes[0].set_at = at;
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
-    /// What it shows of a gauge without labels.
+    /// Returns the value of a gauge without labels in a scrape.
     #[track_caller]
     pub(super) fn value(&self, name: &str) -> Option<f64> {
         let shown = self.scrape().expect("Redis answers");
@@ -19,8 +19,14 @@ impl Process {
     }
 }
 
+/// Returns the label `pid` of a process.
+fn label(process: &TestProcess) -> Arc<str> {
+    let label = native(&process.backend.0).state.with(|state| Ok::<_, BackendError>(state.writer.process_label()));
+    label.expect("no call is under way")
+}
+
 #[test]
-fn each_mode_makes_one_value_of_several_in_whatever_order_they_come() {
+fn each_mode_aggregates_values_independent_of_their_order() {
     let server = Server::start();
     let mut processes = [server.process(), server.process(), server.process()];
     let modes = [GaugeMode::LiveMin, GaugeMode::LiveMax, GaugeMode::LiveSum, GaugeMode::LiveMostRecent];
@@ -42,7 +48,7 @@ fn each_mode_makes_one_value_of_several_in_whatever_order_they_come() {
 }
 
 #[test]
-fn the_most_recent_value_outlives_its_process_and_only_a_later_one_replaces_it() {
+fn the_most_recent_value_outlives_its_process_until_a_later_one() {
     let server = Server::start();
     let backup = gauge("backup", GaugeMode::MostRecent);
     let (mut one, mut other) = (server.process(), server.process());
@@ -52,19 +58,19 @@ fn the_most_recent_value_outlives_its_process_and_only_a_later_one_replaces_it()
     other.set_at(&backup, 9.0, 1_800_000_000_000_000_099);
     assert_eq!(other.value("backup"), Some(5.0), "it was set earlier");
     let mut batch = other.setting(&backup, -3.0);
-    batch.changes[0].stamp = 1_800_000_000_000_000_101;
+    batch.changes[0].set_at = 1_800_000_000_000_000_101;
     for _ in 0..3 {
         other.backend.apply(&batch).expect("Redis takes it");
         assert_eq!(other.value("backup"), Some(-3.0));
     }
-    // What nobody reads as a value gives way.
+    // An unreadable value is replaced.
     server.say(&format!("HSET {{ns:0}}:f:{} f[] nonsense", backup.id()));
     other.set_at(&backup, 4.0, 1);
     assert_eq!(other.value("backup"), Some(4.0));
 }
 
 #[test]
-fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
+fn the_most_recent_value_shows_across_declarations() {
     for mode in [GaugeMode::MostRecent, GaugeMode::LiveMostRecent] {
         let server = Server::start();
         let first = gauge("backup", mode);
@@ -73,7 +79,7 @@ fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
         let (mut one, mut other) = (server.process(), server.process());
         one.set_at(&first, 1.0, 20);
         let mut batch = other.changing(&second, &[""], vec![Number::Float(2.0)], vec![Number::Float(2.0)]);
-        batch.changes[0].stamp = 10;
+        batch.changes[0].set_at = 10;
         other.backend.apply(&batch).expect("Redis takes it");
         assert_eq!(one.value("backup"), Some(1.0), "of the older declaration, and later");
         one.set_at(&first, 1.0, 5);
@@ -83,45 +89,45 @@ fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
 }
 
 #[test]
-fn a_server_that_has_lost_the_most_recent_value_is_told_it_again() {
+fn the_most_recent_value_is_resent_after_a_data_loss() {
     let server = Server::start();
     let backup = gauge("backup", GaugeMode::MostRecent);
     let (mut one, mut other) = (server.process(), server.process());
     one.set_at(&backup, 5.0, 10);
     other.set_at(&backup, 7.0, 20);
     server.say("FLUSHALL");
-    // In whatever order they come.
-    other.live();
-    one.live();
+    // The order does not matter.
+    other.heartbeat();
+    one.heartbeat();
     assert_eq!(one.value("backup"), Some(7.0));
     server.say(&format!("DEL {{ns:0}}:f:{}", backup.id()));
-    one.live();
+    one.heartbeat();
     assert_eq!(one.value("backup"), Some(5.0), "all that is known so far");
-    other.live();
+    other.heartbeat();
     assert_eq!(one.value("backup"), Some(7.0));
 }
 
 #[test]
-fn a_most_recent_value_that_is_removed_is_gone_until_it_is_set_again() {
+fn a_removed_most_recent_value_stays_away_until_it_is_set() {
     let server = Server::start();
     let backup = gauge("backup", GaugeMode::MostRecent);
     let (mut one, mut other) = (server.process(), server.process());
     one.set_at(&backup, 5.0, 10);
     other.remove_series(&backup, &[]);
     assert_eq!(one.value("backup"), None);
-    other.live();
+    other.heartbeat();
     assert_eq!(one.value("backup"), None);
     one.set_at(&backup, 6.0, 11);
     assert_eq!(other.value("backup"), Some(6.0));
 }
 
 #[test]
-fn a_process_keeps_its_label_whatever_others_of_the_same_number_do() {
+fn a_process_keeps_its_label_beside_another_with_the_same_pid() {
     let server = Server::start();
     let each = gauge("each", GaugeMode::PerProcess);
     let (mut one, mut other) = (server.process(), server.process());
     one.set(&each, 1.0);
-    let [of_one, of_other] = [&one, &other].map(|process| format!("each {}", process.backend.0.process_label()));
+    let [of_one, of_other] = [&one, &other].map(|process| format!("each {}", label(process)));
     let pid = std::process::id();
     assert!(of_one.starts_with(&format!("each {pid}-")) && of_one != of_other, "{of_one}, {of_other}");
     one.shows(&[(&of_one, 1.0)]);

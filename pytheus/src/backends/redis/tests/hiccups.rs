@@ -1,10 +1,19 @@
-//! What one of a process and its server misses of the other.
+//! Lost replies, lost data, and processes that are cut off.
 
 use super::relay::Relay;
 use super::*;
 
+/// Returns the keys of a process' own values and declarations, in the first partition.
+fn own_keys(process: &TestProcess) -> [String; 2] {
+    let names = native(&process.backend.0).state.with(|state| {
+        let (keys, writer) = (&state.writer.partitions[0].keys, &state.writer.name);
+        Ok::<_, BackendError>([keys.own(writer), keys.declared(writer)])
+    });
+    names.expect("no call is under way")
+}
+
 #[test]
-fn a_batch_of_which_nobody_hears_counts_once() {
+fn a_batch_whose_reply_is_lost_counts_once() {
     let server = Server::start();
     let relay = Relay::to(server.port);
     let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
@@ -14,10 +23,10 @@ fn a_batch_of_which_nobody_hears_counts_once() {
         one.count("a_total", "x", 1);
         assert_eq!(relay.lost(), round);
     }
-    // Nobody comes through for a while, either.
+    // For a while, all later connections fail as well.
     relay.lose_answer_and_all("a_total");
     let batch = one.batch("a_total", "x", 1);
-    one.backend.apply(&batch).expect_err("nobody answers");
+    one.backend.apply(&batch).expect_err("there is no reply");
     assert_eq!(relay.lost(), 4);
     other.shows(&[("a_total x", 5.0)]);
     relay.pass();
@@ -27,7 +36,7 @@ fn a_batch_of_which_nobody_hears_counts_once() {
 }
 
 #[test]
-fn a_batch_that_arrives_when_its_process_has_ended_counts_once() {
+fn a_batch_that_arrives_after_its_process_has_ended_counts_once() {
     let server = Server::start();
     let relay = Relay::to(server.port);
     let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
@@ -36,76 +45,70 @@ fn a_batch_that_arrives_when_its_process_has_ended_counts_once() {
     one.repeat(&batch);
     one.backend.close().expect("it ends");
     let answer = relay.release();
-    assert!(answer.contains("again") || answer.contains("lost"), "{answer}");
+    assert!(answer.contains("duplicate") || answer.contains("data_loss"), "{answer}");
     other.shows(&[("a_total x", 1.0)]);
 }
 
 #[test]
-fn gauges_of_the_living_are_there_after_a_lease_that_was_over_before_an_answer_came() {
+fn live_gauges_are_resent_when_the_lease_ended_before_a_lost_reply() {
     let server = Server::start();
     let relay = Relay::to(server.port);
     let (mut one, other) = (server.process_with(&json!({"port": relay.port})), server.process());
     one.set(&gauge("before", GaugeMode::LiveSum), 3.0);
     let batch = one.setting(&gauge("meanwhile", GaugeMode::LiveSum), 2.0);
-    {
-        let inner = &one.backend.0;
-        // The thread that says that the process lives comes later.
-        let mut aboard = inner.sender.board();
-        let sender = aboard.get().expect("nobody else has it");
-        relay.lose_answer_and_all("meanwhile");
-        sender.apply(&inner.common, &batch).expect_err("nobody answers");
-        assert_eq!(relay.lost(), 1);
-        assert_eq!(server.say(&format!("DEL {}", sender.shards[0].own)), ":1");
-        relay.pass();
-        sender.apply(&inner.common, &batch).expect("it was applied");
-    }
+    relay.lose_answer_and_all("meanwhile");
+    one.backend.apply(&batch).expect_err("the reply is lost");
+    assert_eq!(relay.lost(), 1);
+    assert_eq!(server.say(&format!("DEL {}", own_keys(&one)[0])), ":1");
+    relay.pass();
+    one.repeat(&batch);
     other.shows(&[("before ", 3.0), ("meanwhile ", 2.0)]);
 }
 
 #[test]
-fn families_that_the_index_has_lost_come_back() {
+fn families_missing_in_the_index_are_redeclared() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
     one.set(&gauge("live", GaugeMode::LiveSum), 2.0);
     other.count("b_total", "x", 1);
     assert_eq!(server.say("DEL {ns:0}:families"), ":1");
-    // Another one is there again before the first one looks.
+    // The index exists again, with another family.
     other.count("c_total", "x", 1);
-    one.live();
-    other.live();
+    one.heartbeat();
+    other.heartbeat();
     other.shows(&[("a_total x", 5.0), ("b_total x", 1.0), ("c_total x", 1.0), ("live ", 2.0)]);
 }
 
 #[test]
-fn a_family_that_is_gone_and_does_not_change_comes_back() {
+fn a_heartbeat_resends_a_lost_family_without_changes() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.count("a_total", "x", 5);
     other.count("a_total", "x", 1);
     assert_eq!(server.say(&format!("DEL {}", key("a_total", 0))), ":1");
     other.count("a_total", "x", 1);
-    one.live();
+    one.heartbeat();
     other.shows(&[("a_total x", 7.0)]);
 }
 
 #[test]
-fn a_namespace_of_another_size_is_neither_read_nor_written() {
+fn a_namespace_with_other_partitions_is_neither_read_nor_written() {
     let server = Server::start();
     let mut one = server.process();
     one.count("a_total", "x", 5);
-    let mut other = server.process_with(&json!({"shards": 4}));
+    let mut other = server.process_with(&json!({"partitions": 4}));
     let error = fault(&other.scrape().expect_err("there is more"));
-    assert!(error.contains("laid out as 2/1, where this program has 2/4"), "{error}");
+    assert!(error.contains("has the schema 2/1, where this program has 2/4"), "{error}");
     for name in ["a_total", "b_total", "c_total", "d_total"] {
         let batch = other.batch(name, "x", 1);
-        other.backend.apply(&batch).expect_err("it is laid out in another way");
+        other.backend.apply(&batch).expect_err("another schema");
     }
     one.shows(&[("a_total x", 5.0)]);
 }
 
 #[test]
-fn a_family_that_is_made_anew_in_another_way_adds_up_with_the_first() {
+fn declarations_with_other_buckets_add_up() {
     let server = Server::start();
     let (mut one, other) = (server.process(), server.process());
     let histogram = |buckets: &[f64]| {
@@ -127,7 +130,7 @@ fn a_family_that_is_made_anew_in_another_way_adds_up_with_the_first() {
 }
 
 #[test]
-fn two_declarations_of_a_name_are_kept_apart_in_the_order_in_which_they_were_begun() {
+fn declarations_of_a_name_are_ordered_by_their_begin_also_after_a_resend() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     let shared = gauge("a_total", GaugeMode::Shared);
@@ -139,56 +142,57 @@ fn two_declarations_of_a_name_are_kept_apart_in_the_order_in_which_they_were_beg
     };
     let (older, newer) = (began(&shared), began(&counter("a_total")));
     assert!(older <= newer, "{older} {newer}");
-    // Told again, they are as old as they were.
+    // Resent, they keep their times.
     server.say("FLUSHALL");
-    other.live();
-    one.live();
+    other.heartbeat();
+    one.heartbeat();
     other.count("a_total", "x", 2);
     assert_eq!((began(&shared), began(&counter("a_total"))), (older, newer));
     let value = |key: String, field: &str| server.say(&format!("HGET {key} {field}")).lines().last().map(str::to_owned);
     assert_eq!(value(key("a_total", 0), "n[\"x\"]").as_deref(), Some("3"));
-    let key = schema::Keys::new("ns", 0).family(&shared.id());
+    let key = schema::PartitionKeys::new("ns", 0).family(&shared.id());
     assert_eq!(value(key, "f[]").as_deref(), Some("1"));
-    // A process that begins one of them again makes it the last.
+    // A new process makes its declaration the last.
     server.process().set(&shared, 5.0);
     assert!(began(&shared) > newer);
 }
 
 #[test]
-fn a_shard_that_can_not_be_written_keeps_no_other_one_from_living() {
+fn a_fault_in_one_partition_does_not_keep_another_from_its_maintenance() {
     let server = Server::start();
-    let mut one = server.process_with(&json!({"shards": 2, "expire_key_time": 5}));
+    let mut one = server.process_with(&json!({"partitions": 2, "expire_key_time": 5}));
     let names = ["a_total", "b_total", "c_total", "d_total"];
     for name in names {
         one.count(name, "x", 1);
     }
     let hash = names.map(|name| key(name, 1)).into_iter().find(|key| server.say(&format!("EXISTS {key}")) == ":1");
-    let hash = hash.expect("two of four are in the second shard");
+    let hash = hash.expect("two of four are in the second partition");
     server.say("DEL {ns:0}:alive");
     server.say("SET {ns:0}:alive other");
-    // Two heartbeats: the first one may have begun before.
-    (0..2).for_each(|_| server.is_extended_beyond(&hash, 3_000));
+    thread::sleep(Duration::from_secs(2));
+    one.heartbeat();
+    let ttl = server.say(&format!("PTTL {hash}"));
+    assert!(ttl.trim_start_matches(':').parse::<i64>().expect("a number") > 3_000, "{ttl}");
 }
 
 #[test]
-fn a_process_that_was_not_heard_of_for_a_while_says_again_what_it_declares() {
+fn a_process_redeclares_its_families_after_its_lease_has_ended() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.set(&gauge("a", GaugeMode::Shared), 1.0);
     other.set(&gauge("a", GaugeMode::LiveSum), 2.0);
     other.shows(&[("a ", 3.0)]);
-    let declared = one.backend.0.sender.board().get().expect("nobody else has it").shards[0].declared.clone();
-    // It may be back before anybody looks.
+    let declared = own_keys(&one)[1].clone();
     assert_eq!(server.say(&format!("DEL {declared}")), ":1");
-    assert!([2.0, 3.0].contains(&other.scrape().expect("Redis answers")[0].1));
-    one.live();
+    other.shows(&[("a ", 2.0)]);
+    one.heartbeat();
     other.shows(&[("a ", 3.0)]);
     one.backend.close().expect("it ends");
     other.shows(&[("a ", 2.0)]);
 }
 
 #[test]
-fn a_gauge_of_the_living_is_removed_in_every_declaration() {
+fn a_live_gauge_is_removed_in_every_declaration() {
     let server = Server::start();
     let (mut one, mut other) = (server.process(), server.process());
     one.set(&gauge("a", GaugeMode::LiveMax), 1.0);
@@ -202,7 +206,7 @@ fn a_gauge_of_the_living_is_removed_in_every_declaration() {
 }
 
 #[test]
-fn another_kind_of_the_same_name_stands_beside_the_first_until_its_processes_end() {
+fn a_declaration_of_another_kind_shows_until_its_processes_end() {
     let server = Server::start();
     let (mut one, mut other, third) = (server.process(), server.process(), server.process());
     one.count("a_total", "x", 5);
@@ -217,20 +221,22 @@ fn another_kind_of_the_same_name_stands_beside_the_first_until_its_processes_end
 }
 
 #[test]
-fn an_answer_that_was_lost_makes_no_declaration_newer() {
+fn a_lost_reply_does_not_make_a_declaration_newer() {
     let server = Server::start();
     let relay = Relay::to(server.port);
     let (mut one, mut other) = (server.process_with(&json!({"port": relay.port, "timeout": 1})), server.process());
     let (older, newer) = (gauge("a", GaugeMode::Shared), gauge("a", GaugeMode::LiveSum));
+    // So that the server has the script.
+    one.heartbeat();
     let batch = one.setting(&older, 1.0);
     relay.lose_answer("f[]");
-    // It asks again by itself, where its connection was idle.
+    // On an idle connection, the pool repeats the request itself.
     let _ = one.backend.apply(&batch);
     other.set(&newer, 2.0);
     one.repeat(&batch);
     assert_eq!(relay.lost(), 1);
-    // Twice, so that what is to be told again has been told.
-    (0..2).for_each(|_| one.live());
+    // Twice: the second round sends what the first one queues.
+    (0..2).for_each(|_| one.heartbeat());
     let all = server.say("HGETALL {ns:0}:families");
     let began = |family: &FamilyKey| -> u64 {
         let mut lines = all.lines().skip_while(|line| *line != format!("@{}", family.id()));

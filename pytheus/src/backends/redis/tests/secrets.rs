@@ -1,4 +1,4 @@
-//! What nobody is to see.
+//! Secrets never show in errors and debug output, and permissions suffice.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn no_error_shows_a_secret() {
 }
 
 #[test]
-fn no_error_shows_the_secret_that_a_server_repeats() {
+fn no_error_shows_a_secret_that_a_server_quotes() {
     let server =
         Server::start_with(&["--save", "", "--rename-command", "HELLO", "OTHER", "--rename-command", "AUTH", "NO"]);
     for protocol in ["resp2", "resp3"] {
@@ -68,7 +68,7 @@ fn no_config_error_shows_the_secret_of_a_url_in_the_wrong_place() {
 }
 
 #[test]
-fn a_url_whose_password_is_encoded_or_that_has_none_is_taken() {
+fn a_url_with_an_encoded_password_or_none_is_accepted() {
     for url in [
         "redis://127.0.0.1",
         "redis://127.0.0.1:6379/2",
@@ -83,15 +83,15 @@ fn a_url_whose_password_is_encoded_or_that_has_none_is_taken() {
 }
 
 #[test]
-fn who_has_a_name_has_a_password() {
+fn a_user_name_needs_a_password() {
     let config = json!({"username": "somebody"});
     let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
-    let error = error.expect_err("that would be nobody").to_string();
+    let error = error.expect_err("there is no password").to_string();
     assert!(error.contains("the key `password` is missing"), "{error}");
 }
 
 #[test]
-fn who_may_not_take_another_database_is_told_so() {
+fn an_error_names_a_missing_permission_to_select_a_database() {
     let server = Server::start();
     server.say("ACL SETUSER shop on >secret ~* +@all -select");
     let process = server.process_with(&json!({"username": "shop", "password": "secret", "db": 3}));
@@ -100,7 +100,7 @@ fn who_may_not_take_another_database_is_told_so() {
 }
 
 #[test]
-fn a_user_who_may_do_what_the_reference_says_can_do_all() {
+fn the_permissions_in_the_reference_suffice() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let line = include_str!("../reference.md").lines().find(|line| line.starts_with("ACL SETUSER shop "));
     let line = line.expect("it is there").replace("{shop:", "{ns:");
@@ -112,18 +112,17 @@ fn a_user_who_may_do_what_the_reference_says_can_do_all() {
         process.set(&gauge("live", GaugeMode::LiveSum), 2.0);
         process.set(&gauge("a", GaugeMode::Shared), 1.0);
     }
-    // Another declaration, of which a series is removed as well; and a count that goes beyond 2^63.
+    // Another declaration, whose series is removed as well; and a count above 2^63.
     other.set(&gauge("a", GaugeMode::LiveMax), 3.0);
     one.count("a_total", "x", i64::MAX.cast_unsigned());
     other.remove("a_total", "x");
-    let inner = &one.backend.0;
-    crate::backends::redis::write::writer::keep(&inner.common).expect("it may");
-    one.live();
+    native::heartbeat::extend_ttls(&one.backend.0.context, 0).expect("it may");
+    one.heartbeat();
     one.shows(&[("a ", 3.0), ("live ", 4.0)]);
     for process in [one, other] {
         process.backend.close().expect("it ends");
     }
-    // But for the name of the library.
+    // All but the name of the library.
     let log = server.say("ACL LOG");
     let mut lines = log.lines();
     while lines.any(|line| line == "object") {
@@ -133,9 +132,18 @@ fn a_user_who_may_do_what_the_reference_says_can_do_all() {
 
 #[cfg(feature = "redis-tls")]
 #[test]
-fn no_url_turns_the_check_of_certificates_off() {
+fn no_url_disables_the_verification_of_certificates() {
     let config = json!({"url": "rediss://shop:secret@127.0.0.1:1/#insecure"});
     let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
     let error = error.expect_err("anybody could answer").to_string();
     assert!(error.contains("`tls_ca`") && !error.contains("secret"), "{error}");
+}
+
+#[cfg(not(feature = "redis-python"))]
+#[test]
+fn the_layout_of_python_names_its_missing_feature() {
+    let config = json!({"layout": "pytheus-python"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("the feature is missing").to_string();
+    assert!(error.contains("`layout`") && error.contains("`redis-python`"), "{error}");
 }

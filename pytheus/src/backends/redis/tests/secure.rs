@@ -16,7 +16,7 @@ fn certify(folder: &Path) {
 }
 
 #[test]
-fn through_tls_numbers_go_to_a_server_that_is_trusted_and_to_no_other() {
+fn with_tls_counts_go_to_a_trusted_server_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     certify(folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -33,7 +33,7 @@ fn through_tls_numbers_go_to_a_server_that_is_trusted_and_to_no_other() {
         "--tls-ca-cert-file",
         &path("ca.crt"),
     ]);
-    // Who counts shows a certificate, too, as the server wants it.
+    // The server requires a certificate of its clients.
     let trusting = json!({
         "port": secure,
         "tls": true,
@@ -44,13 +44,13 @@ fn through_tls_numbers_go_to_a_server_that_is_trusted_and_to_no_other() {
     });
     let mut one = server.process_with(&trusting);
     one.count("a_total", "x", 3);
-    // The same numbers, in plain.
+    // Without TLS, the same server has the counts.
     server.process().shows(&[("a_total x", 3.0)]);
 
     let mut config = trusting.as_object().expect("an object").clone();
     config.retain(|key, _| key != "tls_ca");
     config.insert("timeout".to_owned(), json!(5));
     let refused = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
-    let error = refused.expect_err("nobody knows that authority").to_string();
+    let error = refused.expect_err("the authority is not trusted").to_string();
     assert!(error.contains("certificate"), "{error}");
 }

@@ -1,13 +1,13 @@
 use super::*;
 
 #[test]
-fn who_is_to_wait_for_a_server_does_until_it_answers_or_the_time_is_over() {
+fn with_wait_loading_waits_for_the_server_until_its_timeout() {
     let taken = TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a free port");
     let configure = |port: u16, timeout: f64| {
         let config = json!({"port": port, "timeout": timeout, "wait": true});
         MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"))
     };
-    let error = configure(taken.port(), 0.2).expect_err("nobody is there").to_string();
+    let error = configure(taken.port(), 0.2).expect_err("no server is there").to_string();
     assert!(error.contains(&format!("Redis at 127.0.0.1:{}", taken.port())), "{error}");
     assert!(error.contains("is it running there"), "{error}");
 
@@ -25,15 +25,15 @@ fn who_is_to_wait_for_a_server_does_until_it_answers_or_the_time_is_over() {
 }
 
 #[test]
-fn a_server_that_hangs_is_waited_for_once_however_much_it_is_asked() {
+fn a_scrape_of_a_hanging_server_waits_for_one_timeout() {
     let hanging = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = hanging.local_addr().expect("it is bound").port();
-    // It is asked for three things of each.
-    let config = json!({"port": port, "timeout": 0.5, "shards": 1_000});
+    // A scrape sends three commands per partition.
+    let config = json!({"port": port, "timeout": 0.5, "partitions": 1_000});
     let backend = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
     let begun = Instant::now();
     let mut totals = Totals::new("".into(), []);
-    let error = backend.expect("it need not be there").load(&mut totals).expect_err("nobody answers");
+    let error = backend.expect("it need not be there").load(&mut totals).expect_err("there is no reply");
     assert!(fault(&error).contains("no answer in time: is it overloaded, or stopped?"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }

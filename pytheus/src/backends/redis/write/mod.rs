@@ -1,12 +1,12 @@
-//! Batches become numbered commands, which a script applies exactly once.
+//! Batches become numbered batches, one per partition, and a script applies each exactly once: see `PROTOCOL.md`.
 //!
-//! `writer` sends; `partition` keeps the commands that are not acknowledged yet, and the acknowledged baseline; `numbered_batch` and
-//! `request` are a command and its encoding for `apply.lua`; `journal` is the write-ahead log of commands in a spool, and
-//! `compaction` keeps it short.
+//! `writer` accepts and sends them; `partition` keeps a partition's pending batches, sequence numbers and acknowledged
+//! baseline; `numbered_batch` holds the operations on fields. `request` encodes a batch for `apply.lua`, `reply` parses its
+//! answer. `journal` is the write-ahead log of a spool.
 
-mod compaction;
 pub(super) mod journal;
 pub(super) mod numbered_batch;
 mod partition;
-mod request;
+pub(super) mod reply;
+pub(super) mod request;
 pub(super) mod writer;

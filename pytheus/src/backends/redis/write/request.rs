@@ -1,82 +1,148 @@
-//! What the script is asked, for an batch.
+//! Keys and arguments of `apply.lua`.
 
-use redis::{FromRedisValue as _, RedisError};
+use redis::FromRedisValue as _;
 
 use crate::backends::custom::WriterId;
-use crate::backends::redis::client::connection::Link;
-use crate::backends::redis::config::Settings;
-use crate::backends::redis::context::{Common, layout_of};
-use crate::backends::redis::schema;
-use crate::backends::redis::write::numbered_batch::{Header, Mode, NumberedBatch, Request};
-use crate::backends::redis::write::partition::Shard;
-use std::time::Duration;
+use crate::backends::redis::client::connection::{Session, SessionError};
+use crate::backends::redis::context::Context;
+use crate::backends::redis::schema::{self, PartitionKeys};
+use crate::backends::redis::write::numbered_batch::{FieldOp, NumberedBatch};
+use crate::backends::redis::write::partition::Partition;
 
-/// The request for an batch; without one, that says only that the writer lives.
-pub(crate) fn request(
-    common: &Common,
-    shard: &Shard,
+/// The header of a family's operations.
+#[derive(Default)]
+pub(crate) struct FamilyHeader<'a> {
+    pub(crate) family: &'a str,
+    /// The declaration, unless the server has it.
+    pub(crate) declaration: &'a str,
+    /// When this writer began the family, in µs since 1970; empty stands for now.
+    pub(crate) begun: &'a str,
+    /// The known generation of its hash.
+    pub(crate) generation: &'a str,
+    /// The index of its key, from 1.
+    pub(crate) key: usize,
+    /// `h` for a family's hash, `o` for the writer's own key, `r` for a removal.
+    pub(crate) mode: &'static str,
+}
+
+/// The state that a request expects of the writer's own keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnKeys {
+    Present,
+    MaybeAbsent,
+    /// Another process writes in the name of an ended one: there are none, and the lease is over.
+    Recovered,
+}
+
+/// Keys and arguments of a script.
+#[derive(Default)]
+pub(crate) struct ScriptRequest {
+    keys: Vec<String>,
+    arguments: Vec<String>,
+}
+
+impl ScriptRequest {
+    /// Begins a request for the batch after `acked_seq`; one of the same number renews the lease alone.
+    pub(crate) fn new(
+        context: &Context,
+        keys: &PartitionKeys,
+        writer: &str,
+        [acked_seq, seq]: [u64; 2],
+        own_keys: OwnKeys,
+    ) -> Self {
+        let (lease, pid, mode) = match own_keys {
+            OwnKeys::Recovered => (1, String::new(), "recovery"),
+            OwnKeys::Present => (context.config.lease.as_millis(), std::process::id().to_string(), "1"),
+            OwnKeys::MaybeAbsent => (context.config.lease.as_millis(), std::process::id().to_string(), "0"),
+        };
+        let PartitionKeys { writers, alive, families, .. } = keys.clone();
+        let arguments = [
+            writer.to_owned(),
+            acked_seq.to_string(),
+            seq.to_string(),
+            lease.max(1).to_string(),
+            context.config.retention.as_secs().max(1).to_string(),
+            context.config.schema_version(),
+            WriterId::random().to_string(),
+            pid,
+            mode.to_owned(),
+        ];
+        let keys = vec![writers, alive, families, keys.own(writer), keys.declared(writer)];
+        Self { keys, arguments: arguments.into() }
+    }
+
+    /// Adds a key, and returns its index.
+    pub(crate) fn add_key(&mut self, key: String) -> usize {
+        self.keys.push(key);
+        self.keys.len()
+    }
+
+    pub(crate) fn add_family(&mut self, header: &FamilyHeader<'_>, ops: &[FieldOp]) {
+        let FamilyHeader { family, declaration, begun, generation, key, mode } = header;
+        let head = [family, declaration, generation, &*key.to_string(), mode, begun, &*ops.len().to_string()];
+        self.arguments.extend(head.map(str::to_owned));
+        for FieldOp { code, field, amount } in ops {
+            self.arguments.extend([code.word(), field, amount].map(str::to_owned));
+        }
+    }
+
+    /// Returns keys and arguments in one list, and the number of keys.
+    pub(crate) fn into_arguments(mut self) -> (Vec<String>, usize) {
+        let key_count = self.keys.len();
+        self.keys.append(&mut self.arguments);
+        (self.keys, key_count)
+    }
+}
+
+/// The index of the writer's own key.
+const OWN_KEY: usize = 4;
+
+/// Builds the request for a batch; without one, a renewal of the lease.
+pub(crate) fn build(
+    context: &Context,
+    partition: &Partition,
     writer: &str,
     batch: Option<&NumberedBatch>,
-    link: &mut Link<'_>,
-) -> Result<Request, RedisError> {
-    let Settings { lease, expiry, .. } = &*common.settings;
-    let keys = &shard.keys;
-    let mut request = Request::new(
-        [keys.writers.as_str(), &keys.alive, &keys.families, &shard.own, &shard.declared],
-        [
-            writer.to_owned(),
-            shard.acked.to_string(),
-            batch.map_or(shard.acked, |batch| batch.number).to_string(),
-            milliseconds(*lease),
-            expiry.as_secs().max(1).to_string(),
-            layout_of(&common.settings),
-            WriterId::random().to_string(),
-            std::process::id().to_string(),
-            u8::from(shard.had_own).to_string(),
-        ],
-    );
-    let mut others: Option<Vec<usize>> = None;
-    for group in batch.iter().flat_map(|batch| &batch.families) {
-        let Some(known) = shard.families.get(&group.family) else { continue };
-        let family = &*group.family;
-        let is_live = schema::is_live(&known.family);
-        if is_live && group.removes {
-            let places = match &mut others {
-                Some(places) => places,
-                none => {
-                    let writers = living(common, shard, link)?;
-                    let keys = writers.iter().map(|writer| request.key(shard.keys.own(writer))).collect();
-                    none.insert(keys)
+    session: &mut Session<'_>,
+) -> Result<ScriptRequest, SessionError> {
+    let seq = batch.map_or(partition.acked_seq, |batch| batch.seq);
+    let expected = if partition.had_own_keys { OwnKeys::Present } else { OwnKeys::MaybeAbsent };
+    let mut request = ScriptRequest::new(context, &partition.keys, writer, [partition.acked_seq, seq], expected);
+    let mut own_keys: Option<Vec<usize>> = None;
+    for ops in batch.iter().flat_map(|batch| &batch.families) {
+        let Some(state) = partition.families.get(&ops.family) else { continue };
+        let family = &*ops.family;
+        let is_live = schema::is_live(&state.family);
+        if ops.is_removal {
+            let own_key;
+            let keys: &[usize] = if is_live {
+                // A live value is removed from the keys of all living writers.
+                match &mut own_keys {
+                    Some(keys) => keys,
+                    none => {
+                        let writers = session.request(context.living_writers(&partition.keys))?;
+                        let writers: Vec<String> = Vec::from_redis_value(writers)?;
+                        none.insert(writers.iter().map(|one| request.add_key(partition.keys.own(one))).collect())
+                    }
                 }
+            } else {
+                own_key = [request.add_key(partition.keys.family(family))];
+                &own_key
             };
-            for &key in places.iter() {
-                let header = Header { family, schema: "", begun: "", incarnation: "", key, mode: Mode::Removal };
-                request.group(&header, &group.ops);
+            for &key in keys {
+                request.add_family(&FamilyHeader { family, key, mode: "r", ..FamilyHeader::default() }, &ops.ops);
             }
             continue;
         }
-        let key = if is_live { 4 } else { request.key(shard.keys.family(family)) };
-        let mode = match (group.removes, is_live) {
-            (true, _) => Mode::Removal,
-            (false, true) => Mode::Own,
-            (false, false) => Mode::Hash,
+        let header = FamilyHeader {
+            family,
+            declaration: if state.is_declared { "" } else { &state.declaration },
+            begun: &state.begun.map_or_else(String::new, |begun| begun.to_string()),
+            generation: state.generation.as_deref().filter(|_| !is_live).unwrap_or(""),
+            key: if is_live { OWN_KEY } else { request.add_key(partition.keys.family(family)) },
+            mode: if is_live { "o" } else { "h" },
         };
-        let incarnation = if mode == Mode::Hash { known.incarnation.as_deref().unwrap_or("") } else { "" };
-        let schema = if known.declared || group.removes { "" } else { &known.schema };
-        let begun = known.begun.map_or_else(String::new, |begun| begun.to_string());
-        request.group(&Header { family, schema, begun: &begun, incarnation, key, mode }, &group.ops);
+        request.add_family(&header, &ops.ops);
     }
     Ok(request)
-}
-
-/// Those who have been alive of late.
-fn living(common: &Common, shard: &Shard, link: &mut Link<'_>) -> Result<Vec<String>, RedisError> {
-    let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&shard.keys.alive).arg(common.long_ago()).arg("+inf");
-    let answer = link.pipeline(&[command])?.pop().unwrap_or_default();
-    Ok(Vec::from_redis_value(answer)?)
-}
-
-fn milliseconds(time: Duration) -> String {
-    time.as_millis().max(1).to_string()
 }

@@ -1,332 +1,314 @@
-//! Sends what waits, shard by shard, until the server is known to have it.
+//! Accepts batches, and sends them partition by partition until the server acknowledges them.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
-use redis::{FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, Value};
 
-use crate::backends::custom::{Batch, FamilyKey, Removal, WriterId};
-use crate::backends::redis::client::error::{RedisFault, Sort};
-use crate::backends::redis::config::Settings;
-use crate::backends::redis::context::{CODE, Common};
+use crate::backends::custom::{self, Batch, FamilyKey, Removal, WriterId};
+use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::config::redis_config::RedisConfig;
+use crate::backends::redis::context::Context;
 use crate::backends::redis::read::scrape;
-use crate::backends::redis::read::series;
-use crate::backends::redis::schema::{self, Keys};
-use crate::backends::redis::write::journal::Notes;
-use crate::backends::redis::write::numbered_batch::{self, NumberedBatch, Reply};
-use crate::backends::redis::write::partition::{Found, Shard};
-use crate::backends::redis::write::request::request;
+use crate::backends::redis::schema;
+use crate::backends::redis::write::journal::{Journal, JournalEntry, JournalRecord, JournalRecordKind};
+use crate::backends::redis::write::numbered_batch::NumberedBatch;
+use crate::backends::redis::write::partition::{Partition, ServerState};
+use crate::backends::redis::write::reply::ScriptReply;
+use crate::backends::redis::write::request;
 use crate::report;
 
-/// How often in a row a server may lose what it has said that it has, before it is left for the next time.
-const MOST_LOSSES: usize = 8;
+/// Data losses of a server in a row, within one send, before it is left for the next time.
+const MAX_DATA_LOSSES: usize = 8;
 
-/// What one writer has told, and is about to.
-pub(crate) struct Sender {
-    writer: String,
-    /// What was taken last, of whom: it comes again until it is known to be done.
-    taken: Option<(WriterId, u64)>,
-    pub(crate) shards: Vec<Shard>,
+/// The state of one writer: a process, from its start or fork to its end.
+pub(crate) struct RedisWriter {
+    pub(crate) name: String,
+    /// The last batch accepted from the core, which repeats it until it is done.
+    accepted: Option<(WriterId, u64)>,
+    pub(crate) partitions: Vec<Partition>,
     /// Where there is a spool.
-    pub(crate) notes: Option<Notes>,
-    /// When the server gave no answer in time last.
-    pub(crate) gave_up: Option<(Instant, RedisFault)>,
+    journal: Option<Journal>,
 }
 
-impl Sender {
-    /// A writer that has told nothing; of this name, with notes there, where there is a spool.
-    pub(crate) fn new(settings: &Settings, spooled: Option<(String, PathBuf)>) -> Self {
-        let (writer, notes) = match spooled {
-            Some((writer, path)) => (writer, Some(Notes::new(path))),
+impl RedisWriter {
+    /// Creates a writer that has sent nothing. With a spool, its name and the path of its journal come from there.
+    pub(crate) fn new(config: &RedisConfig, spooled: Option<(String, PathBuf)>) -> Self {
+        let (name, journal) = match spooled {
+            Some((name, path)) => (name, Some(Journal::new(path))),
             None => (WriterId::random().to_string(), None),
         };
-        let shards = (0..settings.shards).map(|shard| Shard::new(&settings.namespace, shard, &writer)).collect();
-        Self { writer, taken: None, shards, notes, gave_up: None }
+        let count = usize::try_from(config.partitions).unwrap_or(1);
+        let partitions = (0..count).map(|partition| Partition::new(&config.namespace, partition)).collect();
+        Self { name, accepted: None, partitions, journal }
     }
 
-    /// The label `pid` of this process, as others show it.
+    /// Returns the label `pid` of this process, as all scrapes show it.
     pub(crate) fn process_label(&self) -> Arc<str> {
-        series::process_label(&std::process::id().to_string(), &self.writer).into()
+        custom::process_label(std::process::id(), Some(&self.name)).into()
     }
 
-    pub(crate) fn apply(&mut self, common: &Common, batch: &Batch) -> Result<(), RedisFault> {
-        if self.takes(batch.writer, batch.sequence) {
-            self.shorten_notes(common)?;
-            let mut entries = vec![Vec::new(); self.shards.len()];
-            let mut batches = vec![NumberedBatch::default(); self.shards.len()];
+    pub(crate) fn apply(&mut self, context: &Context, batch: &Batch) -> Result<(), RedisFault> {
+        if self.is_new(batch.writer, batch.sequence) {
+            self.compact_journal(context)?;
+            let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             // Changes come family by family.
-            let families: Vec<_> = batch
-                .changes
-                .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
-                .map(|changes| {
-                    let id = changes[0].family.id();
-                    (self.place(&id), id, changes)
-                })
-                .collect();
-            for (shard, id, changes) in &families {
+            let families = batch.changes.chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family));
+            let families: Vec<_> = families.map(|changes| (changes[0].family.id(), changes)).collect();
+            for (id, changes) in &families {
+                let partition = self.partition_of(id);
                 for change in *changes {
-                    self.shards[*shard].change(id, change, &mut batches[*shard]);
-                    if self.notes.is_some() && numbered_batch::is_noted(&change.family) {
-                        let series = schema::series_text(&change.family, &change.series);
-                        let told = numbered_batch::noted(&change.family, &change.totals, change.stamp);
-                        entries[*shard].push((id.clone(), series, told));
-                    }
+                    self.partitions[partition].add_change(id, change, &mut batches[partition], self.journal.is_some());
                 }
             }
-            self.journal_batches(common, &batches, entries)?;
-            for (shard, id, changes) in families {
+            self.append_journal(context, &mut batches)?;
+            for (id, changes) in families {
+                let partition = self.partition_of(&id);
                 for change in changes {
-                    self.shards[shard].told(&id, change);
+                    self.partitions[partition].update_baseline(&id, change);
                 }
             }
-            self.taken = Some((batch.writer, batch.sequence));
-            self.push(batches);
+            self.accept(batch.writer, batch.sequence, batches);
         }
-        self.send(common)
+        self.send(context)
     }
 
-    pub(crate) fn remove(&mut self, common: &Common, removal: &Removal) -> Result<(), RedisFault> {
-        if self.takes(removal.writer, removal.sequence) {
-            self.shorten_notes(common)?;
-            let others = self.other_declarations(common, removal)?;
-            let mut entries = vec![Vec::new(); self.shards.len()];
-            let mut batches = vec![NumberedBatch::default(); self.shards.len()];
+    pub(crate) fn remove(&mut self, context: &Context, removal: &Removal) -> Result<(), RedisFault> {
+        if self.is_new(removal.writer, removal.sequence) {
+            self.compact_journal(context)?;
+            let others = self.other_declarations(context, removal)?;
+            let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             for (family, series) in &removal.series {
                 let id = family.id();
-                let shard = self.place(&id);
-                self.shards[shard].removal(&id, family, series, &mut batches[shard]);
-                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                let partition = self.partition_of(&id);
+                let (state, batch) = (&mut self.partitions[partition], &mut batches[partition]);
+                state.add_removal(&id, family, series, batch);
+                for other in
+                    others.iter().filter(|other| other.is_same_family(family) && other.difference(family).is_some())
+                {
                     if let Some(series) = family.translate(series, other) {
-                        self.shards[shard].removal(&other.id(), other, &series, &mut batches[shard]);
+                        state.add_removal(&other.id(), other, &series, batch);
                     }
                 }
-                if self.notes.is_some() {
-                    entries[shard].push((id, schema::series_text(family, series), Vec::new()));
-                }
+                batch.entries.push(JournalEntry::removal(id, schema::series_text(family, series)));
             }
-            self.journal_batches(common, &batches, entries)?;
-            self.taken = Some((removal.writer, removal.sequence));
-            self.push(batches);
+            self.append_journal(context, &mut batches)?;
+            self.accept(removal.writer, removal.sequence, batches);
         }
-        self.send(common)
+        self.send(context)
     }
 
-    /// Every declaration that stands in the index of the families that are meant: a series is removed from all of them.
-    fn other_declarations(&self, common: &Common, removal: &Removal) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
-        let mut shards: Vec<_> = removal.series.iter().map(|(family, _)| self.place(&family.id())).collect();
-        shards.sort_unstable();
-        shards.dedup();
-        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+    /// Reads all declarations of the families of a removal: the series is removed from each.
+    fn other_declarations(&self, context: &Context, removal: &Removal) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
+        let mut partitions: Vec<_> = removal.series.iter().map(|(family, _)| self.partition_of(&family.id())).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is_same_family(family));
         let mut all = Vec::new();
-        for shard in shards {
-            all.extend(scrape::declarations(common, shard, &is_meant)?);
+        for partition in partitions {
+            all.extend(scrape::declarations(context, partition, &is_meant)?);
         }
         Ok(all)
     }
 
-    /// Takes note of how it went.
-    pub(crate) fn note(&mut self, fault: Option<RedisFault>) {
-        self.gave_up = fault.filter(|fault| fault.sort() == Sort::Timeout).map(|fault| (Instant::now(), fault));
+    /// Returns whether the core sends something for the first time.
+    fn is_new(&self, writer: WriterId, sequence: u64) -> bool {
+        self.accepted != Some((writer, sequence))
     }
 
-    /// Is it new? What comes again waits already, or is done.
-    fn takes(&self, writer: WriterId, sequence: u64) -> bool {
-        self.taken != Some((writer, sequence))
+    fn partition_of(&self, id: &str) -> usize {
+        schema::partition_of(id, self.partitions.len())
     }
 
-    fn place(&self, id: &str) -> usize {
-        usize::try_from(schema::shard_of(id, self.shards.len() as u64)).unwrap_or_default()
-    }
-
-    fn push(&mut self, batches: Vec<NumberedBatch>) {
-        for (shard, batch) in self.shards.iter_mut().zip(batches) {
-            if batch.ops() > 0 {
-                shard.push(batch);
+    fn accept(&mut self, writer: WriterId, sequence: u64, batches: Vec<NumberedBatch>) {
+        self.accepted = Some((writer, sequence));
+        for (partition, batch) in self.partitions.iter_mut().zip(batches) {
+            if batch.op_count() > 0 {
+                partition.push(batch);
             }
         }
     }
 
-    /// Is there anything to be sent?
-    pub(crate) fn waits(&self) -> bool {
-        self.shards.iter().any(|shard| !shard.pending.is_empty())
+    /// Appends batches to the journal, before they are sent. A batch that can't be logged is not sent.
+    fn append_journal(&mut self, context: &Context, batches: &mut [NumberedBatch]) -> Result<(), RedisFault> {
+        let batches = self.partitions.iter().enumerate().zip(batches).filter(|(_, batch)| batch.op_count() > 0);
+        let records = batches.map(|((partition, state), batch)| JournalRecord {
+            kind: JournalRecordKind::Batch,
+            partition,
+            seq: state.next_seq(),
+            prev_seq: state.acked_seq,
+            entries: std::mem::take(&mut batch.entries),
+        });
+        let records: Vec<_> = records.collect();
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.append(&records).map_err(|error| journal_fault(context, &error))
     }
 
-    /// Sends all that waits.
-    pub(crate) fn send(&mut self, common: &Common) -> Result<(), RedisFault> {
-        if !self.waits() {
+    /// Compacts a long journal into a snapshot, unless a batch is pending: it may still be applied.
+    fn compact_journal(&mut self, context: &Context) -> Result<(), RedisFault> {
+        let has_pending = self.has_pending();
+        let journal = self.journal.as_mut().filter(|journal| journal.needs_compaction() && !has_pending);
+        let Some(journal) = journal else { return Ok(()) };
+        let snapshot = self.partitions.iter().enumerate().map(|(partition, state)| JournalRecord {
+            kind: JournalRecordKind::Snapshot,
+            partition,
+            seq: state.acked_seq,
+            prev_seq: state.acked_seq,
+            entries: state.journal_snapshot(),
+        });
+        journal.compact(&snapshot.collect::<Vec<_>>()).map_err(|error| journal_fault(context, &error))
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        self.partitions.iter().any(|partition| !partition.pending.is_empty())
+    }
+
+    /// Sends all pending batches. A fault in one partition does not keep back the others, unless their server is down.
+    pub(crate) fn send(&mut self, context: &Context) -> Result<(), RedisFault> {
+        if !self.has_pending() {
             return Ok(());
         }
-        common.stats.begun();
-        // Every process of the namespace has been at the first shard: it knows how many there are.
-        if self.shards.len() > 1 && !self.shards[0].had_own {
-            self.step(common, 0, true, &mut 0)?;
+        context.health.send_started();
+        // Every process of a namespace writes to its first partition, where the schema tells their number.
+        if self.partitions.len() > 1 && !self.partitions[0].had_own_keys {
+            self.renew_lease(context, 0)?;
         }
-        self.each(common, |this, place| {
-            let mut losses = 0;
-            while !this.shards[place].pending.is_empty() {
-                this.step(common, place, false, &mut losses)?;
+        let mut outcome = Ok(());
+        for partition in 0..self.partitions.len() {
+            let sent = self.send_partition(context, partition);
+            let is_down = is_server_down(context, &sent);
+            outcome = outcome.and(sent);
+            if is_down {
+                break;
             }
-            Ok(())
-        })?;
-        common.stats.sent();
+        }
+        outcome?;
+        context.health.send_finished();
         Ok(())
     }
 
-    /// Does something with each shard: see [`each_shard`].
-    fn each(
-        &mut self,
-        common: &Common,
-        mut act: impl FnMut(&mut Self, usize) -> Result<(), RedisFault>,
-    ) -> Result<(), RedisFault> {
-        each_shard(common, |place| act(self, place))
-    }
-
-    /// Tells each shard that this writer lives.
-    pub(crate) fn live(&mut self, common: &Common) -> Result<(), RedisFault> {
-        self.each(common, |this, place| this.step(common, place, true, &mut 0))
-    }
-
-    /// Sees whether each shard still has what it was told; what it has not is to be sent.
-    pub(crate) fn check(&mut self, common: &Common) -> Result<(), RedisFault> {
-        self.each(common, |this, place| this.look(common, place))
-    }
-
-    /// Says farewell. What has died meanwhile is seen by the lease alone.
-    pub(crate) fn close(&mut self, common: &Common) -> Result<(), RedisFault> {
-        self.each(common, |this, place| {
-            let shard = &this.shards[place];
-            let mut own = redis::cmd("DEL");
-            own.arg(&shard.own).arg(&shard.declared);
-            // Its last number stays: what it has sent without hearing of it may still arrive.
-            let mut alive = redis::cmd("ZADD");
-            alive.arg(&shard.keys.alive).arg("XX").arg(common.forgotten_in_an_hour()).arg(&this.writer);
-            let farewell = [own, alive];
-            common.pool.with(&[place], common.deadline(), |link| link.pipeline(&farewell).map(drop))
-        })
-    }
-
-    /// One request: the first batch that waits, or none.
-    fn step(&mut self, common: &Common, place: usize, only_live: bool, losses: &mut usize) -> Result<(), RedisFault> {
-        let (shard, writer) = (&self.shards[place], &self.writer);
-        let batch = if only_live { None } else { shard.pending.front() };
-        let mut tries = 0;
-        let answer = common.pool.with(&[place], common.deadline(), |link| {
-            let request = request(common, shard, writer, batch, link)?;
-            let (rest, keys) = request.finish();
-            tries += 1;
-            link.script(&common.script, CODE, &rest, keys)
-        });
-        let reply = answer.and_then(|answer| common.reply(answer)).inspect_err(|fault| {
-            // Whether it was applied, nobody knows.
-            if let Some(batch) = self.shards[place].pending.front_mut().filter(|_| !only_live)
-                && (tries > 1 || tries == 1 && fault.is_open())
-            {
-                batch.in_doubt = true;
-            }
-        })?;
-        match reply {
-            Reply::Done(_) if only_live => self.shards[place].had_own = true,
-            Reply::Done(done) => self.shards[place].finished(done),
-            Reply::Lost => {
-                *losses += 1;
-                if *losses > MOST_LOSSES {
-                    return Err(common.pool.fault(Sort::Other, "it keeps losing what it has just taken"));
+    /// Sends the pending batches of a partition.
+    pub(crate) fn send_partition(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
+        let mut data_losses = 0;
+        while let Some(batch) = self.partitions[partition].pending.front() {
+            let mut attempts = 0;
+            let reply = self.run_script(context, partition, Some(batch), &mut attempts);
+            let reply = reply.inspect_err(|fault| {
+                if let Some(batch) = self.partitions[partition].pending.front_mut()
+                    && (attempts > 1 || attempts == 1 && fault.is_outcome_unknown())
+                {
+                    batch.maybe_applied = true;
                 }
-                self.look(common, place)?;
+            })?;
+            match reply {
+                ScriptReply::Acknowledged(acknowledgement) => {
+                    self.partitions[partition].acknowledge(acknowledgement);
+                }
+                ScriptReply::DataLoss if data_losses == MAX_DATA_LOSSES => {
+                    let what = "it keeps losing acknowledged data";
+                    return Err(context.pool.fault(FaultKind::Other, what));
+                }
+                ScriptReply::DataLoss => {
+                    data_losses += 1;
+                    self.probe(context, partition)?;
+                }
             }
-            Reply::Layout(layout) => return Err(common.other_layout(&layout)),
-            Reply::Type(key, found) => return Err(common.other_type(&key, &found)),
-            Reply::Value(key, field, found) => return Err(common.no_number(&key, &field, &found)),
         }
         Ok(())
     }
 
-    /// Looks what the server has, and has it told again what is gone.
-    fn look(&mut self, common: &Common, place: usize) -> Result<(), RedisFault> {
-        let (shard, writer) = (&self.shards[place], &self.writer);
-        let hashes = shard.incarnations();
-        let (last, has_own, index, found) = common.pool.with(&[place], common.deadline(), |link| {
-            let mut last = redis::cmd("HGET");
-            last.arg(&shard.keys.writers).arg(writer);
-            let mut own = redis::cmd("EXISTS");
-            own.arg(&shard.own).arg(&shard.declared);
-            let mut index = redis::cmd("HKEYS");
-            index.arg(&shard.keys.families);
-            let mut commands = vec![last, own, index];
-            commands.extend(hashes.iter().map(|(id, _)| {
-                let mut command = redis::cmd("HGET");
-                command.arg(shard.keys.family(id)).arg(schema::SELF);
-                command
-            }));
-            let mut answers = link.pipeline(&commands)?.into_iter();
-            let mut next = || answers.next().unwrap_or(Value::Nil);
-            let (last, own) = (Option::<u64>::from_redis_value(next())?, u64::from_redis_value(next())? == 2);
-            let index = HashSet::<String>::from_redis_value(next())?;
-            let found: Result<Vec<_>, _> = answers.map(Option::<String>::from_redis_value).collect();
-            Ok::<_, RedisError>((last, own, index, found?))
+    /// Renews the lease of this writer in a partition.
+    pub(crate) fn renew_lease(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
+        match self.run_script(context, partition, None, &mut 0)? {
+            ScriptReply::Acknowledged(_) => self.partitions[partition].had_own_keys = true,
+            ScriptReply::DataLoss => self.probe(context, partition)?,
+        }
+        Ok(())
+    }
+
+    /// Runs `apply.lua` for a batch, or for the lease alone. Counts the attempts: the pool may repeat one.
+    fn run_script(
+        &self,
+        context: &Context,
+        partition: usize,
+        batch: Option<&NumberedBatch>,
+        attempts: &mut usize,
+    ) -> Result<ScriptReply, RedisFault> {
+        let reply = context.on_partition(partition, |session| {
+            let request = request::build(context, &self.partitions[partition], &self.name, batch, session)?;
+            let (arguments, key_count) = request.into_arguments();
+            *attempts += 1;
+            session.run_script(&context.apply_script, &arguments, key_count)
         })?;
-        let gone: Vec<_> = hashes
+        ScriptReply::parse(context, reply)
+    }
+
+    /// Asks the server for its state of this writer, and queues whatever it lacks.
+    pub(crate) fn probe(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
+        let state = &self.partitions[partition];
+        let generations = state.generations();
+        let (last_seq, has_own_keys, index, found) = context.on_partition(partition, |session| {
+            let mut commands = vec![
+                command("HGET", &[&state.keys.writers, &self.name]),
+                command("EXISTS", &[state.keys.own(&self.name), state.keys.declared(&self.name)]),
+                command("HKEYS", &[&state.keys.families]),
+            ];
+            let hashes = generations.iter().map(|(id, _)| state.keys.family(id));
+            commands.extend(hashes.map(|hash| command("HGET", &[&*hash, schema::SELF])));
+            let mut replies = session.pipeline(&commands)?.into_iter();
+            let mut next = || replies.next().unwrap_or(Value::Nil);
+            let last_seq = Option::<u64>::from_redis_value(next())?;
+            let has_own_keys = u64::from_redis_value(next())? == 2;
+            let index = HashSet::<String>::from_redis_value(next())?;
+            let found: Result<Vec<_>, _> = replies.map(Option::<String>::from_redis_value).collect();
+            Ok((last_seq, has_own_keys, index, found?))
+        })?;
+        let lost: Vec<_> = generations
             .into_iter()
             .zip(found)
             .filter(|((_, known), found)| found.as_ref() != Some(known))
             .map(|((id, _), _)| id)
             .collect();
-        let unlisted: Vec<_> = shard.listed().filter(|id| !index.contains(&***id)).cloned().collect();
-        let only_unlisted = unlisted.iter().filter(|id| shard.families[*id].declared && !gone.contains(*id));
-        let families = gone.len() + only_unlisted.count();
-        let shard = &mut self.shards[place];
-        if families > 0 || last.unwrap_or(0) < shard.acked {
-            common.stats.lost();
+        let undeclared: Vec<_> = state.declared_families().filter(|id| !index.contains(&***id)).cloned().collect();
+        let families = lost.len() + undeclared.iter().filter(|id| !lost.contains(*id)).count();
+        if families > 0 || last_seq.unwrap_or(0) < state.acked_seq {
+            context.health.update(|counters| counters.data_losses += 1);
             let what = format!(
-                "Redis at {} has lost what it had (restarted, flushed, evicted, or another server took over): what this \
-                 process has counted is told again, in {families} of its families; what processes have counted there that \
-                 have ended is gone",
-                common.settings.place
+                "Redis at {} has lost acknowledged data (restart, flush, eviction, or failover): this process resends what it \
+                 has counted, in {families} of its families; the counts there of ended processes are lost",
+                context.config.display_addr
             );
             report::report_as(report::Level::Warning, ("redis", "lost"), &what);
         }
-        common.stats.missed(shard.recover(Found { last, has_own, gone, unlisted }));
+        let server = ServerState { last_seq, has_own_keys, lost, undeclared };
+        let missed = self.partitions[partition].reconcile(server);
+        context.health.update(|counters| counters.missed += missed);
         Ok(())
     }
-}
 
-/// Does something with each shard: one that fails keeps no other one from it, unless all are at one server that can't be
-/// reached. Gives the first fault.
-fn each_shard(common: &Common, mut act: impl FnMut(usize) -> Result<(), RedisFault>) -> Result<(), RedisFault> {
-    let mut outcome = Ok(());
-    for place in 0..common.shards() {
-        let done = act(place);
-        let is_over = !common.pool.has_many() && done.as_ref().is_err_and(RedisFault::is_open);
-        outcome = outcome.and(done);
-        if is_over {
-            break;
+    /// Deregisters this writer. Should that fail, its lease ends later.
+    pub(crate) fn deregister(&self, context: &Context) {
+        for (partition, state) in self.partitions.iter().enumerate() {
+            let own = [state.keys.own(&self.name), state.keys.declared(&self.name)];
+            // The sequence number stays: a batch with an unknown outcome may still arrive.
+            let score = context.deregistered_score().to_string();
+            let commands = [command("DEL", &own), command("ZADD", &[&*state.keys.alive, "XX", &score, &self.name])];
+            let done = context.on_partition(partition, |session| session.pipeline(&commands).map(drop));
+            if is_server_down(context, &done) {
+                return;
+            }
         }
     }
-    outcome
 }
 
-/// Keeps what all have written from expiring.
-pub(crate) fn keep(common: &Common) -> Result<(), RedisFault> {
-    let expiry = common.settings.expiry.as_secs().max(1);
-    each_shard(common, |place| {
-        let keys = Keys::new(&common.settings.namespace, place as u64);
-        common.pool.with(&[place], common.deadline(), |link| {
-            let mut list = redis::cmd("HKEYS");
-            list.arg(&keys.families);
-            let families = link.pipeline(&[list])?.pop().unwrap_or_default();
-            let families: Vec<String> = Vec::from_redis_value(families)?;
-            let extend = |family: &String| {
-                let mut command = redis::cmd("EXPIRE");
-                command.arg(keys.family(family)).arg(expiry);
-                command
-            };
-            let families: Vec<_> = families.iter().filter(|field| !field.starts_with(schema::BEGUN)).collect();
-            for some in families.chunks(1_000) {
-                link.pipeline(&some.iter().copied().map(extend).collect::<Vec<_>>())?;
-            }
-            Ok(())
-        })
-    })
+/// Returns whether a fault holds for all partitions: a single server does not answer.
+pub(crate) fn is_server_down(context: &Context, outcome: &Result<(), RedisFault>) -> bool {
+    !context.pool.topology.is_cluster() && outcome.as_ref().is_err_and(RedisFault::is_outcome_unknown)
+}
+
+fn journal_fault(context: &Context, error: &std::io::Error) -> RedisFault {
+    let what = format!("nothing is sent while `spool_directory` can't be written to ({error})");
+    context.pool.fault(FaultKind::Other, what)
 }

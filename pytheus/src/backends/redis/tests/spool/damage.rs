@@ -1,23 +1,23 @@
-//! Files that nobody can read, and keys that hold something else.
+//! Damaged files, and keys of another type.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
 
-/// The name of a file of this kind, of a process that there never was.
+/// Names a file of a process that never existed.
 fn name(kind: &str, number: usize) -> String {
     format!("{kind}-{number:032x}")
 }
 
-/// A pipe, at the other end of which there is nobody.
+/// Makes a pipe without another end.
 fn pipe(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status().expect("Debian's package `coreutils` is installed");
     assert!(made.success());
 }
 
 #[test]
-fn what_cannot_be_read_keeps_nobody_from_what_others_have_left() {
+fn unreadable_files_do_not_keep_other_processes_from_recovery() {
     let killed = Killed::new();
     let (directory, own) = (killed.directory(), killed.file("process"));
     for number in 0..40_u8 {
@@ -30,16 +30,16 @@ fn what_cannot_be_read_keeps_nobody_from_what_others_have_left() {
     fs::copy(&own, directory.join(name("process", 44))).expect("there is room");
     fs::write(directory.join("process-x"), b"").expect("there is room");
     fs::create_dir(directory.join(name("journal", 45))).expect("there is room");
-    let heir = killed.heir();
-    inherit(&heir);
+    let recoverer = killed.recoverer();
+    recover(&recoverer);
     killed.assert_total();
     assert_eq!(killed.files().len(), 47, "they stay");
-    inherit(&heir);
+    recover(&recoverer);
     killed.assert_total();
 }
 
 #[test]
-fn damaged_notes_are_left_alone_with_their_process() {
+fn a_damaged_journal_and_its_process_are_left_alone() {
     let killed = Killed::new();
     let (path, kept) = (killed.file("journal"), killed.directory().join("kept"));
     let whole = fs::read(&path).expect("it is there");
@@ -54,9 +54,9 @@ fn damaged_notes_are_left_alone_with_their_process() {
         &format!("[\"batch\",0,{greatest},0,[]]\n").into_bytes(),
         &vec![b'['; 100_000],
     ];
-    let heir = killed.heir();
+    let recoverer = killed.recoverer();
     let assert_left = || {
-        inherit(&heir);
+        recover(&recoverer);
         let shown = killed.server.process_with(&json!({})).scrape().expect("Redis answers");
         assert_eq!(shown, [("c_total x".to_owned(), 5.0)]);
         assert!(killed.file("process").exists());
@@ -74,35 +74,35 @@ fn damaged_notes_are_left_alone_with_their_process() {
     assert_left();
     fs::remove_file(&path).expect("it is there");
     fs::rename(&kept, &path).expect("it is there");
-    inherit(&heir);
+    recover(&recoverer);
     killed.assert_total();
 }
 
 #[test]
-fn notes_do_not_grow_while_redis_does_not_take_what_was_counted() {
+fn a_journal_does_not_grow_while_redis_refuses_a_recovery() {
     let killed = Killed::new();
     killed.server.say(&format!("SET {} x", key("d_total", 0)));
-    let heir = killed.heir();
-    inherit(&heir);
+    let recoverer = killed.recoverer();
+    recover(&recoverer);
     let len = || fs::metadata(killed.file("journal")).expect("it is there").len();
     let before = len();
-    (0..5).for_each(|_| inherit(&heir));
-    // Another one finds what this one has noted.
-    inherit(&killed.heir());
+    (0..5).for_each(|_| recover(&recoverer));
+    // Another process finds the record of this one.
+    recover(&killed.recoverer());
     assert_eq!(len(), before);
     killed.server.say(&format!("DEL {}", key("d_total", 0)));
-    inherit(&heir);
+    recover(&recoverer);
     killed.assert_total();
 }
 
 #[test]
-fn what_is_laid_out_in_another_way_is_left_alone_until_it_is_not() {
+fn a_namespace_with_another_schema_is_left_alone() {
     let killed = Killed::new();
-    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 2/9"), ":0");
-    inherit(&killed.heir());
+    assert_eq!(killed.server.say("HSET {ns:0}:writers schema 2/9"), ":0");
+    recover(&killed.recoverer());
     assert!(killed.file("process").exists());
     assert_eq!(killed.server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
-    assert_eq!(killed.server.say("HSET {ns:0}:writers layout 2/1"), ":0");
-    inherit(&killed.heir());
+    assert_eq!(killed.server.say("HSET {ns:0}:writers schema 2/1"), ":0");
+    recover(&killed.recoverer());
     killed.assert_total();
 }
