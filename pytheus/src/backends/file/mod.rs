@@ -21,6 +21,7 @@ mod merge;
 mod read;
 #[cfg(feature = "redis")]
 mod spool;
+mod state;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -182,7 +183,7 @@ use crate::backends::custom::Configure as _;
 /// server can no longer read anything; give the directory to the other user first.
 ///
 /// Once all processes have ended, `archive`, `lock`, `roster` and `shared` stay.
-pub struct MultiProcessFileBackend(backend::FileBackendState);
+pub struct MultiProcessFileBackend(state::FileBackendState);
 
 impl MultiProcessFileBackend {
     /// Attaches this process to a directory, with the default configuration.
@@ -191,7 +192,7 @@ impl MultiProcessFileBackend {
     ///
     /// [`LoadError::Backend`] when the directory can't be used; its source is mostly a [`FileError`].
     pub fn new(directory: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let parts = backend::FileBackendState::open(directory.as_ref(), backend::Options::default());
+        let parts = state::FileBackendState::open(directory.as_ref(), state::Options::default());
         let refused = |source| LoadError::Backend { class: Self::NAME.to_owned(), source };
         parts.map(Self).map_err(refused)
     }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::{Archive, decode, encode};
-use crate::backends::file::dir::{DirLock, Directory, FileError, FileFault, create, is_at, open, remove_file, roster};
+use crate::backends::file::dir::{DirLock, Directory, FileError, FileFault, is_at, open, roster, stage};
 use crate::backends::file::format::{FormatError, SkippedFile};
 
 impl Archive {
@@ -63,28 +62,19 @@ impl Archive {
     pub(crate) fn write(&mut self, locked: &DirLock<'_>) -> Result<(), FileError> {
         self.generation += 1;
         let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
-        // A crashed process may have left one.
-        remove_file(&new)?;
-        let written = self.write_new(locked, &new, &path);
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
-    }
-
-    fn write_new(&mut self, locked: &DirLock<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
-        let fail = |error| FileError::io(path, error);
-        let mut file = create(new)?;
-        failpoint("archive made");
+        let fail = |error| FileError::io(&path, error);
         let bytes = encode(self).map_err(|error| fail(error.into()))?;
-        let (half, rest) = bytes.split_at(bytes.len() / 2);
-        file.write_all(half).map_err(fail)?;
-        failpoint("archive half written");
-        file.write_all(rest).map_err(fail)?;
-        failpoint("archive written");
-        // If the lock file was removed, another process may hold another lock, and have written an archive.
-        locked.check_current()?;
-        fs::rename(new, path).map_err(fail)?;
+        let file = stage(&new, |file| {
+            failpoint("archive made");
+            let (half, rest) = bytes.split_at(bytes.len() / 2);
+            file.write_all(half).map_err(fail)?;
+            failpoint("archive half written");
+            file.write_all(rest).map_err(fail)?;
+            failpoint("archive written");
+            // If the lock file was removed, another process may hold another lock, and have written an archive.
+            locked.check_current()?;
+            fs::rename(&new, &path).map_err(fail)
+        })?;
         failpoint("archive renamed");
         self.file = Some(file);
         Ok(())

@@ -17,7 +17,7 @@ pub struct FileError {
     more: usize,
 }
 
-/// What is wrong with a directory or a file in it.
+/// The kind of a [`FileError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileFault {

@@ -17,6 +17,6 @@ pub(super) mod roster;
 pub(super) use directory::{DirLock, Directory, NEW, NEW_ARCHIVE, publish};
 pub(super) use error::{FileError, FileFault};
 pub(super) use liveness::HeldLock;
-pub(super) use plain_file::{create, create_as_we_are, is_at, open, open_or_create, remove_file};
+pub(super) use plain_file::{create, create_as_we_are, is_at, open, open_or_create, remove_file, stage};
 pub(super) use presence::Presence;
 pub(super) use roster::{Roster, fault_of, inode_at};

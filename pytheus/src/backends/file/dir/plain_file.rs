@@ -67,6 +67,15 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Makes a file anew and has it written and renamed; it is removed if that fails.
+pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut File) -> Result<(), FileError>) -> Result<File, FileError> {
+    // A crashed process may have left one.
+    remove_file(path)?;
+    let mut file = create(path)?;
+    write(&mut file).inspect_err(|_| drop(fs::remove_file(path)))?;
+    Ok(file)
+}
+
 /// Says whether an open file is at a path. No other file gets its inode while it is open.
 pub(crate) fn is_at(file: &File, path: &Path) -> Result<bool, FileError> {
     let fail = |error| FileError::io(path, error);

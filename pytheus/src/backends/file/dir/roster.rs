@@ -33,7 +33,7 @@ use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::dir::{
-    DirLock, Directory, FileError, FileFault, NEW, NEW_ARCHIVE, create, open, remove_file,
+    DirLock, Directory, FileError, FileFault, NEW, NEW_ARCHIVE, open, remove_file, stage,
 };
 use crate::backends::file::format::{FileId, FormatError, crc32};
 
@@ -80,19 +80,15 @@ impl Roster {
     /// Replaces the roster in one step.
     pub(crate) fn write(&self, locked: &DirLock<'_>) -> Result<(), FileError> {
         let (new, path) = (locked.directory().new_roster(), locked.directory().roster());
-        // A crashed process may have left one.
-        remove_file(&new)?;
-        let written = create(&new).and_then(|mut file| {
+        let fail = |error| FileError::io(&path, error);
+        stage(&new, |file| {
             failpoint("roster made");
-            file.write_all(self.text().as_bytes()).map_err(|error| FileError::io(&path, error))?;
+            file.write_all(self.text().as_bytes()).map_err(fail)?;
             failpoint("roster written");
-            fs::rename(&new, &path).map_err(|error| FileError::io(&path, error))
-        });
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
+            fs::rename(&new, &path).map_err(fail)
+        })?;
         failpoint("roster renamed");
-        written
+        Ok(())
     }
 
     fn text(&self) -> String {

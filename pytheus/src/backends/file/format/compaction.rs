@@ -14,9 +14,9 @@ use crate::backends::file::format::{Allocator, Cursor, END_LEN, FormatError, Hea
 use crate::storage::Page;
 
 /// Shorter logs are not compacted.
-const LEAST: u64 = 256 * 1024;
+const MIN_LEN: u64 = 256 * 1024;
 /// A log is compacted when it is so many times as long as its live records.
-const TIMES: u64 = 4;
+const RATIO: u64 = 4;
 
 /// The log that a process writes.
 pub(crate) struct LogWriter {
@@ -28,7 +28,7 @@ pub(crate) struct LogWriter {
     /// Length at which compaction is considered.
     limit: u64,
     /// Least limit.
-    least: u64,
+    min_len: u64,
 }
 
 impl LogWriter {
@@ -39,15 +39,15 @@ impl LogWriter {
             cursor: Cursor::new(header, LogGeneration::FIRST),
             allocator,
             live: 0,
-            limit: LEAST,
-            least: LEAST,
+            limit: MIN_LEN,
+            min_len: MIN_LEN,
         }
     }
 
     /// Has short logs compacted, too.
     #[cfg(test)]
     pub(crate) fn compact_often(&mut self) {
-        (self.limit, self.least) = (1024, 1024);
+        (self.limit, self.min_len) = (1024, 1024);
     }
 
     /// Appends and commits records, reserving room for the `End` records of so many series.
@@ -65,7 +65,7 @@ impl LogWriter {
             return;
         }
         self.limit = match self.replace(file, header, first) {
-            Ok(Some(short)) => (short * TIMES).max(self.least),
+            Ok(Some(short)) => (short * RATIO).max(self.min_len),
             // Wait until it has grown.
             Ok(None) | Err(_) => len + len / 2,
         };
@@ -76,7 +76,7 @@ impl LogWriter {
         let live = Live::read(file, header, self.generation, self.cursor.offset())?;
         let records = live.records();
         let len = records.len() as u64;
-        if len * TIMES > self.cursor.offset() {
+        if len * RATIO > self.cursor.offset() {
             return Ok(None);
         }
         let extent = u64::from(header.first_extent);

@@ -37,7 +37,7 @@ impl SkipReason {
     }
 }
 
-/// What is wrong with the bytes of a file.
+/// An error in the bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FormatError {
     pub(crate) reason: SkipReason,

@@ -46,7 +46,7 @@ impl Header {
     pub(crate) const LEN: usize = 72;
     /// Bytes under the checksum.
     const CHECKED: usize = 64;
-    /// What is left of the least growth after the first page.
+    /// The rest of the least growth after the first page.
     const FIRST_EXTENT: u32 = 12 * 1024;
 
     /// Returns the header of a new file.

@@ -7,7 +7,7 @@
 use crate::backends::custom::CellAddr;
 use crate::backends::file::format::{FileId, FormatError, PAGE, crc32, take};
 
-/// One record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
+/// A record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
     /// A family; numbers count up from 0.

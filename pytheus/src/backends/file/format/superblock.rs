@@ -36,7 +36,7 @@ impl LogGeneration {
     /// The first log of a file.
     pub(crate) const FIRST: Self = Self(0);
 
-    /// Returns the current generation. What was read of another one is invalid.
+    /// Returns the current generation. Bytes that were read of another one are invalid.
     pub(crate) fn now(first: &Page) -> Self {
         // A reader of reused pages sees that the generation has changed.
         fence(Acquire);

@@ -37,7 +37,7 @@ pub(crate) const MAX_RETRIES: usize = 20;
 /// Retries that read new files, too.
 const WAITS_FOR_NEW: usize = 3;
 
-/// What is known of the directory. A scrape that finds nothing new reads numbers alone.
+/// The known state of the directory. A scrape that finds nothing new reads numbers alone.
 pub(crate) struct Merger {
     directory: Arc<Directory>,
     pub(crate) shared: Arc<SharedFile>,
@@ -80,17 +80,17 @@ impl Merger {
 
     /// Returns the totals of the wanted families. Folds ended processes, unless another process does.
     pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<MergedDeclaration>, BackendError> {
-        for round in 0..MAX_RETRIES {
-            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
-                self.fold_ended();
-                return Ok(found);
-            }
-        }
-        // Under the lock no process changes the archive.
         let directory = Arc::clone(&self.directory);
-        let _locked = directory.acquire_lock()?;
-        for _ in 0..MAX_RETRIES {
-            if let Some(found) = self.try_read(wants, false)? {
+        let mut locked = None;
+        for round in 0..2 * MAX_RETRIES {
+            if round == MAX_RETRIES {
+                // Under the lock no process changes the archive.
+                locked = Some(directory.acquire_lock()?);
+            }
+            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
+                if locked.is_none() {
+                    self.fold_ended();
+                }
                 return Ok(found);
             }
         }

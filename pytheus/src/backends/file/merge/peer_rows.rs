@@ -27,12 +27,12 @@ pub(crate) struct PeerRows {
     placed: usize,
     /// Baseline of a removed series, by its number.
     baselines: HashMap<u32, Box<[ExactAmount]>, RandomState>,
-    /// What was read last.
+    /// Buffer of the last reading.
     read: Vec<Read>,
     amounts: Vec<ExactAmount>,
 }
 
-/// What was read of a series.
+/// A series that was read.
 struct Read {
     /// Number in the file.
     series: u32,

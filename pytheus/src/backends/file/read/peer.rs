@@ -311,7 +311,7 @@ mod tests {
                 sample.own.shared_cells(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
             });
             if has_record {
-                // As the first one of each family has.
+                // The first series of each family has a record.
                 sample.begin(&family, &["1"], one, false);
             }
             sample.own.add_cells(one, at(1, 0)).expect("there is room");
@@ -378,7 +378,7 @@ mod tests {
         };
         let lens: Vec<_> = last.chain((0..8200).rev()).collect();
         let readable: Vec<_> = lens.iter().filter(|len| refused(**len).is_none()).collect();
-        // What is free at the end may be missing.
+        // Free pages at the end may be missing.
         assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
         let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
         assert!(reasons.iter().all(|reason| *reason == SkipReason::Truncated), "{reasons:?}");

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -37,20 +36,8 @@ struct SharedLog {
 }
 
 impl SharedFile {
-    /// Opens the file, or makes it. The caller holds the directory lock.
-    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
-        Self::open_or_make(path).map_err(|fault| fault.at(path))
-    }
-
-    fn open_or_make(path: &Path) -> Result<Self, FormatError> {
-        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            let new = create_shared_file(path)?;
-            fs::rename(&new, path)?;
-        }
-        Self::open_as_it_is(path)
-    }
-
-    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, FormatError> {
+    /// Opens the file. The caller holds the directory lock.
+    pub(crate) fn open(path: &Path) -> Result<Self, FormatError> {
         let reader = Reader::new(reader::open(path)?, Mappings::leaking(), true)?;
         // Held while it is mapped, by children, too: it is not compacted meanwhile.
         reader.file.try_lock_shared().map_err(io::Error::from)?;

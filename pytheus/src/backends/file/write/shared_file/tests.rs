@@ -1,5 +1,6 @@
 //! The shared file: each process finds the others' series.
 
+use std::fs;
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::Relaxed;
 
