@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Expr, Ident, LitStr, ReturnType};
 
 use crate::args::{self, Args, FLAGS, Returned};
@@ -13,20 +14,28 @@ use crate::expand::model::{
 use crate::expand::{quote_mixed, support};
 use crate::function::{Function, Shape};
 use crate::handle;
+use crate::impl_block::Method;
 use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
 use crate::reserved::setter;
 use crate::returned::opaque_future;
-use crate::tokens::{find_ident, find_ret};
+use crate::tokens::{find_ident, find_ret, replace_ident};
 
 /// Checks an attribute against its function.
-pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
+pub(crate) fn instrument(
+    kind: Kind,
+    args: Args,
+    function: Function,
+    method: Option<&Method>,
+    errors: &mut Errors,
+) -> Option<Instrument> {
     let args_are_sound = errors.is_empty();
     let returned = args.future.as_ref().map(|future| future.value);
     let shape = function.shape(returned);
     check_future(&args, &function, errors);
     let krate = args.krate.as_ref().map_or_else(default_crate, |krate| krate.value.to_token_stream());
     if let Some(constness) = &function.sig.constness {
-        errors.at(constness, "a `const fn` can't count: it may run while the program is compiled");
+        let cure = if method.is_some() { "; leave it out: `#[pytheus(skip)]`" } else { "" };
+        errors.at(constness, format!("a `const fn` can't count: it may run while the program is compiled{cure}"));
     }
     let effect = effect(kind, &args, errors);
     check_on(&args, effect, &function, &shape, errors);
@@ -38,6 +47,7 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         Some(args::On::Pattern(pattern)) => On::Pattern(pattern),
     };
     let source = if let Some(handle) = args.handle {
+        let handle = method.map_or_else(|| handle.clone(), |method| named_method(&handle, method, &function));
         refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
         let late = handle::read(&handle, &function, errors);
         Some(match late {
@@ -49,9 +59,9 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         })
     } else {
         if args_are_sound {
-            require(kind, &args.options, &function, errors);
+            require(kind, &args.options, &function, method, errors);
         }
-        declared(kind, args.options, args.labels, &function, effect, errors)
+        declared(kind, args.options, args.labels, &function, method, effect, errors)
     };
     let hides_no_future = returned.is_none() && matches!(shape, Shape::Plain);
     let guarded = hides_no_future.then(|| function.may_return_future()).flatten();
@@ -157,6 +167,16 @@ fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: 
     late(value, ret, function, errors)
 }
 
+/// An existing metric with the name of the function in place of the word `method`, unless an argument has that name.
+fn named_method(handle: &Expr, method: &Method, function: &Function) -> Expr {
+    if find_ident(function.sig.inputs.to_token_stream(), &|word| word == "method").is_some() {
+        return handle.clone();
+    }
+    let name = LitStr::new(&method.name.unraw().to_string(), method.name.span());
+    let tokens = replace_ident(handle.to_token_stream(), "method", &name.into_token_stream());
+    syn::parse2(tokens).unwrap_or_else(|_| handle.clone())
+}
+
 /// Checks the labels of an existing metric that use the outcome or the returned value.
 fn check_late_handle(handle: &LateHandle, effect: Option<Effect>, function: &Function, errors: &mut Errors) {
     let first = handle.ret.as_ref().unwrap_or(&handle.outcome);
@@ -187,7 +207,7 @@ fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec
 }
 
 /// A new metric has a name and help.
-fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Errors) {
+fn require(kind: Kind, options: &Options, function: &Function, method: Option<&Method>, errors: &mut Errors) {
     if options.name.is_none() {
         let attribute = kind.name().to_lowercase();
         let message = format!(
@@ -197,7 +217,10 @@ fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Erro
         errors.at_span(Span::call_site(), message);
     } else if options.help.is_none() && function.help.is_none() {
         let message = "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus";
-        errors.at(&function.sig.ident, message);
+        match method {
+            None => errors.at(&function.sig.ident, message),
+            Some(_) => errors.at_span(Span::call_site(), message),
+        }
     }
 }
 
@@ -207,13 +230,28 @@ fn declared(
     options: Options,
     labels: Option<Keyed<Vec<Label>>>,
     function: &Function,
+    method: Option<&Method>,
     effect: Option<Effect>,
     errors: &mut Errors,
 ) -> Option<Source> {
     let help = help(&options, function.help.clone());
-    let labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
+    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
     let mut args = Vec::new();
     let mut specs = Vec::new();
+    if let Some(Method { name, names, .. }) = method {
+        labels.retain(|label| label.name != "method" || label.value.is_some() || label.ty.is_some());
+        if labels.iter().all(|label| label.name != "method") {
+            let value = LabelExpr::Method { name: name.unraw().to_string(), names: names.clone() };
+            args.push(LabelArg { name: "method".to_owned(), value });
+            specs.push(DeclaredLabel {
+                name: Ident::new("method", Span::mixed_site()),
+                text: "method".to_owned(),
+                values: Values::Methods(names.clone()),
+                default: None,
+                docs: Vec::new(),
+            });
+        }
+    }
     for label in labels {
         let text = label.text();
         let Some(value) = label_expr(&label, function, effect, errors) else { continue };
@@ -227,6 +265,7 @@ fn declared(
     }
     specs.sort_by(|a, b| a.text.cmp(&b.text));
     let mut metric = metric(kind, support(), options, help?, specs, errors)?;
+    metric.is_checked = method.is_none_or(|method| method.is_checked);
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
         // The share of a process that is killed should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
@@ -352,6 +391,7 @@ fn metric(
         registry: options.registry.map(|registry| registry.value),
         labels,
         owner: None,
+        is_checked: true,
     })
 }
 
@@ -388,6 +428,7 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
         registry: Some(crate::options::Registry::Nowhere),
         labels: specs(),
         owner: None,
+        is_checked: true,
     });
     metric.states = states;
     metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());

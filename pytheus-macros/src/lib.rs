@@ -8,6 +8,7 @@ use crate::declaration::Declarations;
 use crate::errors::Errors;
 use crate::expand::model::Static;
 use crate::function::Function;
+use crate::impl_block::ImplBlock;
 use crate::options::Kind;
 
 mod args;
@@ -19,6 +20,7 @@ mod expand;
 mod fallback;
 mod function;
 mod handle;
+mod impl_block;
 mod label_value;
 mod options;
 mod reserved;
@@ -49,6 +51,10 @@ mod tokens;
 /// A declared metric takes its labels as it does anywhere, by their methods, and there `outcome` and `ret` have the same
 /// meaning: `#[histogram(DB.call("get").outcome(outcome))]`, `#[counter(ROWS.table("users").found(ret.is_some()))]`. Where
 /// there is no returned value, its labels are empty. An argument of one of these names comes first.
+///
+/// On an `impl` block, also of a trait, an attribute is on each function with a body. The label `method` is the function's
+/// name, a closed set that is exposed at zero; a declared metric takes it as `#[counter(CALLS.method(method))]`.
+/// `#[pytheus(skip)]` leaves a function out.
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
@@ -323,11 +329,47 @@ fn instrument(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let args = proc_macro2::TokenStream::from(args);
     let place = args.clone().into_iter().next().map(|token| token.span());
     let mut errors = Errors::default();
-    let args = Args::read(kind, args, &mut errors);
-    let name = kind.name().to_lowercase();
-    let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
-    let instrument = function.and_then(|function| check::instrument(kind, args, function, &mut errors));
-    let expanded = instrument.map_or_else(|| fallback::unchanged(&item), |instrument| instrument.expand());
+    let expanded = if impl_block::is_impl(&item) {
+        instrument_impl(kind, &args, place, item, &mut errors)
+    } else {
+        let args = Args::read(kind, args, &mut errors);
+        let name = kind.name().to_lowercase();
+        let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
+        let instrument = function.and_then(|function| check::instrument(kind, args, function, None, &mut errors));
+        instrument.map_or_else(|| fallback::unchanged(&item), |instrument| instrument.expand())
+    };
     let errors = errors.into_tokens();
     quote::quote!(#expanded #errors).into()
+}
+
+/// Parses, checks and expands an attribute on an `impl` block: a mistake in its arguments is shown once.
+fn instrument_impl(
+    kind: Kind,
+    args: &proc_macro2::TokenStream,
+    place: Option<proc_macro2::Span>,
+    item: proc_macro2::TokenStream,
+    errors: &mut Errors,
+) -> proc_macro2::TokenStream {
+    let block = match ImplBlock::read(place, item.clone()) {
+        Ok(block) => block,
+        Err(error) => {
+            errors.push(error);
+            return item;
+        }
+    };
+    drop(Args::read(kind, args.clone(), errors));
+    if !errors.is_empty() {
+        return block.unchanged();
+    }
+    let name = kind.name().to_lowercase();
+    let expanded = block.expand(|method, tokens| {
+        let mut own = Errors::default();
+        let args = Args::read(kind, args.clone(), &mut own);
+        let function = own.keep(Function::read(&name, None, tokens.clone()));
+        let function = function.map(|function| Function { help: block.help.clone(), ..function });
+        let instrument = function.and_then(|function| check::instrument(kind, args, function, Some(method), &mut own));
+        errors.extend(own);
+        instrument.map_or_else(|| fallback::unchanged(tokens), |instrument| instrument.expand())
+    });
+    if errors.is_empty() { expanded } else { block.unchanged() }
 }

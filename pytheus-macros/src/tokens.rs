@@ -1,6 +1,6 @@
 //! Searches in the tokens that a user wrote.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
 /// Finds the first use of `ret`, the returned value, in an expression.
 pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
@@ -21,4 +21,25 @@ pub(crate) fn find_ident(tokens: TokenStream, is_wanted: &dyn Fn(&Ident) -> bool
             _ => None,
         }
     })
+}
+
+/// Puts these tokens in place of an identifier, where it is a name in scope.
+pub(crate) fn replace_ident(tokens: TokenStream, name: &str, with: &TokenStream) -> TokenStream {
+    let mut is_member = false;
+    let tokens = tokens.into_iter().map(|token| {
+        let was_member = std::mem::replace(
+            &mut is_member,
+            matches!(&token, TokenTree::Punct(punct) if matches!(punct.as_char(), '.' | ':')),
+        );
+        match token {
+            TokenTree::Ident(ident) if !was_member && ident == name => with.clone(),
+            TokenTree::Group(group) => {
+                let mut changed = Group::new(group.delimiter(), replace_ident(group.stream(), name, with));
+                changed.set_span(group.span());
+                TokenTree::Group(changed).into()
+            }
+            token => token.into(),
+        }
+    });
+    tokens.collect()
 }

@@ -310,6 +310,10 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
 fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
     match value {
         LabelExpr::Literal(text) => quote_mixed!(__pytheus::Set::new(#text)),
+        LabelExpr::Method { name, names } => {
+            let place = names.iter().position(|known| known == name);
+            quote_mixed!(__pytheus::EnumValue::at(&[#(#names),*], #place))
+        }
         LabelExpr::Early { .. } => local.to_token_stream(),
         LabelExpr::Late { .. } => quote_mixed!(__pytheus::Set::new(#local)),
         LabelExpr::Outcome => quote_mixed!(__pytheus::outcome(outcome)),
@@ -326,6 +330,7 @@ fn labelled(ty: &TokenStream, states: impl DoubleEndedIterator<Item = TokenStrea
 pub(super) fn own_values(labels: &[LabelArg]) -> Option<TokenStream> {
     let literals = sorted(labels).map(|i| match &labels[i].value {
         LabelExpr::Literal(text) => Some(quote_mixed!(#text,)),
+        LabelExpr::Method { name, .. } => Some(quote_mixed!(#name,)),
         _ => None,
     });
     literals.collect()

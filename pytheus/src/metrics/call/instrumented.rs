@@ -55,41 +55,6 @@ impl<O: PanicObserver> Drop for PanicGuard<'_, O> {
     }
 }
 
-fn poll_observed<O: PanicObserver, F: Future>(
-    observer: &mut O,
-    work: Pin<&mut F>,
-    context: &mut Context<'_>,
-) -> Poll<F::Output> {
-    let mut guard = PanicGuard { observer, is_armed: true };
-    let polled = work.poll(context);
-    guard.is_armed = false;
-    polled
-}
-
-pin_project! {
-    /// Polls a future, and calls an observer when that panics.
-    #[must_use = "a future does nothing unless it is awaited"]
-    pub struct Observed<O, F> {
-        #[pin]
-        work: F,
-        observer: O,
-    }
-}
-
-/// Polls `work`, and calls `observer` when that panics.
-pub fn observe_panics<O: PanicObserver, F: Future>(observer: O, work: F) -> Observed<O, F> {
-    Observed { work, observer }
-}
-
-impl<O: PanicObserver, F: Future> Future for Observed<O, F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        poll_observed(this.observer, this.work, context)
-    }
-}
-
 pin_project! {
     /// A future, a guard made at its first poll, and a function for its result.
     #[must_use = "a future does nothing unless it is awaited"]
@@ -115,6 +80,11 @@ where
     Instrumented { work, start: Some(start), guard: None, end: Some(end) }
 }
 
+/// Calls `observer` when the work panics.
+pub fn observe_panics<O: PanicObserver, F: Future>(observer: O, work: F) -> impl Future<Output = F::Output> {
+    instrument(move || observer, work, |_, result| result)
+}
+
 impl<F, S, G, E> Future for Instrumented<F, S, G, E>
 where
     F: Future,
@@ -129,7 +99,11 @@ where
         if let Some(start) = this.start.take() {
             *this.guard = Some(start());
         }
-        let Poll::Ready(result) = poll_observed(this.guard, this.work, context) else { return Poll::Pending };
+        let mut observed = PanicGuard { observer: this.guard, is_armed: true };
+        let polled = this.work.poll(context);
+        observed.is_armed = false;
+        drop(observed);
+        let Poll::Ready(result) = polled else { return Poll::Pending };
         match (this.guard.take(), this.end.take()) {
             (Some(guard), Some(end)) => Poll::Ready(end(guard, result)),
             _ => Poll::Ready(result),

@@ -20,6 +20,12 @@ enum EnumRepr {
 }
 
 impl EnumValue {
+    /// The value at this index of the set.
+    #[inline]
+    pub const fn at(values: &'static [&'static str], index: usize) -> Self {
+        Self(EnumRepr::Index { values, index })
+    }
+
     #[inline]
     fn new<V>(typed: &Typed<V>, value: &V) -> Self {
         let values = typed.values.unwrap_or_default();
