@@ -135,7 +135,7 @@ impl CollectorRegistry {
         entries.insert(Arc::clone(&collector), descriptors);
         drop(entries);
         if !matches!(self.scope, RegistryScope::None)
-            && let Some(family) = Arc::clone(&collector).into_counted()
+            && let Some(family) = Arc::clone(&collector).into_local_family()
         {
             runtime::join(&self.scope(), &family);
         }

@@ -11,8 +11,8 @@ use crate::reentry::Failure;
 use crate::report;
 
 /// Collects the families of a custom collector; none if it fails, and the failure is counted.
-pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
-    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+pub(super) fn families(Entry { collector, local_family, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
+    if local_family.is_some() || diagnostics::is_own(collector) {
         return Vec::new();
     }
     match code.run(|| collect(&**collector, descriptors)) {

@@ -43,8 +43,8 @@ impl CollectorRegistry {
         if sample.is_some() {
             entries.retain(|entry| entry.descriptors.iter().any(is_described));
         }
-        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let (own, others) = runtime::load(self.scope(), counted)?.finish();
+        let local: Vec<_> = entries.iter().filter_map(|entry| entry.local_family.as_deref()).collect();
+        let (own, others) = runtime::load(self.scope(), local)?.finish();
         let labels = self.decoration.exposed_labels();
         // Families of other programs, if the scope matches; local metrics win by name.
         let is_theirs = !self.scope().is_empty() || has_own;

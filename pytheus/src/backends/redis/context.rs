@@ -46,10 +46,6 @@ impl Context {
         self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
     }
 
-    pub(crate) fn partition_count(&self) -> usize {
-        usize::try_from(self.config.partitions).unwrap_or(1)
-    }
-
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.config.timeout
     }

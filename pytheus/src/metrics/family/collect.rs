@@ -162,11 +162,7 @@ impl Collector for FamilyCore {
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
 
-    fn as_counted(&self) -> Option<&dyn LocalFamily> {
-        Some(self)
-    }
-
-    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
+    fn into_local_family(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         Some(self)
     }
 }

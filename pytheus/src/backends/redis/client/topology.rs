@@ -108,7 +108,7 @@ impl Topology {
 
     /// Groups the partitions that one server answers for, as far as is known.
     pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
-        let partitions = usize::try_from(self.config.partitions).unwrap_or(1);
+        let partitions = self.config.partitions;
         if !self.is_cluster() {
             return vec![(0..partitions).collect()];
         }

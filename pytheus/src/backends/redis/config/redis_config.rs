@@ -33,7 +33,7 @@ pub(crate) struct RedisConfig {
     pub(crate) display_addr: String,
     pub(crate) layout: Layout,
     pub(crate) namespace: String,
-    pub(crate) partitions: u64,
+    pub(crate) partitions: usize,
     /// How long Redis keeps a namespace without a living process.
     pub(crate) retention: Duration,
     /// How long a silent process counts as living.
@@ -62,6 +62,7 @@ impl RedisConfig {
         let layout = layout(config)?;
         let timeout = config.duration("timeout", seconds(0.01))?.unwrap_or(Duration::from_secs(2));
         let partitions = config.integer("partitions", 1..=1024)?.unwrap_or(1);
+        let partitions = usize::try_from(partitions).unwrap_or(1);
         let spool = config.path("spool_directory")?;
         let spool =
             spool.map(|directory| directory.join(spool_name(&display_addr, credentials.db(), &namespace, partitions)));
@@ -123,7 +124,7 @@ fn layout(config: &mut Config) -> Result<Layout, ConfigError> {
 }
 
 /// Names the directory of a namespace, server and number of partitions: counts for one are not sent to another.
-fn spool_name(display_addr: &str, db: i64, namespace: &str, partitions: u64) -> String {
+fn spool_name(display_addr: &str, db: i64, namespace: &str, partitions: usize) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = namespace.chars().take(40).map(plain).collect();
     let all = format!("{display_addr}\n{db}\n{namespace}\n{partitions}");

@@ -158,7 +158,7 @@ fn expire_writer(context: &Context, writer: &str, forgets: bool) {
     // Without the server's clock, it is forgotten later.
     let score = context.liveness_cutoff().checked_sub(RECOVERED_AGE);
     let Some(score) = score.or(forgets.then_some(0)) else { return };
-    for partition in 0..context.partition_count() {
+    for partition in 0..context.config.partitions {
         let keys = PartitionKeys::new(&context.config.namespace, partition);
         let commands = if forgets {
             vec![command("ZREM", &[&*keys.alive, writer]), command("HDEL", &[&*keys.writers, writer])]
@@ -195,7 +195,7 @@ impl CrashedWriter {
         let mut all = BTreeMap::new();
         for (family, series, totals) in process.totals()? {
             let family_id = family.id();
-            let partition = schema::partition_of(&family_id, context.partition_count());
+            let partition = schema::partition_of(&family_id, context.config.partitions);
             let key = (partition, family_id, schema::series_text(&family, &series));
             let known = all.entry(key).or_insert_with(|| SeriesTotals { family, totals: Vec::new() });
             // The file may have a series twice.
@@ -213,7 +213,7 @@ impl CrashedWriter {
 
     /// Sends all unsent counts. Returns false at the deadline, after one batch at least.
     fn send_unsent(&mut self, context: &Context, deadline: Instant) -> Result<bool, BackendError> {
-        while self.partition < context.partition_count() {
+        while self.partition < context.config.partitions {
             if self.send_batch(context)? {
                 self.attempts += 1;
                 self.is_forgettable = false;

@@ -31,6 +31,7 @@ pub(crate) enum OwnKeys {
     Present,
     MaybeAbsent,
     /// Another process writes in the name of an ended one: there are none, and the lease is over.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
     Recovered,
 }
 

@@ -40,8 +40,7 @@ impl RedisWriter {
             Some((name, path)) => (name, Some(Journal::new(path))),
             None => (WriterId::random().to_string(), None),
         };
-        let count = usize::try_from(config.partitions).unwrap_or(1);
-        let partitions = (0..count).map(|partition| Partition::new(&config.namespace, partition)).collect();
+        let partitions = (0..config.partitions).map(|partition| Partition::new(&config.namespace, partition)).collect();
         Self { name, accepted: None, partitions, journal }
     }
 
