@@ -13,7 +13,7 @@ pub(super) mod fold;
 pub(super) mod store;
 pub(super) mod tombstones;
 
-pub(super) use codec::{HEAD, decode, encode};
+pub(super) use codec::{decode, encode};
 pub(super) use data::{Archive, ArchivedFamily, Tombstone};
 pub(super) use fold::fold_ended;
 pub(super) use tombstones::{baseline_of, matching_series, remove_series};
