@@ -22,14 +22,8 @@ impl Backend for MultiProcessFileBackend {
         if let Some(process) = self.0.attachment.process()? {
             totals.set_process_label(process.label());
         }
-        let (found, reports) = {
-            let mut merger = lock(&self.0.merger);
-            let found = merger.load(&|family| totals.includes(family));
-            (found, merger.take_reports())
-        };
-        // Without the lock: a reporter is the user's code.
-        reports.emit();
-        for MergedDeclaration { family, series, parts, times, is_live } in found? {
+        let found = self.0.with_merger(|merger| merger.load(&|family| totals.includes(family)))?;
+        for MergedDeclaration { family, series, parts, times, is_live } in found {
             totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
@@ -39,18 +33,14 @@ impl Backend for MultiProcessFileBackend {
         let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
         // Wait for a stopped lock holder here, without the lock that scrapes need.
         drop(self.0.attachment.directory.acquire_lock()?);
-        let (removed, reports) = {
-            let mut merger = lock(&self.0.merger);
-            let removed = if merger.has_removed(removal) {
-                Ok(())
-            } else {
-                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_shared(&removal.series));
-                removed.inspect(|()| merger.note_removed(removal))
-            };
-            (removed, merger.take_reports())
-        };
-        reports.emit();
-        removed
+        self.0.with_merger(|merger| {
+            if !merger.has_removed(removal) {
+                merger.remove(own, &removal.series)?;
+                self.0.remove_shared(&removal.series)?;
+                merger.note_removed(removal);
+            }
+            Ok(())
+        })
     }
 
     /// Checks that others find the counts, which are in a mapped file already.

@@ -5,9 +5,10 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use crate::backends::file::archive::{HEAD, codec};
+use crate::backends::file::archive::codec::{self, HEAD};
+use crate::backends::file::format::superblock::CURRENT;
 use crate::backends::file::format::{
-    CURRENT, ExactAmount, FileId, FormatError, Header, LOG, Mappings, PAGE, SkippedFile, crc32,
+    ExactAmount, FileId, FormatError, Header, LOG, Mappings, PAGE, SkippedFile, crc32,
 };
 use crate::backends::file::read::{Peer, Reader, reader};
 

@@ -77,11 +77,16 @@ impl FileBackendState {
 
     /// Folds ended processes. If that fails, scrapes try again.
     pub(crate) fn fold(&self) {
-        let reports = {
+        let _ = self.with_merger(Merger::rescan_and_fold);
+    }
+
+    /// Uses the merger, and emits its reports without the lock: a reporter is the user's code.
+    pub(crate) fn with_merger<T>(&self, act: impl FnOnce(&mut Merger) -> T) -> T {
+        let (result, reports) = {
             let mut merger = lock(&self.merger);
-            let _ = merger.rescan_and_fold();
-            merger.take_reports()
+            (act(&mut merger), merger.take_reports())
         };
         reports.emit();
+        result
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::archive::{Archive, decode, encode};
@@ -24,7 +25,7 @@ impl Archive {
         let len = file.metadata().map_err(fail)?.len();
         (&file).take(len).read_to_end(&mut bytes).map_err(fail)?;
         let mut archive = decode(&bytes).map_err(|fault| fault.at(&path))?;
-        archive.file = Some(file);
+        archive.file = Some(Arc::new(file));
         Ok(archive)
     }
 
@@ -43,13 +44,7 @@ impl Archive {
     pub(crate) fn to_change(&self, locked: &DirLock<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
         if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
-            return Ok(Self {
-                generation: self.generation,
-                families: self.families.clone(),
-                folded: self.folded.clone(),
-                tombstones: self.tombstones.clone(),
-                file: None,
-            });
+            return Ok(Self { file: None, ..self.clone() });
         }
         let archive = Self::read(directory).map_err(FileError::archive)?;
         if roster::archive_is_lost(directory, archive.generation)? {
@@ -76,7 +71,7 @@ impl Archive {
             fs::rename(&new, &path).map_err(fail)
         })?;
         failpoint("archive renamed");
-        self.file = Some(file);
+        self.file = Some(Arc::new(file));
         Ok(())
     }
 }

@@ -34,4 +34,4 @@ pub(super) use keys::{parse_family, parse_series};
 pub(super) use log::Cursor;
 pub(super) use mappings::{Mappings, PageRef};
 pub(super) use record::{ARCHIVE_HEAD_LEN, END_LEN, NEXT_EXTENT_LEN, Record};
-pub(super) use superblock::{CURRENT, LogGeneration};
+pub(super) use superblock::LogGeneration;

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec::{decode, encode};
+use crate::backends::file::archive::data::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
 use crate::backends::file::dir::roster::Roster;
@@ -33,8 +33,7 @@ fn archive() -> Archive {
     infinite += ExactAmount { whole: 0, float: ExactSum::ZERO };
     infinite.float += f64::INFINITY;
     let (file, amounts) = (FileId(7), Box::from([infinite, ExactAmount::whole(4)]));
-    let mut archive = Archive::default();
-    archive.generation = 41;
+    let mut archive = Archive { generation: 41, ..Archive::default() };
     archive.families = vec![
         ArchivedFamily { series: vec![(SeriesKey::new(&histogram, &[]), times.into())], key: histogram, newest: 3 },
         ArchivedFamily { series: counts, key: counter, newest: 9 },

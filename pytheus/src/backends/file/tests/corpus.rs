@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::backends::custom::{Arena as _, FamilyKey, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec;
+use crate::backends::file::archive::data::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::LOG;
@@ -121,8 +121,7 @@ fn archive() -> Vec<u8> {
         |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];
     let of_histogram = vec![series(&histogram, &[], &[ExactAmount::whole(2); 4])];
-    let mut archive = Archive::default();
-    archive.generation = 5;
+    let mut archive = Archive { generation: 5, ..Archive::default() };
     archive.families = vec![
         ArchivedFamily { newest: 3, series: of_counter, key: counter },
         ArchivedFamily { newest: 4, series: of_histogram, key: histogram },

@@ -7,7 +7,7 @@ use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
 use crate::backends::custom::{Backend as _, Totals};
 use crate::backends::failpoint::FAILPOINTS;
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::data::Archive;
 use crate::backends::file::dir::roster;
 
 /// Task of a child: attach, count 1000, archive ended processes, and remove a series of a live one.

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
 use crate::backends::custom::Arena as _;
-use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::data::Archive;
 use crate::backends::file::archive::fold::fold_ended;
 
 #[test]

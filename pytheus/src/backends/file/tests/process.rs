@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::backends::custom::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, Tombstone};
+use crate::backends::file::archive::data::{Archive, Tombstone};
 use crate::backends::file::archive::fold::{Folded, fold_ended};
 use crate::backends::file::archive::remove_series;
 use crate::backends::file::dir::directory::{DirLock, Directory};

@@ -11,7 +11,7 @@ use crate::backends::custom::{FamilyKey, SeriesKey};
 use crate::backends::file::format::{ExactAmount, FileId};
 
 /// Totals of ended processes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Archive {
     /// Number of archives before it.
     pub(crate) generation: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Archive {
     pub(crate) folded: HashSet<FileId>,
     pub(crate) tombstones: Vec<Tombstone>,
     /// The file that was read, kept open so that no other gets its inode; `None` if there was none.
-    pub(crate) file: Option<File>,
+    pub(crate) file: Option<Arc<File>>,
 }
 
 /// Totals of a family.
