@@ -14,6 +14,8 @@ mod family;
 mod gauge;
 mod handle;
 mod histogram;
+#[cfg(feature = "http")]
+mod http;
 mod info;
 mod labels;
 mod metric;

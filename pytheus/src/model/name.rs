@@ -4,6 +4,7 @@
 //! them as ordinary functions. Each returns the right form as its error.
 //!
 //! Source: the [data model](https://prometheus.io/docs/concepts/data_model/) of Prometheus.
+#![allow(clippy::missing_errors_doc, reason = "the error is the verdict")]
 
 /// The verdict on a name or list: the reason of a refusal.
 pub type Verdict = Result<(), &'static str>;

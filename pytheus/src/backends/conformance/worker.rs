@@ -108,7 +108,7 @@ impl Worker {
                 }
             }
             "limited" => {
-                Counter::builder("limited_total", "L.").label_names(["l"]).limit(2).build()?.labels(labels(1))?.inc()
+                Counter::builder("limited_total", "L.").label_names(["l"]).limit(2).build()?.labels(labels(1))?.inc();
             }
             "histogram" => histogram(text(1))?.labels(labels(2))?.observe(ask[3].as_f64().unwrap_or_default()),
             "summary" => {

@@ -1,6 +1,7 @@
 //! Guards: each begins when it is made and ends when it is dropped.
 
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::clock::{self, Moment};
@@ -16,7 +17,8 @@ pub trait Timed {
     fn record_seconds(&self, seconds: f64);
 }
 
-impl<T: Timed> Timed for &T {
+// References, and the labelled handles of `metric!`.
+impl<T: Deref<Target: Timed>> Timed for T {
     #[inline]
     fn record_seconds(&self, seconds: f64) {
         (**self).record_seconds(seconds);
@@ -68,6 +70,35 @@ impl<M: Timed> Timer<M> {
         if let Some(metric) = self.metric.take() {
             metric.record_seconds(time.as_secs_f64());
         }
+        time
+    }
+
+    /// Records the time in another series, known only at the end, and returns it.
+    ///
+    /// ```
+    /// pytheus::metric! {
+    ///     /// Time of a job.
+    ///     static JOB_SECONDS: Histogram = "stop_into_seconds" { labels: { result } };
+    /// }
+    ///
+    /// fn run(text: &str) -> Result<u8, std::num::ParseIntError> {
+    ///     let timer = JOB_SECONDS.result("failed").time(); // at a `?`, and after a panic
+    ///     let number = text.parse()?;
+    ///     timer.stop_into(&JOB_SECONDS.result("done"));
+    ///     Ok(number)
+    /// }
+    ///
+    /// run("3")?;
+    /// assert_eq!(JOB_SECONDS.result("done").count(), 1);
+    /// assert_eq!(JOB_SECONDS.result("failed").count(), 0);
+    /// # Ok::<(), std::num::ParseIntError>(())
+    /// ```
+    #[inline]
+    #[allow(clippy::must_use_candidate, reason = "stopping is the point, the time a bonus")]
+    pub fn stop_into(mut self, series: &impl Timed) -> Duration {
+        self.metric = None;
+        let time = self.started.elapsed();
+        series.record_seconds(time.as_secs_f64());
         time
     }
 

@@ -73,6 +73,10 @@ impl LabelValue for Outcome {
 ///     }
 /// }
 /// ```
+///
+/// A `Result` is an error as an `Err`, and as an `Ok` of a type that calls itself one. With the feature `http`, the types
+/// `StatusCode` and `Response` of the crate `http` do, at a status of 500 and above: an `Ok(Response)` with status 500 is an
+/// error. A value behind `impl IntoResponse` shows no status: return the `Response` itself, or say `error = ..`.
 pub trait HasOutcome {
     /// Returns whether this is an error.
     fn is_error(&self) -> bool;
@@ -90,6 +94,14 @@ impl<T, E> HasOutcome for Result<T, E> {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// An `Ok` may hold a reply that is an error itself. A method of the type's own comes before those of traits.
+impl<T: HasOutcome, E> Probe<'_, Result<T, E>> {
+    #[doc(hidden)]
+    pub fn probe_outcome(&self) -> Outcome {
+        Outcome::of(self.0.as_ref().map_or(true, HasOutcome::is_error))
+    }
+}
 
 #[doc(hidden)]
 pub trait ProbeOutcome {

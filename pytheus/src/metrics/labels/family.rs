@@ -80,6 +80,24 @@ impl<M: Metric> Family<M> {
         self.none().partial(labels)
     }
 
+    /// Gives one label, to be finished later. Each may have a value of another type.
+    ///
+    /// ```
+    /// use pytheus::metrics::Counter;
+    ///
+    /// let steps = Counter::builder("steps_total", "Steps.").label_names(["stage", "thread"]).unregistered().build()?;
+    /// steps.label("stage", "parse")?.label("thread", 3)?.to_series()?.inc();
+    /// assert_eq!(steps.labels([("stage", "parse"), ("thread", "3")])?.get(), 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the label is unknown, or its value is not in its closed set.
+    pub fn label(&self, name: &str, value: impl LabelValue) -> Result<Partial<M>, LabelError> {
+        self.none().label(name, value)
+    }
+
     /// Removes the series of these labels; false when there is none. A [backend](crate::backends) of several processes
     /// removes it in all of them, also when this process does not have it.
     ///

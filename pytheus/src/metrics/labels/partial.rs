@@ -60,6 +60,24 @@ impl<M: Metric> Partial<M> {
         Ok(Self { metric: PhantomData, values })
     }
 
+    /// Adds one label. Each may have a value of another type.
+    ///
+    /// # Errors
+    ///
+    /// When the label is unknown, or its value is not in its closed set.
+    pub fn label(&self, name: &str, value: impl LabelValue) -> Result<Self, LabelError> {
+        self.partial([(name, value)])
+    }
+
+    /// Finds the series of the labels given so far; defaults stand in for the others.
+    ///
+    /// # Errors
+    ///
+    /// When a label is missing.
+    pub fn to_series(&self) -> Result<M, LabelError> {
+        self.labels([("", ""); 0])
+    }
+
     /// Returns the values of all labels, defaults included.
     pub(crate) fn all_values<N: AsRef<str>, V: LabelValue>(
         &self,

@@ -32,7 +32,7 @@ impl Store {
 }
 
 /// Calls.
-#[counter(name = "e_total", limit = 0)]
+#[counter(name = "e total")]
 impl Store {
     fn clear(&self) {}
 
