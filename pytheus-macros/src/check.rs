@@ -6,17 +6,15 @@ use syn::ext::IdentExt;
 use syn::{Expr, Ident, LitStr, ReturnType};
 
 use crate::args::{self, Args, FLAGS, Returned};
-use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::model::{
-    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, LateHandle, Metric, On, Source, Static, Values,
+    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, LateHandle, Metric, On, Source, Values,
 };
-use crate::expand::{quote_mixed, support};
+use crate::expand::support;
 use crate::function::{Function, Shape};
 use crate::handle;
 use crate::impl_block::Method;
-use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
-use crate::reserved::setter;
+use crate::options::{Keyed, Kind, Label, Options, default_crate};
 use crate::returned::opaque_future;
 use crate::tokens::{find_ident, find_ret, replace_ident};
 
@@ -325,7 +323,7 @@ fn variable(name: &Ident) -> Expr {
 }
 
 /// The labels without those that can't be; each is told why.
-fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
+pub(crate) fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     let mut known: Vec<Label> = Vec::new();
     for label in labels {
         let text = label.text();
@@ -341,18 +339,18 @@ fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     known
 }
 
-fn help(options: &Options, docs: Option<LitStr>) -> Option<Expr> {
+pub(crate) fn help(options: &Options, docs: Option<LitStr>) -> Option<Expr> {
     match &options.help {
         Some(help) => Some(help.value.clone()),
         None => docs.map(literal),
     }
 }
 
-fn literal(text: LitStr) -> Expr {
+pub(crate) fn literal(text: LitStr) -> Expr {
     Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: syn::Lit::Str(text) })
 }
 
-fn metric(
+pub(crate) fn metric(
     kind: Kind,
     private: TokenStream,
     options: Options,
@@ -393,55 +391,4 @@ fn metric(
         owner: None,
         is_checked: true,
     })
-}
-
-/// Checks a declaration of `metric!`.
-///
-/// After a mistake the `static` is still there, unregistered and with the same labels, so that its uses are no
-/// further mistakes.
-pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors: &mut Errors) -> Static {
-    let Declaration { attrs, vis, ident, kind, states, options, labels, errors: mut own } = declaration;
-    let private = quote_mixed!(#krate::__private);
-    let help = help(&options, doc_text(&attrs));
-    if help.is_none() {
-        own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
-    }
-    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), &mut own);
-    labels.sort_by_key(Label::text);
-    let setters = labels.iter().map(|label| setter(kind, label, &labels)).collect();
-    let specs = || labels.iter().map(declared_label).collect();
-    let placeholder = || literal(LitStr::new("pytheus_placeholder_info", Span::mixed_site()));
-    let help = help.unwrap_or_else(placeholder);
-    let metric = metric(kind, private.clone(), options, help, specs(), &mut own).filter(|_| own.is_empty());
-    let mut metric = metric.unwrap_or_else(|| Metric {
-        private,
-        kind,
-        states: None,
-        name: placeholder(),
-        help: placeholder(),
-        namespace: None,
-        unit: None,
-        buckets: None,
-        mode: None,
-        limit: None,
-        zero_series: Some(syn::LitBool::new(false, Span::mixed_site())),
-        registry: Some(crate::options::Registry::Nowhere),
-        labels: specs(),
-        owner: None,
-        is_checked: true,
-    });
-    metric.states = states;
-    metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());
-    errors.extend(own);
-    Static { attrs, vis, ident, metric, setters, lacks_prelude: false }
-}
-
-fn declared_label(label: &Label) -> DeclaredLabel {
-    DeclaredLabel {
-        name: label.name.clone(),
-        text: label.text(),
-        values: label.ty.clone().map_or(Values::Open, Values::typed),
-        default: label.value.clone(),
-        docs: label.docs.clone(),
-    }
 }

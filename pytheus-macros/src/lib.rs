@@ -13,6 +13,7 @@ use crate::options::Kind;
 
 mod args;
 mod check;
+mod check_declaration;
 mod declaration;
 mod docs;
 mod errors;
@@ -269,7 +270,7 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
     let Declarations { krate, lacks_prelude, all, mut errors } = Declarations::read(tokens.into());
     let krate = krate.map_or_else(options::default_crate, ToTokens::into_token_stream);
     let statics = all.into_iter().map(|declaration| {
-        let declared = check::declaration(declaration, &krate, &mut errors);
+        let declared = check_declaration::declaration(declaration, &krate, &mut errors);
         Static { lacks_prelude, ..declared }.expand()
     });
     let statics: Vec<_> = statics.collect();

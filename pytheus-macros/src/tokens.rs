@@ -1,6 +1,15 @@
-//! Searches in the tokens that a user wrote.
+//! Tokens: how they are written into the user's crate, and searches in those that a user wrote.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+
+/// `quote!` for tokens that neither capture nor shadow the user's names.
+macro_rules! quote_mixed {
+    ($($tokens:tt)*) => {
+        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
+    };
+}
+
+pub(crate) use quote_mixed;
 
 /// Finds the first use of `ret`, the returned value, in an expression.
 pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
