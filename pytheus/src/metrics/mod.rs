@@ -49,6 +49,8 @@ pub use {
     },
 };
 
+pub(crate) use family::FamilyCore;
+
 use crate::storage;
 
 /// Limits the number of threads with cells of their own, in the whole process; 1,024 by default.
