@@ -57,6 +57,10 @@ mod tokens;
 /// name, a closed set that is exposed at zero; a declared metric takes it as `#[counter(CALLS.method(method))]`.
 /// `#[pytheus(skip)]` leaves a function out.
 ///
+/// There is no macro `counter!("jobs_total")` for the middle of a function: a name may be an attribute or such a macro, not
+/// both. Declare the metric with [`metric!`](../pytheus/macro.metric.html), also inside the function, and call it:
+/// `metric! { /** Jobs. */ static JOBS: Counter = "jobs_total"; }`, then `JOBS.inc()`.
+///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
 ///
