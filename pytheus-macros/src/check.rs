@@ -1,4 +1,4 @@
-//! The rules over more than one argument. What passes can be expanded without a further question.
+//! The rules over more than one argument. The expansion of checked arguments can't fail.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -72,14 +72,14 @@ fn constant(word: &Ident) -> Ident {
     Ident::new(&word.to_string().to_uppercase(), word.span())
 }
 
-/// What the attribute does with its metric.
+/// Checks the effect of the attribute on its metric.
 fn effect(kind: Kind, args: &Args, errors: &mut Errors) -> Option<Effect> {
     match kind {
         Kind::Gauge => match &args.flags[..] {
             [flag] if flag == FLAGS[0] => Some(Effect::TrackInProgress),
             [flag] if flag == FLAGS[1] => Some(Effect::SetDuration),
             [_] => Some(Effect::SetTimestamp),
-            // What could not be read may have been the word.
+            // An unreadable argument may have been the word.
             [] if !errors.is_empty() => None,
             [] => {
                 errors.at_span(Span::call_site(), format!("say what the gauge does: one of {}", list(&FLAGS)));

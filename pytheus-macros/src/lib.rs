@@ -121,7 +121,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Tracks the calls of a function in a gauge: how many are in progress, how long the last took, or when it was.
 ///
-/// One of three words says what the gauge does:
+/// Three words say what the gauge does, and an attribute has one of them:
 ///
 /// | word | meaning |
 /// |---|---|

@@ -180,7 +180,7 @@ impl Static {
         }
     }
 
-    /// One method per label.
+    /// Writes a method per label.
     fn setters(&self) -> TokenStream {
         let ident = &self.ident;
         let cfgs: Vec<_> = cfgs(&self.attrs).collect();
@@ -223,7 +223,7 @@ impl Static {
             (generics, open.clone(), quote_mixed!(#private::Set<#open>), quote_mixed!(#private::Set::new(value)))
         };
         let states = self.states();
-        // One per label: this one's in its place, and what is given for the others.
+        // A type per label: this one's in its place, and what is given for the others.
         let row = |own: TokenStream, other: fn(&Ident) -> TokenStream| {
             let at = move |(i, state)| if i == place { own.clone() } else { other(state) };
             states.iter().enumerate().map(at).collect::<Vec<_>>()

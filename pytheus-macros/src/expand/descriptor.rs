@@ -87,7 +87,7 @@ impl Metric {
         }
     }
 
-    /// One constant per argument, and one check each: every mistake has its own caret.
+    /// Writes a constant and a check per argument: every mistake has its own caret.
     fn arguments(&self) -> TokenStream {
         let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let text = quote_mixed!(&'static ::core::primitive::str);

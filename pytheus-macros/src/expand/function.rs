@@ -1,4 +1,4 @@
-//! What an attribute writes around the body of a function. The signature stays as it is.
+//! The expansion of an attribute around the body of a function. The signature stays as it is.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;

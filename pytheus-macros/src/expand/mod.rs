@@ -1,4 +1,4 @@
-//! What is written into the user's crate. Nothing here can fail: everything was checked before.
+//! The expansion into the user's crate. Nothing here can fail: everything was checked before.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};

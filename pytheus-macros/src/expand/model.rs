@@ -21,13 +21,13 @@ pub(crate) struct Instrument {
     pub(crate) guarded: Option<Type>,
 }
 
-/// What is counted in.
+/// The metric to count in.
 pub(crate) enum Source {
     /// A metric of the attribute's own, and its label values in the order that they were written.
     Declared(Box<Metric>, Vec<LabelArg>),
-    /// One that exists.
+    /// An existing metric.
     Handle(Expr),
-    /// One that exists, with labels of the call's end.
+    /// An existing metric, with labels of the call's end.
     LateHandle(Box<LateHandle>),
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct LateExpr {
     pub(crate) ret: Ident,
 }
 
-/// What is done with the metric.
+/// The effect of a call on the metric.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     Count,
@@ -158,7 +158,7 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    /// Those of a type.
+    /// The values of a type.
     pub(crate) fn typed(ty: Type) -> Self {
         Self::Typed(Box::new(ty))
     }

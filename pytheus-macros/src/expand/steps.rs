@@ -15,7 +15,7 @@ pub(super) struct Steps {
     pub(super) before: TokenStream,
     /// When the work begins.
     pub(super) begin: TokenStream,
-    /// What is held until the work ends; nothing, when it was counted at once.
+    /// The value to hold until the work ends; nothing, when it was counted at once.
     pub(super) held: TokenStream,
     /// When the work is done, given its result; `None` when a guard does it all.
     pub(super) end: Option<TokenStream>,
