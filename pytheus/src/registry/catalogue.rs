@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Registry as _;
 use super::collector_index::duplicate;
-use super::collector_registry::CollectorRegistry;
+use super::collector_registry::{CollectorRegistry, Resolver};
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
@@ -90,6 +90,7 @@ impl fmt::Debug for Registration {
 }
 
 inventory::collect!(Registration);
+inventory::submit!(Resolver(resolve_all_elsewhere));
 
 /// The declared metrics of the default scope.
 struct Catalogue {

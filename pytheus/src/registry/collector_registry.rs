@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use super::collector_index::{CollectorIndex, Entry, duplicate};
 use super::decoration::Decoration;
-use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
+use super::{FamilyView, Registry, custom, find_sample, is_suffix};
 use crate::backends::runtime;
 use crate::collector::Collector;
 use crate::diagnostics;
@@ -33,6 +33,15 @@ pub struct CollectorRegistry {
     decoration: Decoration,
     scope: RegistryScope,
     entries: RwLock<CollectorIndex>,
+}
+
+/// Gives pending declarations of metrics to their registries. The catalogue submits it, since it knows registries.
+pub(super) struct Resolver(pub(super) fn());
+
+inventory::collect!(Resolver);
+
+fn resolve_declarations() {
+    inventory::iter::<Resolver>.into_iter().for_each(|resolver| (resolver.0)());
 }
 
 /// The name of a registry across processes.
@@ -142,7 +151,7 @@ impl CollectorRegistry {
 
     /// Shows the families sorted by name: all, or the ones that may have a sample of a name.
     fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
-        catalogue::resolve_all_elsewhere();
+        resolve_declarations();
         let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
         let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
         let mut entries = self.entries();
@@ -259,7 +268,7 @@ impl Registry for CollectorRegistry {
     }
 
     fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-        catalogue::resolve_all_elsewhere();
+        resolve_declarations();
         let mut entries = write(&self.entries);
         let entry = entries.owner(name)?.clone();
         // Not by the name of a part, such as `x_sum`.

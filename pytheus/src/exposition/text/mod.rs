@@ -2,12 +2,13 @@
 //!
 //! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
 
+mod header;
 mod template;
 mod totals;
 
+use header::write_header;
 use template::push_number;
 
-use crate::model::descriptor::Kind;
 use crate::model::escape;
 use crate::model::snapshot::{FamilySnapshot, Sample};
 use crate::registry::{Content, FamilyView};
@@ -34,32 +35,12 @@ fn samples(family: &FamilySnapshot, out: &mut String, on_series: &mut impl FnMut
     if family.samples().is_empty() {
         return;
     }
-    head(family.name(), family.help(), family.kind(), out);
+    write_header(family.name(), family.help(), family.kind(), out);
     for sample in family.samples() {
         encode_sample(family.name(), sample, out);
         on_series(out);
     }
     out.push('\n');
-}
-
-/// Writes the lines before the samples of a family. Each line ends with the start of the next one.
-fn head(name: &str, help: &str, kind: Kind, out: &mut String) {
-    if !help.is_empty() {
-        out.extend(["# HELP ", name, " "]);
-        escape::help(out, help);
-        out.push('\n');
-    }
-    out.extend(["# TYPE ", name, " ", type_name(kind)]);
-}
-
-/// Returns the type in the text. The format has none for info metrics and state sets.
-fn type_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge | Kind::Info | Kind::StateSet => "gauge",
-        Kind::Histogram => "histogram",
-        Kind::Summary => "summary",
-    }
 }
 
 fn encode_sample(name: &str, sample: &Sample, out: &mut String) {

@@ -1,13 +1,13 @@
 //! Writes the numbers of a family without samples in between: nothing is allocated per series.
 
-use super::head;
+use super::header::write_header;
 use super::template::{LineTemplate, PartTemplates};
 use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 use crate::model::snapshot::Number;
 
-/// Encodes numbers as [`encode`](super::encode) does samples, under this name and with these constant labels.
+/// Encodes numbers, as `encode` of the parent does samples, under this name and with these constant labels.
 pub(super) fn encode(
     name: &str,
     constant: &str,
@@ -21,7 +21,7 @@ pub(super) fn encode(
     if !totals.iter().any(|(_, parts)| parts.iter().any(is_shown)) {
         return;
     }
-    head(name, descriptor.help(), descriptor.kind(), out);
+    write_header(name, descriptor.help(), descriptor.kind(), out);
     let line = |suffix| LineTemplate::new(name, suffix, constant);
     match descriptor.kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => {
