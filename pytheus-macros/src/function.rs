@@ -62,7 +62,9 @@ impl Function {
             crate::options::skip_all(input);
             return Err(syn::Error::new(
                 place,
-                format!("`#[{name}]` goes on a function; to declare a metric of its own, use `metric!`"),
+                format!(
+                    "`#[{name}]` goes on a function or an `impl` block; to declare a metric of its own, use `metric!`"
+                ),
             ));
         };
         if input.peek(Token![;]) {

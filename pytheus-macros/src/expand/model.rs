@@ -69,6 +69,11 @@ pub(crate) struct LabelArg {
 #[derive(Clone)]
 pub(crate) enum LabelExpr {
     Literal(LitStr),
+    /// The name of the function, and its place among those of its `impl` block.
+    Method {
+        name: String,
+        names: Vec<String>,
+    },
     /// Known before the body.
     Early {
         value: Expr,
@@ -128,6 +133,8 @@ pub(crate) struct Metric {
     pub(crate) labels: Vec<DeclaredLabel>,
     /// The type that has a method per label, and so the constants for their types.
     pub(crate) owner: Option<Ident>,
+    /// Whether its arguments are checked here, and not at another function of the same block.
+    pub(crate) is_checked: bool,
 }
 
 /// A label to declare.
@@ -146,6 +153,8 @@ pub(crate) enum Values {
     Open,
     Typed(Box<Type>),
     Outcome,
+    /// The names of the functions of an `impl` block.
+    Methods(Vec<String>),
 }
 
 impl Values {

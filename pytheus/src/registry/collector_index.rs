@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backends::api::LocalFamily;
 use crate::collector::Collector;
 use crate::model::descriptor::Descriptor;
 use crate::model::error::{Duplicate, RegisterError};
@@ -15,10 +16,12 @@ pub(super) struct CollectorIndex {
     pub(super) names: Vec<(String, Entry)>,
 }
 
-#[derive(Clone)]
 /// A registered collector.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) collector: Arc<dyn Collector>,
+    /// The same, if it is a family of this crate.
+    pub(super) local_family: Option<Arc<dyn LocalFamily>>,
     pub(super) descriptors: Arc<[Descriptor]>,
     /// The code of the collector during a scrape.
     pub(super) code: Arc<Code>,
@@ -36,14 +39,14 @@ impl CollectorIndex {
         Self { collectors: Vec::new(), names: Vec::new() }
     }
 
-    /// Returns the index of a sample name, or its place in the order.
-    fn place(&self, name: &str) -> Result<usize, usize> {
+    /// Returns the index of a sample name, or its position in the order.
+    fn index(&self, name: &str) -> Result<usize, usize> {
         self.names.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// Returns the entry with samples of this name.
     pub(super) fn owner(&self, name: &str) -> Option<&Entry> {
-        self.place(name).ok().map(|place| &self.names[place].1)
+        self.index(name).ok().map(|index| &self.names[index].1)
     }
 
     /// Returns the entry that owns these names: none, or one to share.
@@ -58,7 +61,7 @@ impl CollectorIndex {
                 if Arc::ptr_eq(&entry.collector, collector) {
                     return Ok(Some(Arc::clone(&entry.collector)));
                 }
-                if let (Some(existing), Some(_)) = (entry.collector.as_counted(), collector.as_counted()) {
+                if let (Some(existing), Some(_)) = (&entry.local_family, Arc::clone(collector).into_local_family()) {
                     let existing = existing.descriptor();
                     return match existing.difference(descriptor) {
                         None => Ok(Some(Arc::clone(&entry.collector))),
@@ -82,10 +85,12 @@ impl CollectorIndex {
     }
 
     pub(super) fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let entry = Entry { collector, descriptors: descriptors.into(), code: Arc::new(Code::new()) };
+        let local_family = Arc::clone(&collector).into_local_family();
+        let (descriptors, code) = (descriptors.into(), Arc::new(Code::new()));
+        let entry = Entry { collector, local_family, descriptors, code };
         for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {
-            if let Err(place) = self.place(&name) {
-                self.names.insert(place, (name, entry.clone()));
+            if let Err(index) = self.index(&name) {
+                self.names.insert(index, (name, entry.clone()));
             }
         }
         self.collectors.push(entry);

@@ -15,6 +15,7 @@ mod custom;
 mod decoration;
 mod family_view;
 mod proxy;
+mod scrape;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -165,38 +166,52 @@ fn is_suffix(text: &str) -> bool {
     text.is_empty() || Kind::Histogram.suffixes().contains(&text)
 }
 
-macro_rules! pointers {
-    ($($pointer:ty)*) => {$(
-        impl<R: Registry + ?Sized> Registry for $pointer {
+/// Forwards to another registry: `head => |this| registry`.
+macro_rules! forward {
+    ($([$($head:tt)*] => |$this:ident| $registry:expr;)*) => {$(
+        $($head)* {
             fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
-                (**self).register(collector)
+                let $this = self;
+                $registry.register(collector)
             }
 
             fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
-                (**self).register_or_share(collector)
+                let $this = self;
+                $registry.register_or_share(collector)
             }
 
             fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-                (**self).unregister(name)
+                let $this = self;
+                $registry.unregister(name)
             }
 
             fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-                (**self).collect()
+                let $this = self;
+                $registry.collect()
             }
 
             fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
-                (**self).scrape(each)
+                let $this = self;
+                $registry.scrape(each)
             }
 
             fn prefix(&self) -> Option<Cow<'_, str>> {
-                (**self).prefix()
+                let $this = self;
+                $registry.prefix().map(|prefix| Cow::Owned(prefix.into_owned()))
             }
 
             fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-                (**self).sample_value(name, labels)
+                let $this = self;
+                $registry.sample_value(name, labels)
             }
         }
     )*};
 }
 
-pointers!(&R Arc<R> Box<R>);
+use forward;
+
+forward! {
+    [impl<R: Registry + ?Sized> Registry for &R] => |this| (**this);
+    [impl<R: Registry + ?Sized> Registry for Arc<R>] => |this| (**this);
+    [impl<R: Registry + ?Sized> Registry for Box<R>] => |this| (**this);
+}

@@ -2,12 +2,10 @@
 //!
 //! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
 
-mod header;
 mod template;
 mod totals;
 
-use header::write_header;
-use template::push_number;
+use template::{push_number, write_header};
 
 use crate::model::escape;
 use crate::model::snapshot::{FamilySnapshot, Sample};

@@ -1,13 +1,12 @@
 //! Writes the numbers of a family without samples in between: nothing is allocated per series.
 
-use super::header::write_header;
-use super::template::{LineTemplate, PartTemplates};
+use super::template::{LineTemplate, PartTemplates, write_header};
 use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 use crate::model::snapshot::Number;
 
-/// Encodes numbers, as `encode` of the parent does samples, under this name and with these constant labels.
+/// Encodes numbers as [`encode`](super::encode) does samples, under this name and with these constant labels.
 pub(super) fn encode(
     name: &str,
     constant: &str,

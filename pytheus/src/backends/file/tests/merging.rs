@@ -12,14 +12,14 @@ use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::snapshot::Number;
 use crate::storage::Page;
 
-/// What stands for a process: its backend, and the series that it has begun.
+/// Stands for a process: its backend and its series.
 struct Process {
     backend: MultiProcessFileBackend,
     arena: Arc<dyn Arena>,
     next: u32,
 }
 
-/// A series that has begun.
+/// A registered series.
 #[derive(Clone, Copy)]
 struct Series(&'static Page, CellAddr);
 
@@ -38,16 +38,14 @@ impl Process {
         self.begin_at(family, values, at, false)
     }
 
-    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, promised: bool) -> Series {
+    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, is_zero_series: bool) -> Series {
         let series = SeriesKey::new(family, values);
         let page = self.arena.page(0, at.page).expect("there is room");
-        self.arena
-            .add_series(&NewSeries { family, series: &series, at, is_zero_series: promised })
-            .expect("there is room");
+        self.arena.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
         Series(page, at)
     }
 
-    /// What a scrape of this process shows.
+    /// Scrapes this process.
     fn scrape(&self) -> Vec<String> {
         let mut totals = Totals::new(Cow::Borrowed(""), []);
         self.backend.load(&mut totals).expect("the files are fine");
@@ -69,7 +67,7 @@ impl Process {
         self.backend.remove(&removal(family, values)).expect("nothing is in the way");
     }
 
-    /// As a kill: nobody tells anyone.
+    /// Ends the process as a kill would: without a shutdown.
     fn kill(self) {
         drop(self);
     }
@@ -121,7 +119,7 @@ fn processes(directory: &tempfile::TempDir) -> usize {
 }
 
 #[test]
-fn any_process_shows_what_all_have_counted() {
+fn every_process_shows_the_totals_of_all() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (mut one, mut other) = (Process::start(&directory), Process::start(&directory));
@@ -131,13 +129,13 @@ fn any_process_shows_what_all_have_counted() {
     let expected = [r#"hits_total{a="b"} 5"#, r#"hits_total{a="x"} 5"#];
     assert_eq!(one.scrape(), expected);
     assert_eq!(other.scrape(), expected);
-    // A series that has come meanwhile, and one that counts on.
+    // A new series, and one with further counts.
     one.begin(&hits, &["c"]).add(1);
     assert_eq!(other.scrape(), [expected[0], r#"hits_total{a="c"} 1"#, expected[1]]);
 }
 
 #[test]
-fn the_dead_stay_in_the_totals_and_their_files_go() {
+fn ended_processes_stay_in_the_totals_without_their_files() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let level = gauge(GaugeMode::LiveSum);
@@ -170,7 +168,7 @@ fn a_process_that_closes_leaves_its_counts_and_no_file() {
 }
 
 #[test]
-fn who_begins_folds_the_dead_when_they_are_many() {
+fn a_starting_process_archives_many_ended_ones() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     for _ in 0..100 {
@@ -183,7 +181,7 @@ fn who_begins_folds_the_dead_when_they_are_many() {
 }
 
 #[test]
-fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
+fn a_removed_series_shows_again_after_the_next_count() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (mut ended, mut one, mut other) =
@@ -195,7 +193,7 @@ fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
     let of_other = other.begin(&hits, &["x"]);
     of_other.add(20);
     assert_eq!(one.scrape(), [r#"hits_total{a="x"} 130"#]);
-    // As the core does it: first here, then everywhere.
+    // In the core's order: first here, then everywhere.
     one.arena.free_series(of_one.1);
     one.remove(&hits, &["x"]);
     assert_eq!(one.scrape(), [""; 0]);
@@ -210,13 +208,13 @@ fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
 }
 
 #[test]
-fn who_removes_what_was_removed_just_now_takes_nothing_that_was_counted_since() {
+fn a_second_removal_takes_no_later_count() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (one, mut other) = (Process::start(&directory), Process::start(&directory));
     let of_other = other.begin(&hits, &["x"]);
     of_other.add(20);
-    // A scrape and a thread of their own may both see to it.
+    // A scrape and a background thread may both handle it.
     let told_twice = removal(&hits, &["x"]);
     for counted in [3, 4] {
         one.backend.remove(&told_twice).expect("nothing is in the way");
@@ -242,7 +240,7 @@ fn a_removed_gauge_shows_again_once_it_is_set() {
 }
 
 #[test]
-fn a_shared_gauge_is_one_for_all_and_outlives_them() {
+fn a_shared_gauge_is_one_value_and_outlives_its_processes() {
     let directory = directory();
     let level = gauge(GaugeMode::Shared);
     let key = SeriesKey::new(&level, &["x"]);
@@ -253,7 +251,7 @@ fn a_shared_gauge_is_one_for_all_and_outlives_them() {
     let page = other.arena.page(0, places[1].page).expect("it is there");
     Series(page, places[1]).set(3.0, 0);
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
-    // Work in progress of one process.
+    // In-progress counts of one process.
     let at = CellAddr { page: 1, cell: 0 };
     let progress = other.arena.page(1, 1).expect("there is room");
     other.arena.add_cells(places[1], at).expect("there is room");
@@ -261,14 +259,14 @@ fn a_shared_gauge_is_one_for_all_and_outlives_them() {
     assert_eq!(one.scrape(), [r#"level{a="x"} 5"#]);
     other.kill();
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
-    // Removed where it is one for all.
+    // A removal of the shared series.
     one.arena.free_series(places[0]);
     assert_eq!(one.scrape(), [""; 0]);
     assert_eq!(Process::start(&directory).scrape(), [""; 0]);
 }
 
 #[test]
-fn the_newest_living_process_says_what_kind_a_family_is() {
+fn the_newest_live_process_decides_the_kind_of_a_family() {
     let directory = directory();
     let (counter, gauge) = (family(Kind::Counter, "level"), gauge(GaugeMode::LiveSum));
     let (mut elder, mut younger) = (Process::start(&directory), Process::start(&directory));
@@ -312,7 +310,7 @@ fn a_scrape_goes_on_while_series_come_and_go() {
 }
 
 #[test]
-fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
+fn in_progress_counts_keep_their_owner_while_cells_are_reused() {
     let directory = directory();
     let level = gauge(GaugeMode::Shared);
     let (scraper, other) = (Process::start(&directory), Process::start(&directory));
@@ -347,7 +345,7 @@ fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
     assert_eq!(scraper.scrape(), [r#"level{a="stays"} 2"#]);
 }
 
-/// How long it takes is printed, and looked at by people: `cargo test --release -p pytheus --lib ten_thousand -- --nocapture`.
+/// Prints the time it takes, for people: `cargo test --release -p pytheus --lib ten_thousand -- --nocapture`.
 #[test]
 fn ten_thousand_series_of_eight_processes_add_up() {
     let directory = directory();

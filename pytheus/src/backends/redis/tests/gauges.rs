@@ -3,7 +3,7 @@
 use super::*;
 use crate::backends::api::gauge_aggregate::CASES;
 
-impl Process {
+impl TestProcess {
     /// Sets a gauge at a time.
     pub(super) fn set_at(&mut self, family: &Arc<FamilyKey>, value: f64, at: u64) {
         let mut batch = self.setting(family, value);
@@ -20,7 +20,7 @@ impl Process {
 }
 
 /// Returns the label `pid` of a process.
-fn label(process: &Process) -> Arc<str> {
+fn label(process: &TestProcess) -> Arc<str> {
     let label = native(&process.backend.0).state.with(|state| Ok::<_, BackendError>(state.writer.process_label()));
     label.expect("no call is under way")
 }

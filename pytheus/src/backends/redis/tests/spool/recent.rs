@@ -3,7 +3,7 @@
 use super::*;
 
 /// Makes a process whose gauge `backup` was sent as 5, set at 10; and its cells.
-fn process(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+fn process(server: &Server, spool: &tempfile::TempDir) -> (TestProcess, Arc<dyn Arena>) {
     let mut process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
     let (family, at) = (backup(), CellAddr { page: 1, cell: 0 });
