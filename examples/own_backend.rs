@@ -109,7 +109,7 @@ impl Backend for FileStore {
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         self.change(&removal.writer.to_string(), removal.sequence, |snapshot| {
             for (family, series) in &removal.series {
-                for entry in snapshot.families.iter_mut().filter(|entry| entry.family.is(family)) {
+                for entry in snapshot.families.iter_mut().filter(|entry| entry.family.is_same_family(family)) {
                     if let Some(series) = family.translate(series, &entry.family) {
                         entry.series.remove(&values_of(&entry.family, &series));
                     }
@@ -297,12 +297,12 @@ impl Snapshot {
             // Set by any process: a later value replaces it.
             let mut latest = GaugeAggregate::new(aggregation);
             latest.add(numbers.parts[0].as_f64(), numbers.stamp);
-            latest.add(change.totals[0].as_f64(), change.stamp);
+            latest.add(change.totals[0].as_f64(), change.set_at);
             numbers.parts = latest.value().map(Number::Float).into_iter().collect();
             numbers.stamp = latest.set_at();
-        } else if live || change.set {
+        } else if live || change.was_set {
             numbers.parts.clone_from(&change.totals);
-            numbers.stamp = change.stamp;
+            numbers.stamp = change.set_at;
         } else {
             for (part, delta) in numbers.parts.iter_mut().zip(&change.deltas) {
                 *part = *part + *delta;

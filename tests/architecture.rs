@@ -10,6 +10,9 @@ use support::modules::{self, Modules};
 const CIRCLES: [(&str, &str); 1] =
     [("storage/shard", "a shard, its pages and their migration are one mechanism, cut by what a reader looks for")];
 
+/// The rooms of each folder from the ground up, a folder a line; a room is a file or a folder.
+const ORDER: &str = include_str!("rooms.txt");
+
 fn sources(package: &str) -> Vec<PathBuf> {
     fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).expect("the sources are there") {
@@ -67,6 +70,40 @@ fn circles_of(package: &str) -> Vec<String> {
 fn nothing_leads_in_a_circle() {
     let found: Vec<_> = ["pytheus", "pytheus-macros"].into_iter().flat_map(circles_of).collect();
     assert!(found.is_empty(), "these lead in a circle:\n{}", found.join("\n"));
+}
+
+/// The rooms of a folder as `rooms.txt` lists them.
+fn order_of(folder: &str) -> Option<Vec<&'static str>> {
+    let lines = ORDER.lines().filter(|line| !line.starts_with('#'));
+    let mut rooms = lines.filter_map(|line| line.split_once(':')).filter(|(name, _)| *name == folder);
+    rooms.next().map(|(_, rooms)| rooms.split_whitespace().collect())
+}
+
+#[test]
+fn a_room_imports_only_from_those_before_it() {
+    let mut wrong = Vec::new();
+    for package in ["pytheus", "pytheus-macros"] {
+        let arrows = Modules::of(package).arrows();
+        let folders: BTreeSet<_> = arrows.iter().flat_map(|(from, _)| Path::new(from).ancestors().skip(1)).collect();
+        for folder in folders {
+            let folder = folder.to_str().expect("names are ASCII");
+            let arrows = modules::within(&arrows, folder);
+            let name = format!("{package}/src/{folder}");
+            let name = name.trim_end_matches('/');
+            if arrows.is_empty() || CIRCLES.iter().any(|(named, _)| *named == folder) {
+                continue;
+            }
+            let Some(order) = order_of(name) else {
+                wrong.push(format!("{name}: {}", modules::from_the_ground_up(&arrows).join(" ")));
+                continue;
+            };
+            let level = |room: &String| order.iter().position(|listed| listed == room);
+            for (from, to) in arrows.iter().filter(|(from, to)| level(to).is_none() || level(to) >= level(from)) {
+                wrong.push(format!("{name}: {from} imports from {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "against the order in rooms.txt, or missing there:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -152,18 +189,16 @@ fn the_macros_know_every_method_of_a_labelled_handle() {
         fs::read_to_string(path).expect("a source can be read")
     };
     let reserved = read("pytheus-macros", "reserved.rs");
-    let name_after = |line: &str, word: &str| {
-        let rest = line.trim_start().strip_prefix(word)?;
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        (!name.is_empty()).then_some(name)
-    };
-    let labelled = read("pytheus", "metrics/labelled.rs");
-    let (_, own) = labelled.split_once("impl<M: Metric, L> Labelled<M, L> {").expect("the methods of every handle");
-    let mut methods: Vec<_> = own.lines().filter_map(|line| name_after(line, "pub fn ")).collect();
-    for kind in ["counter", "gauge", "histogram", "summary", "info"] {
-        let text = read("pytheus", &format!("metrics/{kind}.rs"));
-        let (_, forwarded) = text.split_once("labelled::forward! {").expect("the methods of this kind");
-        methods.extend(forwarded.lines().filter_map(|line| name_after(line, "fn ")));
+    let mut methods = Vec::new();
+    for file in ["metric", "call/guard", "counter", "gauge", "histogram", "summary", "info", "state_set"] {
+        let text = read("pytheus", &format!("metrics/{file}.rs"));
+        let (_, generic) =
+            text.split_once("T> $metric<").or_else(|| text.split_once("impl<T> ")).unwrap_or(("", &text));
+        methods.extend(generic.split("pub fn ").skip(1).filter_map(|method| {
+            let (name, arguments) = method.split_once(['(', '<'])?;
+            let (arguments, _) = arguments.split_once(')')?;
+            arguments.contains("&self").then(|| name.to_owned())
+        }));
     }
     assert!(methods.len() > 30, "{methods:?}");
     methods.retain(|method| !reserved.contains(&format!("\"{method}\"")));

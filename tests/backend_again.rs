@@ -26,7 +26,7 @@ impl Arena for Memory {
         Some(Box::leak(Box::default()))
     }
 
-    fn begin(&self, _: &NewSeries<'_>) -> Result<(), BackendError> {
+    fn add_series(&self, _: &NewSeries<'_>) -> Result<(), BackendError> {
         if IS_FULL.load(SeqCst) {
             return Err("full".into());
         }
@@ -34,13 +34,13 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn extend(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
         Ok(())
     }
 
-    fn end(&self, _: CellAddr) {}
+    fn free_series(&self, _: CellAddr) {}
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("there are no gauges".into())
     }
 }

@@ -38,19 +38,19 @@ impl Arena for Memory {
         Some(new)
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         let begun = (series.family.name().to_owned(), series.at);
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
         Ok(())
     }
 
-    fn extend(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, _: CellAddr, _: CellAddr) -> Result<(), BackendError> {
         Ok(())
     }
 
-    fn end(&self, _: CellAddr) {}
+    fn free_series(&self, _: CellAddr) {}
 
-    fn common(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(&self, _: &Arc<FamilyKey>, _: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Err("nothing here is common".into())
     }
 }

@@ -89,7 +89,7 @@ impl Arena for Memory {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         self.notes(|notes| {
             let new: &'static Page = Box::leak(Box::new(Page::new()));
-            if page >= CellAddr::COMMON {
+            if page >= CellAddr::FIRST_SHARED_PAGE {
                 return Some(*notes.pages.entry((shard, page)).or_insert(new));
             }
             if notes.pages.insert((shard, page), new).is_some() {
@@ -99,7 +99,7 @@ impl Arena for Memory {
         })
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.notes(|notes| {
             let note = Note { family: Arc::clone(series.family), key: series.series.clone(), also: None };
             if notes.series.insert(series.at, note).is_some() {
@@ -109,7 +109,7 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError> {
         self.notes(|notes| match notes.series.get_mut(&series) {
             Some(note) => note.also = Some(also),
             None => notes.wrong.push(format!("no series at {series:?}")),
@@ -117,7 +117,7 @@ impl Arena for Memory {
         Ok(())
     }
 
-    fn end(&self, series: CellAddr) {
+    fn free_series(&self, series: CellAddr) {
         self.notes(|notes| {
             if notes.series.remove(&series).is_none() {
                 notes.wrong.push(format!("no series ends at {series:?}"));
@@ -125,14 +125,16 @@ impl Arena for Memory {
         });
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(&self, family: &Arc<FamilyKey>, series: &SeriesKey, _: bool) -> Result<CellAddr, BackendError> {
         Ok(self.notes(|notes| {
             let mut known = notes.common.iter();
-            if let Some((_, _, at)) = known.find(|(other, key, _)| other.is(family) && key == series) {
+            if let Some((_, _, at)) = known.find(|(other, key, _)| other.is_same_family(family) && key == series) {
                 return *at;
             }
-            let at =
-                CellAddr { page: CellAddr::COMMON, cell: u32::try_from(notes.common.len() * 3).expect("few series") };
+            let at = CellAddr {
+                page: CellAddr::FIRST_SHARED_PAGE,
+                cell: u32::try_from(notes.common.len() * 3).expect("few series"),
+            };
             notes.common.push((Arc::clone(family), series.clone(), at));
             notes.series.insert(at, Note { family: Arc::clone(family), key: series.clone(), also: None });
             at

@@ -1,4 +1,5 @@
-//! After a fork the child counts on from what was there, in a process of its own; whatever other threads were doing.
+//! After a fork the child counts on from its parent's counts, in a process of its own, whatever other threads were
+//! doing.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "`fork` has no safe form")]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
@@ -67,7 +68,7 @@ fn receive(mut reader: PipeReader) -> Result<String, String> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         let mut piece = [0; 4096];
-        // Ends when the child ends, or when nobody waits for it any more.
+        // Ends with the child, or when the channel is closed.
         while let Ok(read @ 1..) = reader.read(&mut piece) {
             if tell.send(piece[..read].to_vec()).is_err() {
                 return;
@@ -86,7 +87,7 @@ fn receive(mut reader: PipeReader) -> Result<String, String> {
     }
 }
 
-/// Counts what is allocated.
+/// Counts allocated bytes.
 struct Allocator;
 
 #[global_allocator]
@@ -117,7 +118,7 @@ fn alone() -> impl Drop {
 every_kind!(quiet);
 
 #[test]
-fn a_child_counts_on_and_leaves_the_totals_of_its_parent_alone() {
+fn a_child_counts_on_without_changing_the_totals_of_its_parent() {
     let _alone = alone();
     quiet::count(0);
     let in_middle = thread::scope(|scope| {
@@ -214,7 +215,7 @@ fn while_busy(forks: impl FnOnce()) {
 }
 
 #[test]
-fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_it_was_forked() {
+fn a_child_counts_in_existing_series_whatever_other_threads_were_doing_at_the_fork() {
     let _alone = alone();
     let held: Counter = OWN.n("held").to_series();
     while_busy(|| {
@@ -229,7 +230,7 @@ fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_i
                 let looked_up = (0..8).map(|n| busy::BY_N.n(n).get()).sum::<f64>();
                 at("read series");
                 let sizes = (busy::SIZES.sum(), busy::SIZES.count());
-                // No other thread counts here, and what they had begun when they were cut off is seen whole.
+                // No other thread counts here, and observations interrupted by the fork are whole.
                 assert_eq!(sizes.0, sizes.1 as f64 * every_kind::SIZES[0]);
                 assert!(looked_up >= 9.0);
                 held.get().to_string()
@@ -243,7 +244,7 @@ fn a_child_counts_in_series_that_are_there_whatever_other_threads_were_at_when_i
 }
 
 #[test]
-fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_when_it_was_forked() {
+fn a_child_creates_removes_and_scrapes_series_whatever_other_threads_were_doing_at_the_fork() {
     let _alone = alone();
     while_busy(|| {
         for round in 0..FORKS {
@@ -270,32 +271,32 @@ fn a_child_makes_takes_out_and_scrapes_series_whatever_other_threads_were_at_whe
     assert_eq!(samples(&busy::REGISTRY).get("own{n=\"new\"}"), None, "the parent has none");
 }
 
-every_kind!(cut_off);
+every_kind!(interrupted);
 
 #[test]
-fn observations_stay_whole_in_a_child_whichever_a_fork_has_cut_off() {
+fn observations_interrupted_by_a_fork_are_repaired_in_the_child() {
     let _alone = alone();
     let done = AtomicBool::new(false);
-    cut_off::count(0);
+    interrupted::count(0);
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Relaxed) {
-                    cut_off::SIZES.observe(every_kind::SIZES[0]);
+                    interrupted::SIZES.observe(every_kind::SIZES[0]);
                 }
             });
         }
         let _end = Raise(&done);
         for round in 0..2 * FORKS {
             let child = in_child(|_| {
-                let (before, together) = (cut_off::SIZES.count(), Barrier::new(3));
-                // They go on where those were cut off.
+                let (before, together) = (interrupted::SIZES.count(), Barrier::new(3));
+                // These threads go on in the shards of the lost ones.
                 on_threads(3, |_| {
                     together.wait();
-                    cut_off::SIZES.observe(every_kind::SIZES[0]);
+                    interrupted::SIZES.observe(every_kind::SIZES[0]);
                     together.wait();
                 });
-                let (sum, count) = (cut_off::SIZES.sum(), cut_off::SIZES.count());
+                let (sum, count) = (interrupted::SIZES.sum(), interrupted::SIZES.count());
                 assert_eq!(count, before + 3);
                 assert_eq!(sum, count as f64 * every_kind::SIZES[0]);
                 String::new()
@@ -306,7 +307,7 @@ fn observations_stay_whole_in_a_child_whichever_a_fork_has_cut_off() {
 }
 
 #[test]
-fn what_a_child_takes_out_is_freed_whatever_other_threads_looked_up_when_it_was_forked() {
+fn a_child_frees_removed_series_whatever_other_threads_had_pinned_at_the_fork() {
     let _alone = alone();
     let done = AtomicBool::new(false);
     let come_and_go = |times| {
@@ -340,12 +341,12 @@ fn what_a_child_takes_out_is_freed_whatever_other_threads_looked_up_when_it_was_
 
 every_kind!(lineage);
 
-/// More than may have a shard of their own at once, were those of all generations to keep theirs.
+/// If the threads of all generations kept their shards, there would be more than the limit.
 const GENERATIONS: usize = 30;
 const THREADS: usize = 50;
 
-/// Counts on many threads, and goes on in a child while they live. Gives what was allocated in each generation, and
-/// what the last one shows.
+/// Counts on many threads, and goes on in a child while they live. Returns the allocated bytes of each generation, and
+/// the scrape of the last one.
 fn generation(n: usize) -> String {
     let (counted, end) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     let live = |_| {
@@ -367,7 +368,7 @@ fn generation(n: usize) -> String {
 }
 
 #[test]
-fn threads_of_a_child_take_over_from_those_that_were_cut_off() {
+fn threads_of_a_child_reuse_the_shards_of_lost_threads() {
     let _alone = alone();
     let text = generation(0);
     let lines: Vec<_> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! When the process has no more cells: what needs some is counted as lost, and nothing else is disturbed.
+//! Without free cells, updates in need of some are counted as lost, and all others go on.
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::error::Error;
@@ -13,7 +13,7 @@ metric! {
     static WORK: Gauge = "late_work";
 }
 
-/// One test at a time has all cells.
+/// Keeps other tests from the cells.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -23,8 +23,8 @@ fn lost() -> f64 {
     REGISTRY.sample_value("pytheus_dropped_updates_total", &[("reason", "no_room")]).unwrap_or(0.0)
 }
 
-/// Takes all cells there are, without counting in them: they cost no memory.
-fn take_all_cells() -> Result<(Family<Histogram>, Family<Counter>), Box<dyn Error>> {
+/// Allocates all cells, without counting in them: they cost no memory.
+fn allocate_all_cells() -> Result<(Family<Histogram>, Family<Counter>), Box<dyn Error>> {
     // Each series takes 256 cells, four of them beside those of its bounds.
     let bounds: Vec<_> = (0..252).map(f64::from).collect();
     let large = Histogram::builder("large", "Large.")
@@ -36,7 +36,7 @@ fn take_all_cells() -> Result<(Family<Histogram>, Family<Counter>), Box<dyn Erro
     for n in 0..(1 << 16) {
         large.labels([("n", n)])?;
     }
-    // What is left where they do not fit.
+    // The rest of each page.
     let small = Counter::builder("small_total", "Small.").label_names(["n"]).limit(1_000).unregistered().build()?;
     for n in 0..512 {
         small.labels([("n", n)])?;
@@ -52,9 +52,9 @@ metric! {
 }
 
 #[test]
-fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() -> Result<(), Box<dyn Error>> {
+fn a_metric_first_used_without_free_cells_counts_once_others_are_cleared() -> Result<(), Box<dyn Error>> {
     let _alone = alone();
-    let (large, small) = take_all_cells()?;
+    let (large, small) = allocate_all_cells()?;
     let late = Counter::builder("late_labelled_total", "Late.").label_names(["n"]).unregistered().build()?;
     let histogram = Histogram::builder("late_later_seconds", "Late.").buckets([1.0]).unregistered().build()?;
     let kept = late.labels([("n", 0)])?;
@@ -70,7 +70,7 @@ fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() 
 
     // The cells of one histogram have room for all of these.
     assert!(large.remove([("n", 7)])?);
-    // A scrape, or whatever else looks at all series, lets it go.
+    // A scrape, or another walk over all series, frees it.
     large.retain(|_| true);
     for _ in 0..2 {
         LATE.inc();
@@ -81,10 +81,10 @@ fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() 
     assert_eq!((LATE.get(), CLOSED.full(true).get(), kept.get(), histogram.count()), (2.0, 2.0, 1.0, 2));
     assert_eq!(lost() - lost_before, 8.0);
 
-    // And what the counters leave is as good for histograms as before.
+    // The cells of freed counters fit histograms again.
     large.clear();
     small.clear();
-    let held = take_all_cells()?;
+    let held = allocate_all_cells()?;
     assert_eq!(lost() - lost_before, 8.0);
     held.0.labels([("n", 30_000)])?.observe(1.0);
     assert_eq!(lost() - lost_before, 8.0);
@@ -93,7 +93,7 @@ fn a_metric_first_used_when_there_are_no_cells_counts_once_others_are_cleared() 
 }
 
 #[test]
-fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
+fn updates_without_free_cells_are_counted_as_lost() -> Result<(), Box<dyn Error>> {
     let _alone = alone();
     let before = lost();
     let lost = || lost() - before;
@@ -102,7 +102,7 @@ fn what_finds_no_cells_is_counted_as_lost() -> Result<(), Box<dyn Error>> {
     room.set(5.0);
     // Cells for work in progress, too.
     drop(room.track_inprogress());
-    let _held = take_all_cells()?;
+    let _held = allocate_all_cells()?;
     assert_eq!(lost(), 0.0);
 
     // Each kind of update, of each kind of handle, is counted once.

@@ -1,4 +1,4 @@
-//! Threads beyond the limit borrow cells for each update: what they count is as exact.
+//! Threads beyond the limit use a shard of the pool for each update, and count as exactly.
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::sync::Barrier;
@@ -22,7 +22,7 @@ pytheus::metric! {
 const THREADS: u64 = 24;
 const EACH: u64 = 5_000;
 
-/// All at once, so that most of them find no cells to keep.
+/// Counts on all threads at once, so that most of them find no shard to keep.
 fn count() {
     let start = Barrier::new(usize::try_from(THREADS).unwrap());
     thread::scope(|scope| {
@@ -44,7 +44,7 @@ fn count() {
 
 #[test]
 fn threads_beyond_the_limit_count_as_exactly() {
-    // None may keep cells, then some, then all.
+    // No thread has a shard of its own, then some, then all.
     for (round, limit) in (1..).zip([0, 3, 1024]) {
         set_thread_limit(limit);
         count();

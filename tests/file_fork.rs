@@ -298,7 +298,7 @@ fn a_child_may_answer_a_scrape() {
 }
 
 #[test]
-fn a_child_that_could_not_begin_begins_later_with_all_that_it_has_counted() {
+fn a_child_that_fails_to_attach_retries_with_all_its_counts() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut parent = Worker::start(directory.path());
     assert_eq!(parent.ask("count"), "ok");
@@ -334,7 +334,7 @@ fn a_child_goes_on_stating_the_facts_of_its_parent() {
 }
 
 #[test]
-fn work_that_a_child_has_from_its_parent_is_in_progress_until_the_parent_ends_it() {
+fn inherited_work_stays_in_progress_until_the_parent_ends_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut parent, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     let (child, said) = child_of(&mut parent, "ends-work");
@@ -348,7 +348,7 @@ fn work_that_a_child_has_from_its_parent_is_in_progress_until_the_parent_ends_it
 }
 
 #[test]
-fn nothing_is_lost_or_counted_twice_whenever_a_busy_process_forks() {
+fn a_fork_of_a_busy_process_loses_and_duplicates_nothing() {
     for round in 0..2 {
         let directory = tempfile::tempdir().expect("a directory");
         let mut other = Worker::start(directory.path());

@@ -165,7 +165,7 @@ fn late_in(worker: &mut Worker, directory: &Path) -> Vec<usize> {
 }
 
 #[test]
-fn all_that_a_process_has_counted_when_it_loads_the_backend_is_there_once() {
+fn counts_from_before_a_late_load_appear_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut one = Worker::idle();
     let mut steps = late_in(&mut one, directory.path());

@@ -41,7 +41,7 @@ fn worker() {
 }
 
 #[test]
-fn a_registry_shows_what_others_have_in_its_like() {
+fn a_registry_shows_series_of_the_same_registry_in_other_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut one = Worker::start(directory.path());
     assert_eq!(one.ask("a_total"), "requests_total 1\nwork_total 1\na_total 1, requests_total 10");

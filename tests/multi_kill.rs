@@ -363,7 +363,7 @@ fn assert_between(least: &Samples, shown: &Samples, most: &Samples) {
 }
 
 #[test]
-fn nothing_that_was_completed_is_lost_whichever_processes_are_killed() {
+fn killed_processes_lose_no_completed_count() {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse().expect("a number"));
     let seconds = number("PYTHEUS_KILL_SECONDS").unwrap_or(SECONDS);
     let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |time| time.as_secs());

@@ -130,7 +130,7 @@ fn assert_bounded(shared: &Shared, life: usize) {
 static NONE: CollectorRegistry = CollectorRegistry::new();
 
 #[test]
-fn short_lives_leave_exact_totals_in_a_bounded_number_of_files() {
+fn short_lived_processes_leave_exact_totals_in_few_files() {
     let shared = Shared::new();
     // Nobody scrapes.
     let_live(&shared, LIVES, &mut |life| assert_bounded(&shared, life));

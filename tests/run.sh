@@ -39,6 +39,8 @@ test_all() {
     cargo test -p pytheus --features redis-tls,redis-python --lib backends --no-fail-fast || status=$?
     cargo test -p pytheus --features redis-tls,redis-python --doc --no-fail-fast || status=$?
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
+    # The error for an option of a feature that is off.
+    cargo test -p pytheus --features redis --lib redis::tests::secrets --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     local feature
     for feature in fast-clock file redis redis-python redis-tls backend-config conformance log tracing; do

@@ -10,7 +10,7 @@ use syn::{Expr, Ident, LitStr, Pat, Path, Result, Token, parenthesized};
 use crate::errors::{Errors, list, nearest, suggest};
 use crate::options::{Arg, Kind, Label, Options, fill, read_expr, read_labels, read_list, read_path};
 
-/// What is written between the parentheses of an attribute.
+/// The arguments between the parentheses of an attribute.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) krate: Arg<Path>,
@@ -21,21 +21,21 @@ pub(crate) struct Args {
     pub(crate) on: Arg<On>,
     /// Whether the returned value is an error.
     pub(crate) error: Arg<Expr>,
-    /// What the returned value is, where its type doesn't say so.
+    /// The kind of the returned value, where its type doesn't show it.
     pub(crate) future: Arg<Returned>,
-    /// What a gauge does.
+    /// The effects of a gauge.
     pub(crate) flags: Vec<Ident>,
 }
 
 /// Which calls count.
 pub(crate) enum On {
-    /// Those that end in one of these ways.
+    /// Calls with one of these outcomes.
     Words(Vec<Ident>),
-    /// Those that return a value like this, of which the guard is true.
+    /// Calls with a returned value of this pattern, for which the guard is true.
     Pattern(Box<(Pat, Option<Expr>)>),
 }
 
-/// What a function returns whose type doesn't show that it is a future.
+/// The kind of a returned future, where its type doesn't show one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Returned {
     /// A boxed future: the call lasts until it ends.
@@ -47,7 +47,7 @@ pub(crate) enum Returned {
 /// The words that `on` knows.
 const WORDS: [&str; 5] = ["start", "ok", "error", "panicked", "cancelled"];
 
-/// What a gauge can do with a call.
+/// The effects of a call on a gauge.
 pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current_time"];
 
 /// The options that an attribute of this kind has.
@@ -86,7 +86,7 @@ impl Args {
             read_list(input, errors, |input, errors| args.read_one(kind, input, std::mem::take(&mut first), errors));
             Ok(())
         };
-        // What is left over in a group after a mistake is no further one.
+        // Tokens left over in a group after a mistake are no further mistake.
         let read = read.parse2(tokens);
         if errors.is_empty() {
             errors.keep(read);

@@ -1,32 +1,39 @@
-//! The rules over more than one argument. What passes can be expanded without a further question.
+//! The rules over more than one argument. The expansion of checked arguments can't fail.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Expr, Ident, LitStr, ReturnType};
 
 use crate::args::{self, Args, FLAGS, Returned};
-use crate::declaration::Declaration;
 use crate::errors::{Errors, list};
 use crate::expand::model::{
-    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, LateHandle, Metric, On, Source, Static, Values,
+    DeclaredLabel, Effect, Instrument, LabelArg, LabelExpr, LateExpr, LateHandle, Metric, On, Source, Values,
 };
-use crate::expand::{quote_mixed, support};
+use crate::expand::support;
 use crate::function::{Function, Shape};
 use crate::handle;
-use crate::options::{Keyed, Kind, Label, Options, default_crate, doc_text};
-use crate::reserved::setter;
+use crate::impl_block::Method;
+use crate::options::{Keyed, Kind, Label, Options, default_crate};
 use crate::returned::opaque_future;
-use crate::tokens::{find_ident, find_ret};
+use crate::tokens::{find_ident, find_ret, replace_ident};
 
 /// Checks an attribute against its function.
-pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mut Errors) -> Option<Instrument> {
+pub(crate) fn instrument(
+    kind: Kind,
+    args: Args,
+    function: Function,
+    method: Option<&Method>,
+    errors: &mut Errors,
+) -> Option<Instrument> {
     let args_are_sound = errors.is_empty();
     let returned = args.future.as_ref().map(|future| future.value);
     let shape = function.shape(returned);
     check_future(&args, &function, errors);
     let krate = args.krate.as_ref().map_or_else(default_crate, |krate| krate.value.to_token_stream());
     if let Some(constness) = &function.sig.constness {
-        errors.at(constness, "a `const fn` can't count: it may run while the program is compiled");
+        let cure = if method.is_some() { "; leave it out: `#[pytheus(skip)]`" } else { "" };
+        errors.at(constness, format!("a `const fn` can't count: it may run while the program is compiled{cure}"));
     }
     let effect = effect(kind, &args, errors);
     check_on(&args, effect, &function, &shape, errors);
@@ -38,6 +45,7 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         Some(args::On::Pattern(pattern)) => On::Pattern(pattern),
     };
     let source = if let Some(handle) = args.handle {
+        let handle = method.map_or_else(|| handle.clone(), |method| named_method(&handle, method, &function));
         refuse_beside_handle(kind, &args.options, args.labels.as_ref(), errors);
         let late = handle::read(&handle, &function, errors);
         Some(match late {
@@ -49,9 +57,9 @@ pub(crate) fn instrument(kind: Kind, args: Args, function: Function, errors: &mu
         })
     } else {
         if args_are_sound {
-            require(kind, &args.options, &function, errors);
+            require(kind, &args.options, &function, method, errors);
         }
-        declared(kind, args.options, args.labels, &function, effect, errors)
+        declared(kind, args.options, args.labels, &function, method, effect, errors)
     };
     let hides_no_future = returned.is_none() && matches!(shape, Shape::Plain);
     let guarded = hides_no_future.then(|| function.may_return_future()).flatten();
@@ -64,14 +72,14 @@ fn constant(word: &Ident) -> Ident {
     Ident::new(&word.to_string().to_uppercase(), word.span())
 }
 
-/// What the attribute does with its metric.
+/// Checks the effect of the attribute on its metric.
 fn effect(kind: Kind, args: &Args, errors: &mut Errors) -> Option<Effect> {
     match kind {
         Kind::Gauge => match &args.flags[..] {
             [flag] if flag == FLAGS[0] => Some(Effect::TrackInProgress),
             [flag] if flag == FLAGS[1] => Some(Effect::SetDuration),
             [_] => Some(Effect::SetTimestamp),
-            // What could not be read may have been the word.
+            // An unreadable argument may have been the word.
             [] if !errors.is_empty() => None,
             [] => {
                 errors.at_span(Span::call_site(), format!("say what the gauge does: one of {}", list(&FLAGS)));
@@ -157,6 +165,16 @@ fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: 
     late(value, ret, function, errors)
 }
 
+/// An existing metric with the name of the function in place of the word `method`, unless an argument has that name.
+fn named_method(handle: &Expr, method: &Method, function: &Function) -> Expr {
+    if find_ident(function.sig.inputs.to_token_stream(), &|word| word == "method").is_some() {
+        return handle.clone();
+    }
+    let name = LitStr::new(&method.name.unraw().to_string(), method.name.span());
+    let tokens = replace_ident(handle.to_token_stream(), "method", &name.into_token_stream());
+    syn::parse2(tokens).unwrap_or_else(|_| handle.clone())
+}
+
 /// Checks the labels of an existing metric that use the outcome or the returned value.
 fn check_late_handle(handle: &LateHandle, effect: Option<Effect>, function: &Function, errors: &mut Errors) {
     let first = handle.ret.as_ref().unwrap_or(&handle.outcome);
@@ -187,7 +205,7 @@ fn refuse_beside_handle(kind: Kind, options: &Options, labels: Option<&Keyed<Vec
 }
 
 /// A new metric has a name and help.
-fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Errors) {
+fn require(kind: Kind, options: &Options, function: &Function, method: Option<&Method>, errors: &mut Errors) {
     if options.name.is_none() {
         let attribute = kind.name().to_lowercase();
         let message = format!(
@@ -197,7 +215,10 @@ fn require(kind: Kind, options: &Options, function: &Function, errors: &mut Erro
         errors.at_span(Span::call_site(), message);
     } else if options.help.is_none() && function.help.is_none() {
         let message = "missing help: add a doc comment or `help = \"..\"`, it is what people see in Prometheus";
-        errors.at(&function.sig.ident, message);
+        match method {
+            None => errors.at(&function.sig.ident, message),
+            Some(_) => errors.at_span(Span::call_site(), message),
+        }
     }
 }
 
@@ -207,13 +228,28 @@ fn declared(
     options: Options,
     labels: Option<Keyed<Vec<Label>>>,
     function: &Function,
+    method: Option<&Method>,
     effect: Option<Effect>,
     errors: &mut Errors,
 ) -> Option<Source> {
     let help = help(&options, function.help.clone());
-    let labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
+    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), errors);
     let mut args = Vec::new();
     let mut specs = Vec::new();
+    if let Some(Method { name, names, .. }) = method {
+        labels.retain(|label| label.name != "method" || label.value.is_some() || label.ty.is_some());
+        if labels.iter().all(|label| label.name != "method") {
+            let value = LabelExpr::Method { name: name.unraw().to_string(), names: names.clone() };
+            args.push(LabelArg { name: "method".to_owned(), value });
+            specs.push(DeclaredLabel {
+                name: Ident::new("method", Span::mixed_site()),
+                text: "method".to_owned(),
+                values: Values::Methods(names.clone()),
+                default: None,
+                docs: Vec::new(),
+            });
+        }
+    }
     for label in labels {
         let text = label.text();
         let Some(value) = label_expr(&label, function, effect, errors) else { continue };
@@ -227,6 +263,7 @@ fn declared(
     }
     specs.sort_by(|a, b| a.text.cmp(&b.text));
     let mut metric = metric(kind, support(), options, help?, specs, errors)?;
+    metric.is_checked = method.is_none_or(|method| method.is_checked);
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
         // The share of a process that is killed should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
@@ -286,7 +323,7 @@ fn variable(name: &Ident) -> Expr {
 }
 
 /// The labels without those that can't be; each is told why.
-fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
+pub(crate) fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     let mut known: Vec<Label> = Vec::new();
     for label in labels {
         let text = label.text();
@@ -302,18 +339,18 @@ fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     known
 }
 
-fn help(options: &Options, docs: Option<LitStr>) -> Option<Expr> {
+pub(crate) fn help(options: &Options, docs: Option<LitStr>) -> Option<Expr> {
     match &options.help {
         Some(help) => Some(help.value.clone()),
         None => docs.map(literal),
     }
 }
 
-fn literal(text: LitStr) -> Expr {
+pub(crate) fn literal(text: LitStr) -> Expr {
     Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: syn::Lit::Str(text) })
 }
 
-fn metric(
+pub(crate) fn metric(
     kind: Kind,
     private: TokenStream,
     options: Options,
@@ -352,55 +389,6 @@ fn metric(
         registry: options.registry.map(|registry| registry.value),
         labels,
         owner: None,
+        is_checked: true,
     })
-}
-
-/// Checks a declaration of `metric!`.
-///
-/// After a mistake the `static` is still there, unregistered and with the same labels, so that its uses are no
-/// further mistakes.
-pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors: &mut Errors) -> Static {
-    let Declaration { attrs, vis, ident, kind, states, options, labels, errors: mut own } = declaration;
-    let private = quote_mixed!(#krate::__private);
-    let help = help(&options, doc_text(&attrs));
-    if help.is_none() {
-        own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
-    }
-    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), &mut own);
-    labels.sort_by_key(Label::text);
-    let setters = labels.iter().map(|label| setter(kind, label, &labels)).collect();
-    let specs = || labels.iter().map(declared_label).collect();
-    let placeholder = || literal(LitStr::new("pytheus_placeholder_info", Span::mixed_site()));
-    let help = help.unwrap_or_else(placeholder);
-    let metric = metric(kind, private.clone(), options, help, specs(), &mut own).filter(|_| own.is_empty());
-    let mut metric = metric.unwrap_or_else(|| Metric {
-        private,
-        kind,
-        states: None,
-        name: placeholder(),
-        help: placeholder(),
-        namespace: None,
-        unit: None,
-        buckets: None,
-        mode: None,
-        limit: None,
-        zero_series: Some(syn::LitBool::new(false, Span::mixed_site())),
-        registry: Some(crate::options::Registry::Nowhere),
-        labels: specs(),
-        owner: None,
-    });
-    metric.states = states;
-    metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());
-    errors.extend(own);
-    Static { attrs, vis, ident, metric, setters, lacks_prelude: false }
-}
-
-fn declared_label(label: &Label) -> DeclaredLabel {
-    DeclaredLabel {
-        name: label.name.clone(),
-        text: label.text(),
-        values: label.ty.clone().map_or(Values::Open, Values::typed),
-        default: label.value.clone(),
-        docs: label.docs.clone(),
-    }
 }

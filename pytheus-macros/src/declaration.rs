@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, GenericArgument, Ident, Path, PathArguments, Result, 
 use crate::errors::{Errors, list, nearest, suggest};
 use crate::options::{Arg, Keyed, Kind, Label, Options, fill, read_labels, read_list, skip_until};
 
-/// One `static` of `metric!`, as far as it could be read.
+/// A `static` of `metric!`, as far as it could be read.
 pub(crate) struct Declaration {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -32,10 +32,10 @@ fn known(kind: Kind) -> Vec<&'static str> {
     known
 }
 
-/// What `metric!` was given.
+/// The input of `metric!`.
 #[derive(Default)]
 pub(crate) struct Declarations {
-    /// What `pytheus::metric!` puts first: the way back to that crate.
+    /// The path back to the crate, which `pytheus::metric!` puts first.
     pub(crate) krate: Option<Path>,
     /// Whether it stands where no prelude is, and so no `#[diagnostic::..]`.
     pub(crate) lacks_prelude: bool,
@@ -52,7 +52,7 @@ impl Declarations {
             declarations.read_all(input);
             Ok(())
         };
-        // What is left over in a group after a mistake is no further one.
+        // Tokens left over in a group after a mistake are no further mistake.
         let read = read.parse2(tokens);
         if declarations.errors.is_empty() && declarations.all.iter().all(|one| one.errors.is_empty()) {
             declarations.errors.keep(read);

@@ -18,8 +18,16 @@ impl Errors {
     /// Adds a mistake.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.found {
-            Some(errors) => errors.combine(error),
             None => self.found = Some(error),
+            Some(errors) => {
+                // The functions of a block share the arguments of its attribute, and the mistakes in them.
+                let text = |error: &syn::Error| (error.to_string(), format!("{:?}", error.span()));
+                for error in error {
+                    if !errors.clone().into_iter().any(|known| text(&known) == text(&error)) {
+                        errors.combine(error);
+                    }
+                }
+            }
         }
     }
 

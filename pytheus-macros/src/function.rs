@@ -62,7 +62,9 @@ impl Function {
             crate::options::skip_all(input);
             return Err(syn::Error::new(
                 place,
-                format!("`#[{name}]` goes on a function; to declare a metric of its own, use `metric!`"),
+                format!(
+                    "`#[{name}]` goes on a function or an `impl` block; to declare a metric of its own, use `metric!`"
+                ),
             ));
         };
         if input.peek(Token![;]) {
@@ -94,7 +96,7 @@ impl Function {
         }
     }
 
-    /// What it gives in the end: what it returns, or what the future that it returns ends with.
+    /// Returns the type of its result: the returned value, or the output of the returned future.
     pub(crate) fn output(&self) -> Option<Type> {
         match (self.future(), &self.sig.output) {
             (Some((output, _)), _) if self.sig.asyncness.is_none() => Some(output),
@@ -129,7 +131,7 @@ impl Function {
         owned.filter(body).find_map(|name| find_ident(tokens.clone(), &|word| word == name))
     }
 
-    /// What the future that it returns ends with, and whether it is boxed.
+    /// Returns the output of the returned future, and whether it is boxed.
     pub(crate) fn future(&self) -> Option<(Type, bool)> {
         match &self.sig.output {
             ReturnType::Type(_, ty) => future_output(ty),

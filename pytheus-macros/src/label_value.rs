@@ -145,7 +145,7 @@ impl ClosedSet {
                 }
 
                 #[inline]
-                fn place(&self) -> ::core::option::Option<::core::primitive::usize> {
+                fn index(&self) -> ::core::option::Option<::core::primitive::usize> {
                     ::core::option::Option::Some(match self {
                         #(Self::#variants => #places,)*
                     })

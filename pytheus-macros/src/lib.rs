@@ -8,10 +8,12 @@ use crate::declaration::Declarations;
 use crate::errors::Errors;
 use crate::expand::model::Static;
 use crate::function::Function;
+use crate::impl_block::ImplBlock;
 use crate::options::Kind;
 
 mod args;
 mod check;
+mod check_declaration;
 mod declaration;
 mod docs;
 mod errors;
@@ -19,6 +21,7 @@ mod expand;
 mod fallback;
 mod function;
 mod handle;
+mod impl_block;
 mod label_value;
 mod options;
 mod reserved;
@@ -49,6 +52,14 @@ mod tokens;
 /// A declared metric takes its labels as it does anywhere, by their methods, and there `outcome` and `ret` have the same
 /// meaning: `#[histogram(DB.call("get").outcome(outcome))]`, `#[counter(ROWS.table("users").found(ret.is_some()))]`. Where
 /// there is no returned value, its labels are empty. An argument of one of these names comes first.
+///
+/// On an `impl` block, also of a trait, an attribute is on each function with a body. The label `method` is the function's
+/// name, a closed set that is exposed at zero; a declared metric takes it as `#[counter(CALLS.method(method))]`.
+/// `#[pytheus(skip)]` leaves a function out.
+///
+/// There is no macro `counter!("jobs_total")` for the middle of a function: a name may be an attribute or such a macro, not
+/// both. Declare the metric with [`metric!`](../pytheus/macro.metric.html), also inside the function, and call it:
+/// `metric! { /** Jobs. */ static JOBS: Counter = "jobs_total"; }`, then `JOBS.inc()`.
 ///
 /// The crate is found as `::pytheus`. Where it has another name, each attribute says so, `crate = prom`, or
 /// `extern crate prom as pytheus;` in the root of the crate says so once.
@@ -87,14 +98,14 @@ mod tokens;
 /// fn run(queue: &str) -> Result<usize, String> {
 ///     use ::pytheus::__private as __pytheus;
 ///     const __PYTHEUS_NAME: &'static str = "jobs_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     const _: () = __pytheus::check(__pytheus::name::metric_name(__PYTHEUS_NAME));  // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///
-///     let label0 = label(&(queue));                                    // on the stack, if it is short
+///     let label0 = own_label(&(queue));                                 // on the stack, if it is short
 ///     let call = Call::begin(Count, On::CALL, move |[], outcome| {
-///         Labelled::new(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
+///         Counter::labelled(&__PYTHEUS_DECLARED, (__pytheus::outcome(outcome), (label0, ())))
 ///     });
 ///     let ret = __pytheus::call(move || -> Result<usize, String> { .. });         // the body, as it was
 ///     call.finish(/* the outcome of `ret` */, []);
@@ -102,7 +113,7 @@ mod tokens;
 /// }
 /// ```
 ///
-/// Without `outcome`, `ret` and `on` there is no closure: `Labelled::new(..).inc();` goes before the body.
+/// Without `outcome`, `ret` and `on` there is no closure: `Counter::labelled(..).inc();` goes before the body.
 #[proc_macro_attribute]
 pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
     instrument(Kind::Counter, args, item)
@@ -110,7 +121,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Tracks the calls of a function in a gauge: how many are in progress, how long the last took, or when it was.
 ///
-/// One of three words says what the gauge does:
+/// Three words say what the gauge does, and an attribute has one of them:
 ///
 /// | word | meaning |
 /// |---|---|
@@ -152,7 +163,7 @@ pub fn counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run() -> Result<(), String> {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Gauge, mode: GaugeMode::LiveSum, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Gauge> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Gauge>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);
 ///     static __PYTHEUS_METRIC: Gauge = Gauge::declared(&__PYTHEUS_DECLARED);
 ///
@@ -243,11 +254,11 @@ pub fn histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```text
 /// fn run(queue: &str) {
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Summary, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Summary> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Summary>(&__PYTHEUS_DESCRIPTOR, Scope::Default, None);
 ///     submit!(__PYTHEUS_DECLARED);
 ///
-///     let label0 = label(&(queue.to_lowercase()));                     // on the stack, if it is short
-///     let metric = Labelled::new(&__PYTHEUS_DECLARED, (label0, ()));
+///     let label0 = own_label(&(queue.to_lowercase()));                  // on the stack, if it is short
+///     let metric = Summary::labelled(&__PYTHEUS_DECLARED, (label0, ()));
 ///     let _guard = time(metric);                                       // looks up and observes when it is dropped
 ///     { .. }                                                           // the body, as it was
 /// }
@@ -263,7 +274,7 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
     let Declarations { krate, lacks_prelude, all, mut errors } = Declarations::read(tokens.into());
     let krate = krate.map_or_else(options::default_crate, ToTokens::into_token_stream);
     let statics = all.into_iter().map(|declaration| {
-        let declared = check::declaration(declaration, &krate, &mut errors);
+        let declared = check_declaration::declaration(declaration, &krate, &mut errors);
         Static { lacks_prelude, ..declared }.expand()
     });
     let statics: Vec<_> = statics.collect();
@@ -323,11 +334,47 @@ fn instrument(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let args = proc_macro2::TokenStream::from(args);
     let place = args.clone().into_iter().next().map(|token| token.span());
     let mut errors = Errors::default();
-    let args = Args::read(kind, args, &mut errors);
-    let name = kind.name().to_lowercase();
-    let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
-    let instrument = function.and_then(|function| check::instrument(kind, args, function, &mut errors));
-    let expanded = instrument.map_or_else(|| fallback::unchanged(&item), |instrument| instrument.expand());
+    let expanded = if impl_block::is_impl(&item) {
+        instrument_impl(kind, &args, place, item, &mut errors)
+    } else {
+        let args = Args::read(kind, args, &mut errors);
+        let name = kind.name().to_lowercase();
+        let function = errors.keep(Function::read(&name, place, proc_macro2::TokenStream::clone(&item)));
+        let instrument = function.and_then(|function| check::instrument(kind, args, function, None, &mut errors));
+        instrument.map_or_else(|| fallback::unchanged(&item), |instrument| instrument.expand())
+    };
     let errors = errors.into_tokens();
     quote::quote!(#expanded #errors).into()
+}
+
+/// Parses, checks and expands an attribute on an `impl` block: a mistake in its arguments is shown once.
+fn instrument_impl(
+    kind: Kind,
+    args: &proc_macro2::TokenStream,
+    place: Option<proc_macro2::Span>,
+    item: proc_macro2::TokenStream,
+    errors: &mut Errors,
+) -> proc_macro2::TokenStream {
+    let block = match ImplBlock::read(place, item.clone()) {
+        Ok(block) => block,
+        Err(error) => {
+            errors.push(error);
+            return item;
+        }
+    };
+    drop(Args::read(kind, args.clone(), errors));
+    if !errors.is_empty() {
+        return block.unchanged();
+    }
+    let name = kind.name().to_lowercase();
+    let expanded = block.expand(|method, tokens| {
+        let mut own = Errors::default();
+        let args = Args::read(kind, args.clone(), &mut own);
+        let function = own.keep(Function::read(&name, None, tokens.clone()));
+        let function = function.map(|function| Function { help: block.help.clone(), ..function });
+        let instrument = function.and_then(|function| check::instrument(kind, args, function, Some(method), &mut own));
+        errors.extend(own);
+        instrument.map_or_else(|| fallback::unchanged(tokens), |instrument| instrument.expand())
+    });
+    if errors.is_empty() { expanded } else { block.unchanged() }
 }

@@ -327,5 +327,5 @@ pub(crate) fn doc_text(attrs: &[syn::Attribute]) -> Option<syn::LitStr> {
 
 /// The tokens of `crate = path` when it is left out.
 pub(crate) fn default_crate() -> TokenStream {
-    crate::expand::quote_mixed!(::pytheus)
+    crate::tokens::quote_mixed!(::pytheus)
 }

@@ -6,7 +6,7 @@ use crate::options::{Kind, Label};
 
 /// The methods that the handle of every metric has.
 const METHODS: [&str; 14] = [
-    "new",
+    "series_without",
     "with",
     "family",
     "to_series",

@@ -1,4 +1,4 @@
-//! What a return type tells: whether it is a future, of what, and which parts of it can't be named.
+//! The return type: a future or not, its output, and the parts without a name.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -7,7 +7,7 @@ use syn::{GenericArgument, PathArguments, Token, Type, TypeInfer, TypeParamBound
 
 use crate::tokens::find_ident;
 
-/// What a future of this type ends with, and whether it is boxed; `None` when it is no future that can be recognised.
+/// Returns the output of a future of this type, and whether it is boxed; `None` when it is no future that can be recognised.
 pub(crate) fn future_output(ty: &Type) -> Option<(Type, bool)> {
     match ty {
         Type::ImplTrait(opaque) => Some((bounds_output(&opaque.bounds)?, false)),

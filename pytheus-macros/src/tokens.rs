@@ -1,6 +1,15 @@
-//! Searches in the tokens that a user wrote.
+//! Tokens: how they are written into the user's crate, and searches in those that a user wrote.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+
+/// `quote!` for tokens that neither capture nor shadow the user's names.
+macro_rules! quote_mixed {
+    ($($tokens:tt)*) => {
+        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
+    };
+}
+
+pub(crate) use quote_mixed;
 
 /// Finds the first use of `ret`, the returned value, in an expression.
 pub(crate) fn find_ret(tokens: TokenStream) -> Option<Ident> {
@@ -21,4 +30,25 @@ pub(crate) fn find_ident(tokens: TokenStream, is_wanted: &dyn Fn(&Ident) -> bool
             _ => None,
         }
     })
+}
+
+/// Puts these tokens in place of an identifier, where it is a name in scope.
+pub(crate) fn replace_ident(tokens: TokenStream, name: &str, with: &TokenStream) -> TokenStream {
+    let mut is_member = false;
+    let tokens = tokens.into_iter().map(|token| {
+        let was_member = std::mem::replace(
+            &mut is_member,
+            matches!(&token, TokenTree::Punct(punct) if matches!(punct.as_char(), '.' | ':')),
+        );
+        match token {
+            TokenTree::Ident(ident) if !was_member && ident == name => with.clone(),
+            TokenTree::Group(group) => {
+                let mut changed = Group::new(group.delimiter(), replace_ident(group.stream(), name, with));
+                changed.set_span(group.span());
+                TokenTree::Group(changed).into()
+            }
+            token => token.into(),
+        }
+    });
+    tokens.collect()
 }

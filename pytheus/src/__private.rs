@@ -1,4 +1,4 @@
-//! The one door that generated code may use. Not part of the public interface: it may change in any release.
+//! Support for generated code. Not part of the public interface: it may change in any release.
 #![allow(missing_docs, reason = "for generated code only")]
 
 pub use std::borrow::Cow;
@@ -13,12 +13,13 @@ pub use crate::backends::custom::BackendClass;
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
-    Call, Closed, Count, Declared, Defaulted, HasOutcome, Keep, KeepValue, Keeps, Labelled, NoValue, NotMissing,
-    Observe, On, Outcome, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, Text, Timed, Unset,
-    exponential_buckets, linear_buckets, watch, watched,
+    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSlot, Labelled, NoValue, NotMissing, Observe,
+    On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, SmallText, Store, StoreAs,
+    Timed, Unset, exponential_buckets, instrument, linear_buckets, observe_panics,
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};
+pub use crate::model::name;
 pub use crate::registry::{Registration, Scope};
 
 use crate::clock::needs_clock;
@@ -33,13 +34,13 @@ macro_rules! __submit {
 }
 pub use crate::__submit as submit;
 
-/// Calls the body of a function. Taking it as `FnOnce` lets it return what it borrows from its arguments.
+/// Calls the body of a function, as `FnOnce`: it may return borrows of its arguments.
 #[inline]
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// What a function returns: its `WHAT` is [`AFuture`] or [`AValue`], without a bound on the type.
+/// The return type of a function: its `WHAT` is [`AFuture`] or [`AValue`], without a bound on the type.
 #[derive(Debug)]
 pub struct Returns<T>(std::marker::PhantomData<T>);
 
@@ -53,14 +54,14 @@ impl<F: Future> Returns<F> {
     pub const WHAT: AFuture = AFuture;
 }
 
-/// Gives `WHAT` to every type: one of the type's own comes before that of a trait.
+/// Gives `WHAT` to every type: an inherent constant comes before that of a trait.
 pub trait NoFuture {
     const WHAT: AValue = AValue;
 }
 
 impl<T> NoFuture for Returns<T> {}
 
-/// What is counted when the function returns.
+/// A return type whose call ends when the function returns.
 #[diagnostic::on_unimplemented(
     message = "the end of this future would be missed: its type doesn't say that it is one",
     label = "this type is a future",
@@ -73,52 +74,52 @@ pub trait CountedWhenReturned {}
 
 impl CountedWhenReturned for AValue {}
 
-/// Compiles for what is no future.
+/// Compiles for a type that is no future.
 #[inline]
 pub fn is_no_future<W: CountedWhenReturned>(_: W) {}
 
-/// Keeps the value of a typed label. Takes a reference, so that nothing is moved.
+/// Owns the value of a typed label. Takes a reference, so that nothing is moved.
 #[inline]
-pub fn keep<const CLOSED: bool, V>(typed: &Typed<V>, value: &V) -> <Keep<CLOSED> as Keeps>::Kept
+pub fn own_typed_label<const CLOSED: bool, V>(typed: &Typed<V>, value: &V) -> <StoreAs<CLOSED> as Store>::Stored
 where
-    Keep<CLOSED>: Keeps,
+    StoreAs<CLOSED>: Store,
 {
-    Keep::<CLOSED>::keep(typed, value)
+    StoreAs::<CLOSED>::store(typed, value)
 }
 
-/// Keeps the value of any other label.
+/// Owns the value of any other label.
 #[inline]
-pub fn label<V: LabelValue + ?Sized>(value: &V) -> Set<Text> {
-    Set::new(Text::of(value))
+pub fn own_label<V: LabelValue + ?Sized>(value: &V) -> Set<SmallText> {
+    Set::new(SmallText::of(value))
 }
 
-/// The value of a label for the moment.
+/// Borrows the value of a label.
 #[inline]
-pub fn passing<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
+pub fn borrow_label<V: LabelValue + ?Sized>(value: &V) -> Set<&V> {
     Set::new(value)
 }
 
-/// The labels of the returned value: empty for a call without one.
+/// Returns the labels of the returned value: empty for a call without one.
 #[inline]
-pub fn texts<const N: usize>(labels: Option<[Text; N]>) -> [Text; N] {
-    labels.unwrap_or([const { Text::EMPTY }; N])
+pub fn texts<const N: usize>(labels: Option<[SmallText; N]>) -> [SmallText; N] {
+    labels.unwrap_or([const { SmallText::EMPTY }; N])
 }
 
-/// Keeps the outcome of a call.
+/// Makes the outcome of a call the value of a label.
 #[inline]
-pub fn outcome(outcome: Outcome) -> Closed {
-    Keep::<true>::keep(&const { typed::<Outcome>() }, &outcome)
+pub fn outcome(outcome: Outcome) -> EnumValue {
+    StoreAs::<true>::store(&const { typed::<Outcome>() }, &outcome)
 }
 
 needs_clock! {
-    /// Takes the time, and looks the series up only when it ends.
+    /// Measures a time; finds the series only at its end.
     #[inline]
     [pub fn time<T: Timed>(target: T) -> metrics::Timer<T>] {
         metrics::Timer::start(target)
     }
 }
 
-/// Joins the parts of a name: `join_len` bytes of it.
+/// Returns the length of a name joined from parts.
 pub const fn join_len(parts: &[&str]) -> usize {
     let mut len = 0;
     let mut i = 0;
@@ -129,7 +130,7 @@ pub const fn join_len(parts: &[&str]) -> usize {
     len
 }
 
-/// The bytes of the parts in a row.
+/// Joins the bytes of the parts.
 pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
     let mut bytes = [0; N];
     let mut at = 0;
@@ -147,7 +148,7 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
     bytes
 }
 
-/// What [`join`] made, as text.
+/// Returns the text made by [`join`].
 pub const fn joined(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -155,80 +156,12 @@ pub const fn joined(bytes: &[u8]) -> &str {
     }
 }
 
-/// Checks that the compiler runs, each under the span of what the user wrote. They panic with what would be right.
+/// Panics with the cure unless a check holds: at compile time, under the span of the user's code.
 ///
 /// Tracking the caller keeps this file out of the error: it shows the user's line alone.
-pub mod check {
-    use crate::model::descriptor::MAX_STATES;
-    use crate::model::name::{self, Verdict};
-
-    #[track_caller]
-    const fn hold(verdict: Verdict) {
-        if let Err(why) = verdict {
-            panic!("{}", why);
-        }
-    }
-
-    #[track_caller]
-    pub const fn metric_name(name: &str) {
-        hold(name::metric_name(name));
-    }
-
-    #[track_caller]
-    pub const fn info_name(name: &str) {
-        hold(name::info_name(name));
-    }
-
-    #[track_caller]
-    pub const fn state_set_name(name: &str) {
-        hold(name::state_set_name(name));
-    }
-
-    #[track_caller]
-    pub const fn state_set_label(name: &str, label: &str) {
-        hold(name::state_set_label(name, label));
-    }
-
-    #[track_caller]
-    pub const fn label_name(name: &str) {
-        hold(name::label_name(name));
-    }
-
-    #[track_caller]
-    pub const fn buckets(bounds: &[f64]) {
-        hold(name::buckets(bounds));
-    }
-
-    #[track_caller]
-    pub const fn unit(name: &str, unit: &str, counter: bool) {
-        hold(name::unit(name, unit, counter));
-    }
-
-    #[track_caller]
-    pub const fn limit(limit: usize) {
-        assert!(limit > 0, "a limit of 0 would allow no series");
-    }
-
-    #[track_caller]
-    pub const fn states(values: Option<&'static [&'static str]>) {
-        match values {
-            Some(values) => assert!(values.len() <= MAX_STATES, "a state set has at most 64 states"),
-            None => panic!("the states must be an enum that derives `LabelValue`"),
-        }
-    }
-
-    /// The sizes of the closed sets of a metric all of whose labels have one.
-    #[track_caller]
-    pub const fn zero_series(sets: &[Option<&'static [&'static str]>], limit: Option<usize>) {
-        let mut product: usize = 1;
-        let mut i = 0;
-        while i < sets.len() {
-            match sets[i] {
-                Some(values) => product = product.saturating_mul(values.len()),
-                None => return,
-            }
-            i += 1;
-        }
-        hold(name::zero_series(product, limit));
+#[track_caller]
+pub const fn check(verdict: name::Verdict) {
+    if let Err(why) = verdict {
+        panic!("{}", why);
     }
 }

@@ -65,15 +65,9 @@ pub trait Collector: Any + Send + Sync {
     /// Any error of the collector; its families are left out of the scrape.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError>;
 
-    /// Returns this collector as a family whose numbers a backend may hold.
+    /// Converts a family of this crate, as a backend may hold its numbers.
     #[doc(hidden)]
-    fn as_counted(&self) -> Option<&dyn LocalFamily> {
-        None
-    }
-
-    /// Converts this collector into a family whose numbers a backend may hold.
-    #[doc(hidden)]
-    fn into_counted(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
+    fn into_local_family(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
         None
     }
 }

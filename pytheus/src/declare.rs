@@ -51,7 +51,7 @@
 ///
 /// | on | reserved names |
 /// |---|---|
-/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `new`, `partial`, `remove`, `retain`, `to_partial`, `with` |
+/// | every metric | `to_series`, `clear`, `clone`, `collector`, `deref`, `descriptor`, `family`, `labels`, `partial`, `remove`, `retain`, `series_without`, `to_partial`, `with` |
 /// | `Counter` | `count_errors`, `count_errors_future`, `count_errors_if_future`, `count_errors_if`, `get`, `inc`, `inc_by` |
 /// | `Gauge` | `dec`, `dec_by`, `get`, `inc`, `inc_by`, `set_function`, `set`, `set_to_current_time`, `time`, `time_call`, `time_future`, `track_inprogress`, `track_inprogress_call`, `track_inprogress_future` |
 /// | `Histogram`, `Summary` | `count`, `observe`, `observe_duration`, `sum`, `time`, `time_call`, `time_future` |
@@ -70,14 +70,14 @@
 /// ```text
 /// pub static MAILS: Counter = {
 ///     const __PYTHEUS_NAME: &'static str = "mails_total";
-///     const _: () = __pytheus::check::metric_name(__PYTHEUS_NAME);     // at the literal
+///     const _: () = __pytheus::check(__pytheus::name::metric_name(__PYTHEUS_NAME));  // at the literal
 ///     static __PYTHEUS_DESCRIPTOR: Descriptor = Declare { kind: Kind::Counter, name: __PYTHEUS_NAME, .. }.build();
-///     static __PYTHEUS_DECLARED: Declared<Counter> = Declared::new(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
+///     static __PYTHEUS_DECLARED: Declared = Declared::new::<Counter>(&__PYTHEUS_DESCRIPTOR, Scope::Default, Some(&[]));
 ///     submit!(__PYTHEUS_DECLARED);                                     // registers it before `main`
 ///     Counter::declared(&__PYTHEUS_DECLARED)
 /// };
 ///
-/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Labelled`
+/// struct REPLY_SECONDS<L0 = Unset<method>, L1 = Unset<page>, L2 = Defaulted> { .. }    // derefs to `Histogram<Labelled<..>>`
 /// impl<L0, L1, L2> REPLY_SECONDS<L0, L1, L2> {
 ///     pub fn method(&self, value: Method) -> REPLY_SECONDS<Set<..>, L1, L2> { .. }     // one method per label
 /// }

@@ -31,7 +31,7 @@ use crate::model::labels::LabelSpec;
 use crate::model::location::Location;
 use crate::model::snapshot::FamilySnapshot;
 pub use crate::report::set_reporter;
-use crate::report::{self, Count, SelfMetric, count, report};
+use crate::report::{self, FaultCount, SelfMetric, count, report};
 use crate::sync;
 
 /// The reason of a refused update.
@@ -156,7 +156,7 @@ pub(crate) fn families() -> Vec<FamilySnapshot> {
     let mut families = Vec::new();
     report::counts(|series| {
         let mut snapshot = FamilySnapshot::new(&OWN[series[0].family as usize].build());
-        for Count { labels, times, .. } in series {
+        for FaultCount { labels, times, .. } in series {
             snapshot.push_values(&labels.iter().map(String::as_str).collect::<Vec<_>>(), *times);
         }
         families.push(snapshot);

@@ -79,7 +79,7 @@ pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
 #[doc(no_inline)]
 pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 pub use model::key::Labels;
-pub use model::labels::LabelValue;
+pub use model::labels::{LabelBuffer, LabelValue};
 pub use model::{descriptor, error, snapshot};
 pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
 #[doc(no_inline)]

@@ -32,14 +32,14 @@ pub(crate) enum Failure {
     /// It already runs in this thread. The frame below gets the fault, and reports it.
     Reentered,
     /// It asked for a value that is not known while it runs.
-    Fault(Fault),
+    Fault(ReentryFault),
     /// It panicked.
     Panicked(String),
 }
 
 /// A refused request of a piece of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ReentryFault {
     /// Its own result.
     Itself,
     /// A scrape of the registry being scraped.
@@ -55,7 +55,7 @@ struct Frame {
     address: usize,
     /// Code of the user, or a scrape of a registry.
     is_code: bool,
-    fault: Option<Fault>,
+    fault: Option<ReentryFault>,
 }
 
 std::thread_local! {
@@ -84,7 +84,7 @@ impl Entered {
         Self { address }
     }
 
-    fn end(&self) -> Option<Fault> {
+    fn end(&self) -> Option<ReentryFault> {
         with_frames(|frames| {
             let top = frames.pop_if(|top| top.address == self.address)?;
             top.fault
@@ -129,7 +129,7 @@ impl Code {
             let place = frames.iter().position(|frame| frame.address == address)?;
             // The results of all code above this frame lack the answer.
             for frame in frames[place..].iter_mut().filter(|frame| frame.is_code) {
-                frame.fault.get_or_insert(Fault::Itself);
+                frame.fault.get_or_insert(ReentryFault::Itself);
             }
             Some(())
         });
@@ -139,7 +139,7 @@ impl Code {
         let running = Running::new(&self.running);
         if running.threads > self.most.load(Relaxed) && is_scraping() {
             self.most.store(MOST_THREADS_OF_CHAINED, Relaxed);
-            return Err(Failure::Fault(Fault::Chain));
+            return Err(Failure::Fault(ReentryFault::Chain));
         }
         let entered = Entered::new(address, true);
         let result = catch_panic(code);
@@ -184,18 +184,18 @@ pub(crate) fn is_nested() -> bool {
 /// # Errors
 ///
 /// If code inside such a scrape asks for it, in the same thread.
-pub(crate) fn begin_scrape(registry: usize) -> Result<Entered, Fault> {
+pub(crate) fn begin_scrape(registry: usize) -> Result<Entered, ReentryFault> {
     let is_part = with_frames(|frames| {
         let is_within = frames.iter().any(|frame| frame.address == registry && !frame.is_code);
         let top = frames.last_mut().filter(|top| top.is_code && is_within)?;
-        top.fault.get_or_insert(Fault::Registry);
+        top.fault.get_or_insert(ReentryFault::Registry);
         Some(())
     });
-    if is_part.is_some() { Err(Fault::Registry) } else { Ok(Entered::new(registry, false)) }
+    if is_part.is_some() { Err(ReentryFault::Registry) } else { Ok(Entered::new(registry, false)) }
 }
 
 /// Records that the asking code gets no answer.
-pub(crate) fn unanswered(fault: Fault) {
+pub(crate) fn unanswered(fault: ReentryFault) {
     with_frames(|frames| {
         if let Some(top) = frames.last_mut().filter(|top| top.is_code) {
             top.fault.get_or_insert(fault);
@@ -215,7 +215,7 @@ pub(crate) fn detached<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ReentryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Itself => f.write_str(
@@ -239,7 +239,7 @@ impl fmt::Display for Fault {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reentered => Fault::Itself.fmt(f),
+            Self::Reentered => ReentryFault::Itself.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
             Self::Panicked(message) => write!(f, "it panicked: {message}"),
         }

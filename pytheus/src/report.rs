@@ -141,13 +141,13 @@ pub(crate) fn count(family: SelfMetric, labels: &[&str]) {
         Ok(place) => counts[place].times += 1,
         Err(place) => {
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
-            counts.insert(place, Count { family, labels, times: 1 });
+            counts.insert(place, FaultCount { family, labels, times: 1 });
         }
     }
 }
 
 /// Passes the counts to `each`, family by family, sorted by label values.
-pub(crate) fn counts(mut each: impl FnMut(&[Count])) {
+pub(crate) fn counts(mut each: impl FnMut(&[FaultCount])) {
     let counts = lock(&COUNTS);
     for series in counts.chunk_by(|one, next| one.family == next.family) {
         each(series);
@@ -155,10 +155,10 @@ pub(crate) fn counts(mut each: impl FnMut(&[Count])) {
 }
 
 /// Sorted. Apart from metrics: the faults of families can't be counted in a family.
-static COUNTS: Mutex<Vec<Count>> = Mutex::new(Vec::new());
+static COUNTS: Mutex<Vec<FaultCount>> = Mutex::new(Vec::new());
 
 /// The number of times of a fault.
-pub(crate) struct Count {
+pub(crate) struct FaultCount {
     pub(crate) family: SelfMetric,
     pub(crate) labels: Vec<String>,
     pub(crate) times: u64,

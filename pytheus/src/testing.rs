@@ -24,10 +24,13 @@
 //!
 //! [`assert_metric!`]: crate::assert_metric
 
+use std::any::Any;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::collector::Collector;
 use crate::diagnostics;
+use crate::metrics::FamilyCore;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::FamilySnapshot;
 use crate::registry::Registry;
@@ -60,7 +63,7 @@ use crate::registry::Registry;
 #[macro_export]
 macro_rules! assert_metric {
     (in $registry:expr, $name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {{
-        let watched = $crate::testing::Watched::new(&$registry, $name, ::std::vec![$($((stringify!($label), $crate::LabelValue::as_label(&$value).into_owned())),*)?]);
+        let watched = $crate::testing::WatchedSample::new(&$registry, $name, ::std::vec![$($((stringify!($label), $crate::LabelValue::as_label(&$value).into_owned())),*)?]);
         let result = $block;
         watched.check($change as f64);
         result
@@ -68,6 +71,37 @@ macro_rules! assert_metric {
     ($name:literal $({ $($label:ident = $value:expr),* $(,)? })? += $change:expr, $block:block) => {
         $crate::assert_metric!(in $crate::registry::REGISTRY, $name $({ $($label = $value),* })? += $change, $block)
     };
+}
+
+/// Resets a metric: its series are removed, and those exposed from the start begin again at zero. False for a collector of
+/// your own.
+///
+/// ```
+/// use pytheus::{metric, testing};
+///
+/// metric! {
+///     /// Jobs.
+///     static JOBS: Counter = "reset_jobs_total";
+///     /// Time of a job.
+///     static JOB_SECONDS: Histogram = "reset_job_seconds" { labels: { queue } };
+/// }
+///
+/// JOBS.inc();
+/// JOB_SECONDS.queue("mail").observe(0.2);
+/// assert!(testing::reset(JOBS.collector()));
+/// assert!(testing::reset(JOB_SECONDS.collector()));
+/// assert_eq!(JOBS.get(), 0.0);
+/// assert_eq!(JOB_SECONDS.queue("mail").count(), 0);
+///
+/// JOBS.inc();
+/// assert_eq!(JOBS.get(), 1.0);
+/// ```
+pub fn reset(metric: Arc<dyn Collector>) -> bool {
+    let core = (metric as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>();
+    core.is_ok_and(|core| {
+        core.clear(|_| true);
+        true
+    })
 }
 
 /// Waits for all other guards of this function, and returns a guard that keeps later callers waiting.
@@ -93,14 +127,14 @@ pub struct Exclusive {
 #[doc(hidden)]
 #[must_use]
 #[allow(missing_debug_implementations, reason = "for `assert_metric!` alone")]
-pub struct Watched<'a> {
+pub struct WatchedSample<'a> {
     registry: &'a dyn Registry,
     name: &'a str,
     labels: Vec<(&'a str, String)>,
     before: f64,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> WatchedSample<'a> {
     pub fn new(registry: &'a dyn Registry, name: &'a str, mut labels: Vec<(&'a str, String)>) -> Self {
         for (label, _) in &mut labels {
             // Keywords are written `r#type`, here as elsewhere.
@@ -184,8 +218,8 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
     let mut distinct: Vec<String> = Vec::new();
     for (_, value) in family.samples().iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
-        if let Err(place) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
-            distinct.insert(place, value.to_owned());
+        if let Err(index) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
+            distinct.insert(index, value.to_owned());
         }
     }
     if distinct.is_empty() || distinct.contains(value) {

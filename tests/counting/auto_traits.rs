@@ -77,7 +77,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
     of(&SECONDS.region("eu").time());
     of(&SECONDS.region("eu").to_series().time());
     of(&WORK.region("eu").track_inprogress());
-    is_free::<Labelled<Counter, ()>>();
+    is_free::<Counter<Labelled<()>>>();
 
     is_free::<CollectorRegistry>();
     is_free::<RegistryProxy>();
@@ -133,7 +133,7 @@ fn every_type_that_users_hold_is_send_sync_unpin_and_unwind_safe() {
 
 /// A wrapper is what the future is; those of a panic-safe future are panic-safe.
 #[test]
-fn the_future_of_a_guard_is_what_the_future_within_is() -> TestResult {
+fn an_instrumented_future_is_send_and_sync_as_the_inner_one() -> TestResult {
     fn is_sent<T: Send + UnwindSafe + RefUnwindSafe>(_: &T) {}
     let seconds = Histogram::builder("future_seconds", "F.").unregistered().build()?;
     let busy = Gauge::builder("future_busy", "F.").unregistered().build()?;

@@ -34,7 +34,7 @@ fn a_counter_starts_at_zero_and_is_exposed_before_it_counts() -> TestResult {
 }
 
 #[test]
-fn whole_amounts_stay_exact_beyond_what_an_f64_holds() -> TestResult {
+fn whole_amounts_stay_exact_beyond_the_precision_of_an_f64() -> TestResult {
     let registry = CollectorRegistry::new();
     let counter = Counter::builder("exact_total", "Exact.").registry(&registry).build()?;
     // 2^53 = 9 * 10^15 + 7_199_254_740_992, after which an f64 skips every other whole number.
@@ -172,7 +172,7 @@ fn a_gauge_can_be_infinite_or_nan_and_recovers_when_set() -> TestResult {
 }
 
 #[test]
-fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() -> TestResult {
+fn an_unset_gauge_is_hidden_where_zero_is_no_value() -> TestResult {
     use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, LiveSum, MostRecent, PerProcess, Shared};
     let registry = CollectorRegistry::new();
     for (mode, starts_at_zero) in [

@@ -30,7 +30,7 @@ fn an_info_shows_nothing_until_it_is_set() -> TestResult {
 }
 
 #[test]
-fn setting_an_info_replaces_what_was_set_before() -> TestResult {
+fn setting_an_info_replaces_the_former_facts() -> TestResult {
     let registry = CollectorRegistry::new();
     let build = Info::builder("build_info", "Build.").label_names(["commit"]).registry(&registry).build()?;
     let [first, second] = [build.labels([("commit", "1")])?, build.labels([("commit", "2")])?];

@@ -51,7 +51,7 @@ fn overflows(metric: &str, label: &str) -> f64 {
 }
 
 #[test]
-fn the_first_values_of_a_single_label_stay_apart() -> TestResult {
+fn the_first_values_of_a_single_label_keep_their_series() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = limited("single_total", 1, 5, &registry)?;
     for round in 0..3 {
@@ -70,7 +70,7 @@ fn the_first_values_of_a_single_label_stay_apart() -> TestResult {
 }
 
 #[test]
-fn exactly_as_many_values_stay_apart_as_the_limit_says() -> TestResult {
+fn exactly_the_limit_of_values_has_series() -> TestResult {
     for limit in [1, 15, 16, 17, 100] {
         let registry = CollectorRegistry::new();
         let family = limited("exact_total", 1, limit, &registry)?;
@@ -104,7 +104,7 @@ fn the_label_with_the_most_values_gives_way_first() -> TestResult {
 }
 
 #[test]
-fn with_two_labels_a_sixteenth_of_the_limit_is_kept_for_other() -> TestResult {
+fn with_two_labels_a_sixteenth_of_the_limit_is_reserved_for_other() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = limited("kept_total", 2, 32, &registry)?;
     let value = |method, user: &str| registry.sample_value("kept_total", &[("a", method), ("b", user)]);
@@ -198,7 +198,7 @@ fn no_mix_of_counting_and_removing_makes_more_either() -> TestResult {
 }
 
 #[test]
-fn removing_a_series_frees_its_place() -> TestResult {
+fn removing_a_series_makes_room_in_the_limit() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = limited("freed_total", 1, 2, &registry)?;
     let value = |user| registry.sample_value("freed_total", &[("a", user)]);

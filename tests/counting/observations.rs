@@ -72,7 +72,7 @@ fn the_default_buckets_are_the_eleven_of_the_other_clients() -> TestResult {
 }
 
 #[test]
-fn linear_and_exponential_bounds_are_what_they_say() -> TestResult {
+fn linear_and_exponential_bounds_are_exact() -> TestResult {
     assert_eq!(linear_buckets::<4>(-1.0, 0.5), [-1.0, -0.5, 0.0, 0.5]);
     assert_eq!(linear_buckets::<3>(0.1, 0.1), [0.1, 0.2, 0.1 + 0.1 * 2.0]);
     assert_eq!(exponential_buckets::<5>(0.25, 2.0), [0.25, 0.5, 1.0, 2.0, 4.0]);
@@ -83,7 +83,7 @@ fn linear_and_exponential_bounds_are_what_they_say() -> TestResult {
 }
 
 #[test]
-fn bad_bounds_are_errors_that_say_what_is_wrong() {
+fn bad_bounds_are_errors_with_a_reason() {
     for (bounds, says) in [
         (&[][..], "at least one bucket"),
         (&[1.0, 1.0], "given twice"),

@@ -101,7 +101,7 @@ fn a_held_handle_goes_back_to_its_own_series_once_the_limit_has_room_for_it() ->
 }
 
 #[test]
-fn work_in_progress_takes_back_only_what_it_added_to_the_series_that_is_there() -> TestResult {
+fn a_guard_of_a_removed_series_leaves_the_new_series_alone() -> TestResult {
     let registry = CollectorRegistry::new();
     let busy = Gauge::builder("busy", "B.").label_names(["queue"]).registry(&registry).build()?;
     let series = busy.labels([("queue", "a")])?;
@@ -210,7 +210,7 @@ fn no_scrape_sees_a_cleared_family_without_its_zero_series() -> TestResult {
 }
 
 #[test]
-fn retain_keeps_what_the_closure_keeps() -> TestResult {
+fn retain_removes_the_series_refused_by_the_closure() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = Counter::builder("c_total", "C.").label_names(["b", "a"]).registry(&registry).build()?;
     for (a, b) in [("1", "x"), ("1", "y"), ("2", "x"), ("", "y")] {
@@ -270,7 +270,7 @@ impl Drop for CountsItsEnd {
 }
 
 #[test]
-fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
+fn a_removed_closure_may_use_the_family_when_dropped() -> TestResult {
     let registry = CollectorRegistry::new();
     let waiting = Gauge::builder("waiting", "W.").label_names(["queue"]).registry(&registry).build()?;
     let read = |queue| {
@@ -293,7 +293,7 @@ fn what_a_closure_holds_may_use_the_family_when_it_is_dropped() -> TestResult {
 }
 
 #[test]
-fn an_idle_handle_keeps_no_chain_of_those_that_came_after() -> TestResult {
+fn an_idle_handle_leaks_no_later_series() -> TestResult {
     let registry = CollectorRegistry::new();
     let jobs = jobs(&registry)?;
     let idle = jobs.labels([("queue", "a")])?;

@@ -20,7 +20,7 @@ pytheus::metric! {
 }
 
 #[test]
-fn a_block_changes_what_it_says_and_gives_its_value() {
+fn assert_metric_checks_a_change_and_returns_the_value_of_the_block() {
     let seven = assert_metric!("orders_total" { kind = "book", r#type = "new" } += 2, {
         ORDERS.kind("book").inc_by(2.0);
         7
@@ -58,7 +58,7 @@ fn the_block_may_await_and_return_early() {
 }
 
 #[test]
-fn another_change_is_a_failure_that_says_what_was_found() {
+fn a_different_change_fails_with_the_values_before_and_after() {
     let wrong =
         || assert_metric!("orders_total" { kind = "wrong", r#type = "new" } += 2, { ORDERS.kind("wrong").inc() });
     let panic = catch_unwind(AssertUnwindSafe(wrong)).expect_err("it changed by 1");

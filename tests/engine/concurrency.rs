@@ -28,7 +28,7 @@ impl ScrapeOracle {
         let before = std::mem::take(&mut self.last);
         for family in registry.collect().expect("one process can always be scraped") {
             Self::check_parts(&family);
-            // What is volatile is taken out and begins again.
+            // Volatile series are removed, and start again at zero.
             if family.name().starts_with("volatile") || family.name().starts_with("gauge") {
                 continue;
             }
@@ -69,7 +69,7 @@ impl ScrapeOracle {
     }
 }
 
-/// Sets the flag when it is dropped: by a panic, too, so that nobody waits for what has failed.
+/// Sets the flag when it is dropped, also by a panic, so that no thread waits for a failed one.
 struct Raise<'a>(&'a AtomicBool);
 
 impl Drop for Raise<'_> {
@@ -88,7 +88,7 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) {
             let first = Raise(&scraping);
             oracle.scrape(registry);
             drop(first);
-            // It ends with a scrape of everything.
+            // The last scrape sees all counts.
             loop {
                 let last = done.load(Relaxed);
                 oracle.scrape(registry);
@@ -117,7 +117,7 @@ fn under_scrapes(registry: &CollectorRegistry, work: impl Fn(u32) + Sync) {
 }
 
 #[test]
-fn nothing_is_lost_and_nothing_goes_down_while_series_come_and_go() -> TestResult {
+fn no_count_is_lost_and_no_total_decreases_while_series_come_and_go() -> TestResult {
     let registry = CollectorRegistry::new();
     let plain = Counter::builder("plain_total", "P.").registry(&registry).build()?;
     let labelled = Counter::builder("labelled_total", "L.").label_names(["thread", "n"]).registry(&registry).build()?;
@@ -169,7 +169,7 @@ pytheus::metric! {
 }
 
 #[test]
-fn a_series_stays_whole_while_its_siblings_are_taken_out() {
+fn a_series_keeps_its_counts_while_its_siblings_are_removed() {
     let held = JOBS.group("steady").n("keep");
     under_scrapes(&CHURN, |thread| {
         for n in 0..ROUNDS {
@@ -197,7 +197,7 @@ fn a_series_stays_whole_while_its_siblings_are_taken_out() {
 }
 
 #[test]
-fn threads_that_make_the_same_child_get_the_same_child() -> TestResult {
+fn concurrent_lookups_of_a_new_series_create_it_once() -> TestResult {
     for _ in 0..200 {
         let registry = CollectorRegistry::new();
         let family = Counter::builder("c_total", "C.").label_names(["n"]).registry(&registry).build()?;
@@ -224,7 +224,7 @@ fn gauges_lose_no_inc_and_no_dec() -> TestResult {
             gauge.inc_by(2.0);
             gauge.dec_by(0.5);
             set.set(f64::from(thread * ROUNDS + n));
-            // What is read was set by someone.
+            // Each value read was set by a thread.
             assert!((0.0..f64::from(THREADS * ROUNDS)).contains(&set.get()));
         }
     });
@@ -233,7 +233,7 @@ fn gauges_lose_no_inc_and_no_dec() -> TestResult {
 }
 
 #[test]
-fn metrics_that_are_registered_and_taken_out_meanwhile_disturb_nobody() -> TestResult {
+fn concurrent_register_and_unregister_leave_other_metrics_alone() -> TestResult {
     let registry = CollectorRegistry::new();
     let steady = Counter::builder("steady_total", "S.").registry(&registry).build()?;
     under_scrapes(&registry, |thread| {
@@ -256,7 +256,7 @@ fn metrics_that_are_registered_and_taken_out_meanwhile_disturb_nobody() -> TestR
 }
 
 #[test]
-fn an_update_that_races_with_a_removal_counts_once_or_not_at_all() -> TestResult {
+fn an_update_racing_with_a_removal_counts_at_most_once() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = Counter::builder("volatile_total", "V.").label_names(["n"]).registry(&registry).build()?;
     for _ in 0..2_000 {

@@ -68,7 +68,7 @@ mod sizes {
 
 /// A series, and the way to it.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum Route {
     Static,
     StaticSeries(u8),
     Literal,
@@ -79,57 +79,57 @@ enum Place {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Inc(Place),
-    IncWhole(Place, u32),
+    Inc(Route),
+    IncWhole(Route, u32),
     /// In 1024ths.
-    IncFraction(Place, u32),
+    IncFraction(Route, u32),
     /// In 1024ths, up or down.
-    Move(Place, i32),
-    Observe(Place, usize),
-    ObserveAlike(Place),
-    Summarize(Place),
+    Move(Route, i32),
+    Observe(Route, usize),
+    ObserveAlike(Route),
+    Summarize(Route),
     /// Starts a guard.
-    Start(Place),
+    Start(Route),
     /// Ends the oldest guard of this thread.
     End,
     /// Gives the newest guard of this thread away, to be dropped by another.
     Hand,
-    /// Another thread, which is waited for or goes on beside this one.
+    /// Starts another thread, and waits for it or goes on beside it.
     Spawn(Vec<Op>, bool),
 }
 
-/// What each thread does, and how many times over.
+/// The operations of each thread, and how often it repeats them.
 #[derive(Clone)]
 struct Program(Vec<(Vec<Op>, u32)>);
 
-/// One line per thread, in place of one per word.
+/// One line per thread, in route of one per word.
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(ops, rounds)| write!(f, "\n    {rounds} times {ops:?}"))
     }
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn route() -> impl Strategy<Value = Route> {
     prop_oneof![
-        Just(Place::Static),
-        (0..SERIES).prop_map(Place::StaticSeries),
-        Just(Place::Literal),
-        Just(Place::Built),
-        (0..SERIES).prop_map(Place::Series),
-        (0..SERIES).prop_map(Place::Kept),
+        Just(Route::Static),
+        (0..SERIES).prop_map(Route::StaticSeries),
+        Just(Route::Literal),
+        Just(Route::Built),
+        (0..SERIES).prop_map(Route::Series),
+        (0..SERIES).prop_map(Route::Kept),
     ]
 }
 
 fn simple_op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        place().prop_map(Op::Inc),
-        (place(), any::<u16>()).prop_map(|(place, n)| Op::IncWhole(place, n.into())),
-        (place(), any::<u16>()).prop_map(|(place, n)| Op::IncFraction(place, n.into())),
-        (place(), any::<i16>()).prop_map(|(place, n)| Op::Move(place, n.into())),
-        (place(), 0..VALUES.len()).prop_map(|(place, value)| Op::Observe(place, value)),
-        place().prop_map(Op::ObserveAlike),
-        place().prop_map(Op::Summarize),
-        place().prop_map(Op::Start),
+        route().prop_map(Op::Inc),
+        (route(), any::<u16>()).prop_map(|(route, n)| Op::IncWhole(route, n.into())),
+        (route(), any::<u16>()).prop_map(|(route, n)| Op::IncFraction(route, n.into())),
+        (route(), any::<i16>()).prop_map(|(route, n)| Op::Move(route, n.into())),
+        (route(), 0..VALUES.len()).prop_map(|(route, value)| Op::Observe(route, value)),
+        route().prop_map(Op::ObserveAlike),
+        route().prop_map(Op::Summarize),
+        route().prop_map(Op::Start),
         Just(Op::End),
         Just(Op::Hand),
     ]
@@ -189,27 +189,27 @@ impl Metrics {
     }
 }
 
-/// Acts on the metric of a kind at a place, by the way that the place names.
+/// Acts on the metric of a kind at a route, by the way that the route names.
 macro_rules! at {
-    ($metrics:ident.$kind:ident, $place:expr, $metric:ident => $act:expr) => {{
+    ($metrics:ident.$kind:ident, $route:expr, $metric:ident => $act:expr) => {{
         macro_rules! act {
             ($way:expr) => {{
                 let $metric = &$way;
                 $act
             }};
         }
-        match $place {
-            Place::Static => act!($kind::PLAIN),
-            Place::StaticSeries(n) => act!($kind::BY_N.n(n)),
-            Place::Literal => act!($kind::BY_N.n("literal")),
-            Place::Built => act!($metrics.$kind.plain),
-            Place::Series(n) => act!($metrics.$kind.by_n.labels([("n", n)]).expect("the label is right")),
-            Place::Kept(n) => act!($metrics.$kind.kept[usize::from(n)]),
+        match $route {
+            Route::Static => act!($kind::PLAIN),
+            Route::StaticSeries(n) => act!($kind::BY_N.n(n)),
+            Route::Literal => act!($kind::BY_N.n("literal")),
+            Route::Built => act!($metrics.$kind.plain),
+            Route::Series(n) => act!($metrics.$kind.by_n.labels([("n", n)]).expect("the label is right")),
+            Route::Kept(n) => act!($metrics.$kind.kept[usize::from(n)]),
         }
     }};
 }
 
-/// Guards whose threads gave them away.
+/// Guards given away by their threads.
 type Handed = Mutex<Vec<InProgress>>;
 
 fn run<'scope>(
@@ -221,15 +221,15 @@ fn run<'scope>(
     let mut guards = VecDeque::new();
     for op in (0..rounds).flat_map(|_| ops) {
         match *op {
-            Op::Inc(place) => at!(metrics.counts, place, counter => counter.inc()),
-            Op::IncWhole(place, n) => at!(metrics.counts, place, counter => counter.inc_by(n)),
-            Op::IncFraction(place, n) => at!(metrics.counts, place, counter => counter.inc_by(f64::from(n) / 1024.0)),
-            Op::Move(place, n) if n < 0 => at!(metrics.gauges, place, gauge => gauge.dec_by(f64::from(-n) / 1024.0)),
-            Op::Move(place, n) => at!(metrics.gauges, place, gauge => gauge.inc_by(f64::from(n) / 1024.0)),
-            Op::Observe(place, value) => at!(metrics.times, place, times => times.observe(VALUES[value])),
-            Op::ObserveAlike(place) => at!(metrics.alike, place, alike => alike.observe(ALIKE[0])),
-            Op::Summarize(place) => at!(metrics.sizes, place, sizes => sizes.observe(ALIKE[0])),
-            Op::Start(place) => guards.push_back(at!(metrics.gauges, place, gauge => gauge.track_inprogress())),
+            Op::Inc(route) => at!(metrics.counts, route, counter => counter.inc()),
+            Op::IncWhole(route, n) => at!(metrics.counts, route, counter => counter.inc_by(n)),
+            Op::IncFraction(route, n) => at!(metrics.counts, route, counter => counter.inc_by(f64::from(n) / 1024.0)),
+            Op::Move(route, n) if n < 0 => at!(metrics.gauges, route, gauge => gauge.dec_by(f64::from(-n) / 1024.0)),
+            Op::Move(route, n) => at!(metrics.gauges, route, gauge => gauge.inc_by(f64::from(n) / 1024.0)),
+            Op::Observe(route, value) => at!(metrics.times, route, times => times.observe(VALUES[value])),
+            Op::ObserveAlike(route) => at!(metrics.alike, route, alike => alike.observe(ALIKE[0])),
+            Op::Summarize(route) => at!(metrics.sizes, route, sizes => sizes.observe(ALIKE[0])),
+            Op::Start(route) => guards.push_back(at!(metrics.gauges, route, gauge => gauge.track_inprogress())),
             Op::End => drop(guards.pop_front()),
             Op::Hand => handed.lock().expect("nobody panics").extend(guards.pop_back()),
             Op::Spawn(ref ops, wait) => {
@@ -247,7 +247,7 @@ fn run<'scope>(
 #[derive(Default)]
 struct Model {
     samples: Samples,
-    handed: Vec<Place>,
+    handed: Vec<Route>,
 }
 
 impl Model {
@@ -255,48 +255,48 @@ impl Model {
         let mut guards = VecDeque::new();
         for op in (0..rounds).flat_map(|_| ops) {
             match *op {
-                Op::Inc(place) => self.add("counts", place, 1.0),
-                Op::IncWhole(place, n) => self.add("counts", place, n.into()),
-                Op::IncFraction(place, n) => self.add("counts", place, f64::from(n) / 1024.0),
-                Op::Move(place, n) => self.add("gauges", place, f64::from(n) / 1024.0),
-                Op::Observe(place, value) => self.observe("times", place, VALUES[value]),
-                Op::ObserveAlike(place) => self.observe("alike", place, ALIKE[0]),
-                Op::Summarize(place) => {
-                    let (family, labels) = series("sizes", place);
+                Op::Inc(route) => self.add("counts", route, 1.0),
+                Op::IncWhole(route, n) => self.add("counts", route, n.into()),
+                Op::IncFraction(route, n) => self.add("counts", route, f64::from(n) / 1024.0),
+                Op::Move(route, n) => self.add("gauges", route, f64::from(n) / 1024.0),
+                Op::Observe(route, value) => self.observe("times", route, VALUES[value]),
+                Op::ObserveAlike(route) => self.observe("alike", route, ALIKE[0]),
+                Op::Summarize(route) => {
+                    let (family, labels) = series("sizes", route);
                     self.add_to(format!("{family}_sum{labels}"), ALIKE[0]);
                     self.add_to(format!("{family}_count{labels}"), 1.0);
                 }
-                Op::Start(place) => {
-                    self.add("gauges", place, 1.0);
-                    guards.push_back(place);
+                Op::Start(route) => {
+                    self.add("gauges", route, 1.0);
+                    guards.push_back(route);
                 }
                 Op::End => {
-                    if let Some(place) = guards.pop_front() {
-                        self.add("gauges", place, -1.0);
+                    if let Some(route) = guards.pop_front() {
+                        self.add("gauges", route, -1.0);
                     }
                 }
                 Op::Hand => self.handed.extend(guards.pop_back()),
                 Op::Spawn(ref ops, _) => self.run(ops, 1),
             }
         }
-        for place in guards {
-            self.add("gauges", place, -1.0);
+        for route in guards {
+            self.add("gauges", route, -1.0);
         }
     }
 
     fn end_handed(&mut self) {
-        for place in std::mem::take(&mut self.handed) {
-            self.add("gauges", place, -1.0);
+        for route in std::mem::take(&mut self.handed) {
+            self.add("gauges", route, -1.0);
         }
     }
 
-    fn add(&mut self, metric: &str, place: Place, amount: f64) {
-        let (family, labels) = series(metric, place);
+    fn add(&mut self, metric: &str, route: Route, amount: f64) {
+        let (family, labels) = series(metric, route);
         self.add_to(format!("{family}{labels}"), amount);
     }
 
-    fn observe(&mut self, metric: &str, place: Place, value: f64) {
-        let (family, labels) = series(metric, place);
+    fn observe(&mut self, metric: &str, route: Route, value: f64) {
+        let (family, labels) = series(metric, route);
         for bound in BOUNDS.into_iter().chain([f64::INFINITY]) {
             let le = if bound.is_finite() { format!("le=\"{bound}\"") } else { "le=\"+Inf\"".to_owned() };
             let labels = match labels.strip_suffix('}') {
@@ -314,19 +314,19 @@ impl Model {
     }
 }
 
-/// The family of a place, and its labels as the text shows them.
-fn series(metric: &str, place: Place) -> (String, String) {
+/// The family of a route, and its labels as the text shows them.
+fn series(metric: &str, route: Route) -> (String, String) {
     let by_n = |prefix: &str, n: &dyn fmt::Display| (format!("{prefix}{metric}_by_n"), format!("{{n=\"{n}\"}}"));
-    match place {
-        Place::Static => (format!("static_{metric}"), String::new()),
-        Place::StaticSeries(n) => by_n("static_", &n),
-        Place::Literal => by_n("static_", &"literal"),
-        Place::Built => (metric.to_owned(), String::new()),
-        Place::Series(n) | Place::Kept(n) => by_n("", &n),
+    match route {
+        Route::Static => (format!("static_{metric}"), String::new()),
+        Route::StaticSeries(n) => by_n("static_", &n),
+        Route::Literal => by_n("static_", &"literal"),
+        Route::Built => (metric.to_owned(), String::new()),
+        Route::Series(n) | Route::Kept(n) => by_n("", &n),
     }
 }
 
-/// What scrapes of the metrics here are held to.
+/// Returns the oracle for scrapes of these metrics.
 fn oracle(registry: &CollectorRegistry) -> ScrapeOracle<'_> {
     let times = ["static_times", "static_times_by_n", "times", "times_by_n"];
     let alike = ["static_alike", "static_alike_by_n", "alike", "alike_by_n"];
@@ -355,8 +355,8 @@ proptest! {
     })]
 
     #[test]
-    fn threads_count_as_one_would_and_every_scrape_is_whole(program in program()) {
-        // New families each time, so that what those of earlier programs left behind would show.
+    fn concurrent_totals_equal_sequential_ones_and_every_scrape_is_consistent(program in program()) {
+        // New families each time: leftovers of earlier programs would show.
         let registry = CollectorRegistry::new();
         let metrics = Metrics::new(&registry);
         let mut model = Model { samples: all_samples(&registry), ..Model::default() };

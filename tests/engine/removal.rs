@@ -1,4 +1,4 @@
-//! A series that is taken out begins again at zero, whoever counts in it by whatever handle, and nothing else changes.
+//! A removed series starts again at zero, for every thread and every handle, and no other series changes.
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ const SERIES: u8 = 4;
 const TIME: f64 = 8.0;
 const BOUND: f64 = 1.0;
 
-/// A family and a handle kept of each series.
+/// A family, and a kept handle of each series.
 struct Kept<M: Metric> {
     family: Family<M>,
     handles: [Option<M>; SERIES as usize],
@@ -28,7 +28,7 @@ impl<M: Metric> Kept<M> {
         Self { family, handles: Default::default() }
     }
 
-    /// The series, by the handle that was kept, or by its name.
+    /// Returns the series, by the kept handle or by its labels.
     fn get(&mut self, n: u8, keep: bool) -> M {
         let look_up = || self.family.labels([("n", n)]).expect("the label is right");
         if keep { self.handles[usize::from(n)].get_or_insert_with(look_up).clone() } else { look_up() }
@@ -75,17 +75,17 @@ enum By {
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
-    /// The last says whether by a handle that is kept.
+    /// By a kept handle, if the last field is true.
     Inc(u8, u16, bool),
-    /// What is refused touches nothing.
+    /// A refused update changes nothing.
     IncNegative(u8),
     Set(u8, i16, bool),
     Observe(u8, bool),
     Start(u8, bool),
     End,
-    /// Drops the handles that are kept.
+    /// Drops the kept handles.
     Forget(u8),
-    /// Reading brings nothing back.
+    /// Reads, which brings no series back.
     Read(u8),
     Remove(Kind, u8, By),
 }
@@ -113,7 +113,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Which series there are, with what they hold and a number of their own: one that comes back is another.
+/// The series, each with its value and a number of its own: a series that comes back has another number.
 #[derive(Default)]
 struct Model {
     series: BTreeMap<(Kind, u8), (f64, u64)>,
@@ -149,7 +149,7 @@ impl Model {
     }
 }
 
-/// Takes out a series, or with `retain` and `clear` what goes with it, of the metrics and the model alike.
+/// Removes a series, or several with `retain` and `clear`, from the metrics and the model alike.
 macro_rules! remove {
     ($metrics:expr, $model:expr, $kind:expr, $n:expr, $by:expr) => {{
         let (metrics, model, n) = (&$metrics, &mut $model, $n);
@@ -161,7 +161,7 @@ macro_rules! remove {
             }
             By::Handle => match metrics.handle(n) {
                 Some(handle) => prop_assert_eq!(handle.remove(), there.is_some()),
-                // Without one, it stays.
+                // Without a handle, the series stays.
                 None => drop(there.map(|there| model.series.insert(($kind, n), there))),
             },
             By::Retain => {
@@ -185,7 +185,7 @@ fn remove(metrics: &Metrics, model: &mut Model, kind: Kind, n: u8, by: By) -> Re
     Ok(())
 }
 
-/// Does one thing to the metrics and to the model.
+/// Applies an operation to the metrics and to the model.
 fn act(
     op: Op,
     metrics: &mut Metrics,
@@ -242,7 +242,7 @@ fn act(
     Ok(())
 }
 
-/// What the threads do until all are paused, how many times over, and what is then taken out.
+/// The work of the threads until all are paused, how often they repeat it, and the removals afterwards.
 #[derive(Clone)]
 struct Phase(Vec<Vec<(u8, bool)>>, u32, Vec<(Kind, u8, By)>);
 
@@ -273,7 +273,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
-    fn counting_and_taking_out_by_turns_does_what_the_model_does(ops in vec(op(), 0..80)) {
+    fn updates_and_removals_match_the_model(ops in vec(op(), 0..80)) {
         let registry = CollectorRegistry::new();
         let mut metrics = Metrics::new(&registry);
         let (mut model, mut guards) = (Model::default(), Vec::new());
@@ -285,20 +285,20 @@ proptest! {
     }
 
     #[test]
-    fn what_each_life_of_a_series_held_adds_up_to_what_was_counted(phases in vec(phase(), 1..8)) {
+    fn counts_since_the_last_removal_match_the_model(phases in vec(phase(), 1..8)) {
         let registry = CollectorRegistry::new();
         let mut metrics = Metrics::new(&registry);
         for n in 0..SERIES {
             metrics.counts.get(n, true);
             metrics.times.get(n, true);
         }
-        // Since it was made or taken out, which is what it must hold; never more than that.
+        // The counts since each series was made or removed.
         let mut model = Model::default();
         model.series.extend((0..SERIES).flat_map(|n| [((Kind::Counts, n), (0.0, 0)), ((Kind::Times, n), (0.0, 0))]));
         let mut result = Ok(());
         let oracle = ScrapeOracle::new(&registry).volatile("counts").volatile("times").whole("times", &[0.0, TIME]);
         let scrapes = while_scraping(&mut [oracle], || thread::scope(|scope| {
-            // Each has its own handles, for good; it pauses when it has done its part of a phase.
+            // Each worker keeps its own handles; it pauses after its part of a phase.
             let workers: Vec<_> = (0..THREADS).map(|_| {
                 let (mut counts, mut times) =
                     (Kept::new(metrics.counts.family.clone()), Kept::new(metrics.times.family.clone()));

@@ -1,4 +1,4 @@
-//! A series that is taken out while threads count in it holds at most what was counted since.
+//! A series removed while threads count in it holds at most the counts since.
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -15,7 +15,7 @@ const ROUNDS: usize = 2_000;
 /// Every observation.
 const TIME: f64 = 8.0;
 
-/// What the threads have done in one series, and what of it was done before it was last taken out.
+/// The work of the threads in one series, and how much of it came before the last removal.
 #[derive(Debug, Default)]
 struct Progress {
     begun: AtomicU64,
@@ -35,7 +35,7 @@ fn series(counts: &Family<Counter>, times: &Family<Histogram>, n: &impl ToString
 }
 
 #[test]
-fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_since() {
+fn a_removed_series_holds_at_most_the_counts_since() {
     let registry = CollectorRegistry::new();
     let counts = &Counter::builder("counts", "C.").label_names(["n"]).registry(&registry).build().unwrap();
     let times =
@@ -49,9 +49,9 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
                 for round in (0..).take_while(|_| !done.load(Relaxed)) {
                     let n = round % SERIES;
                     progress[n].begun.fetch_add(1, Relaxed);
-                    // Who sees the count sees that it was begun.
+                    // A reader of the count sees its beginning.
                     fence(Release);
-                    // By a handle that is kept, which may refer to what was taken out; at times by name.
+                    // By a kept handle, perhaps of a removed series; at times by its labels.
                     let by_name = (round / SERIES + thread).is_multiple_of(4).then(|| series(counts, times, &n));
                     let (counter, histogram) = by_name.as_ref().unwrap_or(&kept[n]);
                     counter.inc();
@@ -62,7 +62,7 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
         }
         let _end = Raise(done);
         for round in 0..ROUNDS {
-            // What was done by now goes with the series.
+            // Counts up to now go with the series.
             let ended: Vec<_> = progress.iter().map(|progress| progress.ended.load(Acquire)).collect();
             let one = round % SERIES;
             match round / SERIES % 3 {
@@ -82,7 +82,7 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
                     progress.iter().zip(ended).for_each(|(progress, ended)| progress.gone.store(ended, Relaxed));
                 }
             }
-            // A series that nobody had before begins at zero, wherever its cells were used before.
+            // A new series starts at zero, even in reused cells.
             let (counter, histogram) = series(counts, times, &format!("fresh {round}"));
             counter.inc_by(3);
             histogram.observe(TIME);
@@ -117,7 +117,7 @@ fn a_series_taken_out_while_threads_count_in_it_holds_at_most_what_was_counted_s
 }
 
 #[test]
-fn updates_add_series_while_a_large_family_is_cleared_and_a_scrape_sees_it_whole_or_cleared() {
+fn a_scrape_sees_a_large_family_whole_or_cleared_while_updates_add_series() {
     const LARGE: usize = 20_000;
     let registry = CollectorRegistry::new();
     let family = &Counter::builder("large", "L.").label_names(["n"]).registry(&registry).build().unwrap();
@@ -129,7 +129,7 @@ fn updates_add_series_while_a_large_family_is_cleared_and_a_scrape_sees_it_whole
                 let before = clearing.load(Acquire);
                 family.labels([("n", format!("new {n}"))]).expect("the label is right").inc();
                 meanwhile += u64::from(before && clearing.load(Acquire));
-                // So that what it adds stays few.
+                // Keeps the number of its series small.
                 thread::sleep(std::time::Duration::from_micros(50));
             }
             meanwhile

@@ -14,7 +14,7 @@ use support::scrapes::while_scraping;
 every_kind!(one_by_one);
 
 #[test]
-fn two_thousand_threads_one_after_the_other_lose_nothing() {
+fn two_thousand_successive_threads_lose_no_count() {
     for n in 0..2_000 {
         thread::spawn(move || one_by_one::count(n)).join().expect("it does not panic");
     }
@@ -24,10 +24,10 @@ fn two_thousand_threads_one_after_the_other_lose_nothing() {
 every_kind!(at_once);
 
 #[test]
-fn six_hundred_threads_alive_at_once_lose_nothing_and_are_seen_whole() {
+fn six_hundred_concurrent_threads_lose_no_count_and_no_observation_is_torn() {
     const THREADS: usize = 600;
     const ROUNDS: usize = 50;
-    // Twice: what the first left behind, the second takes over.
+    // Twice: the second round reuses the shards of the first.
     let scrapes = while_scraping(&mut [at_once::oracle()], || {
         for _ in 0..2 {
             let all_counted = Barrier::new(THREADS);
@@ -78,7 +78,7 @@ thread_local! {
 }
 
 #[test]
-fn destructors_of_thread_locals_count_whichever_run_last() {
+fn destructors_of_thread_locals_count_in_any_order() {
     const THREADS: usize = 300;
     let live = |n| {
         GUARD.set((n % 5 == 0).then(|| late::BUSY.track_inprogress()));
@@ -87,7 +87,7 @@ fn destructors_of_thread_locals_count_whichever_run_last() {
         if n % 3 > 0 {
             late::count(n);
         }
-        // What is used first is dropped last, so some are dropped before what the library may have, and some after.
+        // The first used is dropped last: some are dropped before thread-locals of the library, some after.
         AFTER.set(Some(CountsWhenDropped(n)));
         if n % 5 == 1 {
             GUARD.set(Some(late::BUSY.track_inprogress()));
@@ -125,7 +125,7 @@ fn what_runs_after_all_destructors_of_rust_counts() {
     assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(count_last)) }, 0);
     for n in 1..200_usize {
         let thread = thread::spawn(move || {
-            // SAFETY: the key was made, and what is kept under it is never followed.
+            // SAFETY: the key exists, and its value is never dereferenced.
             assert_eq!(unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(n)) }, 0);
             if n % 2 == 0 {
                 last::count(n);
@@ -141,7 +141,7 @@ every_kind!(
     early
 );
 
-/// What the loader calls before `main`, beside that which gathers the declared metrics, in whatever order.
+/// Runs before `main`, beside the registration of declared metrics, in any order.
 #[used]
 #[cfg_attr(
     any(target_os = "linux", target_os = "android", target_os = "freebsd"),
@@ -169,7 +169,7 @@ static BEFORE_ALL: extern "C" fn() = {
 };
 
 #[test]
-fn what_was_counted_before_main_is_there() {
+fn counts_from_before_main_are_there() {
     early::assert_counted(0..200);
     early::count(200);
     early::assert_counted(0..=200);
@@ -178,7 +178,7 @@ fn what_was_counted_before_main_is_there() {
 every_kind!(unwinding);
 
 #[test]
-fn a_thread_that_panics_keeps_what_it_counted_and_counts_while_it_unwinds() {
+fn a_panicking_thread_keeps_its_counts_and_counts_while_it_unwinds() {
     struct CountsOnDrop(usize);
     impl Drop for CountsOnDrop {
         fn drop(&mut self) {
@@ -202,7 +202,7 @@ fn a_thread_that_panics_keeps_what_it_counted_and_counts_while_it_unwinds() {
 every_kind!(handed_over);
 
 #[test]
-fn a_guard_may_end_on_another_thread_than_it_began_on() {
+fn a_guard_may_end_on_another_thread() {
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..3 {
@@ -231,7 +231,7 @@ fn a_guard_may_end_on_another_thread_than_it_began_on() {
 every_kind!(sent);
 
 #[test]
-fn a_handle_counts_on_every_thread_that_it_is_sent_to() {
+fn a_handle_counts_on_every_thread() {
     let mut handles = (sent::COUNTS.to_series(), sent::BY_N.n("sent").to_series(), sent::TIMES.to_series());
     // The same one, from thread to thread.
     for _ in 0..100 {

@@ -14,7 +14,7 @@ const ROUNDS: usize = 100_000;
 const THREADS: usize = 3;
 
 #[test]
-fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
+fn continuous_scrapes_see_no_torn_observation() {
     let registry = CollectorRegistry::new();
     let times = Histogram::builder("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
     let by_n = Histogram::builder("times_by_n", "T.").label_names(["n"]).buckets([0.5, 2.0, 16.0]).registry(&registry);
@@ -43,7 +43,7 @@ fn an_observation_is_seen_whole_by_scrapes_that_come_as_fast_as_they_can() {
 }
 
 #[test]
-fn an_observation_is_seen_whole_while_its_threads_are_born_and_die() {
+fn no_observation_is_torn_while_threads_start_and_end() {
     let registry = CollectorRegistry::new();
     let times = Histogram::builder("times", "T.").buckets([0.5, 2.0, 16.0]).registry(&registry).build().unwrap();
     let scrapes = while_scraping(&mut [ScrapeOracle::new(&registry).whole("times", &VALUES)], || {

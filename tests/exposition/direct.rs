@@ -117,7 +117,7 @@ fn expose(plan: &Plan, number: usize, registry: &CollectorRegistry) {
             fill!(plan, registry, builder, |histogram, amount| histogram.observe(amount));
         }
         Kind::Summary => {
-            fill!(plan, registry, Summary::builder(&name, help), |summary, amount| summary.observe(amount))
+            fill!(plan, registry, Summary::builder(&name, help), |summary, amount| summary.observe(amount));
         }
         // Stated or not.
         Kind::Info => fill!(plan, registry, Info::builder(&name, help), |info, _amount| info.set()),

@@ -129,7 +129,7 @@ fn numbers_take_their_shortest_form_that_reads_back() {
 }
 
 #[test]
-fn whole_counts_are_exact_beyond_what_a_float_can_hold() {
+fn whole_counts_are_exact_beyond_the_precision_of_a_float() {
     let registry = CollectorRegistry::new();
     let counter = Counter::builder("c_total", "C.").registry(&registry).build().unwrap();
     counter.inc_by(9_007_199_254_740_992.0);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pytheus::__private::fuzz_read;
 
-/// Files of each sort that is read, for which `files_are_laid_out_as_they_always_were` stands.
+/// Files of each sort that is read, for which `the_file_format_has_not_changed` stands.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file");
     let entries = fs::read_dir(directory).expect("the corpus is there");
@@ -101,13 +101,13 @@ fn read_changed(seed: u64, rounds: usize) -> usize {
 }
 
 #[test]
-fn files_that_are_nearly_right_are_read_or_refused() {
+fn mutated_files_are_read_or_refused() {
     // Some are as good as before: where they are changed nothing is, or it is a number that is counted.
     assert!(read_changed(0x2545_f491_4f6c_dd1d, 150) > 100);
 }
 
 #[test]
-fn files_that_are_cut_off_anywhere_are_read_or_refused() {
+fn truncated_files_are_read_or_refused() {
     for (name, whole) in corpus() {
         for len in (0..whole.len()).step_by(if whole.len() > 1000 { 97 } else { 1 }) {
             fuzz_read(&whole[..len]).unwrap_or_else(|error| panic!("{name} of {len} bytes: {error}"));

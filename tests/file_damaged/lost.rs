@@ -206,7 +206,7 @@ fn harm(path: &Path, way: &str) -> bool {
 }
 
 #[test]
-fn whatever_becomes_of_a_file_no_smaller_total_stands_in() {
+fn a_lost_or_damaged_file_never_yields_a_smaller_total() {
     let mut table = Vec::new();
     for file in FILES {
         for way in WAYS {
@@ -294,7 +294,7 @@ fn a_loss_stays_known_until_the_roster_is_removed() {
 }
 
 #[test]
-fn a_directory_that_was_copied_while_nobody_used_it_shows_all() {
+fn a_copy_of_an_unused_directory_shows_all() {
     let scene = Scene::new();
     let path = scene.path();
     let Scene { around, living, other, .. } = scene;
@@ -319,7 +319,7 @@ fn a_pipe_under_the_name_of_a_process_does_not_hang_a_scrape() {
 }
 
 #[test]
-fn a_file_that_is_cut_short_ends_its_process_by_sigbus_and_no_other() {
+fn truncating_a_file_ends_its_own_process_alone_by_sigbus() {
     let mut scene = Scene::new();
     fs::write(&scene.of_living, "").expect("it is there");
     let outcomes = scene.outcomes("emptied", false);

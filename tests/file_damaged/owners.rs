@@ -132,7 +132,7 @@ fn a_server_whose_directory_stays_the_superusers_fails_its_scrapes() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_fails_the_scrape_whichever_it_is() {
+fn a_file_without_read_permission_fails_the_scrape() {
     for which in ["living", "ended", "archive", "roster", "shared", "lock"] {
         let (_around, path) = directory_of(USER);
         let mut archived = start_as_user(&path);

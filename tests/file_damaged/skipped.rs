@@ -102,7 +102,7 @@ fn a_damaged_file_fails_the_scrape_with_its_fault_and_what_to_do() {
 }
 
 #[test]
-fn what_never_was_a_file_of_a_process_is_skipped_and_counted() {
+fn foreign_files_are_skipped_and_counted() {
     let directory = tempfile::tempdir().expect("a directory");
     let directory = directory.path();
     let mut worker = Worker::start(directory);

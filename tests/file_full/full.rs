@@ -42,7 +42,7 @@ fn worker() {
 }
 
 #[test]
-fn a_load_that_finds_no_room_loses_nothing() {
+fn a_load_on_a_full_disk_loses_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut other = Worker::start(directory.path());
     let mut late = Worker::idle();
@@ -68,7 +68,7 @@ fn a_load_that_finds_no_room_loses_nothing() {
 }
 
 #[test]
-fn a_reporter_may_count_in_the_family_that_finds_no_room() {
+fn a_reporter_may_count_in_the_family_without_room() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut worker = Worker::start(directory.path());
     for what in ["report", "limit 131072", "reports"] {

@@ -61,7 +61,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn what_is_made_is_for_this_user_alone() {
+fn new_files_are_private_to_their_user() {
     let parent = tempfile::tempdir().expect("a directory");
     let directory = parent.path().join("a/b");
     let mut worker = Worker::start(&directory);
@@ -75,7 +75,7 @@ fn what_is_made_is_for_this_user_alone() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_is_refused_with_what_would_be_right() {
+fn an_unusable_directory_is_refused_with_what_to_do() {
     let parent = tempfile::tempdir().expect("a directory");
     let refused = |name: &str, expected: &str| {
         let mut worker = Worker::idle();
@@ -165,7 +165,7 @@ impl Drop for Mounted {
 }
 
 #[test]
-fn without_room_later_new_series_are_dropped_and_counted_and_the_others_count_on() {
+fn a_full_disk_drops_and_counts_new_series_while_others_count_on() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut other = Worker::start(directory.path());
     let mut worker = Worker::start(directory.path());

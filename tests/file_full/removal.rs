@@ -77,7 +77,7 @@ fn values(samples: &Samples) -> [Option<f64>; 4] {
 }
 
 #[test]
-fn a_removed_series_is_gone_everywhere_until_somebody_counts_in_it() {
+fn a_removed_series_is_gone_in_all_processes_until_the_next_count() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let (mut dead, mut one, mut other) = (start(), start(), start());
@@ -122,7 +122,7 @@ fn all_values(worker: &mut Worker) -> [Option<f64>; 5] {
 }
 
 #[test]
-fn what_others_alone_have_is_removed_and_comes_back_from_zero() {
+fn a_series_of_other_processes_is_removed_and_restarts_from_zero() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let (mut one, mut other) = (start(), start());

@@ -64,7 +64,7 @@ fn values(worker: &mut Worker) -> [Option<f64>; 5] {
 }
 
 #[test]
-fn who_is_stopped_with_the_lock_holds_up_nobody_for_long() {
+fn a_stopped_lock_holder_delays_others_only_briefly() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let (mut holder, mut dead, mut one, mut other) = (start(), start(), start(), start());

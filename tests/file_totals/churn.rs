@@ -117,7 +117,7 @@ fn memory(_process: u32) -> u64 {
 }
 
 #[test]
-fn files_and_memory_are_bounded_whatever_comes_and_goes() {
+fn files_and_memory_stay_bounded_under_churn() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     let (mut last, mut before) = (0.0, None);
@@ -149,7 +149,7 @@ fn files_and_memory_are_bounded_whatever_comes_and_goes() {
 }
 
 #[test]
-fn what_another_process_has_removed_stays_so() {
+fn a_removal_by_another_process_holds() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     let value = |samples: &Samples| samples.get(r#"stays{user="b"}"#).copied();

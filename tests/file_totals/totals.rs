@@ -86,7 +86,7 @@ fn expected<const N: usize>(samples: [(&str, f64); N]) -> BTreeMap<String, f64> 
 }
 
 #[test]
-fn whichever_process_is_scraped_shows_the_totals_of_all() {
+fn every_process_exposes_the_totals_of_all() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut workers: Vec<_> = (0..3).map(|_| Worker::start(directory.path())).collect();
     for (number, worker) in (1..).zip(&mut workers) {
@@ -127,7 +127,7 @@ fn whichever_process_is_scraped_shows_the_totals_of_all() {
 }
 
 #[test]
-fn what_a_process_has_counted_outlives_it() {
+fn counts_outlive_their_process() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut survivor = Worker::start(directory.path());
     for (number, how) in ["killed", "ended", "shut down"].into_iter().enumerate() {
@@ -162,7 +162,7 @@ fn what_a_process_has_counted_outlives_it() {
 }
 
 #[test]
-fn what_was_counted_before_the_load_is_carried_over() {
+fn counts_from_before_the_load_are_carried_over() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut other = Worker::start(directory.path());
     let mut late = Worker::idle();

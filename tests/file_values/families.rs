@@ -59,7 +59,7 @@ fn worker() {
 }
 
 #[test]
-fn what_is_dropped_ends_and_leaves_its_place_to_others() {
+fn a_dropped_family_frees_its_cells() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     let mut values = |name: &str| {
@@ -79,7 +79,7 @@ fn what_is_dropped_ends_and_leaves_its_place_to_others() {
 }
 
 #[test]
-fn what_is_in_another_registry_does_not_show() {
+fn series_of_another_registry_are_hidden() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     for worker in [&mut one, &mut other] {

@@ -87,7 +87,7 @@ fn tell(worker: &mut Worker, what: &str) {
 }
 
 #[test]
-fn each_mode_combines_the_living() {
+fn each_mode_aggregates_live_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = two(directory.path());
     for gauge in ["shared", "sum"] {
@@ -122,7 +122,7 @@ fn each_mode_combines_the_living() {
 }
 
 #[test]
-fn a_gauge_that_nobody_has_set_shows_nothing_where_zero_is_no_value() {
+fn an_unset_gauge_is_hidden_where_zero_is_no_value() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = two(directory.path());
     let shown = |worker: &mut Worker, family: &str| {
@@ -178,7 +178,7 @@ fn processes_of_several_pid_namespaces_show_side_by_side() {
 }
 
 #[test]
-fn a_shared_gauge_is_one_value_for_all_that_outlives_them() {
+fn a_shared_gauge_is_one_value_that_outlives_its_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = two(directory.path());
     let value = |worker: &mut Worker| worker.scrape().get("shared").copied();
@@ -197,7 +197,7 @@ fn a_shared_gauge_is_one_value_for_all_that_outlives_them() {
 }
 
 #[test]
-fn the_work_of_a_process_that_is_killed_is_not_in_progress() {
+fn a_killed_process_leaves_no_work_in_progress() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = two(directory.path());
     for worker in [&mut one, &mut other] {
@@ -210,7 +210,7 @@ fn the_work_of_a_process_that_is_killed_is_not_in_progress() {
 }
 
 #[test]
-fn what_a_closure_says_shows_in_scrapes_of_its_own_process_in_place_of_what_was_set() {
+fn a_closure_shows_in_scrapes_of_its_own_process() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = two(directory.path());
     tell(&mut other, "set 5");

@@ -62,7 +62,7 @@ const RUNNING: [Option<f64>; 2] = [Some(0.0), Some(1.0)];
 const BOTH: [Option<f64>; 2] = [Some(1.0), Some(1.0)];
 
 #[test]
-fn states_are_one_for_all_whether_or_not_one_of_them_holds() {
+fn a_state_set_is_shared_by_all_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut one, mut other) = (Worker::start(directory.path()), Worker::start(directory.path()));
     let mut all = |who: usize, what: &str, expected| {
@@ -132,7 +132,7 @@ fn facts(worker: &mut Worker) -> Vec<String> {
 }
 
 #[test]
-fn facts_are_those_of_the_living() {
+fn info_metrics_are_of_live_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let (mut one, mut other) = (start(), start());

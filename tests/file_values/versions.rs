@@ -117,7 +117,7 @@ fn the_upgrade_of_the_issue_shows_all_counts_while_both_versions_live_and_afterw
 }
 
 #[test]
-fn nothing_is_lost_through_upgrades_and_rollbacks_in_any_order() {
+fn upgrades_and_rollbacks_in_any_order_lose_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let mut expected: BTreeMap<String, f64> = BTreeMap::new();
@@ -152,7 +152,7 @@ fn nothing_is_lost_through_upgrades_and_rollbacks_in_any_order() {
 }
 
 #[test]
-fn a_series_is_removed_whichever_version_has_counted_in_it() {
+fn a_series_of_any_version_is_removed() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let (mut ended, mut old, mut new) = (start(), start(), start());
@@ -169,7 +169,7 @@ fn a_series_is_removed_whichever_version_has_counted_in_it() {
 }
 
 #[test]
-fn a_gauge_whose_mode_changed_shows_what_both_versions_say_until_the_old_one_ends() {
+fn a_changed_gauge_mode_aggregates_both_versions_while_both_live() {
     let directory = tempfile::tempdir().expect("a directory");
     let start = || Worker::start(directory.path());
     let mut old = start();

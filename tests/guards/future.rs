@@ -244,7 +244,7 @@ fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) ->
 }
 
 #[test]
-fn a_watched_future_holds_what_it_counts_in_and_can_be_spawned() -> Result<(), Box<dyn std::error::Error>> {
+fn an_instrumented_future_owns_its_metric_and_can_be_spawned() -> Result<(), Box<dyn std::error::Error>> {
     let gauge = Gauge::builder("spawned", "S.").unregistered().build()?;
     let errors = Counter::builder("spawned_errors_total", "S.").unregistered().build()?;
     let future = {

@@ -23,7 +23,7 @@ fn all_missing_labels_are_named() {
 }
 
 #[test]
-fn all_unknown_labels_are_named_together_with_what_is_missing() {
+fn an_error_names_all_unknown_and_missing_labels() {
     let given = [("metod", "GET"), ("path", "/"), ("stauts", "200")];
     let error = hits().labels(given).expect_err("two are misspelt");
     assert_eq!(error.unknown(), ["metod", "stauts"]);
@@ -41,7 +41,7 @@ fn labels_given_twice_in_one_call_are_named() {
 }
 
 #[test]
-fn a_partial_call_does_not_call_missing_what_may_still_come() {
+fn a_partial_call_reports_no_missing_labels() {
     let error = hits().partial([("metod", "GET")]).expect_err("it is misspelt");
     assert_eq!(error.unknown(), ["metod"]);
     assert!(error.missing().is_empty(), "{error}");
@@ -69,7 +69,7 @@ fn nothing_is_counted_or_made_by_a_call_that_fails() -> TestResult {
 }
 
 #[test]
-fn a_partial_handle_can_be_kept_and_finished_in_many_ways() -> TestResult {
+fn a_partial_handle_can_be_stored_and_finished_many_times() -> TestResult {
     let hits = hits();
     let get = hits.partial([("method", "GET")])?;
     let home = get.partial([("path", "/")])?;

@@ -75,7 +75,7 @@ fn none_and_empty_are_one_series_and_left_out() -> TestResult {
 }
 
 #[test]
-fn values_that_look_alike_when_joined_stay_apart() -> TestResult {
+fn values_that_are_equal_when_joined_have_different_series() -> TestResult {
     let registry = CollectorRegistry::new();
     let family = Counter::builder("c_total", "C.").label_names(["a", "b"]).registry(&registry).build()?;
     let pairs = [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a\",b=\"b", "c"), ("a,", "b"), ("a", ",b")];

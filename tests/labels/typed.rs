@@ -58,7 +58,22 @@ fn labels_are_given_in_any_order_and_once_the_required_are_there_it_counts() {
 }
 
 #[test]
-fn a_handle_that_misses_labels_can_be_kept_and_finished_from_any_thread() {
+fn debug_shows_the_labels_given_so_far() {
+    let get = HITS.method(Method::Get);
+    assert_eq!(format!("{get:?}"), r#"Counter(hits_total{"method": "get"})"#);
+    let series = get.page("debug").to_series();
+    assert_eq!(format!("{series:?}"), r#"Counter(hits_total{"method": "get", "page": "debug", "status": "200"})"#);
+}
+
+#[test]
+fn a_finished_handle_converts_into_the_plain_metric() {
+    let series: Counter = HITS.method(Method::Get).page("into").into();
+    series.inc();
+    assert_eq!(value("hits_total", &[("page", "into"), ("method", "get"), ("status", "200")]), Some(1.0));
+}
+
+#[test]
+fn an_unfinished_handle_can_be_stored_and_finished_from_any_thread() {
     let get = HITS.method(Method::Get).page(String::from("kept"));
     let copies = [get.clone(), get.clone()];
     thread::scope(|scope| {
@@ -100,7 +115,7 @@ fn the_dynamic_path_leads_to_the_same_series() -> TestResult {
 }
 
 #[test]
-fn what_is_given_by_methods_counts_on_the_dynamic_path() -> TestResult {
+fn labels_given_by_methods_count_in_the_series_found_by_name() -> TestResult {
     HITS.page("mixed").status("404").labels([("method", "get")])?.inc();
     assert_eq!(value("hits_total", &[("page", "mixed"), ("method", "get"), ("status", "404")]), Some(1.0));
     let partial = HITS.page("mixed").partial([("status", "500")])?;

@@ -1,7 +1,6 @@
 //! Attributes on declared metrics: labels of the outcome and of the returned value.
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
-use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Waker};

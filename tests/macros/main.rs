@@ -5,3 +5,4 @@ mod functions;
 mod handles;
 mod help;
 mod hygiene;
+mod impl_blocks;

@@ -1,4 +1,4 @@
-//! Has the storage, which this package includes, use loom's atomics: here alone, and without `RUSTFLAGS`.
+//! Compiles the storage of this package with loom: here alone, and without `RUSTFLAGS`.
 
 fn main() {
     println!("cargo:rustc-cfg=loom");

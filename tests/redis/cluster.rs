@@ -1,4 +1,4 @@
-//! Totals in a cluster of three servers, each of which has some of the families.
+//! Totals in a cluster of three servers, each with some of the families.
 #![cfg(unix)]
 
 use pytheus::metric;
@@ -12,7 +12,7 @@ metric! {
     static TWO: Counter = "two_total" { labels: { name } };
     /// More.
     static SIZES: Histogram = "sizes" { buckets: [0.5, 5.0] };
-    /// Of the living.
+    /// A live gauge.
     static LEVELS: Gauge = "levels" { mode: live_sum };
 }
 
@@ -33,7 +33,7 @@ fn worker() {
 }
 
 #[test]
-fn each_process_shows_what_all_have_counted() {
+fn every_process_shows_the_totals_of_all() {
     let cluster = Cluster::start();
     let mut workers: Vec<_> = (0..3).map(|_| start(&cluster.config())).collect();
     for worker in &mut workers {
@@ -56,9 +56,9 @@ fn each_process_shows_what_all_have_counted() {
     assert!(cluster.nodes().iter().all(|node| keys(node) != "0"), "each has some");
 }
 
-/// Every key of a shard moves to another server while it is counted in.
+/// Moves every key of a partition to another server while processes count.
 #[test]
-fn slots_that_move_lose_nothing() {
+fn moving_slots_lose_no_counts() {
     let cluster = Cluster::start();
     let mut worker = start(&cluster.config());
     let mut counted = 0.0;

@@ -1,5 +1,4 @@
-//! A Redis that all processes write to does what a backend has to do: one server, and a cluster of three; each as it is, and
-//! with a spool.
+//! The conformance suite on a single server and on a cluster of three, each with and without a spool.
 #![cfg(unix)]
 
 use std::env;
@@ -11,7 +10,7 @@ use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, Value, conformanc
 use servers::cluster::Cluster;
 use servers::server::Server;
 
-/// What the processes are told of the servers.
+/// The variable with the configuration of the servers.
 const CONFIG: &str = "PYTHEUS_TEST_REDIS_CONFIG";
 /// The spool of the processes, retry_until the directory of a check.
 const SPOOL: &str = "spool_directory";
@@ -21,7 +20,7 @@ fn main() -> ExitCode {
         let config = config.parse().expect("the test writes it");
         return conformance::main(|directory| load(directory, &config));
     }
-    // With the servers around it, which end whatever happens.
+    // The servers outlive the suite, and end with this scope.
     let (server, cluster) = (Server::start(), Cluster::start());
     let succeeds = |name: &str, mut config: Value, spool: Option<&str>| {
         println!("\n{name}, {}:", if spool.is_some() { "with a spool" } else { "without a spool" });
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
 fn load(directory: &Path, config: &Value) -> BackendSpec {
     let mut config = config.clone();
     config["key_prefix"] = directory.to_string_lossy().into();
-    // Who is killed is gone after two seconds; a scrape may take its time.
+    // A killed process is gone after two seconds; a scrape has time.
     (config["lease"], config["timeout"]) = (2.into(), 10.into());
     if let Some(spool) = config[SPOOL].as_str().map(|spool| directory.join(spool)) {
         config[SPOOL] = spool.to_string_lossy().into();
@@ -51,7 +50,7 @@ fn load(directory: &Path, config: &Value) -> BackendSpec {
     BackendSpec::of::<MultiProcessRedisBackend>().with_config(config)
 }
 
-/// The backend goes to other threads, and through `catch_unwind`, as the handles of metrics do.
+/// Checks that the backend crosses threads and `catch_unwind`, as metrics do.
 const _: fn() = || {
     fn is_free<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
     is_free::<MultiProcessRedisBackend>();

@@ -1,6 +1,6 @@
-//! Every increment is in the total once and only once, whatever the network loses.
+//! Every increment is in the total exactly once, through a network with losses.
 //!
-//! One network alone: `PYTHEUS_REDIS_SEED=7`.
+//! A single network: `PYTHEUS_REDIS_SEED=7`.
 #![cfg(unix)]
 
 use std::env;
@@ -14,7 +14,7 @@ use servers::server::{Server, config};
 const PROCESSES: usize = 4;
 const INCREMENTS: u64 = 100_000;
 const FLUSHES: u64 = 320;
-/// Each is another network.
+/// The seeds of the networks.
 const SEEDS: u64 = 20;
 const LANES: usize = 4;
 
@@ -32,7 +32,7 @@ fn worker() {
     serve(|words| match words {
         ["count"] => {
             for flush in 0..FLUSHES {
-                // As many as are left, divided among the flushes that are.
+                // The rest of the increments, divided among the rest of the flushes.
                 let share = |flush: u64| INCREMENTS * flush / FLUSHES;
                 for number in share(flush)..share(flush + 1) {
                     HITS.inc();
@@ -66,7 +66,7 @@ fn through_a_network_that_loses(server: &Server, seed: u64) {
     proxy.watch("hits_total");
     proxy.lose(seed, 100);
     let mut through = config(proxy.port());
-    // A command or an answer that is lost, and hangs, takes this long.
+    // A lost command or reply on a hanging connection takes this long.
     through["timeout"] = 0.05.into();
     through["key_prefix"] = format!("seed-{seed}").into();
     let workers: Vec<_> = (0..PROCESSES).map(|_| start(&through)).collect();
@@ -99,12 +99,12 @@ fn through_a_network_that_loses(server: &Server, seed: u64) {
 }
 
 #[test]
-fn the_total_is_exact_through_a_network_that_loses_one_in_ten() {
+fn the_total_is_exact_with_a_tenth_of_all_messages_lost() {
     let server = Server::start();
     if let Ok(seed) = env::var("PYTHEUS_REDIS_SEED") {
         return through_a_network_that_loses(&server, seed.parse().expect("a number"));
     }
-    // Some at once: most of the time, each waits for what never comes.
+    // Several at once: each mostly waits for lost replies.
     thread::scope(|scope| {
         for lane in 0..LANES {
             let server = &server;
@@ -114,7 +114,7 @@ fn the_total_is_exact_through_a_network_that_loses_one_in_ten() {
     });
 }
 
-/// The line of a sample, in full.
+/// Returns the line of a sample.
 fn shown(worker: &mut support::worker::Worker, sample: &str) -> String {
     let text = worker.ask("scrape");
     let line = text.lines().find(|line| line.strip_prefix(sample).is_some_and(|rest| rest.starts_with(' ')));
@@ -122,7 +122,7 @@ fn shown(worker: &mut support::worker::Worker, sample: &str) -> String {
 }
 
 #[test]
-fn a_count_is_exact_to_2_64_in_every_process() {
+fn counts_are_exact_up_to_2_64_in_every_process() {
     let server = Server::start();
     let [mut one, mut other] = [(); 2].map(|()| start(&config(server.port())));
     let mut count = |first: bool, amount: u64, expected: &str| {
@@ -138,22 +138,22 @@ fn a_count_is_exact_to_2_64_in_every_process() {
     count(false, 1, "9223372036854775809");
     count(false, (1 << 63) - 3, "18446744073709551614");
     count(true, 1, "18446744073709551615");
-    // Told again, they add up to the same.
+    // Resent, they add up to the same.
     server.ask(&["FLUSHALL"]);
     for worker in [&mut one, &mut other] {
-        let told = servers::retry_until(servers::TIMEOUT, || {
+        let resent = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             match &*shown(worker, "hits_total") {
                 "18446744073709551615" => Ok(()),
                 other => Err(other.to_owned()),
             }
         });
-        told.expect("all is told again");
+        resent.expect("all counts are resent");
     }
 }
 
 #[test]
-fn fractions_and_sums_are_those_of_one_process_at_their_limits_too() {
+fn fractions_and_sums_are_rounded_as_in_one_process() {
     let server = Server::start();
     let [mut one, mut other] = [(); 2].map(|()| start(&config(server.port())));
     let mut act = |what: &str| {
@@ -167,7 +167,7 @@ fn fractions_and_sums_are_those_of_one_process_at_their_limits_too() {
         values[0].clone()
     };
     assert_eq!(act("fractions 0.25"), "0.5");
-    // 2^51, of which halves are the last digits; then beyond 2^53, where odd numbers are none.
+    // 2^51, with halves as last digits; then above 2^53, where there are no odd numbers.
     assert_eq!(act("fractions 1125899906842624"), "2251799813685248.5");
     assert_eq!(act("fractions 0.25"), "2251799813685249");
     assert_eq!(act("fractions 4503599627370496"), "1.125899906842624e+16");
@@ -175,6 +175,6 @@ fn fractions_and_sums_are_those_of_one_process_at_their_limits_too() {
 }
 
 #[test]
-fn it_is_with_valkey_too() {
+fn totals_are_exact_with_valkey() {
     through_a_network_that_loses(&Server::valkey(&[]), 1);
 }

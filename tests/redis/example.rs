@@ -1,4 +1,4 @@
-//! The example `redis` prints what its first lines say, beside a real server; without one it says so.
+//! The example `redis` prints the output in its docs with a real server, and an error without one.
 #![cfg(unix)]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,21 +10,21 @@ use support::example;
 
 const SOURCE: &str = include_str!("../../examples/redis.rs");
 
-/// Runs it to its end.
+/// Runs the example to its end.
 fn run(port: u16) -> Output {
     let mut program = Command::new(example::program_with("redis", "redis"));
     program.env("REDIS_URL", format!("redis://127.0.0.1:{port}")).stdin(Stdio::null());
     program.output().expect("it starts")
 }
 
-/// The lines that its comment says it prints.
+/// Returns the output in its docs.
 fn said() -> Vec<&'static str> {
     let comment = SOURCE.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
     comment.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```").collect()
 }
 
 #[test]
-fn two_processes_show_as_one_as_the_first_lines_say() {
+fn the_example_prints_the_output_in_its_docs() {
     let server = Server::start();
     let output = run(server.port());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -32,7 +32,7 @@ fn two_processes_show_as_one_as_the_first_lines_say() {
     let (printed, said): (Vec<_>, _) = (printed.lines().collect(), said());
     assert_eq!(printed.len(), said.len(), "{printed:#?}");
     for (line, said) in printed.into_iter().zip(said) {
-        // A time differs with each run, and may be long where the machine has other things to do.
+        // Times differ with each run.
         let name = said.rsplit_once(' ').map_or(said, |(name, _)| name);
         let is_time = said.ends_with(" ..") || name.contains("_bucket{") && !name.contains("+Inf");
         assert!(line == said || is_time && line.starts_with(name), "`{line}`, where `{said}` was said");
@@ -40,8 +40,8 @@ fn two_processes_show_as_one_as_the_first_lines_say() {
 }
 
 #[test]
-fn without_a_server_it_says_where_there_is_none() {
-    // Taken, so that nobody else listens there; nor does this.
+fn without_a_server_the_example_names_its_address() {
+    // A port in use, without a listener.
     let taken = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     taken.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
     let port = taken.local_addr().ok().and_then(|address| address.as_socket()).expect("an address").port();

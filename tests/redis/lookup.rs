@@ -1,5 +1,4 @@
-//! A system that does not find the name of the server for minutes: scrapes fail by their deadline all the same, and nothing
-//! piles up.
+//! A name server without a reply for minutes: scrapes fail by their deadline all the same, and no threads pile up.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -18,7 +17,7 @@ metric! {
     static HITS: Counter = "hits_total";
 }
 
-/// Looks up `slow` for ten minutes, `redis` at once, and others as ever.
+/// Resolves `slow` in ten minutes, `redis` at once, and other names as usual.
 const SLOW: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,7 +53,7 @@ fn worker() {
     });
 }
 
-/// A process whose system is as [`SLOW`].
+/// Starts a process whose system resolves names as [`SLOW`] does.
 fn worker_of_slow_system(folder: &tempfile::TempDir) -> Worker {
     let [source, library]: [PathBuf; 2] = ["slow.c", "slow.so"].map(|name| folder.path().join(name));
     fs::write(&source, SLOW).expect("there is room");
@@ -65,7 +64,7 @@ fn worker_of_slow_system(folder: &tempfile::TempDir) -> Worker {
 }
 
 #[test]
-fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
+fn a_hanging_name_server_does_not_hold_up_scrapes() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut worker = worker_of_slow_system(&folder);
     let mut slow = impatient(6379);
@@ -73,9 +72,9 @@ fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
     assert_eq!(worker.ask(&format!("load redis {slow}")), "ok");
     for _ in 0..20 {
         assert_eq!(worker.ask("count 10"), "ok");
-        try_scrape(&mut worker).expect_err("nobody knows where it is");
+        try_scrape(&mut worker).expect_err("the name does not resolve");
     }
-    // Or that what was counted was not sent in time.
+    // Or the error of the batch before the scrape.
     let said = retry_until(TIMEOUT, || match try_scrape(&mut worker) {
         Err(failed) if failed.contains("it takes too long to look up `slow` and to connect") => Ok(()),
         other => Err(format!("{other:?}")),
@@ -86,7 +85,7 @@ fn a_name_that_is_looked_up_for_minutes_holds_up_no_scrape() {
 }
 
 #[test]
-fn a_server_that_has_a_name_is_found() {
+fn a_server_is_found_by_its_name() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut worker = worker_of_slow_system(&folder);
     let mut named = config(server.port());

@@ -1,4 +1,4 @@
-//! The network of the other tests fails as it is told, and no other way: what they prove rests on this.
+//! The proxy of the other tests injects exactly the configured faults.
 
 use std::io::{self, ErrorKind::WouldBlock};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use servers::proxy::{Counts, Proxy, Way};
 use servers::resp::{Client, Value};
 use servers::server::Server;
 
-/// Adds one, over and over, on new connections where one breaks; gives how often an answer came.
+/// Increments a key repeatedly, with a new connection after each fault; returns the number of replies.
 fn add(proxy: &Proxy, times: u32) -> u64 {
     let (mut client, mut answered) = (None, 0);
     for _ in 0..times {
@@ -32,7 +32,7 @@ fn lost(proxy: &Proxy) -> u64 {
     lost_requests + lost_replies
 }
 
-/// Waits for as long as the answer may still come.
+/// Waits for a reply, until it is lost.
 fn answer(client: &mut Client, is_lost: impl Fn() -> bool) -> io::Result<Value> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -48,7 +48,7 @@ fn total(server: &Server) -> u64 {
 }
 
 #[test]
-fn commands_and_answers_are_lost_and_counted() {
+fn lost_commands_and_replies_are_counted() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     proxy.watch("INCR");
@@ -63,15 +63,15 @@ fn commands_and_answers_are_lost_and_counted() {
 }
 
 #[test]
-fn a_connection_breaks_after_as_many_bytes_as_was_said() {
+fn a_connection_breaks_after_the_given_bytes() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
-    // As many bytes as the command has.
+    // The length of the command.
     let command = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".len() as u64;
     for (bytes, arrived) in [(0, 0), (command - 1, 0), (command, 1), (2 * command - 1, 2)] {
         proxy.reset_after(Way::ToServer, bytes);
         let answered = add(&proxy, 1 + u32::from(bytes > command));
-        // The answer to a whole command may come before the reset does.
+        // The reply to a whole command may come before the reset.
         let least = u64::from(bytes > command);
         assert!((least..=u64::from(bytes >= command)).contains(&answered), "{answered} after {bytes}");
         servers::retry_until(servers::TIMEOUT, || match server.client().ask(&["INCRBY", "n", "0"]).text() {
@@ -80,7 +80,7 @@ fn a_connection_breaks_after_as_many_bytes_as_was_said() {
         })
         .unwrap_or_else(|found| panic!("{found}, not {arrived}, after {bytes} bytes"));
     }
-    // `:3\r\n` is the answer.
+    // `:3\r\n` is the reply.
     for bytes in 0..4 {
         proxy.reset_after(Way::ToClient, bytes);
         assert_eq!(add(&proxy, 1), 0, "{bytes}");
@@ -90,7 +90,7 @@ fn a_connection_breaks_after_as_many_bytes_as_was_said() {
 }
 
 #[test]
-fn what_is_held_back_comes_later_and_what_is_half_open_never() {
+fn held_messages_come_later_and_half_open_connections_stay_silent() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let mut client = Client::connect(proxy.port()).expect("it listens");
@@ -103,13 +103,13 @@ fn what_is_held_back_comes_later_and_what_is_half_open_never() {
     assert_eq!(client.receive().expect("it comes at last"), Value::Int(2));
     client.patience(Duration::from_millis(50)).expect("a time");
     proxy.half_open();
-    let error = client.try_ask(&["INCR", "n"]).expect_err("nobody is there");
+    let error = client.try_ask(&["INCR", "n"]).expect_err("no server is there");
     assert_eq!(error.kind(), WouldBlock);
     assert_eq!(total(&server), 2);
 }
 
 #[test]
-fn a_round_trip_is_what_is_sent_before_an_answer_comes() {
+fn a_round_trip_is_all_commands_before_a_reply() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let mut client = Client::connect(proxy.port()).expect("it listens");
@@ -120,13 +120,13 @@ fn a_round_trip_is_what_is_sent_before_an_answer_comes() {
     assert_eq!(client.receive().expect("an answer").text(), "1");
     client.ask(&["DEL", "a"]);
     let trips = proxy.take_trips();
-    // The first may have been answered before the second was passed on.
+    // The first reply may precede the second command.
     assert_eq!(trips.iter().flatten().collect::<Vec<_>>(), ["SET", "GET", "DEL"]);
     assert!((2..=3).contains(&trips.len()), "{trips:?}");
 }
 
 #[test]
-fn a_server_that_was_killed_comes_back_with_what_it_has_kept() {
+fn a_killed_server_restarts_with_its_data() {
     let mut server = Server::with(&["appendonly yes", "appendfsync always"]);
     server.ask(&["SET", "n", "7"]);
     server.kill();

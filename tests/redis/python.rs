@@ -1,5 +1,4 @@
-//! Processes of Python's pytheus and of this one share a Redis: both count in the same families, and whoever is scraped
-//! shows the sum.
+//! Processes of Python's pytheus and of this crate share a Redis: both count in the same families, and each shows the sum.
 #![cfg(unix)]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
@@ -9,7 +8,7 @@ use servers::python::{Metrics, ODD, Python, Samples, call, samples, value};
 use servers::server::Server;
 use support::worker::Worker;
 
-/// Not a test by itself: a process that counts.
+/// Not a test by itself: a worker process.
 #[test]
 fn worker() {
     let mut metrics = None;
@@ -27,7 +26,7 @@ fn worker() {
     });
 }
 
-/// One that gives nothing up because the machine is busy.
+/// Starts a worker with a long timeout, for busy machines.
 fn rust(redis: &Server) -> Worker {
     rust_with(redis, 30.0)
 }
@@ -38,7 +37,7 @@ fn rust_with(redis: &Server, timeout: f64) -> Worker {
     worker
 }
 
-/// Calls that both make.
+/// The calls of both languages.
 fn calls() -> Vec<Value> {
     let mut calls = vec![
         call("inc", "plain_total", &[], 1.0),
@@ -64,7 +63,7 @@ fn calls() -> Vec<Value> {
     calls
 }
 
-/// Both show the same, which is given.
+/// Returns the samples of both, asserting that they are equal.
 #[track_caller]
 fn alike(python: &mut Python, rust: &mut Worker) -> Samples {
     let text = rust.ask("scrape");
@@ -113,7 +112,7 @@ fn shows_twice_the_calls(shown: &Samples) {
 }
 
 #[test]
-fn both_count_in_the_same_series_where_python_was_first() {
+fn rust_counts_in_series_that_python_began() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     for call in calls() {
@@ -124,7 +123,7 @@ fn both_count_in_the_same_series_where_python_was_first() {
 }
 
 #[test]
-fn both_count_in_the_same_series_where_rust_was_first() {
+fn python_counts_in_series_that_rust_began() {
     let redis = Server::start();
     let mut rust = rust(&redis);
     for call in calls() {
@@ -139,7 +138,7 @@ fn both_count_in_the_same_series_where_rust_was_first() {
 }
 
 #[test]
-fn what_one_sets_the_other_shows_and_changes() {
+fn gauges_are_shared_with_python() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     for (value, more) in [(4.0, 0.5), (-0.25, -3.0), (1e100, 0.0)] {
@@ -152,7 +151,7 @@ fn what_one_sets_the_other_shows_and_changes() {
         python.ask(&call("inc", "level", &[], more));
         assert_eq!(value_of(&alike(&mut python, &mut rust), "level"), value + more);
     }
-    // What a process has in a gauge of the living goes with it.
+    // The share of a process in a live gauge ends with it.
     python.ask(&call("inc", "busy", &[], 2.0));
     rust.ask(&call("inc", "busy", &[], 5.0).to_string());
     assert_eq!(value_of(&alike(&mut python, &mut rust), "busy"), 7.0);
@@ -167,7 +166,7 @@ fn value_of(samples: &Samples, name: &str) -> f64 {
 }
 
 #[test]
-fn labels_that_python_has_in_another_order_are_one_series() {
+fn labels_in_the_order_of_python_are_one_series() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
@@ -175,7 +174,7 @@ fn labels_that_python_has_in_another_order_are_one_series() {
     python.ask(&call("observe", "times_by_label", &there, 1.0));
     rust.ask(&call("inc", "by_label_total", &here, 1.0).to_string());
     rust.ask(&call("observe", "times_by_label", &here, 2.0).to_string());
-    // One that only Rust has so far stands as the others do.
+    // A new series of Rust has the order of the others.
     rust.ask(&call("inc", "by_label_total", &[("method", "GET"), ("path", "/new")], 1.0).to_string());
     rust.ask("flush");
     python.ask(&call("inc", "by_label_total", &[("path", "/new"), ("method", "GET")], 1.0));
@@ -183,20 +182,20 @@ fn labels_that_python_has_in_another_order_are_one_series() {
     assert_eq!(value(&shown, "by_label_total", &here), Some(2.0));
     assert_eq!(value(&shown, "by_label_total", &[("method", "GET"), ("path", "/new")]), Some(2.0));
     assert_eq!(value(&shown, "times_by_label_count", &here), Some(2.0));
-    // Two processes of Python's have it in both: it shows once here.
+    // Two processes of Python have a series in both orders: it shows once here.
     Python::start(&redis).ask(&call("inc", "by_label_total", &here, 5.0));
     let shown = samples(&rust.ask("scrape"));
     assert_eq!(value(&shown, "by_label_total", &here), Some(7.0));
 }
 
-/// The answer to a command, the words of which have no spaces.
+/// Returns the reply to a command of words without spaces.
 #[track_caller]
 fn say(redis: &Server, command: &str) -> String {
     redis.ask(&command.split(' ').collect::<Vec<_>>()).text()
 }
 
 #[test]
-fn series_that_are_removed_are_gone_for_both() {
+fn removed_series_are_gone_for_both_languages() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     let (here, there) = ([("method", "GET"), ("path", "/")], [("path", "/"), ("method", "GET")]);
@@ -214,7 +213,7 @@ fn series_that_are_removed_are_gone_for_both() {
 }
 
 #[test]
-fn keys_expire_as_those_of_python_do() {
+fn keys_expire_as_in_python() {
     let redis = Server::start();
     let mut rust = rust(&redis);
     for call in calls() {
@@ -234,7 +233,7 @@ fn keys_expire_as_those_of_python_do() {
         say(&redis, "EXPIRE plain_total 100");
         say(&redis, "EXPIRE by_label_total 100");
     }
-    // It begins anew, as it does for Python.
+    // The series starts over, as in Python.
     say(&redis, "DEL plain_total");
     assert_eq!(value_of(&samples(&rust.ask("scrape")), "plain_total"), 0.0);
     rust.ask(&call("inc", "plain_total", &[], 2.0).to_string());
@@ -242,9 +241,9 @@ fn keys_expire_as_those_of_python_do() {
 }
 
 #[test]
-fn a_key_that_holds_something_else_harms_no_other_metric() {
+fn a_key_of_another_type_affects_no_other_metric() {
     let redis = Server::start();
-    // Of a version in which this metric had labels, and of one in which that had none.
+    // From versions in which one metric had labels, and the other none.
     say(&redis, "HSET plain_total {} 7");
     say(&redis, "SET by_default_total 7");
     let mut rust = rust(&redis);
@@ -262,7 +261,7 @@ fn a_key_that_holds_something_else_harms_no_other_metric() {
 }
 
 #[test]
-fn a_value_that_is_no_number_fails_the_scrape_as_it_fails_python_s() {
+fn a_value_without_a_number_fails_scrapes_as_in_python() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust(&redis));
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
@@ -275,7 +274,7 @@ fn a_value_that_is_no_number_fails_the_scrape_as_it_fails_python_s() {
 }
 
 #[test]
-fn what_is_counted_while_redis_does_not_answer_shows_once() {
+fn counts_during_a_pause_of_redis_show_once() {
     let redis = Server::start();
     let (mut python, mut rust) = (Python::start(&redis), rust_with(&redis, 1.0));
     rust.ask(&call("inc", "plain_total", &[], 1.0).to_string());
@@ -291,7 +290,7 @@ fn what_is_counted_while_redis_does_not_answer_shows_once() {
 }
 
 #[test]
-fn many_of_both_count_at_once() {
+fn many_processes_of_both_languages_count_at_once() {
     let redis = Server::start();
     let (mut pythons, mut rusts) = ([(); 2].map(|()| Python::start(&redis)), [(); 2].map(|()| rust(&redis)));
     let calls = calls();

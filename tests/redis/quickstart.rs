@@ -1,6 +1,5 @@
-//! The quickstart, built with the feature `redis`: two variables make its processes count together, and a real Prometheus
-//! sees at either what both have served; one that is asked to end leaves what it has counted. What `docker-compose.yml`
-//! starts beside it is configured well.
+//! The quickstart, built with the feature `redis`: two variables make its processes count together. A real Prometheus scrapes
+//! the totals from each, SIGTERM loses no counts, and the configuration of `docker-compose.yml` is valid.
 #![cfg(unix)]
 
 use std::ffi::OsString;
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const COMPOSE: &str = include_str!("../../docker-compose.yml");
 
-/// A configuration, and the processes that are told of it, by two variables alone.
+/// The two variables of a configuration.
 struct Quickstarts {
     program: PathBuf,
     folder: TempDir,
@@ -42,7 +41,7 @@ fn visit(service: &Serving, times: u32) {
 
 #[track_caller]
 fn assert_shows(service: &Serving, visits: u32) {
-    // A busy machine may need more time than a scrape has.
+    // On a busy machine, a scrape may time out.
     let reply = wait_for("scrape", || match service.get("/metrics") {
         reply if reply.status == 200 => Ok(reply),
         reply => Err(reply.body),
@@ -51,14 +50,14 @@ fn assert_shows(service: &Serving, visits: u32) {
     assert!(reply.body.contains(&line), "{visits} are expected: {}", reply.body);
 }
 
-/// Asks it to end, as service managers do.
+/// Ends a service with SIGTERM.
 fn end(service: Serving) {
     signal(service.id(), libc::SIGTERM);
     service.wait();
 }
 
 #[test]
-fn prometheus_sees_the_visits_to_both_at_either() {
+fn prometheus_scrapes_the_totals_from_any_process() {
     let redis = Server::start();
     let quickstarts = Quickstarts::of(&serde_json::json!({"host": "127.0.0.1", "port": redis.port()}));
     let services = [(); 2].map(|()| quickstarts.start());
@@ -79,12 +78,12 @@ fn prometheus_sees_the_visits_to_both_at_either() {
 }
 
 #[test]
-fn one_that_is_asked_to_end_loses_nothing_and_neither_does_a_redis_that_keeps_what_it_is_told() {
-    // With the options of the file that starts it for users.
+fn sigterm_and_a_restart_of_a_persistent_redis_lose_no_counts() {
+    // With the options of `docker-compose.yml`.
     let command = COMPOSE.lines().find_map(|line| line.trim().strip_prefix("command: redis-server --"));
     let options: Vec<_> = command.expect("the file says how Redis is started").split(" --").collect();
     let mut redis = Server::with(&options);
-    // Nothing is sent by itself.
+    // Without a flush, no batch is sent.
     let config = serde_json::json!({"host": "127.0.0.1", "port": redis.port(), "flush_interval": 3600});
     let quickstarts = Quickstarts::of(&config);
 
@@ -105,14 +104,14 @@ fn one_that_is_asked_to_end_loses_nothing_and_neither_does_a_redis_that_keeps_wh
     let next = quickstarts.start();
     assert_shows(&next, 10);
 
-    // Without Redis there are no numbers, rather than wrong ones; requests are answered.
+    // Without Redis, scrapes fail, and requests are served.
     redis.kill();
     assert_eq!(next.get("/metrics").status, 503);
     visit(&next, 1);
 }
 
 #[test]
-fn prometheus_takes_the_configuration_that_comes_with_it() {
+fn prometheus_accepts_the_configuration_of_the_quickstart() {
     let promtool = support::program("promtool", "prometheus");
     let output = Command::new(promtool).args(["check", "config", "prometheus.yml"]).current_dir(ROOT).output();
     let output = output.expect("promtool starts");

@@ -1,4 +1,4 @@
-//! A connection that breaks at any byte of what goes either way loses nothing and doubles nothing.
+//! A connection reset at any byte, in either direction, loses and duplicates no counts.
 #![cfg(unix)]
 
 use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, flush, load_backend};
@@ -7,13 +7,13 @@ use servers::counting::{serve, start, until_flushed};
 use servers::proxy::{Proxy, Way};
 use servers::server::{Server, config};
 
-/// At each of these bytes, both ways.
+/// The bytes, in each direction.
 const POSITIONS: u64 = 500;
 
 metric! {
-    /// One between any two flushes.
+    /// An increment between any two flushes.
     static HITS: Counter = "hits_total";
-    /// As many by each of three.
+    /// Increments by each of three labels.
     static OF_EACH: Counter = "of_each_total" { labels: { name } };
     /// As many.
     static SIZES: Histogram = "sizes" { buckets: [0.5, 5.0] };
@@ -25,12 +25,12 @@ fn worker() {
 }
 
 #[test]
-fn the_total_is_exact_wherever_the_stream_breaks() {
+fn the_total_is_exact_after_resets_at_any_byte() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     proxy.watch("hits_total");
     let mut through = config(proxy.port());
-    // What is sent is what is flushed below.
+    // Only the flushes below send batches.
     through["flush_interval"] = 3_600.into();
     load_backend(BackendSpec::of::<MultiProcessRedisBackend>().with_config(through)).expect("it need not be reached");
     let (mut counted, mut failed) = (0_u32, 0);
@@ -38,7 +38,7 @@ fn the_total_is_exact_wherever_the_stream_breaks() {
         for bytes in 0..POSITIONS {
             let resets = proxy.counts().resets;
             proxy.reset_after(way, bytes);
-            // One answer is shorter than that.
+            // A reply may be shorter.
             while proxy.counts().resets == resets {
                 HITS.inc();
                 for name in ["a", "b", "c"] {

@@ -1,4 +1,4 @@
-//! A scrape asks twice, however many series there are, and never for all keys of a server.
+//! A scrape takes two round trips for any number of series, and never lists the keys of a server.
 #![cfg(unix)]
 #![allow(clippy::float_cmp, reason = "what is counted here is exact")]
 
@@ -19,7 +19,7 @@ metric! {
     static MANY: Counter = "many_total" { labels: { number } };
     /// A family with another hash.
     static SIZES: Histogram = "sizes" { buckets: [0.5, 5.0] };
-    /// One that the living alone have.
+    /// A live gauge.
     static LEVELS: Gauge = "levels" { mode: live_sum };
 }
 
@@ -33,7 +33,7 @@ fn worker() {
             LEVELS.set(2.0);
             "ok".to_owned()
         }
-        // Over all slots that there are.
+        // In all partitions.
         ["spread"] => {
             for number in 0..FAMILIES {
                 let family = Counter::builder(format!("spread_{number}_total"), "C.").build().expect("a new name");
@@ -46,8 +46,7 @@ fn worker() {
     });
 }
 
-/// A process that scrapes asks each server for numbers twice, and for nothing else, but that it says now and then that it
-/// lives.
+/// Asserts that a scrape takes two round trips to each server, besides heartbeats.
 #[track_caller]
 fn assert_asks_twice(config: &Value, proxies: &[Proxy], is_right: impl Fn(&Samples)) {
     let mut worker = start(config);

@@ -1,4 +1,4 @@
-//! A Redis that keeps each command on its disk may be killed at any moment: nothing is lost, and nothing counts twice.
+//! A Redis with `appendfsync always` is killed at any moment: no counts are lost or duplicated.
 #![cfg(unix)]
 
 use std::sync::atomic::AtomicBool;
@@ -14,7 +14,7 @@ use support::multi::Random;
 use support::wait_for;
 
 const WORKERS: usize = 2;
-/// So many, in a few seconds.
+/// The increments, in a few seconds.
 const KILLS: u64 = 10;
 
 metric! {
@@ -34,7 +34,7 @@ fn worker() {
             counting = Some(thread::spawn(count));
             "ok".to_owned()
         }
-        // Says how often it has counted, all of which is handed over.
+        // Replies with its count, after a flush.
         ["end"] => {
             IS_OVER.store(true, Relaxed);
             let counted = counting.take().expect("it has begun").join().expect("it counts");
@@ -45,7 +45,7 @@ fn worker() {
     });
 }
 
-/// Counts until it is over, and flushes all the time.
+/// Counts to the end, with flushes in between.
 fn count() -> u64 {
     let mut counted = 0;
     while !IS_OVER.load(Relaxed) {
@@ -53,7 +53,7 @@ fn count() -> u64 {
         BY_DIGIT.digit((counted % 10).to_string()).inc();
         counted += 1;
         if counted % 10 == 0 {
-            // The server may be gone.
+            // The server may be down.
             let _ = pytheus::backends::flush();
         }
         thread::sleep(Duration::from_micros(100));
@@ -61,8 +61,8 @@ fn count() -> u64 {
     counted
 }
 
-/// Kills the server while a batch is on its way, and so long after it has come there: it is not yet seen, being applied, or
-/// applied. False where its answer was faster.
+/// Kills the server some time after a batch arrived: before, while or after it is applied. Returns false if its reply was
+/// faster.
 fn kill(server: &mut Server, proxy: &Proxy, after: Duration) -> bool {
     proxy.delay(Way::ToClient, Duration::from_millis(20));
     wait_for("batch", || if proxy.counts().under_way > 0 { Ok(()) } else { Err("none is under way".to_owned()) });
@@ -78,7 +78,7 @@ fn kill(server: &mut Server, proxy: &Proxy, after: Duration) -> bool {
 }
 
 #[test]
-fn the_total_is_exact_after_kills_with_batches_in_flight() {
+fn the_total_is_exact_after_kills_of_the_server_with_batches_in_flight() {
     let mut server = Server::with(&["appendonly yes", "appendfsync always"]);
     let proxy = Proxy::to(server.port());
     proxy.watch("hits_total");

@@ -1,5 +1,4 @@
-//! Signals that come a thousand times a second, as those of profilers do, make no scrape and no flush fail, and change no
-//! total.
+//! A thousand signals a second, as from a profiler, make no scrape or flush fail, and change no total.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "signals have no safe form")]
 
@@ -25,14 +24,14 @@ metric! {
     static FLUSHES: Counter = "flushes_total";
 }
 
-/// How many have come.
+/// The number of signals so far.
 static SIGNALS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn handle(_: libc::c_int) {
     SIGNALS.fetch_add(1, Relaxed);
 }
 
-/// Interrupts every thread of this process a thousand times a second. Its handler is set with `SA_RESTART`, or not.
+/// Interrupts every thread of this process a thousand times a second, with or without `SA_RESTART`.
 fn interrupt(flags: libc::c_int) {
     // SAFETY: all zeros are a valid `sigaction`; the handler does nothing but count.
     let set = unsafe {
@@ -49,7 +48,7 @@ fn interrupt(flags: libc::c_int) {
             let threads = fs::read_dir("/proc/self/task").expect("it is Linux").filter_map(Result::ok);
             let numbers = threads.filter_map(|thread| thread.file_name().to_string_lossy().parse::<libc::pid_t>().ok());
             for thread in numbers.filter(|thread| *thread != own) {
-                // SAFETY: it sends a signal, if that thread is still there.
+                // SAFETY: it sends a signal, if that thread still exists.
                 unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGALRM) };
             }
             thread::sleep(Duration::from_millis(1));
@@ -107,7 +106,7 @@ fn scrapes_and_flushes_succeed_under_a_profiler_with_a_thousand_signals_a_second
 }
 
 #[test]
-fn they_do_with_a_handler_that_restarts_nothing_and_through_a_unix_socket() {
+fn scrapes_and_flushes_succeed_without_sa_restart_on_a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("redis.sock");
     let _server = Server::with(&[&format!("unixsocket {}", socket.display())]);

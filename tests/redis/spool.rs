@@ -1,5 +1,4 @@
-//! With a spool, processes that are killed lose nothing of what they have counted in a Redis, and nothing counts twice:
-//! whoever lives, or comes next, tells what they had not told.
+//! With a spool, killed processes lose and duplicate no counts: living processes, or the next one to start, recover them.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "`fork` and signals have no safe form")]
 
@@ -21,7 +20,7 @@ use support::scrapes::{Raise, Samples};
 use support::wait_for;
 use support::worker::Worker;
 
-/// So many die at any moment.
+/// The number of killed processes.
 const KILLS: usize = 50;
 
 metric! {
@@ -40,11 +39,11 @@ metric! {
 #[test]
 fn worker() {
     counting::serve(|words| match words {
-        // Until it is killed; the file says how often it was begun.
-        ["count", name, notes] => {
-            let notes = File::create(notes).expect("a file");
+        // Until it is killed; a file has the number of begun increments.
+        ["count", name, progress] => {
+            let progress = File::create(progress).expect("a file");
             for number in 1_u64.. {
-                notes.write_all_at(&number.to_ne_bytes(), 0).expect("it can be written to");
+                progress.write_all_at(&number.to_ne_bytes(), 0).expect("it can be written to");
                 count(name);
             }
             unreachable!("it is killed")
@@ -56,7 +55,7 @@ fn worker() {
             "ok".to_owned()
         }
         ["fork", name] => {
-            // SAFETY: what the child does is what pytheus promises to work there.
+            // SAFETY: the child uses only functions that pytheus supports after a fork.
             let child = unsafe { libc::fork() };
             if child == 0 {
                 (0..5).for_each(|_| count(name));
@@ -88,7 +87,7 @@ fn start(redis: &Server, spool: &Path) -> Worker {
     counting::start(&config)
 }
 
-/// Has the server look at nothing for moments.
+/// Pauses the server now and then.
 fn stall(redis: &Server, done: &AtomicBool) {
     let mut client = redis.client();
     while !done.load(Relaxed) {
@@ -97,13 +96,13 @@ fn stall(redis: &Server, done: &AtomicBool) {
     }
 }
 
-/// The series of a worker are as often there as it has counted.
+/// Asserts the counts of a worker's series.
 #[track_caller]
 fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
     let of = |family: &str, more: &str| samples.get(&format!("{family}{{worker=\"{name}\"{more}}}")).copied();
     let jobs = of("jobs_total", "").unwrap_or(0.0);
     assert!(counts.contains(&jobs), "{name}: {jobs}, not {counts:?}");
-    // In the order in which they are counted.
+    // In the order of the increments.
     let halves = of("halves_total", "").unwrap_or(0.0) * 2.0;
     let sizes = of("sizes_count", "").unwrap_or(0.0);
     for (what, counted) in [("halves", halves), ("sizes", sizes), ("sum", of("sizes_sum", "").unwrap_or(0.0))] {
@@ -112,29 +111,29 @@ fn assert_counted(samples: &Samples, name: &str, counts: &[f64]) {
 }
 
 #[test]
-fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice() {
+fn with_a_spool_kills_at_any_moment_lose_and_duplicate_no_counts() {
     let redis = Server::start();
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
-    let notes = |number: usize| folder.path().join(format!("w{number}"));
+    let progress = |number: usize| folder.path().join(format!("w{number}"));
     let begun = |number: usize| {
-        let bytes = fs::read(notes(number)).unwrap_or_default();
+        let bytes = fs::read(progress(number)).unwrap_or_default();
         bytes.try_into().map_or(0, u64::from_ne_bytes)
     };
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // What a process has sent is done after its end, before or after what others do as that process.
+        // A batch may arrive after the end of its process, before or after its recovery.
         scope.spawn(|| stall(&redis, &done));
         let _done = Raise(&done);
         thread::scope(|scope| {
-            // Each takes over what the others leave, and is killed meanwhile.
+            // Each recovers the others, and is killed meanwhile.
             for lane in 0..4 {
-                let (redis, spool, notes, begun) = (&redis, &spool, &notes, &begun);
+                let (redis, spool, progress, begun) = (&redis, &spool, &progress, &begun);
                 scope.spawn(move || {
                     for number in (lane..KILLS).step_by(4) {
                         let mut worker = start(redis, spool);
-                        worker.tell(&format!("count w{number} {}", notes(number).display()));
-                        // Some before they have counted anything.
+                        worker.tell(&format!("count w{number} {}", progress(number).display()));
+                        // Some before their first increment.
                         if number % 3 > 0 {
                             wait_for("count", || if begun(number) > 100 { Ok(()) } else { Err("too few".to_owned()) });
                         }
@@ -161,7 +160,7 @@ fn processes_that_are_killed_at_any_moment_lose_nothing_and_count_nothing_twice(
 }
 
 #[test]
-fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
+fn counts_of_an_outage_are_recovered_by_the_next_process() {
     let (mut redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     redis.kill();
     for name in ["a", "b"] {
@@ -170,7 +169,7 @@ fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
         worker.kill();
     }
     assert_eq!(files(folder.path(), "process-"), 2);
-    // One that ends as it should can't tell what it has counted, either.
+    // An orderly end can't send counts either.
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count c times 10"), "ok");
     drop(worker);
@@ -181,12 +180,12 @@ fn what_was_counted_while_redis_was_away_is_told_by_the_next_process() {
     for (name, times) in [("a", 1000.0), ("b", 1000.0), ("c", 10.0)] {
         assert_counted(&samples, name, &[times]);
     }
-    // Gauges go with their process, as without a spool.
+    // Gauges end with their process, as without a spool.
     assert!(samples.get("level").is_none_or(|level| level.to_bits() != 7.0_f64.to_bits()), "{samples:?}");
 }
 
 #[test]
-fn one_that_ends_as_it_should_leaves_nothing_behind() {
+fn an_orderly_end_leaves_no_files() {
     let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count a times 100"), "ok");
@@ -201,7 +200,7 @@ fn one_that_ends_as_it_should_leaves_nothing_behind() {
 }
 
 #[test]
-fn gauges_and_removed_series_are_as_without_a_spool() {
+fn a_spool_changes_nothing_for_gauges_and_removals() {
     let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut workers = [(); 2].map(|()| start(&redis, folder.path()));
     for worker in &mut workers {
@@ -229,7 +228,7 @@ fn gauges_and_removed_series_are_as_without_a_spool() {
 }
 
 #[test]
-fn a_child_that_is_killed_has_counted_for_itself() {
+fn the_counts_of_a_killed_child_are_recovered() {
     let (redis, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut worker = start(&redis, folder.path());
     assert_eq!(worker.ask("count a times 2"), "ok");

@@ -1,5 +1,5 @@
-//! While the disk is full, a process with a spool sends nothing, since it could not take note of it; what was begun counts on,
-//! and is there once there is room.
+//! With a full disk, a process with a spool sends no batches, as it can't log them. Existing series count on, and are sent once
+//! there is room.
 #![cfg(unix)]
 
 use pytheus::backends::json;
@@ -30,7 +30,7 @@ fn worker() {
 }
 
 #[test]
-fn what_was_counted_while_the_disk_was_full_comes_once_there_is_room() {
+fn counts_during_a_full_disk_are_sent_once_there_is_room() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a directory"));
     let mut with_spool = config(server.port());
     with_spool["spool_directory"] = json!(spool.path());
@@ -46,7 +46,7 @@ fn what_was_counted_while_the_disk_was_full_comes_once_there_is_room() {
     let refused = counting.ask("flush");
     assert!(refused.starts_with("error: ") && refused.contains("spool"), "{refused}");
     assert_eq!([shown("old"), shown("new")], [Some(10.0), None], "nothing that could count twice");
-    // What was begun counts on; what found no room is tried again, once in a second.
+    // Existing series count on; a series without room is retried once a second.
     for what in ["count old 5", "limit none", "flushed"] {
         assert_eq!(counting.ask(what), "ok");
     }
@@ -57,25 +57,25 @@ fn what_was_counted_while_the_disk_was_full_comes_once_there_is_room() {
         shown("new").filter(|counted| *counted > 0.0).map(drop).ok_or_else(|| "nothing".to_owned())
     });
     let before = shown("new").expect("it is there");
-    // The others then come with their first.
+    // The other series begin with their next increment.
     for what in ["count new 4", "count other 6", "flushed"] {
         assert_eq!(counting.ask(what), "ok");
     }
     assert_eq!([shown("new"), shown("other")], [Some(before + 4.0), Some(6.0)]);
-    // A kill loses nothing of it, nor has it count twice.
+    // A kill loses and duplicates no counts.
     assert_eq!(counting.ask("count old 1"), "ok");
     counting.kill();
-    let mut heir = counting::start(&with_spool);
-    support::wait_for("heir", || match heir.scrape().get("pytheus_redis_taken_over_total") {
+    let mut successor = counting::start(&with_spool);
+    support::wait_for("the recovery", || match successor.scrape().get("pytheus_redis_taken_over_total") {
         Some(taken_over) if *taken_over > 0.0 => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    assert_eq!(heir.ask("flushed"), "ok");
+    assert_eq!(successor.ask("flushed"), "ok");
     assert_eq!(shown("old"), Some(21.0));
 }
 
 #[test]
-fn a_load_that_finds_no_room_is_an_error_and_loses_nothing() {
+fn loading_on_a_full_disk_fails_and_loses_no_counts() {
     let (server, spool) = (Server::start(), tempfile::tempdir().expect("a directory"));
     let mut with_spool = config(server.port());
     with_spool["spool_directory"] = json!(spool.path());

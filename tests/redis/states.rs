@@ -1,5 +1,5 @@
-//! Servers in awkward states: each is left behind within five seconds after it ends, or says what to do; and the totals are
-//! exact, or short by what is documented.
+//! Servers in unusual states: processes recover within five seconds, or report what to do, and the totals are exact but for
+//! documented losses.
 #![cfg(unix)]
 
 #[path = "states/unreadable.rs"]
@@ -19,7 +19,7 @@ use support::worker::Worker;
 
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// The hash of the family, as the layout has it: the same in each process, and in each version to come.
+/// The hash of the family in the schema: the same in every process, and in every later version.
 const KEY: &str = "{pytheus:0}:f:hits_total@7ad1560701069d36";
 
 metric! {
@@ -27,7 +27,7 @@ metric! {
     static HITS: Counter = "hits_total";
     /// As many.
     static SIZES: Histogram = "sizes" { buckets: [0.5, 5.0] };
-    /// Of the living.
+    /// A live gauge.
     static LEVEL: Gauge = "level" { mode: live_max };
 }
 
@@ -49,7 +49,7 @@ fn worker() {
     });
 }
 
-/// A process that counts, another one that looks, and what they should find.
+/// A process that counts, another one that scrapes, and the expected totals.
 struct Case {
     worker: Worker,
     other: Worker,
@@ -62,13 +62,13 @@ impl Case {
         Self { worker: start(&impatient(port)), other: start(&impatient(port)), port, counted: 0 }
     }
 
-    /// Some increments, before, during or after.
+    /// Counts before, during or after the state.
     fn count(&mut self) {
         self.counted += 100;
         assert_eq!(self.worker.ask("count 100"), "ok");
     }
 
-    /// All is well, and something is there already.
+    /// Begins with some counts.
     fn flushed(port: u16) -> Self {
         let mut case = Self::new(port);
         case.count();
@@ -77,7 +77,7 @@ impl Case {
         case
     }
 
-    /// Counting goes on; a scrape says what is wrong.
+    /// Asserts that counting goes on, and that a scrape fails with an error.
     #[track_caller]
     fn fails_with(&mut self, words: &[&str]) {
         let outcome = servers::retry_until(servers::TIMEOUT, || {
@@ -91,7 +91,7 @@ impl Case {
         self.count();
     }
 
-    /// All that was counted is there, for who has not counted it.
+    /// Asserts that the other process shows all counts.
     #[track_caller]
     fn recovers(&mut self) {
         let counted = f64::from(self.counted);
@@ -103,7 +103,7 @@ impl Case {
         outcome.unwrap_or_else(|last| panic!("{RECOVERS_WITHIN:?} later: {last}"));
     }
 
-    /// It goes on as if nothing had been.
+    /// Asserts that counting and scraping work as before.
     #[track_caller]
     fn goes_on(mut self) {
         self.recovers();
@@ -129,7 +129,7 @@ fn out_of_memory() {
 }
 
 #[test]
-fn a_replica_that_takes_no_writes() {
+fn a_read_only_replica() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     server.ask(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -139,13 +139,13 @@ fn a_replica_that_takes_no_writes() {
 }
 
 #[test]
-fn a_server_that_loads_its_data() {
+fn a_server_loading_its_data() {
     let mut server = Server::start();
     let mut case = Case::flushed(server.port());
     server.ask(&["DEBUG", "POPULATE", "3000", "filler", "1000"]);
     server.ask(&["SAVE"]);
     server.kill();
-    // Three seconds, in which it answers.
+    // For three seconds, it replies with an error.
     server.configure("key-load-delay 1000");
     server.configure("loading-process-events-interval-bytes 1024");
     server.begin_restart();
@@ -159,7 +159,7 @@ fn a_server_that_loads_its_data() {
 }
 
 #[test]
-fn a_server_that_has_forgotten_the_scripts() {
+fn a_server_without_the_scripts() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     server.ask(&["SCRIPT", "FLUSH"]);
@@ -169,7 +169,7 @@ fn a_server_that_has_forgotten_the_scripts() {
 }
 
 #[test]
-fn a_password_that_is_wanted() {
+fn a_required_password() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     let mut admin = server.client();
@@ -182,7 +182,7 @@ fn a_password_that_is_wanted() {
 }
 
 #[test]
-fn a_user_who_may_not_do_it() {
+fn a_user_without_permissions() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     server.ask(&["ACL", "SETUSER", "default", "-evalsha", "-eval"]);
@@ -192,18 +192,18 @@ fn a_user_who_may_not_do_it() {
 }
 
 #[test]
-fn a_key_that_is_something_else() {
+fn a_key_of_another_type() {
     let server = Server::start();
-    server.ask(&["SET", KEY, "of somebody else"]);
+    server.ask(&["SET", KEY, "of another program"]);
     let mut case = Case::new(server.port());
     case.fails_with(&[KEY, "key_prefix"]);
-    assert_eq!(server.ask(&["GET", KEY]).text(), "of somebody else");
+    assert_eq!(server.ask(&["GET", KEY]).text(), "of another program");
     server.ask(&["DEL", KEY]);
     case.goes_on();
 }
 
 #[test]
-fn a_script_that_does_not_end() {
+fn a_script_in_an_endless_loop() {
     let server = Server::with(&["busy-reply-threshold 50"]);
     let mut case = Case::flushed(server.port());
     let mut endless = server.client();
@@ -213,9 +213,9 @@ fn a_script_that_does_not_end() {
     case.goes_on();
 }
 
-/// Who lives tells all again: there is nobody else here.
+/// Living processes resend all counts; here there are no others.
 #[test]
-fn a_server_that_was_emptied() {
+fn a_flushed_server() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     server.ask(&["FLUSHALL"]);
@@ -225,13 +225,13 @@ fn a_server_that_was_emptied() {
     case.goes_on();
 }
 
-/// The same.
+/// As after a flush.
 #[test]
-fn keys_that_were_evicted() {
+fn evicted_keys() {
     let server = Server::with(&["maxmemory-policy allkeys-random"]);
     let mut case = Case::flushed(server.port());
     set(&server, "maxmemory", "1");
-    // Evicts all that there is.
+    // Evicts all keys.
     let _ = server.client().try_ask(&["SET", "a", "b"]);
     case.count();
     servers::retry_until(RECOVERS_WITHIN, || {
@@ -243,7 +243,7 @@ fn keys_that_were_evicted() {
 }
 
 #[test]
-fn a_disk_that_takes_nothing() {
+fn a_failing_disk() {
     let server = Server::with(&["save 3600 1"]);
     let mut case = Case::flushed(server.port());
     let gone = server.folder().join("gone");
@@ -258,13 +258,13 @@ fn a_disk_that_takes_nothing() {
 }
 
 #[test]
-fn a_full_table_of_clients() {
+fn too_many_clients() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     let mut admin = server.client();
     admin.ask(&["CONFIG", "SET", "maxclients", "1"]);
     admin.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    // The reason may be lost with the connection.
+    // The error may be lost with the connection.
     case.fails_with(&["the totals can't be had"]);
     admin.ask(&["CONFIG", "SET", "maxclients", "1000"]);
     case.goes_on();
@@ -275,7 +275,7 @@ fn a_slow_server() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let mut case = Case::flushed(proxy.port());
-    // Each answer of the few that a scrape waits for.
+    // The delay of each of the few replies of a scrape.
     proxy.delay(Way::ToClient, Duration::from_millis(25));
     case.count();
     case.recovers();
@@ -284,7 +284,7 @@ fn a_slow_server() {
 }
 
 #[test]
-fn a_server_that_hangs() {
+fn a_hanging_server() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     let hanging = server.hang();
@@ -294,7 +294,7 @@ fn a_server_that_hangs() {
 }
 
 #[test]
-fn connections_that_are_half_open() {
+fn half_open_connections() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let mut case = Case::flushed(proxy.port());
@@ -304,7 +304,7 @@ fn connections_that_are_half_open() {
 }
 
 #[test]
-fn a_server_that_is_away() {
+fn an_unreachable_server() {
     let mut server = Server::with(&["appendonly yes", "appendfsync always"]);
     let mut case = Case::flushed(server.port());
     server.kill();
@@ -313,9 +313,9 @@ fn a_server_that_is_away() {
     case.goes_on();
 }
 
-/// A web server, until it is dropped.
+/// A web server.
 #[test]
-fn another_server_on_the_port() {
+fn a_web_server_on_the_port() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("a bound address").port();
     let web = thread::spawn(move || {

@@ -1,5 +1,5 @@
 //! Versions of a program that declare a metric differently share a Redis: a rolling upgrade, a rollback, the upgrade again.
-//! Whatever any version has counted stays in the totals.
+//! The counts of every version stay in the totals.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ fn queue(version: &str) -> Gauge {
 fn worker() {
     serve(|words| {
         match *words {
-            // Each is counted as often as it is counted here, with fractions, in every bucket.
+            // Every metric counts as often as this counter, with fractions, in every bucket.
             ["count", version, times] => {
                 for number in 0..times.parse::<u32>().expect("a number") {
                     orders(version).labels([("shop", "x")]).expect("the labels are right").inc();
@@ -58,7 +58,7 @@ fn worker() {
     });
 }
 
-/// The counts of one metric, over all labels but `shop`.
+/// Returns the counts of a metric, summed over all labels but `shop`.
 fn by_shop(samples: &Samples) -> BTreeMap<&str, f64> {
     let mut sums = BTreeMap::new();
     for (sample, value) in samples.iter().filter(|(sample, _)| sample.starts_with("orders_total{")) {
@@ -68,7 +68,7 @@ fn by_shop(samples: &Samples) -> BTreeMap<&str, f64> {
     sums
 }
 
-/// Processes of both versions, and what they have counted.
+/// Processes of both versions, and their counts.
 struct Fleet<'a> {
     start: &'a dyn Fn() -> Worker,
     living: Vec<(&'static str, Worker)>,
@@ -76,13 +76,13 @@ struct Fleet<'a> {
 }
 
 impl Fleet<'_> {
-    /// Starts another process of a version, which counts.
+    /// Starts another process of a version, and has it count.
     fn begin(&mut self, version: &'static str) {
         self.living.push((version, (self.start)()));
         self.count();
     }
 
-    /// All that live count, and every one of them shows what all have counted.
+    /// Has all living processes count, and asserts the totals in each.
     fn count(&mut self) {
         for (version, worker) in &mut self.living {
             assert_eq!(worker.ask(&format!("count {version} 4")), "ok");
@@ -103,14 +103,14 @@ impl Fleet<'_> {
             let of = |name: &str| samples.get(&format!("latency_seconds_{name}")).copied().unwrap_or_default();
             let turns = self.counted / 4.0;
             assert_eq!([of("count"), of("sum")], [self.counted, turns * 9.0625], "{when}");
-            // Both declare these.
+            // Both versions declare these.
             let shared = [of(r#"bucket{le="0.1"}"#), of(r#"bucket{le="1"}"#), of(r#"bucket{le="+Inf"}"#)];
             assert_eq!(shared, [turns, turns * 3.0, self.counted], "{when}");
             assert!(!samples.keys().any(|name| name.contains("conflicts")), "{when}");
         }
     }
 
-    /// The first that lives ends, as programs do or killed after a flush.
+    /// Ends the oldest process, in order or by a kill after a flush.
     fn end(&mut self, kill: bool) {
         let (_, mut worker) = self.living.remove(0);
         if kill {
@@ -147,25 +147,25 @@ fn deploy(start: &dyn Fn() -> Worker) {
 }
 
 #[test]
-fn each_version_shows_what_all_have_counted_through_upgrade_rollback_and_upgrade() {
+fn every_version_shows_all_counts_through_upgrade_rollback_and_upgrade() {
     let server = Server::start();
     deploy(&|| start(&config(server.port())));
 }
 
 #[test]
-fn so_it_is_in_a_cluster() {
+fn versions_share_a_cluster() {
     let cluster = Cluster::start();
     deploy(&|| start(&cluster.config()));
 }
 
 #[test]
-fn so_it_is_through_a_network_that_loses_one_in_ten() {
+fn versions_share_a_redis_with_a_tenth_of_all_messages_lost() {
     let server = Server::start();
     for seed in 1..=2 {
         let proxy = Proxy::to(server.port());
         proxy.lose(seed, 100);
         let mut through = config(proxy.port());
-        // A command or an answer that is lost, and hangs, takes this long.
+        // A lost command or reply on a hanging connection takes this long.
         through["timeout"] = 0.05.into();
         through["key_prefix"] = format!("seed-{seed}").into();
         deploy(&|| start(&through));
@@ -177,13 +177,13 @@ fn spooled(server: &Server, spool: &Path) -> Value {
 }
 
 #[test]
-fn so_it_is_with_a_spool() {
+fn versions_share_a_redis_with_a_spool() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     deploy(&|| start(&spooled(&server, folder.path())));
 }
 
 #[test]
-fn what_a_killed_process_had_not_told_goes_to_its_own_declaration() {
+fn recovered_counts_go_to_the_declaration_of_the_killed_process() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     server.kill();
     for version in ["v1", "v2"] {
@@ -202,26 +202,26 @@ fn what_a_killed_process_had_not_told_goes_to_its_own_declaration() {
 }
 
 #[test]
-fn what_living_processes_of_both_versions_have_counted_comes_back_when_redis_has_lost_all() {
+fn living_processes_of_both_versions_resend_their_counts_after_a_flush() {
     let server = Server::start();
     let mut fleet = Fleet { start: &|| start(&config(server.port())), living: Vec::new(), counted: 0.0 };
     fleet.begin("v1");
     fleet.begin("v2");
     server.ask(&["FLUSHALL"]);
     for (_, worker) in &mut fleet.living {
-        let told = servers::retry_until(servers::TIMEOUT, || {
+        let resent = servers::retry_until(servers::TIMEOUT, || {
             assert_eq!(worker.ask("flushed"), "ok");
             let keys = server.ask(&["HKEYS", "{pytheus:0}:families"]).texts();
             let orders = keys.iter().filter(|key| key.starts_with("orders_total@")).count();
             if orders == 2 { Ok(()) } else { Err(format!("{keys:?}")) }
         });
-        told.expect("both tell it again");
+        resent.expect("both resend their counts");
     }
     fleet.count();
 }
 
 #[test]
-fn a_series_is_removed_whichever_version_has_counted_in_it() {
+fn a_series_is_removed_in_all_versions() {
     let server = Server::start();
     let start = || start(&config(server.port()));
     let (mut ended, mut old, mut new) = (start(), start(), start());
@@ -241,7 +241,7 @@ fn a_series_is_removed_whichever_version_has_counted_in_it() {
 }
 
 #[test]
-fn a_gauge_whose_mode_changed_shows_what_both_versions_say_until_the_old_one_ends() {
+fn a_gauge_with_another_mode_shows_both_versions_until_the_old_one_ends() {
     let server = Server::start();
     let start = || start(&config(server.port()));
     let set = |worker: &mut Worker, what: &str| {
@@ -263,7 +263,7 @@ fn a_gauge_whose_mode_changed_shows_what_both_versions_say_until_the_old_one_end
     let mut old = start();
     set(&mut old, "v1 5");
     shows(&mut new, 5.0, "the newest says how: one value for all");
-    // Told again, it is no newer.
+    // Resent, it is no newer.
     server.ask(&["FLUSHALL"]);
     set(&mut old, "v1 6");
     set(&mut new, "v2 4");

@@ -1,10 +1,10 @@
-//! Without the feature `redis-tls`, nobody talks to a Redis in plain who has asked for TLS.
+//! Without the feature `redis-tls`, a configuration of TLS is an error: no connection falls back to plain text.
 
 use pytheus::backends::redis::MultiProcessRedisBackend;
 use pytheus::backends::{BackendSpec, json, load_backend};
 
 #[test]
-fn what_needs_the_feature_is_an_error_that_names_it() {
+fn options_of_tls_are_an_error_with_the_name_of_the_feature() {
     for (key, config) in [
         ("tls", json!({"tls": true})),
         ("tls_ca", json!({"tls_ca": "ca.pem"})),

@@ -1,5 +1,5 @@
-//! A process that is killed loses no more than what it has counted since the last flush, and nothing where there is a spool;
-//! one that is asked to end loses nothing; none counts anything twice. Each ends with a batch in flight.
+//! Processes end with a batch in flight. A kill loses only counts since the last flush, and none with a spool; SIGTERM loses
+//! none. No count is duplicated.
 #![cfg(unix)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -17,16 +17,16 @@ use support::scrapes::Samples;
 use support::wait_for;
 
 const MILLION: u64 = 1_000_000;
-/// So many of each, in a few seconds.
+/// The number of each, in a few seconds.
 const KILLS: u64 = 50;
 const ENDS: u64 = 20;
 
 metric! {
-    /// Of a process that is killed.
+    /// Increments of killed processes.
     static KILLED: Counter = "killed_total" { labels: { worker } };
-    /// Of processes that are asked to end.
+    /// Increments of processes that get SIGTERM.
     static ENDED: Counter = "ended_total";
-    /// As many, in two halves.
+    /// The same number, in two halves.
     static HALVES: Histogram = "halves" { buckets: [0.5, 5.0] };
 }
 
@@ -36,10 +36,10 @@ extern "C" fn end(_: libc::c_int) {
     ASKED_TO_END.store(true, Relaxed);
 }
 
-/// A file that says how much was begun, and how much was counted or flushed: who is killed can say nothing.
-struct Notes(std::fs::File);
+/// A file with the numbers of begun and of flushed increments: it survives a kill.
+struct Progress(std::fs::File);
 
-impl Notes {
+impl Progress {
     fn write(&self, at: u64, number: u64) {
         std::os::unix::fs::FileExt::write_all_at(&self.0, &number.to_ne_bytes(), at).expect("it can be written to");
     }
@@ -50,19 +50,19 @@ impl Notes {
 fn worker() {
     serve(|words| match words {
         // Until it is killed.
-        [how @ ("count" | "flush"), name, notes] => {
-            let notes = Notes(std::fs::File::create(notes).expect("a file"));
+        [how @ ("count" | "flush"), name, progress] => {
+            let progress = Progress(std::fs::File::create(progress).expect("a file"));
             let series = KILLED.worker(*name);
             for number in 1.. {
-                notes.write(0, number);
+                progress.write(0, number);
                 series.inc();
                 if *how == "count" || number % 50 == 0 && flush().is_ok() {
-                    notes.write(8, number);
+                    progress.write(8, number);
                 }
             }
             unreachable!("it is killed")
         }
-        // Until it is asked to end, as a service is, or there are no more to count.
+        // Until SIGTERM, or the last increment.
         ["million"] => {
             // SAFETY: the handler does nothing but set a flag.
             unsafe { libc::signal(libc::SIGTERM, end as *const () as libc::sighandler_t) };
@@ -94,14 +94,14 @@ fn worker() {
     });
 }
 
-/// A network in which a batch is under way for a while.
+/// Makes a network with a delay.
 fn slow(server: &Server) -> Proxy {
     let proxy = Proxy::to(server.port());
     proxy.delay(Way::ToClient, Duration::from_millis(3));
     proxy
 }
 
-/// Waits for some batches, then for so many microseconds, then for another one; or until all are over.
+/// Waits for some batches, then for some microseconds, then for another batch; or until all have ended.
 fn wait_for_batch(proxy: &Proxy, micros: u64, are_over: impl Fn() -> bool) {
     let before = proxy.counts().answered;
     wait_for("batch", || match proxy.counts() {
@@ -116,24 +116,24 @@ fn wait_for_batch(proxy: &Proxy, micros: u64, are_over: impl Fn() -> bool) {
     }
 }
 
-/// A process that was killed: by its own notes, what it has surely counted, and what it had begun to count.
+/// A killed process: its certain and its begun increments, by its own file.
 struct Killed {
     name: String,
     surely: u64,
     begun: u64,
 }
 
-/// Kills processes, one after the other, until so many were killed while a batch was on its way.
+/// Kills processes one by one, until enough were killed with a batch in flight.
 fn kill_with_batches_in_flight(proxy: &Proxy, config: &Value, verb: &str) -> Vec<Killed> {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut random, mut all, mut in_flight) = (Random(1), Vec::new(), 0);
     while in_flight < KILLS {
         let name = format!("w{:04}", all.len());
-        // Of this one alone: another one may tell what those before it have left.
+        // Only of this process: another one may send recovered counts.
         proxy.watch(&name);
-        let notes = folder.path().join(&name);
+        let progress = folder.path().join(&name);
         let mut worker = start(config);
-        worker.tell(&format!("{verb} {name} {}", notes.display()));
+        worker.tell(&format!("{verb} {name} {}", progress.display()));
         wait_for_batch(proxy, random.below(20_000), || false);
         let before = proxy.counts();
         worker.kill();
@@ -141,16 +141,16 @@ fn kill_with_batches_in_flight(proxy: &Proxy, config: &Value, verb: &str) -> Vec
             counts if counts.under_way == 0 => Ok(()),
             counts => Err(format!("{counts:?}")),
         });
-        // A kill after the answer is none.
+        // A kill after the reply does not count.
         in_flight += u64::from(proxy.counts().unanswered > before.unanswered);
-        let bytes = std::fs::read(&notes).expect("it was written");
+        let bytes = std::fs::read(&progress).expect("it was written");
         let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         all.push(Killed { name, surely: number(8), begun: number(0) });
     }
     all
 }
 
-/// What is shown of each is at least what it has surely counted, and no more than it has begun to.
+/// Asserts that each total lies between the certain and the begun increments.
 #[track_caller]
 fn assert_shown(all: &[Killed], shown: &Samples) {
     for Killed { name, surely, begun } in all {
@@ -161,7 +161,7 @@ fn assert_shown(all: &[Killed], shown: &Samples) {
 }
 
 #[test]
-fn a_kill_loses_what_was_counted_since_the_last_flush_and_nothing_counts_twice() {
+fn a_kill_loses_only_counts_since_the_last_flush() {
     let server = Server::start();
     let proxy = slow(&server);
     let killed = kill_with_batches_in_flight(&proxy, &config(proxy.port()), "flush");
@@ -169,13 +169,13 @@ fn a_kill_loses_what_was_counted_since_the_last_flush_and_nothing_counts_twice()
 }
 
 #[test]
-fn with_a_spool_a_kill_loses_nothing_and_nothing_counts_twice() {
+fn with_a_spool_a_kill_loses_and_duplicates_no_counts() {
     let server = Server::start();
     let (proxy, folder) = (slow(&server), tempfile::tempdir().expect("a folder"));
     let mut config = config(proxy.port());
     (config["spool_directory"], config["flush_interval"]) = (json!(folder.path()), json!(0.001));
     let killed = kill_with_batches_in_flight(&proxy, &config, "count");
-    // At most what it was about to count when it was killed.
+    // At most the increment in progress at the kill.
     assert!(killed.iter().all(|killed| killed.begun - killed.surely <= 1));
     proxy.heal();
     let mut last = start(&config);
@@ -184,7 +184,7 @@ fn with_a_spool_a_kill_loses_nothing_and_nothing_counts_twice() {
 }
 
 #[test]
-fn a_process_that_is_asked_to_end_amid_a_million_increments_loses_none() {
+fn sigterm_amid_a_million_increments_loses_none() {
     let server = Server::start();
     let (mut random, mut counted, mut in_flight) = (Random(2), 0, 0);
     while in_flight < ENDS {
@@ -201,7 +201,7 @@ fn a_process_that_is_asked_to_end_amid_a_million_increments_loses_none() {
         });
         let number: u64 = said.parse().unwrap_or_else(|_| panic!("{said}"));
         counted += number;
-        // One that had counted all by then was asked too late.
+        // A process that had counted all by then got its signal too late.
         in_flight += u64::from(is_in_flight && 0 < number && number < MILLION);
         worker.end();
     }

@@ -72,7 +72,7 @@ fn costs_its_own_families_only(
 }
 
 #[test]
-fn a_collector_shows_what_it_knows() -> TestResult {
+fn a_collector_shows_its_families() -> TestResult {
     let registry = CollectorRegistry::new();
     registry.register(Disks::new()?)?;
     let text = "\
@@ -319,7 +319,7 @@ fn a_collector_that_scrapes_its_own_registry_costs_its_own_families_only() -> Te
 }
 
 #[test]
-fn a_collector_may_pass_on_what_another_registry_has() -> TestResult {
+fn a_collector_may_forward_another_registry() -> TestResult {
     let (inner, outer) = (leaked(), CollectorRegistry::new());
     Counter::builder("inner_total", "I.").registry(inner).build()?.inc();
     let passed = Descriptor::new(Kind::Counter, "inner_total", "I.")?;

@@ -32,7 +32,7 @@ fn metrics_of_one_description_share_their_numbers() -> TestResult {
 }
 
 #[test]
-fn a_different_one_is_an_error_that_names_both_places() -> TestResult {
+fn a_different_duplicate_is_an_error_with_both_locations() -> TestResult {
     let registry = CollectorRegistry::new();
     let (first, second) = (line!() + 1, line!() + 2);
     let counter = Counter::builder("x", "X.").registry(&registry).build()?;
@@ -48,7 +48,7 @@ fn a_different_one_is_an_error_that_names_both_places() -> TestResult {
 }
 
 #[test]
-fn whatever_differs_is_named() -> TestResult {
+fn a_duplicate_error_names_each_difference() -> TestResult {
     let registry = CollectorRegistry::new();
     let registry = &registry;
     Histogram::builder("h_seconds", "H.").label_names(["a"]).registry(registry).build()?;

@@ -78,7 +78,7 @@ fn registering_again_changes_nothing() -> TestResult {
 }
 
 #[test]
-fn what_was_taken_out_goes_on_counting_and_can_come_back() -> TestResult {
+fn an_unregistered_metric_counts_on_and_can_be_registered_again() -> TestResult {
     let registry = CollectorRegistry::new();
     let counter = Counter::builder("c_total", "C.").registry(&registry).build()?;
     counter.inc();
@@ -124,7 +124,7 @@ fn an_unregistered_metric_counts_unseen_until_it_is_registered() -> TestResult {
 }
 
 #[test]
-fn families_stand_in_the_order_of_their_names_whatever_came_first() -> TestResult {
+fn families_are_sorted_by_name() -> TestResult {
     let registry = CollectorRegistry::new();
     for name in ["b", "a_total", "c", "B", "a"] {
         Gauge::builder(name, "X.").registry(&registry).build()?;

@@ -1,4 +1,4 @@
-//! Shows that the sanitizer works here: it has to find the race, and nothing in what std orders.
+//! Shows that the sanitizer works here: it has to find the race, and no race where std synchronises.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::AtomicUsize;
@@ -9,7 +9,7 @@ use std::thread;
 /// Without any protection of its own.
 struct Number(UnsafeCell<u64>);
 
-// SAFETY: none; whether threads that share it race is what the sanitizer is asked.
+// SAFETY: none; the sanitizer is to find the race of its threads.
 unsafe impl Sync for Number {}
 
 impl Number {
@@ -31,7 +31,7 @@ impl Number {
 const THREADS: usize = 4;
 const ROUNDS: usize = 2000;
 
-/// Runs the work in several threads, which it gets the number of, and waits for them.
+/// Runs the work in several threads, each with its number, and waits for them.
 fn in_threads(work: impl Fn(usize) + Sync) {
     thread::scope(|scope| {
         (0..THREADS).for_each(|n| {
@@ -43,7 +43,7 @@ fn in_threads(work: impl Fn(usize) + Sync) {
     });
 }
 
-/// Threads that know of each other only in a way that orders nothing.
+/// Runs threads at the same time, without synchronisation.
 fn race() {
     static NUMBER: Number = Number::new();
     static ARRIVED: AtomicUsize = AtomicUsize::new(0);
@@ -56,7 +56,7 @@ fn race() {
     });
 }
 
-/// Each way in which std orders what threads do.
+/// Uses each way of std to synchronise threads.
 fn order() {
     let number = Number::new();
     in_threads(|n| {
@@ -113,7 +113,7 @@ fn order() {
     receiver.iter().for_each(|number| number.add());
     sending.join().unwrap();
 
-    // The last one drops what all have held.
+    // The last thread drops the shared value.
     for _ in 0..200 {
         let shared = Arc::new((0..THREADS).map(|_| Number::new()).collect::<Vec<_>>());
         let threads: Vec<_> = (0..THREADS)

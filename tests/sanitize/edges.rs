@@ -1,6 +1,6 @@
-//! What ThreadSanitizer can't see in a std that was built without it: which thread waited for which.
+//! Tells ThreadSanitizer of happens-before edges that it can't see, in a std built without it.
 //!
-//! Code of std that is inlined or generic is compiled into the tests, and seen. What is left are the few functions
+//! Inlined and generic code of std is compiled into the tests, and seen. There remain the few functions
 //! below, that std keeps to itself. The linker leads each call to the function of the same purpose here (`--wrap`),
 //! which calls the real one and tells ThreadSanitizer what the real one did. Nothing that a test counts on is changed:
 //! only races that std rules out are no longer reported.
@@ -18,7 +18,7 @@ unsafe extern "C" {
     fn __tsan_release(address: Address);
 }
 
-/// The object's words are named one by one, since it is private to std which of them it waits for.
+/// Names the object's words one by one, since the word that std waits for is private.
 fn acquire(object: Address, bytes: usize) {
     for offset in (0..bytes).step_by(4) {
         // SAFETY: no memory is touched; the address is a name.
@@ -33,7 +33,7 @@ fn release(object: Address, bytes: usize) {
     }
 }
 
-/// Stands in front of the function of std whose mangled name the environment variable holds. Of its parameters only the
+/// Wraps the function of std with the mangled name in the environment variable. Of its parameters only the
 /// sizes have to agree.
 macro_rules! wrap {
     ($name:ident, $symbol:literal, ($($arg:ident: $type:ty),*) -> $result:ty, $real:ident => $body:expr) => {
@@ -56,7 +56,7 @@ macro_rules! wrap {
     };
 }
 
-// Locks: who gets one has seen what all before it did. Giving it back is inlined, and seen.
+// Locks: an acquirer has seen all that former owners did. The release is inlined, and seen.
 wrap!(mutex_lock, "MUTEX_LOCK", (lock: Address) -> (), real => {
     real(lock);
     acquire(lock, 4);
@@ -89,8 +89,8 @@ wrap!(barrier_wait, "BARRIER_WAIT", (barrier: Address) -> bool, real => {
     leads
 });
 
-// What is initialised once is seen by all who find it done. They look at the flag themselves, so the release has to
-// come before it is raised: at the end of what the initialiser does.
+// Initialisation is seen by all threads that find it done. They read the flag themselves, so the release has to come
+// before it is set: at the end of the initialiser.
 type Initialise<'a> = &'a mut dyn FnMut(Address);
 wrap!(once_call, "ONCE_CALL", (once: Address, ignore_poison: bool, initialise: Initialise<'_>) -> (), real => {
     real(once, ignore_poison, &mut |state| {
@@ -100,13 +100,13 @@ wrap!(once_call, "ONCE_CALL", (once: Address, ignore_poison: bool, initialise: I
     acquire(once, 4);
 });
 
-// The last act of a scope's thread, which the scope waits for.
+// The last act of a scope's thread, before the scope goes on.
 wrap!(scope_end, "SCOPE_END", (scope: Address, panicked: bool) -> (), real => {
     release(scope, 24);
     real(scope, panicked);
 });
 
-// A thread that is woken has seen what the one that woke it did; that one marks a word of the handle's shared part.
+// A woken thread has seen all that its waker did; the waker marks a word of the handle's shared part.
 wrap!(park, "PARK", (thread: *const Address) -> (), real => {
     real(thread);
     // SAFETY: std's handle of a thread is one pointer.
@@ -132,8 +132,8 @@ pub unsafe extern "C" fn __wrap___tsan_atomic64_fetch_sub(word: *mut u64, by: u6
     unsafe { __real___tsan_atomic64_fetch_sub(word, by, order) }
 }
 
-/// A fence, which `ThreadSanitizer` does not know at all. `Arc` has one after the last reference is counted down; the
-/// thread that drops the value has seen what all who held it did.
+/// A fence, unknown to `ThreadSanitizer`. `Arc` has one after the last reference is counted down; the thread that drops
+/// the value has seen all that other owners did.
 ///
 /// # Safety
 ///

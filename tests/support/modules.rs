@@ -401,3 +401,21 @@ pub fn within(arrows: &Arrows, folder: &str) -> Arrows {
     let both = arrows.iter().filter_map(|(from, to)| Some((room(from)?, room(to)?)));
     both.filter(|(from, to)| from != to).collect()
 }
+
+/// Sorts the rooms of these arrows so that each comes after those that it leads to, as far as there is no circle.
+#[must_use]
+pub fn from_the_ground_up(arrows: &Arrows) -> Vec<String> {
+    let mut rooms: BTreeSet<_> = arrows.iter().flat_map(|(from, to)| [from.clone(), to.clone()]).collect();
+    let mut sorted = Vec::new();
+    while !rooms.is_empty() {
+        let is_free =
+            |room: &&String| !arrows.iter().any(|(from, to)| from == *room && from != to && rooms.contains(to));
+        let level: Vec<_> = rooms.iter().filter(is_free).cloned().collect();
+        if level.is_empty() {
+            break;
+        }
+        rooms.retain(|room| !level.contains(room));
+        sorted.extend(level);
+    }
+    sorted
+}

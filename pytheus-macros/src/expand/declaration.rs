@@ -33,6 +33,7 @@ impl Static {
         let Self { attrs, vis, ident, metric, .. } = self;
         let private = &metric.private;
         let statics = metric.statics(None);
+        let name = metric.kind.ident(Span::mixed_site());
         let start = nest(metric.labels.iter().map(|label| {
             let state = if label.default.is_some() { quote_mixed!(Defaulted) } else { quote_mixed!(Unset::new()) };
             quote_mixed!(#private::#state)
@@ -51,7 +52,7 @@ impl Static {
                 use #private as __pytheus;
 
                 #statics
-                #ident { labelled: #private::Labelled::new(&__PYTHEUS_DECLARED, #start) }
+                #ident { labelled: #private::metrics::#name::labelled(&__PYTHEUS_DECLARED, #start) }
             };
         }
     }
@@ -106,11 +107,10 @@ impl Static {
     fn handle(&self) -> TokenStream {
         let Self { vis, ident, metric, .. } = self;
         let private = &metric.private;
-        let ty = metric.ty();
         let cfgs = cfgs(&self.attrs);
         let module = self.module();
         let states = self.states();
-        let list = nest(states.iter());
+        let ty = metric.labelled_ty(&nest(states.iter()));
         let defaults = metric.labels.iter().map(|label| match (&label.default, marker(label)) {
             (Some(_), _) => quote_mixed!(#private::Defaulted),
             (None, name) => quote_mixed!(#private::Unset<#module::#name>),
@@ -122,7 +122,7 @@ impl Static {
             #[must_use = "labels alone count nothing: call a method of the metric"]
             #[allow(non_camel_case_types, dead_code)]
             #vis struct #ident<#(#states = #defaults),*> {
-                labelled: #private::Labelled<#ty, #list>,
+                labelled: #ty,
             }
         }
     }
@@ -134,11 +134,12 @@ impl Static {
         let cfgs: Vec<_> = cfgs(&self.attrs).collect();
         let states = self.states();
         let list = nest(states.iter());
+        let labelled = metric.labelled_ty(&list);
         quote_mixed! {
             #(#cfgs)*
             #[automatically_derived]
             impl<#(#states),*> ::core::ops::Deref for #ident<#(#states),*> {
-                type Target = #private::Labelled<#ty, #list>;
+                type Target = #labelled;
 
                 #[inline]
                 fn deref(&self) -> &Self::Target {
@@ -160,7 +161,18 @@ impl Static {
 
             #(#cfgs)*
             #[automatically_derived]
-            impl<#(#states),*> ::core::fmt::Debug for #ident<#(#states),*> {
+            impl<#(#states),*> ::core::convert::From<#ident<#(#states),*>> for #ty
+            where
+                #list: #private::AllSet,
+            {
+                fn from(labelled: #ident<#(#states),*>) -> Self {
+                    labelled.labelled.to_series()
+                }
+            }
+
+            #(#cfgs)*
+            #[automatically_derived]
+            impl<#(#states: #private::LabelSlot),*> ::core::fmt::Debug for #ident<#(#states),*> {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     ::core::fmt::Debug::fmt(&self.labelled, f)
                 }
@@ -168,7 +180,7 @@ impl Static {
         }
     }
 
-    /// One method per label.
+    /// Writes a method per label.
     fn setters(&self) -> TokenStream {
         let ident = &self.ident;
         let cfgs: Vec<_> = cfgs(&self.attrs).collect();
@@ -203,15 +215,15 @@ impl Static {
             // Its place or text is kept for it, so that the type need not be `Clone`.
             let typed = self.metric.typed(label);
             let closed = quote_mixed!({ #typed.is_closed() });
-            let kept = quote_mixed!(<#private::Keep<#closed> as #private::Keeps>::Kept);
-            (None, quote_mixed!(#ty), kept, quote_mixed!(#private::keep::<#closed, _>(&#typed, &value)))
+            let kept = quote_mixed!(<#private::StoreAs<#closed> as #private::Store>::Stored);
+            (None, quote_mixed!(#ty), kept, quote_mixed!(#private::own_typed_label::<#closed, _>(&#typed, &value)))
         } else {
             let open = quote_mixed!(__V);
             let generics = Some(quote_mixed!(<__V: #private::LabelValue>));
             (generics, open.clone(), quote_mixed!(#private::Set<#open>), quote_mixed!(#private::Set::new(value)))
         };
         let states = self.states();
-        // One per label: this one's in its place, and what is given for the others.
+        // A type per label: this one's in its place, and what is given for the others.
         let row = |own: TokenStream, other: fn(&Ident) -> TokenStream| {
             let at = move |(i, state)| if i == place { own.clone() } else { other(state) };
             states.iter().enumerate().map(at).collect::<Vec<_>>()

@@ -15,6 +15,13 @@ impl Metric {
         metric_type(&self.private, self.kind, self.states.as_ref())
     }
 
+    /// Its type with these labels.
+    pub(crate) fn labelled_ty(&self, list: &TokenStream) -> TokenStream {
+        let (private, name) = (&self.private, self.kind.ident(Span::mixed_site()));
+        let states = self.states.as_ref().map(|states| quote_mixed!(#states,));
+        quote_mixed!(#private::metrics::#name<#states #private::Labelled<#list>>)
+    }
+
     /// The statics; the label values of the metric's own series when they are all literals.
     pub(crate) fn statics(&self, own: Option<&TokenStream>) -> TokenStream {
         let private = &self.private;
@@ -38,8 +45,8 @@ impl Metric {
             #arguments
             static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
             static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
-            static __PYTHEUS_DECLARED: #private::Declared<#ty> =
-                #private::Declared::new(&__PYTHEUS_DESCRIPTOR, #scope, #own);
+            static __PYTHEUS_DECLARED: #private::Declared =
+                #private::Declared::new::<#ty>(&__PYTHEUS_DESCRIPTOR, #scope, #own);
             #submit
         }
     }
@@ -80,8 +87,9 @@ impl Metric {
         }
     }
 
-    /// One constant per argument, and one check each: every mistake has its own caret.
+    /// Writes a constant and a check per argument: every mistake has its own caret.
     fn arguments(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let text = quote_mixed!(&'static ::core::primitive::str);
         let mut tokens = self.full_name();
         let rule = match self.kind {
@@ -123,7 +131,17 @@ impl Metric {
         tokens
     }
 
+    /// A check that the compiler runs, with its caret at the span.
+    fn check(&self, rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
+        if !self.is_checked {
+            return TokenStream::new();
+        }
+        let rule = Ident::new(rule, span);
+        quote_spanned!(span=> const _: () = __pytheus::check(__pytheus::name::#rule(#arguments));)
+    }
+
     fn full_name(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let private = &self.private;
         let text = quote_mixed!(&'static ::core::primitive::str);
         let name = &self.name;
@@ -144,6 +162,7 @@ impl Metric {
     }
 
     fn label_checks(&self) -> TokenStream {
+        let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let names = self.labels.iter().map(|label| {
             let text = &label.text;
             let span = label.name.span();
@@ -207,6 +226,7 @@ impl Metric {
                 quote_mixed!(#typed.values)
             }
             Values::Outcome => quote_mixed!(<#private::Outcome as #private::LabelValue>::VALUES),
+            Values::Methods(names) => quote_mixed!(::core::option::Option::Some(&[#(#names),*])),
         }
     }
 
@@ -226,12 +246,6 @@ impl Metric {
             _ => rendered(quote_spanned!(default.span()=> || #private::LabelValue::into_label(#default))),
         }
     }
-}
-
-/// A check that the compiler runs, with its caret at the span.
-fn check(rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
-    let rule = Ident::new(rule, span);
-    quote_spanned!(span=> const _: () = __pytheus::check::#rule(#arguments);)
 }
 
 /// The name of the constant that knows the type of a label.

@@ -1,4 +1,4 @@
-//! What an attribute writes around the body of a function. The signature stays as it is.
+//! The expansion of an attribute around the body of a function. The signature stays as it is.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -96,7 +96,7 @@ impl Instrument {
                 let closure = self.closure(inside);
                 let work = match end {
                     None => quote_mixed!(#begin future.await),
-                    Some(end) => self.watched(begin, end, &quote_mixed!(future)),
+                    Some(end) => self.instrumented(begin, end, &quote_mixed!(future)),
                 };
                 quote_mixed! {
                     #before
@@ -110,7 +110,7 @@ impl Instrument {
                 quote_mixed! {
                     #before
                     let future = __pytheus::call(#closure);
-                    __pytheus::watched(
+                    __pytheus::instrument(
                         move || {
                             #begin
                             #held
@@ -136,7 +136,7 @@ impl Instrument {
     fn around(&self, Steps { before, begin, end, .. }: &Steps) -> TokenStream {
         let mut body = self.function.body.stream();
         if end.is_some() && matches!(self.shape, Shape::Async) {
-            body = nested::watch_also(body, &quote_mixed!(&mut call));
+            body = nested::observe_also(body, &quote_mixed!(&mut call));
         }
         let body = braced(at(&self.function.body), &body);
         let end = end.as_ref().map(|end| quote_mixed!(#end));
@@ -158,11 +158,11 @@ impl Instrument {
         };
         let edge = self.return_edge();
         let inside = in_place(&quote_mixed!(#edge #inside), block);
-        self.watched(begin, end, &quote_mixed!(async move #inside))
+        self.instrumented(begin, end, &quote_mixed!(async move #inside))
     }
 
-    fn watched(&self, begin: &TokenStream, end: &TokenStream, future: &TokenStream) -> TokenStream {
-        let work = self.followed(&quote_mixed!(__pytheus::watch((&mut call, ()), #future).await), end);
+    fn instrumented(&self, begin: &TokenStream, end: &TokenStream, future: &TokenStream) -> TokenStream {
+        let work = self.followed(&quote_mixed!(__pytheus::observe_panics((&mut call, ()), #future).await), end);
         quote_mixed!(#begin #work)
     }
 

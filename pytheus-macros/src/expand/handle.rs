@@ -39,7 +39,7 @@ impl LateHandle {
         let import = (!early.is_empty()).then(|| {
             quote_mixed! {
                 #[allow(unused_imports)]
-                use __pytheus::KeepValue as _;
+                use __pytheus::OwnValue as _;
             }
         });
         quote_mixed!(#import #base #(#early)*)
@@ -83,7 +83,7 @@ impl LateHandle {
         let values = self.late().map(|value| quote_spanned!(at(value)=> __pytheus::OwnedLabel(#value).own()));
         quote_mixed! {{
             #[allow(unused_imports)]
-            use __pytheus::KeepValue as _;
+            use __pytheus::OwnValue as _;
             let #ret = &ret;
             #[allow(unused_variables)]
             let #outcome = outcome;

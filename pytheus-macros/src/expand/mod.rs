@@ -1,8 +1,10 @@
-//! What is written into the user's crate. Nothing here can fail: everything was checked before.
+//! The expansion into the user's crate. Nothing here can fail: everything was checked before.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
+
+pub(crate) use crate::tokens::quote_mixed;
 
 mod arguments;
 mod declaration;
@@ -12,15 +14,6 @@ mod handle;
 pub(crate) mod model;
 mod nested;
 mod steps;
-
-/// `quote!` for tokens that neither capture nor shadow the user's names.
-macro_rules! quote_mixed {
-    ($($tokens:tt)*) => {
-        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
-    };
-}
-
-pub(crate) use quote_mixed;
 
 /// The macro support of the runtime, by the name under which each attribute imports it.
 pub(crate) fn support() -> TokenStream {

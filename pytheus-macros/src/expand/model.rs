@@ -21,13 +21,13 @@ pub(crate) struct Instrument {
     pub(crate) guarded: Option<Type>,
 }
 
-/// What is counted in.
+/// The metric to count in.
 pub(crate) enum Source {
     /// A metric of the attribute's own, and its label values in the order that they were written.
     Declared(Box<Metric>, Vec<LabelArg>),
-    /// One that exists.
+    /// An existing metric.
     Handle(Expr),
-    /// One that exists, with labels of the call's end.
+    /// An existing metric, with labels of the call's end.
     LateHandle(Box<LateHandle>),
 }
 
@@ -69,6 +69,11 @@ pub(crate) struct LabelArg {
 #[derive(Clone)]
 pub(crate) enum LabelExpr {
     Literal(LitStr),
+    /// The name of the function, and its place among those of its `impl` block.
+    Method {
+        name: String,
+        names: Vec<String>,
+    },
     /// Known before the body.
     Early {
         value: Expr,
@@ -89,7 +94,7 @@ pub(crate) struct LateExpr {
     pub(crate) ret: Ident,
 }
 
-/// What is done with the metric.
+/// The effect of a call on the metric.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     Count,
@@ -128,6 +133,8 @@ pub(crate) struct Metric {
     pub(crate) labels: Vec<DeclaredLabel>,
     /// The type that has a method per label, and so the constants for their types.
     pub(crate) owner: Option<Ident>,
+    /// Whether its arguments are checked here, and not at another function of the same block.
+    pub(crate) is_checked: bool,
 }
 
 /// A label to declare.
@@ -146,10 +153,12 @@ pub(crate) enum Values {
     Open,
     Typed(Box<Type>),
     Outcome,
+    /// The names of the functions of an `impl` block.
+    Methods(Vec<String>),
 }
 
 impl Values {
-    /// Those of a type.
+    /// The values of a type.
     pub(crate) fn typed(ty: Type) -> Self {
         Self::Typed(Box::new(ty))
     }

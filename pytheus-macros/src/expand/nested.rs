@@ -40,15 +40,16 @@ fn leaves(expr: TokenStream) -> bool {
 const HARMLESS: [&str; 6] = ["concat", "env", "format", "matches", "module_path", "stringify"];
 
 /// Has the panics of an instrumented async block told to one more.
-pub(super) fn watch_also(body: TokenStream, also: &TokenStream) -> TokenStream {
-    let mut is_watch = false;
+pub(super) fn observe_also(body: TokenStream, also: &TokenStream) -> TokenStream {
+    let mut is_observed = false;
     let tokens = body.into_iter().map(|token| {
-        let was_watch = std::mem::replace(&mut is_watch, matches!(&token, TokenTree::Ident(word) if word == "watch"));
+        let was_observed =
+            std::mem::replace(&mut is_observed, matches!(&token, TokenTree::Ident(word) if word == "observe_panics"));
         let TokenTree::Group(group) = token else { return token };
         let stream = match group.delimiter() {
-            Delimiter::Parenthesis if was_watch => watch_first(group.stream(), also),
+            Delimiter::Parenthesis if was_observed => observe_first(group.stream(), also),
             // The wrapper that another attribute has put around the call.
-            Delimiter::Brace if is_instrumented(&group.stream()) => watch_also(group.stream(), also),
+            Delimiter::Brace if is_instrumented(&group.stream()) => observe_also(group.stream(), also),
             _ => return TokenTree::Group(group),
         };
         let mut changed = Group::new(group.delimiter(), stream);
@@ -59,7 +60,7 @@ pub(super) fn watch_also(body: TokenStream, also: &TokenStream) -> TokenStream {
 }
 
 /// Puts one more before the list that is the first argument.
-fn watch_first(arguments: TokenStream, also: &TokenStream) -> TokenStream {
+fn observe_first(arguments: TokenStream, also: &TokenStream) -> TokenStream {
     let mut arguments = arguments.into_iter();
     let list = arguments.next();
     let rest: TokenStream = arguments.collect();

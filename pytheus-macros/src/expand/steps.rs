@@ -15,7 +15,7 @@ pub(super) struct Steps {
     pub(super) before: TokenStream,
     /// When the work begins.
     pub(super) begin: TokenStream,
-    /// What is held until the work ends; nothing, when it was counted at once.
+    /// The value to hold until the work ends; nothing, when it was counted at once.
     pub(super) held: TokenStream,
     /// When the work is done, given its result; `None` when a guard does it all.
     pub(super) end: Option<TokenStream>,
@@ -101,12 +101,18 @@ impl Instrument {
     fn labelled_guard_steps(&self, labels: &[LabelArg]) -> Steps {
         let at_once = matches!(self.shape, Shape::Plain | Shape::Async);
         let (before, begin, held) = match self.effect {
-            Effect::Count if at_once => (TokenStream::new(), count_now(labels), TokenStream::new()),
-            Effect::Count => (labelled_later(labels), quote_mixed!(metric.inc();), TokenStream::new()),
-            Effect::TrackInProgress => {
-                (labelled_later(labels), quote_mixed!(let _guard = metric.track_inprogress();), quote_mixed!(_guard))
-            }
-            _ => (labelled_later(labels), quote_mixed!(let _guard = __pytheus::time(metric);), quote_mixed!(_guard)),
+            Effect::Count if at_once => (TokenStream::new(), count_now(&self.ty(), labels), TokenStream::new()),
+            Effect::Count => (labelled_later(&self.ty(), labels), quote_mixed!(metric.inc();), TokenStream::new()),
+            Effect::TrackInProgress => (
+                labelled_later(&self.ty(), labels),
+                quote_mixed!(let _guard = metric.track_inprogress();),
+                quote_mixed!(_guard),
+            ),
+            _ => (
+                labelled_later(&self.ty(), labels),
+                quote_mixed!(let _guard = __pytheus::time(metric);),
+                quote_mixed!(_guard),
+            ),
         };
         Steps { before, begin, held, end: None }
     }
@@ -217,7 +223,7 @@ impl Instrument {
             }
         }
         let count = late.len();
-        let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
+        let labelled = labelled(&ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
         let resolve = quote_mixed! {
             move |late, #[allow(unused_variables)] outcome: __pytheus::Outcome| {
                 let [#(#late_names),*] = __pytheus::texts::<#count>(late);
@@ -229,24 +235,27 @@ impl Instrument {
 }
 
 /// Counts one in the series of labels that are all known.
-fn count_now(labels: &[LabelArg]) -> TokenStream {
+fn count_now(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
     let early = labels.iter().enumerate().filter_map(|(i, label)| match &label.value {
         LabelExpr::Early { value, .. } => Some((reference(value), local(i))),
         _ => None,
     });
     let (given, names): (Vec<_>, Vec<_>) = early.unzip();
-    let labelled = labelled(sorted(labels).map(|i| {
-        let LabelArg { name, value } = &labels[i];
-        let mut local = local(i);
-        let LabelExpr::Early { value, typed } = value else { return state(value, &local) };
-        let place = at(value);
-        local.set_span(place);
-        if *typed {
-            return keep(name, place, &local.to_token_stream());
-        }
-        quote_spanned!(place=> __pytheus::passing(#local))
-    }));
+    let labelled = labelled(
+        ty,
+        sorted(labels).map(|i| {
+            let LabelArg { name, value } = &labels[i];
+            let mut local = local(i);
+            let LabelExpr::Early { value, typed } = value else { return state(value, &local) };
+            let place = at(value);
+            local.set_span(place);
+            if *typed {
+                return keep(name, place, &local.to_token_stream());
+            }
+            quote_spanned!(place=> __pytheus::borrow_label(#local))
+        }),
+    );
     quote_mixed! {
         match (#(#given,)*) {
             (#(#names,)*) => #labelled.inc(),
@@ -255,9 +264,9 @@ fn count_now(labels: &[LabelArg]) -> TokenStream {
 }
 
 /// The labels that are known before the body, kept until their series is looked up.
-fn labelled_later(labels: &[LabelArg]) -> TokenStream {
+fn labelled_later(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     let keep = keep_early(labels);
-    let labelled = labelled(sorted(labels).map(|i| state(&labels[i].value, &local(i))));
+    let labelled = labelled(ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
     quote_mixed! {
         #keep
         let metric = #labelled;
@@ -271,7 +280,8 @@ fn keep_early(labels: &[LabelArg]) -> TokenStream {
         let place = at(value);
         let local = local(i);
         let value = reference(value);
-        let kept = if *typed { keep(name, place, &value) } else { quote_spanned!(place=> __pytheus::label(#value)) };
+        let kept =
+            if *typed { keep(name, place, &value) } else { quote_spanned!(place=> __pytheus::own_label(#value)) };
         Some(quote_mixed!(let #local = #kept;))
     });
     early.collect()
@@ -281,7 +291,7 @@ fn keep_early(labels: &[LabelArg]) -> TokenStream {
 fn keep(name: &str, place: Span, value: &TokenStream) -> TokenStream {
     let mut ty = type_constant(name);
     ty.set_span(place);
-    quote_spanned!(place=> __pytheus::keep::<{ #ty.is_closed() }, _>(&#ty, #value))
+    quote_spanned!(place=> __pytheus::own_typed_label::<{ #ty.is_closed() }, _>(&#ty, #value))
 }
 
 /// The text of a value. Takes a reference, as above.
@@ -291,15 +301,19 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
     if typed {
         let mut ty = type_constant(name);
         ty.set_span(place);
-        return quote_spanned!(place=> __pytheus::Text::of_type(&#ty, #value));
+        return quote_spanned!(place=> __pytheus::SmallText::of_type(&#ty, #value));
     }
-    quote_spanned!(place=> __pytheus::Text::of(#value))
+    quote_spanned!(place=> __pytheus::SmallText::of(#value))
 }
 
 /// A label that has its value, which is in a variable where it is not written out.
 fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
     match value {
         LabelExpr::Literal(text) => quote_mixed!(__pytheus::Set::new(#text)),
+        LabelExpr::Method { name, names } => {
+            let place = names.iter().position(|known| known == name);
+            quote_mixed!(__pytheus::EnumValue::at(&[#(#names),*], #place))
+        }
         LabelExpr::Early { .. } => local.to_token_stream(),
         LabelExpr::Late { .. } => quote_mixed!(__pytheus::Set::new(#local)),
         LabelExpr::Outcome => quote_mixed!(__pytheus::outcome(outcome)),
@@ -307,15 +321,16 @@ fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
 }
 
 /// The metric of the attribute with labels, in the order of their sorted names.
-fn labelled(states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
+fn labelled(ty: &TokenStream, states: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
     let states = nest(states);
-    quote_mixed!(__pytheus::Labelled::new(&__PYTHEUS_DECLARED, #states))
+    quote_mixed!(#ty::labelled(&__PYTHEUS_DECLARED, #states))
 }
 
 /// The label values in the order of their sorted names, when all are literals.
 pub(super) fn own_values(labels: &[LabelArg]) -> Option<TokenStream> {
     let literals = sorted(labels).map(|i| match &labels[i].value {
         LabelExpr::Literal(text) => Some(quote_mixed!(#text,)),
+        LabelExpr::Method { name, .. } => Some(quote_mixed!(#name,)),
         _ => None,
     });
     literals.collect()

@@ -1,4 +1,4 @@
-//! Writes metrics in pieces to any writer of bytes.
+//! Writes metrics in chunks to any writer of bytes.
 
 use std::error::Error;
 use std::fmt;
@@ -8,10 +8,10 @@ use super::text;
 use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
 
-/// The size of a write in bytes: a piece ends with the first series beyond it.
-const PIECE: usize = 64 * 1024;
+/// The size of a write in bytes: a chunk ends with the first series beyond it.
+const CHUNK: usize = 64 * 1024;
 
-/// Writes all metrics of [`REGISTRY`] as Prometheus text, in pieces of about 64 KiB, and flushes.
+/// Writes all metrics of [`REGISTRY`] as Prometheus text, in chunks of about 64 KiB, and flushes.
 ///
 /// The text is that of [`generate_metrics`](super::generate_metrics), but never in memory as a whole: for very many
 /// series, or a buffer of yours.
@@ -43,29 +43,29 @@ pub fn write_metrics(out: &mut impl Write) -> Result<(), WriteError> {
 ///
 /// The errors of [`write_metrics`].
 pub fn write_metrics_from(registry: &dyn Registry, out: &mut impl Write) -> Result<(), WriteError> {
-    let mut pieces = Pieces { out, written: Ok(()) };
+    let mut chunks = ChunkWriter { out, written: Ok(()) };
     let mut text = String::new();
     registry.scrape(&mut |family| {
-        if pieces.written.is_ok() {
-            text::encode(&family, &mut text, &mut |text| pieces.pace(text));
+        if chunks.written.is_ok() {
+            text::encode(&family, &mut text, &mut |text| chunks.on_series(text));
         }
     })?;
-    pieces.write(&mut text);
-    pieces.written?;
-    Ok(pieces.out.flush()?)
+    chunks.write(&mut text);
+    chunks.written?;
+    Ok(chunks.out.flush()?)
 }
 
 /// Text on its way to a writer, until a write fails.
-struct Pieces<'a, W> {
+struct ChunkWriter<'a, W> {
     out: &'a mut W,
     written: io::Result<()>,
 }
 
-impl<W: Write> Pieces<'_, W> {
-    /// Writes the text once it is a whole piece.
+impl<W: Write> ChunkWriter<'_, W> {
+    /// Writes the text once it is a whole chunk.
     #[inline]
-    fn pace(&mut self, text: &mut String) {
-        if text.len() >= PIECE {
+    fn on_series(&mut self, text: &mut String) {
+        if text.len() >= CHUNK {
             self.write(text);
         }
     }

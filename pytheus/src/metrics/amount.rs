@@ -1,9 +1,9 @@
-//! What can be counted: numbers of any type.
+//! Amounts: numbers of any type.
 
 /// A number of any type: an amount to add, a value to set or to observe.
 ///
-/// Integers need no cast. As an `f64`, the form in which Prometheus keeps everything, those beyond 2^53 lose their
-/// last digits; whole amounts added to a [`Counter`](super::Counter) stay exact to 2^64.
+/// Integers need no cast. Prometheus stores every number as an `f64`, in which integers beyond 2^53 lose their last digits;
+/// whole amounts added to a [`Counter`](super::Counter) stay exact to 2^64.
 ///
 /// ```
 /// # let sent = pytheus::metrics::Counter::builder("sent_bytes_total", "Bytes.").unregistered().build()?;
@@ -14,10 +14,10 @@
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is no number that can be counted", label = "expected a number")]
 pub trait Amount: sealed::Sealed {
-    /// The number as an `f64`.
+    /// Converts the number to an `f64`.
     fn as_f64(self) -> f64;
 
-    /// The number itself, if it is a whole one from 0 to 2^64 - 1.
+    /// Returns a whole number from 0 to 2^64 - 1 as it is.
     fn as_whole(self) -> Option<u64>;
 }
 
@@ -43,7 +43,7 @@ macro_rules! floats {
             #[allow(clippy::float_cmp, reason = "a whole number equals itself")]
             fn as_whole(self) -> Option<u64> {
                 let number = f64::from(self);
-                // By far the most are below 2^63, where this takes a few instructions.
+                // Nearly all are below 2^63, where this takes a few instructions.
                 let whole = number as i64;
                 if (0..i64::MAX).contains(&whole) {
                     return (whole as f64 == number).then_some(whole as u64);

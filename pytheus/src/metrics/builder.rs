@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use super::core::FamilyCore;
-use super::family::Family;
-use super::{Gauge, Histogram, Metric, StateSet};
+use crate::metrics::Metric;
+use crate::metrics::family::{FamilyCore, FamilyHandle};
+use crate::metrics::handle::Handle;
+use crate::metrics::labels::Family;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::error::{DescriptorError, RegisterError};
 use crate::model::labels::{LabelSpec, LabelValue};
@@ -17,18 +18,18 @@ use crate::model::location::Location;
 use crate::model::name;
 use crate::registry::{REGISTRY, Registry, duplicate};
 
-/// Marks a [`Builder`] of a metric without labels: `build` gives the metric itself.
+/// Marks a [`Builder`] of a metric without labels: `build` returns the metric itself.
 #[derive(Debug, Clone, Copy)]
 pub enum WithoutLabels {}
 
-/// Marks a [`Builder`] of a metric with labels: `build` gives a [`Family`].
+/// Marks a [`Builder`] of a metric with labels: `build` returns a [`Family`].
 #[derive(Debug, Clone, Copy)]
 pub enum WithLabels {}
 
 /// Builds a metric at run time, and registers it.
 ///
-/// Everything is checked by [`build`](Self::build), so the order of the calls does not matter. A metric of the same
-/// name and description that the registry has already is shared.
+/// [`build`](Self::build) checks everything, so the order of the calls does not matter. A registered metric of the same name
+/// and description is shared.
 ///
 /// ```
 /// use pytheus::metrics::Histogram;
@@ -44,18 +45,17 @@ pub enum WithLabels {}
 /// ```
 #[must_use = "nothing is built until `build` is called"]
 pub struct Builder<'r, M: Metric, L> {
-    spec: Spec,
+    pub(super) spec: Spec,
     registry: Option<&'r dyn Registry>,
     metric: PhantomData<fn() -> (M, L)>,
 }
 
-// Nothing in a builder changes behind a shared reference. The registry that it names is `Sync`: what a panic finds half
-// done there is behind locks of the registry's own.
+// A builder has no interior mutability of its own, and its registry keeps its state behind locks.
 impl<M: Metric, L> UnwindSafe for Builder<'_, M, L> {}
 impl<M: Metric, L> RefUnwindSafe for Builder<'_, M, L> {}
 
 #[derive(Debug)]
-struct Spec {
+pub(super) struct Spec {
     name: String,
     help: String,
     namespace: Option<String>,
@@ -63,9 +63,9 @@ struct Spec {
     labels: Vec<(String, Option<&'static [&'static str]>)>,
     zero_series: bool,
     defaults: Vec<(String, Cow<'static, str>)>,
-    buckets: Option<Vec<f64>>,
-    states: Vec<&'static str>,
-    mode: GaugeMode,
+    pub(super) buckets: Option<Vec<f64>>,
+    pub(super) states: Vec<&'static str>,
+    pub(super) mode: GaugeMode,
     limit: Option<usize>,
     location: Location,
 }
@@ -95,13 +95,13 @@ impl<M: Metric> Builder<'static, M, WithoutLabels> {
 }
 
 impl<'r, M: Metric, L> Builder<'r, M, L> {
-    /// Names the labels, which every series must give.
+    /// Names the labels, each of which a series must give.
     pub fn label_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Builder<'r, M, WithLabels> {
         self.spec.labels.extend(names.into_iter().map(|name| (name.into(), None)));
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
 
-    /// Names a label whose values are those of `V`, such as an enum that derives [`LabelValue`].
+    /// Names a label with the values of `V`, such as an enum that derives [`LabelValue`].
     ///
     /// When every label has a closed set, all combinations are exposed at zero. More of them than the limit, or than
     /// [`MAX_ZERO_SERIES`](crate::model::descriptor::MAX_ZERO_SERIES), are an error, unless [`zero_series`](Self::zero_series) is off:
@@ -121,13 +121,13 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         Builder { spec: self.spec, registry: self.registry, metric: PhantomData }
     }
 
-    /// Whether closed sets of labels are exposed at zero; they are, unless told otherwise.
+    /// Sets whether closed sets of labels are exposed at zero; the default is yes.
     pub fn zero_series(mut self, zero_series: bool) -> Self {
         self.spec.zero_series = zero_series;
         self
     }
 
-    /// Gives some of the labels a value that stands when none is given.
+    /// Gives some of the labels a default.
     pub fn default_labels<N: Into<String>, V: LabelValue>(
         mut self,
         defaults: impl IntoIterator<Item = (N, V)>,
@@ -141,7 +141,7 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         Builder { spec: self.spec, registry: Some(registry), metric: PhantomData }
     }
 
-    /// Registers the metric nowhere.
+    /// Registers the metric in no registry.
     pub fn unregistered(mut self) -> Self {
         self.registry = None;
         self
@@ -159,27 +159,19 @@ impl<'r, M: Metric, L> Builder<'r, M, L> {
         self
     }
 
-    /// Allows this many series. Beyond it, the label with the most distinct values becomes `__other__` in new series,
-    /// then the next, which `pytheus_label_overflow_total` counts; there is never more than one series above it.
+    /// Limits the number of series. Beyond the limit, the label with the most distinct values becomes `__other__` in new
+    /// series, then the next, and `pytheus_label_overflow_total` counts that; at most one series exceeds the limit.
     ///
-    /// With several labels, up to a sixteenth of the limit is kept for series with `__other__`, so that the other
-    /// labels stay apart.
+    /// With several labels, up to a sixteenth of the limit is kept for series with `__other__`, so that the other labels stay
+    /// apart.
     pub fn limit(mut self, series: usize) -> Self {
         self.spec.limit = Some(series);
         self
     }
 
-    /// The family: registered, shared with an equal one, or standing alone.
-    fn family(self) -> Result<Family<M>, RegisterError> {
-        let descriptor = self.spec.descriptor(M::KIND)?;
-        let core = Arc::new(FamilyCore::new(descriptor.clone(), TypeId::of::<M>()));
-        let Some(registry) = self.registry else { return Ok(Family::new(core, &descriptor)) };
-        let shared = registry.register_or_share(core)?;
-        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
-            Ok(core) if core.counts::<M>() => Ok(Family::new(core, &descriptor)),
-            // A registry shares a family only with its like, as far as a description tells.
-            _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
-        }
+    /// Returns the family: registered, shared with an equal one, or unregistered.
+    fn family(self) -> Result<FamilyHandle, RegisterError> {
+        self.spec.family(M::KIND, TypeId::of::<M>(), self.registry)
     }
 }
 
@@ -188,9 +180,11 @@ impl<M: Metric> Builder<'_, M, WithoutLabels> {
     ///
     /// # Errors
     ///
-    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    /// When Prometheus would not accept a part of the description, or a different metric has the name.
     pub fn build(self) -> Result<M, RegisterError> {
-        Ok(self.family()?.series_of(&[""; 0][..]))
+        let core = self.family()?.core;
+        let series = core.series(&[""; 0][..]);
+        Ok(M::from_handle(Handle::resolved(core, series)))
     }
 }
 
@@ -199,44 +193,37 @@ impl<M: Metric> Builder<'_, M, WithLabels> {
     ///
     /// # Errors
     ///
-    /// When something was given that Prometheus would not accept, or the name is taken by a metric that differs.
+    /// When Prometheus would not accept a part of the description, or a different metric has the name.
     pub fn build(self) -> Result<Family<M>, RegisterError> {
-        self.family()
-    }
-}
-
-impl<L> Builder<'_, Histogram, L> {
-    /// Names the upper bounds of the buckets, at most 500; `+Inf` is added when missing.
-    pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
-        self.spec.buckets = Some(bounds.into_iter().collect());
-        self
-    }
-}
-
-impl<L> Builder<'_, Gauge, L> {
-    /// Says how the values of several processes combine.
-    pub fn mode(mut self, mode: GaugeMode) -> Self {
-        self.spec.mode = mode;
-        self
-    }
-}
-
-impl<S: LabelValue + 'static, L> Builder<'_, StateSet<S>, L> {
-    /// Names the states.
-    pub fn states(mut self, states: impl IntoIterator<Item = &'static str>) -> Self {
-        self.spec.states = states.into_iter().collect();
-        self
+        self.family().map(Family::of)
     }
 }
 
 impl Spec {
+    fn family(
+        self,
+        kind: Kind,
+        metric: TypeId,
+        registry: Option<&dyn Registry>,
+    ) -> Result<FamilyHandle, RegisterError> {
+        let descriptor = self.descriptor(kind)?;
+        let core = Arc::new(FamilyCore::new(descriptor.clone(), metric));
+        let Some(registry) = registry else { return Ok(FamilyHandle::new(core, &descriptor)) };
+        let shared = registry.register_or_share(core)?;
+        match (Arc::clone(&shared) as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>() {
+            Ok(core) if core.metric() == metric => Ok(FamilyHandle::new(core, &descriptor)),
+            // A registry compares descriptions, not types.
+            _ => Err(duplicate(&descriptor, &*shared, "their types differ")),
+        }
+    }
+
     fn descriptor(self, kind: Kind) -> Result<Descriptor, DescriptorError> {
         let name = match &self.namespace {
             Some(namespace) => format!("{namespace}_{}", self.name),
             None => self.name.clone(),
         };
         if let Some(namespace) = &self.namespace {
-            // Each part by itself, as in the macros: `ns_9x` would pass.
+            // Each part is checked by itself, as in the macros: `ns_9x` would pass.
             for part in [namespace, &self.name] {
                 name::metric_name(part).map_err(|why| DescriptorError::metric_name(part, why))?;
             }
@@ -251,13 +238,13 @@ impl Spec {
                 None => spec,
             })?;
         }
-        for (place, (label, default)) in self.defaults.iter().enumerate() {
+        for (index, (label, default)) in self.defaults.iter().enumerate() {
             let spec = descriptor.labels.iter().find(|spec| spec.name() == label);
             let why = if spec.is_none() {
                 "a default is given for it, but it is not among the labels"
             } else if spec.and_then(LabelSpec::values).is_some_and(|values| !values.contains(&&**default)) {
                 "its default is not among its values"
-            } else if self.defaults[..place].iter().any(|(earlier, _)| earlier == label) {
+            } else if self.defaults[..index].iter().any(|(earlier, _)| earlier == label) {
                 "two defaults are given for it"
             } else {
                 continue;
@@ -273,15 +260,11 @@ impl Spec {
         if kind == Kind::StateSet {
             descriptor = descriptor.with_states(self.states)?;
         }
-        if self.limit == Some(0) {
-            return Err(DescriptorError::limit(descriptor.name(), "a limit of 0 would allow no series"));
-        }
-        let sets: Option<Vec<_>> = descriptor.labels.iter().map(LabelSpec::values).collect();
-        if let Some(sets) = sets.filter(|_| self.zero_series) {
-            let combinations = sets.iter().fold(1_usize, |product, set| product.saturating_mul(set.len()));
-            name::zero_series(combinations, self.limit)
-                .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
-        }
+        let sets: Vec<_> = descriptor.labels.iter().map(LabelSpec::values).collect();
+        self.limit
+            .map_or(Ok(()), name::limit)
+            .and_then(|()| if self.zero_series { name::zero_series(&sets, self.limit) } else { Ok(()) })
+            .map_err(|why| DescriptorError::limit(descriptor.name(), why))?;
         descriptor.limit = self.limit;
         descriptor.zero_series = self.zero_series;
         descriptor.with_mode(self.mode)

@@ -1,14 +1,15 @@
 //! A number that only goes up.
 
-use super::builder::{Builder, WithoutLabels};
-use super::declared::Declared;
-use super::handle::{Handle, Target};
-use super::{Amount, Complete, Metric, Watch, reading, sealed, watched};
 use crate::diagnostics::{self, Dropped};
-use crate::model::descriptor::Kind;
+use crate::metrics::amount::Amount;
+use crate::metrics::builder::{Builder, WithoutLabels};
+use crate::metrics::call::{Count, Effect, instrument};
+use crate::metrics::family::collect;
+use crate::metrics::handle::{Handle, Updatable};
+use crate::metrics::metric::metric;
 use crate::storage::CellSet;
 
-/// A number that only goes up: requests, errors, bytes sent. It starts at zero when the process does.
+/// A number that only goes up: requests, errors, bytes sent. It starts at zero in each process.
 ///
 /// ```
 /// pytheus::metric! {
@@ -23,8 +24,10 @@ use crate::storage::CellSet;
 /// REQUESTS.inc_by(-1.0); // refused, and counted in pytheus_dropped_updates_total
 /// assert_eq!(REQUESTS.get(), 3.5);
 /// ```
-#[derive(Debug, Clone)]
-pub struct Counter(Handle<Self>);
+#[derive(Debug, Clone, Copy)]
+pub struct Counter<T = Handle>(T);
+
+metric!(Counter);
 
 impl Counter {
     /// Starts to build a counter at run time.
@@ -32,28 +35,40 @@ impl Counter {
     pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
+}
 
-    /// The counter of a declaration.
-    #[doc(hidden)]
-    pub const fn declared(declared: &'static Declared<Self>) -> Self {
-        Self(declared.own())
-    }
-
+impl<T> Counter<T> {
     /// Adds one.
     #[inline]
-    pub fn inc(&self) {
-        inc(&self.0);
+    pub fn inc(&self)
+    where
+        T: Updatable,
+    {
+        self.0.update(CellSet::Own, |cell| cell.add(1));
     }
 
     /// Adds an amount, a number of any type. Whole amounts are exact to 2^64.
     ///
     /// A negative, infinite or NaN amount is refused and counted in `pytheus_dropped_updates_total`.
     #[inline]
-    pub fn inc_by(&self, amount: impl Amount) {
-        inc_by(&self.0, amount);
+    pub fn inc_by(&self, amount: impl Amount)
+    where
+        T: Updatable,
+    {
+        if let Some(whole) = amount.as_whole() {
+            return self.0.update(CellSet::Own, |cell| cell.add(whole));
+        }
+        let amount = amount.as_f64();
+        if amount.is_finite() && amount > 0.0 {
+            self.0.update(CellSet::Extra, |cell| cell.add_float(amount));
+        } else if amount < 0.0 {
+            diagnostics::dropped(Dropped::NegativeIncrement);
+        } else {
+            diagnostics::dropped(Dropped::NonFiniteIncrement);
+        }
     }
 
-    /// Counts the errors that `work` returns, and returns what it returned.
+    /// Counts the errors that `work` returns, and returns its result.
     ///
     /// ```
     /// # let errors = pytheus::metrics::Counter::builder("errors_total", "Errors.").unregistered().build()?;
@@ -65,12 +80,15 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
-    pub fn count_errors<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    /// Passes on those of `work`.
+    pub fn count_errors<R, E>(&self, work: impl FnOnce() -> Result<R, E>) -> Result<R, E>
+    where
+        T: Updatable,
+    {
         self.count_errors_if(work, |_| true)
     }
 
-    /// Counts those errors of `work` for which `counts` is true, for instance those that match a pattern.
+    /// Counts the errors of `work` for which `counts` is true, for instance by a pattern.
     ///
     /// ```
     /// # use std::io;
@@ -83,16 +101,19 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
-    pub fn count_errors_if<T, E>(
+    /// Passes on those of `work`.
+    pub fn count_errors_if<R, E>(
         &self,
-        work: impl FnOnce() -> Result<T, E>,
+        work: impl FnOnce() -> Result<R, E>,
         counts: impl FnOnce(&E) -> bool,
-    ) -> Result<T, E> {
-        self.count_error(work(), counts)
+    ) -> Result<R, E>
+    where
+        T: Updatable,
+    {
+        self.0.with_handle(|handle| count_error(handle, work(), counts))
     }
 
-    /// Counts the error that a future ends with. A future that is dropped or never polled counts nothing.
+    /// Counts the error of a future. A future dropped or never polled counts nothing.
     ///
     /// ```
     /// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
@@ -103,107 +124,57 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// Those of `work`.
-    pub fn count_errors_future<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>> + use<T, E, F>
+    /// Passes on those of `work`.
+    pub fn count_errors_future<R, E, F>(&self, work: F) -> impl Future<Output = Result<R, E>> + use<T, R, E, F>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<R, E>>,
+        T: Updatable,
     {
         self.count_errors_if_future(work, |_| true)
     }
 
-    /// Counts the error that a future ends with if `counts` is true for it.
+    /// Counts the error of a future if `counts` is true for it.
     ///
     /// # Errors
     ///
-    /// Those of `work`.
-    pub fn count_errors_if_future<T, E, F, C>(
+    /// Passes on those of `work`.
+    pub fn count_errors_if_future<R, E, F, C>(
         &self,
         work: F,
         counts: C,
-    ) -> impl Future<Output = Result<T, E>> + use<T, E, F, C>
+    ) -> impl Future<Output = Result<R, E>> + use<T, R, E, F, C>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<R, E>>,
         C: FnOnce(&E) -> bool,
+        T: Updatable,
     {
-        let counter = self.clone();
-        watched(|| (), work, move |(), result| counter.count_error(result, counts))
+        instrument(self.0.later(), work, |handle, result| count_error(&handle, result, counts))
     }
 
-    fn count_error<T, E>(&self, result: Result<T, E>, counts: impl FnOnce(&E) -> bool) -> Result<T, E> {
-        if result.as_ref().err().is_some_and(counts) {
-            self.inc();
-        }
-        result
-    }
-
-    /// The value, as this process counted it. Meant for tests.
-    pub fn get(&self) -> f64 {
-        get(&self.0)
+    /// Returns the value in this process. Meant for tests.
+    pub fn get(&self) -> f64
+    where
+        T: Updatable,
+    {
+        self.0.lookup().map_or(0.0, |series| collect::counter(&series).as_f64())
     }
 }
 
-super::series!(Counter.0);
-
-impl Watch for Counter {}
-
-impl Metric for Counter {
-    const KIND: Kind = Kind::Counter;
+fn count_error<R, E>(handle: &Handle, result: Result<R, E>, counts: impl FnOnce(&E) -> bool) -> Result<R, E> {
+    if result.as_ref().err().is_some_and(counts) {
+        handle.update(CellSet::Own, |cell| cell.add(1));
+    }
+    result
 }
 
-impl sealed::Series for Counter {
-    fn from_handle(handle: Handle<Self>) -> Self {
-        Self(handle)
-    }
-}
+impl<T: Updatable> Effect<Counter<T>> for Count {
+    type Began = ();
 
-/// See [`Counter::inc`].
-#[inline]
-fn inc(counter: &impl Target) {
-    counter.update(CellSet::Own, |cell| cell.add(1));
-}
+    #[inline]
+    fn begin() {}
 
-/// See [`Counter::inc_by`].
-#[inline]
-fn inc_by(counter: &impl Target, amount: impl Amount) {
-    if let Some(whole) = amount.as_whole() {
-        return counter.update(CellSet::Own, |cell| cell.add(whole));
-    }
-    let amount = amount.as_f64();
-    if amount.is_finite() && amount > 0.0 {
-        counter.update(CellSet::Extra, |cell| cell.add_float(amount));
-    } else if amount < 0.0 {
-        diagnostics::dropped(Dropped::NegativeIncrement);
-    } else {
-        diagnostics::dropped(Dropped::NonFiniteIncrement);
-    }
-}
-
-/// See [`Counter::get`].
-fn get(counter: &impl Target) -> f64 {
-    counter.peek().map_or(0.0, |series| reading::counter(&series).as_f64())
-}
-
-super::labelled::forward! {
-    Counter where L: Complete {
-        fn count_errors<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
-        fn count_errors_if<T, E>(
-            work: impl FnOnce() -> Result<T, E>,
-            counts: impl FnOnce(&E) -> bool
-        ) -> Result<T, E>;
-    }
-    update {
-        fn inc();
-        fn inc_by(amount: impl Amount);
-    }
-    read {
-        fn get() -> f64;
-    }
-    async {
-        fn count_errors_future<T, E, F: Future<Output = Result<T, E>>>(work: F) -> Result<T, E> =
-            |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, |_| true);
-        fn count_errors_if_future<T, E, F: Future<Output = Result<T, E>>, C: FnOnce(&E) -> bool>(
-            work: F,
-            counts: C
-        ) -> Result<T, E> = |counter: Counter| counter, |counter: Counter, result| counter.count_error(result, counts);
+    #[inline]
+    fn apply(self, counter: &Counter<T>, (): ()) {
+        counter.inc();
     }
 }

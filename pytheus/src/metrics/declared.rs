@@ -7,105 +7,104 @@ use std::sync::Arc;
 
 use once_cell::race::OnceRef;
 
-use super::Metric;
-use super::core::FamilyCore;
-use super::family::Family;
-use super::handle::{Handle, noted};
 use crate::collector::Collector;
+use crate::metrics::family::{FamilyCore, FamilyHandle, record_no_room};
 use crate::model::descriptor::Descriptor;
 use crate::registry::{self, Declaration, Scope};
 use crate::storage::{CellSet, Cells, Series, SlotRef};
 
-/// What a declared metric is and where it counts.
+/// A declaration: the description of a metric, and where it counts.
 ///
-/// It holds its own identity, not a registry: which family that gives is settled at the first use, without a lock
-/// for all who come later. What is found stays for the life of the program.
+/// It holds no registry. The family is resolved at the first use and stays for the life of the program, so that later uses take
+/// no lock.
 #[repr(C)]
-pub struct Declared<M: Metric> {
-    /// Lets the place begin where it does in a series, so that all handles lead to theirs by the same instructions.
+pub struct Declared {
+    /// Puts the reference at the same offset as in a series: handles of both sorts share their instructions.
     pad: u32,
-    /// Where the cells of its own series are, once that was found, and until it is removed.
-    place: SlotRef,
+    /// Refers to the cells of the unlabelled series, from the first use until that is removed.
+    slot_ref: SlotRef,
     descriptor: &'static Descriptor,
     scope: Scope,
-    /// The label values of the series that this declaration itself stands for: none, or literals.
-    own: Option<&'static [&'static str]>,
-    family: OnceRef<'static, Family<M>>,
+    /// The type of the metric.
+    metric: fn() -> TypeId,
+    /// The label values of the declaration's own series: none, or literals.
+    values: Option<&'static [&'static str]>,
+    family: OnceRef<'static, FamilyHandle>,
 }
 
 // The reference to the family is one atomic pointer, set once: a panic leaves it empty or whole. `OnceRef` does not
 // say so for itself.
-impl<M: Metric> RefUnwindSafe for Declared<M> {}
+impl RefUnwindSafe for Declared {}
 
-impl<M: Metric> Declared<M> {
-    /// A declaration; `own` are the label values of its own series, when they are all literals.
-    pub const fn new(descriptor: &'static Descriptor, scope: Scope, own: Option<&'static [&'static str]>) -> Self {
-        Self { pad: 0, place: SlotRef::unbound(), descriptor, scope, own, family: OnceRef::new() }
+impl Declared {
+    /// Declares a metric of type `M`; `values` are the label values of its own series, when all are literals.
+    pub const fn new<M: 'static>(
+        descriptor: &'static Descriptor,
+        scope: Scope,
+        values: Option<&'static [&'static str]>,
+    ) -> Self {
+        let (slot_ref, family) = (SlotRef::unbound(), OnceRef::new());
+        Self { pad: 0, slot_ref, descriptor, scope, metric: TypeId::of::<M>, values, family }
     }
 
-    /// The series of the declaration itself.
-    pub const fn own(&'static self) -> Handle<M> {
-        Handle::declared(self)
-    }
-
-    /// The family.
+    /// Returns the family.
     #[inline]
-    pub fn family(&'static self) -> &'static Family<M> {
+    pub(crate) fn family(&'static self) -> &'static FamilyHandle {
         match self.family.get() {
             Some(family) => family,
-            None => self.find_family(),
+            None => self.resolve_family(),
         }
     }
 
-    /// The description at this place; that of a shared family may differ in help and defaults.
+    /// Returns the description given here; that of a shared family may differ in help and defaults.
     #[inline]
-    pub(super) fn descriptor(&self) -> &'static Descriptor {
+    pub(crate) fn descriptor(&self) -> &'static Descriptor {
         self.descriptor
     }
 
     #[inline]
-    pub(super) fn slot_ref(&'static self) -> &'static SlotRef {
-        &self.place
+    pub(crate) fn slot_ref(&'static self) -> &'static SlotRef {
+        &self.slot_ref
     }
 
-    /// The label values of its own series.
-    pub(super) fn own_values(&self) -> &'static [&'static str] {
-        self.own.unwrap_or_default()
+    /// Returns the label values of the declaration's own series.
+    pub(crate) fn values(&self) -> &'static [&'static str] {
+        self.values.unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn core(&'static self) -> &'static Arc<FamilyCore> {
-        self.family().core()
+    pub(crate) fn core(&'static self) -> &'static Arc<FamilyCore> {
+        &self.family().core
     }
 
-    /// Acts on the cells of its own series, where the way that is known leads nowhere.
+    /// Updates the cells of the declaration's own series, where the reference leads to none.
     #[cold]
-    pub(super) fn update_slowly(&'static self, set: CellSet, act: &mut dyn FnMut(Cells)) {
-        while noted(self.core().touch(&self.series_now(), set, act)).is_err() {}
+    pub(crate) fn update_slow(&'static self, set: CellSet, act: &mut dyn FnMut(Cells)) {
+        while record_no_room(self.core().update_slow(&self.series(), set, act)).is_err() {}
         if set == CellSet::Extra {
             self.refresh();
         }
     }
 
-    /// Finds the extra cells that its own series has got.
-    pub(super) fn refresh(&'static self) {
-        if self.place.is_bound() && !self.place.is_invalidated() {
-            self.core().refresh(&self.place);
+    /// Refers to the extra cells that the series has got since.
+    pub(crate) fn refresh(&'static self) {
+        if self.slot_ref.is_bound() && !self.slot_ref.is_invalidated() {
+            self.core().refresh(&self.slot_ref);
         }
     }
 
-    /// Its own series as it is now; the way to it is known from then on, until it is removed.
-    pub(super) fn series_now(&'static self) -> Series {
+    /// Returns the declaration's own series, and binds the reference to it until it is removed.
+    pub(crate) fn series(&'static self) -> Series {
         let core = self.core();
-        if self.place.is_invalidated() {
-            core.series(self.own_values())
+        if self.slot_ref.is_invalidated() {
+            core.series(self.values())
         } else {
-            core.declare(&self.place, self.own_values())
+            core.bind_declared(&self.slot_ref, self.values())
         }
     }
 
     #[cold]
-    fn find_family(&'static self) -> &'static Family<M> {
+    fn resolve_family(&'static self) -> &'static FamilyHandle {
         match self.scope {
             Scope::Default => registry::resolve_default(self),
             Scope::In(_) => registry::resolve_elsewhere(self),
@@ -113,21 +112,21 @@ impl<M: Metric> Declared<M> {
                 self.attach(self.build());
             }
         }
-        // Every way through attaches a family.
-        self.family.get().unwrap_or_else(|| self.settle(self.new_core()))
+        // Each arm attaches a family.
+        self.family.get().unwrap_or_else(|| self.attach_core(self.new_core()))
     }
 
-    /// The family that was there first; else one of this core, for as long as the program runs.
-    fn settle(&'static self, core: Arc<FamilyCore>) -> &'static Family<M> {
-        self.family.get_or_init(|| Box::leak(Box::new(Family::new(core, self.descriptor))))
+    /// Returns the family that was attached first; else attaches this core, for the life of the program.
+    fn attach_core(&'static self, core: Arc<FamilyCore>) -> &'static FamilyHandle {
+        self.family.get_or_init(|| Box::leak(Box::new(FamilyHandle::new(core, self.descriptor))))
     }
 
     fn new_core(&self) -> Arc<FamilyCore> {
-        Arc::new(FamilyCore::new(self.descriptor.clone(), TypeId::of::<M>()))
+        Arc::new(FamilyCore::new(self.descriptor.clone(), (self.metric)()))
     }
 }
 
-impl<M: Metric> Declaration for Declared<M> {
+impl Declaration for Declared {
     fn descriptor(&self) -> &'static Descriptor {
         self.descriptor
     }
@@ -142,12 +141,12 @@ impl<M: Metric> Declaration for Declared<M> {
 
     fn attach(&'static self, family: Arc<dyn Collector>) -> bool {
         let core = (family as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>();
-        let core = core.ok().filter(|core| core.counts::<M>());
+        let core = core.ok().filter(|core| core.metric() == (self.metric)());
         let fits = core.is_some();
         let core = core.unwrap_or_else(|| self.new_core());
-        let family = self.settle(core);
-        if let Some(own) = self.own {
-            family.core().promise(own);
+        let family = self.attach_core(core);
+        if let Some(values) = self.values {
+            family.core.add_zero_series(values);
         }
         fits
     }
@@ -157,7 +156,7 @@ impl<M: Metric> Declaration for Declared<M> {
     }
 }
 
-impl<M: Metric> fmt::Debug for Declared<M> {
+impl fmt::Debug for Declared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Declared").field(&self.descriptor.name()).finish()
     }

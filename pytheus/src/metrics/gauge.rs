@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::builder::{Builder, WithoutLabels};
-use super::declared::Declared;
-use super::guard::{InProgress, Timed, Timer};
-use super::handle::{Handle, Target};
-use super::sources::Source;
-use super::{Amount, Complete, Labelled, Metric, reading, retry_relocated, sealed, watched};
 use crate::clock::{self, needs_clock};
-use crate::model::descriptor::{GaugeMode, Kind};
+use crate::metrics::amount::Amount;
+use crate::metrics::builder::{Builder, WithoutLabels};
+use crate::metrics::call::{Effect, InProgress, SetTimestamp, instrument, timed};
+use crate::metrics::family::callbacks::Callback;
+use crate::metrics::family::collect;
+use crate::metrics::handle::{Handle, Updatable, retry_relocated};
+use crate::metrics::metric::metric;
+use crate::model::descriptor::GaugeMode;
 use crate::storage::CellSet;
 
 /// A number that goes up and down: a queue's length, a temperature, jobs in progress.
@@ -27,11 +28,14 @@ use crate::storage::CellSet;
 /// assert_eq!(WAITING.get(), 3.5);
 /// ```
 ///
-/// Before it is set, a gauge shows as 0 where that is its value: in the modes `shared`, which is the default, and
-/// `live_sum`. In all other [modes](GaugeMode) it has no sample until it is set or added to, is in progress, or is read by a
-/// closure; and none after it was removed or cleared.
-#[derive(Debug, Clone)]
-pub struct Gauge(Handle<Self>);
+/// Before it is set, a gauge of the modes `shared` (the default) and `live_sum` shows as 0. In all other [modes](GaugeMode)
+/// it has no sample until it is set or added to, has work in progress, or has a function; nor after it was removed or
+/// cleared.
+#[derive(Debug, Clone, Copy)]
+pub struct Gauge<T = Handle>(T);
+
+metric!(Gauge);
+timed!(Gauge, "Sets the value to", set);
 
 impl Gauge {
     /// Starts to build a gauge at run time.
@@ -39,51 +43,106 @@ impl Gauge {
     pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
+}
 
-    /// The gauge of a declaration.
-    #[doc(hidden)]
-    pub const fn declared(declared: &'static Declared<Self>) -> Self {
-        Self(declared.own())
+impl<L> Builder<'_, Gauge, L> {
+    /// Sets how the values of several processes combine.
+    pub fn mode(mut self, mode: GaugeMode) -> Self {
+        self.spec.mode = mode;
+        self
     }
+}
 
+impl<T> Gauge<T> {
     /// Adds one.
     #[inline]
-    pub fn inc(&self) {
-        inc(&self.0);
+    pub fn inc(&self)
+    where
+        T: Updatable,
+    {
+        self.inc_by(1.0);
     }
 
     /// Adds an amount, which may be negative.
     #[inline]
-    pub fn inc_by(&self, amount: impl Amount) {
-        inc_by(&self.0, amount);
+    pub fn inc_by(&self, amount: impl Amount)
+    where
+        T: Updatable,
+    {
+        let amount = amount.as_f64();
+        let stamp = self.stamp();
+        retry_relocated(|done| {
+            self.0.update(CellSet::Shared, |cells| {
+                done.set(cells.add_to_value(amount));
+                if let Some(stamp) = stamp {
+                    cells.set_version(stamp);
+                }
+            });
+        });
     }
 
-    /// Takes one away.
+    /// Subtracts one.
     #[inline]
-    pub fn dec(&self) {
-        dec(&self.0);
+    pub fn dec(&self)
+    where
+        T: Updatable,
+    {
+        self.inc_by(-1.0);
     }
 
-    /// Takes an amount away.
+    /// Subtracts an amount.
     #[inline]
-    pub fn dec_by(&self, amount: impl Amount) {
-        dec_by(&self.0, amount);
+    pub fn dec_by(&self, amount: impl Amount)
+    where
+        T: Updatable,
+    {
+        self.inc_by(-amount.as_f64());
     }
 
     /// Sets the value. A gauge has one zero: set to `-0.0`, it shows `0`, which Prometheus takes for the same number.
     #[inline]
-    pub fn set(&self, value: impl Amount) {
-        set(&self.0, value);
+    pub fn set(&self, value: impl Amount)
+    where
+        T: Updatable,
+    {
+        let value = value.as_f64();
+        let stamp = self.stamp();
+        retry_relocated(|done| {
+            self.0.update(CellSet::Shared, |cells| {
+                // Work in progress is counted apart, and added at a scrape.
+                let on_top = if cells.has_in_flight() { self.in_progress_snapshot() } else { 0.0 };
+                done.set(cells.set(value - on_top, stamp));
+            });
+        });
+    }
+
+    /// Returns the time, in a mode that compares the times of values.
+    #[inline]
+    fn stamp(&self) -> Option<u64>
+    where
+        T: Updatable,
+    {
+        let mode = self.0.declared_descriptor().mode();
+        matches!(mode, GaugeMode::MostRecent | GaugeMode::LiveMostRecent).then(clock::stamp)
+    }
+
+    #[inline]
+    fn in_progress_snapshot(&self) -> f64
+    where
+        T: Updatable,
+    {
+        self.0.lookup().map_or(0.0, |series| collect::in_progress_snapshot(&series))
     }
 
     needs_clock! {
         /// Sets the value to the time since 1970, in seconds.
-        [pub fn set_to_current_time(&self)] {
-            set_to_current_time(&self.0);
+        [pub fn set_to_current_time(&self)] where [T: Updatable] {
+            // A clock before 1970 is as good as no clock.
+            self.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
         }
     }
 
-    /// Adds one until the guard is dropped, however that comes about.
+    /// Adds one until the guard is dropped, by a return, a panic or a dropped future.
     ///
     /// ```
     /// # let busy = pytheus::metrics::Gauge::builder("busy", "Busy workers.").unregistered().build()?;
@@ -95,53 +154,40 @@ impl Gauge {
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
     #[inline]
-    pub fn track_inprogress(&self) -> InProgress {
-        InProgress::start(&self.0)
+    pub fn track_inprogress(&self) -> InProgress
+    where
+        T: Updatable,
+    {
+        self.0.with_handle(InProgress::start)
     }
 
     /// Adds one while `work` runs.
-    pub fn track_inprogress_call<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn track_inprogress_call<R>(&self, work: impl FnOnce() -> R) -> R
+    where
+        T: Updatable,
+    {
         let _guard = self.track_inprogress();
         work()
     }
 
     /// Adds one from the first poll of a future until it is done or dropped.
-    pub fn track_inprogress_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let metric = self.clone();
-        watched(move || metric.track_inprogress(), work, |_, result| result)
+    pub fn track_inprogress_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<T, F>
+    where
+        T: Updatable,
+    {
+        let handle = self.0.later();
+        instrument(move || InProgress::start(&handle()), work, |_, result| result)
     }
 
-    needs_clock! {
-        /// Sets the value to the seconds that pass until the guard is stopped or dropped.
-        #[inline]
-        [pub fn time(&self) -> Timer<Self>] {
-            Timer::start(self.clone())
-        }
-
-        /// Sets the value to the seconds that `work` takes.
-        #[inline]
-        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
-            let _timer = self.time();
-            work()
-        }
-
-        /// Sets the value to the seconds from the first poll of a future until it is done or dropped.
-        [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F>] {
-            let metric = self.clone();
-            watched(move || metric.time(), work, |_, result| result)
-        }
-    }
-
-    /// Reads the value from `read` at each scrape, in place of what is set.
+    /// Sets a function that is called at each scrape, in place of a value.
     ///
-    /// What is set or added meanwhile does not show. When `read` panics, the series is left out of that scrape, which is
-    /// counted and reported. When the series is removed, the closure goes with it.
+    /// Values set or added meanwhile do not show. A panic of `read` leaves the series out of that scrape, and is counted and
+    /// reported. The function is dropped with its series.
     ///
-    /// `read` may ask for other metrics, those of closures among them: with `get`, which is what this process has
-    /// counted, or with [`Registry::sample_value`](crate::registry::Registry::sample_value), which is what a scrape
-    /// shows. Asked for its own value, by itself or through another closure, or for a scrape of the registry whose
-    /// scrape it is a part of, it has no value: the answer is NaN, `None` or an error, and the series is left out as if
-    /// `read` had panicked, whatever `read` makes of the answer.
+    /// `read` may ask for other metrics, including those with functions: with `get` for the value in this process, with
+    /// [`Registry::sample_value`](crate::registry::Registry::sample_value) for the value in a scrape. Its own value, by
+    /// itself or through another function, and a scrape of the registry being scraped are not available: the answer is NaN,
+    /// `None` or an error, and the series is left out as after a panic, whatever `read` makes of the answer.
     ///
     /// ```
     /// # use pytheus::metrics::Gauge;
@@ -154,144 +200,41 @@ impl Gauge {
     /// assert_eq!(ratio.get(), 0.75);
     /// # Ok::<(), pytheus::error::RegisterError>(())
     /// ```
-    pub fn set_function(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        let series = self.0.now();
+    pub fn set_function(&self, read: impl Fn() -> f64 + Send + Sync + 'static)
+    where
+        T: Updatable,
+    {
+        let series = self.0.with_handle(Handle::series);
         let core = self.0.core();
-        let mut former = core.sources.set(&series, Arc::new(Source::new(read)));
+        let mut former = core.callbacks.set(&series, Arc::new(Callback::new(read)));
         if series.is_removed() {
-            // Meanwhile: a later series may have its address.
-            former = core.sources.remove(&[series]).pop();
+            // Removed meanwhile: a later series may have its address.
+            former = core.callbacks.remove(&[series]).pop();
         }
         drop(former);
     }
 
-    /// The value, as this process knows it; 0 before it is set. Meant for tests.
+    /// Returns the value in this process; 0 before it is set. Meant for tests.
     ///
-    /// NaN when it comes from a closure that panicked, or that asks for itself.
-    pub fn get(&self) -> f64 {
-        get(&self.0)
+    /// NaN when its function panicked or asked for itself.
+    pub fn get(&self) -> f64
+    where
+        T: Updatable,
+    {
+        self.0.lookup().map_or(0.0, |series| collect::gauge(self.0.core(), &series).unwrap_or(f64::NAN))
     }
 }
 
-impl Timed for Gauge {
-    #[inline]
-    fn took(&self, seconds: f64) {
-        self.set(seconds);
-    }
-}
+needs_clock! {
+    [impl<T: Updatable> Effect<Gauge<T>> for SetTimestamp] {
+        type Began = ();
 
-impl<L: Complete> Timed for Labelled<Gauge, L> {
-    #[inline]
-    fn took(&self, seconds: f64) {
-        self.set(seconds);
-    }
-}
+        #[inline]
+        fn begin() {}
 
-super::series!(Gauge.0);
-
-impl Metric for Gauge {
-    const KIND: Kind = Kind::Gauge;
-}
-
-impl sealed::Series for Gauge {
-    fn from_handle(handle: Handle<Self>) -> Self {
-        Self(handle)
-    }
-}
-
-/// See [`Gauge::inc`].
-#[inline]
-fn inc(gauge: &impl Target) {
-    inc_by(gauge, 1.0);
-}
-
-/// See [`Gauge::inc_by`].
-#[inline]
-fn inc_by(gauge: &impl Target, amount: impl Amount) {
-    let amount = amount.as_f64();
-    let stamp = stamp(gauge);
-    retry_relocated(|done| {
-        gauge.update(CellSet::Shared, |cells| {
-            done.set(cells.add_to_value(amount));
-            if let Some(stamp) = stamp {
-                cells.set_version(stamp);
-            }
-        });
-    });
-}
-
-/// See [`Gauge::dec`].
-#[inline]
-fn dec(gauge: &impl Target) {
-    inc_by(gauge, -1.0);
-}
-
-/// See [`Gauge::dec_by`].
-#[inline]
-fn dec_by(gauge: &impl Target, amount: impl Amount) {
-    inc_by(gauge, -amount.as_f64());
-}
-
-/// See [`Gauge::set`].
-#[inline]
-fn set(gauge: &impl Target, value: impl Amount) {
-    let value = value.as_f64();
-    let stamp = stamp(gauge);
-    retry_relocated(|done| {
-        gauge.update(CellSet::Shared, |cells| {
-            // What is in progress is counted apart, and shows on top.
-            let value = if cells.has_in_flight() { value - reading::in_progress_snapshot(gauge) } else { value };
-            done.set(cells.set(value, stamp));
-        });
-    });
-}
-
-/// The time, where the value that was set last is asked for.
-#[inline]
-fn stamp(gauge: &impl Target) -> Option<u64> {
-    matches!(gauge.descriptor().mode(), GaugeMode::MostRecent | GaugeMode::LiveMostRecent).then(clock::stamp)
-}
-
-/// See [`Gauge::set_to_current_time`].
-fn set_to_current_time(gauge: &impl Target) {
-    // A clock before 1970 is as good as no clock.
-    set(gauge, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
-}
-
-/// See [`Gauge::get`].
-fn get(gauge: &impl Target) -> f64 {
-    gauge.peek().map_or(0.0, |series| reading::gauge(gauge.core(), &series).unwrap_or(f64::NAN))
-}
-
-super::labelled::forward_time!(Gauge where L: Complete);
-
-impl<L: Complete> Labelled<Gauge, L> {
-    needs_clock! {
-        /// [`Gauge::set_to_current_time`] of the series of these labels.
-        [pub fn set_to_current_time(&self)] {
-            set_to_current_time(self);
+        #[inline]
+        fn apply(self, gauge: &Gauge<T>, (): ()) {
+            gauge.set_to_current_time();
         }
-    }
-}
-
-super::labelled::forward! {
-    Gauge where L: Complete {
-        fn track_inprogress() -> InProgress;
-        fn track_inprogress_call<T>(work: impl FnOnce() -> T) -> T;
-        fn set_function(read: impl Fn() -> f64 + Send + Sync + 'static);
-    }
-    update {
-        fn inc();
-        fn inc_by(amount: impl Amount);
-        fn dec();
-        fn dec_by(amount: impl Amount);
-        fn set(value: impl Amount);
-    }
-    read {
-        fn get() -> f64;
-    }
-    async {
-        fn track_inprogress_future<F: Future>(work: F) -> F::Output =
-            |metric: Gauge| metric.track_inprogress(), |_, result| result;
     }
 }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::builder::{Builder, WithoutLabels};
-use super::declared::Declared;
-use super::guard::{Timed, Timer};
-use super::handle::{Handle, Target};
-use super::{Amount, Complete, Labelled, Metric, reading, sealed, watched};
-use crate::clock::needs_clock;
 use crate::diagnostics::{self, Dropped};
-use crate::model::descriptor::Kind;
+use crate::metrics::amount::Amount;
+use crate::metrics::builder::{Builder, WithoutLabels};
+use crate::metrics::call::timed;
+use crate::metrics::family::collect;
+use crate::metrics::handle::{Handle, Updatable};
+use crate::metrics::metric::metric;
 use crate::storage::CellSet;
 
 /// Observations, counted in buckets: how long requests take, how large replies are.
@@ -29,8 +28,11 @@ use crate::storage::CellSet;
 /// }
 /// assert_eq!(JOB_SECONDS.count(), 2);
 /// ```
-#[derive(Debug, Clone)]
-pub struct Histogram(Handle<Self>);
+#[derive(Debug, Clone, Copy)]
+pub struct Histogram<T = Handle>(T);
+
+metric!(Histogram);
+timed!(Histogram, "Observes", observe);
 
 impl Histogram {
     /// Starts to build a histogram at run time, with the [default buckets](crate::model::descriptor::DEFAULT_BUCKETS).
@@ -38,125 +40,57 @@ impl Histogram {
     pub fn builder(name: impl Into<String>, help: impl Into<String>) -> Builder<'static, Self, WithoutLabels> {
         Builder::new(name.into(), help.into())
     }
+}
 
-    /// The histogram of a declaration.
-    #[doc(hidden)]
-    pub const fn declared(declared: &'static Declared<Self>) -> Self {
-        Self(declared.own())
+impl<L> Builder<'_, Histogram, L> {
+    /// Sets the upper bounds of the buckets, at most 500; `+Inf` is added when missing.
+    pub fn buckets(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
+        self.spec.buckets = Some(bounds.into_iter().collect());
+        self
     }
+}
 
+impl<T> Histogram<T> {
     /// Counts a value in its bucket, and adds it to the sum.
     ///
     /// NaN and the infinities are refused and counted in `pytheus_dropped_updates_total`: the sum would never recover.
     #[inline]
-    pub fn observe(&self, value: impl Amount) {
-        observe(&self.0, value);
+    pub fn observe(&self, value: impl Amount)
+    where
+        T: Updatable,
+    {
+        let value = value.as_f64();
+        if value.is_finite() {
+            let bucket = self.0.core().bounds.bucket_of(value);
+            self.0.update(CellSet::Own, |cells| cells.observe(bucket, value));
+        } else {
+            diagnostics::dropped(Dropped::NonFiniteObservation);
+        }
     }
 
     /// Observes a time, in seconds.
     #[inline]
-    pub fn observe_duration(&self, time: Duration) {
+    pub fn observe_duration(&self, time: Duration)
+    where
+        T: Updatable,
+    {
         self.observe(time.as_secs_f64());
     }
 
-    needs_clock! {
-        /// Observes the time until the guard is stopped or dropped.
-        #[inline]
-        [pub fn time(&self) -> Timer<Self>] {
-            Timer::start(self.clone())
-        }
-
-        /// Observes the time that `work` takes, also when it panics.
-        #[inline]
-        [pub fn time_call<T>(&self, work: impl FnOnce() -> T) -> T] {
-            let _timer = self.time();
-            work()
-        }
-
-        /// Observes the time from the first poll of a future until it is done or dropped.
-        [pub fn time_future<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F>] {
-            let metric = self.clone();
-            watched(move || metric.time(), work, |_, result| result)
-        }
+    /// Returns the number of observations, in this process. Meant for tests.
+    pub fn count(&self) -> u64
+    where
+        T: Updatable,
+    {
+        collect::observations(self.descriptor(), self.0.lookup().as_ref()).0
     }
 
-    /// How many values were observed, in this process. Meant for tests.
-    pub fn count(&self) -> u64 {
-        count(&self.0)
-    }
-
-    /// The sum of what was observed, in this process. Meant for tests.
-    pub fn sum(&self) -> f64 {
-        sum(&self.0)
-    }
-}
-
-impl Timed for Histogram {
-    #[inline]
-    fn took(&self, seconds: f64) {
-        self.observe(seconds);
-    }
-}
-
-impl<L: Complete> Timed for Labelled<Histogram, L> {
-    #[inline]
-    fn took(&self, seconds: f64) {
-        self.observe(seconds);
-    }
-}
-
-super::series!(Histogram.0);
-
-impl Metric for Histogram {
-    const KIND: Kind = Kind::Histogram;
-}
-
-impl sealed::Series for Histogram {
-    fn from_handle(handle: Handle<Self>) -> Self {
-        Self(handle)
-    }
-}
-
-/// See [`Histogram::observe`].
-#[inline]
-fn observe(histogram: &impl Target, value: impl Amount) {
-    let value = value.as_f64();
-    if value.is_finite() {
-        let bucket = histogram.core().bounds.bucket_of(value);
-        histogram.update(CellSet::Own, |cells| cells.observe(bucket, value));
-    } else {
-        diagnostics::dropped(Dropped::NonFiniteObservation);
-    }
-}
-
-/// See [`Histogram::observe_duration`].
-#[inline]
-fn observe_duration(histogram: &impl Target, time: Duration) {
-    observe(histogram, time.as_secs_f64());
-}
-
-/// See [`Histogram::count`].
-fn count(histogram: &impl Target) -> u64 {
-    reading::histogram(histogram).0
-}
-
-/// See [`Histogram::sum`].
-fn sum(histogram: &impl Target) -> f64 {
-    reading::histogram(histogram).1
-}
-
-super::labelled::forward_time!(Histogram where L: Complete);
-
-super::labelled::forward! {
-    Histogram where L: Complete {
-    }
-    update {
-        fn observe(value: impl Amount);
-        fn observe_duration(time: Duration);
-    }
-    read {
-        fn count() -> u64;
-        fn sum() -> f64;
+    /// Returns the sum of the observations, in this process. Meant for tests.
+    pub fn sum(&self) -> f64
+    where
+        T: Updatable,
+    {
+        collect::observations(self.descriptor(), self.0.lookup().as_ref()).1
     }
 }
 

@@ -3,21 +3,18 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::builder::{Builder, WithoutLabels};
-use super::declared::Declared;
-use super::given::Complete;
-use super::handle::{Handle, Target};
-use super::labelled::Labelled;
-use super::{Metric, reading, retry_relocated, sealed};
 use crate::diagnostics::{self, Dropped};
-use crate::model::descriptor::Kind;
+use crate::metrics::builder::{Builder, WithoutLabels};
+use crate::metrics::family::collect;
+use crate::metrics::handle::{Handle, Target, Updatable, retry_relocated};
+use crate::metrics::metric::metric;
 use crate::model::labels::LabelValue;
 use crate::storage::{CellSet, Cells};
 
-/// One sample per state, 1 for those that hold: the phase of a job, the features that are on.
+/// One sample per state, 1 for an enabled one: the phase of a job, the active features.
 ///
-/// The states are an enum that derives [`LabelValue`], or strings given to the builder; at most 64. They stand under
-/// a label that is named like the metric.
+/// The states are an enum that derives [`LabelValue`], or strings given to the builder; at most 64. Their label has the name
+/// of the metric.
 ///
 /// ```
 /// use pytheus::LabelValue;
@@ -38,10 +35,9 @@ use crate::storage::{CellSet, Cells};
 /// assert_eq!(REGISTRY.sample_value("job_phase", &[("job_phase", "running")]), Some(1.0));
 /// assert_eq!(REGISTRY.sample_value("job_phase", &[("job_phase", "starting")]), Some(0.0));
 /// ```
-pub struct StateSet<S: LabelValue + 'static = &'static str> {
-    handle: Handle<Self>,
-    states: PhantomData<fn(S)>,
-}
+pub struct StateSet<S: LabelValue + 'static = &'static str, T = Handle>(T, PhantomData<fn(S)>);
+
+metric!(StateSet<S>, PhantomData);
 
 impl StateSet<&'static str> {
     /// Starts to build a state set at run time; [`Builder::states`] names the states.
@@ -60,117 +56,81 @@ impl StateSet<&'static str> {
     }
 }
 
-impl<S: LabelValue + 'static> StateSet<S> {
-    /// The state set of a declaration.
-    #[doc(hidden)]
-    pub const fn declared(declared: &'static Declared<Self>) -> Self {
-        Self { handle: declared.own(), states: PhantomData }
+impl<S: LabelValue + 'static, L> Builder<'_, StateSet<S>, L> {
+    /// Names the states.
+    pub fn states(mut self, states: impl IntoIterator<Item = &'static str>) -> Self {
+        self.spec.states = states.into_iter().collect();
+        self
     }
+}
 
-    /// Makes this the only state that holds, in one step.
+#[allow(clippy::needless_pass_by_value, reason = "a state is small, and reads better by value")]
+impl<S: LabelValue + 'static, T> StateSet<S, T> {
+    /// Enables this state and disables all others, in one step.
     ///
-    /// Here and below, a state that the set does not have is refused and counted in `pytheus_dropped_updates_total`.
-    #[allow(clippy::needless_pass_by_value, reason = "a state is small, and reads better by value")]
-    pub fn set(&self, state: S) {
-        update(&self.handle, &state, Cells::set_only);
-    }
-
-    /// Makes this state hold, whatever the others do.
-    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
-    pub fn enable(&self, state: S) {
-        update(&self.handle, &state, Cells::set_flag);
-    }
-
-    /// Makes this state not hold, whatever the others do.
-    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
-    pub fn disable(&self, state: S) {
-        update(&self.handle, &state, Cells::clear_flag);
-    }
-
-    /// Does this state hold?
-    #[allow(clippy::needless_pass_by_value, reason = "as `set`")]
-    pub fn is_enabled(&self, state: S) -> bool {
-        is_enabled(&self.handle, &state)
-    }
-}
-
-fn update<S: LabelValue>(states: &impl Target, state: &S, act: impl Fn(Cells, u32) -> bool) {
-    match place(states, state) {
-        Some(place) => retry_relocated(|done| states.update(CellSet::Shared, |cell| done.set(act(cell, place)))),
-        None => diagnostics::dropped(Dropped::UnknownState),
-    }
-}
-
-fn is_enabled<S: LabelValue>(states: &impl Target, state: &S) -> bool {
-    let holds = |place| states.peek().is_some_and(|series| reading::flags(&series) >> place & 1 != 0);
-    place(states, state).is_some_and(holds)
-}
-
-fn place<S: LabelValue>(states: &impl Target, state: &S) -> Option<u32> {
-    let text = state.as_label();
-    let place = states.descriptor().states().iter().position(|known| *known == text)?;
-    u32::try_from(place).ok()
-}
-
-super::series!(StateSet<S>.handle);
-
-impl<S: LabelValue + 'static> Metric for StateSet<S> {
-    const KIND: Kind = Kind::StateSet;
-}
-
-impl<S: LabelValue + 'static> sealed::Series for StateSet<S> {
-    fn from_handle(handle: Handle<Self>) -> Self {
-        Self { handle, states: PhantomData }
-    }
-}
-
-impl<S: LabelValue + 'static> Clone for StateSet<S> {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), states: PhantomData }
-    }
-}
-
-impl<S: LabelValue + 'static> fmt::Debug for StateSet<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StateSet").field(&self.handle).finish()
-    }
-}
-
-/// As [`StateSet`], once every required label is given.
-impl<S: LabelValue + 'static, L> Labelled<StateSet<S>, L> {
-    /// [`StateSet::set`] of the series of these labels.
-    #[allow(clippy::needless_pass_by_value, reason = "as that")]
+    /// Here and below, an unknown state is refused and counted in `pytheus_dropped_updates_total`.
     pub fn set(&self, state: S)
     where
-        L: Complete,
+        T: Updatable,
     {
-        update(self, &state, Cells::set_only);
+        self.update(&state, Cells::set_only);
     }
 
-    /// [`StateSet::enable`] of the series of these labels.
-    #[allow(clippy::needless_pass_by_value, reason = "as that")]
+    /// Enables this state, beside the others.
     pub fn enable(&self, state: S)
     where
-        L: Complete,
+        T: Updatable,
     {
-        update(self, &state, Cells::set_flag);
+        self.update(&state, Cells::set_flag);
     }
 
-    /// [`StateSet::disable`] of the series of these labels.
-    #[allow(clippy::needless_pass_by_value, reason = "as that")]
+    /// Disables this state.
     pub fn disable(&self, state: S)
     where
-        L: Complete,
+        T: Updatable,
     {
-        update(self, &state, Cells::clear_flag);
+        self.update(&state, Cells::clear_flag);
     }
 
-    /// [`StateSet::is_enabled`] of the series of these labels.
-    #[allow(clippy::needless_pass_by_value, reason = "as that")]
+    /// Returns whether this state is enabled.
     pub fn is_enabled(&self, state: S) -> bool
     where
-        L: Complete,
+        T: Updatable,
     {
-        is_enabled(self, &state)
+        let is_set = |index| self.0.lookup().is_some_and(|series| collect::flags(&series) >> index & 1 != 0);
+        self.index(&state).is_some_and(is_set)
+    }
+
+    fn update(&self, state: &S, act: impl Fn(Cells, u32) -> bool)
+    where
+        T: Updatable,
+    {
+        match self.index(state) {
+            Some(index) => retry_relocated(|done| self.0.update(CellSet::Shared, |cell| done.set(act(cell, index)))),
+            None => diagnostics::dropped(Dropped::UnknownState),
+        }
+    }
+
+    fn index(&self, state: &S) -> Option<u32>
+    where
+        T: Target,
+    {
+        let text = state.as_label();
+        let index = self.0.declared_descriptor().states().iter().position(|known| *known == text)?;
+        u32::try_from(index).ok()
+    }
+}
+
+impl<S: LabelValue + 'static, T: Clone> Clone for StateSet<S, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<S: LabelValue + 'static, T: Copy> Copy for StateSet<S, T> {}
+
+impl<S: LabelValue + 'static, T: fmt::Debug> fmt::Debug for StateSet<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateSet").field(&self.0).finish()
     }
 }

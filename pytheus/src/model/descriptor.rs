@@ -9,16 +9,13 @@ use crate::model::error::DescriptorError;
 use crate::model::labels::LabelSpec;
 pub use crate::model::location::Location;
 use crate::model::name;
-pub use crate::model::name::MAX_ZERO_SERIES;
+pub use crate::model::name::{MAX_STATES, MAX_ZERO_SERIES};
 pub use mode::GaugeMode;
 
 /// The eleven default bucket bounds in seconds, for the response time of a network service.
 ///
 /// The same as in the Go and Python clients.
 pub const DEFAULT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// The maximum number of states of a state set.
-pub const MAX_STATES: usize = 64;
 
 /// The maximum number of labels of a metric: the key of a series has an entry for each.
 pub(crate) const MAX_LABELS: usize = 1_000;

@@ -25,12 +25,12 @@ into_io_error!(DescriptorError LabelError RegisterError ScrapeError);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescriptorError {
     metric: String,
-    fault: Fault,
+    fault: DescriptorFault,
     why: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fault {
+enum DescriptorFault {
     Name,
     Label(String),
     Buckets,
@@ -43,38 +43,38 @@ enum Fault {
 
 impl DescriptorError {
     pub(crate) fn metric_name(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Name, why)
+        Self::new(metric, DescriptorFault::Name, why)
     }
 
     pub(crate) fn label_name(metric: &str, label: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Label(label.to_owned()), why)
+        Self::new(metric, DescriptorFault::Label(label.to_owned()), why)
     }
 
     pub(crate) fn buckets(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Buckets, why)
+        Self::new(metric, DescriptorFault::Buckets, why)
     }
 
     pub(crate) fn unit(metric: &str, unit: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Unit(unit.to_owned()), why)
+        Self::new(metric, DescriptorFault::Unit(unit.to_owned()), why)
     }
 
     pub(crate) fn states(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::States, why)
+        Self::new(metric, DescriptorFault::States, why)
     }
 
     pub(crate) fn limit(metric: &str, why: &'static str) -> Self {
-        Self::new(metric, Fault::Limit, why)
+        Self::new(metric, DescriptorFault::Limit, why)
     }
 
     pub(crate) fn prefix(prefix: &str, why: &'static str) -> Self {
-        Self::new(prefix, Fault::Prefix, why)
+        Self::new(prefix, DescriptorFault::Prefix, why)
     }
 
     pub(crate) fn constant_label(label: &str, why: &'static str) -> Self {
-        Self::new(label, Fault::ConstantLabel, why)
+        Self::new(label, DescriptorFault::ConstantLabel, why)
     }
 
-    fn new(metric: &str, fault: Fault, why: &'static str) -> Self {
+    fn new(metric: &str, fault: DescriptorFault, why: &'static str) -> Self {
         Self { metric: metric.to_owned(), fault, why }
     }
 
@@ -88,14 +88,14 @@ impl fmt::Display for DescriptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, fault, why } = self;
         let (what, part, detail) = match fault {
-            Fault::Name => ("metric", "", None),
-            Fault::Label(label) => ("metric", ", label", Some(label)),
-            Fault::Buckets => ("metric", ", buckets", None),
-            Fault::Unit(unit) => ("metric", ", unit", Some(unit)),
-            Fault::States => ("metric", ", states", None),
-            Fault::Limit => ("metric", ", limit", None),
-            Fault::Prefix => ("registry, prefix", "", None),
-            Fault::ConstantLabel => ("registry, constant label", "", None),
+            DescriptorFault::Name => ("metric", "", None),
+            DescriptorFault::Label(label) => ("metric", ", label", Some(label)),
+            DescriptorFault::Buckets => ("metric", ", buckets", None),
+            DescriptorFault::Unit(unit) => ("metric", ", unit", Some(unit)),
+            DescriptorFault::States => ("metric", ", states", None),
+            DescriptorFault::Limit => ("metric", ", limit", None),
+            DescriptorFault::Prefix => ("registry, prefix", "", None),
+            DescriptorFault::ConstantLabel => ("registry, constant label", "", None),
         };
         match detail {
             Some(detail) => write!(f, "{what} `{metric}`{part} `{detail}`: {why}"),
@@ -297,7 +297,7 @@ impl ScrapeError {
     }
 
     /// Makes the error for a scrape inside a scrape of the same registry.
-    pub(crate) fn within(fault: &reentry::Fault) -> Self {
+    pub(crate) fn within(fault: &reentry::ReentryFault) -> Self {
         Self::new(format!("a closure or a collector has asked for a scrape, but {fault}"))
     }
 }

@@ -47,26 +47,23 @@ pub trait LabelValue {
         Cow::Owned(self.as_label().into_owned())
     }
 
-    /// Returns the value as text, written to the buffer if it is no text: a look-up need not allocate.
-    #[doc(hidden)]
+    /// Returns the value as text, in the buffer if it is not text already, so that a look-up need not allocate.
     #[inline]
     fn label_in<'a>(&'a self, buffer: &'a mut LabelBuffer) -> &'a str {
         match self.as_label() {
             Cow::Borrowed(text) => text,
-            Cow::Owned(text) => buffer.keep(text),
+            Cow::Owned(text) => buffer.store(text),
         }
     }
 
     /// Returns the index in [`VALUES`](Self::VALUES), if it is known without a search.
-    #[doc(hidden)]
     #[inline]
-    fn place(&self) -> Option<usize> {
+    fn index(&self) -> Option<usize> {
         None
     }
 }
 
 /// A buffer for the text of a label value.
-#[doc(hidden)]
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "for look-ups alone")]
 pub struct LabelBuffer {
@@ -75,7 +72,8 @@ pub struct LabelBuffer {
 }
 
 impl LabelBuffer {
-    pub(crate) fn keep(&mut self, text: String) -> &str {
+    /// Stores a text, and returns it.
+    pub fn store(&mut self, text: String) -> &str {
         self.text = text;
         &self.text
     }
@@ -119,7 +117,7 @@ impl LabelValue for bool {
     }
 
     #[inline]
-    fn place(&self) -> Option<usize> {
+    fn index(&self) -> Option<usize> {
         Some(usize::from(*self))
     }
 }
@@ -175,8 +173,8 @@ macro_rules! pointers {
             }
 
             #[inline]
-            fn place(&self) -> Option<usize> {
-                (**self).place()
+            fn index(&self) -> Option<usize> {
+                (**self).index()
             }
         }
     )*};
@@ -209,13 +207,13 @@ pub struct Typed<V> {
     pub values: Option<&'static [&'static str]>,
     pub label_in: for<'a> fn(&'a V, &'a mut LabelBuffer) -> &'a str,
     pub into_label: fn(V) -> Cow<'static, str>,
-    pub place: fn(&V) -> Option<usize>,
+    pub index: fn(&V) -> Option<usize>,
 }
 
 /// Returns the functions of a label's type. As a function, it makes the error about a type name the trait.
 #[doc(hidden)]
 pub const fn typed<V: LabelValue>() -> Typed<V> {
-    Typed { values: V::VALUES, label_in: V::label_in, into_label: V::into_label, place: V::place }
+    Typed { values: V::VALUES, label_in: V::label_in, into_label: V::into_label, index: V::index }
 }
 
 impl<V> Typed<V> {
@@ -262,7 +260,7 @@ pub struct Rendered {
 struct Found {
     text: Cow<'static, str>,
     /// The index in the closed set.
-    place: Option<usize>,
+    index: Option<usize>,
 }
 
 impl Rendered {
@@ -272,8 +270,8 @@ impl Rendered {
             return Some(found);
         }
         let text = catch_panic(self.render).ok()?;
-        let place = values.and_then(|values| values.iter().position(|value| *value == text));
-        Some(self.found.get_or_init(|| Box::new(Found { text, place })))
+        let index = values.and_then(|values| values.iter().position(|value| *value == text));
+        Some(self.found.get_or_init(|| Box::new(Found { text, index })))
     }
 }
 
@@ -342,9 +340,9 @@ impl LabelSpec {
 
     /// Returns the index of the default in the closed set.
     #[inline]
-    pub(crate) fn default_place(&self) -> Option<usize> {
+    pub(crate) fn default_index(&self) -> Option<usize> {
         match &self.default {
-            Some(DefaultValue::Rendered(rendered)) => rendered.get(self.values)?.place,
+            Some(DefaultValue::Rendered(rendered)) => rendered.get(self.values)?.index,
             _ => None,
         }
     }

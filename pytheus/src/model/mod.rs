@@ -6,7 +6,7 @@ pub(crate) mod escape;
 pub(crate) mod key;
 pub(crate) mod labels;
 pub(crate) mod location;
-pub(crate) mod name;
+pub mod name;
 pub(crate) mod number;
 pub(crate) mod process;
 pub mod snapshot;

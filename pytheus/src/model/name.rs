@@ -4,17 +4,18 @@
 //! them as ordinary functions. Each returns the right form as its error.
 //!
 //! Source: the [data model](https://prometheus.io/docs/concepts/data_model/) of Prometheus.
+#![allow(clippy::missing_errors_doc, reason = "the error is the verdict")]
 
 /// The verdict on a name or list: the reason of a refusal.
-pub(crate) type Verdict = Result<(), &'static str>;
+pub type Verdict = Result<(), &'static str>;
 
 /// Checks a name against `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-pub(crate) const fn metric_name(name: &str) -> Verdict {
+pub const fn metric_name(name: &str) -> Verdict {
     if matches_name(name, true) { Ok(()) } else { Err("invalid metric name: expected [a-zA-Z_:][a-zA-Z0-9_:]*") }
 }
 
 /// Checks a name against `[a-zA-Z_][a-zA-Z0-9_]*`, without the `__` that Prometheus reserves.
-pub(crate) const fn label_name(name: &str) -> Verdict {
+pub const fn label_name(name: &str) -> Verdict {
     if !matches_name(name, false) {
         return Err("invalid label name: expected [a-zA-Z_][a-zA-Z0-9_]*");
     }
@@ -30,7 +31,7 @@ pub(crate) const MAX_BUCKETS: usize = 500;
 
 /// Checks for strictly rising bounds without NaN; `+Inf` may end the list, and is added if missing.
 #[allow(clippy::float_cmp, reason = "bounds are compared as they are given")]
-pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
+pub const fn buckets(bounds: &[f64]) -> Verdict {
     if bounds.is_empty() {
         return Err("a histogram needs at least one bucket: leave `buckets` out for the default eleven");
     }
@@ -60,7 +61,7 @@ pub(crate) const fn buckets(bounds: &[f64]) -> Verdict {
 }
 
 /// Checks that the name ends in `_unit` (a counter's also in `_unit_total`), and that the unit is a name.
-pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
+pub const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
     if !matches_name(unit, false) {
         return Err("invalid unit: expected a plural word in lower case, such as `seconds` or `bytes`");
     }
@@ -76,12 +77,12 @@ pub(crate) const fn unit(name: &str, unit: &str, counter: bool) -> Verdict {
 }
 
 /// Checks that the name of an info metric ends in `_info`.
-pub(crate) const fn info_name(name: &str) -> Verdict {
+pub const fn info_name(name: &str) -> Verdict {
     if ends_with(name.as_bytes(), b"_info") { Ok(()) } else { Err("the name of an info metric must end in `_info`") }
 }
 
 /// Checks that the name of a state set can be a label, as that of its states.
-pub(crate) const fn state_set_name(name: &str) -> Verdict {
+pub const fn state_set_name(name: &str) -> Verdict {
     if label_name(name).is_ok() {
         Ok(())
     } else {
@@ -91,18 +92,44 @@ pub(crate) const fn state_set_name(name: &str) -> Verdict {
 }
 
 /// Checks that a label does not have the name of its state set, the label of the states.
-pub(crate) const fn state_set_label(name: &str, label: &str) -> Verdict {
+pub const fn state_set_label(name: &str, label: &str) -> Verdict {
     if name.len() == label.len() && ends_with(name.as_bytes(), label.as_bytes()) {
         return Err("invalid label name: the states of a state set stand under its own name");
     }
     Ok(())
 }
 
+/// Checks a limit of series.
+pub const fn limit(limit: usize) -> Verdict {
+    if limit > 0 { Ok(()) } else { Err("a limit of 0 would allow no series") }
+}
+
+/// Checks the values of the type of a state set.
+pub const fn states(values: Option<&'static [&'static str]>) -> Verdict {
+    match values {
+        Some(values) if values.len() <= MAX_STATES => Ok(()),
+        Some(_) => Err("a state set has at most 64 states"),
+        None => Err("the states must be an enum that derives `LabelValue`"),
+    }
+}
+
+/// The maximum number of states of a state set.
+pub const MAX_STATES: usize = 64;
+
 /// The maximum number of series at zero before the first count.
 pub const MAX_ZERO_SERIES: usize = 1_000;
 
-/// Checks that this many combinations of closed sets may be exposed at zero.
-pub(crate) const fn zero_series(combinations: usize, limit: Option<usize>) -> Verdict {
+/// Checks that all combinations may be exposed at zero, where each label has a closed set.
+pub const fn zero_series(sets: &[Option<&'static [&'static str]>], limit: Option<usize>) -> Verdict {
+    let mut combinations: usize = 1;
+    let mut i = 0;
+    while i < sets.len() {
+        match sets[i] {
+            Some(values) => combinations = combinations.saturating_mul(values.len()),
+            None => return Ok(()),
+        }
+        i += 1;
+    }
     if combinations > MAX_ZERO_SERIES {
         return Err(
             "these labels have more than 1000 combinations, too many to expose at zero: turn `zero_series` off to \

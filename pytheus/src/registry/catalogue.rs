@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use super::Registry as _;
+use super::collector_index::duplicate;
 use super::collector_registry::CollectorRegistry;
-use super::entries::duplicate;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::Descriptor;
@@ -51,7 +50,7 @@ fn join(
     registry: &CollectorRegistry,
 ) -> Result<Option<Arc<dyn Collector>>, RegisterError> {
     let own = declaration.build();
-    let in_charge = match registry.register_or_share(Arc::clone(&own)) {
+    let in_charge = match registry.share(Arc::clone(&own)) {
         Ok(in_charge) => in_charge,
         Err(error) => {
             declaration.attach(own);
@@ -110,7 +109,7 @@ impl Catalogue {
         let address = registration.address();
         match self.known.binary_search(&address) {
             Ok(_) => return,
-            Err(place) => self.known.insert(place, address),
+            Err(index) => self.known.insert(index, address),
         }
         let declaration = registration.0;
         match join(declaration, &self.names) {

@@ -1,20 +1,16 @@
 //! The registry of this crate, with a prefix, constant labels and a scope.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
+use super::collector_index::CollectorIndex;
 use super::decoration::Decoration;
-use super::entries::{Entries, Entry, duplicate};
-use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
 use crate::backends::runtime;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};
-use crate::model::error::{DescriptorError, RegisterError, ScrapeError};
+use crate::model::error::{DescriptorError, RegisterError};
 use crate::model::name;
-use crate::model::snapshot::FamilySnapshot;
-use crate::reentry::{self, Fault};
 use crate::sync::{read, write};
 
 /// A registry of collectors. It may add a prefix to their names and constant labels to their samples.
@@ -30,14 +26,14 @@ use crate::sync::{read, write};
 /// # Ok::<(), pytheus::error::RegisterError>(())
 /// ```
 pub struct CollectorRegistry {
-    decoration: Decoration,
-    scope: Scope,
-    entries: RwLock<Entries>,
+    pub(super) decoration: Decoration,
+    scope: RegistryScope,
+    pub(super) entries: RwLock<CollectorIndex>,
 }
 
 /// The name of a registry across processes.
 #[derive(Debug)]
-enum Scope {
+enum RegistryScope {
     /// The prefix and the constant labels.
     Derived,
     Named(String),
@@ -48,16 +44,16 @@ enum Scope {
 impl CollectorRegistry {
     /// Makes an empty registry, also in a `static`.
     pub const fn new() -> Self {
-        Self::of(Scope::Derived)
+        Self::of(RegistryScope::Derived)
     }
 
     /// Makes a registry unknown to other processes.
     pub(super) const fn detached() -> Self {
-        Self::of(Scope::None)
+        Self::of(RegistryScope::None)
     }
 
-    const fn of(scope: Scope) -> Self {
-        Self { decoration: Decoration::NONE, scope, entries: RwLock::new(Entries::new()) }
+    const fn of(scope: RegistryScope) -> Self {
+        Self { decoration: Decoration::NONE, scope, entries: RwLock::new(CollectorIndex::new()) }
     }
 
     /// Names the registry across processes, for totals of several processes.
@@ -75,15 +71,15 @@ impl CollectorRegistry {
     /// ```
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Scope::Named(scope.into());
+        self.scope = RegistryScope::Named(scope.into());
         self
     }
 
     /// Returns the name of the registry across processes.
     pub fn scope(&self) -> String {
         match &self.scope {
-            Scope::Named(scope) => scope.clone(),
-            Scope::Derived | Scope::None => {
+            RegistryScope::Named(scope) => scope.clone(),
+            RegistryScope::Derived | RegistryScope::None => {
                 let labels = self.decoration.exposed_labels();
                 let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
                 format!("{}{labels}", self.decoration.prefix.as_deref().unwrap_or_default())
@@ -118,65 +114,32 @@ impl CollectorRegistry {
             name::label_name(&name).map_err(refuse)?;
             match self.decoration.labels.binary_search_by(|(known, _)| known.cmp(&name)) {
                 Ok(_) => return Err(refuse("the label is given twice")),
-                Err(place) => self.decoration.labels.insert(place, (name, value.into())),
+                Err(index) => self.decoration.labels.insert(index, (name, value.into())),
             }
         }
         Ok(self)
     }
 
-    fn entries(&self) -> Vec<Entry> {
-        let entries = read(&self.entries);
-        entries.collectors.clone()
-    }
-
-    /// Returns whether the names of a new family are free.
-    fn has_room_for(&self, descriptor: &Descriptor) -> bool {
-        let entries = read(&self.entries);
-        let taken = descriptor.sample_names().any(|name| entries.owner(&name).is_some());
+    /// Adds a collector, or returns the one that has its names already.
+    pub(super) fn share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
+        let descriptors = collector.descriptors();
+        if !diagnostics::is_own(&collector) {
+            for descriptor in &descriptors {
+                self.check_labels(descriptor)?;
+            }
+        }
+        let mut entries = write(&self.entries);
+        if let Some(existing) = entries.find(&collector, &descriptors)? {
+            return Ok(existing);
+        }
+        entries.insert(Arc::clone(&collector), descriptors);
         drop(entries);
-        if taken {
-            diagnostics::hidden(descriptor);
+        if !matches!(self.scope, RegistryScope::None)
+            && let Some(family) = Arc::clone(&collector).into_local_family()
+        {
+            runtime::join(&self.scope(), &family);
         }
-        !taken
-    }
-
-    /// Shows the families sorted by name: all, or the ones that may have a sample of a name.
-    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
-        catalogue::resolve_all_elsewhere();
-        let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
-        let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
-        let mut entries = self.entries();
-        // The registry behind `REGISTRY` does the same.
-        let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
-        if sample.is_some() {
-            entries.retain(|entry| entry.descriptors.iter().any(is_described));
-        }
-        let counted: Vec<_> = entries.iter().filter_map(|entry| entry.collector.as_counted()).collect();
-        let (own, others) = runtime::load(self.scope(), counted)?.finish();
-        let labels = self.decoration.exposed_labels();
-        // Families of other programs, if the scope matches; local metrics win by name.
-        let is_theirs = !self.scope().is_empty() || has_own;
-        let others = others.iter().filter(|other| is_described(other.descriptor()));
-        let others = others.filter(|other| is_theirs && self.has_room_for(other.descriptor()));
-        let mut families: Vec<_> =
-            own.iter().chain(others).map(|totals| FamilyView::totals(totals, &self.decoration, &labels)).collect();
-
-        for mut family in entries.iter().flat_map(custom::families) {
-            self.decoration.decorate(&mut family);
-            families.push(family.into());
-        }
-        // Last, to include the failures of this scrape; without prefix and labels, the same names in every service.
-        if has_own {
-            let health = runtime::health().into_iter().filter(custom::is_healthy);
-            let own = diagnostics::families().into_iter().chain(health);
-            let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
-            let mut free: Vec<_> =
-                own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
-            families.append(&mut free);
-        }
-        families.sort_by(|a, b| a.name().cmp(b.name()));
-        show(families);
-        Ok(())
+        Ok(collector)
     }
 
     fn check_labels(&self, descriptor: &Descriptor) -> Result<(), RegisterError> {
@@ -222,82 +185,5 @@ impl fmt::Debug for CollectorRegistry {
 impl Default for CollectorRegistry {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Registry for CollectorRegistry {
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
-        let in_charge = self.register_or_share(Arc::clone(&collector))?;
-        if Arc::ptr_eq(&in_charge, &collector) {
-            return Ok(());
-        }
-        match collector.descriptors().first() {
-            Some(new) => Err(duplicate(new, &*in_charge, "each counts by itself")),
-            None => Ok(()),
-        }
-    }
-
-    fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
-        let descriptors = collector.descriptors();
-        if !diagnostics::is_own(&collector) {
-            for descriptor in &descriptors {
-                self.check_labels(descriptor)?;
-            }
-        }
-        let mut entries = write(&self.entries);
-        if let Some(existing) = entries.find(&collector, &descriptors)? {
-            return Ok(existing);
-        }
-        entries.insert(Arc::clone(&collector), descriptors);
-        drop(entries);
-        if !matches!(self.scope, Scope::None)
-            && let Some(family) = Arc::clone(&collector).into_counted()
-        {
-            runtime::join(&self.scope(), &family);
-        }
-        Ok(collector)
-    }
-
-    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-        catalogue::resolve_all_elsewhere();
-        let mut entries = write(&self.entries);
-        let entry = entries.owner(name)?.clone();
-        // Not by the name of a part, such as `x_sum`.
-        entry.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
-        entries.names.retain(|(_, owner)| !owner.is(&entry));
-        entries.collectors.retain(|other| !other.is(&entry));
-        Some(entry.collector)
-    }
-
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        let mut families = Vec::new();
-        self.scrape(&mut |family| families.push(family.to_snapshot()))?;
-        Ok(families)
-    }
-
-    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
-        let scrape =
-            reentry::begin_scrape(std::ptr::from_ref(self).addr()).map_err(|fault| ScrapeError::within(&fault))?;
-        self.gather(None, |families| {
-            drop(scrape);
-            families.into_iter().for_each(each);
-        })
-    }
-
-    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        if !reentry::is_nested() {
-            return find_sample(&self.collect().ok()?, name, labels);
-        }
-        // Code inside a scrape asks for one family, so that no other code runs.
-        let mut wanted = Vec::new();
-        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
-        if let Err(error) = asked {
-            reentry::unanswered(Fault::Totals(error.to_string()));
-        }
-        find_sample(&wanted, name, labels)
-    }
-
-    fn prefix(&self) -> Option<Cow<'_, str>> {
-        self.decoration.prefix.as_deref().map(Cow::Borrowed)
     }
 }

@@ -1,6 +1,6 @@
 //! Checks the families of a custom collector against its descriptors.
 
-use super::entries::Entry;
+use super::collector_index::Entry;
 use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};
@@ -11,8 +11,8 @@ use crate::reentry::Failure;
 use crate::report;
 
 /// Collects the families of a custom collector; none if it fails, and the failure is counted.
-pub(super) fn families(Entry { collector, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
-    if collector.as_counted().is_some() || diagnostics::is_own(collector) {
+pub(super) fn families(Entry { collector, local_family, descriptors, code }: &Entry) -> Vec<FamilySnapshot> {
+    if local_family.is_some() || diagnostics::is_own(collector) {
         return Vec::new();
     }
     match code.run(|| collect(&**collector, descriptors)) {
@@ -45,7 +45,7 @@ fn collect(collector: &dyn Collector, descriptors: &[Descriptor]) -> Result<Vec<
         check(family, descriptors)?;
         match seen.binary_search(&family.name) {
             Ok(_) => return Err(format!("it gave the family `{}` twice", family.name).into()),
-            Err(place) => seen.insert(place, family.name.clone()),
+            Err(index) => seen.insert(index, family.name.clone()),
         }
         sort(family)?;
     }
@@ -132,7 +132,7 @@ fn sort(family: &mut FamilySnapshot) -> Result<(), CollectError> {
     family.samples.sort_by(compare);
     for parts in family.samples.chunk_by(|a, b| compare(a, b).is_eq()) {
         let same = |a: &Sample, b: &Sample| a.suffix == b.suffix && a.labels == b.labels;
-        if parts.iter().enumerate().any(|(place, part)| parts[..place].iter().any(|other| same(part, other))) {
+        if parts.iter().enumerate().any(|(index, part)| parts[..index].iter().any(|other| same(part, other))) {
             return Err(format!("`{}`: two samples have the same labels", family.name).into());
         }
     }

@@ -11,10 +11,10 @@ use crate::model::snapshot::FamilySnapshot;
 ///
 /// Numbers of this crate reach an encoder as they are, without a sample per line of text.
 #[derive(Clone)]
-pub struct FamilyView<'a>(Source<'a>);
+pub struct FamilyView<'a>(ViewSource<'a>);
 
 #[derive(Clone)]
-enum Source<'a> {
+enum ViewSource<'a> {
     Totals { totals: &'a FamilyTotals<'a>, decoration: &'a Decoration, name: Cow<'a, str>, labels: &'a str },
     Snapshot(Cow<'a, FamilySnapshot>),
 }
@@ -30,46 +30,46 @@ pub(crate) enum Content<'a> {
 impl<'a> FamilyView<'a> {
     /// Makes a view of totals with the prefix and rendered labels of a registry.
     pub(super) fn totals(totals: &'a FamilyTotals<'a>, decoration: &'a Decoration, labels: &'a str) -> Self {
-        Self(Source::Totals { totals, decoration, name: decoration.full_name(totals.descriptor().name()), labels })
+        Self(ViewSource::Totals { totals, decoration, name: decoration.full_name(totals.descriptor().name()), labels })
     }
 
     /// Returns the full name.
     pub fn name(&self) -> &str {
         match &self.0 {
-            Source::Totals { name, .. } => name,
-            Source::Snapshot(snapshot) => snapshot.name(),
+            ViewSource::Totals { name, .. } => name,
+            ViewSource::Snapshot(snapshot) => snapshot.name(),
         }
     }
 
     /// Copies the family with all its samples.
     pub fn to_snapshot(&self) -> FamilySnapshot {
         match &self.0 {
-            Source::Totals { totals, decoration, .. } => {
+            ViewSource::Totals { totals, decoration, .. } => {
                 let mut snapshot = totals.snapshot();
                 decoration.decorate(&mut snapshot);
                 snapshot
             }
-            Source::Snapshot(snapshot) => snapshot.clone().into_owned(),
+            ViewSource::Snapshot(snapshot) => snapshot.clone().into_owned(),
         }
     }
 
     pub(crate) fn content(&self) -> Content<'_> {
         match &self.0 {
-            Source::Totals { totals, labels, .. } => Content::Totals(totals, labels),
-            Source::Snapshot(snapshot) => Content::Samples(snapshot),
+            ViewSource::Totals { totals, labels, .. } => Content::Totals(totals, labels),
+            ViewSource::Snapshot(snapshot) => Content::Samples(snapshot),
         }
     }
 }
 
 impl<'a> From<&'a FamilySnapshot> for FamilyView<'a> {
     fn from(snapshot: &'a FamilySnapshot) -> Self {
-        Self(Source::Snapshot(Cow::Borrowed(snapshot)))
+        Self(ViewSource::Snapshot(Cow::Borrowed(snapshot)))
     }
 }
 
 impl From<FamilySnapshot> for FamilyView<'_> {
     fn from(snapshot: FamilySnapshot) -> Self {
-        Self(Source::Snapshot(Cow::Owned(snapshot)))
+        Self(ViewSource::Snapshot(Cow::Owned(snapshot)))
     }
 }
 

@@ -9,12 +9,13 @@
 //! with metrics.
 
 mod catalogue;
+mod collector_index;
 mod collector_registry;
 mod custom;
 mod decoration;
-mod entries;
 mod family_view;
 mod proxy;
+mod scrape;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 #[doc(hidden)]
 pub use catalogue::{Declaration, Registration, Scope};
 pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
+pub(crate) use collector_index::duplicate;
 pub use collector_registry::CollectorRegistry;
-pub(crate) use entries::duplicate;
 pub(crate) use family_view::Content;
 pub use family_view::FamilyView;
 pub use proxy::{REGISTRY, RegistryProxy};
@@ -165,38 +166,52 @@ fn is_suffix(text: &str) -> bool {
     text.is_empty() || Kind::Histogram.suffixes().contains(&text)
 }
 
-macro_rules! pointers {
-    ($($pointer:ty)*) => {$(
-        impl<R: Registry + ?Sized> Registry for $pointer {
+/// Forwards to another registry: `head => |this| registry`.
+macro_rules! forward {
+    ($([$($head:tt)*] => |$this:ident| $registry:expr;)*) => {$(
+        $($head)* {
             fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
-                (**self).register(collector)
+                let $this = self;
+                $registry.register(collector)
             }
 
             fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
-                (**self).register_or_share(collector)
+                let $this = self;
+                $registry.register_or_share(collector)
             }
 
             fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-                (**self).unregister(name)
+                let $this = self;
+                $registry.unregister(name)
             }
 
             fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-                (**self).collect()
+                let $this = self;
+                $registry.collect()
             }
 
             fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
-                (**self).scrape(each)
+                let $this = self;
+                $registry.scrape(each)
             }
 
             fn prefix(&self) -> Option<Cow<'_, str>> {
-                (**self).prefix()
+                let $this = self;
+                $registry.prefix().map(|prefix| Cow::Owned(prefix.into_owned()))
             }
 
             fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-                (**self).sample_value(name, labels)
+                let $this = self;
+                $registry.sample_value(name, labels)
             }
         }
     )*};
 }
 
-pointers!(&R Arc<R> Box<R>);
+use forward;
+
+forward! {
+    [impl<R: Registry + ?Sized> Registry for &R] => |this| (**this);
+    [impl<R: Registry + ?Sized> Registry for Arc<R>] => |this| (**this);
+    [impl<R: Registry + ?Sized> Registry for Box<R>] => |this| (**this);
+}

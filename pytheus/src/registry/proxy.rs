@@ -110,34 +110,8 @@ inventory::submit!(BeforeLoad(|| {
     REGISTRY.current();
 }));
 
-impl Registry for RegistryProxy {
-    fn register(&self, collector: Arc<dyn Collector>) -> Result<(), RegisterError> {
-        self.current().register(collector)
-    }
-
-    fn register_or_share(&self, collector: Arc<dyn Collector>) -> Result<Arc<dyn Collector>, RegisterError> {
-        self.current().register_or_share(collector)
-    }
-
-    fn unregister(&self, name: &str) -> Option<Arc<dyn Collector>> {
-        self.current().unregister(name)
-    }
-
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        self.current().collect()
-    }
-
-    fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
-        self.current().scrape(each)
-    }
-
-    fn prefix(&self) -> Option<Cow<'_, str>> {
-        self.current().prefix().map(|prefix| Cow::Owned(prefix.into_owned()))
-    }
-
-    fn sample_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        self.current().sample_value(name, labels)
-    }
+super::forward! {
+    [impl Registry for RegistryProxy] => |this| this.current();
 }
 
 impl fmt::Debug for RegistryProxy {

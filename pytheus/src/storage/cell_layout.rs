@@ -1,7 +1,7 @@
 //! The meaning of the cells of a series, by their offset from the first.
 
-/// The cells of a gauge that all threads write: its value; whether work in progress is counted beside it; and a version,
-/// which changes whenever the value is set.
+/// The shared cells of a gauge: its value; whether work in progress is counted beside it; and a version, changed by
+/// each `set` of the value.
 pub(super) const VALUE: usize = 0;
 pub(super) const IN_FLIGHT: usize = 1;
 pub(super) const VERSION: usize = 2;
@@ -13,7 +13,7 @@ pub(crate) const GAUGE_CELLS: usize = 3;
 pub(super) const BEGUN: usize = 0;
 pub(super) const ENDED: usize = 1;
 
-/// Returns the extra cells that a series of this length may need: a counter for fractions, a gauge for work in progress.
+/// Returns the extra cells for a series of this length: fractions of a counter, work in progress of a gauge.
 pub(super) fn extra_cells(run: u16) -> u16 {
     if usize::from(run) == GAUGE_CELLS { 2 } else { 1 }
 }
@@ -33,7 +33,7 @@ pub(super) fn is_observed(run: u16) -> bool {
     usize::from(run) > FIRST_BUCKET
 }
 
-/// Returns the cell of the sum that is valid after this many observations.
+/// Returns the cell of the valid sum after this many observations.
 #[inline]
 pub(super) fn sum_after(count: u64) -> usize {
     SUMS + usize::from(count % 2 == 1)

@@ -1,4 +1,4 @@
-//! Operations on cells: by the one thread that writes them, or by all.
+//! Operations on cells: of their one writer, or of all threads.
 
 use super::cell_layout::{BEGUN, COUNT, ENDED, FIRST_BUCKET, IN_FLIGHT, VALUE, VERSION, sum_after};
 use super::shard::page::{Cells, Page};
@@ -20,10 +20,10 @@ impl Cells {
         cell.store((f64::from_bits(cell.load(Relaxed)) + amount).to_bits(), Relaxed);
     }
 
-    /// Counts a value in a bucket and adds it to the sum, so that [`observed`](Page::observed) sees both or neither.
+    /// Counts a value in a bucket and adds it to the sum; [`observed`](Page::observed) sees both or neither.
     ///
-    /// There are two sums, and the parity of the count tells which one is valid. The other one is written first; the
-    /// increment of the bucket then publishes the observation. A thread that stops in between has observed nothing.
+    /// Of the two sums, the parity of the count tells the valid one. The other one is written first; the
+    /// increment of the bucket then publishes the observation. A thread stopped in between has observed nothing.
     #[inline]
     pub(crate) fn observe(self, bucket: usize, value: f64) {
         // Redundant, as the buckets add up to it, but one cell.
@@ -31,7 +31,7 @@ impl Cells {
         let before = count.load(Relaxed);
         let (old, new) = (sum_after(before), sum_after(before.wrapping_add(1)));
         let sum = f64::from_bits(self.at(old).load(Relaxed)) + value;
-        // Release: a reader that sees the sum of a later count sees the bucket that made it later.
+        // Release: a reader of the sum of a later count sees the bucket behind that count.
         self.at(new).store(sum.to_bits(), Release);
         self.increment(FIRST_BUCKET + bucket);
         count.store(before.wrapping_add(1), Relaxed);
@@ -42,7 +42,7 @@ impl Cells {
         self.page.observed(self.slot.cell(), counts, scratch)
     }
 
-    /// Release: a reader that sees the new number sees all that was written before.
+    /// Release: a reader of the new number sees all earlier writes.
     #[inline]
     fn increment(self, offset: usize) {
         let cell = self.at(offset);
@@ -50,9 +50,9 @@ impl Cells {
     }
 }
 
-/// Cells that another thread or process writes.
+/// Cells of another thread or process.
 impl Page {
-    /// Adds the observations in the run of cells that begins at `first` to `counts`, one per bucket, and returns the sum
+    /// Adds the observations in the run of cells from `first` on to `counts`, one per bucket, and returns the sum
     /// of the same observations. The run ends in this page.
     ///
     /// Reads as a [seqlock] does, with the total of the buckets as its sequence number: waits for no writer, but reads
@@ -82,17 +82,17 @@ impl Page {
     }
 }
 
-/// The value of a cell that was relocated: a NaN that no arithmetic produces.
+/// The value of a relocated cell: a NaN beyond the results of arithmetic.
 const RELOCATED: u64 = 0xfff9_6d6f_7665_6421;
 
-/// Returns the bits of a value. All bits zero stand for a gauge that was never set, and the negative zero for zero.
+/// Returns the bits of a value. All bits zero stand for an unset gauge, and the negative zero for zero.
 #[inline]
 fn bits_of(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits == 0 { negative_zero() } else { bits }
 }
 
-/// Out of line, which makes it a predicted branch in place of a conditional move that each update would wait for.
+/// Out of line: a predicted branch in place of a conditional move on the path of each update.
 #[cold]
 #[inline(never)]
 fn negative_zero() -> u64 {
@@ -105,7 +105,7 @@ fn value_of(bits: u64) -> f64 {
     f64::from_bits(bits) + 0.0
 }
 
-/// Cells of a gauge that all threads write. Updates return false once the cells were relocated; the caller then tries
+/// Cells of a gauge, shared by all threads. Updates return false once the cells were relocated; the caller then tries
 /// again with the new ones.
 impl Cells {
     /// Returns whether there is, or was, work in progress.
@@ -113,7 +113,7 @@ impl Cells {
         self.at(IN_FLIGHT).load(Acquire) != 0
     }
 
-    /// Records that there is work in progress.
+    /// Records work in progress.
     #[must_use]
     pub(crate) fn set_in_flight(self) -> bool {
         self.at(IN_FLIGHT).store(1, Release);
@@ -132,7 +132,7 @@ impl Cells {
         self.at(VALUE).load(Acquire) != 0 || self.has_in_flight()
     }
 
-    /// Returns the version, which changes whenever the value is set.
+    /// Returns the version, changed by each `set`.
     pub(crate) fn version(self) -> u64 {
         self.at(VERSION).load(Acquire)
     }
@@ -143,14 +143,14 @@ impl Cells {
     pub(crate) fn set(self, value: f64, at: Option<u64>) -> bool {
         let version = self.at(VERSION);
         if version.load(Relaxed) == 0 {
-            // Before the value, so that a relocation sees that it was set.
+            // Before the value, for a relocation in between.
             version.store(at.unwrap_or(1), Relaxed);
         }
-        // A plain store could overwrite `RELOCATED`, and then hide what this thread sets later in the new cells.
+        // A plain store could overwrite `RELOCATED`, and then hide later values in the new cells.
         if !self.update_value(|_| bits_of(value)) {
             return false;
         }
-        // After the value: a reader that sees the version sees this value or a later one. Two concurrent calls may
+        // After the value: a reader of the version sees this value or a later one. Two concurrent calls may
         // count as one version, but never as none.
         version.store(at.unwrap_or_else(|| version.load(Relaxed).wrapping_add(1)), Release);
         true
@@ -168,7 +168,7 @@ impl Cells {
         self.update_value(|bits| bits_of(f64::from_bits(bits) + amount))
     }
 
-    /// Relocates a gauge, or flags, to other cells, which other processes may write already.
+    /// Relocates a gauge, or flags, to other cells, perhaps in use by other processes already.
     pub(super) fn relocate_to(self, other: Self, is_gauge: bool) {
         let bits = self.at(VALUE).swap(RELOCATED, AcqRel);
         // Pairs with `set_in_flight`.
@@ -184,7 +184,7 @@ impl Cells {
             let _ = other.add_to_value(value_of(bits));
             return;
         }
-        // This process is the last one that has set it.
+        // This process has set it last.
         other.at(VALUE).store(bits, Release);
         if is_gauge {
             other.set_version(version);
@@ -205,7 +205,7 @@ impl Cells {
     }
 }
 
-/// Cells of one thread for the work in progress of a gauge. One thread may end the work that another has begun.
+/// Cells of one thread for the work in progress of a gauge. Work begun by one thread may be ended by another.
 impl Cells {
     /// Returns whether a thread with this shard has ever begun work.
     #[inline]
@@ -234,7 +234,7 @@ impl Cells {
     }
 }
 
-/// Flags of a state set, which all threads write. Updates return false once they were relocated, as those of a gauge do.
+/// Flags of a state set, shared by all threads. As for a gauge, updates return false once they were relocated.
 impl Cells {
     /// Returns the flags; `None` once they were relocated.
     pub(crate) fn flags(self) -> Option<u64> {

@@ -1,11 +1,11 @@
-//! Sums of floats that do not depend on the order of addition.
+//! Sums of floats, independent of the order of addition.
 
-/// A compensated sum, kept to about 106 bits. Rounded once in the end, it does not depend on the order in which threads
-/// and processes are added up, so a total that only grows is never seen to decrease by a rounding.
+/// A compensated sum, kept to about 106 bits and rounded once in the end. It does not depend on the order of threads
+/// and processes, so no rounding makes a growing total decrease.
 ///
 /// A [double-double](https://en.wikipedia.org/wiki/Quadruple-precision_floating-point_format#Double-double_arithmetic)
-/// built on the error-free sum of two floats, [2Sum](https://en.wikipedia.org/wiki/2Sum) (D. Knuth, *The Art of Computer
-/// Programming*, volume 2, section 4.2.2).
+/// built on the error-free sum of two floats, [2Sum](https://en.wikipedia.org/wiki/2Sum) (D. Knuth, *The Art of
+/// Computer Programming*, volume 2, section 4.2.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ExactSum {
     high: f64,
@@ -40,7 +40,7 @@ impl std::ops::AddAssign<f64> for ExactSum {
     #[inline]
     fn add_assign(&mut self, amount: f64) {
         let (high, low) = two_sum(self.high, amount);
-        // The error of an infinite sum is a NaN, which would stay.
+        // The error of an infinite sum is a NaN, and would stay one.
         if high.is_finite() {
             (self.high, self.low) = two_sum(high, self.low + low);
         } else {

@@ -1,4 +1,4 @@
-//! Memory-mapped pages of cells, which other processes see through the file.
+//! Memory-mapped pages of cells, shared with other processes through a file.
 
 use std::fmt;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 use super::shard::page::Page;
 
-/// Pages of a file, shared by all processes that have mapped them ([`mmap`] with `MAP_SHARED`).
+/// Pages of a file, shared by all its processes ([`mmap`] with `MAP_SHARED`).
 ///
 /// [`mmap`]: https://man7.org/linux/man-pages/man2/mmap.2.html
 pub(crate) struct Mapped {
@@ -23,10 +23,10 @@ unsafe impl Send for Mapped {}
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// Maps a part of a file, which the file has and keeps.
+    /// Maps a part of a file. The file has this part, and keeps it.
     ///
-    /// `len` is a multiple of the size of a [`Page`], and `offset` of the size of the system's pages. The file is open for
-    /// writing, even if it is only read: Rust promises nothing for atomics in read-only memory.
+    /// `len` is a multiple of the size of a [`Page`], and `offset` of the size of the system's pages. The file is open
+    /// for writing, even if it is only read: Rust promises nothing for atomics in read-only memory.
     pub(crate) fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         if len == 0 || !len.is_multiple_of(size_of::<Page>()) {
@@ -38,7 +38,7 @@ impl Mapped {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before what is to be mapped"));
         }
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at an address that the system chooses, which touches no memory of this process.
+        // SAFETY: a new mapping at an address chosen by the system, clear of all memory of this process.
         let mapped =
             unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, file.as_raw_fd(), start) };
         if mapped == libc::MAP_FAILED {
@@ -62,8 +62,8 @@ impl Deref for Mapped {
 
     #[inline]
     fn deref(&self) -> &[Page] {
-        // SAFETY: these pages are mapped until this value is dropped. Any bits are valid cells, and other processes access
-        // them as threads do, with atomics.
+        // SAFETY: these pages are mapped until this value is dropped. Any bits are valid cells, and other processes
+        // access them as threads do, with atomics.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.pages) }
     }
 }

@@ -1,4 +1,4 @@
-//! Cells, where numbers are counted, and the table that finds those of a series. Knows no metric.
+//! Cells, where numbers are counted, and the table from labels to the cells of a series. Knows no metric.
 //!
 //! Each thread counts in a *shard* of its own, with a load and a store ([sharded counters]). A series has a *slot*: the
 //! same address in every shard. Pages of cells are made when they are first used.
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The first pages of a shard are in a cache, one step away; the others, and those of other threads, in a page table.
-//! Whatever is out of the ordinary (a first use, a removed series, a thread without a shard) is a page that the cache
-//! does not have. The fast path therefore has one branch.
+//! Each unusual case (a first use, a removed series, a thread without a shard) is a page missing from the cache. The
+//! fast path therefore has one branch.
 //!
 //! [sharded counters]: https://mirrors.edge.kernel.org/pub/linux/kernel/people/paulmck/perfbook/perfbook.html
 //! "P. McKenney, Is Parallel Programming Hard, And, If So, What Can You Do About It?, chapter 5, Counting"

@@ -17,14 +17,14 @@ use crate::sync::shim::{AcqRel, Acquire, AtomicU32, LoomTracked, Relaxed, Releas
 pub(crate) enum CellSet {
     /// The thread's own.
     Own,
-    /// One or two more of the thread's own, which few series need.
+    /// A few more of the thread's own, for fractions and work in progress.
     Extra,
-    /// Those that all threads write.
+    /// The cells shared by all threads.
     Shared,
 }
 
-/// An atomic reference to the slots of a series. Handles and declared metrics have one of their own, which is bound to a
-/// series when it is first used, and bound again or invalidated when that is removed.
+/// An atomic reference to the slots of a series. A handle or a declared metric has its own, bound to a series at the
+/// first use, and bound again or invalidated when the series is removed.
 #[derive(Debug)]
 pub(crate) struct SlotRef {
     slot: AtomicU32,
@@ -33,7 +33,7 @@ pub(crate) struct SlotRef {
 
 impl SlotRef {
     constant! {
-        /// Makes a reference that is bound later.
+        /// Makes a reference without a series yet.
         pub(crate) fn unbound() -> Self {
             Self { slot: AtomicU32::new(Slot::NONE.0), extra: AtomicU32::new(Slot::NONE.0) }
         }
@@ -49,7 +49,7 @@ impl SlotRef {
         }
     }
 
-    /// Calls `act` with the extra cells of this thread, which are made if there are none; not if the series has none.
+    /// Calls `act` with the extra cells of this thread, made at need; not if the series has none.
     #[inline]
     pub(crate) fn with_extra_cells(&self, act: impl Fn(Cells)) {
         // Read once, as another thread may bind it again meanwhile.
@@ -98,7 +98,7 @@ impl SlotRef {
     }
 }
 
-/// One series of a family: its key and its slots. A counted reference to a record that never moves.
+/// A series of a family: its key and its slots. A counted reference to a record with a fixed address.
 pub(crate) struct Series(NonNull<SeriesRecord>);
 
 /// Followed by the head of the key and its text.
@@ -139,7 +139,7 @@ impl Series {
         let slot_ref = SlotRef::unbound();
         slot_ref.slot.store(slot.0, Relaxed);
         let layout = SeriesRecord::layout(head_len, text_len);
-        // SAFETY: the layout is that of a record and more, so it is not of size zero.
+        // SAFETY: room for a record and more, so the size is not zero.
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
         let Some(record) = NonNull::new(memory.cast::<SeriesRecord>()) else { handle_alloc_error(layout) };
@@ -161,7 +161,7 @@ impl Series {
         record
     }
 
-    /// Returns the key that it was made with: head and text.
+    /// Returns its key: head and text.
     #[inline]
     pub(crate) fn key(&self) -> (&[u8], &str) {
         let &SeriesRecord { head, text, .. } = self.record();
@@ -206,7 +206,7 @@ impl Series {
         self.slot_ref().slot().is_removed()
     }
 
-    /// Marks it as removed, which ends all updates of its cells.
+    /// Marks it as removed, and so ends all updates of its cells.
     pub(super) fn remove(&self) {
         let slot_ref = self.slot_ref();
         slot_ref.slot.store(slot_ref.slot().removed().0, Release);
@@ -214,7 +214,7 @@ impl Series {
         slot_ref.extra.fetch_or(Slot::NONE.removed().0, AcqRel);
     }
 
-    /// Calls `act` with cells, which are made if there are none.
+    /// Calls `act` with cells, made at need.
     ///
     /// # Errors
     ///
@@ -234,7 +234,7 @@ impl Series {
         Ok(thread::shared_cells_or_make(slot).map(act).map_or(Room::None, |()| Room::Found))
     }
 
-    /// Returns the slot of its extra cells, which are allocated if there are none.
+    /// Returns the slot of its extra cells, allocated at need.
     pub(crate) fn extra_or_make(&self) -> Slot {
         let SeriesRecord { slot_ref, run, .. } = self.record();
         let slot = slot_ref.extra();
@@ -257,10 +257,10 @@ impl Series {
         let _ = self.slot_ref().slot.compare_exchange(Slot::NONE.0, slot.0, AcqRel, Relaxed);
     }
 
-    /// Relocates the cells that all threads write to a new slot, or to one that all processes share. A thread that writes
+    /// Relocates the cells shared by all threads to a new slot, or to one shared by all processes. A thread that writes
     /// at the same time writes again, to the new cells. False when there is no room; it then keeps its slot.
     ///
-    /// One thread at a time does this, and no thread removes the series meanwhile.
+    /// For one thread at a time, and with no removal of the series meanwhile.
     pub(crate) fn relocate_to(&self, to: Option<Slot>) -> bool {
         let SeriesRecord { slot_ref, run, .. } = self.record();
         let (old, new) = (slot_ref.slot(), to.unwrap_or_else(|| thread::allocate_slot(*run)));
@@ -290,7 +290,7 @@ impl Series {
     }
 }
 
-/// The target of a pointer to a record, which only this module reads.
+/// The target of a pointer to a record; opaque outside of this module.
 pub(super) enum RawSeries {}
 
 /// The series was removed from its family.
@@ -300,7 +300,8 @@ pub(crate) struct Removed;
 impl Clone for Series {
     fn clone(&self) -> Self {
         let references = self.record().references.fetch_add(1, Relaxed);
-        // As in `Arc`: only a program that forgets references gets there, and the count would wrap in the end.
+        // As in `Arc`: only a program with millions of forgotten references gets there, and the count would wrap in the
+        // end.
         if references > u32::MAX / 2 {
             std::process::abort();
         }

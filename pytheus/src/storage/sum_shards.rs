@@ -9,7 +9,7 @@ use super::shard::page::{Cells, Slot};
 use super::shard::{Shard, thread};
 use crate::sync::shim::{Relaxed, hint};
 
-/// Returns the cells of a slot in all shards that have them.
+/// Returns the cells of a slot in all shards.
 fn all_shards(slot: Slot) -> impl Iterator<Item = Cells> {
     thread::all().filter_map(move |shard| shard.cells(slot))
 }
@@ -55,13 +55,13 @@ pub(crate) fn in_progress_snapshot(slot: Slot) -> u64 {
         before = (begun, ended);
         hint::spin_loop();
     }
-    // Each read was too high by the work that began during it, and the lowest of them by little.
+    // Each read was too high by the work begun during it, and the lowest of them by little.
     least
 }
 
-/// Returns the work that has begun, and the work that had ended before; both wrap at 2^64.
+/// Returns the work begun, and the work ended before; both wrap at 2^64.
 fn begun_and_ended(slot: Slot) -> (u64, u64) {
-    // In this order: a reader that sees the end of some work sees its beginning, in whichever thread that was.
+    // In this order: the end of some work, on any thread, is never read without its beginning.
     let ended = all_shards(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.ended()));
     let begun = all_shards(slot).fold(0, |sum: u64, cells| sum.wrapping_add(cells.begun()));
     (begun, ended)
@@ -81,7 +81,7 @@ fn prefetch<T>(start: &T) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
         let start = std::ptr::from_ref(start).cast::<i8>();
-        // SAFETY: a hint, which reads nothing, whatever the address.
+        // SAFETY: a hint, without a read, whatever the address.
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(start);
             _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(64));
@@ -120,7 +120,7 @@ impl SortedSeries {
         &self.slots
     }
 
-    /// Returns the shards that may have counts of one of the series.
+    /// Returns the shards with counts of some of the series, perhaps.
     pub(crate) fn counting_shards(&self) -> CountingShards {
         // By page, whatever the other bits are.
         let first = self.slots.iter().min_by_key(|slot| slot.page());
@@ -147,14 +147,14 @@ impl SortedSeries {
             }
             for (series, sum) in series.iter().zip(sums) {
                 let fractions = if with_fractions { series.extra() } else { Slot::NONE };
-                // Later than the whole number, which does no harm, as neither decreases.
+                // Read later than the whole number, without harm, as neither decreases.
                 show(*sum, if fractions == Slot::NONE { 0.0 } else { floats(fractions) });
             }
         }
     }
 }
 
-/// The shards that may have counts of some series, without those of threads that begin to count later.
+/// The shards with counts of some series, without the shards of threads that begin to count later.
 pub(crate) struct CountingShards {
     shards: Vec<&'static Shard>,
     _lock: MigrationLock,

@@ -13,8 +13,8 @@ pub(crate) fn at_exit(hook: fn()) {
     static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
     lock(&HOOK).get_or_insert(hook);
     if !IS_REGISTERED.swap(true, AcqRel) {
-        // SAFETY: a function without arguments that stays as long as this code is loaded, and does not unwind. If there is
-        // no memory for it, the process ends without the hook.
+        // SAFETY: a function without arguments that stays as long as this code is loaded, and does not unwind. If there
+        // is no memory for it, the process ends without the hook.
         if unsafe { libc::atexit(run) } != 0 {
             IS_REGISTERED.store(false, Release);
         }

@@ -1,8 +1,8 @@
-//! An [asymmetric fence]: the light side, which each look-up in a table passes, costs next to nothing, and the heavy side,
-//! which a removal passes once in a while, pays for both.
+//! An [asymmetric fence]: the light side, passed by each look-up in a table, costs next to nothing, and the heavy side,
+//! passed by a removal once in a while, pays for both.
 //!
-//! On Linux the heavy side asks the kernel to run a memory barrier on all threads of the process ([`membarrier`]), and the
-//! light side only keeps the compiler from reordering. Elsewhere both are plain `SeqCst` fences.
+//! On Linux the heavy side asks the kernel to run a memory barrier on all threads of the process ([`membarrier`]), and
+//! the light side only keeps the compiler from reordering. Elsewhere both are plain `SeqCst` fences.
 //!
 //! [asymmetric fence]: https://github.com/facebook/folly/blob/main/folly/synchronization/AsymmetricThreadFence.h
 //! [`membarrier`]: https://man7.org/linux/man-pages/man2/membarrier.2.html

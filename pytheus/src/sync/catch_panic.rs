@@ -1,4 +1,4 @@
-//! Contains panics of code that belongs to the user.
+//! Contains panics of the user's code.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

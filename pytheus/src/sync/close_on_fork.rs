@@ -1,4 +1,4 @@
-//! Files that a forked child closes at once.
+//! Files closed at once by a forked child.
 
 use std::fs::File;
 use std::io;
@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicU64;
 use super::fork_gate::{enter, run_in_child};
 use super::shim::{AcqRel, Acquire, Relaxed};
 
-/// A file that each child process closes when it is forked.
+/// A file, closed by each child process when it is forked.
 ///
-/// A lock of the kind of [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) lasts until the last duplicate of
-/// its descriptor is closed. If a lock says that the parent is alive, a child that keeps the file open would keep the
-/// parent alive. `O_CLOEXEC` helps only a child that calls `exec`.
+/// A lock of the kind of [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) lasts until the last duplicate
+/// of its descriptor is closed. If a lock is the sign of life of the parent, a child with the open file would keep the
+/// parent alive. `O_CLOEXEC` helps only before `exec`.
 ///
 /// ```
 /// use pytheus::backends::custom::CloseOnFork;
@@ -30,7 +30,7 @@ pub struct CloseOnFork {
     entry: u64,
 }
 
-/// Files at a time. Each backend has one or two; tests that run in parallel have some more.
+/// Files at a time. Each backend has one or two; tests in parallel have some more.
 const MAX_FILES: usize = 256;
 
 /// The open files: a serial number in the upper half, the descriptor in the lower; or zero.
@@ -57,7 +57,7 @@ impl CloseOnFork {
         }
     }
 
-    /// Returns whether this process is a child that has closed the file.
+    /// Returns whether this process is a child, with the file closed.
     pub fn is_closed(&self) -> bool {
         OPEN[self.index].load(Acquire) != self.entry
     }

@@ -1,7 +1,7 @@
-//! [Epoch-based reclamation]: memory that was unlinked from a table is freed once no reader can hold a reference to it.
+//! [Epoch-based reclamation]: memory, unlinked from a table, is freed once no reader can hold a reference to it.
 //!
-//! One epoch per removal in place of three in turn, so that each removal is freed as soon as the readers of its time are
-//! gone. A reader writes the epoch into its own shard, and to no memory that other threads write.
+//! There is an epoch per removal in place of three in turn, to free each removal as soon as the readers of its time are
+//! gone. A reader writes the epoch into its own shard, and nowhere else.
 //!
 //! [Epoch-based reclamation]: https://www.cl.cam.ac.uk/techreports/UCAM-CL-TR-579.pdf
 //! "K. Fraser, Practical lock-freedom, 2004, section 5.2.3; crossbeam-epoch is the best-known implementation in Rust"
@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use super::barrier;
 use super::shim::{AcqRel, Acquire, AtomicU64, Relaxed, Release, constant};
 
-/// The epoch in which a thread was pinned, or 0.
+/// The epoch of a pinned thread, or 0.
 pub(crate) struct Pin(AtomicU64);
 
-/// Keeps the thread pinned: nothing that it finds in a table is freed meanwhile.
+/// Keeps the thread pinned: nothing found in a table is freed meanwhile.
 pub(crate) struct Pinned<'a> {
     pin: &'a Pin,
     /// An outer guard is there, and unpins the thread.
@@ -33,14 +33,13 @@ impl Pin {
     pub(crate) fn pin(&self, epoch: &Epoch) -> Pinned<'_> {
         let is_nested = self.0.load(Relaxed) != 0;
         if !is_nested {
-            // Acquire: a thread that pins a later epoch than that of a removal does not find the removed entry.
+            // Acquire: with a later epoch than that of a removal, a thread does not find the removed entry.
             self.publish(epoch.0.load(Acquire));
         }
         Pinned { pin: self, is_nested }
     }
 
-    /// Unpins a thread that does not exist in this forked child.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    /// Unpins a thread of the parent, in a forked child.
     pub(crate) fn unpin_after_fork(&self) {
         if self.0.load(Relaxed) != 0 {
             self.0.store(0, Relaxed);
@@ -50,7 +49,7 @@ impl Pin {
     /// Writes the epoch; no later read of this thread comes before that.
     #[inline]
     fn publish(&self, epoch: u64) {
-        // Release: a collector that sees this epoch sees the end of the critical section before it.
+        // Release: a collector of this epoch sees the end of the critical section before it.
         self.0.store(epoch, Release);
         barrier::light();
     }
@@ -96,7 +95,7 @@ impl<T> Retired<T> {
         Self { values: VecDeque::new(), safe_epoch: 0 }
     }
 
-    /// Adds a value that was removed just now.
+    /// Adds a value removed just now.
     pub(crate) fn add(&mut self, epoch: &Epoch, value: T) {
         self.values.push_back((epoch.advance(), value));
     }
@@ -105,19 +104,19 @@ impl<T> Retired<T> {
         self.values.len()
     }
 
-    /// Finds out which values are safe to drop.
+    /// Finds the values that are safe to drop.
     pub(crate) fn collect<'a>(&mut self, pins: impl Iterator<Item = &'a Pin>) {
         // After the barrier, either a pin is seen here, or its thread sees the removal.
         if !barrier::heavy() {
             return;
         }
         let oldest = pins.map(|pin| pin.0.load(Acquire)).filter(|epoch| *epoch != 0).min().unwrap_or(u64::MAX);
-        // No further than the last value: readers may hold references to values that are retired later.
+        // No further than the last value: readers may hold references to later ones.
         let last = self.values.back().map_or(0, |(epoch, _)| *epoch);
         self.safe_epoch = oldest.min(last + 1);
     }
 
-    /// Drops some values that are safe to drop, the oldest first.
+    /// Drops some of the safe values, the oldest first.
     pub(crate) fn drop_some(&mut self, max: usize) {
         for _ in 0..max {
             if self.values.front().is_none_or(|(epoch, _)| *epoch >= self.safe_epoch) {

@@ -2,7 +2,8 @@
 //!
 //! A child process has only the thread that called `fork`. A lock that another thread held at that moment stays locked
 //! there for ever, and the data behind it half changed. Each thread therefore enters a gate before it takes a lock, and
-//! handlers of [`pthread_atfork`] close the gate before a fork, wait until it is empty, and open it again on both sides.
+//! handlers of [`pthread_atfork`] close the gate before a fork, wait until it is empty, and open it again on both
+//! sides.
 //!
 //! [`pthread_atfork`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_atfork.html
 
@@ -18,7 +19,7 @@ use super::shim::{Acquire, Relaxed, Release};
 pub(crate) use handlers::fork;
 pub(crate) use handlers::run_in_child;
 
-/// Counts the threads inside and, in units of [`FORKING`], the forks that keep others out.
+/// Counts the threads inside and, in units of [`FORKING`], the forks in progress.
 static GATE: AtomicUsize = AtomicUsize::new(0);
 
 const FORKING: usize = 1 << (usize::BITS / 2);
@@ -54,7 +55,7 @@ fn enter_slow() {
             may_wait = wait_until(|| GATE.load(Relaxed) < FORKING);
             seen = GATE.load(Relaxed);
         } else {
-            // Pairs with the Release of a thread that leaves and of a fork that opens the gate: a fork is over before
+            // Pairs with the Release of a leaving thread and of a finished fork: a fork is over before
             // this thread goes on, or waits for it.
             match GATE.compare_exchange_weak(seen, seen + 1, Acquire, Relaxed) {
                 Ok(_) => return,
@@ -73,14 +74,14 @@ impl Drop for ForkGuard {
     }
 }
 
-/// How long each side waits for the other: far longer than a fork or a critical section takes. Counted in pauses, not by
-/// the clock, so that a suspended machine uses none of it up.
+/// How long each side waits for the other: far longer than a fork or a critical section takes. Counted in pauses, not
+/// by the clock, so that a suspended machine uses none of it up.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Waits until the condition holds; false after [`WAIT_LIMIT`].
 ///
-/// Both sides then go on: a child with a lock that is taken is better than a deadlock of the parent. The limit is reached
-/// if a fork handler of the program waits for a thread that waits here, or if a signal handler forks during an allocation.
+/// Both sides then go on: a locked lock in the child is better than a deadlock of the parent. The limit is reached
+/// if a fork handler of the program waits for a thread in here, or if a signal handler forks during an allocation.
 fn wait_until(holds: impl Fn() -> bool) -> bool {
     for _ in 0..100 {
         if holds() {
@@ -127,7 +128,7 @@ mod handlers {
 
     /// Registers the handlers below, on the first call.
     ///
-    /// Concurrent first calls may register them several times, which is harmless; a lock here could be found taken by a
+    /// Concurrent first calls may register them several times, without harm; a lock here could be found taken by a
     /// child.
     pub(super) fn register() {
         static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
@@ -148,9 +149,9 @@ mod handlers {
     /// Closes the gate and waits until it is empty.
     extern "C" fn prepare() {
         GATE.fetch_add(FORKING, AcqRel);
-        // A thread that is inside forks only from a signal handler, and would wait for itself.
+        // A thread inside forks only from a signal handler, and would wait for itself.
         if !is_inside() {
-            // Acquire: the child sees all changes that were made inside.
+            // Acquire: the child sees all changes made inside.
             wait_until(|| GATE.load(Acquire).is_multiple_of(FORKING));
         }
     }
@@ -164,14 +165,14 @@ mod handlers {
     extern "C" fn child() {
         GATE.store(usize::from(is_inside()), Relaxed);
         for hook in &CHILD_HOOKS {
-            // SAFETY: null, or a `&'static fn()` that `run_in_child` has stored.
+            // SAFETY: null, or a `&'static fn()` of `run_in_child`.
             if let Some(hook) = unsafe { hook.load(Acquire).as_ref() } {
                 hook();
             }
         }
     }
 
-    /// Forks; true in the child. For the conformance suite, whose process has one thread then.
+    /// Forks; true in the child. For the conformance suite, at a time with a single thread.
     ///
     /// # Errors
     ///
@@ -192,5 +193,6 @@ mod handlers {
 mod handlers {
     pub(super) fn register() {}
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the other one keeps the reference")]
     pub(crate) fn run_in_child(_: &'static fn()) {}
 }

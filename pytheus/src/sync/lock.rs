@@ -1,4 +1,4 @@
-//! Locks that no other thread holds while one forks (see [`fork_gate`](super::fork_gate)).
+//! Locks held by no other thread during a fork (see [`fork_gate`](super::fork_gate)).
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockE
 use super::fork_gate::{ForkGuard, enter};
 use super::shim::{Mutex, MutexGuard};
 
-/// The guard of a lock, which leaves the fork gate after it has unlocked.
+/// The guard of a lock. It leaves the fork gate after it has unlocked.
 pub(crate) struct Guarded<G> {
     guard: G,
     _fork_guard: ForkGuard,
@@ -19,7 +19,8 @@ impl<G> Guarded<G> {
     }
 }
 
-// A poisoned lock is used all the same: no code under the locks of this crate panics, and none leaves data half changed.
+// A poisoned lock is used all the same: no code under the locks of this crate panics, and none leaves data half
+// changed.
 
 /// Locks a mutex.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Guarded<MutexGuard<'_, T>> {

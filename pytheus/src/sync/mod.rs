@@ -1,4 +1,4 @@
-//! What all threads of a process, and its forks, agree on: locks, memory barriers, epochs, forks, the end of the process.
+//! The agreements of threads and forks: locks, memory barriers, epochs, fork handlers, the end of the process.
 //!
 //! Knows no cells, and imports nothing of the library. With `storage`, one of the two places with `unsafe`.
 

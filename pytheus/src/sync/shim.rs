@@ -2,7 +2,7 @@
 //!
 //! The package `pytheus-models` compiles this folder and `storage` once more, with loom.
 
-// `crate` is the package of the models, which wraps loom's atomics.
+// `crate` is the package of the models; it wraps loom's atomics.
 #[cfg(loom)]
 pub(crate) use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 #[cfg(loom)]
@@ -21,7 +21,7 @@ pub(crate) use std::{
 
 pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
-/// Declares a function that is `const`, except with loom, whose atomics are made at run time.
+/// Declares a `const fn`; with loom, whose atomics are made at run time, an ordinary one.
 macro_rules! constant {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         #[cfg(not(loom))]
@@ -66,7 +66,7 @@ macro_rules! global {
 }
 pub(crate) use global;
 
-/// Declares a thread-local, initialised by a block that is `const`, except with loom.
+/// Declares a thread-local, initialised by a block, in a constant except with loom.
 #[cfg(not(loom))]
 macro_rules! per_thread {
     ($(#[$meta:meta])* static $name:ident: $ty:ty = $value:block;) => {
@@ -87,7 +87,7 @@ macro_rules! per_thread {
 }
 pub(crate) use per_thread;
 
-/// A probe that makes a loom model fail on a use after free, and on a leak.
+/// A probe: a loom model fails on a use after free, and on a leak.
 #[derive(Debug)]
 pub(crate) struct LoomTracked(#[cfg(loom)] loom::cell::UnsafeCell<loom::alloc::Track<()>>);
 
@@ -99,7 +99,7 @@ impl LoomTracked {
         )
     }
 
-    /// Records a read of the value that contains the probe.
+    /// Records a read of the value around the probe.
     #[inline]
     #[allow(clippy::unused_self, reason = "but in a model")]
     pub(crate) fn touch(&self) {

@@ -1,9 +1,9 @@
-//! Loom's atomics, with every turn of their loads looked at.
+//! Loom's atomics, with every order of their loads explored.
 //!
-//! Loom tries another order of two accesses only when one of them is the last before the other, and loads do not count
-//! for each other. So a thread that loads and then stores, as counting does, hides from it that another has loaded
-//! before: the order in which that one loads afterwards is never tried. Here a load comes after a store of its own to
-//! a place beside the value, which makes loads count, and changes nothing else: nobody ever loads from that place.
+//! Loom tries another order of two accesses only when one of them is the last before the other, and does not count
+//! loads. A thread with a load and then a store, as in counting, therefore hides an earlier load of another thread:
+//! loom never tries the order with that load afterwards. Here each load follows a store to a variable beside the value.
+//! The store makes loom count the load, and changes nothing else, as no thread loads from that variable.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{self, Relaxed};

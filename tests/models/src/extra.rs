@@ -1,4 +1,4 @@
-//! The extra cell of a series is made when it is first needed.
+//! The extra cell of a series is made at the first need.
 
 use loom::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::family::Family;
 use crate::storage::{self, CellSet};
 use crate::support::{assert_all_slots_are_free, join, model, series, spawn};
 
-/// Could go wrong: each makes a cell, and what is added in one of them is lost, or its slot is.
+/// Fault: each thread makes a cell, and the count or the slot of one is lost.
 #[test]
 fn two_threads_make_the_same_extra_cell() {
     model(3, || {
@@ -24,8 +24,7 @@ fn two_threads_make_the_same_extra_cell() {
     });
 }
 
-/// Could go wrong: the series is removed while its extra cell is made, and either the mark is lost, so that the cell
-/// is counted in for ever, or the cell is, with its slot.
+/// Fault: the mark of the removal is lost, and threads go on counting in the cell; or the cell is lost, with its slot.
 #[test]
 fn an_extra_cell_is_made_while_the_series_is_removed() {
     model(3, || {
@@ -34,7 +33,7 @@ fn an_extra_cell_is_made_while_the_series_is_removed() {
         let adding = Arc::clone(&family);
         let other = spawn(move || adding.add_extra("a", 0.5));
         drop(family.remove("a"));
-        assert!(kept.slot_ref().cells(CellSet::Extra).is_none(), "it leads nowhere from now on");
+        assert!(kept.slot_ref().cells(CellSet::Extra).is_none(), "without cells from now on");
         assert!(kept.update(CellSet::Extra, &mut |_| ()).is_err(), "it is removed from now on");
         let added = if join(other) { 0.5_f64 } else { 0.0 };
         assert_eq!(storage::sum_floats(kept.extra()).to_bits(), added.to_bits());

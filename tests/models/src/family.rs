@@ -1,4 +1,4 @@
-//! A family as `metrics::core` has it, without labels: a table, and a lock for who changes it.
+//! A family without labels, after `metrics::core`: a table, and the lock of its writer.
 
 use loom::sync::{Mutex, MutexGuard};
 
@@ -10,8 +10,8 @@ pub(crate) struct Family {
     writer: Mutex<TableWriter>,
 }
 
-/// The hash of a name: the bits that lead to a segment differ by the first letter, `a` for 0. All else is the same for
-/// all, so that what is found in a segment is told apart by its key alone.
+/// Returns the hash of a name: its first letter, `a` for 0, chooses the segment. All other bits are zero, so the series
+/// of a segment differ by their key alone.
 fn hash(name: &str) -> u64 {
     name.bytes().next().map_or(0, |letter| u64::from(letter - b'a') << 32)
 }
@@ -33,7 +33,7 @@ impl Family {
         self.writer.lock().expect("a model ends with the first panic")
     }
 
-    /// Adds a series that is not there.
+    /// Adds a series, not there yet.
     pub(crate) fn add(&self, name: &str) -> Series {
         self.add_with(&mut self.writer(), name)
     }
@@ -58,12 +58,12 @@ impl Family {
         removed.len()
     }
 
-    /// Adds one to the series that is there, without a reference; `None` when there is none, false when it was removed.
+    /// Adds one to a series, without a reference; `None` when there is none, false when it was removed.
     pub(crate) fn count_found(&self, name: &str) -> Option<bool> {
         pinned(|pin| self.table.find(pin, hash(name), |series| series.key().1 == name).map(|found| count(&found)))
     }
 
-    /// Adds one to the series, which is made when there is none, and again when it is removed meanwhile.
+    /// Adds one to a series, made if there is none, and again if it is removed meanwhile.
     pub(crate) fn count(&self, name: &str) {
         if self.count_found(name) == Some(true) {
             return;
@@ -79,7 +79,7 @@ impl Family {
         self.find(name).unwrap_or_else(|| self.add_with(&mut writer, name))
     }
 
-    /// Adds to the extra cell of a series that is there.
+    /// Adds to the extra cell of a series; false when it is not there.
     pub(crate) fn add_extra(&self, name: &str, amount: f64) -> bool {
         pinned(|pin| {
             let found = self.table.find(pin, hash(name), |series| series.key().1 == name);

@@ -1,6 +1,6 @@
-//! Segments of a table are split and merged, a few series at a time, while others look up, add and remove.
+//! Segments of a table are split and merged while other threads look up, add and remove series.
 //!
-//! A segment has four buckets here, of which three are used: the fourth series splits it, by the lowest bit of its letter.
+//! A segment has four buckets here, with room for three series: the fourth splits it, by the lowest bit of its letter.
 
 use loom::sync::Arc;
 
@@ -8,17 +8,16 @@ use crate::family::Family;
 use crate::storage;
 use crate::support::{Case, assert_all_slots_are_free, join, model, spawn};
 
-/// Could go wrong: the reader comes to the half of a split segment that does not have its series, to a directory or a
-/// segment that it does not see made, or to one that was dropped.
+/// Fault: the reader gets the wrong half of a split segment, or an uninitialised or freed directory or segment.
 #[test]
-fn a_look_up_finds_a_series_while_its_segment_is_split_and_merged() {
+fn a_lookup_finds_a_series_while_its_segment_is_split_and_merged() {
     model(2, || {
         let family = Arc::new(Family::new(&["a", "b", "c"]));
         let reading = Arc::clone(&family);
         let reader = spawn(move || [reading.count_found("c"), reading.count_found("b")]);
         // Both halves, and a directory of two entries.
         family.add("d");
-        // One half again, and a directory of one entry.
+        // A single half again, and a directory of one entry.
         family.remove("d");
         family.remove("a");
         assert_eq!(join(reader), [Some(true); 2]);
@@ -27,10 +26,10 @@ fn a_look_up_finds_a_series_while_its_segment_is_split_and_merged() {
     });
 }
 
-/// Could go wrong: what a reader counts in the series that it has found where that stood before the split is lost, though
-/// it came before the removal; or it is not told of the removal, though it came after.
+/// Fault: a count through the old segment is lost, though before the removal; or it misses the mark, though after the
+/// removal.
 #[test]
-fn a_series_is_removed_from_the_half_of_a_split_segment_while_it_is_counted_in() {
+fn a_series_is_removed_from_a_split_segment_while_a_thread_counts_in_it() {
     let (before, after) = (Case::new("a count before the removal"), Case::new("a count after the removal"));
     model(2, move || {
         let family = Arc::new(Family::new(&["a", "b", "c"]));
@@ -51,10 +50,10 @@ fn a_series_is_removed_from_the_half_of_a_split_segment_while_it_is_counted_in()
     });
 }
 
-/// Could go wrong: of two threads that add to one full segment, one adds to what the other has replaced; or a third does
-/// not find what was there all the time.
+/// Fault: two threads add to a full segment, and one of them to the memory that the other has replaced; or a series
+/// that was there all the time is not found.
 #[test]
-fn two_threads_add_to_a_segment_that_has_to_be_split() {
+fn two_threads_add_to_a_full_segment() {
     model(2, || {
         let family = Arc::new(Family::new(&["a", "b"]));
         let adding = Arc::clone(&family);
@@ -71,10 +70,10 @@ fn two_threads_add_to_a_segment_that_has_to_be_split() {
     });
 }
 
-/// Could go wrong: what is removed step by step stays where a segment is split between two steps.
+/// Fault: a walk of removals skips a series when a segment is split between two steps.
 #[test]
-fn a_series_is_added_between_the_steps_of_a_removal_of_all() {
-    let (stays, goes) = (Case::new("a series that stays"), Case::new("a series that goes"));
+fn a_series_is_added_between_the_steps_of_a_clear() {
+    let (stays, goes) = (Case::new("a new series that stays"), Case::new("a new series that is removed"));
     model(2, move || {
         let family = Arc::new(Family::new(&["a", "b", "c"]));
         let adding = Arc::clone(&family);

@@ -1,12 +1,12 @@
-//! A shard goes to another thread when its own ends.
+//! A shard goes to another thread when its own thread ends.
 
 use crate::storage;
 use crate::support::{count, join, model, series, series_of, spawn};
 
-/// Could go wrong: the next thread takes the shard and does not see the last count in it, and so loses it; or both
-/// have it at once. A reader that adds up meanwhile could miss a shard, or a page, that it has seen before.
+/// Fault: the next owner misses the last count, and so loses it; or two threads own the shard at once; or a reader
+/// misses a shard or a page of an earlier read.
 #[test]
-fn a_thread_goes_on_where_the_one_before_it_ended() {
+fn the_next_owner_goes_on_from_the_last_count() {
     model(2, || {
         let series = series("");
         let threads = [series.clone(), series.clone()].map(|series| spawn(move || count(&series)));
@@ -23,9 +23,9 @@ fn a_thread_goes_on_where_the_one_before_it_ended() {
     });
 }
 
-/// Could go wrong: the parity of the count, which says where the sum is, is not that of the thread before.
+/// Fault: the next owner misses the parity of the count, and with it the valid sum.
 #[test]
-fn a_thread_goes_on_with_the_sum_of_the_one_before_it() {
+fn the_next_owner_goes_on_from_the_last_sum() {
     model(3, || {
         let series = series_of("", storage::observation_cells(1));
         let threads = [1.0, 2.0].map(|value| {

@@ -1,12 +1,12 @@
 //! Observations are read while a thread observes.
 
-use crate::storage::{self, CellSet, Room, Series};
-use crate::support::{Case, join, model, series_of, spawn};
+use crate::storage::{self, Series};
+use crate::support::{Case, join, model, series_of, spawn, with_cells};
 
-/// What is observed: buckets and values, so that each sum tells which.
+/// Buckets and values: each sum stands for one set of observations.
 const OBSERVED: [(usize, f64); 3] = [(0, 1.0), (1, 2.0), (0, 4.0)];
 
-/// How many observations were seen: those and no others.
+/// Returns how many observations a read has seen: the first ones, and whole.
 fn seen(series: &Series) -> usize {
     let mut counts = [0; 2];
     let sum = storage::observed(series.slot(), &mut counts);
@@ -24,19 +24,12 @@ fn seen(series: &Series) -> usize {
 
 fn observe(series: &Series, n: usize) {
     let (bucket, value) = OBSERVED[n];
-    let done = match series.slot_ref().cells(CellSet::Own) {
-        Some(cells) => {
-            cells.observe(bucket, value);
-            Ok(Room::Found)
-        }
-        None => series.update(CellSet::Own, &mut |cells| cells.observe(bucket, value)),
-    };
-    assert!(done.is_ok(), "never removed");
+    with_cells(series, |cells| cells.observe(bucket, value));
 }
 
-/// Could go wrong: the buckets of one moment with the sum of another, or a later read that sees less.
+/// Fault: a read gets the buckets of one moment and the sum of another, or a later read gets less.
 #[test]
-fn an_observation_is_seen_whole() {
+fn a_read_sees_whole_observations() {
     let between = Case::new("a reader between two observations");
     model(3, move || {
         let series = series_of("", storage::observation_cells(2));

@@ -1,10 +1,9 @@
-//! Directories and pages are made when they are first touched.
+//! Directories and pages are made at the first use.
 
 use crate::storage::{self, CellSet, Cells, shared_cells};
 use crate::support::{Case, count, join, model, series, series_of, spawn};
 
-/// Could go wrong: each makes a page, and the one that is not taken has a count; or a reader comes to a page that it
-/// does not see made.
+/// Fault: each thread makes a page, and the discarded one has a count; or a reader gets an uninitialised page.
 #[test]
 fn two_threads_make_the_same_page_of_shared_cells() {
     let half = Case::new("a reader between the two");
@@ -14,11 +13,11 @@ fn two_threads_make_the_same_page_of_shared_cells() {
         let threads = [(); 2].map(|()| {
             let series = series.clone();
             spawn(move || {
-                let added = &mut |cells: Cells| assert!(cells.add_to_value(1.0), "it goes nowhere");
+                let added = &mut |cells: Cells| assert!(cells.add_to_value(1.0), "never relocated");
                 assert!(series.update(CellSet::Shared, added).is_ok(), "never removed");
             })
         });
-        let value = || shared_cells(slot).map_or(Some(0.0), Cells::value).expect("it goes nowhere");
+        let value = || shared_cells(slot).map_or(Some(0.0), Cells::value).expect("never relocated");
         let mut before = 0.0;
         for _ in 0..2 {
             let now = value();
@@ -31,7 +30,7 @@ fn two_threads_make_the_same_page_of_shared_cells() {
     });
 }
 
-/// Could go wrong: a reader comes to a shard, a directory or a page that it does not see made.
+/// Fault: a reader gets an uninitialised shard, directory or page.
 #[test]
 fn a_reader_adds_up_while_a_thread_makes_its_first_page() {
     let (none, all) = (Case::new("a reader before the first count"), Case::new("a reader after the second"));
@@ -49,7 +48,7 @@ fn a_reader_adds_up_while_a_thread_makes_its_first_page() {
     });
 }
 
-/// Could go wrong: of what several threads do to one shared cell, one thing is lost.
+/// Fault: an update of a shared cell is lost.
 #[test]
 fn shared_cells_lose_no_update() {
     model(3, || {

@@ -1,12 +1,12 @@
-//! Threads without a shard of their own borrow one for each update.
+//! Threads without a shard of their own take one from the pool for each update.
 
 use crate::storage::{self, set_max_shards};
 use crate::support::{Case, count, join, model, series, spawn};
 
-/// Could go wrong: two threads have the same shard at once, and one count of two is lost; or the second does not see
-/// what the first has counted in it.
+/// Fault: two threads have the same shard at once, and a count is lost; or the second owner misses the first one's
+/// count.
 #[test]
-fn two_threads_never_borrow_the_same_shard() {
+fn two_threads_never_have_the_same_shard_of_the_pool() {
     model(3, || {
         set_max_shards(0);
         let series = series("");
@@ -18,9 +18,9 @@ fn two_threads_never_borrow_the_same_shard() {
     });
 }
 
-/// Could go wrong: two threads both get the last shard that there may be, or a reader misses that of the other.
+/// Fault: two threads both lease the last shard of the limit, or a reader misses the shard of one.
 #[test]
-fn one_of_two_threads_borrows_when_there_may_be_one_shard() {
+fn one_of_two_threads_uses_the_pool_when_the_limit_is_one_shard() {
     let between = Case::new("a reader between the two");
     model(2, move || {
         set_max_shards(1);
@@ -34,9 +34,9 @@ fn one_of_two_threads_borrows_when_there_may_be_one_shard() {
     });
 }
 
-/// Could go wrong: what the destructors of a thread count goes to the shard that it has handed on.
+/// Fault: destructors of an ending thread count in the shard that it has given up.
 #[test]
-fn a_thread_that_ends_counts_in_a_borrowed_shard() {
+fn an_ending_thread_counts_in_a_shard_of_the_pool() {
     model(2, || {
         let series = series("");
         let threads = [series.clone(), series.clone()].map(|series| {

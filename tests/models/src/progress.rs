@@ -1,20 +1,13 @@
-//! Work in progress goes from thread to thread while others look.
+//! Work in progress passes between threads while others read.
 
-use crate::storage::{self, CellSet, Cells, Series};
-use crate::support::{Case, join, model, series_of, spawn};
-
-fn with_cells(series: &Series, act: impl Fn(Cells)) {
-    match series.slot_ref().cells(CellSet::Own) {
-        Some(cells) => act(cells),
-        None => assert!(series.update(CellSet::Own, &mut |cells| act(cells)).is_ok(), "never removed"),
-    }
-}
+use crate::storage::{self, Cells, Series};
+use crate::support::{Case, join, model, series_of, spawn, with_cells};
 
 fn gauge() -> Series {
     series_of("", storage::GAUGE_CELLS)
 }
 
-/// Begins some work here that ends in a thread of its own, twice, one after the other.
+/// Begins work here and ends it in a thread of its own, twice in a row.
 fn pass_on(series: &Series) {
     for _ in 0..2 {
         with_cells(series, Cells::begin_work);
@@ -23,9 +16,9 @@ fn pass_on(series: &Series) {
     }
 }
 
-/// Could go wrong: an end is seen without its beginning, or ends of one moment with beginnings of another.
+/// Fault: an end is read without its beginning, or ends of one moment with beginnings of another.
 #[test]
-fn work_that_is_passed_on_is_never_seen_below_zero() {
+fn work_passed_to_another_thread_is_never_read_below_zero() {
     let during = Case::new("a reader while there is work");
     model(2, move || {
         let series = gauge();
@@ -39,9 +32,9 @@ fn work_that_is_passed_on_is_never_seen_below_zero() {
     });
 }
 
-/// Could go wrong: what is seen is of no moment, and a gauge that is set is wrong for good.
+/// Fault: the snapshot is of no moment, and a gauge is set to a value that stays wrong.
 #[test]
-fn what_is_seen_at_once_was_in_progress_at_some_moment() {
+fn a_snapshot_of_work_in_progress_was_true_at_some_moment() {
     let between = Case::new("a reader after the end of some work, before more begins");
     model(2, move || {
         let series = gauge();

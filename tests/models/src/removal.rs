@@ -1,4 +1,4 @@
-//! Series are removed while others look them up and count in them.
+//! Series are removed while other threads look them up and count in them.
 
 use loom::sync::Arc;
 
@@ -6,20 +6,20 @@ use crate::family::Family;
 use crate::storage::{self, CellSet, SlotRef, set_max_shards};
 use crate::support::{Case, assert_all_slots_are_free, count, join, model, series, spawn};
 
-/// Could go wrong: the reader is in a series that is dropped; or its count ends up in the next series, which has the
-/// same slot. It looks twice: who sees it look for the second time is to see what it did the first time.
+/// Fault: the reader uses a freed series; or its count ends up in the next series with the same slot. It is pinned
+/// twice: a collector of the second pin is to see all that it did during the first.
 #[test]
-fn what_was_found_is_not_dropped_while_it_is_looked_at() {
-    look_while_it_is_removed(3, 1);
+fn a_pinned_series_is_not_freed() {
+    read_during_a_removal(3, 1);
 }
 
-/// As above, and the removal could miss the shard that the reader has borrowed, made a moment ago.
+/// As above; the removal could also miss a new shard of the pool.
 #[test]
-fn what_was_found_from_a_borrowed_shard_is_not_dropped() {
-    look_while_it_is_removed(2, 0);
+fn a_series_pinned_by_a_shard_of_the_pool_is_not_freed() {
+    read_during_a_removal(2, 0);
 }
 
-fn look_while_it_is_removed(preemptions: usize, shards: usize) {
+fn read_during_a_removal(preemptions: usize, shards: usize) {
     let (found, reused) = (Case::new("a look-up before the removal"), Case::new("a slot used again meanwhile"));
     model(preemptions, move || {
         set_max_shards(shards);
@@ -32,15 +32,15 @@ fn look_while_it_is_removed(preemptions: usize, shards: usize) {
         let seen = join(reader);
         found.reached(seen[0].is_some());
         reused.reached(seen[0].is_some() && new.slot() == old);
-        assert_eq!(storage::sum(new.slot()), 0, "what was counted in one series is in another");
+        assert_eq!(storage::sum(new.slot()), 0, "a count of one series is in another");
         drop((new, family));
         assert_all_slots_are_free();
     });
 }
 
-/// Could go wrong: the reader is in buckets that are dropped after the table has grown, or has shrunk.
+/// Fault: the reader uses buckets that are freed after the table has grown, or has shrunk.
 #[test]
-fn buckets_are_not_dropped_while_they_are_looked_at() {
+fn pinned_buckets_are_not_freed() {
     model(2, || {
         let family = Arc::new(Family::new(&["a", "b", "c"]));
         let reading = Arc::clone(&family);
@@ -56,10 +56,10 @@ fn buckets_are_not_dropped_while_they_are_looked_at() {
     });
 }
 
-/// Could go wrong: the thread that gives back the last reference does not see what the other has counted, so that it
-/// is still there when the slot is used again; or the last reference of both is the last, or of none.
+/// Fault: the thread with the last reference misses a count of the other, which is still there when the slot is reused;
+/// or both references are the last, or none is.
 #[test]
-fn the_last_handle_is_dropped_by_any_thread() {
+fn any_thread_may_drop_the_last_handle() {
     let (counted, missed) = (Case::new("a count before the removal"), Case::new("a count after the removal"));
     model(3, move || {
         let family = Arc::new(Family::new(&[]));
@@ -71,28 +71,28 @@ fn the_last_handle_is_dropped_by_any_thread() {
         let seen = join(other);
         counted.reached(seen);
         missed.reached(!seen);
-        assert_eq!(storage::sum(new.slot()), 0, "what was counted in one series is in another");
+        assert_eq!(storage::sum(new.slot()), 0, "a count of one series is in another");
         drop((new, family));
         assert_all_slots_are_free();
     });
 }
 
-/// Could go wrong: what ends in a thread that has no cells of the series yet makes some for a place that leads nowhere
-/// by then. They would be there for every such place: what that thread counts first in any series would be lost.
+/// Fault: a thread without cells of the series makes some for a reference that was invalidated meanwhile. All
+/// invalidated references would share them, and first counts of that thread in any series would be lost.
 #[test]
-fn a_place_is_led_nowhere_while_cells_are_made() {
+fn a_slot_reference_is_invalidated_while_cells_are_made() {
     let (counted, missed) = (Case::new("a count before the removal"), Case::new("a count after the removal"));
     model(3, move || {
         let series = series("");
         series.extra_or_make();
-        let place = Arc::new(SlotRef::unbound());
-        place.point_to(series.slot_ref());
-        let leaving = Arc::clone(&place);
+        let slot_ref = Arc::new(SlotRef::unbound());
+        slot_ref.point_to(series.slot_ref());
+        let leaving = Arc::clone(&slot_ref);
         let other = spawn(move || {
             leaving.with_extra_cells(|cells| cells.add(1));
-            assert!(SlotRef::unbound().cells(CellSet::Extra).is_none(), "a place that leads nowhere has cells");
+            assert!(SlotRef::unbound().cells(CellSet::Extra).is_none(), "an unbound reference has cells");
         });
-        place.invalidate();
+        slot_ref.invalidate();
         join(other);
         let sum = storage::sum(series.extra());
         counted.reached(sum == 1);
@@ -100,10 +100,10 @@ fn a_place_is_led_nowhere_while_cells_are_made() {
     });
 }
 
-/// Could go wrong: who finds the mark of a removed series finds that series again, and so never ends; or what is
-/// counted after the removal is lost.
+/// Fault: a retry after the mark of a removed series finds the same series again, and never ends; or a count after the
+/// removal is lost.
 #[test]
-fn a_series_that_is_removed_comes_back_with_what_is_counted_then() {
+fn a_removed_series_comes_back_with_later_counts() {
     let (both, one) = (Case::new("a count after the removal"), Case::new("a count before the removal"));
     model(2, move || {
         let family = Arc::new(Family::new(&["a"]));

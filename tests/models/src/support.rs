@@ -1,4 +1,4 @@
-//! What the models share.
+//! Helpers of the models.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,9 +7,9 @@ use loom::thread::JoinHandle;
 
 use crate::storage::{self, CellSet, Cells, Series, end_thread};
 
-/// Runs `body` in all interleavings in which no more than so many turns are taken away from a thread.
+/// Runs `body` in all interleavings with this many preemptions at most.
 ///
-/// `LOOM_MAX_PREEMPTIONS` in the environment looks further.
+/// `LOOM_MAX_PREEMPTIONS` in the environment raises the limit.
 pub(crate) fn model(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.max_branches = 20_000;
@@ -20,7 +20,7 @@ pub(crate) fn model(preemptions: usize, body: impl Fn() + Sync + Send + 'static)
     });
 }
 
-/// A thread that hands its shard on when it ends.
+/// Spawns a thread that gives up its shard when it ends.
 pub(crate) fn spawn<R: 'static>(act: impl FnOnce() -> R + 'static) -> JoinHandle<R> {
     loom::thread::spawn(move || {
         let result = act();
@@ -33,39 +33,54 @@ pub(crate) fn join<R>(thread: JoinHandle<R>) -> R {
     thread.join().expect("a model ends with the first panic")
 }
 
-/// A series of one cell.
+/// Makes a series of one cell.
 pub(crate) fn series(name: &str) -> Series {
     series_of(name, 1)
 }
 
-/// A series of so many cells.
+/// Makes a series of this many cells.
 pub(crate) fn series_of(name: &str, cells: usize) -> Series {
     let run = u16::try_from(cells).expect("less than a page");
     Series::new(b"", name, run, storage::allocate_slot(run))
 }
 
-/// Adds one, as a handle does; false when the series was removed.
-pub(crate) fn count(series: &Series) -> bool {
+/// Calls `act` with this thread's cells, as a handle does; false when the series was removed.
+fn try_with_cells(series: &Series, act: impl Fn(Cells)) -> bool {
     match series.slot_ref().cells(CellSet::Own) {
         Some(cells) => {
-            cells.add(1);
+            act(cells);
             true
         }
-        None => series.update(CellSet::Own, &mut |cells: Cells| cells.add(1)).is_ok(),
+        None => series.update(CellSet::Own, &mut |cells| act(cells)).is_ok(),
     }
 }
 
-/// All series are dropped: each slot is there again, once, with a cell that is zero.
+/// Calls `act` with this thread's cells of a series that is never removed.
+pub(crate) fn with_cells(series: &Series, act: impl Fn(Cells)) {
+    assert!(try_with_cells(series, act), "never removed");
+}
+
+/// Adds to a series; false when it was removed.
+pub(crate) fn count_by(series: &Series, amount: u64) -> bool {
+    try_with_cells(series, |cells| cells.add(amount))
+}
+
+/// Adds one to a series; false when it was removed.
+pub(crate) fn count(series: &Series) -> bool {
+    count_by(series, 1)
+}
+
+/// Checks, after all series were dropped, that each slot is free once, and zero.
 pub(crate) fn assert_all_slots_are_free() {
     let all: Vec<_> = (0..8).map(|_| series("")).collect();
-    for (place, series) in all.iter().enumerate() {
+    for (index, series) in all.iter().enumerate() {
         assert!(series.slot().is_live(), "a slot is lost");
-        assert!(all[..place].iter().all(|other| other.slot() != series.slot()), "a slot is given out twice");
-        assert_eq!(storage::sum(series.slot()), 0, "a slot is used again with what was counted before");
+        assert!(all[..index].iter().all(|other| other.slot() != series.slot()), "a slot is allocated twice");
+        assert_eq!(storage::sum(series.slot()), 0, "a slot is reused with old counts");
     }
 }
 
-/// What some interleaving has to come by, or the model shows nothing.
+/// A case that some interleaving has to reach; else the model shows nothing.
 pub(crate) struct Case {
     what: &'static str,
     reached: AtomicBool,
@@ -81,7 +96,7 @@ impl Case {
     }
 }
 
-/// With the model.
+/// At the end of the model.
 impl Drop for Case {
     fn drop(&mut self) {
         assert!(self.reached.load(Relaxed) || std::thread::panicking(), "no interleaving has {}", self.what);

@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// A field that is no number, or no declaration, is never left out, as if it were 0, and never overwritten.
+/// A field without a number, or without a declaration, is never skipped as 0, and never overwritten.
 #[test]
-fn values_that_are_something_else() {
+fn unreadable_values() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     let families = "{pytheus:0}:families";
@@ -36,7 +36,7 @@ fn values_that_are_something_else() {
         server.ask(&["HSET", key, field, value]);
         case.fails_with(&[key, field, "HDEL"]);
         if is_written {
-            // Nothing is added to it, by whom it may be.
+            // No process adds to it.
             assert!(case.worker.ask("flush").contains(field), "{key} {field} {value}");
         }
         assert_eq!(server.ask(&["HGET", key, field]).text(), value, "{key} {field}");
@@ -49,9 +49,9 @@ fn values_that_are_something_else() {
     case.goes_on();
 }
 
-/// The same beside Python, who fails as well.
+/// The same beside Python; its scrapes fail as well.
 #[test]
-fn values_of_python_that_are_something_else() {
+fn unreadable_values_beside_python() {
     let server = Server::start();
     let mut beside = config(server.port());
     beside["layout"] = "pytheus-python".into();
@@ -65,9 +65,9 @@ fn values_of_python_that_are_something_else() {
     assert_eq!(worker.scrape().get("hits_total"), Some(&10.0));
 }
 
-/// The same of what a process has for itself.
+/// The same for the values of one process.
 #[test]
-fn gauges_of_the_living_that_are_something_else() {
+fn unreadable_live_gauges() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     assert_eq!(case.worker.ask("level 3"), "ok");
@@ -94,15 +94,15 @@ fn gauges_of_the_living_that_are_something_else() {
     assert_eq!(case.other.scrape().get("level"), Some(&3.0));
 }
 
-/// Every key that a scrape reads is named when it is something else.
+/// The error names any key of another type in a scrape.
 #[test]
-fn keys_that_a_scrape_reads_and_that_are_something_else() {
+fn keys_of_another_type_in_a_scrape() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     for key in ["{pytheus:0}:families", "{pytheus:0}:alive", "{pytheus:0}:writers", KEY] {
         let kept = format!("{key}-kept");
         server.ask(&["RENAME", key, &kept]);
-        server.ask(&["SET", key, "of somebody else"]);
+        server.ask(&["SET", key, "of another program"]);
         let error = try_scrape(&mut case.other).expect_err("it can't be read");
         assert!(error.contains(key) && error.contains("key_prefix"), "{error}");
         server.ask(&["RENAME", &kept, key]);
@@ -111,9 +111,9 @@ fn keys_that_a_scrape_reads_and_that_are_something_else() {
     case.goes_on();
 }
 
-/// The number of the last batch of a process is what makes each count once.
+/// Sequence numbers make each batch count once; without a readable one, no batch is applied.
 #[test]
-fn a_number_of_a_batch_that_is_something_else() {
+fn an_unreadable_sequence_number() {
     let server = Server::start();
     let mut case = Case::flushed(server.port());
     let writers = "{pytheus:0}:writers";

@@ -13,18 +13,18 @@ fn config(ports: impl Iterator<Item = u16>) -> Value {
     json!({"cluster": nodes, "partitions": 16, "timeout": 30, "flush_interval": 0.02})
 }
 
-/// Three servers that share the keys, until it is dropped.
+/// A cluster of three servers, which end with it.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
 }
 
 impl Cluster {
-    /// Starts them, and waits until each knows all slots.
+    /// Starts the servers, and waits until each knows all slots.
     ///
     /// # Panics
     ///
-    /// When they do not find together.
+    /// When they form no cluster.
     pub fn start() -> Self {
         let node = |_| Server::with(&["cluster-enabled yes", &format!("cluster-port {}", free_port())]);
         let cluster = Self { nodes: (0..3).map(node).collect() };
@@ -46,21 +46,21 @@ impl Cluster {
         cluster
     }
 
-    /// Its servers.
+    /// Returns the servers.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
 
-    /// The configuration of a backend that is here, spread over slots of each server.
+    /// Returns a configuration with partitions on each server.
     pub fn config(&self) -> Value {
         config(self.nodes.iter().map(Server::port))
     }
 
-    /// Stands before each server, and has them send clients there; with the configuration of such a client.
+    /// Puts a proxy before each server, and returns a configuration for clients of these.
     ///
     /// # Panics
     ///
-    /// When they do not hear of it from each other.
+    /// When the servers do not learn the proxies' addresses.
     pub fn behind_proxies(&self) -> (Vec<Proxy>, Value) {
         let proxies: Vec<_> = self.nodes.iter().map(|node| Proxy::to(node.port())).collect();
         for (node, proxy) in self.nodes.iter().zip(&proxies) {
@@ -76,7 +76,7 @@ impl Cluster {
         (proxies, config)
     }
 
-    /// The slots of a server in which there are keys.
+    /// Returns the slots of a server with keys.
     pub fn used_slots(&self, at: usize) -> Vec<String> {
         let keys = self.nodes[at].ask(&["KEYS", "*"]).texts();
         let slots: std::collections::BTreeSet<_> =
@@ -88,14 +88,14 @@ impl Cluster {
         self.nodes[at].ask(&["CLUSTER", "MYID"]).text()
     }
 
-    /// Begins to move a slot to another server: some of its keys are there, some here.
+    /// Moves some keys of a slot to another server.
     pub fn begin_move(&self, slot: &str, from: usize, to: usize) {
         self.nodes[to].ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &self.id(from)]);
         self.nodes[from].ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &self.id(to)]);
         self.migrate(slot, from, to, "1");
     }
 
-    /// Moves the rest, and says so to all.
+    /// Moves the other keys, and tells all servers.
     pub fn end_move(&self, slot: &str, from: usize, to: usize) {
         while self.migrate(slot, from, to, "100") {}
         for at in [to, from, 3 - to - from] {
@@ -103,7 +103,7 @@ impl Cluster {
         }
     }
 
-    /// False where there was no key any more.
+    /// Moves a key; returns false if none was left.
     fn migrate(&self, slot: &str, from: usize, to: usize, most: &str) -> bool {
         let keys = self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", slot, most]).texts();
         let port = self.nodes[to].port().to_string();

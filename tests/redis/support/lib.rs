@@ -1,4 +1,4 @@
-//! What the tests of the Redis backend need: real servers, a network that fails as it is told, and processes that count.
+//! Support for the tests of the Redis backend: real servers, a proxy with fault injection, and workers.
 #![cfg(unix)]
 
 pub mod cluster;

@@ -1,5 +1,5 @@
-//! A network that fails as it is told: it stands between clients and a server, and passes on whole commands and answers,
-//! or loses them, breaks in the midst of one, waits, or goes silent.
+//! A proxy with fault injection between clients and a server: it forwards whole commands and replies, or drops them, breaks a
+//! connection halfway, delays, or goes silent.
 
 mod state;
 
@@ -17,10 +17,10 @@ use support::multi::Random;
 use self::state::{Fate, State};
 use crate::resp;
 
-/// How long it takes at most until a connection that is to end with a reset does.
+/// The longest wait for a reset.
 const LOOKS_UP: Duration = Duration::from_millis(5);
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// From a client.
@@ -29,24 +29,24 @@ pub enum Way {
     ToClient,
 }
 
-/// What has happened to batches: those commands that were [watched](Proxy::watch).
+/// The fate of batches: of [watched](Proxy::watch) commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Batches that a client has sent, and that never came to the server.
+    /// Batches lost on the way to the server.
     pub lost_requests: u64,
-    /// Batches that the server has answered, and whose answer never came to the client.
+    /// Batches whose reply was lost on the way to the client.
     pub lost_replies: u64,
-    /// Batches that have come to the server, on connections that ended without an answer.
+    /// Batches at the server whose connection ended without a reply.
     pub unanswered: u64,
-    /// Batches that have come to the server, and have no answer yet.
+    /// Batches at the server without a reply yet.
     pub under_way: u64,
-    /// Batches whose answer has come to the client.
+    /// Batches whose reply reached the client.
     pub answered: u64,
-    /// Connections that ended after as many bytes as was said.
+    /// Connections that broke after the given bytes.
     pub resets: u64,
 }
 
-/// Between clients and a server, until it is dropped.
+/// A proxy, until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -59,20 +59,20 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// A connection of a client, and that to the server for it.
+/// A client's connection, and the one to the server for it.
 #[derive(Debug)]
 struct Link {
     client: TcpStream,
     server: TcpStream,
     ended: AtomicBool,
-    /// Nothing comes through any more, and nobody is told.
+    /// Silent, without a word to either side.
     muted: AtomicBool,
-    /// What has come to the server, and was not answered: is it a batch?
+    /// The unanswered commands at the server: whether each is a batch.
     sent: Mutex<VecDeque<bool>>,
 }
 
 impl Proxy {
-    /// Stands before the server on this port of this machine.
+    /// Starts a proxy for the server on a local port.
     ///
     /// # Panics
     ///
@@ -96,38 +96,38 @@ impl Proxy {
         Self { port, shared }
     }
 
-    /// Where clients connect.
+    /// Returns the port for clients.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Batches are the commands in which this text occurs.
+    /// Counts commands with this text as batches.
     pub fn watch(&self, text: &str) {
         text.clone_into(&mut self.shared.state().watched);
     }
 
-    /// Loses so many of a thousand commands, and of a thousand answers: each with its connection, which closes or hangs.
+    /// Drops some of a thousand commands, and of a thousand replies, each with its connection, closed or hanging.
     pub fn lose(&self, seed: u64, of_thousand: u64) {
         let mut state = self.shared.state();
         (state.random, state.losing) = (Random(seed), [of_thousand; 2]);
     }
 
-    /// Takes so long for each command or answer.
+    /// Delays each command and reply.
     pub fn delay(&self, way: Way, time: Duration) {
         self.shared.state().delay[way as usize] = time;
     }
 
-    /// Resets a connection once exactly so many bytes have passed from now on.
+    /// Resets a connection after exactly this many more bytes.
     pub fn reset_after(&self, way: Way, bytes: u64) {
         self.shared.state().left[way as usize] = Some(bytes);
     }
 
-    /// Holds everything back, also on new connections, until [`heal`](Self::heal).
+    /// Holds all messages, also on new connections, until [`heal`](Self::heal).
     pub fn hang(&self) {
         self.shared.state().silent = true;
     }
 
-    /// Closes the way to the server of each connection, without telling its client.
+    /// Closes the server's side of each connection, without telling the client.
     pub fn half_open(&self) {
         for link in self.links() {
             link.muted.store(true, Relaxed);
@@ -146,19 +146,18 @@ impl Proxy {
         self.shared.state().links.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Loses, delays and holds back no more. What went half open stays so.
+    /// Ends all faults. Half-open connections stay so.
     pub fn heal(&self) {
         let mut state = self.shared.state();
         (state.silent, state.losing, state.delay, state.left) = (false, [0; 2], [Duration::ZERO; 2], [None; 2]);
     }
 
-    /// What has happened so far.
+    /// Returns the events so far.
     pub fn counts(&self) -> Counts {
         self.shared.state().counts
     }
 
-    /// The commands of each round trip since this was asked last: those that were sent while none waited for an answer,
-    /// and all that came before that answer.
+    /// Returns the commands of each round trip since the last call: all that were sent before a reply came.
     pub fn take_trips(&self) -> Vec<Vec<String>> {
         std::mem::take(&mut self.shared.state().trips)
     }
@@ -168,14 +167,14 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.state().closed = true;
         self.cut();
-        // Wakes who accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics here")
+        self.state.lock().expect("no thread panics here")
     }
 
     fn link(self: &Arc<Self>, client: TcpStream) {
@@ -201,7 +200,7 @@ impl Shared {
         self.pump(&link, Way::ToServer);
     }
 
-    /// Passes on what goes one way, until the connection ends.
+    /// Forwards one direction, until the connection ends.
     fn pump(&self, link: &Link, way: Way) {
         let (mut from, mut to) = match way {
             Way::ToServer => (&link.client, &link.server),
@@ -215,12 +214,12 @@ impl Shared {
                 Err(error) if error.kind() == WouldBlock && !link.ended.load(Relaxed) => continue,
                 _ => break,
             }
-            // What was sent together is one round trip, however soon the first of it is answered.
+            // Commands sent together are one round trip, however early the first reply.
             let mut together = false;
             while let Some((value, taken)) = resp::parse(&held) {
                 let frame: Vec<_> = held.drain(..taken).collect();
                 if way == Way::ToServer {
-                    let waits = together || !link.sent.lock().expect("nobody panics here").is_empty();
+                    let waits = together || !link.sent.lock().expect("no thread panics here").is_empty();
                     self.state().note(&value, &mut trip, waits);
                     together = true;
                 }
@@ -230,14 +229,14 @@ impl Shared {
                 }
             }
         }
-        // Who hears nothing is not told that the other is gone, either.
+        // A silent side is not told about the end, either.
         if way == Way::ToClient && link.muted.load(Relaxed) {
             return;
         }
         self.end(link, false);
     }
 
-    /// Passes on one command or answer; false where the connection is to end.
+    /// Forwards a command or reply; returns false to end the connection.
     fn pass(&self, link: &Link, way: Way, frame: &[u8], to: &mut &TcpStream) -> bool {
         if link.muted.load(Relaxed) {
             return true;
@@ -249,7 +248,7 @@ impl Shared {
                     let watched = state.watched.as_bytes();
                     frame.windows(watched.len()).any(|part| part == watched)
                 }
-                Way::ToClient => link.sent.lock().expect("nobody panics here").front().copied().unwrap_or_default(),
+                Way::ToClient => link.sent.lock().expect("no thread panics here").front().copied().unwrap_or_default(),
             };
             (state.delay[way as usize], is_batch)
         };
@@ -268,7 +267,7 @@ impl Shared {
                 return false;
             }
             Fate::Lose { hang } => {
-                // Answers that are lost are counted as such.
+                // Lost replies are counted as such.
                 if way == Way::ToClient {
                     self.settle(link, false);
                 }
@@ -277,10 +276,10 @@ impl Shared {
             }
         }
         if way == Way::ToServer {
-            link.sent.lock().expect("nobody panics here").push_back(is_batch);
+            link.sent.lock().expect("no thread panics here").push_back(is_batch);
             self.state().counts.under_way += u64::from(is_batch);
         }
-        // Before the client has it, and may ask anew.
+        // Before the client gets it, and sends the next command.
         if way == Way::ToClient {
             self.settle(link, true);
         }
@@ -293,9 +292,9 @@ impl Shared {
         written
     }
 
-    /// The first command that waits has its answer.
+    /// Takes the first waiting command: its reply has come.
     fn settle(&self, link: &Link, answered: bool) {
-        if link.sent.lock().expect("nobody panics here").pop_front() == Some(true) {
+        if link.sent.lock().expect("no thread panics here").pop_front() == Some(true) {
             let mut state = self.state();
             state.counts.under_way -= 1;
             state.counts.answered += u64::from(answered);
@@ -307,17 +306,17 @@ impl Shared {
         if link.ended.swap(true, Relaxed) {
             return;
         }
-        let batches = std::mem::take(&mut *link.sent.lock().expect("nobody panics here"));
+        let batches = std::mem::take(&mut *link.sent.lock().expect("no thread panics here"));
         let batches = batches.into_iter().filter(|is_batch| *is_batch).count() as u64;
         {
             let mut state = self.state();
             state.counts.under_way -= batches;
             state.counts.unanswered += batches;
         }
-        // The server has all that was sent to it.
+        // The server has all forwarded bytes.
         let _ = link.server.shutdown(Shutdown::Both);
         if with_reset {
-            // Once nobody reads there any more.
+            // After its reader has ended.
             reset(&link.client);
         } else {
             let _ = link.client.shutdown(Shutdown::Both);
@@ -325,7 +324,7 @@ impl Shared {
     }
 }
 
-/// Has the connection end with a reset when it is closed.
+/// Makes closing the connection a reset.
 fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! Metrics that Python's pytheus and this one count in, and a process of Python's.
+//! Metrics shared with Python's pytheus, and a process of it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ use crate::server::Server;
 /// Values, by name and labels.
 pub type Samples = BTreeMap<(String, BTreeMap<String, String>), f64>;
 
-/// Label values that JSON writes in more than one way.
+/// Label values with several encodings in JSON.
 pub const ODD: [&str; 7] =
     ["/", "a \"quoted\" \\ path", "line\nbreak\ttab", "é€😀", "\u{7f}\u{1}", "{\"path\": \"x\"}", "<&>'"];
 
-/// The metrics, as this program has them.
+/// The metrics in this program.
 #[derive(Debug)]
 pub struct Metrics {
     plain: Counter,
-    /// The one that may be cleared.
+    /// The metric to be cleared.
     pub by_label: Family<Counter>,
     by_default: Family<Counter>,
     all_default: Family<Counter>,
@@ -38,11 +38,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Declares them.
+    /// Declares the metrics.
     ///
     /// # Errors
     ///
-    /// When they are there already.
+    /// When they are declared already.
     pub fn new() -> Result<Self, BackendError> {
         let eu = [("region", "eu")];
         Ok(Self {
@@ -69,7 +69,7 @@ impl Metrics {
         })
     }
 
-    /// Does what Python does with the same [call].
+    /// Makes a [call] as Python does.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Metrics {
     }
 }
 
-/// A process of Python's.
+/// A process with Python's pytheus.
 #[derive(Debug)]
 pub struct Python {
     child: Child,
@@ -114,7 +114,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// One that has declared the metrics.
+    /// Starts a process, and declares the metrics.
     ///
     /// # Panics
     ///
@@ -131,7 +131,7 @@ impl Python {
         python
     }
 
-    /// Has it make a [call], or `["scrape"]`.
+    /// Makes a [call] there, or `["scrape"]`.
     ///
     /// # Panics
     ///
@@ -151,27 +151,27 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        // The end of its input ends it.
+        // It ends with its input.
         self.input = None;
         let _ = self.child.wait();
     }
 }
 
-/// The samples of metrics that both have.
+/// Parses the samples of shared metrics.
 ///
 /// # Panics
 ///
-/// When one is there twice, or the text is none.
+/// When a sample occurs twice, or the text is invalid.
 pub fn samples(text: &str) -> Samples {
     thread_local! {
-        /// One for all that a test reads.
+        /// One clock for all reads of a test.
         static PARSER: RefCell<Parser> = RefCell::new(Parser::start());
     }
     let mut samples = Samples::new();
     for family in PARSER.with_borrow_mut(|parser| parser.parse(text)).expect("it is right") {
         for sample in family.samples.into_iter().filter(|sample| !sample.name.starts_with("pytheus_")) {
             let mut labels = sample.labels;
-            // As numbers: Python writes them as the program has.
+            // As numbers: Python formats bounds as in the program.
             labels.entry("le".to_owned()).and_modify(|le| *le = le.parse::<f64>().expect("a number").to_string());
             let is_new = samples.insert((sample.name.clone(), labels), sample.value).is_none();
             assert!(is_new, "`{}` is there twice:\n{text}", sample.name);
@@ -180,13 +180,13 @@ pub fn samples(text: &str) -> Samples {
     samples
 }
 
-/// The value of one of them.
+/// Returns the value of a metric.
 pub fn value(samples: &Samples, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     samples.get(&(name.to_owned(), labels)).copied()
 }
 
-/// What a call of either language is.
+/// Builds a call of either language.
 pub fn call(what: &str, name: &str, labels: &[(&str, &str)], value: f64) -> Value {
     json!([what, name, labels, value])
 }

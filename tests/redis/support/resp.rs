@@ -1,10 +1,10 @@
-//! As much of Redis' protocol as tests need, and a client of their own: the one under test is no witness for itself.
+//! A small client and parser of RESP, independent of the client under test.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What a server answers, or a client sends.
+/// A reply of a server, or a command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Nothing.
@@ -48,7 +48,7 @@ impl Value {
     }
 }
 
-/// The first value of these bytes, and how many of them it takes; `None` while it is not there as a whole.
+/// Parses the first value, and returns its length; `None` while it is incomplete.
 pub fn parse(bytes: &[u8]) -> Option<(Value, usize)> {
     let end = bytes.windows(2).position(|two| two == b"\r\n")?;
     let (sign, line) = bytes[..end].split_first()?;
@@ -99,7 +99,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When nobody listens.
+    /// When no server listens.
     pub fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
@@ -107,16 +107,16 @@ impl Client {
         Ok(Self { stream, read: Vec::new() })
     }
 
-    /// How long it waits for an answer.
+    /// Sets the timeout of a reply.
     ///
     /// # Errors
     ///
-    /// When that is no time.
+    /// When the duration is zero.
     pub fn patience(&self, most: Duration) -> io::Result<()> {
         self.stream.set_read_timeout(Some(most))
     }
 
-    /// Sends a command, without waiting for its answer.
+    /// Sends a command, without waiting for its reply.
     ///
     /// # Errors
     ///
@@ -128,11 +128,11 @@ impl Client {
         self.stream.write_all(&text)
     }
 
-    /// The next answer.
+    /// Receives the next reply.
     ///
     /// # Errors
     ///
-    /// When the connection broke, or the answer takes half a minute.
+    /// When the connection broke, or the reply takes half a minute.
     pub fn receive(&mut self) -> io::Result<Value> {
         loop {
             if let Some((value, taken)) = parse(&self.read) {
@@ -147,7 +147,7 @@ impl Client {
         }
     }
 
-    /// Sends a command and gives the answer.
+    /// Sends a command, and returns the reply.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Client {
         self.receive()
     }
 
-    /// The same, where it is to succeed.
+    /// Sends a command, and returns a successful reply.
     ///
     /// # Panics
     ///

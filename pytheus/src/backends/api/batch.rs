@@ -1,4 +1,4 @@
-//! What a process sends to a backend.
+//! Messages from a process to a backend.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,60 +9,86 @@ use crate::clock;
 use crate::model::process;
 use crate::model::snapshot::Number;
 
-/// What a process has counted since the batch before.
+/// Counts of a process since its last batch.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Batch {
-    /// Who sends it.
+    /// The sender.
     pub writer: WriterId,
-    /// The number of the batch: 1 for the first of a writer, then one more for each, removals included.
+    /// The sequence number: 1 for the first batch of a writer, then one more for each batch or removal.
     pub sequence: u64,
-    /// The series that have changed, each once.
+    /// The changed series, each once.
     pub changes: Vec<Change>,
 }
 
-/// What has changed in one series.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Its family.
-    pub family: Arc<FamilyKey>,
-    /// Its labels.
-    pub series: SeriesKey,
-    /// How much each part has grown since the batch before: of a gauge, that may be negative. See
-    /// [`FamilyKey::part_count`] for the parts.
-    pub deltas: Vec<Number>,
-    /// Each part as this writer has counted it, since it began or the series was removed.
-    pub totals: Vec<Number>,
-    /// Whether the value was set meanwhile: `totals` then stand in place of what others have said before. Only where
-    /// the family [combines](FamilyKey::aggregation) as [`Shared`](crate::backends::custom::Aggregation::Shared).
-    pub set: bool,
-    /// When the value was set last, in nanoseconds since 1970, where the family combines as
-    /// [`MostRecent`](crate::backends::custom::Aggregation::MostRecent) or [`LiveMostRecent`](crate::backends::custom::Aggregation::LiveMostRecent).
-    pub stamp: u64,
+impl Batch {
+    /// Makes a batch: for tests of a backend.
+    pub fn new(writer: WriterId, sequence: u64, changes: Vec<Change>) -> Self {
+        Self { writer, sequence, changes }
+    }
 }
 
-/// Series to be removed.
+/// The change of one series.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Change {
+    /// The family of the series.
+    pub family: Arc<FamilyKey>,
+    /// The labels of the series.
+    pub series: SeriesKey,
+    /// The growth of each part since the last batch: of a gauge, it may be negative. [`FamilyKey::part_count`] lists the
+    /// parts.
+    pub deltas: Vec<Number>,
+    /// Each part as counted by this writer, since it began or the series was removed.
+    pub totals: Vec<Number>,
+    /// Whether the value was set meanwhile: `totals` then replace the values of other writers. Only where the
+    /// [aggregation](FamilyKey::aggregation) is [`Shared`](crate::backends::custom::Aggregation::Shared).
+    pub was_set: bool,
+    /// When the value was set last, in nanoseconds since 1970. Only where the aggregation is
+    /// [`MostRecent`](crate::backends::custom::Aggregation::MostRecent) or
+    /// [`LiveMostRecent`](crate::backends::custom::Aggregation::LiveMostRecent).
+    pub set_at: u64,
+}
+
+impl Change {
+    /// Makes the change of a series that was not set: for tests of a backend.
+    pub fn new(family: Arc<FamilyKey>, series: SeriesKey, deltas: Vec<Number>, totals: Vec<Number>) -> Self {
+        Self { family, series, deltas, totals, was_set: false, set_at: 0 }
+    }
+}
+
+/// Series to remove.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Removal {
-    /// Who removes them.
+    /// The sender.
     pub writer: WriterId,
-    /// The number of the removal, counted with the batches.
+    /// The sequence number, counted together with the batches.
     pub sequence: u64,
-    /// Which.
+    /// The series.
     pub series: Vec<(Arc<FamilyKey>, SeriesKey)>,
 }
 
-/// A process, for as long as it has the backend: a child, or the next one to get a process number, is another writer.
+impl Removal {
+    /// Makes a removal: for tests of a backend.
+    pub fn new(writer: WriterId, sequence: u64, series: Vec<(Arc<FamilyKey>, SeriesKey)>) -> Self {
+        Self { writer, sequence, series }
+    }
+}
+
+/// Identifies a process while it has the backend. A forked child is another writer, and so is the next process with the same
+/// process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WriterId(u128);
 
 impl WriterId {
-    /// One that no other process has.
-    pub(crate) fn random() -> Self {
+    /// Returns an id that no other process has.
+    pub fn random() -> Self {
         use std::hash::BuildHasher as _;
         // A child has the random keys of its parent.
         let here_and_now = (process::id(), clock::here_and_now());
         let half = || u128::from(std::hash::RandomState::new().hash_one(&here_and_now));
-        // The keys of the two differ by one, their hashes by all.
+        // The keys of two `RandomState` differ by one, their hashes in every bit.
         Self(half() << 64 | half())
     }
 }

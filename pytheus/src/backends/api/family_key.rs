@@ -81,7 +81,7 @@ impl FamilyKey {
 
     /// How many cells a series has from [`NewSeries::at`](crate::backends::custom::NewSeries::at) on.
     ///
-    /// | kind | cells | in [`extend`](crate::backends::custom::Arena::extend) |
+    /// | kind | cells | in [`add_cells`](crate::backends::custom::Arena::add_cells) |
     /// |---|---|---|
     /// | counter | its whole part, to be added up over the shards | its fractions, an `f64` |
     /// | gauge | of shard 0: value, mark of work in progress, stamp | work begun, work ended, over the other shards |
@@ -94,7 +94,7 @@ impl FamilyKey {
     }
 
     /// Is it the same family, whether or not it can be added up?
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same_family(&self, other: &Self) -> bool {
         self.scope == other.scope && self.name() == other.name()
     }
 

@@ -47,7 +47,7 @@ impl GaugeAggregate {
     }
 
     /// Adds the value of one process, set at that time: in nanoseconds since 1970, as
-    /// [`Change::stamp`](crate::backends::custom::Change::stamp) says it. The time matters for the most recent value alone.
+    /// [`Change::set_at`](crate::backends::custom::Change::set_at) says it. The time matters for the most recent value alone.
     pub fn add(&mut self, value: f64, set_at: u64) {
         // Takes the sign of zero away.
         let value = value + 0.0;

@@ -18,7 +18,7 @@ pub trait LocalFamily: Send + Sync {
     fn key(&self) -> Option<Arc<FamilyKey>>;
 
     /// Makes it known to all processes by this key, unless it has one.
-    fn adopt(&self, key: Arc<FamilyKey>);
+    fn assign_key(&self, key: Arc<FamilyKey>);
 
     /// The numbers of this process.
     fn totals(&self) -> FamilyTotals<'_>;
@@ -40,10 +40,10 @@ pub trait LocalFamily: Send + Sync {
     }
 
     /// Puts in what this process alone can know: gauges that are read by a closure.
-    fn overlay(&self, totals: &mut FamilyTotals<'_>);
+    fn merge_local(&self, totals: &mut FamilyTotals<'_>);
 
     /// In a child process, where all cells have begun at zero: states again what holds for the child, too.
-    fn restate(&self) {}
+    fn reassert(&self) {}
 
     /// Tells the arena of all series, those that come later included, and moves those whose cells all threads write to
     /// where it wants them.
@@ -51,5 +51,5 @@ pub trait LocalFamily: Send + Sync {
     /// # Errors
     ///
     /// When the arena could not take note of all of them. What was counted is still here.
-    fn begin(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError>;
+    fn attach_arena(&self, arena: &Arc<dyn Arena>) -> Result<(), BackendError>;
 }

@@ -18,7 +18,7 @@ mod versions;
 
 pub use aggregation::Aggregation;
 pub use aggregation_scope::AggregationScope;
-pub(crate) use arena::Offered;
+pub(crate) use arena::ProcessArena;
 pub use arena::{Arena, CellAddr, NewSeries, Page};
 pub use backend::{Backend, BackendError};
 pub use batch::{Batch, Change, Removal, WriterId};

@@ -63,7 +63,7 @@ impl<'a> Totals<'a> {
     /// Does the scrape show this family? Those of the [scope](Self::scope) it does, and [those that are
     /// here](Self::families), which may have come from another registry.
     pub fn includes(&self, family: &FamilyKey) -> bool {
-        family.scope() == self.scope || self.families().any(|own| own.is(family))
+        family.scope() == self.scope || self.families().any(|own| own.is_same_family(family))
     }
 
     /// Names this process: the label `pid` of its series in families that have [one for each
@@ -108,11 +108,13 @@ impl<'a> Totals<'a> {
         let times = if family.aggregation().is_by_time() { set_at } else { Vec::new() };
         let declared = Declared { family, series, parts, times, is_live };
         let family = &declared.family;
-        if let Some(own) = self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is(family))) {
+        if let Some(own) =
+            self.own.iter_mut().find(|own| own.key.as_ref().is_some_and(|key| key.is_same_family(family)))
+        {
             own.put.push(declared);
         } else if family.scope() == self.scope && !(self.is_local)(family) {
             // A local family that was not asked for belongs to another registry.
-            match self.others.iter_mut().find(|other| other[0].family.is(family)) {
+            match self.others.iter_mut().find(|other| other[0].family.is_same_family(family)) {
                 Some(other) => other.push(declared),
                 None => self.others.push(vec![declared]),
             }
@@ -129,7 +131,7 @@ impl<'a> Totals<'a> {
             let mut totals = FamilyTotals::put(merged, process.clone());
             // Not before: closures may ask for other metrics, which no backend and none of its locks is to wait for.
             if family.descriptor().kind() == totals.descriptor().kind() {
-                family.overlay(&mut totals);
+                family.merge_local(&mut totals);
             }
             totals
         });

@@ -6,15 +6,14 @@
 //! use pytheus::backends::{BackendSpec, SingleProcessBackend};
 //!
 //! fn main() -> std::process::ExitCode {
-//! Each check has a directory, and so totals, of its own; a backend without need of one ignores it.
+//!     // Each check has a directory, and so totals, of its own; a backend without need of one ignores it.
 //!     pytheus::backends::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
 //! }
 //! ```
 //!
 //! The program starts itself several times as the counting processes, and compares their scrapes. The expected totals
 //! depend on the backend's [scope](crate::backends::custom::Backend::aggregation_scope). An argument selects the checks
-//! whose name contains it;
-//! `--list` lists them.
+//! whose name contains it; `--list` lists them.
 
 mod checks;
 mod repeating;
@@ -23,26 +22,12 @@ mod wire;
 mod worker;
 
 use std::env;
-use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::backends::BackendSpec;
-use wire::Harness;
-
-/// Imports as in a user's program: the suite uses public items only.
-extern crate self as pytheus;
-
-/// The failure of a check, in words.
-type Fault = Box<dyn Error + Send + Sync>;
-
-/// One duty of every backend.
-struct Check {
-    /// The duty as a sentence.
-    name: &'static str,
-    run: fn(&Harness) -> Result<(), Fault>,
-}
+use wire::{Check, Harness};
 
 /// Runs the suite: the `main` of a test without a harness.
 ///
@@ -54,25 +39,25 @@ pub fn main(load: impl Fn(&Path) -> BackendSpec) -> ExitCode {
     }
     let arguments: Vec<_> = env::args().skip(1).collect();
     let filter = arguments.iter().find(|argument| !argument.starts_with('-')).map(|filter| filter.replace('_', " "));
-    let wanted = |check: &&Check| filter.as_ref().is_none_or(|filter| check.name.contains(filter.as_str()));
+    let wanted = |(name, _): &&Check| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let checks: Vec<_> = checks::all().collect();
     let chosen: Vec<_> = checks.iter().filter(wanted).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        for check in &chosen {
-            println!("{}: test", check.name);
+        for (name, _) in &chosen {
+            println!("{name}: test");
         }
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
     let (start, mut failures) = (Instant::now(), Vec::new());
-    for check in &chosen {
+    for (name, run) in &chosen {
         let outcome = Harness::new().and_then(|harness| {
-            let outcome = (check.run)(&harness);
+            let outcome = run(&harness);
             harness.close(outcome.is_ok());
             outcome
         });
-        println!("test {} ... {}", check.name, if outcome.is_ok() { "ok" } else { "FAILED" });
-        failures.extend(outcome.err().map(|fault| (check.name, fault)));
+        println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+        failures.extend(outcome.err().map(|fault| (*name, fault)));
     }
     if !failures.is_empty() {
         println!("\nfailures:\n");

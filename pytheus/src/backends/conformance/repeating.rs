@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Fault;
-use super::pytheus::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
-use super::pytheus::backends::{BackendError, BackendSpec};
 use crate::backends::config::LoadPlan;
+use crate::backends::conformance::samples::Fault;
+use crate::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
+use crate::backends::{BackendError, BackendSpec};
 
 /// Makes a backend apply every batch and removal twice, as after a lost reply.
 pub(super) struct Repeating(Arc<dyn Backend>);

@@ -1,9 +1,11 @@
 //! Samples of a scrape, read from its text.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Display;
 
-use super::Fault;
+/// The failure of a check, in words.
+pub(super) type Fault = Box<dyn Error + Send + Sync>;
 
 /// Maps each sample's name and labels, as exposed, to its value.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Fault;
-use super::samples::Samples;
+use crate::backends::conformance::samples::{Fault, Samples};
 use crate::backends::custom::AggregationScope;
 
 /// Environment variable with the command socket; its presence makes the program a worker of a check.
@@ -26,6 +25,9 @@ pub(super) const DIRECTORY: &str = "backend";
 
 /// Time limit for an answer: far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One duty of every backend: a sentence, and its check.
+pub(super) type Check = (&'static str, fn(&Harness) -> Result<(), Fault>);
 
 /// The surroundings of one check: its directory, its workers and their output.
 pub(super) struct Harness {

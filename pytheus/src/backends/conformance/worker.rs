@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pytheus::backends::custom::AggregationScope;
-use super::pytheus::backends::{self, BackendSpec, load_backend};
-use super::pytheus::collector::collector_fn;
-use super::pytheus::descriptor::{Descriptor, GaugeMode, Kind};
-use super::pytheus::exposition::generate_metrics;
-use super::pytheus::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
-use super::pytheus::registry::{REGISTRY, Registry as _};
-use super::pytheus::snapshot::FamilySnapshot;
-use super::repeating::Repeating;
-use super::wire::directory_beside;
+use crate::backends::conformance::repeating::Repeating;
+use crate::backends::conformance::wire::directory_beside;
+use crate::backends::custom::AggregationScope;
+use crate::backends::{self, BackendSpec, load_backend};
+use crate::collector::collector_fn;
+use crate::exposition::generate_metrics;
+use crate::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
+use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
+use crate::model::snapshot::FamilySnapshot;
+use crate::registry::{REGISTRY, Registry as _};
 
 type Outcome = Result<Value, Box<dyn Error + Send + Sync>>;
 
@@ -108,7 +108,7 @@ impl Worker {
                 }
             }
             "limited" => {
-                Counter::builder("limited_total", "L.").label_names(["l"]).limit(2).build()?.labels(labels(1))?.inc()
+                Counter::builder("limited_total", "L.").label_names(["l"]).limit(2).build()?.labels(labels(1))?.inc();
             }
             "histogram" => histogram(text(1))?.labels(labels(2))?.observe(ask[3].as_f64().unwrap_or_default()),
             "summary" => {
@@ -176,7 +176,8 @@ struct Other;
 impl backends::custom::Backend for Other {}
 
 fn about() -> Value {
-    let (reach, sent) = crate::backends::runtime::about();
+    let (reach, sent) =
+        crate::backends::runtime::installed().map_or((AggregationScope::Process, false), |installed| installed.about());
     let reach = match reach {
         AggregationScope::Process => "process",
         AggregationScope::Machine => "machine",
@@ -185,7 +186,7 @@ fn about() -> Value {
     json!({"reach": reach, "sent": sent})
 }
 
-type Built<M> = Result<Family<M>, super::pytheus::error::RegisterError>;
+type Built<M> = Result<Family<M>, crate::model::error::RegisterError>;
 
 fn counter(name: &str) -> Built<Counter> {
     Counter::builder(name, "C.").label_names(["l"]).build()
@@ -208,7 +209,7 @@ fn gauge(mode: &str) -> Built<Gauge> {
 }
 
 /// The same without labels; its one series exists from the start.
-fn lone(mode: &str) -> Result<Gauge, super::pytheus::error::RegisterError> {
+fn lone(mode: &str) -> Result<Gauge, crate::model::error::RegisterError> {
     Gauge::builder(format!("lone_{mode}"), "L.").mode(mode_of(mode)).build()
 }
 
@@ -226,7 +227,7 @@ fn mode_of(mode: &str) -> GaugeMode {
 
 /// Gauges and a collector whose code asks for metrics at each scrape: the first may do so, the others would recurse
 /// without end.
-fn closures() -> Result<(), super::pytheus::error::RegisterError> {
+fn closures() -> Result<(), crate::model::error::RegisterError> {
     let asked = || REGISTRY.sample_value("asked_total", &[("l", "x")]);
     Gauge::builder("half", "H.").build()?.set_function(move || asked().map_or(f64::NAN, |asked| asked / 2.0));
     // The first one's closure asks in turn.

@@ -1,95 +1,13 @@
-//! The backend, put together.
+//! Implements the backend.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::backends::custom::{
-    AggregationScope, Arena, Backend, BackendError, Config, Configure, FamilyKey, Removal, SeriesKey, Totals,
-};
+use crate::backends::custom::{AggregationScope, Arena, Backend, BackendError, Config, Configure, Removal, Totals};
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::file::archive::tombstones::translated;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::merge::merger::{Merger, Put};
-use crate::backends::file::write::attachment::Attachment;
+use crate::backends::file::merge::{MergedDeclaration, Merger};
+use crate::backends::file::state::{FileBackendState, Options};
 use crate::sync::lock;
-
-/// What the backend consists of.
-pub(crate) struct State {
-    attachment: Attachment,
-    archive_at: usize,
-    merger: Mutex<Merger>,
-}
-
-/// What can be chosen, but for the directory.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Options {
-    pub(crate) allow_others: bool,
-    pub(crate) archive_at: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { allow_others: false, archive_at: 32 }
-    }
-}
-
-impl State {
-    pub(crate) fn open(path: &Path, options: Options) -> Result<Self, BackendError> {
-        let attachment = Attachment::open(Directory::open(path, options.allow_others)?)?;
-        let merger = Mutex::new(Merger::new(&attachment));
-        let state = Self { attachment, archive_at: options.archive_at, merger };
-        state.tidy()?;
-        Ok(state)
-    }
-
-    /// Folds the dead when there are many files.
-    fn tidy(&self) -> Result<(), FileError> {
-        let files = self.attachment.directory.list()?.len();
-        if files >= self.archive_at {
-            if files >= self.archive_at.saturating_mul(2) {
-                // Whoever folds now can't keep up with those that begin meanwhile: they wait for it, and there are no more.
-                drop(self.attachment.directory.lock());
-            }
-            self.fold();
-        }
-        Ok(())
-    }
-
-    /// Removes the series that all processes write.
-    fn remove_shared(&self, series: &[(Arc<FamilyKey>, SeriesKey)]) -> Result<(), BackendError> {
-        self.attachment.shared.refresh()?;
-        let mut found = Vec::new();
-        let mut last: Option<(Arc<FamilyKey>, HashSet<SeriesKey>)> = None;
-        self.attachment.shared.each(|_, family, of_file| {
-            let known = last.take_if(|(known, _)| Arc::ptr_eq(known, family));
-            let (family, wanted) = known.unwrap_or_else(|| (Arc::clone(family), translated(series, family)));
-            if wanted.contains(&of_file.key) {
-                found.push(of_file.at);
-            }
-            last = Some((family, wanted));
-        });
-        if !found.is_empty() {
-            let _locked = self.attachment.directory.lock()?;
-            for at in found {
-                self.attachment.shared.remove(at)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Folds the dead. If that can't be done now, scrapes try it again.
-    fn fold(&self) {
-        let reports = {
-            let mut merger = lock(&self.merger);
-            let _ = merger.rescan_and_fold();
-            merger.take_reports()
-        };
-        reports.emit();
-    }
-}
 
 impl Backend for MultiProcessFileBackend {
     fn aggregation_scope(&self) -> AggregationScope {
@@ -104,14 +22,8 @@ impl Backend for MultiProcessFileBackend {
         if let Some(process) = self.0.attachment.process()? {
             totals.set_process_label(process.label());
         }
-        let (found, reports) = {
-            let mut merger = lock(&self.0.merger);
-            let found = merger.load(&|family| totals.includes(family));
-            (found, merger.take_reports())
-        };
-        // Without the lock: a reporter is the user's own code.
-        reports.emit();
-        for Put { family, series, parts, times, is_live } in found? {
+        let found = self.0.with_merger(|merger| merger.load(&|family| totals.includes(family)))?;
+        for MergedDeclaration { family, series, parts, times, is_live } in found {
             totals.provide_declaration(family, series, parts, times, is_live);
         }
         Ok(())
@@ -119,20 +31,16 @@ impl Backend for MultiProcessFileBackend {
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         let own = self.0.attachment.process().ok().flatten().map(|process| process.id());
-        // Waited for without what scrapes need: whoever has it may be stopped.
-        drop(self.0.attachment.directory.lock()?);
-        let (removed, reports) = {
-            let mut merger = lock(&self.0.merger);
-            let removed = if merger.has_removed(removal) {
-                Ok(())
-            } else {
-                let removed = merger.remove(own, &removal.series).and_then(|()| self.0.remove_shared(&removal.series));
-                removed.inspect(|()| merger.note_removed(removal))
-            };
-            (removed, merger.take_reports())
-        };
-        reports.emit();
-        removed
+        // Wait for a stopped lock holder here, without the lock that scrapes need.
+        drop(self.0.attachment.directory.acquire_lock()?);
+        self.0.with_merger(|merger| {
+            if !merger.has_removed(removal) {
+                merger.remove(own, &removal.series)?;
+                self.0.remove_shared(&removal.series)?;
+                merger.note_removed(removal);
+            }
+            Ok(())
+        })
     }
 
     /// Checks that others find the counts, which are in a mapped file already.
@@ -144,7 +52,7 @@ impl Backend for MultiProcessFileBackend {
         let Some(process) = self.0.attachment.close() else { return Ok(()) };
         let found = process.check();
         process.close()?;
-        // The process has ended, for others: its counts go to the archive.
+        // For others, the process has ended: its counts go to the archive.
         self.0.fold();
         Ok(found?)
     }
@@ -153,7 +61,7 @@ impl Backend for MultiProcessFileBackend {
         // Files that the parent had open mean nothing to the child.
         *lock(&self.0.merger) = Merger::new(&self.0.attachment);
         if self.0.attachment.after_fork()? {
-            self.0.tidy()?;
+            self.0.fold_if_many()?;
         }
         Ok(())
     }
@@ -176,7 +84,7 @@ impl Configure for MultiProcessFileBackend {
         // Before anything is made.
         config.finish()?;
         let archive_at = archive_at.map_or(default.archive_at, |files| usize::try_from(files).unwrap_or(usize::MAX));
-        Ok(Self(State::open(&directory, Options { allow_others, archive_at })?))
+        Ok(Self(FileBackendState::open(&directory, Options { allow_others, archive_at })?))
     }
 }
 

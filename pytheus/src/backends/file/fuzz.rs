@@ -1,4 +1,4 @@
-//! Bytes of any sort, read as each sort of file that there is: what a fuzzer calls.
+//! Reads arbitrary bytes as each kind of file, for fuzzers.
 
 use std::fs;
 use std::hint::black_box;
@@ -6,22 +6,18 @@ use std::io;
 use std::path::Path;
 
 use crate::backends::file::archive::codec::{self, HEAD};
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::mappings::Mappings;
 use crate::backends::file::format::superblock::CURRENT;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::format::{
+    ExactAmount, FileId, FormatError, Header, LOG, Mappings, PAGE, SkippedFile, crc32,
+};
+use crate::backends::file::read::{Peer, Reader, reader};
 
-/// Reads the bytes as the file of a process, as the one that all write, and as an archive: as they are, and once more with
-/// all checksums made right, so that what is behind these is read, too. Says how many times nothing was wrong.
+/// Reads the bytes as the file of a process, as the shared file, and as an archive: as they are, and with valid
+/// checksums, to get behind these. Returns how often they were valid.
 ///
 /// # Errors
 ///
-/// When the bytes can't be written to a file.
+/// If the bytes can't be written to a file.
 #[cfg_attr(not(feature = "conformance"), allow(unreachable_pub, reason = "exposed by that feature"))]
 pub fn fuzz_read(bytes: &[u8]) -> io::Result<usize> {
     let path = std::env::temp_dir().join(format!("pytheus-any-{}", FileId::random()));
@@ -83,17 +79,17 @@ fn as_archive(bytes: &[u8]) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// The same bytes, as far as they go: all checksums of a file with a log are made right.
+/// Returns the bytes with valid checksums of header and records.
 fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    // What the checksum of the header is of, and where it stands.
+    // The header.
     if let Some(sum) = bytes.get(..64).map(|checked| crc32(&[checked])) {
         put(&mut bytes, 64, sum);
     }
-    // What says which log counts: the low half is the page that it begins with.
+    // The first page of the current log is in the low half.
     let start = number(&bytes, CURRENT * 8).filter(|page| *page != 0).map_or(LOG, |page| u64::from(page) * PAGE);
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
-    // Each extent once, and some that are wrong.
+    // Each extent once, and some invalid ones.
     let mut extents = bytes.len() / 4096 + 1;
     while let Some(next) = fix_checksum(&mut bytes, at) {
         let is_jump = number(&bytes, at + 8) == Some(6);
@@ -109,7 +105,7 @@ fn with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The same for an archive, with its length made right, too.
+/// The same for an archive, with a valid length.
 fn archive_with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let len = bytes.len().saturating_sub(HEAD) as u64;
@@ -123,7 +119,7 @@ fn archive_with_valid_checksums(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Makes the checksum of a record right, and returns where the next begins.
+/// Fixes the checksum of a record; returns the offset of the next one.
 fn fix_checksum(bytes: &mut [u8], at: usize) -> Option<usize> {
     let len = usize::try_from(number(bytes, at)?).ok()?;
     let next = at.checked_add(16)?.checked_add(len)?.checked_next_multiple_of(8)?;
@@ -142,5 +138,5 @@ fn put(bytes: &mut [u8], at: usize, number: u32) {
     }
 }
 
-/// That this follows the layout.
+/// Follows the layout of the header.
 const _: () = assert!(Header::LEN == 72, "the checksum of the header stands elsewhere");

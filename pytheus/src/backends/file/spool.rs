@@ -1,23 +1,18 @@
-//! Cells in files for a backend that is sent what they hold: what a process has counted is there when it was killed.
+//! A local durable buffer for a backend that sends its counts: cells in files, which survive a kill.
 //!
-//! The directory is one as of the file backend, but for two things: nothing is shared in it, and what the dead have counted
-//! is not added up there, but [taken](Spool::ended) by whoever sends it on. Beside `process-<id>` lies `journal-<id>`, which says
-//! what of it was sent.
+//! The directory is like that of the file backend, with two differences: nothing is shared in it, and counts of crashed
+//! processes are not archived but [claimed](Spool::claim) by a process that sends them. A file `journal-<id>` beside
+//! `process-<id>` records what was sent.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, Arena, BackendError, FamilyKey, SeriesKey};
-use crate::backends::file::dir::directory::{Directory, Identity, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::attachment::Attachment;
-use crate::model::descriptor::Kind;
+use crate::backends::file::dir::{Directory, FileFault, HeldLock, is_at, open, remove_file, roster};
+use crate::backends::file::format::{ExactAmount, FileId};
+use crate::backends::file::read::Peer;
+use crate::backends::file::write::Attachment;
 use crate::model::number::Number;
 
 const JOURNAL: &str = "journal-";
@@ -48,7 +43,7 @@ impl Spool {
         self.0.arena()
     }
 
-    /// Has this process count there no more: for others, it has ended.
+    /// Detaches this process: for others, it has ended.
     pub(in crate::backends) fn close(&self) -> Result<(), BackendError> {
         Ok(self.0.close().map_or(Ok(()), |process| process.close())?)
     }
@@ -63,41 +58,39 @@ impl Spool {
         self.0.directory.path().join(format!("{JOURNAL}{id}"))
     }
 
-    /// Those who count there, or have, but for this process.
+    /// Lists the other processes, live or ended.
     pub(in crate::backends) fn others(&self) -> Result<Vec<String>, BackendError> {
         let own = self.own_id();
         let all = self.0.directory.list()?.into_iter().filter(|(id, _)| Some(*id) != own);
         Ok(all.map(|(id, _)| id.to_string()).collect())
     }
 
-    /// Takes what one of the dead has left, so that nobody else does meanwhile; `None` if it lives, somebody has taken it, or
-    /// it is gone.
+    /// Claims the files of a crashed process; `None` if it is live, claimed by another process, or gone.
     pub(in crate::backends) fn claim(&self, id: &str) -> Result<Option<CrashedProcess>, BackendError> {
         let Some(id) = FileId::parse(id) else { return Ok(None) };
         let path = self.0.directory.process(id);
-        // For the process that takes it, not for a child of it; and gone with the process.
+        // The lock ends with the claiming process, and is not its children's.
         let liveness = match HeldLock::take(&path, || open(OpenOptions::new().read(true).write(true), &path)) {
             Ok(liveness) => liveness,
             Err(error) if matches!(error.fault(), FileFault::Busy | FileFault::Gone) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        // Somebody else may have taken it until just now.
-        let same = liveness.try_clone().and_then(Identity::of).and_then(|file| file.is_at(&path));
-        let same = same.map_err(|error| FileError::io(&path, error))?;
+        // Another process may have recovered and removed it just now.
+        let same = is_at(&liveness, &path)?;
         Ok(same.then(|| CrashedProcess { id, path, journal: self.journal(id), _liveness: liveness }))
     }
 
-    /// Removes notes whose process is gone.
+    /// Removes journals without a process.
     pub(in crate::backends) fn clean(&self) -> Result<(), BackendError> {
-        let locked = self.0.directory.lock()?;
+        let locked = self.0.directory.acquire_lock()?;
         roster::clean(&locked)?;
         for entry in fs::read_dir(self.0.directory.path())? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
             let Some(id) = name.strip_prefix(JOURNAL).and_then(|rest| FileId::parse(rest.get(..32)?)) else { continue };
             let is_there = |name: &str| self.0.directory.path().join(format!("{name}-{id}")).exists();
-            // A process that begins shows its file later; it does so under this lock, but for the last step.
+            // A process publishes its file without the lock, but stages it under the lock.
             if !is_there("new") && !is_there("process") {
-                // What can't be removed keeps nobody from what others have left.
+                // A journal that can't be removed must not block recovery.
                 let _ = remove_file(&self.0.directory.path().join(name));
             }
         }
@@ -105,7 +98,7 @@ impl Spool {
     }
 }
 
-/// What a process has left that has ended. Nobody else takes it until it is dropped.
+/// A crashed process, claimed until this is dropped.
 pub(in crate::backends) struct CrashedProcess {
     id: FileId,
     path: PathBuf,
@@ -113,46 +106,34 @@ pub(in crate::backends) struct CrashedProcess {
     _liveness: HeldLock,
 }
 
-/// A series that a process has counted in, and the numbers that it has there: its parts, or the most recent value and the
-/// time at which it was set.
+/// A series of a crashed process, and its numbers: its parts, or the last value and its time.
 pub(in crate::backends) type CrashedTotals = (Arc<FamilyKey>, SeriesKey, Vec<Number>);
 
 impl CrashedProcess {
-    /// Its counts, of families that add up, and its most recent values.
+    /// Returns the counts that add up, and the most recent values.
     pub(in crate::backends) fn totals(&self) -> Result<Vec<CrashedTotals>, BackendError> {
         let peer = Peer::open(&self.path).map_err(|skipped| skipped.to_string())?;
         if peer.id() != self.id {
-            // The notes of that one are not those of this file.
+            // The journal is not of that process.
             return Err(format!("`{}` is a copy of the file of another process", self.path.display()).into());
         }
-        let mut counted = Vec::new();
-        for (place, series) in peer.series().iter().enumerate().filter(|(_, series)| !series.ended) {
-            let family = peer.families().get(series.family as usize);
-            let Some(family) = family.filter(|family| !family.aggregation().is_live_only()) else { continue };
-            match family.aggregation() {
-                Aggregation::Add => {}
-                Aggregation::MostRecent => {
-                    let latest = peer.last_set(place).map(|(value, set_at)| vec![value.into(), set_at.into()]);
-                    counted.extend(latest.map(|latest| (Arc::clone(family), series.key.clone(), latest)));
-                    continue;
+        let live = peer.series().iter().enumerate().filter(|(_, series)| !series.ended);
+        let totals = live.filter_map(|(index, series)| {
+            let (family, amounts) = (peer.families().get(series.family as usize)?, peer.totals(index)?);
+            let numbers = match &*amounts {
+                [latest] if family.aggregation() == Aggregation::MostRecent => {
+                    vec![latest.float.value().into(), latest.whole.into()]
                 }
-                _ => continue,
-            }
-            let mut amounts = vec![ExactAmount::default(); family.part_count()];
-            peer.read(place, &mut amounts);
-            let sum = if family.descriptor().kind() == Kind::Counter { amounts.len() } else { amounts.len() - 1 };
-            let part = |(part, amount): (usize, &ExactAmount)| {
-                if part == sum { amount.number_float() } else { amount.number() }
+                _ => ExactAmount::numbers(family.descriptor().kind(), &amounts).collect(),
             };
-            let parts = amounts.iter().enumerate().map(part).collect();
-            counted.push((Arc::clone(family), series.key.clone(), parts));
-        }
-        Ok(counted)
+            Some((Arc::clone(family), series.key.clone(), numbers))
+        });
+        Ok(totals.collect())
     }
 
-    /// Removes it, now that all of it was told.
+    /// Removes the files, after recovery.
     pub(in crate::backends) fn remove(self) -> Result<(), BackendError> {
-        // First: without notes, all that it has counted would seem not to be told.
+        // The journal last: without it, all counts would seem to be unsent.
         remove_file(&self.path)?;
         remove_file(&self.journal)?;
         Ok(())

@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use crate::backends::custom::{
     AggregationScope, Arena, Backend, BackendError, Batch, Config, Configure, Removal, Totals,
 };
-use crate::backends::redis::MultiProcessRedisBackend;
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
-use crate::backends::redis::config::{Layout, RedisConfig};
+use crate::backends::redis::config::redis_config::{Layout, RedisConfig};
 use crate::backends::redis::context::Context;
-use crate::backends::redis::native::Native;
+use crate::backends::redis::native::scheme::Native;
 #[cfg(feature = "redis-python")]
 use crate::backends::redis::python::Python;
 use crate::model::snapshot::FamilySnapshot;
@@ -23,43 +22,26 @@ use crate::model::snapshot::FamilySnapshot;
 /// How long to wait before another attempt to reach a server at the start.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
+#[doc = include_str!("reference.md")]
+#[derive(Clone)]
+pub struct MultiProcessRedisBackend(pub(crate) Arc<Inner>);
+
 pub(crate) struct Inner {
-    pub(crate) context: Context,
+    pub(crate) context: Arc<Context>,
     pub(crate) scheme: KeyScheme,
     /// This process has closed the backend, and sends nothing more.
     is_closed: AtomicBool,
 }
 
-/// The scheme of the keys in Redis.
+/// The scheme of the keys in Redis: each is a backend, but for what does not depend on the keys.
 pub(crate) enum KeyScheme {
     Native(Native),
     #[cfg(feature = "redis-python")]
     Python(Python),
 }
 
-/// The operations of a backend that depend on the scheme: see [`Backend`].
-pub(crate) trait Scheme {
-    fn arena(&self) -> Option<Arc<dyn Arena>> {
-        None
-    }
-
-    fn apply(&self, context: &Context, batch: &Batch) -> Result<(), BackendError>;
-
-    fn remove(&self, context: &Context, removal: &Removal) -> Result<(), BackendError>;
-
-    fn load(&self, context: &Context, totals: &mut Totals<'_>) -> Result<(), BackendError>;
-
-    fn heartbeat(&self, _: &Context) -> Option<Duration> {
-        None
-    }
-
-    fn close(&self, context: &Context) -> Result<(), BackendError>;
-
-    fn after_fork(&self, context: &Context) -> Result<(), BackendError>;
-}
-
 impl Deref for KeyScheme {
-    type Target = dyn Scheme;
+    type Target = dyn Backend;
 
     fn deref(&self) -> &Self::Target {
         match self {
@@ -72,16 +54,17 @@ impl Deref for KeyScheme {
 
 impl Inner {
     pub(crate) fn new(config: RedisConfig) -> Result<Self, BackendError> {
-        let scheme = match config.layout {
-            Layout::Native => KeyScheme::Native(Native::new(&config)?),
+        let context = Arc::new(Context::new(config));
+        let scheme = match context.config.layout {
+            Layout::Native => KeyScheme::Native(Native::new(Arc::clone(&context))?),
             #[cfg(feature = "redis-python")]
-            Layout::Python => KeyScheme::Python(Python::new()),
+            Layout::Python => KeyScheme::Python(Python::new(Arc::clone(&context))),
         };
-        Ok(Self { context: Context::new(config), scheme, is_closed: AtomicBool::new(false) })
+        Ok(Self { context, scheme, is_closed: AtomicBool::new(false) })
     }
 
     /// Returns the scheme, unless this process has closed the backend.
-    fn open_scheme(&self) -> Option<&dyn Scheme> {
+    fn open_scheme(&self) -> Option<&dyn Backend> {
         (!self.is_closed.load(Relaxed)).then_some(&*self.scheme)
     }
 
@@ -126,29 +109,29 @@ impl Backend for MultiProcessRedisBackend {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
-        self.0.open_scheme().map_or(Ok(()), |scheme| scheme.apply(&self.0.context, batch))
+        self.0.open_scheme().map_or(Ok(()), |scheme| scheme.apply(batch))
     }
 
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
-        self.0.open_scheme().map_or(Ok(()), |scheme| scheme.remove(&self.0.context, removal))
+        self.0.open_scheme().map_or(Ok(()), |scheme| scheme.remove(removal))
     }
 
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        self.0.scheme.load(&self.0.context, totals)
+        self.0.scheme.load(totals)
     }
 
     fn heartbeat(&self) -> Option<Duration> {
-        self.0.open_scheme()?.heartbeat(&self.0.context)
+        self.0.open_scheme()?.heartbeat()
     }
 
     fn close(&self) -> Result<(), BackendError> {
-        if self.0.is_closed.swap(true, Relaxed) { Ok(()) } else { self.0.scheme.close(&self.0.context) }
+        if self.0.is_closed.swap(true, Relaxed) { Ok(()) } else { self.0.scheme.close() }
     }
 
     fn after_fork(&self) -> Result<(), BackendError> {
         // In the parent they stay open.
         self.0.context.pool.clear();
-        self.0.scheme.after_fork(&self.0.context)
+        self.0.scheme.after_fork()
     }
 
     fn health(&self) -> Vec<FamilySnapshot> {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use redis::Value;
+use redis::Cmd;
 
-use crate::backends::redis::client::connection::{Pool, ServerScript};
+use crate::backends::redis::client::connection::{Pool, ServerScript, Session, SessionError};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
 use crate::backends::redis::client::health::RedisHealth;
-use crate::backends::redis::config::RedisConfig;
-use crate::backends::redis::write::reply::ScriptReply;
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::config::redis_config::RedisConfig;
+use crate::backends::redis::schema::PartitionKeys;
 
 /// The context of all requests. There is one per process.
 pub(crate) struct Context {
@@ -30,18 +31,19 @@ impl Context {
         Self { config, health, pool, apply_script, clock: AtomicU64::new(0) }
     }
 
-    /// Returns the liveness score below which a writer counts as ended.
+    /// Returns the liveness score below which a writer counts as ended: a minute ago.
     pub(crate) fn liveness_cutoff(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(60_000)
+    }
+
+    /// Returns the command that lists the living writers of a partition.
+    pub(crate) fn living_writers(&self, keys: &PartitionKeys) -> Cmd {
+        command("ZRANGEBYSCORE", &[&*keys.alive, &self.liveness_cutoff().to_string(), "+inf"])
     }
 
     /// Returns the liveness score of a deregistered writer: 23 hours old, so that the script forgets it in an hour.
     pub(crate) fn deregistered_score(&self) -> u64 {
         self.clock.load(Relaxed).saturating_sub(23 * 3_600_000)
-    }
-
-    pub(crate) fn partition_count(&self) -> usize {
-        usize::try_from(self.config.partitions).unwrap_or(1)
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -81,15 +83,16 @@ impl Context {
         self.pool.fault(FaultKind::Protocol, "it gives no reply that a script of pytheus would give")
     }
 
-    /// Parses the reply of `apply.lua`; a refusal becomes a fault.
-    pub(crate) fn parse_reply(&self, value: Value) -> Result<ScriptReply, RedisFault> {
-        let (reply, clock) = ScriptReply::parse(value).ok_or_else(|| self.unexpected_reply())?;
-        self.clock.store(clock, Relaxed);
-        match reply {
-            ScriptReply::WrongSchema(found) => Err(self.schema_mismatch(&found)),
-            ScriptReply::WrongType(key, found) => Err(self.wrong_type(&key, &found)),
-            ScriptReply::NotANumber(key, field, found) => Err(self.not_a_number(&key, &field, &found)),
-            reply => Ok(reply),
-        }
+    pub(crate) fn set_clock(&self, server_ms: u64) {
+        self.clock.store(server_ms, Relaxed);
+    }
+
+    /// Runs requests on a connection to the server of a partition.
+    pub(crate) fn on_partition<T>(
+        &self,
+        partition: usize,
+        run: impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, RedisFault> {
+        self.pool.with_connection(&[partition], self.deadline(), run)
     }
 }

@@ -3,13 +3,13 @@
 //! ```text
 //! request path    an increment -> a cell of this process                  no server is involved
 //! shipping thread batch -> numbered batches -> apply.lua, exactly once    write/
-//!                 lease, probe, time to live; crashed processes           heartbeat, recovery/
+//!                 lease, probe, time to live; crashed processes           native/heartbeat, recovery/
 //! scrape          indexes, then hashes -> series -> totals                read/
 //! all of these    partition -> server -> connection -> reply              client/
 //! ```
 //!
 //! `native` puts these together, `python` does the same with the keys of Python's pytheus; `backend` chooses between them.
-//! `config` is the configuration, `schema` the keys and fields in Redis, `context` the state shared by all requests.
+//! `config/` is the configuration, `schema` the keys and fields in Redis, `context` the state shared by all requests.
 //! The page for users is `reference.md`.
 #![doc = include_str!("PROTOCOL.md")]
 
@@ -18,7 +18,6 @@ mod client;
 mod config;
 mod context;
 mod fork_safe_slot;
-mod heartbeat;
 mod native;
 #[cfg(feature = "redis-python")]
 mod python;
@@ -29,10 +28,5 @@ mod schema;
 mod tests;
 mod write;
 
+pub use backend::MultiProcessRedisBackend;
 pub use client::error::RedisFault;
-
-use std::sync::Arc;
-
-#[doc = include_str!("reference.md")]
-#[derive(Clone)]
-pub struct MultiProcessRedisBackend(Arc<backend::Inner>);

@@ -1,53 +1,50 @@
-//! The families of this process, as a backend's errands need them.
+//! The families of this process that are in a registry.
 
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::backends::api::{Arena, BackendError, FamilyKey, LocalFamily};
-use crate::backends::runtime::active;
 use crate::report;
 use crate::sync::lock;
 
-/// Every family that is in a registry, and the key that it has, or would have if no other one had it.
-static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());
+/// Every family that is in a registry, with its key. Of several families with one key, the first has it.
+static FAMILIES: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
 
-type Member = (Arc<FamilyKey>, Weak<dyn LocalFamily>);
+type Registered = (Arc<FamilyKey>, Weak<dyn LocalFamily>);
 
-/// Makes a family known to all processes, by the scope of the registry that it has come into, unless it has come into
-/// one before.
-pub(crate) fn join(scope: &str, family: &Arc<dyn LocalFamily>) {
+/// Registers a family under the scope of its registry, and returns its key; `None` when the family is registered already.
+pub(crate) fn register(scope: &str, family: &Arc<dyn LocalFamily>) -> Option<Arc<FamilyKey>> {
     let key = Arc::new(FamilyKey::new(scope, family.descriptor().clone()));
-    let mut members = lock(&MEMBERS);
-    let is_it = |(_, member): &(_, Weak<dyn LocalFamily>)| Weak::ptr_eq(member, &Arc::downgrade(family));
-    if members.iter().any(is_it) {
-        return;
+    let weak = Arc::downgrade(family);
+    let mut families = lock(&FAMILIES);
+    if families.iter().any(|(_, known)| Weak::ptr_eq(known, &weak)) {
+        return None;
     }
-    if members.len() == members.capacity() {
-        members.retain(|(_, member)| member.strong_count() != 0);
+    if families.len() == families.capacity() {
+        families.retain(|(_, family)| family.strong_count() != 0);
     }
-    members.push((Arc::clone(&key), Arc::downgrade(family)));
-    drop(members);
-    active::joined(family, key);
+    families.push((Arc::clone(&key), weak));
+    Some(key)
 }
 
-/// Is this the first of those that have the key?
-fn is_first(key: &FamilyKey, family: &Arc<dyn LocalFamily>) -> bool {
-    let members = lock(&MEMBERS);
-    let mut alike = members.iter().filter(|(known, member)| known.is(key) && member.strong_count() != 0);
-    alike.next().is_some_and(|(_, first)| Weak::ptr_eq(first, &Arc::downgrade(family)))
+/// Returns the first family with this key, whichever registry it is in.
+fn find(key: &FamilyKey) -> Option<Weak<dyn LocalFamily>> {
+    let families = lock(&FAMILIES);
+    let found = families.iter().find(|(known, family)| known.is_same_family(key) && family.strong_count() != 0);
+    found.map(|(_, family)| Weak::clone(family))
 }
 
-/// Is it a family of this process, in whichever registry?
-pub(crate) fn has(key: &FamilyKey) -> bool {
-    lock(&MEMBERS).iter().any(|(known, member)| known.is(key) && member.strong_count() != 0)
+/// Whether this process has the family, in whichever registry.
+pub(crate) fn is_local(key: &FamilyKey) -> bool {
+    find(key).is_some()
 }
 
-/// Tells a family its key, and what it is to count in; reports it if another one has the key.
-pub(crate) fn settle(
+/// Assigns the key to a family, and attaches it to the arena; reports a key that another family has.
+pub(crate) fn attach(
     family: &Arc<dyn LocalFamily>,
     key: Arc<FamilyKey>,
     arena: Option<&Arc<dyn Arena>>,
 ) -> Result<(), BackendError> {
-    if !is_first(&key, family) {
+    if !find(&key).is_some_and(|first| Weak::ptr_eq(&first, &Arc::downgrade(family))) {
         let message = format!(
             "two registries of one scope have a metric `{key}` each: the second, declared at {}, counts for this process \
              alone; give one of the registries a scope of its own, `CollectorRegistry::with_scope`",
@@ -56,17 +53,17 @@ pub(crate) fn settle(
         report::report(("scope", key.name()), &message);
         return Ok(());
     }
-    family.adopt(key);
-    arena.map_or(Ok(()), |arena| family.begin(arena))
+    family.assign_key(key);
+    arena.map_or(Ok(()), |arena| family.attach_arena(arena))
 }
 
-/// All families that are in a registry, with the keys that they have or would have.
-pub(crate) fn all() -> Vec<(Arc<FamilyKey>, Arc<dyn LocalFamily>)> {
-    let members = lock(&MEMBERS);
-    members.iter().filter_map(|(key, member)| Some((Arc::clone(key), member.upgrade()?))).collect()
+/// Returns all families, each with its key.
+pub(crate) fn with_keys() -> Vec<(Arc<FamilyKey>, Arc<dyn LocalFamily>)> {
+    let families = lock(&FAMILIES);
+    families.iter().filter_map(|(key, family)| Some((Arc::clone(key), family.upgrade()?))).collect()
 }
 
-/// All families that are in a registry.
-pub(crate) fn counted() -> Vec<Arc<dyn LocalFamily>> {
-    all().into_iter().map(|(_, member)| member).collect()
+/// Returns all families.
+pub(crate) fn all() -> Vec<Arc<dyn LocalFamily>> {
+    with_keys().into_iter().map(|(_, family)| family).collect()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::backends::api::BackendError;
 use crate::backends::config::LoadError;
-use crate::backends::runtime::{active, fork, loader};
+use crate::backends::runtime::{active, loader};
 
 /// Why it is not known that a backend has all that was counted.
 ///
@@ -64,10 +64,10 @@ impl Error for FlushError {
     }
 }
 
-/// Hands all that was counted so far to the backend, and has it last.
+/// Hands all counts to the backend, and has the backend keep them.
 ///
-/// Nothing is to be done before a process ends as long as the backend is one that counts in place; with one that is sent
-/// what has changed, this spares the last moments.
+/// A backend that receives batches, such as that of Redis, needs it before a process ends: the counts of the last moments
+/// are lost otherwise. With any other backend it does no harm.
 ///
 /// ```
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -79,13 +79,14 @@ impl Error for FlushError {
 ///
 /// # Errors
 ///
-/// When it is not known that the backend has it all.
+/// When counts may not have reached the backend.
 pub fn flush() -> Result<(), FlushError> {
-    begin(LOAD)?;
-    active::flush(LOAD).map_err(|source| FlushError::Flush { source })
+    wait_for_load(LOAD_TIMEOUT)?;
+    let flushed = active::recovered(LOAD_TIMEOUT).and_then(|installed| installed.map_or(Ok(()), |own| own.flush()));
+    flushed.map_err(|source| FlushError::Flush { source })
 }
 
-/// As [`flush`], and ends the part of this process: what it counts later may be lost. Takes no longer than about `most`.
+/// Hands over as [`flush`] does, and ends the part of this process: later counts may be lost. Takes about `timeout` at most.
 ///
 /// To be called last, once the threads that count have ended.
 ///
@@ -101,19 +102,20 @@ pub fn flush() -> Result<(), FlushError> {
 ///
 /// # Errors
 ///
-/// When it is not known that the backend has it all, as when the time was too short.
-pub fn shutdown(most: Duration) -> Result<(), FlushError> {
+/// When counts may not have reached the backend, as when the time was too short.
+pub fn shutdown(timeout: Duration) -> Result<(), FlushError> {
     let start = loader::is_waited_for().then(Instant::now);
-    begin(most)?;
-    let most = most.saturating_sub(start.map_or(Duration::ZERO, |start| start.elapsed()));
-    active::shutdown(most).map_err(|source| FlushError::Shutdown { source })
+    wait_for_load(timeout)?;
+    let left = timeout.saturating_sub(start.map_or(Duration::ZERO, |start| start.elapsed()));
+    let closed = active::recovered(left).and_then(|installed| installed.map_or(Ok(()), |own| own.close(left)));
+    closed.map_err(|source| FlushError::Shutdown { source })
 }
 
 /// How long [`flush`] waits for a load that is under way.
-const LOAD: Duration = Duration::from_secs(10);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits until the backend is loaded that the environment alone names.
-fn begin(most: Duration) -> Result<(), FlushError> {
-    fork::begin();
-    loader::settle(most, true).map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
+/// Waits for the load of the backend that the environment names.
+fn wait_for_load(timeout: Duration) -> Result<(), FlushError> {
+    active::ensure_loaded();
+    loader::settle(timeout, true).map_or(Ok(()), |source| Err(FlushError::NotLoaded { source }))
 }

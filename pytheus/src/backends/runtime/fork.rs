@@ -1,140 +1,90 @@
-//! The backend after a fork: a child makes it one of its own.
+//! The state of a process after a fork: whether a child has still to recover the backend of its parent.
 
-use crate::model::process;
 use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::time::Duration;
 
-use crate::backends::api::WriterId;
-use crate::backends::runtime::active::{ARENA, loaded, move_in};
-use crate::backends::runtime::{families, haste, loader};
-use crate::report;
+use crate::backends::runtime::wait;
+use crate::model::process;
 use crate::storage;
-use crate::sync::catch_panic;
-use crate::sync::{lock, write};
+use crate::sync::lock;
 
-/// The process in which one thread revives the backend, while others wait; 0 when none does. In a child that comes of it
-/// meanwhile nobody does.
-static REVIVING: AtomicU32 = AtomicU32::new(0);
-
-/// The process in which that was tried.
-static TRIED_IN: AtomicU32 = AtomicU32::new(0);
+/// Processes are named by their ids: a child starts with the state of its parent.
+pub(crate) struct ForkState {
+    /// The process in which a thread recovers the backend; 0 if there is none.
+    recovering_in: AtomicU32,
+    /// The process in which a recovery was tried.
+    tried_in: AtomicU32,
+    /// The error of the last recovery, if it has failed.
+    error: Mutex<Option<String>>,
+}
 
 std::thread_local! {
-    /// Whether it is this thread. Without a destructor, so that it is there in those of others.
-    static REVIVES: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread recovers. Without a destructor, so that destructors of other thread-locals may use it.
+    static RECOVERS: Cell<bool> = const { Cell::new(false) };
 }
 
-fn is_reviving() -> bool {
-    match REVIVING.load(Acquire) {
-        0 => false,
-        process => process == process::id(),
-    }
+/// Whether this thread recovers the backend: its code may come back here.
+pub(crate) fn is_recovering_here() -> bool {
+    RECOVERS.with(Cell::get)
 }
 
-/// In a child, where all cells have begun at zero, states again what holds for it, too.
-pub(crate) fn restate() {
-    for family in families::counted() {
-        family.restate();
+impl ForkState {
+    pub(crate) const fn new() -> Self {
+        Self { recovering_in: AtomicU32::new(0), tried_in: AtomicU32::new(0), error: Mutex::new(None) }
     }
-}
 
-/// Why that failed.
-static NOT_REVIVED: Mutex<Option<String>> = Mutex::new(None);
+    /// Whether a child has to recover, or does so.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        storage::is_fork_pending() || self.recovering_in.load(Relaxed) != 0
+    }
 
-/// To be called before the first update of a thread or series: sees to a backend that the environment names, and to one
-/// that the parent of this process has loaded.
-#[inline]
-pub(crate) fn begin() {
-    forked();
-    loader::begin();
-}
+    /// Whether a thread of this process recovers. A thread of its parent is not there in a child.
+    pub(crate) fn is_recovering(&self) -> bool {
+        let process = self.recovering_in.load(Acquire);
+        process != 0 && process == process::id()
+    }
 
-/// To be called before a series is made or removed: sees to a backend that the parent of this process has loaded.
-#[inline]
-pub(crate) fn forked() {
-    if storage::is_fork_pending() || REVIVING.load(Relaxed) != 0 {
-        revive(loader::FIRST_USE);
-    }
-}
-
-/// In a child, makes the backend one of its own, with waits for other processes of `most` each.
-#[cold]
-fn revive(most: Duration) {
-    if REVIVES.with(Cell::get) {
-        return;
-    }
-    // Counts on the heap are lost if the process is killed. But no request waits for long, nor for a try that comes
-    // after one has failed; and the backend's code may wait for this thread.
-    if TRIED_IN.load(Relaxed) != process::id() {
-        loader::wait_until(loader::FIRST_USE, || !is_reviving());
-    }
-    let process = REVIVING.load(Acquire);
-    if !storage::is_fork_pending()
-        || process == process::id()
-        || REVIVING.compare_exchange(process, process::id(), AcqRel, Relaxed).is_err()
-    {
-        return;
-    }
-    REVIVES.with(|revives| revives.set(true));
-    let (is_child, loaded, mut has_failed) = (storage::clear_fork_pending(), loaded(), false);
-    if is_child && loaded.is_none() {
-        // The parent waited for its backend; the child loads its own.
-        restate();
-        loader::after_fork();
-    }
-    if let Some(loaded) = loaded.filter(|_| is_child) {
-        *write(&ARENA) = None;
-        // A request is not to wait for other processes: what fails here is tried again.
-        let begin = || loaded.backend.after_fork().and_then(|()| move_in(&*loaded.backend));
-        let revived = catch_panic(|| haste::within(most, begin));
-        let revived = revived.unwrap_or_else(|message| Err(format!("it panicked: {message}").into()));
-        restate();
-        let is_first = TRIED_IN.swap(process::id(), Relaxed) != process::id();
-        if let Some(shipper) = loaded.shipper.as_ref().filter(|_| is_first) {
-            shipper.after_fork();
+    /// Claims the recovery for this thread; `None` when there is nothing to do, or another thread does it.
+    pub(crate) fn claim(&self) -> Option<Claim<'_>> {
+        if is_recovering_here() {
+            return None;
         }
-        if is_first {
-            let mut removals = lock(&loaded.removals);
-            removals.writer = WriterId::random();
-            removals.waiting.clear();
-            removals.sent = None;
-            removals.seen_to = false;
-            removals.failing = false;
+        // Counts on the heap are lost if the process is killed. But no request waits for long, nor for a try that comes
+        // after one has failed; and the backend's code may wait for this thread.
+        if self.tried_in.load(Relaxed) != process::id() {
+            wait::wait_until(wait::REQUEST, || !self.is_recovering());
         }
-        // A lock that is just busy is no fault: the background thread waits for it longer.
-        if let Err(error) = revived.as_ref()
-            && most > loader::FIRST_USE
-        {
-            let message = format!("the backend can't be had in a child process, and is tried again: {error}");
-            report::report_as(report::Level::Error, ("fork", ""), &message);
-        }
-        has_failed = revived.is_err();
-        *lock(&NOT_REVIVED) = revived.err().map(|error| error.to_string());
+        let process = self.recovering_in.load(Acquire);
+        let is_free = storage::is_fork_pending()
+            && process != process::id()
+            && self.recovering_in.compare_exchange(process, process::id(), AcqRel, Relaxed).is_ok();
+        is_free.then(|| {
+            RECOVERS.with(|recovers| recovers.set(true));
+            Claim(self)
+        })
     }
-    REVIVES.with(|revives| revives.set(false));
-    REVIVING.store(0, Release);
-    if has_failed {
-        loader::try_again();
+
+    /// Records the outcome of a recovery; true for the first one of this process.
+    pub(crate) fn record(&self, error: Option<String>) -> bool {
+        *lock(&self.error) = error;
+        self.tried_in.swap(process::id(), Relaxed) != process::id()
+    }
+
+    /// Returns the error of the last recovery.
+    pub(crate) fn error(&self) -> Option<String> {
+        lock(&self.error).clone()
     }
 }
 
-/// Tries again to revive the backend in a child where that has failed, with waits for others of `most` each; says why it
-/// fails.
-pub(crate) fn revive_within(most: Duration) -> Option<String> {
-    if REVIVES.with(Cell::get) {
-        return None;
+/// The right to recover, until it is dropped.
+pub(crate) struct Claim<'a>(&'a ForkState);
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        RECOVERS.with(|recovers| recovers.set(false));
+        self.0.recovering_in.store(0, Release);
     }
-    // Another thread is at it.
-    if !loader::wait_until(most, || !is_reviving()) {
-        return Some(format!("the backend of a child process is not ready yet: it was waited for {most:?}"));
-    }
-    if lock(&NOT_REVIVED).is_some() {
-        // The obstacle may be gone.
-        storage::set_fork_pending();
-        revive(most);
-    }
-    lock(&NOT_REVIVED).clone()
 }

@@ -2,23 +2,22 @@
 //!
 //! Source: the [text-based format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
 
-mod line;
+mod template;
 mod totals;
 
-use line::push_number;
+use template::{push_number, write_header};
 
-use crate::model::descriptor::Kind;
 use crate::model::escape;
 use crate::model::snapshot::{FamilySnapshot, Sample};
 use crate::registry::{Content, FamilyView};
 
 /// Appends a family, unless it has no samples.
 ///
-/// After each series, `pace` may take the text written so far.
-pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+/// After each series, `on_series` may take the text written so far.
+pub(super) fn encode(family: &FamilyView<'_>, out: &mut String, on_series: &mut impl FnMut(&mut String)) {
     match family.content() {
-        Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, pace),
-        Content::Samples(snapshot) => samples(snapshot, out, pace),
+        Content::Totals(totals, constant) => totals::encode(family.name(), constant, totals, out, on_series),
+        Content::Samples(snapshot) => samples(snapshot, out, on_series),
     }
 }
 
@@ -30,36 +29,16 @@ pub(super) fn expected_len(family: &FamilyView<'_>) -> usize {
     }
 }
 
-fn samples(family: &FamilySnapshot, out: &mut String, pace: &mut impl FnMut(&mut String)) {
+fn samples(family: &FamilySnapshot, out: &mut String, on_series: &mut impl FnMut(&mut String)) {
     if family.samples().is_empty() {
         return;
     }
-    head(family.name(), family.help(), family.kind(), out);
+    write_header(family.name(), family.help(), family.kind(), out);
     for sample in family.samples() {
         encode_sample(family.name(), sample, out);
-        pace(out);
+        on_series(out);
     }
     out.push('\n');
-}
-
-/// Writes the lines before the samples of a family. Each line ends with the start of the next one.
-fn head(name: &str, help: &str, kind: Kind, out: &mut String) {
-    if !help.is_empty() {
-        out.extend(["# HELP ", name, " "]);
-        escape::help(out, help);
-        out.push('\n');
-    }
-    out.extend(["# TYPE ", name, " ", type_name(kind)]);
-}
-
-/// Returns the type in the text. The format has none for info metrics and state sets.
-fn type_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge | Kind::Info | Kind::StateSet => "gauge",
-        Kind::Histogram => "histogram",
-        Kind::Summary => "summary",
-    }
 }
 
 fn encode_sample(name: &str, sample: &Sample, out: &mut String) {

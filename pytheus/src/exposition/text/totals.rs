@@ -1,7 +1,6 @@
 //! Writes the numbers of a family without samples in between: nothing is allocated per series.
 
-use super::head;
-use super::line::{Line, Lines};
+use super::template::{LineTemplate, PartTemplates, write_header};
 use crate::backends::api::FamilyTotals;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
@@ -13,7 +12,7 @@ pub(super) fn encode(
     constant: &str,
     totals: &FamilyTotals<'_>,
     out: &mut String,
-    pace: &mut impl FnMut(&mut String),
+    on_series: &mut impl FnMut(&mut String),
 ) {
     let descriptor = totals.descriptor();
     // An info metric without stated facts has no sample.
@@ -21,8 +20,8 @@ pub(super) fn encode(
     if !totals.iter().any(|(_, parts)| parts.iter().any(is_shown)) {
         return;
     }
-    head(name, descriptor.help(), descriptor.kind(), out);
-    let line = |suffix| Line::new(name, suffix, constant);
+    write_header(name, descriptor.help(), descriptor.kind(), out);
+    let line = |suffix| LineTemplate::new(name, suffix, constant);
     match descriptor.kind() {
         Kind::Counter | Kind::Gauge | Kind::Info => {
             let value = line("");
@@ -32,7 +31,7 @@ pub(super) fn encode(
                 {
                     value.write(out, labels, *number);
                 }
-                pace(out);
+                on_series(out);
             });
         }
         Kind::Summary => {
@@ -42,11 +41,11 @@ pub(super) fn encode(
                     lines[0].write(out, labels, *sum);
                     lines[1].write(out, labels, *count);
                 }
-                pace(out);
+                on_series(out);
             });
         }
         Kind::Histogram => {
-            let mut buckets = Lines::new(name, "_bucket", constant, "le", bounds(descriptor));
+            let mut buckets = PartTemplates::new(name, "_bucket", constant, "le", bounds(descriptor));
             let (sums, counts) = (line("_sum"), line("_count"));
             totals.each(|labels, parts| {
                 if let [each @ .., sum] = parts {
@@ -59,14 +58,14 @@ pub(super) fn encode(
                     sums.write(out, labels, Number::Float(sum.as_f64()));
                     counts.write(out, labels, Number::Int(total));
                 }
-                pace(out);
+                on_series(out);
             });
         }
         Kind::StateSet => {
-            let mut states = Lines::new(name, "", constant, name, descriptor.states());
+            let mut states = PartTemplates::new(name, "", constant, name, descriptor.states());
             totals.each(|labels, parts| {
                 states.write(out, labels, parts.iter().map(|held| held.as_count()));
-                pace(out);
+                on_series(out);
             });
         }
     }

@@ -1,9 +1,9 @@
 //! Migrates pages from the heap to the arena of a backend, while threads count.
 //!
-//! No thread is stopped, so a thread may go on counting for a moment in the page that it knows. The copy of each migrated
-//! page therefore stays *pending* until the one writer of the page adopts the new one, and brings along its last counts;
-//! a reader that needs exact counts copies all pending pages [once more](sync_pending). Copying needs no knowledge of
-//! what the cells mean.
+//! No thread is stopped, so a thread may go on counting for a moment in its cached page. The copy of each migrated
+//! page therefore stays *pending* until the one writer of the page adopts the new one, and brings along its last
+//! counts; a reader in need of exact counts copies all pending pages [once more](sync_pending). Copying needs no
+//! knowledge of the meaning of cells.
 
 #[cfg(not(loom))]
 use std::sync::{RwLock, RwLockReadGuard};
@@ -15,7 +15,7 @@ use crate::sync::{self, lock};
 
 /// Where pages come from in place of the heap.
 pub(crate) trait PageSource: Send + Sync {
-    /// Returns a page of zeros that is never freed; `None` when there is no room.
+    /// Returns a leaked page of zeros; `None` when there is no room.
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page>;
 }
 
@@ -38,11 +38,11 @@ global! {
 }
 
 global! {
-    /// The pages that the source has given for the shard of all threads. The source is asked once for each.
+    /// The source's pages for the shard of all threads. The source is asked once for each.
     static SHARED_PAGES: Mutex<Vec<(u32, &'static Page)>> = Mutex::new(Vec::new());
 }
 
-/// A migrated page that its writer has not adopted yet.
+/// A migrated page, not yet adopted by its writer.
 struct PendingCopy {
     shard: &'static Shard,
     page: usize,
@@ -56,7 +56,7 @@ impl PendingCopy {
     }
 }
 
-/// Read by threads that make pages, and by readers of several pages at once; written by a migration.
+/// Read-locked for making pages, and for reading several pages at once; write-locked by a migration.
 #[cfg(not(loom))]
 static MIGRATION: RwLock<()> = RwLock::new(());
 
@@ -69,15 +69,15 @@ pub(crate) struct MigrationLock;
 pub(crate) fn block() -> MigrationLock {
     #[cfg(not(loom))]
     return sync::read(&MIGRATION);
-    // Models that migrate pages do nothing that this lock keeps apart.
+    // Models of migration make no pages meanwhile.
     #[cfg(loom)]
     MigrationLock
 }
 
-/// Returns a new page of the source; `Err` when pages come from the heap, which is up to the caller.
+/// Returns a new page of the source; `Err` when the caller is to take it from the heap.
 pub(super) fn new_page(shard: u32, page: usize) -> Result<Option<&'static Page>, FromHeap> {
     let source = SOURCE.load(Acquire);
-    // SAFETY: null, or a box that `migrate` leaked.
+    // SAFETY: null, or a box leaked by `migrate`.
     let source = unsafe { source.as_ref() }.ok_or(FromHeap)?;
     let Ok(page) = u32::try_from(page) else { return Ok(None) };
     if shard != 0 {
@@ -102,18 +102,17 @@ pub(super) fn rollback() {
 }
 
 /// Takes pages from the heap again, in a child, and forgets the pending copies of its parent.
-#[allow(dead_code, reason = "after a fork, which not every system has")]
 pub(super) fn abandon() {
     SOURCE.store(std::ptr::null_mut(), Relaxed);
     PENDING_LEN.store(0, Relaxed);
 }
 
-/// Returns the number of migrations, for a thread that is about to cache a page; it calls [`has_happened_since`] then.
+/// Returns the number of migrations, before a thread caches a page; [`has_happened_since`] comes after.
 pub(super) fn count() -> usize {
     MIGRATIONS.load(Acquire)
 }
 
-/// Returns whether pages have migrated since, so that a cached page may be out of date.
+/// Returns whether pages have migrated since, and a cached page may be out of date.
 pub(super) fn has_happened_since(before: usize) -> bool {
     // Either this thread sees the migration, or the migration sees the cached page, and clears it.
     fence(SeqCst);
@@ -124,9 +123,9 @@ pub(super) fn has_happened_since(before: usize) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// Migrates all pages of these shards to a source, which gives all pages that are made later.
+/// Migrates all pages of these shards to a source, also the source of all later pages.
 ///
-/// One thread at a time.
+/// For one thread at a time.
 pub(super) fn migrate<I: Iterator<Item = &'static Shard>>(
     source: Box<dyn PageSource>,
     shards: impl Fn() -> I,
@@ -144,7 +143,7 @@ pub(super) fn migrate<I: Iterator<Item = &'static Shard>>(
         }
     }
     copies.iter().for_each(PendingCopy::copy);
-    // Before the new pages are published, so that a writer that finds one finds its pending copy, too. Copies of a
+    // Before the new pages are published, so that their writers find the pending copies. Copies of a
     // migration in the parent of this process are dropped.
     let mut pending = lock(&PENDING);
     *pending = copies;
@@ -158,12 +157,12 @@ pub(super) fn migrate<I: Iterator<Item = &'static Shard>>(
     // Pairs with `has_happened_since`.
     fence(SeqCst);
     shards().for_each(|shard| shard.cache.clear());
-    // The counts that were made meanwhile.
+    // The counts made meanwhile.
     pending.iter().for_each(PendingCopy::copy);
     Ok(())
 }
 
-/// Brings along what the one writer of this page, which is the caller, has counted in the old page.
+/// Brings along the counts of the caller, the one writer of this page, from the old page.
 pub(super) fn adopt_page(shard: &Shard, page: usize) {
     if PENDING_LEN.load(Acquire) == 0 {
         return;
@@ -175,7 +174,7 @@ pub(super) fn adopt_page(shard: &Shard, page: usize) {
     }
 }
 
-/// Copies what was counted in pages since they have migrated.
+/// Copies the counts made in old pages since the migration.
 pub(crate) fn sync_pending() {
     if PENDING_LEN.load(Acquire) != 0 {
         lock(&PENDING).iter().for_each(PendingCopy::copy);
@@ -191,12 +190,12 @@ pub(super) fn clear_pending(page: usize, cells: std::ops::Range<usize>) {
     }
 }
 
-/// Copies a page of which another thread may be the writer.
+/// Copies a page, perhaps of another writer.
 fn copy(from: &Page, to: &Page) {
     let read = || -> Vec<u64> { from.cells().iter().map(|cell| cell.load(Acquire)).collect() };
     let mut seen = read();
     // Two identical reads form a consistent snapshot, as counts never decrease. The limit of tries does not matter: a
-    // writer that counts all the time soon adopts the new page.
+    // busy writer soon adopts the new page.
     for _ in 0..1000 {
         let again = read();
         if again == seen {
@@ -205,7 +204,7 @@ fn copy(from: &Page, to: &Page) {
         seen = again;
         hint::spin_loop();
     }
-    // In this order: a sum is written before the bucket counts that make it valid.
+    // In this order: a sum is written before the bucket counts behind it.
     for (index, seen) in seen.iter().enumerate() {
         if to.cell(index).load(Relaxed) != *seen {
             to.cell(index).store(*seen, Release);

@@ -1,8 +1,8 @@
-//! Shards: cells that one thread alone writes, so that counting is a load and a store.
+//! Shards: cells with a single writer, so that counting is a load and a store.
 //!
 //! A shard outlives its thread, and another one goes on counting in it. `page` has its cells, `slot_allocator` gives a
-//! series the same cells in all shards, `thread` finds the shard of the current thread, and `migration` moves the pages of
-//! all shards to the arena of a backend.
+//! series the same cells in all shards, `thread` finds the shard of the current thread, and `migration` moves the pages
+//! of all shards to the arena of a backend.
 
 pub(super) mod migration;
 pub(super) mod page;
@@ -16,12 +16,12 @@ use crate::sync::shim::{
 };
 use page::{Cells, PageCache, PageTable, Slot};
 
-/// The cells that one thread writes, and the epoch in which that thread is pinned.
+/// The cells of one thread, and the epoch of its pin.
 ///
 /// Aligned as a [`Page`](page::Page) is.
 #[repr(align(128))]
 pub(crate) struct Shard {
-    /// From 1 on, in the order of creation; 0 is the shard that all threads write.
+    /// From 1 on, in the order of creation; 0 is the shard of all threads.
     id: u32,
     cache: PageCache,
     pages: PageTable,
@@ -29,7 +29,7 @@ pub(crate) struct Shard {
     is_owned: AtomicBool,
     /// Its thread was lost in a fork, perhaps in the middle of an observation.
     is_abandoned: AtomicBool,
-    /// The shard that was created before this one.
+    /// The shard created before this one.
     next: AtomicPtr<Self>,
 }
 
@@ -95,14 +95,14 @@ impl Shard {
         }
     }
 
-    /// Gives it up, with all that was counted in it.
+    /// Gives it up, with all its counts.
     fn release(&self) {
         // Release: the next owner goes on from these counts.
         self.is_owned.store(false, Release);
     }
 
-    /// Takes it away from a thread that does not exist in this child. Writes only where it has to, as each write copies a
-    /// page of memory that the child shares with its parent.
+    /// Takes it away from a thread of the parent. Writes only where it has to, as each write copies a
+    /// page of memory shared by parent and child.
     fn abandon(&self) {
         self.pin.unpin_after_fork();
         if self.is_owned.load(Relaxed) {
@@ -120,7 +120,7 @@ global! {
     static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 }
 
-/// A lock-free list of shards, which only grows. A fork in the middle of a change leaves no lock taken.
+/// A lock-free list of shards; it only grows. A fork in the middle of a change leaves no lock taken.
 struct Shards {
     last: AtomicPtr<Shard>,
     len: AtomicUsize,
@@ -149,7 +149,7 @@ impl Shards {
         let mut last = self.last.load(Relaxed);
         loop {
             shard.next.store(last, Relaxed);
-            // Release: a thread that finds the shard finds it initialised.
+            // Release: other threads find the shard initialised.
             match self.last.compare_exchange_weak(last, new, AcqRel, Relaxed) {
                 Ok(_) => return shard,
                 Err(now) => last = now,
@@ -157,17 +157,16 @@ impl Shards {
         }
     }
 
-    /// Abandons all shards of threads that do not exist in this child, whose one thread has `own`.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
+    /// Abandons all shards but `own`, that of the child's one thread.
     fn abandon_others(&self, own: &Shard) {
         self.iter().filter(|shard| !std::ptr::eq(*shard, own)).for_each(Shard::abandon);
-        // A shard that another thread was about to add is counted, but not in the list.
+        // A shard about to be added by another thread is counted, but not in the list.
         self.len.store(self.iter().count(), Relaxed);
     }
 
     /// Returns all shards, the newest first.
     fn iter(&self) -> impl Iterator<Item = &'static Shard> + use<> {
-        // SAFETY: null, or a shard that `add` leaked.
+        // SAFETY: null, or a shard leaked by `add`.
         let shard = |entry: &AtomicPtr<Shard>| unsafe { entry.load(Acquire).as_ref() };
         std::iter::successors(shard(&self.last), move |last| shard(&last.next))
     }

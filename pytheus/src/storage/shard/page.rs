@@ -1,4 +1,4 @@
-//! Cells, in pages that are made when they are first used, and the two-level table from a slot to its page.
+//! Cells, in pages made at the first use, and the two-level table from a slot to its page.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::super::cell_layout::{COUNT, FIRST_BUCKET};
 use super::migration;
 use crate::sync::shim::{AcqRel, Acquire, AtomicPtr, AtomicU64, Relaxed, Release, constant, each};
 
-/// Cells of a page. Pages are small, since a thread that counts in one series pays for a whole page.
+/// Cells of a page. Pages are small: a thread with a single series pays for a whole page.
 #[cfg(not(loom))]
 pub(crate) const CELLS: usize = 512;
 #[cfg(not(loom))]
@@ -29,9 +29,9 @@ const CACHED_PAGES: usize = 4;
 
 /// The address of the first cell of a series, the same in each shard: a page, and a cell of it.
 ///
-/// The lowest byte is the index in the [`PageCache`]. Two of its entries are always empty: the first, for series without
-/// cells, and the last, for pages beyond the cache and for slots that were [removed](Self::removed). One branch therefore
-/// tells the fast path from all other cases.
+/// The lowest byte is the index in the [`PageCache`]. Two of its entries are always empty: the first, for series
+/// without cells, and the last, for pages beyond the cache and for [removed](Self::removed) slots. A single branch
+/// therefore tells the fast path from all other cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(crate) u32);
 
@@ -47,7 +47,7 @@ impl Slot {
     const REMOVED: u32 = 0xff;
     const OVERFLOW: usize = CACHED_PAGES - 1;
 
-    /// Returns the slot of a cell that exists.
+    /// Returns the slot of an existing cell.
     pub(crate) const fn at(page: usize, cell: usize) -> Self {
         let cached = if page < Self::OVERFLOW { page } else { Self::OVERFLOW };
         Self((cell as u32) << (8 + PAGE_BITS) | (page as u32) << 8 | cached as u32)
@@ -103,7 +103,7 @@ impl Slot {
 
 /// A page of cells: whole numbers, or floats as their bits.
 ///
-/// Aligned to two cache lines, so that no two threads write to the same line, nor to one that the processor fetches along
+/// Aligned to two cache lines: no two threads write to the same line, nor to a line that the processor prefetches along
 /// with it ([false sharing](https://docs.rs/crossbeam-utils/latest/crossbeam_utils/struct.CachePadded.html)).
 #[repr(align(128))]
 pub struct Page([AtomicU64; CELLS]);
@@ -141,11 +141,11 @@ impl fmt::Debug for Page {
     }
 }
 
-/// The first page of cells that all processes share. The pages before belong to this process.
+/// The first page of cells shared by all processes. The pages before belong to this process.
 #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
 pub(crate) const FIRST_SHARED_PAGE: u32 = (DIRECTORIES * PAGES / 2) as u32;
 
-/// References to values that are never freed, each set when it is first needed.
+/// References to leaked values, each set at the first need.
 pub(crate) struct References<T: 'static, const N: usize>([AtomicPtr<T>; N]);
 
 type PageDirectory = References<Page, PAGES>;
@@ -168,7 +168,7 @@ impl<T, const N: usize> References<T, N> {
         self.0[index % N].store(std::ptr::from_ref(value).cast_mut(), Release);
     }
 
-    /// Sets an entry unless another thread was first, and returns the value that is there.
+    /// Sets an entry unless another thread was first, and returns its value.
     fn get_or_set(&self, index: usize, value: &'static T) -> &'static T {
         let new = std::ptr::from_ref(value).cast_mut();
         match self.0[index % N].compare_exchange(std::ptr::null_mut(), new, AcqRel, Acquire) {
@@ -181,7 +181,7 @@ impl<T, const N: usize> References<T, N> {
     /// Leaks a value into an entry; frees it if another thread was first.
     fn get_or_leak(&self, index: usize, value: Box<T>) -> &'static T {
         let new = Box::into_raw(value);
-        // SAFETY: a box that is leaked from here on, or freed below, unseen by other threads.
+        // SAFETY: a box, leaked from here on, or freed below, unseen by other threads.
         let winner = self.get_or_set(index, unsafe { &*new });
         if !std::ptr::eq(winner, new) {
             // SAFETY: from `Box::into_raw` just now, and not in the entry.
@@ -196,11 +196,11 @@ impl<T, const N: usize> References<T, N> {
     }
 }
 
-/// The first pages of a shard, one step away, for the one thread that writes them.
+/// The first pages of a shard, one step away, for the owner.
 pub(crate) type PageCache = References<Page, CACHED_PAGES>;
 
 impl PageCache {
-    /// Returns the cells of a slot whose page is [in the cache](Self::insert).
+    /// Returns the cells of a slot, if their page is [in the cache](Self::insert).
     #[inline]
     pub(crate) fn cells(&self, slot: Slot) -> Option<Cells> {
         let page = self.get(slot.0 as usize)?;
@@ -278,7 +278,6 @@ impl PageTable {
     }
 
     /// Forgets all pages of this process.
-    #[allow(dead_code, reason = "after a fork, which not every system has")]
     pub(crate) fn clear_own(&self) {
         self.0[..DIRECTORIES / 2].iter().for_each(|directory| directory.store(std::ptr::null_mut(), Release));
     }
@@ -298,7 +297,7 @@ impl Cells {
         self.page.cell(self.slot.cell() + offset)
     }
 
-    /// Completes or takes back an observation whose thread was lost in the middle of it, by setting the count to that of
+    /// Completes or undoes an observation of a lost thread, by setting the count to that of
     /// the buckets. For the one writer.
     pub(super) fn repair(self, run: u16) {
         let buckets = FIRST_BUCKET..usize::from(run);

@@ -1,4 +1,4 @@
-//! Allocates runs of cells, with a bitmap per page: neighbouring runs that are freed merge by themselves.
+//! Allocates runs of cells, with a bitmap per page: freed neighbours merge by themselves.
 
 use super::super::cell_layout::{GAUGE_CELLS, is_observed};
 use super::page::{CELLS, FIRST_SHARED_PAGE, Slot};
@@ -81,7 +81,7 @@ impl SlotAllocator {
         }
     }
 
-    /// Frees a run that no thread writes any more; `clear` zeroes it in all shards.
+    /// Frees a run without writers; `clear` zeroes it in all shards.
     pub(super) fn free(&self, slot: Slot, run: u16, clear: impl FnOnce()) {
         let mut free = lock(&self.0);
         clear();
@@ -104,7 +104,7 @@ impl SlotAllocator {
 
 impl FreeCells {
     fn allocate(&mut self, run: u16) -> Option<Slot> {
-        // First fit, which keeps the other pages whole.
+        // First fit, to keep the other pages whole.
         let group = self.groups.iter().position(|group| group.max.fit(run));
         let page = match group {
             Some(at) => at * GROUP + self.groups[at].longest.iter().position(|longest| longest.fit(run))?,
@@ -132,8 +132,8 @@ impl FreeCells {
 
     fn free(&mut self, slot: Slot, run: u16) {
         let page = slot.page() - FIRST_PAGE;
-        // Slots from before a migration are not reused: shared cells there may be invisible to the backend, and cells of
-        // threads may have been copied before they were zeroed.
+        // Slots from before a migration are not reused: shared cells there may be invisible to the backend, and cells
+        // of threads may have been copied before they were zeroed.
         if page >= self.first {
             let group = &mut self.groups[page / GROUP];
             group.bitmaps[page % GROUP].free(slot.cell(), usize::from(run));
@@ -223,7 +223,7 @@ impl PageBitmap {
         if !in_line {
             return self.free_runs().find(|(_, free)| *free >= run).map(|(cell, _)| cell);
         }
-        // The cells of each line at which a run of this length may begin.
+        // The possible first cells of such a run in each line.
         let within_line = u64::from(0xff_u8 >> (run - 1)) * (u64::MAX / 0xff);
         self.free.iter().enumerate().find_map(|(word, free)| {
             let fits = (1..run).fold(*free, |fits, step| fits & free >> step) & within_line;

@@ -1,7 +1,7 @@
 //! Finds the shard of the current thread.
 //!
-//! A thread leases a shard when it first counts, and gives it up when it ends. A thread without a shard, since it is ending
-//! or there are too many, takes one from a pool for each update. A shard therefore has one writer at any time.
+//! A thread leases a shard when it first counts, and gives it up when it ends. A thread without a shard, since it is
+//! ending or there are too many, takes one from a pool for each update. A shard therefore has one writer at any time.
 
 use std::cell::Cell;
 
@@ -14,17 +14,17 @@ use crate::sync::run_in_child;
 use crate::sync::shim::{Acquire, AtomicBool, AtomicUsize, Relaxed, Release, constant, global, per_thread};
 
 global! {
-    /// The shards that threads lease.
+    /// The shards of running threads.
     static LEASED: Shards = Shards::new();
 }
 
 global! {
-    /// The shards that threads take for one update.
+    /// The shards for single updates.
     static POOL: Shards = Shards::new();
 }
 
 global! {
-    /// The cells that all threads write.
+    /// The cells shared by all threads.
     static SHARED: Shard = Shard::new(0);
 }
 
@@ -55,7 +55,7 @@ global! {
 }
 
 global! {
-    /// Set in a child whose counts were reset, until its recovery is done.
+    /// Set in a child after its counts were reset, until its recovery is done.
     static FORK_PENDING: AtomicBool = AtomicBool::new(false);
 }
 
@@ -64,7 +64,7 @@ global! {
 }
 
 per_thread! {
-    /// Without a destructor, so that it can be read during the whole life of a thread. A pointer, since Rust 1.89 has no
+    /// Without a destructor, to be read during the whole life of a thread. A pointer, since Rust 1.89 has no
     /// constant reference to a static with interior mutability. [`set_current`] alone sets it.
     static CURRENT: Cell<*const Shard> = { Cell::new(none()) };
 }
@@ -88,7 +88,7 @@ constant! {
 #[inline]
 fn current() -> &'static Shard {
     let shard = CURRENT.with(Cell::get);
-    // SAFETY: `none()`, or the argument of `set_current`: shards that are never freed.
+    // SAFETY: `none()`, or the argument of `set_current`: shards are never freed.
     unsafe { &*shard }
 }
 
@@ -119,7 +119,7 @@ impl ShardLease {
 
     fn end(&self) {
         if let Some(shard) = self.shard.take() {
-            // Destructors that count after this one use the pool.
+            // Later destructors count in the pool.
             set_current(none());
             shard.release();
         }
@@ -132,7 +132,7 @@ impl Drop for ShardLease {
     }
 }
 
-/// Gives up the shard of a thread that ends. Loom runs destructors of thread-locals too late.
+/// Gives up the shard of an ending thread. Loom runs destructors of thread-locals too late.
 #[cfg(loom)]
 pub(crate) fn end_thread() {
     LEASE.with(ShardLease::end);
@@ -149,46 +149,45 @@ pub(crate) fn own_cells(slot: Slot) -> Option<Cells> {
     current().own_cells(slot)
 }
 
-/// Returns the cells of a slot that all threads write; `None` as above.
+/// Returns the shared cells of a slot; `None` as above.
 #[inline]
 pub(crate) fn shared_cells(slot: Slot) -> Option<Cells> {
     shared().cells(slot)
 }
 
-/// Returns the cells of a slot that all threads write, and makes their page if there is none; `None` when there is no room.
+/// Returns the shared cells of a slot, and makes their page if there is none; `None` when there is no room.
 pub(crate) fn shared_cells_or_make(slot: Slot) -> Option<Cells> {
     shared().cells_or_make(slot)
 }
 
-/// Calls `act` with the cells of a slot that no other thread writes meanwhile.
+/// Calls `act` with cells of a slot, without another writer meanwhile.
 #[cold]
 pub(crate) fn with_cells(slot: Slot, act: &mut dyn FnMut(Cells)) -> Room {
     with_shard(|shard| shard.cells_or_make(slot).map(act)).map_or(Room::None, |()| Room::Found)
 }
 
-/// Takes pages from this source from now on, and migrates all pages but those of the shard that all threads write.
+/// Takes pages from this source from now on, and migrates all pages but those of the shared shard.
 ///
 /// # Errors
 ///
 /// When it has no room for them.
 pub(crate) fn migrate(source: Box<dyn PageSource>) -> Result<(), NoRoom> {
     migration::migrate(source, all)?;
-    // The cells that all threads write are relocated series by series, to slots in pages that do not exist yet. Those
+    // Shared cells are relocated series by series, to slots in pages that do not exist yet. Those
     // pages come from the source, whichever thread makes them.
     SLOTS.retire_pages();
     Ok(())
 }
 
-/// Takes pages from the heap again. Migrated pages stay, but the [generation](fork_generation) in which the source was
-/// offered is over.
+/// Takes pages from the heap again. Migrated pages stay, but the [generation](fork_generation) of the source is over.
 pub(crate) fn rollback() {
     migration::rollback();
     FORK_GENERATION.fetch_add(1, Relaxed);
 }
 
-/// Pins the thread: no series or table that `act` finds is freed before it returns.
+/// Pins the thread: nothing found by `act` is freed before it returns.
 ///
-/// `act` runs no code of the user's, and waits for no thread that is pinned.
+/// `act` runs no code of the user's, and waits for no pinned thread.
 #[inline]
 pub(crate) fn pinned<R>(act: impl FnOnce(&Pinned<'_>) -> R) -> R {
     with_shard(|shard| act(&shard.pin.pin(&EPOCH)))
@@ -217,7 +216,7 @@ fn without_shard<R>(act: impl FnOnce(&'static Shard) -> R) -> R {
     act(shard)
 }
 
-/// Acquires a shard, and repairs observations that its former thread left unfinished.
+/// Acquires a shard, and repairs unfinished observations of its former thread.
 fn acquire_from(shards: &Shards, max: usize) -> Option<&'static Shard> {
     run_in_child(&AFTER_FORK);
     let shard = shards.acquire(max)?;
@@ -234,7 +233,7 @@ fn acquire_from(shards: &Shards, max: usize) -> Option<&'static Shard> {
 
 static AFTER_FORK: fn() = after_fork;
 
-/// Abandons the shards of threads that do not exist in this child. Their counts stay, unless they are to be reset.
+/// Abandons the shards of the parent's other threads. Their counts stay, unless they are to be reset.
 fn after_fork() {
     let own = current();
     LEASED.abandon_others(own);
@@ -257,24 +256,24 @@ pub(crate) fn reset_in_children(reset: bool) {
     RESET_IN_CHILDREN.store(reset, Relaxed);
 }
 
-/// Returns a number that differs between a parent and its children, and before and after a [rollback].
+/// Returns a number of its own for a parent and each child, and for the time after a [rollback].
 pub(crate) fn fork_generation() -> usize {
     run_in_child(&AFTER_FORK);
     FORK_GENERATION.load(Relaxed)
 }
 
-/// Returns whether this is a child whose counts were reset, and whose recovery is [not done yet](clear_fork_pending).
+/// Returns whether this is a child with its counts reset and its recovery [not done yet](clear_fork_pending).
 #[inline]
 pub(crate) fn is_fork_pending() -> bool {
     FORK_PENDING.load(Relaxed)
 }
 
-/// Records that the recovery of a child is done, or has begun; returns whether it was pending.
+/// Records the recovery of a child as done, or begun; returns whether it was pending.
 pub(crate) fn clear_fork_pending() -> bool {
     FORK_PENDING.swap(false, Relaxed)
 }
 
-/// Records that the recovery of this child has failed, and is to be tried again.
+/// Records the recovery of this child as failed, to be tried again.
 pub(crate) fn set_fork_pending() {
     FORK_PENDING.store(true, Relaxed);
 }
@@ -290,7 +289,7 @@ pub(crate) fn freed_slots() -> usize {
     FREED_SLOTS.load(Acquire)
 }
 
-/// Frees a slot that no thread writes any more. Slots without cells, and those of all processes, are left alone.
+/// Frees a slot without writers. Slots without cells, and slots shared by all processes, are left alone.
 pub(crate) fn free_slot(slot: Slot, run: u16) {
     if !slot.is_live() || slot.is_shared() {
         return;
@@ -302,21 +301,21 @@ pub(crate) fn free_slot(slot: Slot, run: u16) {
             cells.clone().for_each(|cell| first.page.cell(cell).store(0, Relaxed));
         }
     });
-    // Release: a thread that sees the new number finds the cells free.
+    // Release: a reader of the new number finds the cells free.
     FREED_SLOTS.fetch_add(1, Release);
 }
 
-/// Returns the shards that threads count in.
+/// Returns the shards of all threads.
 pub(crate) fn all() -> impl Iterator<Item = &'static Shard> {
     LEASED.iter().chain(POOL.iter())
 }
 
-/// Keeps a value that was removed from a table until no thread can hold a reference to it.
+/// Keeps a value, removed from a table, until no thread can hold a reference to it.
 pub(crate) fn retire<T>(garbage: &mut Retired<T>, removed: T) {
     garbage.add(&EPOCH, removed);
 }
 
-/// Finds out which removed values are safe to drop.
+/// Finds the removed values that are safe to drop.
 pub(crate) fn collect<T>(garbage: &mut Retired<T>) {
     // Lazily, as the list of shards has to be read after the barrier, too.
     garbage.collect(std::iter::once_with(all).flatten().map(|shard| &shard.pin));

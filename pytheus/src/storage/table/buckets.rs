@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 use super::super::series::{RawSeries, SeriesRef};
 use crate::sync::shim::{Acquire, AtomicPtr, AtomicU8, LoomTracked, Relaxed, Release};
 
-/// The tag of a bucket that was never used.
+/// The tag of an unused bucket.
 pub(super) const EMPTY: u8 = 0;
-/// The tag of a bucket whose series was removed: a tombstone.
+/// The tag of a bucket after a removal: a tombstone.
 pub(super) const REMOVED: u8 = 1;
 /// The tag of a bucket with a series, beside seven bits of the hash.
 const TAKEN: u8 = 0x80;
@@ -31,7 +31,7 @@ pub(super) fn tag_of(hash: u64) -> u8 {
     TAKEN | (hash >> 57) as u8
 }
 
-/// Returns the bits of a hash that index the directory: neither those that choose a bucket, nor those of the tag.
+/// Returns the bits of a hash for the directory: neither those for a bucket, nor those of the tag.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "the lowest of these bits")]
 pub(super) fn prefix_of(hash: u64) -> usize {
@@ -41,10 +41,10 @@ pub(super) fn prefix_of(hash: u64) -> usize {
 /// The number of bits of [`prefix_of`] below those of the tag.
 pub(super) const PREFIX_BITS: u32 = 25;
 
-/// Owns the buckets of a segment, but not the series in them. Readers may still hold references: it is no `Box`, which
+/// Owns the buckets of a segment, but not the series in them. No `Box`, as readers may hold references, and a `Box`
 /// would claim to be the only one.
 ///
-/// One allocation: the probe of the models, then a tag for each bucket, which is [`EMPTY`], [`REMOVED`], or [`TAKEN`] with
+/// A single allocation: the probe of the models, then a tag for each bucket, [`EMPTY`], [`REMOVED`], or [`TAKEN`] with
 /// seven bits of the hash; then a pointer for each bucket.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -52,7 +52,7 @@ pub(super) struct Segment {
     buckets: usize,
 }
 
-// SAFETY: atomics, whose memory the last owner alone frees.
+// SAFETY: atomics; the last owner alone frees their memory.
 unsafe impl Send for Segment {}
 
 const TAGS: usize = size_of::<LoomTracked>();
@@ -72,7 +72,7 @@ const _: () = assert!(
 );
 
 impl Segment {
-    /// Makes a segment of empty buckets, a power of two, so that a remainder is a mask.
+    /// Makes a segment of empty buckets, a power of two, as a remainder is a mask then.
     pub(super) fn new(buckets: usize) -> Self {
         debug_assert!(buckets.is_power_of_two() && buckets >= LEAST, "{buckets} buckets");
         let layout = Self::layout(buckets);
@@ -169,7 +169,7 @@ impl<'a> Buckets<'a> {
         unsafe { self.series_at(index).as_ref() }
     }
 
-    /// Returns the buckets that may hold a series with this hash, in order.
+    /// Returns the possible buckets of a series with this hash, in order.
     pub(super) fn probe(self, hash: u64) -> impl Iterator<Item = usize> + use<'a> {
         let next = move |index: &usize| Some(self.after(*index));
         std::iter::successors(Some(self.first(hash)), next).take(self.len())
@@ -191,7 +191,7 @@ impl<'a> Buckets<'a> {
         taken.map(move |index| self.series(index).load(Relaxed))
     }
 
-    /// Puts a series into a free bucket; true when that was never used.
+    /// Puts a series into a free bucket; true for an unused one.
     pub(super) fn put(self, hash: u64, series: *mut RawSeries) -> bool {
         let Some(index) = self.probe(hash).find(|index| !self.is_taken(*index)) else {
             unreachable!("some buckets are empty")
@@ -219,7 +219,7 @@ pub(super) struct DirectoryHeader {
 /// Owns its entries, but no segment.
 pub(super) struct SegmentDirectory(NonNull<DirectoryHeader>);
 
-// SAFETY: masks and atomics, whose memory the last owner alone frees.
+// SAFETY: masks and atomics; the last owner alone frees their memory.
 unsafe impl Send for SegmentDirectory {}
 
 impl SegmentDirectory {
@@ -228,7 +228,7 @@ impl SegmentDirectory {
     pub(super) fn new(buckets: usize, entries: usize) -> Self {
         debug_assert!(entries.is_power_of_two(), "{entries} entries");
         let layout = Self::layout(entries);
-        // SAFETY: the layout is that of a header and more, so it is not of size zero.
+        // SAFETY: room for a header and more, so the size is not zero.
         let memory = unsafe { alloc(layout) };
         #[allow(clippy::cast_ptr_alignment, reason = "that of the layout")]
         let Some(head) = NonNull::new(memory.cast::<DirectoryHeader>()) else { handle_alloc_error(layout) };
@@ -255,7 +255,7 @@ impl SegmentDirectory {
     /// The directory was allocated with more entries than this index.
     #[inline]
     unsafe fn entry(head: NonNull<DirectoryHeader>, entry: usize) -> NonNull<AtomicPtr<u8>> {
-        // SAFETY: the entries begin where the header ends, which is aligned as they are.
+        // SAFETY: the entries begin at the end of the header, aligned as they are.
         unsafe { head.add(1).cast::<AtomicPtr<u8>>().add(entry) }
     }
 
@@ -309,7 +309,7 @@ impl<'a> Entries<'a> {
     ///
     /// # Safety
     ///
-    /// Neither the directory nor the segments that it points to are freed while `'a` lasts.
+    /// Neither the directory nor its segments are freed while `'a` lasts.
     #[inline]
     pub(super) unsafe fn new(head: *mut DirectoryHeader) -> Option<Self> {
         Some(Self { head: NonNull::new(head)?, owner: PhantomData })
@@ -342,7 +342,7 @@ impl<'a> Entries<'a> {
         unsafe { SegmentDirectory::entry(self.head, entry).as_ref() }
     }
 
-    /// Returns the buckets of the segment that an entry points to. The index may be a larger number with the same
+    /// Returns the buckets of an entry's segment. The index may be a larger number with the same
     /// remainder.
     #[inline]
     pub(super) fn buckets(self, entry: usize) -> Option<Buckets<'a>> {
@@ -351,7 +351,7 @@ impl<'a> Entries<'a> {
         Some(Buckets { start, mask: self.head().bucket_mask as usize, owner: PhantomData })
     }
 
-    /// Points entries to a segment, which the table owns from now on.
+    /// Points entries to a segment, owned by the table from now on.
     pub(super) fn point(self, entries: impl Iterator<Item = usize>, to: Segment) {
         debug_assert_eq!(to.buckets().len(), self.bucket_count(), "one mask for all");
         let start = ManuallyDrop::new(to).start.as_ptr();
@@ -359,7 +359,7 @@ impl<'a> Entries<'a> {
         entries.for_each(|entry| self.entry(entry).store(start, Release));
     }
 
-    /// Copies an entry of another directory, whose segments have the same size.
+    /// Copies an entry of another directory with segments of the same size.
     pub(super) fn copy(self, entry: usize, other: Entries<'_>, from: usize) {
         self.entry(entry).store(other.entry(from).load(Relaxed), Release);
     }
@@ -371,7 +371,7 @@ impl<'a> Entries<'a> {
         other.is_none_or(|other| self.entry(other).load(Relaxed) != self.entry(entry).load(Relaxed))
     }
 
-    /// Takes the segment that an entry points to.
+    /// Takes the segment of an entry.
     ///
     /// # Safety
     ///

@@ -1,15 +1,17 @@
-//! Finds a series by its labels. Readers wait for no thread, and write to no memory that other threads read.
+//! Finds a series by its labels. Readers wait for no thread, and write to no shared memory.
 //!
-//! A table of [extendible hashing]: a directory, indexed by some bits of the hash, of segments of the same small size. A
-//! full segment is split in two; the directory, a few pointers per segment, is copied when it doubles. An insertion
-//! therefore moves the series of one segment at most, however many there are. A removal merges segments in the same way.
+//! A table of [extendible hashing]: a directory, indexed by some bits of the hash, of segments of the same small size.
+//! A full segment is split in two; the directory, a few pointers per segment, is copied when it doubles. An insertion
+//! therefore moves the series of one segment at most, however many there are. A removal merges segments in the same
+//! way.
 //!
-//! A split, a merge and a copy are made beside the old memory, and published by one store. The old memory stays as it was
-//! until it is reclaimed ([`epoch`](crate::sync::epoch)): a reader that still holds it misses the series that were added
+//! A split, a merge and a copy are made beside the old memory, and published by one store. The old memory stays as it
+//! was until it is reclaimed ([`epoch`](crate::sync::epoch)): a reader of the old memory misses series added
 //! since, and finds removed ones with their mark.
 //!
 //! [extendible hashing]: https://dl.acm.org/doi/10.1145/320083.320092
-//! "R. Fagin, J. Nievergelt, N. Pippenger, H. R. Strong, Extendible hashing: a fast access method for dynamic files, 1979"
+//! "R. Fagin, J. Nievergelt, N. Pippenger, H. R. Strong, Extendible hashing: a fast access method for dynamic files,
+//! 1979"
 
 mod buckets;
 #[cfg(all(test, not(loom)))]
@@ -29,17 +31,18 @@ use writer::{Garbage, Occupancy};
 
 /// Series by the hash of their labels.
 ///
-/// One byte of each hash, the tag, is stored beside the pointers: most other series are skipped without a look at their
-/// labels, as in a [Swiss table](https://abseil.io/about/design/swisstables). One thread at a time writes, with the
+/// A byte of each hash, the tag, is stored beside the pointers: most other series are skipped without a look at their
+/// labels, as in a [Swiss table](https://abseil.io/about/design/swisstables). A single thread at a time writes, with
+/// the
 /// [`TableWriter`].
 pub(crate) struct Table(AtomicPtr<DirectoryHeader>);
 
 /// Buckets of a segment in a table of several.
 const SEGMENT: usize = if cfg!(loom) { 4 } else { 512 };
 
-/// The progress of a walk through a table that changes meanwhile.
+/// The progress of a walk through a changing table.
 ///
-/// Counts the bits of the directory's index in reverse, from the lowest on: the halves of a segment that is split then
+/// Counts the bits of the directory's index in reverse, from the lowest on: the halves of a split segment then
 /// follow one another, as in the [`SCAN`](https://redis.io/docs/latest/commands/scan/) of Redis.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TableCursor(u32);
@@ -59,7 +62,7 @@ impl Table {
         hash: u64,
         is_it: impl Fn(&Series) -> bool,
     ) -> Option<SeriesRef<'p>> {
-        // SAFETY: null, or a directory that `publish` has put there. Neither it nor its segments are freed while the
+        // SAFETY: null, or a directory of `publish`. Neither it nor its segments are freed while the
         // thread is pinned.
         let entries = unsafe { Entries::<'p>::new(self.0.load(Acquire)) }?;
         let buckets = entries.buckets(prefix_of(hash))?;
@@ -69,8 +72,8 @@ impl Table {
         loop {
             let tag = buckets.tag(index).load(Acquire);
             if tag == wanted {
-                // SAFETY: the series is not freed meanwhile. The collection after a removal sees that this thread was
-                // pinned before; a thread that is pinned later finds the tag `REMOVED`, by the barrier of the epoch.
+                // SAFETY: the series is not freed meanwhile. The collection after a removal sees an earlier pin of
+                // this thread; a thread with a later pin finds the tag `REMOVED`, by the barrier of the epoch.
                 let series = unsafe { SeriesRef::new(buckets.series(index).load(Acquire)) };
                 if let Some(series) = series.filter(|series| is_it(series)) {
                     return Some(series);
@@ -82,7 +85,7 @@ impl Table {
         }
     }
 
-    /// Adds a series whose labels are not in the table.
+    /// Adds a series with labels not in the table yet.
     pub(crate) fn insert(&self, writer: &mut TableWriter, hash: u64, series: Series, hash_of: &dyn Fn(&Series) -> u64) {
         writer.reset_moved();
         let entries = self.with_room(writer, hash, hash_of);
@@ -119,10 +122,10 @@ impl Table {
         removed
     }
 
-    /// Removes the matching series of one segment, marks them as removed, and advances the cursor; false at the end of the
-    /// table.
+    /// Removes the matching series of one segment, marks them as removed, and advances the cursor; false at the end of
+    /// the table.
     ///
-    /// A series that is there during the whole walk is visited, perhaps more than once; a series that is added meanwhile
+    /// A series present during the whole walk is visited, perhaps more than once; a series added meanwhile
     /// may be visited.
     pub(crate) fn remove_some(
         &self,
@@ -173,13 +176,13 @@ impl Table {
             } else if len < 1 << PREFIX_BITS && writer.len >= len * buckets / 4 {
                 self.resize(writer, entries, len * 2);
             } else {
-                // Many series have similar hashes, which a larger directory would not tell apart.
+                // Many series have similar hashes, not told apart by a larger directory.
                 self.rebuild(writer, buckets * 2, hash_of);
             }
         }
     }
 
-    /// Makes the table smaller after a removal from the segment of this entry, if that has few series left.
+    /// Makes the table smaller after a removal from the segment of this entry, if few series are left there.
     fn shrink(&self, writer: &mut TableWriter, mut first: usize, hash_of: &dyn Fn(&Series) -> u64) {
         while let Some(entries) = self.entries() {
             let buckets = entries.bucket_count();
@@ -261,10 +264,10 @@ impl Table {
         }
     }
 
-    /// Returns the entries, for the one writer, which alone frees directories and segments.
+    /// Returns the entries, for the one writer, since no other thread frees directories and segments.
     fn entries(&self) -> Option<Entries<'_>> {
         // SAFETY: null, or a directory of `publish`. A collection may free it after it was replaced, at the end of a
-        // method of the writer, which holds no entries any more.
+        // method of the writer, after the last use of entries.
         unsafe { Entries::new(self.0.load(Acquire)) }
     }
 }
@@ -286,7 +289,8 @@ fn split(writer: &mut TableWriter, entries: Entries<'_>, first: usize, hash_of: 
     writer.retire(Garbage::Segment(old));
 }
 
-/// Rewrites segments as one of this depth: two that differ in one bit of the hash, or one that is full of tombstones.
+/// Rewrites segments as one of this depth: two buddies, with one bit of the hash between them, or one full of
+/// tombstones.
 fn rewrite(
     writer: &mut TableWriter,
     entries: Entries<'_>,
@@ -329,7 +333,7 @@ fn drain(
 impl Drop for Table {
     fn drop(&mut self) {
         let head = self.0.load(Acquire);
-        // SAFETY: null, or a directory of `publish`, which no other thread can reach any more.
+        // SAFETY: null, or a directory of `publish`, out of reach for other threads.
         let Some(directory) = (unsafe { SegmentDirectory::from_raw(head) }) else { return };
         let entries = directory.entries();
         let firsts = (0..entries.len()).filter(|entry| entries.is_first(*entry));

@@ -13,7 +13,7 @@ struct Numbers {
     hash: fn(u64) -> u64,
 }
 
-/// Returns a hash whose bits are all well mixed.
+/// Returns a hash with all bits well mixed.
 fn mixed(number: u64) -> u64 {
     let number = (number ^ number >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ number >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -96,7 +96,7 @@ fn clear_moves_a_bounded_number_of_series_per_step_and_shrinks_the_table() {
     }
     let (removed, most) = numbers.clear();
     assert_eq!((removed, numbers.writer.len()), (100_000, 0));
-    // One step may merge two segments with few series for each bit of the hash.
+    // A step may merge two segments with few series for each bit of the hash.
     assert!(most <= LIMIT + 17 * SEGMENT / 8 * 3, "{most} at once");
     assert_eq!(numbers.entries(), 1);
     numbers.add(7);

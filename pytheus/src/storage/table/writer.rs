@@ -1,4 +1,4 @@
-//! The state of a table that its one writer keeps.
+//! The state of a table's one writer.
 
 use super::super::series::Series;
 use super::super::shard::thread;
@@ -11,14 +11,14 @@ use crate::sync::shim::{Relaxed, Release};
 pub(crate) struct TableWriter {
     /// Series.
     pub(super) len: usize,
-    /// By the first entry that points to each segment.
+    /// By the first entry of each segment.
     pub(super) segments: Vec<Occupancy>,
     /// Segments with one entry. The directory can be halved when there are none.
     pub(super) deepest: usize,
     garbage: Retired<Garbage>,
     /// Changes since the last collection.
     changes: usize,
-    /// Series that the last change has moved, and entries that it has copied.
+    /// Series moved and entries copied by the last change.
     #[cfg(test)]
     pub(super) moved: usize,
 }
@@ -26,7 +26,7 @@ pub(crate) struct TableWriter {
 /// How full a segment is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Occupancy {
-    /// The number of hash bits that all series of the segment share: the local depth. Valid for each entry; the other
+    /// The number of hash bits shared by all series of the segment: the local depth. Valid for each entry; the other
     /// fields for the first alone.
     pub(super) depth: u32,
     /// Series.
@@ -35,7 +35,7 @@ pub(super) struct Occupancy {
     pub(super) used: u32,
 }
 
-/// Memory that was unlinked from a table, to be dropped.
+/// Memory unlinked from a table, to be dropped.
 #[derive(Debug)]
 #[allow(dead_code, reason = "to be dropped")]
 pub(super) enum Garbage {
@@ -44,10 +44,10 @@ pub(super) enum Garbage {
     Directory(SegmentDirectory),
 }
 
-/// Changes after which a collection, which reads the pins of all threads, pays.
+/// Changes per collection, as that reads the pins of all threads.
 const COLLECT_AFTER: usize = if cfg!(loom) { 1 } else { 32 };
 
-/// Garbage that one change drops: dropping delays the change, and the threads that wait for it.
+/// Garbage dropped by one change: dropping delays the change, and the threads behind it.
 const DROP_AT_ONCE: usize = 64;
 
 impl TableWriter {
@@ -84,7 +84,7 @@ impl TableWriter {
         }
     }
 
-    /// Returns the first entry that points to the segment of these bits of a hash.
+    /// Returns the first entry of the segment of these bits of a hash.
     pub(super) fn first(&self, entries: Entries<'_>, prefix: usize) -> usize {
         let entry = prefix % entries.len();
         entry % (1 << self.segments[entry].depth)
@@ -107,7 +107,7 @@ impl TableWriter {
     pub(super) fn unlink(&mut self, entries: Entries<'_>, first: usize, index: usize) -> Option<Series> {
         let buckets = entries.buckets(first)?;
         let removed = Series::clone(&*buckets.at(index)?);
-        // In this order: a reader that sees the mark, and looks it up again, does not find the same series.
+        // In this order: a reader of the mark looks it up again, and does not find the same series.
         buckets.tag(index).store(REMOVED, Release);
         removed.remove();
         // SAFETY: `insert` has put it there with `into_raw`; with this tag it is not unlinked again.
@@ -122,8 +122,8 @@ impl TableWriter {
         thread::retire(&mut self.garbage, garbage);
     }
 
-    /// Drops some garbage, after a collection if there were enough changes. The more garbage was still in use, the later
-    /// is the next one.
+    /// Drops some garbage, after a collection if there were enough changes. The more garbage was still in use, the
+    /// later is the next one.
     pub(super) fn after_change(&mut self, changes: usize) {
         self.changes += changes;
         if self.garbage.len() != 0 && self.changes >= COLLECT_AFTER.max(self.garbage.len() / 8) {

@@ -1,4 +1,4 @@
-//! What a network is told to do, and what has come of it.
+//! The configured faults, and the events.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -13,10 +13,10 @@ pub(super) struct State {
     pub(super) closed: bool,
     pub(super) silent: bool,
     pub(super) random: Random,
-    /// Of a thousand commands and answers, how many are lost.
+    /// Lost commands and replies per thousand.
     pub(super) losing: [u64; 2],
     pub(super) delay: [Duration; 2],
-    /// How many bytes pass before the connection breaks.
+    /// Bytes before the connection breaks.
     pub(super) left: [Option<u64>; 2],
     pub(super) watched: String,
     pub(super) counts: Counts,
@@ -24,10 +24,10 @@ pub(super) struct State {
     pub(super) links: Vec<Weak<Link>>,
 }
 
-/// What to do with a command or an answer.
+/// The treatment of a command or reply.
 pub(super) enum Fate {
     Pass,
-    /// Some bytes pass, then the connection breaks.
+    /// Forwards some bytes, then breaks the connection.
     Break(usize),
     Lose {
         hang: bool,

@@ -6,7 +6,7 @@ metric! {
     static JOBS: Counter = "jobs_total" { labels: { size } };
 }
 
-#[counter(JOBS.labels([("size", ret.len())]).unwrap())]
+#[counter(JOBS.labels([("size", ret.len())]).expect("it is right"))]
 fn run() -> String {
     String::new()
 }

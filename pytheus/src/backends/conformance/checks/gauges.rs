@@ -2,13 +2,11 @@
 
 use serde_json::json;
 
-use super::Named;
-use super::processes::once_the_dead_are_known;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::{Harness, Process};
+use crate::backends::conformance::checks::processes::until_end_is_known;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness, Process};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("each mode of gauges combines processes as it says", gauges),
     ("a gauge that nobody has set shows nothing where 0 is no value", unset),
     ("NaN and infinities combine in one way whichever process has them", special_values),
@@ -47,7 +45,7 @@ fn gauges(harness: &Harness) -> Result<(), Fault> {
     ensure(own == ["-2", "5"], || format!("two processes have these values of their own: {own:?}"))?;
     // A value leaves with its process, except in the mode `most_recent`.
     other.kill()?;
-    once_the_dead_are_known(harness, &mut one, |samples| {
+    until_end_is_known(harness, &mut one, |samples| {
         for mode in ["live_sum", "live_min", "live_max", "live_most_recent"] {
             samples.is(&format!("gauge_{mode}{{l=\"x\"}}"), 5)?;
         }
@@ -195,5 +193,5 @@ fn in_progress(harness: &Harness) -> Result<(), Fault> {
     other.flush()?;
     one.scrape()?.is("gauge_live_sum{l=\"x\"}", harness.total(1.0, 1.0)?)?;
     other.kill()?;
-    once_the_dead_are_known(harness, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
+    until_end_is_known(harness, &mut one, |samples| samples.is("gauge_live_sum{l=\"x\"}", 1))
 }

@@ -2,12 +2,10 @@
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Harness;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("a counter of whole numbers stays exact", whole_numbers),
     ("a counter of fractions adds up", fractions),
     ("histograms and summaries show what was observed", observations),

@@ -2,13 +2,11 @@
 
 use serde_json::json;
 
-use super::Named;
-use super::processes::{once_the_dead_are_known, wait_for};
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Harness;
+use crate::backends::conformance::checks::processes::{until_end_is_known, wait_for};
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("what was counted before the backend was loaded is carried over", late),
     ("nothing is lost or counted twice when it is loaded while threads count", late_and_busy),
     ("loading again changes nothing and loading another is refused", twice),
@@ -220,7 +218,7 @@ fn orphan(harness: &Harness) -> Result<(), Fault> {
     }
     for process in [&mut one, &mut child] {
         process.scrape()?.is("jobs_total{l=\"x\"}", 6)?;
-        once_the_dead_are_known(harness, process, |samples| samples.is("gauge_live_sum{l=\"x\"}", 3))?;
+        until_end_is_known(harness, process, |samples| samples.is("gauge_live_sum{l=\"x\"}", 3))?;
     }
     child.count("jobs_total", "x", 1.0)?;
     child.flush()?;

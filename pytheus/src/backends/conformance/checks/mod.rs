@@ -6,13 +6,10 @@ mod life;
 mod processes;
 mod series;
 
-use super::Check;
+use crate::backends::conformance::wire::Check;
 
 /// Lists all checks.
 pub(super) fn all() -> impl Iterator<Item = Check> {
     let lists = [kinds::CHECKS, processes::CHECKS, gauges::CHECKS, series::CHECKS, life::CHECKS];
-    lists.into_iter().flatten().map(|(name, run)| Check { name, run: *run })
+    lists.into_iter().flatten().copied()
 }
-
-/// Pairs a name with its check.
-type Named = (&'static str, fn(&super::Harness) -> Result<(), super::Fault>);

@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::{Samples, ensure};
-use crate::backends::conformance::wire::{Harness, Process};
+use crate::backends::conformance::samples::{Fault, Samples, ensure};
+use crate::backends::conformance::wire::{Check, Harness, Process};
 use crate::backends::custom::AggregationScope;
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("the totals of several processes add up", totals),
     ("a process sees at once what it has counted itself", own_writes),
     ("of two kinds of one name the newest shows and the other is reported", clash),
@@ -48,7 +46,7 @@ fn own_writes(harness: &Harness) -> Result<(), Fault> {
 /// Waits until a scrape is right after another process was killed. On one machine the end of a process is known at
 /// once;
 /// elsewhere its lease has to expire first, and until then the scrape may be wrong.
-pub(super) fn once_the_dead_are_known(
+pub(super) fn until_end_is_known(
     harness: &Harness,
     process: &mut Process<'_>,
     is_right: impl Fn(&Samples) -> Result<(), Fault>,

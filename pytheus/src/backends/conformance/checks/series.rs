@@ -2,12 +2,10 @@
 
 use serde_json::json;
 
-use super::Named;
-use crate::backends::conformance::Fault;
-use crate::backends::conformance::samples::ensure;
-use crate::backends::conformance::wire::Harness;
+use crate::backends::conformance::samples::{Fault, ensure};
+use crate::backends::conformance::wire::{Check, Harness};
 
-pub(super) const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Check] = &[
     ("a removed series is gone from every process and comes back from zero", remove),
     ("what others count of a removed series later counts from zero", remove_elsewhere),
     ("clear and retain hold in every process", clear_and_retain),

@@ -1,11 +1,10 @@
 //! The bytes of an archive: magic, version, and records as in a log; see [the format](crate::backends::file::format).
 
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
-use crate::backends::file::format::error::{FormatError, SkipReason};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::header::{VERSION, check_version, take};
-use crate::backends::file::format::keys::{parse_family, parse_series};
-use crate::backends::file::format::record::{ARCHIVE_HEAD_LEN, Record};
+use crate::backends::file::archive::{Archive, ArchivedFamily, Tombstone};
+use crate::backends::file::format::{
+    ARCHIVE_HEAD_LEN, ExactAmount, FormatError, Record, SkipReason, VERSION, check_version, parse_family, parse_series,
+    take,
+};
 use crate::storage::ExactSum;
 
 const MAGIC: [u8; 8] = *b"PYTHARC\n";
@@ -56,10 +55,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Archive, FormatError> {
     let short = || FormatError::truncated("it ends within its head");
     let (head, mut rest) = bytes.split_at_checked(HEAD).ok_or_else(short)?;
     let (Record::ArchiveHead { generation, len }, _) = Record::decode(&head[16..])? else {
-        return Err(FormatError::corrupt("it begins with another record"));
+        return Err(FormatError::corrupt("it does not begin with its head"));
     };
     if head[12..16] != [0; 4] || len < rest.len() as u64 {
-        return Err(FormatError::corrupt("its head is not that of an archive of this length"));
+        return Err(FormatError::corrupt("its head does not match its length"));
     }
     if len > rest.len() as u64 {
         return Err(FormatError::truncated("it ends before its records do"));
@@ -85,7 +84,7 @@ impl Archive {
                 let key = parse_series(&family.key, head, text)?;
                 let amounts = amounts_of(amounts)?;
                 if amounts.len() != family.key.part_count() {
-                    return Err(FormatError::corrupt("a series has other parts than its family"));
+                    return Err(FormatError::corrupt("a series has the wrong number of parts"));
                 }
                 family.series.push((key, amounts));
             }
@@ -97,7 +96,7 @@ impl Archive {
             Record::Unknown => {
                 return Err(FormatError::new(SkipReason::NewerVersion, "it has records of an unknown kind"));
             }
-            _ => return Err(FormatError::corrupt("a record does not belong there")),
+            _ => return Err(FormatError::corrupt("a record is misplaced")),
         }
         Ok(())
     }

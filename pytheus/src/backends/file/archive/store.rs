@@ -1,21 +1,17 @@
-//! The file of the archive, which is replaced as a whole.
+//! Reads the archive, and replaces it as a whole.
 
 use std::fs;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::sync::Arc;
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::archive::codec::{decode, encode};
-use crate::backends::file::dir::directory::{DirLock, Directory, Identity, create, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-
-use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::{Archive, decode, encode};
+use crate::backends::file::dir::{DirLock, Directory, FileError, FileFault, is_at, open, roster, stage};
+use crate::backends::file::format::{FormatError, SkippedFile};
 
 impl Archive {
-    /// The archive as it is now; an empty one if there is none.
+    /// Reads the current archive; an empty one if there is none.
     pub(crate) fn read(directory: &Directory) -> Result<Self, SkippedFile> {
         let path = directory.archive();
         let file = match open(OpenOptions::new().read(true), &path) {
@@ -25,36 +21,30 @@ impl Archive {
         };
         let fail = |error: std::io::Error| FormatError::from(error).at(&path);
         let mut bytes = Vec::new();
-        // Not longer than it was: never changed, by us.
+        // No longer than it was: an archive never changes.
         let len = file.metadata().map_err(fail)?.len();
         (&file).take(len).read_to_end(&mut bytes).map_err(fail)?;
         let mut archive = decode(&bytes).map_err(|fault| fault.at(&path))?;
-        archive.file = Some(Identity::of(file).map_err(fail)?);
+        archive.file = Some(Arc::new(file));
         Ok(archive)
     }
 
-    /// Is it the one that is there?
+    /// Says whether this archive is the current one.
     pub(crate) fn is_current(&self, directory: &Directory) -> Result<bool, FileError> {
         let path = directory.archive();
         match &self.file {
-            Some(file) => file.is_at(&path).map_err(|error| FileError::io(&path, error)),
+            Some(file) => is_at(file, &path),
             None => fs::exists(&path).map(|there| !there).map_err(|error| FileError::io(&path, error)),
         }
     }
 
-    /// A copy of the archive that is there, to be changed and [written](Self::write).
+    /// Returns a copy of the current archive, to be changed and [written](Self::write).
     ///
-    /// An archive that can't be read, or is older than one that was there, stays, and nothing is changed.
+    /// An archive that can't be read, or is older than the roster says, is refused.
     pub(crate) fn to_change(&self, locked: &DirLock<'_>) -> Result<Self, FileError> {
         let directory = locked.directory();
         if self.is_current(directory)? && !roster::archive_is_lost(directory, self.generation)? {
-            return Ok(Self {
-                generation: self.generation,
-                families: self.families.clone(),
-                folded: self.folded.clone(),
-                tombstones: self.tombstones.clone(),
-                file: None,
-            });
+            return Ok(Self { file: None, ..self.clone() });
         }
         let archive = Self::read(directory).map_err(FileError::archive)?;
         if roster::archive_is_lost(directory, archive.generation)? {
@@ -63,35 +53,25 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Puts this one in place of what is there. From then on it counts, whatever happens to this process.
+    /// Replaces the current archive by this one, in one step.
     pub(crate) fn write(&mut self, locked: &DirLock<'_>) -> Result<(), FileError> {
         self.generation += 1;
         let (new, path) = (locked.directory().new_archive(), locked.directory().archive());
-        // Of a process that died here.
-        remove_file(&new)?;
-        let written = self.write_new(locked, &new, &path);
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
-    }
-
-    fn write_new(&mut self, locked: &DirLock<'_>, new: &Path, path: &Path) -> Result<(), FileError> {
-        let fail = |error| FileError::io(path, error);
-        let mut file = create(new)?;
-        failpoint("archive made");
+        let fail = |error| FileError::io(&path, error);
         let bytes = encode(self).map_err(|error| fail(error.into()))?;
-        let (half, rest) = bytes.split_at(bytes.len() / 2);
-        file.write_all(half).map_err(fail)?;
-        failpoint("archive half written");
-        file.write_all(rest).map_err(fail)?;
-        let file = Identity::of(file).map_err(fail)?;
-        failpoint("archive written");
-        // A process with another lock file, since this one was removed, may have written an archive meanwhile.
-        locked.check_place()?;
-        fs::rename(new, path).map_err(fail)?;
+        let file = stage(&new, |file| {
+            failpoint("archive made");
+            let (half, rest) = bytes.split_at(bytes.len() / 2);
+            file.write_all(half).map_err(fail)?;
+            failpoint("archive half written");
+            file.write_all(rest).map_err(fail)?;
+            failpoint("archive written");
+            // If the lock file was removed, another process may hold another lock, and have written an archive.
+            locked.check_current()?;
+            fs::rename(&new, &path).map_err(fail)
+        })?;
         failpoint("archive renamed");
-        self.file = Some(file);
+        self.file = Some(Arc::new(file));
         Ok(())
     }
 }

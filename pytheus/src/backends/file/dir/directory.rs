@@ -1,20 +1,17 @@
-//! The directory that the processes share, and the lock under which files in it come and go.
+//! The directory that processes share, and its lock.
 //!
-//! | file | whose | changed |
+//! | file | written by | how |
 //! |---|---|---|
-//! | `lock` | all processes | locked by who changes what is below, for a moment; holds the number of the last process |
-//! | `process-<id>` | one process | by its owner alone, who keeps it locked for life |
+//! | `lock` | lock holder | holds the number of the last process; its `flock` is the directory lock |
+//! | `process-<id>` | one process | by its owner, which keeps it locked for life |
 //! | `shared` | all processes | appended to under the lock |
-//! | `archive` | all processes | replaced under the lock |
-//! | `roster` | all processes | replaced under the lock; names what has to be there |
-//! | `new-<id>` | one process | as `process-<id>`, but not there yet, for others |
-//! | `archive-new`, `new-shared`, `new-roster` | who holds the lock | not there yet, for others |
+//! | `archive`, `roster` | lock holder | replaced under the lock |
+//! | `new-<id>` | one process | staged: not visible to others yet |
+//! | `archive-new`, `new-shared`, `new-roster` | lock holder | staged |
 //!
-//! What is not there yet is removed by who finds it under the lock, unless it belongs to a process that lives.
-//!
-//! The lock is an `flock`, too: a process that dies while it holds it frees it.
+//! A lock holder removes staged files without a live process. The kernel frees the lock of a process that ends.
 
-use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -23,18 +20,15 @@ use std::time::Duration;
 
 use crate::backends::config::shape::existing;
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
-pub(crate) use crate::backends::file::dir::plain_file::{Identity, create, open, remove_file};
-use crate::backends::file::dir::plain_file::{create_as_we_are, open_or_create};
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::runtime::haste;
+use crate::backends::file::dir::{FileError, FileFault, HeldLock, create, create_as_we_are, is_at, open_or_create};
+use crate::backends::file::format::FileId;
+use crate::backends::runtime::wait;
 use crate::sync;
 
-/// How long the lock is waited for, without the time for which the machine does something else: who has the lock may have to
-/// wait for that, too. It is held for milliseconds; for longer by a process that is stopped.
+/// Time for which a lock is awaited. It is held for milliseconds; for longer only by a stopped process, or on a slow
+/// machine.
 const WAIT_LIMIT: Duration = Duration::from_secs(2);
-/// The same for a process that begins: without the lock, nobody else would see what it counts.
+/// The same for a process that starts: without the lock, its counts would be invisible to others.
 const STARTUP_WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 const PROCESS: &str = "process-";
@@ -45,22 +39,21 @@ pub(crate) const NEW_ARCHIVE: &str = "archive-new";
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    /// Open, so that no other directory gets its number while this one is in use.
-    identity: Identity,
+    /// Kept open, so that no other directory gets its inode.
+    file: File,
     pub(crate) wait_limit: Duration,
-    /// Whether counts are sent elsewhere, and neither shared nor added up here: there is no roster then.
+    /// Whether counts are sent elsewhere, and neither shared nor added up here. A spool has no roster.
     pub(crate) is_spool: bool,
 }
 
 impl Directory {
-    /// Opens the directory, which is made if there is none.
+    /// Opens the directory, or makes it.
     ///
-    /// It should belong to the user of this process, and nobody else should be able to write to it, unless
-    /// `allow_others`.
+    /// Refuses one of another user, or with other users' write permission, unless `allow_others`.
     pub(crate) fn open(path: &Path, allow_others: bool) -> Result<Self, FileError> {
         let fail = |error| FileError::io(path, error);
         match fs::symlink_metadata(path) {
-            // Of what is not there, no more is shown than where it would be: it may be a secret in the wrong place.
+            // Show no more of a missing path than its existing part: it may be a secret in the wrong place.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make(path).map_err(|error| error.at(existing(path)))?;
             }
@@ -74,8 +67,7 @@ impl Directory {
         let metadata = opened.metadata().map_err(fail)?;
         // Later changes of the working directory don't matter.
         let path = fs::canonicalize(path).map_err(fail)?;
-        let identity = Identity::of(opened).map_err(|error| FileError::io(&path, error))?;
-        let directory = Self { path, identity, wait_limit: WAIT_LIMIT, is_spool: false };
+        let directory = Self { path, file: opened, wait_limit: WAIT_LIMIT, is_spool: false };
         directory.check(&metadata, allow_others)?;
         Ok(directory)
     }
@@ -85,7 +77,7 @@ impl Directory {
         if mode & 0o022 != 0 && !allow_others {
             return Err(FileError::new(&self.path, FileFault::OthersWrite { mode }));
         }
-        // Says whether files can be made here, and whose they are.
+        // A file that is made here has the user of this process.
         let path = self.new_path(FileId::random());
         let fail = |error| FileError::io(&path, error);
         let user = create_as_we_are(&path).and_then(|file| file.metadata().map_err(fail)).map(|made| made.uid());
@@ -95,12 +87,12 @@ impl Directory {
                 Err(FileError::new(&self.path, FileFault::NotOurs { owner: metadata.uid(), user }))
             }
             Ok(_) => Ok(()),
-            // The directory is what must change.
+            // Name the directory, not the file: its permissions are at fault.
             Err(error) => Err(error.at(&self.path)),
         }
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -113,7 +105,7 @@ impl Directory {
         self.path.join("archive")
     }
 
-    /// The archive that is to take its place.
+    /// Returns the path of a staged archive.
     pub(crate) fn new_archive(&self) -> PathBuf {
         self.path.join(NEW_ARCHIVE)
     }
@@ -122,7 +114,7 @@ impl Directory {
         self.path.join("roster")
     }
 
-    /// The roster that is to take its place.
+    /// Returns the path of a staged roster.
     pub(crate) fn new_roster(&self) -> PathBuf {
         self.path.join("new-roster")
     }
@@ -131,36 +123,36 @@ impl Directory {
         self.path.join(format!("{PROCESS}{id}"))
     }
 
-    /// Where the file of a process is until others may see it.
+    /// Returns the path of a staged file of a process.
     pub(crate) fn new_path(&self, id: FileId) -> PathBuf {
         self.path.join(format!("{NEW}{id}"))
     }
 
-    /// Locks the directory, once whoever has locked it is done: another process, or another thread.
-    pub(crate) fn lock(&self) -> Result<DirLock<'_>, FileError> {
+    /// Acquires the directory lock, which another process or thread may hold.
+    pub(crate) fn acquire_lock(&self) -> Result<DirLock<'_>, FileError> {
         self.lock_within(self.wait_limit)
     }
 
-    /// The same, for a process that begins.
+    /// The same, for a process that starts.
     pub(crate) fn lock_at_startup(&self) -> Result<DirLock<'_>, FileError> {
         self.lock_within(STARTUP_WAIT_LIMIT)
     }
 
     fn lock_within(&self, most: Duration) -> Result<DirLock<'_>, FileError> {
         // A request waits in a queue that moves, but not for a process that keeps the lock.
-        let still = haste::at_most(most);
+        let still = wait::limited(most);
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
         let (mut changed, mut changed_at) = (self.changed(), Duration::ZERO);
         loop {
-            if let Some(locked) = self.try_lock_directory()? {
-                haste::moved();
+            if let Some(locked) = self.try_acquire_lock()? {
+                wait::record_queue_move();
                 return Ok(locked);
             }
             if self.changed() != changed {
                 (changed, changed_at) = (self.changed(), waited);
-                haste::moved();
+                wait::record_queue_move();
             }
-            // Not `File::lock`: a process that is stopped while it holds the lock would stop all others.
+            // Poll instead of `File::lock`: a stopped lock holder would block all others.
             if waited > most.min(still * 8) || waited.saturating_sub(changed_at) > still {
                 return Err(FileError::new(&self.path.join("lock"), FileFault::Busy));
             }
@@ -170,45 +162,44 @@ impl Directory {
         }
     }
 
-    /// When a file has come or gone last: each process that has the lock makes one, or takes one away.
+    /// Returns the time of the last change: each lock holder makes a file, or removes one.
     fn changed(&self) -> Option<(i64, i64)> {
         fs::metadata(&self.path).ok().map(|found| (found.mtime(), found.mtime_nsec()))
     }
 
-    /// Locks the directory, unless it is locked.
-    pub(crate) fn try_lock_directory(&self) -> Result<Option<DirLock<'_>>, FileError> {
+    /// Acquires the directory lock, unless it is held.
+    pub(crate) fn try_acquire_lock(&self) -> Result<Option<DirLock<'_>>, FileError> {
         let path = self.path.join("lock");
         loop {
-            self.check_place()?;
-            // Or a child that is forked here would have the file open, and the lock, for ever.
+            self.check_current()?;
+            // A child that is forked here would keep the file open, and the lock, for ever.
             let _inside = sync::enter();
-            // Opened anew: with the same open file, each thread would have the lock.
+            // Opened anew: threads that shared an open file would all hold the lock.
             let file = open_or_create(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(FileError::lock(&path, error)),
             }
-            let file = Identity::of(file).map_err(|error| FileError::io(&path, error))?;
-            // Another file would be locked by others.
-            if file.is_at(&path).map_err(|error| FileError::io(&path, error))? {
-                let file = HeldLock::new(file.into_file()).map_err(|error| FileError::io(&path, error))?;
+            // If the file was replaced, others lock the new one.
+            if is_at(&file, &path)? {
+                let file = HeldLock::new(file).map_err(|error| FileError::io(&path, error))?;
                 return Ok(Some(DirLock { directory: self, file }));
             }
         }
     }
 
-    /// The files of processes, living and dead.
+    /// Lists the published files of processes.
     pub(crate) fn list(&self) -> Result<Vec<(FileId, PathBuf)>, FileError> {
         let mut found = self.names()?;
-        // Had it been removed, it would look empty.
-        self.check_place()?;
+        // A directory that was removed reads as empty.
+        self.check_current()?;
         found.retain(|name| name.starts_with(PROCESS));
         let ids = found.iter().filter_map(|name| FileId::parse(name.strip_prefix(PROCESS)?));
         Ok(ids.map(|id| (id, self.process(id))).collect())
     }
 
-    /// The files of processes, those that others don't see yet included.
+    /// Lists the files of processes, published or staged.
     pub(crate) fn process_files(&self) -> Result<Vec<PathBuf>, FileError> {
         let names = self.names()?.into_iter();
         let is_one = |name: &String| {
@@ -222,30 +213,26 @@ impl Directory {
         let fail = |error| FileError::io(&self.path, error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(fail)? {
-            // The names of our files are plain; other files are none of our business.
+            // Files with other names are not ours.
             names.extend(entry.map_err(fail)?.file_name().into_string());
         }
         Ok(names)
     }
 
-    /// Is it still this directory that is there?
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
-        match self.identity.is_at(&self.path) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(FileError::new(&self.path, FileFault::Gone)),
-            Err(error) => Err(FileError::io(&self.path, error)),
-        }
+    /// Refuses a directory that was replaced or removed.
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
+        if is_at(&self.file, &self.path)? { Ok(()) } else { Err(FileError::new(&self.path, FileFault::Gone)) }
     }
 }
 
 /// Makes a directory for this user alone.
 fn make(path: &Path) -> Result<(), FileError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| match error.kind() {
-        // In what is no real file system.
+        // On a pseudo file system.
         ErrorKind::NotFound => FileError::new(path, FileFault::Other),
         _ => FileError::io(path, error),
     })?;
-    // Whatever the umask has taken away. Should it be somebody else's by now, that is found next.
+    // The umask may have taken permissions away. The caller checks the owner next.
     let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
     Ok(())
 }
@@ -259,23 +246,17 @@ pub(crate) struct DirLock<'a> {
 }
 
 impl<'a> DirLock<'a> {
-    /// Says whether the lock is still the one that others take.
-    pub(crate) fn check_place(&self) -> Result<(), FileError> {
+    /// Refuses a lock file that was replaced.
+    pub(crate) fn check_current(&self) -> Result<(), FileError> {
         let path = self.directory.path.join("lock");
-        let fail = |error| FileError::io(&path, error);
-        let own = self.file.metadata().map_err(fail)?;
-        match fs::symlink_metadata(&path) {
-            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
-            Ok(_) => Err(FileError::new(&path, FileFault::Busy)),
-            Err(error) => Err(fail(error)),
-        }
+        if is_at(&self.file, &path)? { Ok(()) } else { Err(FileError::new(&path, FileFault::Busy)) }
     }
 
     pub(crate) fn directory(&self) -> &'a Directory {
         self.directory
     }
 
-    /// Begins the file of a process, empty and locked. Others don't see it until it is [published](StagedFile::publish).
+    /// Stages the file of a process, empty and locked. It is invisible to others until it is [published](publish).
     pub(crate) fn create_process_file(&self) -> Result<(HeldLock, StagedFile<'_>), FileError> {
         let number = self.next_number()?;
         let id = FileId::random();
@@ -289,49 +270,49 @@ impl<'a> DirLock<'a> {
         Ok((liveness, new))
     }
 
-    /// The number of a process: the later it began, the higher.
+    /// Returns the start number of a process, which counts up.
     fn next_number(&self) -> Result<u64, FileError> {
         let fail = |error| FileError::io(&self.directory.path.join("lock"), error);
         let mut line = [0; 32];
         let len = self.file.read_at(&mut line, 0).map_err(fail)?;
-        // Anything else was written by nobody of us.
+        // Any other text is not ours.
         let text = line[..len].split(|byte| *byte == b'\n').next().and_then(|text| str::from_utf8(text).ok());
         let last: u64 = text.and_then(|text| text.parse().ok()).unwrap_or(0);
         let next = last.saturating_add(1);
-        // As long as any, so that the new number leaves nothing of the old one.
+        // Of constant length, so that nothing of the old number stays.
         self.file.write_all_at(format!("{next:020}\n").as_bytes(), 0).map_err(fail)?;
         failpoint("number taken");
         Ok(next)
     }
 }
 
-/// The file of a process, which others can't see yet. Removed when it is dropped.
+/// A file of a process that is invisible to others. Removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct StagedFile<'a> {
     locked: &'a DirLock<'a>,
     path: PathBuf,
     published: bool,
-    /// What tells the file from all others.
+    /// Id of the file.
     pub(crate) id: FileId,
-    /// The number of the process.
+    /// Start number of the process.
     pub(crate) number: u64,
 }
 
 impl StagedFile<'_> {
-    /// Where the file is now.
+    /// Returns the staged path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// To be shown to others later, when the directory is not locked any more.
-    pub(crate) fn later(mut self) -> (PathBuf, PathBuf) {
+    /// Returns the staged and the public path, for a later [`publish`].
+    pub(crate) fn into_paths(mut self) -> (PathBuf, PathBuf) {
         failpoint("file written");
         self.published = true;
         (self.path.clone(), self.locked.directory.process(self.id))
     }
 }
 
-/// Shows a file to others that was made before; see [`StagedFile::later`].
+/// Publishes a staged file, by renaming it.
 pub(crate) fn publish((staged, path): &(PathBuf, PathBuf)) -> Result<(), FileError> {
     fs::rename(staged, path).map_err(|error| FileError::io(path, error))?;
     failpoint("file published");

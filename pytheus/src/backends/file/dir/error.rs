@@ -1,23 +1,23 @@
-//! What can be wrong with the directory, and what would be right.
+//! Errors of the directory and its files, with what to do about them.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::backends::file::format::error::{FormatError, SkipReason, SkippedFile};
+use crate::backends::file::format::{FormatError, SkipReason, SkippedFile};
 
-/// Why the files of the processes can't be used: which file, what is wrong with it, and what would be right.
+/// An error of a file of the backend: its path, what is wrong with it, and what to do.
 #[derive(Debug)]
 pub struct FileError {
     path: PathBuf,
     fault: FileFault,
     source: Option<io::Error>,
-    /// How many other files have faults.
+    /// Number of other files with faults.
     more: usize,
 }
 
-/// What is wrong with a directory or a file in it.
+/// The kind of a [`FileError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileFault {
@@ -34,16 +34,16 @@ pub enum FileFault {
     },
     /// It belongs to another user.
     NotOurs {
-        /// Whose it is.
+        /// The user that owns it.
         owner: u32,
-        /// Whose it should be: that of this process.
+        /// The user of this process.
         user: u32,
     },
-    /// This process may not do that there.
+    /// This process lacks a permission.
     Denied,
     /// The file system can't be written to.
     ReadOnly,
-    /// The file system is full, or what the user may have of it.
+    /// The file system, or the quota of the user, is full.
     NoSpace,
     /// The file system knows no `flock`.
     NoLocks,
@@ -51,15 +51,15 @@ pub enum FileFault {
     Busy,
     /// It was removed while it was in use.
     Gone,
-    /// The totals of processes that have ended are there, but can't be read.
+    /// The totals of ended processes can't be read.
     Archive,
-    /// It was removed while it was in use, and what was counted there is missing.
+    /// A file that was in use was removed, and its counts are missing.
     Lost,
-    /// Another file is in its place, and what was counted there is missing.
+    /// Another file took its place, and its counts are missing.
     Replaced,
     /// It has the format of an earlier version of pytheus.
     OlderVersion,
-    /// It is there, but can't be read as what it should be: see the [source](Error::source).
+    /// A file exists, but its content is wrong: see the [source](Error::source).
     Damaged,
     /// Anything else: see the [source](Error::source).
     Other,
@@ -70,7 +70,7 @@ impl FileError {
         Self { path: path.to_owned(), fault, source: None, more: 0 }
     }
 
-    /// What the system says about a file.
+    /// An error of the system for a file.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let fault = match source.kind() {
             ErrorKind::NotADirectory => FileFault::NotADirectory,
@@ -88,7 +88,7 @@ impl FileError {
         Self { path: path.to_owned(), fault, source: Some(source), more: 0 }
     }
 
-    /// What the system says when a file can't be locked.
+    /// An error of the system when a file is locked.
     pub(crate) fn lock(path: &Path, source: io::Error) -> Self {
         let unknown = [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL];
         if source.kind() == ErrorKind::Unsupported || source.raw_os_error().is_some_and(|code| unknown.contains(&code))
@@ -98,7 +98,7 @@ impl FileError {
         Self::io(path, source)
     }
 
-    /// The totals of those that have ended can't be read, so nothing may be added to them.
+    /// An archive that can't be read, so nothing may be added to it.
     pub(crate) fn archive(skipped: SkippedFile) -> Self {
         match skipped.reason {
             SkipReason::Denied | SkipReason::OlderVersion => Self::damaged(skipped),
@@ -106,7 +106,7 @@ impl FileError {
         }
     }
 
-    /// A file that should hold counts can't be read.
+    /// A file of counts that can't be read.
     pub(crate) fn damaged(skipped: SkippedFile) -> Self {
         let fault = match skipped.reason {
             SkipReason::Denied => FileFault::Denied,
@@ -122,27 +122,27 @@ impl FileError {
         }
     }
 
-    /// The same, of the first of several files.
+    /// Adds the number of other files with faults.
     pub(crate) fn and_more(self, more: usize) -> Self {
         Self { more, ..self }
     }
 
-    /// Says whether a file could not be made since there was one.
+    /// Says whether a file could not be made because it exists.
     pub(crate) fn is_there(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.kind() == ErrorKind::AlreadyExists)
     }
 
-    /// The same, said of another file.
+    /// Replaces the path.
     pub(crate) fn at(self, path: &Path) -> Self {
         Self { path: path.to_owned(), ..self }
     }
 
-    /// The directory, or the file in it.
+    /// Returns the path of the directory, or of the file in it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is wrong with it.
+    /// Returns what is wrong with it.
     pub fn fault(&self) -> FileFault {
         self.fault
     }

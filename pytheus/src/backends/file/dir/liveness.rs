@@ -1,17 +1,16 @@
-//! A process lives as long as its file is locked.
+//! A process is live while its file is locked.
 //!
-//! No number of a process is asked for, which another one may have by now: the system itself frees an `flock` when the
-//! last descriptor of the open file is closed, and it does that when a process ends, whichever way. It does so after the
-//! process can no longer write to the memory that it shares, so who finds a file without a lock finds its last count, too.
+//! Process ids are no test: the system reuses them. An [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) is
+//! freed by the kernel when the last descriptor of the open file is closed, in whichever way a process ends, and after
+//! its last write to mapped memory. So an unlocked file holds the last count of its process.
 //!
-//! Who wants to know takes a shared lock for a moment. Many may do so at once, and none takes another for the owner. What
-//! is dead stays so: its owner was the only one to lock it for itself, before others could see the file.
+//! A test takes a shared lock for a moment. Many processes may test at once, and no test looks like an owner. An ended
+//! process never becomes live again: only the owner takes an exclusive lock, before the file is published.
 //!
-//! A lock belongs to the open file, not to the process: a child has it, too, until it closes its copy of the descriptor,
-//! which it does before `fork` returns. Memory that is mapped keeps an open file, too, and a child has what its parent has
-//! mapped: so the file is opened once more for that, and never mapped through the one with the lock. Between `fork` and
-//! `exec` within the system (`posix_spawn`) a child may keep it for a moment longer than its parent lives; the parent's file
-//! is then folded by a later scrape.
+//! The lock belongs to the open file, and a forked child inherits it, until it closes its copy before `fork` returns. A
+//! mapping keeps an open file alive, too, and children inherit mappings; so the file is mapped through a second
+//! descriptor. Between `fork` and `exec` inside `posix_spawn`, a child may hold the lock for a moment longer than its
+//! parent lives. A later scrape then folds the file.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -19,7 +18,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process;
 
-use crate::backends::file::dir::error::{FileError, FileFault};
+use crate::backends::file::dir::{FileError, FileFault};
 use crate::sync::{self, CloseOnFork};
 
 /// An open file with an `flock` that this process holds. A child closes it.
@@ -78,10 +77,10 @@ impl Deref for HeldLock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::file::dir::directory::create;
+    use crate::backends::file::dir::create;
 
     #[test]
-    fn a_child_that_has_a_copy_for_a_moment_does_not_keep_it_locked() {
+    fn a_copy_in_a_child_does_not_keep_a_file_locked() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
         let liveness = HeldLock::take(&path, || create(&path)).expect("nobody else knows it");

@@ -1,24 +1,22 @@
-//! Which processes use the directory, and whether all files are there that it has to have.
+//! Whether other processes use the directory.
 //!
-//! Each process holds a shared [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) on the directory itself for as
-//! long as it counts there. That lock outlives whatever is removed *in* the directory: a process that begins after `rm -rf DIR/*`
-//! learns that others live, and that the [roster](crate::backends::file::dir::roster) of their files is gone.
+//! Each process holds a shared [`flock`](https://man7.org/linux/man-pages/man2/flock.2.html) on the directory itself
+//! while it counts there. That lock outlives the files *in* the directory: a process that starts after `rm -rf DIR/*`
+//! learns that others live, and that their [roster](crate::backends::file::dir::roster) is lost.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 use std::time::Duration;
 
-use crate::backends::file::dir::directory::DirLock;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::liveness::HeldLock;
+use crate::backends::file::dir::{DirLock, FileError, FileFault, HeldLock};
 use crate::sync;
 
-/// Says that this process uses the directory, until it is dropped. A child closes it.
+/// A lock that says that this process uses the directory. A child closes it.
 #[derive(Debug)]
 pub(crate) struct Presence {
     lock: HeldLock,
-    /// No other process used the directory just now.
+    /// Whether no other process used the directory just now.
     pub(crate) is_alone: bool,
 }
 
@@ -26,7 +24,7 @@ impl Presence {
     pub(crate) fn take(locked: &DirLock<'_>) -> Result<Self, FileError> {
         let path = locked.directory().path();
         let fail = |error| FileError::io(path, error);
-        // Or a child that is forked here would have it open for ever.
+        // A child that is forked here would keep it open for ever.
         let _inside = sync::enter();
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
@@ -39,8 +37,8 @@ impl Presence {
         let pause = Duration::from_millis(2);
         let mut waited = Duration::ZERO;
         loop {
-            // Held with others, from now on. Only for a moment, and under the lock, does one hold it alone; and so does a
-            // program that cleans up, such as systemd-tmpfiles, which leaves a directory alone that is locked.
+            // Another process holds it alone only for a moment, as above. So do cleaners such as systemd-tmpfiles,
+            // which leave a locked directory alone.
             match lock.try_lock_shared() {
                 Ok(()) => return Ok(Self { lock, is_alone }),
                 Err(TryLockError::WouldBlock) if waited < locked.directory().wait_limit => thread::sleep(pause),
@@ -53,7 +51,7 @@ impl Presence {
 }
 
 impl Presence {
-    /// Says that this process uses the directory no more.
+    /// Says that this process no longer uses the directory.
     pub(crate) fn release(&self) {
         self.lock.release();
     }

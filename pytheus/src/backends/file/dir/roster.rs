@@ -1,8 +1,9 @@
-//! The roster: which files the directory has to have, so that the loss of one is noticed.
+//! The roster: the files that have to exist, so that a loss is noticed.
 //!
-//! A directory can't tell a file that was archived from one that somebody removed. The roster names each process from the
-//! moment its file is made until the archive has its counts, with the [inode](https://man7.org/linux/man-pages/man7/inode.7.html)
-//! of the file; the generation of the archive; and the inode of `shared`. It is a text:
+//! A directory can't tell an archived file from one that somebody removed. The roster names each process from the
+//! making of its file until the archive has its counts, with the
+//! [inode](https://man7.org/linux/man-pages/man7/inode.7.html) of the file; the generation of the archive; and the
+//! inode of `shared`:
 //!
 //! ```text
 //! pytheus roster 2 <checksum of the rest>
@@ -12,16 +13,16 @@
 //! lost <name>
 //! ```
 //!
-//! A line `lost` keeps in mind what a process found missing when it began, and stays until somebody removes the roster.
+//! A line `lost` records a loss that a process found when it started. It stays until somebody removes the roster.
 //!
-//! The roster is replaced as a whole, under the lock, in this order, whatever kills the process in between:
+//! The roster is replaced as a whole, under the lock, in this order:
 //!
-//! 1. A process makes its file under a name that others don't read, names it in the roster, and shows it to others.
-//! 2. A fold writes the archive, removes the files, and takes them out of the roster. The archive names a folded file until
-//!    the roster no longer does.
-//! 3. A file that was never shown is taken out of the roster, and then removed.
+//! 1. A process stages its file, adds it to the roster, and publishes it.
+//! 2. A fold writes the archive, removes the files, and takes them off the roster. The archive names a folded file
+//!    until the roster no longer does.
+//! 3. A staged file without a live process is taken off the roster, then removed.
 //!
-//! So each file that the roster names is there, or is named by the archive, or is not shown yet.
+//! After a crash at any point, a file on the roster exists, is staged, or is named by the archive.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
@@ -31,25 +32,24 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::dir::directory::{DirLock, Directory, NEW, NEW_ARCHIVE, create, open, remove_file};
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::dir::{
+    DirLock, Directory, FileError, FileFault, NEW, NEW_ARCHIVE, open, remove_file, stage,
+};
+use crate::backends::file::format::{FileId, FormatError, crc32};
 
 const TITLE: &str = "pytheus roster 2 ";
 const OLDER_TITLE: &str = "pytheus roster 1 ";
 
-/// The files that the directory has to have.
+/// The files that have to exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Roster {
-    /// The generation of the archive is this one or a later one.
+    /// Generation that the archive has at least.
     pub(crate) archive: u64,
-    /// The inode of the file that all processes write; 0 if there is none.
+    /// Inode of the shared file; 0 if there is none.
     pub(crate) shared: u64,
-    /// The inode of the file of each process.
+    /// Inode of the file of each process.
     pub(crate) processes: BTreeMap<FileId, u64>,
-    /// The names of files that were missing when a process began.
+    /// Names of files that were lost when a process started.
     pub(crate) lost: BTreeSet<String>,
 }
 
@@ -80,24 +80,20 @@ impl Roster {
     /// Replaces the roster in one step.
     pub(crate) fn write(&self, locked: &DirLock<'_>) -> Result<(), FileError> {
         let (new, path) = (locked.directory().new_roster(), locked.directory().roster());
-        // Of a process that died here.
-        remove_file(&new)?;
-        let written = create(&new).and_then(|mut file| {
+        let fail = |error| FileError::io(&path, error);
+        stage(&new, |file| {
             failpoint("roster made");
-            file.write_all(self.text().as_bytes()).map_err(|error| FileError::io(&path, error))?;
+            file.write_all(self.text().as_bytes()).map_err(fail)?;
             failpoint("roster written");
-            fs::rename(&new, &path).map_err(|error| FileError::io(&path, error))
-        });
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
+            fs::rename(&new, &path).map_err(fail)
+        })?;
         failpoint("roster renamed");
-        written
+        Ok(())
     }
 
     fn text(&self) -> String {
         let mut lines = format!("archive {}\nshared {}\n", self.archive, self.shared);
-        // To write to a string does not fail.
+        // Writing to a string does not fail.
         for (id, inode) in &self.processes {
             let _ = writeln!(lines, "process {id} {inode}");
         }
@@ -132,10 +128,10 @@ impl Roster {
     }
 }
 
-/// Has the roster name what is in the directory, before a process makes anything there. `is_alone`: no other process uses
-/// the directory.
+/// Brings the roster up to date with the directory, before a process makes anything there. `is_alone`: no other process
+/// uses the directory.
 ///
-/// Files that moved to other inodes while no process used the directory, as those of a copied directory, are taken as they are.
+/// Inodes that changed while no process used the directory, as in a copy of it, are accepted.
 pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileError> {
     let directory = locked.directory();
     if directory.is_spool {
@@ -145,11 +141,11 @@ pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileErro
     let mut roster = match &known {
         Some(known) => known.clone(),
         None if is_alone => present(directory)?,
-        // The files of those that live may be missing, too: no process can tell.
+        // Files of live processes may be lost, too: no process can tell.
         None => Roster { lost: BTreeSet::from(["roster".to_owned()]), ..present(directory)? },
     };
     if is_alone {
-        // The files that were missing then were of processes that have ended since.
+        // The lost files were of processes that have ended since.
         roster.lost.remove("roster");
         for (id, inode) in &mut roster.processes {
             *inode = inode_at(&directory.process(*id))?.unwrap_or(*inode);
@@ -167,7 +163,7 @@ pub(crate) fn begin(locked: &DirLock<'_>, is_alone: bool) -> Result<(), FileErro
     if known.as_ref() == Some(&roster) { Ok(()) } else { roster.write(locked) }
 }
 
-/// Lists the files of the directory, where there is no roster.
+/// Lists the files of a directory without a roster.
 fn present(directory: &Directory) -> Result<Roster, FileError> {
     let mut roster = Roster::default();
     for (id, path) in directory.list()? {
@@ -178,17 +174,17 @@ fn present(directory: &Directory) -> Result<Roster, FileError> {
     Ok(roster)
 }
 
-/// Changes the roster that is there.
+/// Changes the roster, if there is one.
 pub(crate) fn change(locked: &DirLock<'_>, change: impl FnOnce(&mut Roster)) -> Result<(), FileError> {
     let directory = locked.directory();
-    // A roster that is missing is lost: only a process that begins makes a new one, and says so.
+    // A missing roster is lost. Only a process that starts makes a new one, with a line `lost`.
     let Some(known) = Roster::read(directory)? else { return Ok(()) };
     let mut roster = known.clone();
     change(&mut roster);
     if roster == known { Ok(()) } else { roster.write(locked) }
 }
 
-/// Names a process, before its file is shown to others, and the file that all write.
+/// Adds a process, before its file is published, and the shared file.
 pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
     if Roster::read(locked.directory())?.is_none() {
         begin(locked, false)?;
@@ -201,22 +197,22 @@ pub(crate) fn add(locked: &DirLock<'_>, id: FileId, inode: u64, shared: u64) -> 
     })
 }
 
-/// The processes that the roster names. The caller holds the lock.
+/// Returns the processes on the roster. The caller holds the lock.
 pub(crate) fn processes(locked: &DirLock<'_>) -> Result<Vec<FileId>, FileError> {
     let directory = locked.directory();
     Ok(Roster::read(directory)?.map(|roster| roster.processes.into_keys().collect()).unwrap_or_default())
 }
 
-/// Removes what processes have left that died before it was there for others.
+/// Removes staged files without a live process.
 pub(crate) fn clean(locked: &DirLock<'_>) -> Result<(), FileError> {
     let directory = locked.directory();
     let mut left = directory.names()?;
     left.retain(|name| {
         let is_new = name.starts_with(NEW) || *name == NEW_ARCHIVE;
-        // Locked since it was made, which was under the lock of the directory.
+        // A staged file is locked from its making, under the directory lock, on.
         let is_left = || match open(OpenOptions::new().read(true), &directory.path().join(name)) {
             Ok(file) => !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
-            // Shown to others just now, and still in the roster.
+            // A file that has just been published is gone here, and stays on the roster.
             Err(error) => error.fault() != FileFault::Gone,
         };
         is_new && is_left()
@@ -228,8 +224,8 @@ pub(crate) fn clean(locked: &DirLock<'_>) -> Result<(), FileError> {
     left.iter().try_for_each(|name| remove_file(&directory.path().join(name)))
 }
 
-/// Takes note that the archive is this one: what is in it needs no file any more.
-pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
+/// Records the generation of the archive, and takes folded files off the roster.
+pub(crate) fn record_archive(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileId>) -> Result<(), FileError> {
     let directory = locked.directory();
     change(locked, |roster| {
         roster.archive = generation;
@@ -238,12 +234,12 @@ pub(crate) fn fold(locked: &DirLock<'_>, generation: u64, folded: &HashSet<FileI
     })
 }
 
-/// Says whether an archive of this generation, or none, is older than one that was there. The caller holds the lock.
+/// Says whether an archive of this generation, or none, is older than the last one. The caller holds the lock.
 pub(crate) fn archive_is_lost(directory: &Directory, generation: u64) -> Result<bool, FileError> {
     Ok(Roster::read(directory)?.is_some_and(|roster| generation < roster.archive))
 }
 
-/// The number of the plain file that is at a path; `None` if none is.
+/// Returns the inode of the plain file at a path; `None` if there is none.
 pub(crate) fn inode_at(path: &Path) -> Result<Option<u64>, FileError> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(found.is_file().then(|| found.ino())),
@@ -252,7 +248,7 @@ pub(crate) fn inode_at(path: &Path) -> Result<Option<u64>, FileError> {
     }
 }
 
-/// Returns the fault of a file that should have one inode, has another at its path, and was opened with a third.
+/// Returns the fault of a file, by the inode at its path, the wanted one, and that of the open file.
 pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<FileFault> {
     match there {
         None => Some(FileFault::Lost),
@@ -261,9 +257,9 @@ pub(crate) fn fault_of(there: Option<u64>, wanted: u64, opened: u64) -> Option<F
     }
 }
 
-/// Says whether the file of this process is where others find it, and the directory complete as far as this process knows.
+/// Checks that others find the file of this process, and that nothing is lost as far as it knows.
 pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u64) -> Result<(), FileError> {
-    directory.check_place()?;
+    directory.check_current()?;
     if directory.is_spool {
         return Ok(());
     }
@@ -271,7 +267,7 @@ pub(crate) fn check_own(directory: &Directory, id: FileId, inode: u64, shared: u
     let fault = match Roster::read(directory)? {
         None => Some((directory.roster(), FileFault::Lost)),
         Some(roster) => match roster.processes.get(&id) {
-            // The roster is not the one that this process is in.
+            // This process is not on that roster.
             Some(known) if *known == inode => {
                 roster.lost.first().map(|name| (directory.path().join(name), FileFault::Lost))
             }
@@ -292,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_roster_reads_back_and_one_with_any_bit_wrong_is_refused() {
+    fn a_roster_reads_back_and_a_flipped_bit_is_refused() {
         let roster = Roster {
             archive: 7,
             shared: 12,

@@ -1,36 +1,36 @@
-//! Where there is room in a file, which grows by zeros that are written: a full disk is an error then, and not a fault
-//! when cells are touched.
+//! Allocates pages of a file. It grows by zeros that are written, so that a full disk is an error of `write` and not a
+//! signal when a mapped cell is touched.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::header::{Header, LOG, PAGE};
+use crate::backends::file::format::{Header, LOG, PAGE};
 
-/// The least that a file grows by: whatever the size of the system's pages, what is added begins with one.
+/// Least growth: whatever the size of the system's pages, a growth starts with a page.
 pub(crate) const UNIT: u64 = ZEROS.len() as u64;
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-/// The most that a file grows by at a time, when less is needed.
+/// Most growth at a time, unless more is needed.
 const MOST: u64 = 4 * 1024 * 1024;
 
-/// The room in a file of which one process alone takes.
+/// The pages of a file that only this process allocates.
 #[derive(Debug, Clone)]
 pub(crate) struct Allocator {
-    /// From here on nothing was taken.
+    /// Offset of the first page that was never allocated.
     next_free: u64,
-    /// What the file has grown to.
+    /// Length of the file.
     end: u64,
-    /// Where there is room before that, and how much, in order. There may be anything in it.
+    /// Free ranges before that, sorted: offset and length. Their bytes may be anything.
     free_list: Vec<(u64, u64)>,
 }
 
 impl Allocator {
-    /// Of a file of this length, of which all is taken before `free`.
+    /// For a file of this length, allocated before `next_free`.
     pub(crate) fn new(next_free: u64, len: u64) -> Self {
         Self { next_free, end: len / UNIT * UNIT, free_list: Vec::new() }
     }
 
-    /// Writes the first pages of a file that is empty.
+    /// Writes the first pages of an empty file.
     pub(crate) fn of_new_file(file: &File, header: &Header) -> io::Result<Self> {
         let mut allocator = Self::new(0, 0);
         allocator.alloc_zeroed(file, LOG + u64::from(header.first_extent))?;
@@ -38,15 +38,15 @@ impl Allocator {
         Ok(allocator)
     }
 
-    /// What the file has grown to.
+    /// Returns the length of the file.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Takes so many bytes, in whole pages, and says where they begin. They may have been used before.
+    /// Allocates whole pages for so many bytes; returns their offset. They may hold old bytes.
     pub(crate) fn alloc(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let whole = len.checked_next_multiple_of(PAGE).unwrap_or(len);
-        // Where least is left over.
+        // Best fit.
         let fits = self.free_list.iter_mut().filter(|(_, room)| *room >= whole).min_by_key(|(_, room)| *room);
         let Some((start, room)) = fits else { return self.alloc_zeroed(file, len) };
         let taken = *start;
@@ -55,11 +55,11 @@ impl Allocator {
         Ok(taken)
     }
 
-    /// Gives back what was taken, for what needs no zeros.
+    /// Frees pages, for uses that need no zeros.
     pub(crate) fn free(&mut self, start: u64, len: u64) {
         let place = self.free_list.partition_point(|(other, _)| *other < start);
         self.free_list.insert(place, (start, len.next_multiple_of(PAGE)));
-        // What lies side by side becomes one.
+        // Join neighbours.
         self.free_list.dedup_by(|after, before| {
             let joins = before.0 + before.1 == after.0;
             before.1 += if joins { after.1 } else { 0 };
@@ -67,7 +67,7 @@ impl Allocator {
         });
     }
 
-    /// Takes so many bytes of zeros, in whole pages, and says where they begin.
+    /// Allocates whole pages of zeros for so many bytes; returns their offset.
     pub(crate) fn alloc_zeroed(&mut self, file: &File, len: u64) -> io::Result<u64> {
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let len = len.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
@@ -81,14 +81,14 @@ impl Allocator {
     }
 
     fn grow(&mut self, file: &File, wanted: u64) -> io::Result<()> {
-        // To grow it again would put zeros in place of counts, and nobody could tell.
+        // Growing a truncated file would put zeros in place of counts, unnoticed.
         if file.metadata()?.len() < self.end {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was cut short"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file was truncated"));
         }
         let end = wanted.max(self.end + (self.end / 4).min(MOST)).next_multiple_of(UNIT);
         let mut offsets = (self.end..end).step_by(ZEROS.len());
         if let Err(error) = offsets.try_for_each(|offset| file.write_all_at(&ZEROS, offset)) {
-            // What was written is of use to others. Should that fail, too, it is written again when there is room.
+            // Give the space back. Should that fail, too, the zeros are written again later.
             let _ = file.set_len(self.end);
             return Err(error);
         }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_back_is_taken_again() {
+    fn freed_pages_are_allocated_again() {
         let file = tempfile::tempfile().unwrap();
         let mut allocator = Allocator::new(0, 0);
         let starts: Vec<_> = (1..=4).map(|pages| allocator.alloc(&file, pages * PAGE).unwrap() / PAGE).collect();
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_short_does_not_grow_again() {
+    fn a_truncated_file_does_not_grow_again() {
         let file = tempfile::tempfile().unwrap();
         let mut allocator = Allocator::new(0, 0);
         allocator.alloc_zeroed(&file, PAGE).unwrap();
         file.set_len(PAGE).unwrap();
         let refused = allocator.alloc_zeroed(&file, 2 * UNIT).expect_err("zeros would stand where counts were");
-        assert!(refused.to_string().contains("cut short"), "{refused}");
+        assert!(refused.to_string().contains("truncated"), "{refused}");
         assert_eq!(file.metadata().unwrap().len(), PAGE);
     }
 }

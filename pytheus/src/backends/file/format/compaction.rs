@@ -1,9 +1,8 @@
-//! A log only grows: once most of what the log of a process says is over, a short one takes its place.
+//! Compacts the log of a process: a short log replaces a long one of which most is obsolete.
 //!
-//! The short one says what the long one says, but for series that have ended. Families, pages and the numbers of series
-//! stay what they are: others know them by these. (Of pages none is ever over: their cells are used again.) How others find
-//! out is said in `generation`. The room that the long one took is used again, so the file of a process is as long as what it has
-//! at a time needs, times a small number, whatever comes and goes.
+//! The new log has the live records: families, pages, and series that have not ended, with their numbers. Others know
+//! them by these. Pages are never obsolete: their cells are reused. The old extents are freed, so the length of a file
+//! is bounded by a small multiple of its live records. The module `superblock` says how readers find the new log.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -11,52 +10,47 @@ use std::io;
 
 use crate::backends::custom::CellAddr;
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::record::{END_LEN, Record};
-use crate::backends::file::format::superblock::LogGeneration;
+use crate::backends::file::format::{Allocator, Cursor, END_LEN, FormatError, Header, LogGeneration, Record};
 use crate::storage::Page;
 
-/// Logs that are shorter stay as they are.
-const LEAST: u64 = 256 * 1024;
-/// So many times as long as what is not over, a log stays as it is.
-const TIMES: u64 = 4;
+/// Shorter logs are not compacted.
+const MIN_LEN: u64 = 256 * 1024;
+/// A log is compacted when it is so many times as long as its live records.
+const RATIO: u64 = 4;
 
 /// The log that a process writes.
 pub(crate) struct LogWriter {
     pub(crate) generation: LogGeneration,
     pub(crate) cursor: Cursor,
     pub(crate) allocator: Allocator,
-    /// Series that may end, for each of which there is room to say so.
+    /// Number of live series. Room for an `End` record of each is reserved.
     pub(crate) live: u64,
-    /// How long it may become before it is looked at.
+    /// Length at which compaction is considered.
     limit: u64,
-    /// If it is shorter, it stays as it is.
-    least: u64,
+    /// Least limit.
+    min_len: u64,
 }
 
 impl LogWriter {
-    /// The log that a file is made with.
+    /// The first log of a file.
     pub(crate) fn new(header: &Header, allocator: Allocator) -> Self {
         Self {
             generation: LogGeneration::FIRST,
             cursor: Cursor::new(header, LogGeneration::FIRST),
             allocator,
             live: 0,
-            limit: LEAST,
-            least: LEAST,
+            limit: MIN_LEN,
+            min_len: MIN_LEN,
         }
     }
 
-    /// As if short logs were long ones.
+    /// Has short logs compacted, too.
     #[cfg(test)]
     pub(crate) fn compact_often(&mut self) {
-        (self.limit, self.least) = (1024, 1024);
+        (self.limit, self.min_len) = (1024, 1024);
     }
 
-    /// Writes records, which then count. Room for the ends of so many series is left.
+    /// Appends and commits records, reserving room for the `End` records of so many series.
     pub(crate) fn append(&mut self, file: &File, first: &Page, records: &[u8], live: u64) -> io::Result<()> {
         let len = self.cursor.append(file, &mut self.allocator, records, live.saturating_mul(END_LEN))?;
         self.live = live;
@@ -64,26 +58,25 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Puts a short log in place of this one, if it is long and most of it is over. Should there be no room, this one
-    /// stays, and grows on.
+    /// Compacts the log, if it is long and most of it is obsolete. On a full disk it stays, and grows on.
     pub(crate) fn maybe_compact(&mut self, file: &File, header: &Header, first: &Page) {
         let len = self.cursor.offset();
         if len < self.limit {
             return;
         }
         self.limit = match self.replace(file, header, first) {
-            Ok(Some(short)) => (short * TIMES).max(self.least),
-            // It is not looked at again before there is more of it.
+            Ok(Some(short)) => (short * RATIO).max(self.min_len),
+            // Wait until it has grown.
             Ok(None) | Err(_) => len + len / 2,
         };
     }
 
-    /// Gives the length of the short one; nothing if this one stays.
+    /// Returns the length of the new log; `None` if the old one stays.
     fn replace(&mut self, file: &File, header: &Header, first: &Page) -> io::Result<Option<u64>> {
         let live = Live::read(file, header, self.generation, self.cursor.offset())?;
         let records = live.records();
         let len = records.len() as u64;
-        if len * TIMES > self.cursor.offset() {
+        if len * RATIO > self.cursor.offset() {
             return Ok(None);
         }
         let extent = u64::from(header.first_extent);
@@ -108,18 +101,18 @@ impl LogWriter {
     }
 }
 
-/// What a log says that is not over.
+/// The live records of a log.
 #[derive(Default)]
 struct Live {
-    /// Families and pages, as records.
+    /// Records of families and pages.
     permanent: Vec<u8>,
-    /// By the number of a series, what is said of it, as records.
+    /// Records of each series, by its number.
     series: BTreeMap<u32, Vec<u8>>,
-    /// Their numbers, by where they begin.
+    /// Number of a series, by its address.
     by_at: HashMap<CellAddr, u32>,
-    /// Where work in progress is of series that are not here, as records.
+    /// Records of extra cells of series in the shared file.
     foreign_extras: BTreeMap<CellAddr, Vec<u8>>,
-    /// Where it lies, and how long that is.
+    /// Offset and length of each extent.
     extents: Vec<(u64, u64)>,
 }
 
@@ -143,7 +136,7 @@ impl Live {
                 self.by_at.insert(at, number);
                 record.encode(self.series.entry(number).or_default())?;
             }
-            Record::ExtraCells { series, .. } | Record::PreInit { series, .. } => {
+            Record::ExtraCells { series, .. } | Record::ZeroSeries { series, .. } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(number));
                 record.encode(known.unwrap_or_else(|| self.foreign_extras.entry(series).or_default()))?;
             }
@@ -159,12 +152,12 @@ impl Live {
         Ok(())
     }
 
-    /// How many series may end.
+    /// Returns the number of series that may end.
     fn ends(&self) -> u64 {
         (self.series.len() + self.foreign_extras.len()) as u64
     }
 
-    /// The records of a log that says this.
+    /// Returns all records.
     fn records(&self) -> Vec<u8> {
         let all = [&self.permanent].into_iter().chain(self.series.values()).chain(self.foreign_extras.values());
         all.flatten().copied().collect()

@@ -1,8 +1,8 @@
-//! The checksum of headers and records.
-//!
-//! Source: CRC-32/ISO-HDLC of the catalogue of parametrised CRC algorithms, the one of gzip and PNG (RFC 1952, 8).
+//! The checksum of headers and records: CRC-32/ISO-HDLC of the [catalogue of CRC
+//! algorithms](https://reveng.sourceforge.io/crc-catalogue/17plus.htm), as in gzip and PNG ([RFC 1952,
+//! 8](https://www.rfc-editor.org/rfc/rfc1952#section-8)).
 
-/// The remainder of each byte.
+/// Remainder of each byte.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -21,7 +21,7 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// The checksum of these bytes, one piece after the other.
+/// Returns the checksum of these pieces, one after the other.
 pub(crate) fn crc32(pieces: &[&[u8]]) -> u32 {
     let bytes = pieces.iter().copied().flatten();
     !bytes.fold(!0, |rest, byte| rest >> 8 ^ TABLE[usize::from(rest.to_le_bytes()[0] ^ byte)])
@@ -32,7 +32,7 @@ mod tests {
     use super::crc32;
 
     #[test]
-    fn it_is_the_one_of_the_catalogue() {
+    fn the_checksum_matches_the_catalogue() {
         assert_eq!(crc32(&[b"123456789"]), 0xcbf4_3926);
         assert_eq!(crc32(&[b"1234", b"", b"56789"]), 0xcbf4_3926);
         assert_eq!(crc32(&[]), 0);

@@ -1,30 +1,30 @@
-//! Why a file is left alone.
+//! Why a file can't be read.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What sort of fault a file has.
+/// Why a file is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum SkipReason {
-    /// Says what can't be.
+    /// Its content is impossible.
     Corrupt,
-    /// Ends before what it says is in it.
+    /// It ends too early.
     Truncated,
-    /// Is none of ours, or of a machine unlike this one.
+    /// Not a file of this crate, or of a machine unlike this one.
     Foreign,
     /// Has the format of a later version.
     NewerVersion,
     /// Has the format of an earlier version.
     OlderVersion,
-    /// Can't be read.
+    /// It can't be read.
     Unreadable,
-    /// May not be read by the user of this process.
+    /// The user of this process may not read it.
     Denied,
 }
 
 impl SkipReason {
-    /// As the value of a label.
+    /// Returns the value of a label.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Corrupt => "corrupt",
@@ -37,7 +37,7 @@ impl SkipReason {
     }
 }
 
-/// What is wrong with a file, wherever it lies.
+/// An error in the bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FormatError {
     pub(crate) reason: SkipReason,
@@ -57,7 +57,7 @@ impl FormatError {
         Self::new(SkipReason::Truncated, what)
     }
 
-    /// Of the file that lies there.
+    /// Adds the path of the file.
     pub(crate) fn at(self, path: &Path) -> SkippedFile {
         SkippedFile { path: path.to_owned(), reason: self.reason, what: self.what }
     }
@@ -80,7 +80,7 @@ impl From<FormatError> for io::Error {
     }
 }
 
-/// A file that is left alone, and why.
+/// A file that is not read, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SkippedFile {
     pub(crate) path: PathBuf,

@@ -1,72 +1,68 @@
-//! The first page of a file: what it is, and whose. Where its log is stands there, too: see `generation`.
-//!
-//! Numbers are little endian, but for cells, which are as the machine has them. Whoever changes the layout raises
-//! [`VERSION`].
+//! The first bytes of a file: version, machine, and process. Numbers are little endian, cells in the order of the
+//! machine. Each change of the format raises [`VERSION`].
 
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::backends::custom::process_label;
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::{FormatError, SkipReason};
-use crate::backends::file::format::file_id::FileId;
+use crate::backends::file::format::{FileId, FormatError, SkipReason, crc32};
 use crate::storage::Page;
 
 const MAGIC: [u8; 8] = *b"PYTHEUS\n";
-/// The layout that this crate reads and writes.
+/// Version that this crate reads and writes.
 pub(crate) const VERSION: u32 = 2;
-/// Reads the same where numbers lie in memory in the same order.
+/// Written in the order of the machine, to be recognised.
 const ORDER: u32 = 0x0102_0304;
 
-/// Bytes of the unit in which a file is laid out: a page of cells.
+/// Unit of layout, in bytes: a page of cells.
 pub(crate) const PAGE: u64 = size_of::<Page>() as u64;
 /// Cells of a page.
 pub(crate) const CELLS: u32 = {
     assert!(size_of::<Page>() == 4096, "the layout of files is made of pages of so many bytes");
     512
 };
-/// Where the log begins that a file is made with; see `generation` for what follows.
+/// Offset of the first log of a file.
 pub(crate) const LOG: u64 = PAGE;
 
-/// Whose file it is.
+/// The header of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) id: FileId,
-    /// The order in which processes were born; 0 for the file that all write.
+    /// Start number of the process; 0 in the shared file.
     pub(crate) number: u64,
-    /// As it was when the file was made.
+    /// Process id.
     pub(crate) pid: u32,
-    /// Whether another living process had this number and was called by it alone when the file was made: in another PID
+    /// Whether another live process was labelled with the same process id when the file was made: in another PID
     /// namespace, or another copy of this crate in the same process.
     pub(crate) shares_pid: bool,
-    /// When the file was made, in nanoseconds since 1970.
+    /// Time of creation, in nanoseconds since 1970.
     pub(crate) started: u64,
-    /// How long the first extent of each log is.
+    /// Length of the first extent of each log.
     pub(crate) first_extent: u32,
 }
 
 impl Header {
-    /// How long one is in a file.
+    /// Length of a header.
     pub(crate) const LEN: usize = 72;
-    /// What the checksum is of.
+    /// Bytes under the checksum.
     const CHECKED: usize = 64;
-    /// The least that can be grown by, but for the header and some pages of cells.
+    /// The rest of the least growth after the first page.
     const FIRST_EXTENT: u32 = 12 * 1024;
 
-    /// Of a file that this process makes now.
+    /// Returns the header of a new file.
     pub(crate) fn new(id: FileId, number: u64) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX);
         Self { id, number, pid: process::id(), shares_pid: false, started, first_extent: Self::FIRST_EXTENT }
     }
 
-    /// The label `pid` of the process.
+    /// Returns the label `pid` of the process.
     pub(crate) fn label(&self) -> String {
         let id = self.shares_pid.then(|| self.id.to_string());
         process_label(self.pid, id.as_deref())
     }
 
-    /// As it stands in a file.
+    /// Returns the bytes.
     pub(crate) fn encode(&self) -> [u8; Self::LEN] {
         let fields: [&[u8]; 10] = [
             &MAGIC,
@@ -87,7 +83,7 @@ impl Header {
         bytes
     }
 
-    /// Of the bytes that a file begins with.
+    /// Decodes the first bytes of a file.
     pub(crate) fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, FormatError> {
         let mut rest = &bytes[..];
         let magic: [u8; 8] = take(&mut rest)?;
@@ -105,7 +101,7 @@ impl Header {
         if cells != CELLS || order != ORDER {
             return Err(FormatError::new(
                 SkipReason::Foreign,
-                "it was written by a machine that lays out numbers otherwise",
+                "it was written by a machine with another order of bytes or size of pages",
             ));
         }
         let header = Self {
@@ -116,7 +112,7 @@ impl Header {
             shares_pid: match u32::from_le_bytes(take(&mut rest)?) {
                 0 => false,
                 1 => true,
-                _ => return Err(FormatError::corrupt("its process is none")),
+                _ => return Err(FormatError::corrupt("its header has an impossible flag")),
             },
             started: u64::from_le_bytes(take(&mut rest)?),
         };
@@ -127,19 +123,19 @@ impl Header {
     }
 }
 
-/// Refuses a layout of another version.
+/// Refuses the format of another version.
 pub(crate) fn check_version(version: u32) -> Result<(), FormatError> {
     let reason = match u16::try_from(version) {
         _ if version == VERSION => return Ok(()),
-        // There won't be so many versions: this is damage.
-        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is none")),
+        // Out of range: damage, not a version.
+        Err(_) | Ok(0) => return Err(FormatError::corrupt("its version is impossible")),
         Ok(_) if version < VERSION => SkipReason::OlderVersion,
         Ok(_) => SkipReason::NewerVersion,
     };
     Err(FormatError::new(reason, format!("its format is version {version}, and this program reads version {VERSION}")))
 }
 
-/// Takes so many bytes from the front.
+/// Takes bytes from the front.
 pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], FormatError> {
     let (taken, rest) = bytes.split_first_chunk().ok_or_else(|| FormatError::corrupt("a record is too short"))?;
     *bytes = rest;
@@ -159,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_with_one_bit_wrong_is_refused() {
+    fn a_header_with_a_flipped_bit_is_refused() {
         let bytes = Header::new(FileId::random(), 7).encode();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes;

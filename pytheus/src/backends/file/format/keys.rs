@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::format::error::FormatError;
+use crate::backends::file::format::FormatError;
 
 /// Parses a family from its [JSON](FamilyKey::to_json).
 pub(crate) fn parse_family(json: &[u8]) -> Result<Arc<FamilyKey>, FormatError> {
@@ -45,7 +45,7 @@ fn key_of(family: &FamilyKey, head: &[u8], text: &str) -> Option<SeriesKey> {
             return None;
         }
     }
-    // The head and the text of these very values, or it would not be found by them, nor stay in its bounds.
+    // Only the parts that this crate makes are found again by their key.
     let key = SeriesKey::new(family, &values);
     (key.parts() == (head, text)).then_some(key)
 }

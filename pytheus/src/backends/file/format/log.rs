@@ -1,52 +1,50 @@
-//! The log of a file: records, one after the other, in extents that lie where the file has grown.
+//! The log of a file: records in extents, as in a [log-structured file system](https://doi.org/10.1145/146941.146943).
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{Header, LOG, PAGE};
-use crate::backends::file::format::record::{NEXT_EXTENT_LEN, Record};
-use crate::backends::file::format::superblock::LogGeneration;
+use crate::backends::file::format::{
+    Allocator, FormatError, Header, LOG, LogGeneration, NEXT_EXTENT_LEN, PAGE, Record,
+};
 
-/// A place in a log.
+/// A position in a log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
-    /// Where the next record begins, in the file.
+    /// Offset of the next record in the file.
     at: u64,
-    /// Where the extent begins, and ends.
+    /// Start and end of the extent.
     start: u64,
     end: u64,
-    /// Bytes of the log before it.
+    /// Offset in the log.
     offset: u64,
-    /// Bytes of this extent and of all before it.
+    /// Length of this extent and all before it.
     extents: u64,
 }
 
-/// The extents of a log that has grown, so long as they are not made for more.
+/// Bounds of the length of a further extent, unless a record needs more.
 const LEAST: u64 = 16 * 1024;
 const MOST: u64 = 1024 * 1024;
 
 impl Cursor {
-    /// The beginning of a log.
+    /// The start of a log.
     pub(crate) fn new(header: &Header, generation: LogGeneration) -> Self {
         let (start, extents) = (generation.start(), u64::from(header.first_extent));
         Self { at: start, start, end: start + extents, offset: 0, extents }
     }
 
-    /// Bytes of the log before it.
+    /// Returns the offset in the log.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Where the extent ends that it is in.
+    /// Returns the end of the extent.
     pub(crate) fn extent_end(&self) -> u64 {
         self.end
     }
 
-    /// Reads what comes next, up to the committed length of the log, or to the end of the extent, in a file of so many
-    /// bytes. Nothing if there is no more.
+    /// Reads up to the committed length of the log or the end of the extent, in a file of this length. Reads nothing if
+    /// there is no more.
     pub(crate) fn read_extent(
         &self,
         file: &File,
@@ -63,12 +61,12 @@ impl Cursor {
         }
         bytes.resize(usize::try_from(wanted).map_err(|_| FormatError::corrupt("its log is too long"))?, 0);
         if wanted == 0 && committed != self.offset {
-            return Err(FormatError::corrupt("its log leaves its place"));
+            return Err(FormatError::corrupt("its log is longer than its extents"));
         }
         Ok(file.read_exact_at(bytes, self.at)?)
     }
 
-    /// Shows the records that were read, and goes on behind them.
+    /// Replays records that were read, and moves behind them.
     pub(crate) fn replay(
         &mut self,
         mut bytes: &[u8],
@@ -90,10 +88,10 @@ impl Cursor {
 
     fn next_extent(&mut self, offset: u64, extent: u64, len: u64) -> Result<(), FormatError> {
         let end = offset.checked_add(extent).filter(|_| extent != 0);
-        let end = end.ok_or_else(|| FormatError::corrupt("its log goes on nowhere"))?;
+        let end = end.ok_or_else(|| FormatError::corrupt("its log has an impossible extent"))?;
         let is_here = offset < self.end && end > self.start;
         if offset < LOG || is_here || !offset.is_multiple_of(PAGE) || !extent.is_multiple_of(PAGE) {
-            return Err(FormatError::corrupt("its log goes on where something else is"));
+            return Err(FormatError::corrupt("its log has an extent that is misplaced"));
         }
         if end > len {
             return Err(FormatError::truncated("it ends before its log does"));
@@ -101,14 +99,14 @@ impl Cursor {
         // No extent comes twice, so no more is read than the file has.
         self.extents = self.extents.saturating_add(extent);
         if self.extents > len {
-            return Err(FormatError::corrupt("its log is longer than all of it"));
+            return Err(FormatError::corrupt("its log is longer than the file"));
         }
         (self.at, self.start, self.end) = (offset, offset, end);
         Ok(())
     }
 
-    /// Writes records, all in one extent, so that room for `reserve` bytes is left there. They count once the length that
-    /// this gives is committed; after an error nothing has changed.
+    /// Writes records into one extent, with room for `reserve` bytes behind them; returns the length to be committed.
+    /// After an error nothing has changed.
     pub(crate) fn append(
         &mut self,
         file: &File,

@@ -1,18 +1,16 @@
-//! The parts of a file that are mapped.
+//! Maps a file into memory, range by range as it grows.
 
 use std::fs::File;
 use std::ops::Deref;
 
-use crate::backends::file::format::allocator::UNIT;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::PAGE;
+use crate::backends::file::format::{FormatError, PAGE, UNIT};
 use crate::storage::{Mapped, Page};
 
-/// The parts of a file that are mapped: with each growth of the file one more.
+/// The mapped ranges of a file, one for each growth.
 #[derive(Debug)]
 pub(crate) struct Mappings<M> {
     parts: Vec<Part<M>>,
-    /// All before that is mapped.
+    /// End of the mapped bytes.
     end: u64,
     keep: fn(Mapped) -> M,
 }
@@ -23,7 +21,7 @@ struct Part<M> {
     pages: M,
 }
 
-/// A page that is mapped.
+/// A mapped page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageRef {
     part: u32,
@@ -31,32 +29,32 @@ pub(crate) struct PageRef {
 }
 
 impl Mappings<Mapped> {
-    /// For as long as this value is there.
+    /// Mappings that end with this value.
     pub(crate) fn new() -> Self {
         Self { parts: Vec::new(), end: 0, keep: |mapped| mapped }
     }
 }
 
 impl Mappings<&'static [Page]> {
-    /// For the rest of the process.
+    /// Mappings for the rest of the process.
     pub(crate) fn leaking() -> Self {
         Self { parts: Vec::new(), end: 0, keep: Mapped::leak }
     }
 
-    /// A page that was [placed](Self::place).
+    /// Returns a page that was [placed](Self::place), for the rest of the process.
     pub(crate) fn kept(&self, page_ref: PageRef) -> Option<&'static Page> {
         self.parts.get(page_ref.part as usize)?.pages.get(page_ref.page as usize)
     }
 }
 
 impl<M: Deref<Target = [Page]>> Mappings<M> {
-    /// Maps a page of a file that has so many bytes, with all that comes before it, unless it is mapped.
+    /// Maps a page, and all before it, of a file of this length.
     pub(crate) fn place(&mut self, file: &File, len: u64, offset: u64) -> Result<PageRef, FormatError> {
         if !offset.is_multiple_of(PAGE) {
-            return Err(FormatError::corrupt("a page begins within another"));
+            return Err(FormatError::corrupt("a page is not aligned"));
         }
         if offset.checked_add(PAGE).is_none_or(|end| end > len) {
-            return Err(FormatError::truncated("it ends before a page that it says it has"));
+            return Err(FormatError::truncated("it ends before one of its pages"));
         }
         let wrong = || FormatError::corrupt("it is too long");
         if offset >= self.end {
@@ -72,13 +70,13 @@ impl<M: Deref<Target = [Page]>> Mappings<M> {
         Ok(PageRef { part: u32::try_from(part).map_err(|_| wrong())?, page })
     }
 
-    /// A page that was [placed](Self::place).
+    /// Returns a page that was [placed](Self::place).
     #[inline]
     pub(crate) fn page(&self, page_ref: PageRef) -> Option<&Page> {
         self.parts.get(page_ref.part as usize)?.pages.get(page_ref.page as usize)
     }
 
-    /// Bytes that are mapped, from the beginning on.
+    /// Returns the end of the mapped bytes.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }

@@ -5,18 +5,15 @@
 //! ```
 
 use crate::backends::custom::CellAddr;
-use crate::backends::file::format::crc32::crc32;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{PAGE, take};
+use crate::backends::file::format::{FileId, FormatError, PAGE, crc32, take};
 
-/// One record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
+/// A record. `Family` stands in logs and in the archive, the last five kinds in the archive alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
     /// A family; numbers count up from 0.
     Family { number: u32, json: &'a [u8] },
     /// A series of a family that comes before it; numbers count up.
-    Series { number: u32, family: u32, promised: bool, at: CellAddr, head: &'a [u8], text: &'a str },
+    Series { number: u32, family: u32, is_zero_series: bool, at: CellAddr, head: &'a [u8], text: &'a str },
     /// Address of the extra cells of a series.
     ExtraCells { series: CellAddr, extra: CellAddr },
     /// The series is over; its cells may be used again.
@@ -25,8 +22,8 @@ pub(crate) enum Record<'a> {
     Page { shard: u32, page: u32, offset: u64 },
     /// Offset and length of the extent in which the log goes on.
     NextExtent { offset: u64, len: u64 },
-    /// Whether the series is pre-initialised: shown before it is set.
-    PreInit { series: CellAddr, promised: bool },
+    /// Whether the series is a zero series: shown before it is set.
+    ZeroSeries { series: CellAddr, is_zero_series: bool },
     /// Generation of the archive, and the length of the records that follow.
     ArchiveHead { generation: u64, len: u64 },
     /// Number of the last process that has declared the family.
@@ -59,7 +56,7 @@ impl<'a> Record<'a> {
         let Some((kind, len)) = kind.and_then(|kind| Some((kind, u32::try_from(log.len() - start - PREFIX).ok()?)))
         else {
             log.truncate(start);
-            return Err(FormatError::corrupt("what is to be written is too long for one record"));
+            return Err(FormatError::corrupt("it is too long for one record"));
         };
         log.resize(log.len().next_multiple_of(8), 0);
         log[start..start + 4].copy_from_slice(&len.to_le_bytes());
@@ -79,8 +76,8 @@ impl<'a> Record<'a> {
                 log.extend(json);
                 1
             }
-            Self::Series { number, family, promised, at, head, text } => {
-                put(&[number, family, u32::from(promised), at.page, at.cell, len(head)?]);
+            Self::Series { number, family, is_zero_series, at, head, text } => {
+                put(&[number, family, u32::from(is_zero_series), at.page, at.cell, len(head)?]);
                 log.extend([head, text.as_bytes()].concat());
                 2
             }
@@ -100,8 +97,8 @@ impl<'a> Record<'a> {
                 log.extend([offset, len].map(u64::to_le_bytes).concat());
                 6
             }
-            Self::PreInit { series, promised } => {
-                put(&[series.page, series.cell, u32::from(promised)]);
+            Self::ZeroSeries { series, is_zero_series } => {
+                put(&[series.page, series.cell, u32::from(is_zero_series)]);
                 7
             }
             Self::ArchiveHead { generation, len } => {
@@ -135,7 +132,7 @@ impl<'a> Record<'a> {
 
     /// Returns the first record of a log, and its length there.
     pub(crate) fn decode(log: &'a [u8]) -> Result<(Self, usize), FormatError> {
-        let leaves = || FormatError::corrupt("a record leaves the log");
+        let leaves = || FormatError::corrupt("a record is longer than the log");
         let (prefix, rest) = log.split_first_chunk::<PREFIX>().ok_or_else(leaves)?;
         let mut prefix = &prefix[..];
         let len_bytes: [u8; 4] = take(&mut prefix)?;
@@ -160,7 +157,7 @@ impl<'a> Record<'a> {
                 let (at, head_len) = (addr(payload)?, self::number(payload)?);
                 let head = bytes(payload, head_len)?;
                 let text = text(std::mem::take(payload))?;
-                Self::Series { number, family, promised: flags & 1 == 1, at, head, text }
+                Self::Series { number, family, is_zero_series: flags & 1 == 1, at, head, text }
             }
             3 => Self::ExtraCells { series: addr(payload)?, extra: addr(payload)? },
             4 => Self::End { series: addr(payload)? },
@@ -170,7 +167,7 @@ impl<'a> Record<'a> {
                 offset: u64::from(number(payload)?) * PAGE,
             },
             6 => Self::NextExtent { offset: long(payload)?, len: long(payload)? },
-            7 => Self::PreInit { series: addr(payload)?, promised: number(payload)? & 1 == 1 },
+            7 => Self::ZeroSeries { series: addr(payload)?, is_zero_series: number(payload)? & 1 == 1 },
             8 => Self::ArchiveHead { generation: long(payload)?, len: long(payload)? },
             9 => Self::Origin { family: number(payload)?, newest: long(payload)? },
             10 => {
@@ -208,7 +205,8 @@ fn addr(payload: &mut &[u8]) -> Result<CellAddr, FormatError> {
 
 fn bytes<'a>(payload: &mut &'a [u8], len: u32) -> Result<&'a [u8], FormatError> {
     let taken = usize::try_from(len).ok().and_then(|len| payload.split_at_checked(len));
-    let (bytes, rest) = taken.ok_or_else(|| FormatError::corrupt("the labels of a series leave their record"))?;
+    let (bytes, rest) =
+        taken.ok_or_else(|| FormatError::corrupt("the labels of a series are longer than their record"))?;
     *payload = rest;
     Ok(bytes)
 }
@@ -225,12 +223,12 @@ mod tests {
         let at = |page, cell| CellAddr { page, cell };
         [
             Record::Family { number: 0, json: b"{}" },
-            Record::Series { number: 3, family: 2, promised: true, at: at(1, 9), head: &[1, 0], text: "a=\"b\"" },
+            Record::Series { number: 3, family: 2, is_zero_series: true, at: at(1, 9), head: &[1, 0], text: "a=\"b\"" },
             Record::ExtraCells { series: at(1, 2), extra: at(3, 4) },
-            Record::End { series: at(CellAddr::COMMON, 511) },
+            Record::End { series: at(CellAddr::FIRST_SHARED_PAGE, 511) },
             Record::Page { shard: 7, page: 1, offset: 65_536 },
             Record::NextExtent { offset: 1 << 40, len: 4096 },
-            Record::PreInit { series: at(CellAddr::COMMON, 1), promised: true },
+            Record::ZeroSeries { series: at(CellAddr::FIRST_SHARED_PAGE, 1), is_zero_series: true },
             Record::ArchiveHead { generation: 1 << 33, len: 7 },
             Record::Origin { family: 5, newest: 1 << 34 },
             Record::Totals { family: 2, head: &[1, 0], text: "a=\"b\"", amounts: &[1; 24] },
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lengths_are_those_that_room_is_left_for() {
+    fn record_lengths_match_the_reserved_room() {
         let len = |record: Record<'_>| {
             let mut log = Vec::new();
             record.encode(&mut log).unwrap();
@@ -268,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_cut_off_or_has_one_bit_wrong_is_refused() {
+    fn a_truncated_record_or_one_with_a_flipped_bit_is_refused() {
         for record in one_of_each() {
             let mut log = Vec::new();
             record.encode(&mut log).unwrap();
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_kind_that_is_not_known_is_left_out() {
+    fn a_record_of_an_unknown_kind_is_skipped() {
         let mut log = Vec::new();
         Record::End { series: CellAddr { page: 1, cell: 2 } }.encode(&mut log).unwrap();
         log[8] = 99;

@@ -1,4 +1,4 @@
-//! The totals of one family while they are added up: a row for each series, whoever has counted in it.
+//! Accumulates the totals of one declaration: a row for each series of any process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,59 +6,58 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, CellAddr, FamilyKey, GaugeAggregate, SeriesKey};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::model::descriptor::Kind;
+use crate::backends::file::format::ExactAmount;
 use crate::model::snapshot::Number;
 
-/// A family, and what is known of its series so far.
+/// A declaration, and the series that are known of it.
 ///
-/// Rows stay from scrape to scrape, so that who remembers the row of a series need not look for it.
+/// Rows are stable from scrape to scrape, so that readers of files remember them.
 pub(crate) struct FamilyAccumulator {
-    /// As it was declared.
+    /// The declaration.
     declared: Arc<FamilyKey>,
     aggregation: Aggregation,
-    /// As it is shown.
+    /// The family as it is shown.
     family: Arc<FamilyKey>,
-    /// By series: the row.
+    /// Row of a series.
     index: HashMap<SeriesKey, u32, RandomState>,
-    /// By row.
+    /// Series of a row.
     series: Vec<SeriesKey>,
-    /// By row, as many as a series has parts.
+    /// Amounts of a row, one per part.
     amounts: Vec<ExactAmount>,
-    /// By row: what this scrape has of it.
+    /// Visibility of a row in this scrape.
     visibility: Vec<Visibility>,
-    /// By row: the values of a gauge so far. Empty where counts are added up.
+    /// Aggregate of a row of a gauge. Empty for counts.
     values: Vec<GaugeAggregate>,
-    /// Rows by label values, but for those that have come since they were put in order.
+    /// Rows sorted by label values, except for new ones.
     order: Vec<u32>,
-    /// What was known of the rows at the last scrape, and the series that it showed, in order.
+    /// Visibility at the last scrape, and the series that it showed, sorted.
     last: (Vec<Visibility>, Arc<[SeriesKey]>),
     /// `None` while neither a process nor the archive has the declaration.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<DeclarationOrigin>,
     /// Index of the family in the archive, and the row of each of its series there.
     pub(crate) archived: Option<(usize, Vec<u32>)>,
-    /// Series of the shared file: address, whether it is pre-initialised, and row.
+    /// Series of the shared file: address, whether it is a zero series, and row.
     pub(crate) shared: Vec<(CellAddr, bool, u32)>,
 }
 
 /// The processes that have a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Origin {
+pub(crate) struct DeclarationOrigin {
     /// Number of the process that started last.
     pub(crate) newest: u64,
     pub(crate) is_live: bool,
 }
 
-/// What is known of a row.
+/// Visibility of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Visibility {
-    /// Nobody has it now.
+    /// No process has the series.
     Absent,
-    /// Somebody has it, but there is nothing to show.
+    /// A process has the series, but no value.
     Hidden,
-    /// It shows, at zero, unless somebody has a value.
+    /// Shown at zero unless a process has a value.
     Zero,
-    /// Its amounts stand.
+    /// Shown with its amounts.
     Value,
 }
 
@@ -69,7 +68,7 @@ impl FamilyAccumulator {
         if aggregation == Aggregation::PerProcess {
             match with_pid(&declared) {
                 Some(with_pid) => family = with_pid,
-                // Refused where it is declared, but who knows what others do.
+                // This crate refuses such a declaration; other programs may not.
                 None => aggregation = Aggregation::LiveMostRecent,
             }
         }
@@ -91,46 +90,47 @@ impl FamilyAccumulator {
     }
 
     /// Adds processes that have the declaration.
-    pub(crate) fn add_origin(&mut self, other: Origin) {
+    pub(crate) fn add_origin(&mut self, other: DeclarationOrigin) {
         let known = self.origin.unwrap_or(other);
-        self.origin = Some(Origin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
+        self.origin =
+            Some(DeclarationOrigin { newest: known.newest.max(other.newest), is_live: known.is_live || other.is_live });
     }
 
-    /// The family as it was declared.
+    /// Returns the declaration.
     pub(crate) fn declared(&self) -> &Arc<FamilyKey> {
         &self.declared
     }
 
-    /// How the numbers of processes become one.
+    /// Returns the rule of aggregation.
     pub(crate) fn aggregation(&self) -> Aggregation {
         self.aggregation
     }
 
-    /// The row of a series of that process.
+    /// Returns the row of a series of a process.
     pub(crate) fn row_of_process(&mut self, series: &SeriesKey, pid: &str) -> u32 {
         if self.aggregation != Aggregation::PerProcess {
             return self.row(series);
         }
         let (declared, family) = (Arc::clone(&self.declared), Arc::clone(&self.family));
         let mut others = series.labels(&declared).iter();
-        // Sorted by name in both.
+        // Both are sorted by name.
         let names = family.descriptor().label_names();
         let values: Vec<&str> =
             names.map(|name| if name == PID { pid } else { others.next().map_or("", |(_, value)| value) }).collect();
         self.row(&SeriesKey::new(&family, &values))
     }
 
-    /// The family as it is shown.
+    /// Returns the family as it is shown.
     pub(crate) fn family(&self) -> &Arc<FamilyKey> {
         &self.family
     }
 
-    /// The row of a series, which stays the same for as long as the table.
+    /// Returns the row of a series, which is stable.
     pub(crate) fn row(&mut self, series: &SeriesKey) -> u32 {
         if let Some(row) = self.index.get(series) {
             return *row;
         }
-        // The process has fewer series than fit its cells, and there are fewer processes than that.
+        // Memory ends before row numbers do.
         let row = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
         self.index.insert(series.clone(), row);
         self.series.push(series.clone());
@@ -142,14 +142,14 @@ impl FamilyAccumulator {
         row
     }
 
-    /// Begins anew: nobody has anything.
+    /// Starts a scrape.
     pub(crate) fn reset(&mut self) {
         self.amounts.fill(ExactAmount::default());
         self.visibility.fill(Visibility::Absent);
         self.values.fill(GaugeAggregate::new(self.aggregation));
     }
 
-    /// Adds what somebody has counted in a series.
+    /// Adds amounts to a row.
     pub(crate) fn add(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(sums) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
@@ -159,14 +159,15 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Takes note of a series that somebody has. It shows before anyone has a value if that was promised, and 0 is a value.
-    pub(crate) fn mark_present(&mut self, row: u32, promised: bool) {
+    /// Marks a series as present. It shows at zero if it is a zero series, and zero is a value of its aggregation.
+    pub(crate) fn mark_present(&mut self, row: u32, is_zero_series: bool) {
         let visibility = &mut self.visibility[row as usize];
-        *visibility = if promised && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
-            .max(*visibility);
+        *visibility =
+            if is_zero_series && self.aggregation.starts_at_zero() { Visibility::Zero } else { Visibility::Hidden }
+                .max(*visibility);
     }
 
-    /// Puts amounts in place of what is there.
+    /// Replaces the amounts of a row.
     pub(crate) fn set(&mut self, row: u32, amounts: &[ExactAmount]) {
         let (row, width) = (row as usize, amounts.len());
         let Some(there) = self.amounts.get_mut(row * width..(row + 1) * width) else { return };
@@ -174,7 +175,7 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// Takes the value of a gauge in, set at that time, as its mode has it.
+    /// Aggregates the value of a gauge, set at that time.
     pub(crate) fn add_value(&mut self, row: u32, value: f64, set_at: u64) {
         let row = row as usize;
         let Some(values) = self.values.get_mut(row) else { return };
@@ -183,7 +184,7 @@ impl FamilyAccumulator {
         self.visibility[row] = Visibility::Value;
     }
 
-    /// The series that show, in order, and their parts.
+    /// Returns the visible series, sorted, and their parts.
     pub(crate) fn finish(&mut self) -> (Arc<[SeriesKey]>, Vec<Number>) {
         self.sort();
         if self.last.0 != self.visibility {
@@ -191,17 +192,17 @@ impl FamilyAccumulator {
             let series = finish.map(|row| self.series[*row as usize].clone()).collect();
             self.last = (self.visibility.clone(), series);
         }
-        let width = self.family.part_count();
+        let (kind, width) = (self.family.descriptor().kind(), self.family.part_count());
         let mut parts = Vec::with_capacity(self.last.1.len() * width);
         for row in self.order.iter().map(|row| *row as usize) {
             if self.visibility[row] >= Visibility::Zero {
-                numbers(self.family.descriptor().kind(), &self.amounts[row * width..(row + 1) * width], &mut parts);
+                parts.extend(ExactAmount::numbers(kind, &self.amounts[row * width..(row + 1) * width]));
             }
         }
         (Arc::clone(&self.last.1), parts)
     }
 
-    /// When the value of each series that shows was set, where that says which one does.
+    /// Returns when each visible value was set, where the aggregation is by time.
     pub(crate) fn times(&self) -> Vec<u64> {
         if !self.aggregation.is_by_time() {
             return Vec::new();
@@ -210,18 +211,18 @@ impl FamilyAccumulator {
         finish.map(|row| self.values[row].set_at()).collect()
     }
 
-    /// Puts the rows in order that have come since.
+    /// Sorts new rows in.
     fn sort(&mut self) {
         if self.order.len() < self.series.len() {
-            // Both numbers are those of rows.
+            // Both numbers are rows.
             self.order.extend((self.order.len()..self.series.len()).map(|row| u32::try_from(row).unwrap_or(u32::MAX)));
-            // Those in order already are a run that the sort finds.
+            // The sort finds the sorted rows as one run.
             let (family, series) = (&self.family, &self.series);
             self.order.sort_by(|one, other| series[*one as usize].compare(&series[*other as usize], family));
         }
     }
 
-    /// Are most rows of no use any more? As of the last scrape.
+    /// Says whether most rows were absent at the last scrape.
     pub(crate) fn needs_rebuild(&self) -> bool {
         const FEW: usize = 64;
         let of_no_use = self.last.0.iter().filter(|visibility| **visibility == Visibility::Absent).count();
@@ -229,25 +230,10 @@ impl FamilyAccumulator {
     }
 }
 
-/// The parts of a series as a scrape shows them.
-fn numbers(kind: Kind, amounts: &[ExactAmount], parts: &mut Vec<Number>) {
-    match (kind, amounts) {
-        (Kind::Counter, _) => parts.extend(amounts.iter().map(ExactAmount::number)),
-        (Kind::Gauge, _) => parts.extend(amounts.iter().map(ExactAmount::number_float)),
-        (Kind::Histogram | Kind::Summary, [counts @ .., sum]) => {
-            parts.extend(counts.iter().map(|count| Number::Int(count.whole)));
-            parts.push(sum.number_float());
-        }
-        // Whoever states the facts has the value 1.
-        (Kind::Info, _) => parts.extend(amounts.iter().map(|stated| Number::Int(u64::from(!stated.is_zero())))),
-        _ => parts.extend(amounts.iter().map(|flag| Number::Int(flag.whole))),
-    }
-}
-
-/// The label of gauges that each process has for itself.
+/// Label of gauges per process.
 const PID: &str = "pid";
 
-/// The same family with the number of the process as one label more; `None` if it has such a label.
+/// Returns the family with the label `pid`; `None` if it has such a label.
 fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
     let descriptor = family.descriptor().clone().with_labels([PID]).ok()?;
     Some(Arc::new(FamilyKey::new(family.scope(), descriptor)))
@@ -257,7 +243,7 @@ fn with_pid(family: &FamilyKey) -> Option<Arc<FamilyKey>> {
 mod tests {
     use super::*;
     use crate::backends::api::gauge_aggregate::CASES;
-    use crate::model::descriptor::{Descriptor, GaugeMode};
+    use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
     fn gauge(mode: GaugeMode) -> FamilyAccumulator {
         let descriptor = Descriptor::new(Kind::Gauge, "depth", "").and_then(|depth| depth.with_labels(["queue"]));
@@ -283,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_makes_one_value_of_several_as_everywhere() {
+    fn each_mode_aggregates_like_every_backend() {
         let modes = [GaugeMode::LiveMin, GaugeMode::LiveMax, GaugeMode::LiveSum, GaugeMode::LiveMostRecent];
         for (values, expected) in CASES {
             for (mode, expected) in modes.into_iter().zip(expected) {
@@ -306,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_its_own_series_with_its_number_where_its_name_belongs() {
+    fn per_process_series_sort_by_their_pid_label() {
         let mut accumulator = gauge(GaugeMode::PerProcess);
         let key = series(&accumulator, "a");
         for (pid, value) in [("7", 1.0), ("12", 2.0)] {
@@ -321,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn series_show_in_order_as_far_as_there_is_something_to_show() {
+    fn visible_series_are_sorted() {
         let mut accumulator = gauge(GaugeMode::LiveSum);
         let rows = ["c", "a", "d", "b"].map(|queue| accumulator.row(&series(&accumulator, queue)));
         accumulator.add_value(rows[0], 3.0, 0);

@@ -1,20 +1,18 @@
-//! Whether a scrape has read all files that the directory has to have.
+//! Checks that a scrape has read all files of the roster.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::{FileError, FileFault};
-use crate::backends::file::dir::roster::{Roster, fault_of, inode_at};
-use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::merge::peer_rows::PeerRows;
+use crate::backends::file::archive::Archive;
+use crate::backends::file::dir::{Directory, FileError, FileFault, Roster, fault_of, inode_at};
+use crate::backends::file::format::SkippedFile;
+use crate::backends::file::merge::PeerRows;
 
-/// Says whether all that the roster names was read; false when files came or went meanwhile.
+/// Says whether all files of the roster were read; false when files came or went meanwhile.
 ///
-/// Called after the archive and the files were read, and before it is seen whether the archive is still that one: if it is,
-/// no file was folded meanwhile.
+/// The caller has read archive and files, and checks next that the archive is still current: if it is, no file was
+/// folded meanwhile.
 ///
 /// # Errors
 ///
@@ -47,13 +45,13 @@ pub(crate) fn is_complete(
         let there = inode_at(&path)?;
         is_new |= there == Some(*inode) && opened.is_none();
         let is_pending = there.is_none() && inode_at(&directory.new_path(*id))? == Some(*inode);
-        // It may have been shown to others just now.
+        // The file may have been published just now.
         let there = if is_pending || there.is_some() { there } else { inode_at(&path)? };
         if !is_pending && let Some(fault) = fault_of(there, *inode, opened.unwrap_or(*inode)) {
             wrong.push((path, fault));
         }
     }
-    // Each that lives is named: this roster is an old one, or of another directory.
+    // The roster names each live process: this one is old, or of another directory.
     if processes.iter().any(|process| process.is_live && !roster.processes.contains_key(&process.peer.id())) {
         wrong.push((directory.roster(), FileFault::Replaced));
     }
@@ -69,8 +67,8 @@ pub(crate) fn is_gone(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// Says whether a file that can't be read was never one of ours: a process makes plain files. If one was there instead, the
-/// roster has its name.
+/// Says whether an unreadable file was never one of ours: processes make plain files. If it replaced one, the roster
+/// has its name.
 pub(crate) fn is_foreign(skipped: &SkippedFile) -> bool {
     skipped.path.symlink_metadata().is_ok_and(|there| !there.is_file())
 }

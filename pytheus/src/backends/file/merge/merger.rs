@@ -1,7 +1,8 @@
-//! The totals of all processes: what the dead have left in the archive, and what lies in the files of the others.
+//! Merges the totals of all processes: archive, files of processes, and the shared file.
 //!
-//! A file goes away once the archive has what is in it, and the archive is replaced as a whole. So when it is the same
-//! archive after all files were read as before, nothing was left out or taken twice.
+//! A file is removed once the archive has its counts, and the archive is replaced as a whole. So if the archive is
+//! still current after all files were read, each count was read once ([optimistic concurrency
+//! control](https://en.wikipedia.org/wiki/Optimistic_concurrency_control)).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,56 +10,48 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, BackendError, CellAddr, FamilyKey, Removal, SeriesKey, WriterId};
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::fold::fold;
-use crate::backends::file::archive::tombstones::remove;
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{SkipReason, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::merge::accumulator::FamilyAccumulator;
-use crate::backends::file::merge::completeness::{self, is_foreign, is_gone};
-use crate::backends::file::merge::peer_rows::PeerRows;
-use crate::backends::file::merge::reports::{PendingReports, Reports};
-use crate::backends::file::merge::resolve::Declarations;
-use crate::backends::file::read::peer::Peer;
-use crate::backends::file::write::attachment::Attachment;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::archive::{Archive, fold_ended, remove_series};
+use crate::backends::file::dir::{Directory, FileError};
+use crate::backends::file::format::{ExactAmount, FileId, SkipReason, SkippedFile};
+use crate::backends::file::merge::{
+    Declarations, FamilyAccumulator, PeerRows, PendingReports, Reports, completeness, is_foreign, is_gone,
+};
+use crate::backends::file::read::Peer;
+use crate::backends::file::write::{Attachment, SharedFile};
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::Number;
 
-/// The totals of one declaration of a family.
-pub(crate) struct Put {
+/// Totals of one declaration of a family.
+pub(crate) struct MergedDeclaration {
     pub(crate) family: Arc<FamilyKey>,
     pub(crate) series: Arc<[SeriesKey]>,
     pub(crate) parts: Vec<Number>,
-    /// Of a gauge that shows the most recent value: when that of each series was set.
+    /// Times at which the values were set, for a most recent gauge.
     pub(crate) times: Vec<u64>,
-    /// Whether a living process has the declaration.
+    /// Whether a live process has the declaration.
     pub(crate) is_live: bool,
 }
 
-/// How often something is read again that changes meanwhile: so often in a row that is another program's business.
+/// Most retries while the directory changes; more in a row are no work of this crate.
 pub(crate) const MAX_RETRIES: usize = 20;
-/// So often, a file that has come meanwhile is read, too.
+/// Retries that read new files, too.
 const WAITS_FOR_NEW: usize = 3;
 
-/// What is known of the directory from scrape to scrape, so that one which finds nothing new reads numbers alone.
+/// The known state of the directory. A scrape that finds nothing new reads numbers alone.
 pub(crate) struct Merger {
     directory: Arc<Directory>,
     pub(crate) shared: Arc<SharedFile>,
     pub(crate) archive: Archive,
-    /// The archive that is there was not read.
+    /// Whether the current archive was not read.
     is_unread: bool,
-    /// Are files there that the archive has, of who was killed before they were removed?
+    /// Whether folded files are left, by a crash before their removal.
     is_left: bool,
-    /// By age.
+    /// Sorted by start.
     pub(crate) processes: Vec<PeerRows>,
     declarations: Declarations,
-    /// Is anything new, so that tables and rows may be others?
+    /// Whether declarations or rows may have changed.
     pub(crate) changed: bool,
-    /// What is to be told once no lock is held.
+    /// Reports for when no lock is held.
     pub(crate) reports: PendingReports,
     /// The last removal that this process has made.
     removed: Option<(WriterId, u64)>,
@@ -80,36 +73,36 @@ impl Merger {
         }
     }
 
-    /// What is to be told once no lock is held.
+    /// Takes the reports, to be emitted without a lock.
     pub(crate) fn take_reports(&mut self) -> Reports {
         self.reports.take()
     }
 
-    /// The totals of the families that are wanted. Folds the dead, unless somebody else does.
-    pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<Put>, BackendError> {
-        for round in 0..MAX_RETRIES {
-            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
-                self.fold_ended();
-                return Ok(found);
-            }
-        }
-        // Under the lock nobody changes the archive.
+    /// Returns the totals of the wanted families. Folds ended processes, unless another process does.
+    pub(crate) fn load(&mut self, wants: &dyn Fn(&FamilyKey) -> bool) -> Result<Vec<MergedDeclaration>, BackendError> {
         let directory = Arc::clone(&self.directory);
-        let _locked = directory.lock()?;
-        for _ in 0..MAX_RETRIES {
-            if let Some(found) = self.try_read(wants, false)? {
+        let mut locked = None;
+        for round in 0..2 * MAX_RETRIES {
+            if round == MAX_RETRIES {
+                // Under the lock no process changes the archive.
+                locked = Some(directory.acquire_lock()?);
+            }
+            if let Some(found) = self.try_read(wants, round < WAITS_FOR_NEW)? {
+                if locked.is_none() {
+                    self.fold_ended();
+                }
                 return Ok(found);
             }
         }
-        Err(format!("the files in {} change all the time", directory.path().display()).into())
+        Err(format!("the files in {} kept changing for {MAX_RETRIES} retries", directory.path().display()).into())
     }
 
-    /// The totals, unless files came or went meanwhile.
+    /// Returns the totals, unless files came or went meanwhile.
     fn try_read(
         &mut self,
         wants: &dyn Fn(&FamilyKey) -> bool,
         waits_for_new: bool,
-    ) -> Result<Option<Vec<Put>>, BackendError> {
+    ) -> Result<Option<Vec<MergedDeclaration>>, BackendError> {
         self.rescan()?;
         let mut puts = Vec::new();
         for (number, origin) in self.declarations.in_start_order() {
@@ -120,7 +113,7 @@ impl Merger {
                 let accumulator = &mut self.declarations.accumulators[number];
                 let (series, parts) = accumulator.finish();
                 let (family, times) = (Arc::clone(accumulator.family()), accumulator.times());
-                puts.push(Put { family, series, parts, times, is_live: origin.is_live });
+                puts.push(MergedDeclaration { family, series, parts, times, is_live: origin.is_live });
             }
         }
         if self.declarations.accumulators.iter().any(FamilyAccumulator::needs_rebuild) {
@@ -131,7 +124,7 @@ impl Merger {
         Ok((is_complete && archive.is_current(directory)?).then_some(puts))
     }
 
-    /// Looks at what is in the directory now.
+    /// Rescans the directory.
     fn rescan(&mut self) -> Result<(), BackendError> {
         if self.is_unread || !self.archive.is_current(&self.directory)? {
             self.is_unread = true;
@@ -148,7 +141,7 @@ impl Merger {
         Ok(())
     }
 
-    /// Takes note of what is in an archive that is new.
+    /// Applies an archive that is new.
     fn apply_archive(&mut self) {
         for process in &mut self.processes {
             process.set_baselines(&self.archive);
@@ -160,12 +153,13 @@ impl Merger {
     fn rescan_files(&mut self) -> Result<(), BackendError> {
         let mut listed = self.directory.list()?;
         let all = listed.len();
-        // What is in the archive does not count twice.
+        // Folded files count in the archive.
         listed.retain(|(id, _)| !self.archive.folded.contains(id));
         self.is_left = listed.len() < all;
         let ids: HashSet<_, RandomState> = listed.iter().map(|(id, _)| *id).collect();
         let before = self.processes.len();
-        // What is gone is in an archive that is newer than the one that was read, which is noticed in the end.
+        // A file that disappeared was folded into a newer archive: the final check of the archive detects that, and the
+        // scrape retries.
         self.processes.retain(|process| ids.contains(&process.peer.id()));
         self.changed |= self.processes.len() != before;
         let known: HashSet<_, RandomState> = self.processes.iter().map(|process| process.peer.id()).collect();
@@ -174,10 +168,10 @@ impl Merger {
             match Peer::open(&path) {
                 Ok(peer) if peer.id() == id => self.processes.push(PeerRows::new(peer, &self.archive)),
                 Ok(peer) => {
-                    let what = format!("a copy, or renamed: it says that it is `process-{}`", peer.id());
+                    let what = format!("a copy, or renamed: its header says `process-{}`", peer.id());
                     foreign.push(SkippedFile { path, reason: SkipReason::Foreign, what });
                 }
-                // In the archive by now, or lost: either is noticed in the end.
+                // Folded or lost: the final checks detect either.
                 Err(skipped) if is_gone(&skipped.path) => {}
                 Err(skipped) if is_foreign(&skipped) => foreign.push(skipped),
                 Err(skipped) => faults.push(skipped),
@@ -195,18 +189,18 @@ impl Merger {
                 self.changed = true;
                 false
             }
-            // Kept: whatever is at its path later, what was in it is missing.
+            // Kept, so that its counts are missed whatever replaces it.
             Err(skipped) => {
                 faults.push(skipped);
                 true
             }
         });
         let more = faults.len().saturating_sub(1);
-        // Without it, the totals would be smaller.
+        // Totals without it would be too small.
         faults.into_iter().next().map_or(Ok(()), |skipped| Err(FileError::damaged(skipped).and_more(more).into()))
     }
 
-    /// Starts with new tables at the next look.
+    /// Rebuilds all accumulators at the next scan.
     pub(crate) fn forget(&mut self) {
         self.declarations = Declarations::default();
         self.processes.iter_mut().for_each(PeerRows::forget);
@@ -256,8 +250,8 @@ impl Merger {
         let family = Arc::clone(accumulator.declared());
         let states = family.descriptor().states().len();
         let series = std::mem::take(&mut accumulator.shared);
-        for ((at, promised, row), in_progress) in series.iter().zip(in_progress) {
-            accumulator.mark_present(*row, *promised);
+        for ((at, is_zero_series, row), in_progress) in series.iter().zip(in_progress) {
+            accumulator.mark_present(*row, *is_zero_series);
             if family.descriptor().kind() == Kind::StateSet {
                 let flags = self.shared.flags(*at);
                 if flags != 0 {
@@ -276,7 +270,7 @@ impl Merger {
         accumulator.shared = series;
     }
 
-    /// Folds the dead into the archive, unless somebody else is about to.
+    /// Folds ended processes, unless another process is about to.
     fn fold_ended(&mut self) {
         if !self.is_left && self.processes.iter().all(|process| process.is_live) {
             return;
@@ -288,26 +282,26 @@ impl Merger {
 
     fn try_fold(&mut self) -> Result<(), FileError> {
         let directory = Arc::clone(&self.directory);
-        let Some(locked) = directory.try_lock_directory()? else { return Ok(()) };
+        let Some(locked) = directory.try_acquire_lock()? else { return Ok(()) };
         let (live, ended): (Vec<_>, _) = self.processes.drain(..).partition(|process| process.is_live);
         self.processes = live;
         self.changed = true;
         let ended = ended.into_iter().map(|process| process.peer);
-        let folded = fold(&locked, &mut self.archive, ended)?;
+        let folded = fold_ended(&locked, &mut self.archive, ended)?;
         self.is_unread = false;
         self.apply_archive();
         folded.left.iter().for_each(|error| self.reports.not_folded(error));
         Ok(())
     }
 
-    /// Folds the dead, whatever is to be shown.
+    /// Folds ended processes, without a scrape.
     pub(crate) fn rescan_and_fold(&mut self) -> Result<(), BackendError> {
         self.rescan()?;
         self.fold_ended();
         Ok(())
     }
 
-    /// Was this done already? Two threads may be told the same, and what is counted between them stays.
+    /// Says whether this removal was made. Two threads may ask for the same one, and counts between them stay.
     pub(crate) fn has_removed(&self, removal: &Removal) -> bool {
         self.removed.is_some_and(|(writer, last)| writer == removal.writer && removal.sequence <= last)
     }
@@ -316,18 +310,17 @@ impl Merger {
         self.removed = Some((removal.writer, removal.sequence));
     }
 
-    /// Removes series, whichever process has counted in them. Those that all processes write are none any more, once the
-    /// process that has removed them has said so there.
+    /// Removes series of all processes. Shared series need no tombstone: the caller clears them in the shared file.
     pub(crate) fn remove(
         &mut self,
         own: Option<FileId>,
         series: &[(Arc<FamilyKey>, SeriesKey)],
     ) -> Result<(), BackendError> {
         let directory = Arc::clone(&self.directory);
-        let locked = directory.lock()?;
+        let locked = directory.acquire_lock()?;
         self.rescan()?;
         let mut peers: Vec<_> = self.processes.drain(..).map(|process| process.peer).collect();
-        let removed = remove(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
+        let removed = remove_series(&locked, &mut self.archive, &mut peers, own.unwrap_or(FileId(0)), series);
         self.processes = peers.into_iter().map(|peer| PeerRows::new(peer, &self.archive)).collect();
         self.forget();
         Ok(removed?)

@@ -1,56 +1,52 @@
-//! The file of one process as merging knows it: which of its series stands in which row of which table.
+//! Maps the series of a process' file to rows of accumulators.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::{Aggregation, CellAddr};
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::tombstones::counted;
-use crate::backends::file::format::error::SkippedFile;
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::superblock::LogGeneration;
-use crate::backends::file::merge::accumulator::FamilyAccumulator;
-use crate::backends::file::read::peer::Peer;
+use crate::backends::file::archive::{Archive, baseline_of};
+use crate::backends::file::format::{ExactAmount, FileId, LogGeneration, SkippedFile};
+use crate::backends::file::merge::FamilyAccumulator;
+use crate::backends::file::read::Peer;
 use crate::model::descriptor::Kind;
 
-/// The file of a process, and where its series stand.
+/// The file of a process, and the rows of its series.
 pub(crate) struct PeerRows {
     pub(crate) peer: Peer,
     pub(crate) is_live: bool,
-    /// The label `pid` of the process.
+    /// Label `pid` of the process.
     label: String,
-    /// By the number of the family in the file: its table.
+    /// Accumulator of each family, by its number in the file.
     pub(crate) accumulators: Vec<usize>,
-    /// The log that the places are of.
+    /// The generation that the indices are of.
     generation: LogGeneration,
-    /// By table: the places of the series in the file, and their rows.
+    /// Index in the file and row of each series, by accumulator.
     places: HashMap<usize, Vec<(usize, u32)>, RandomState>,
-    /// How many series of the file have their place.
+    /// Number of series that were looked at.
     placed: usize,
-    /// By the number of a series: what it held when it was removed.
+    /// Baseline of a removed series, by its number.
     baselines: HashMap<u32, Box<[ExactAmount]>, RandomState>,
-    /// What was read last.
+    /// Buffer of the last reading.
     read: Vec<Read>,
     amounts: Vec<ExactAmount>,
 }
 
-/// What was read of a series.
+/// A series that was read.
 struct Read {
-    /// Its number in the file.
+    /// Number in the file.
     series: u32,
     row: u32,
     held: Held,
 }
 
-/// What a series holds.
+/// The content of a series.
 enum Held {
-    /// Nothing was set, or nothing since it was removed. It shows if it was promised, and not removed.
-    Nothing { promised: bool },
-    /// So much stands among the amounts.
+    /// No value, or none since the removal.
+    Nothing { is_zero_series: bool },
+    /// Amounts, in the buffer beside.
     Amounts,
-    /// The value of a gauge, and when it was set.
+    /// Value of a gauge, and when it was set.
     Value(f64, u64),
 }
 
@@ -72,46 +68,46 @@ impl PeerRows {
         known
     }
 
-    /// The order of birth.
+    /// Returns the order in which processes started.
     pub(crate) fn start_order(&self) -> (u64, FileId) {
         (self.peer.number(), self.peer.id())
     }
 
-    /// Looks whether the process lives, and what is new in its file; says whether tables and rows may be others now.
+    /// Tests liveness, and reads new records; says whether declarations or rows may have changed.
     pub(crate) fn rescan(&mut self) -> Result<bool, SkippedFile> {
         if !self.is_live {
             return Ok(self.has_unresolved_families());
         }
-        // First this: what is new in the file of one that is dead is the last there is. Should the system not tell, it
-        // lives: its counts stand either way.
+        // Test liveness before reading, so that a read of an ended process is final. If the test fails, assume that it
+        // is live: its counts are included either way.
         let is_live = self.peer.is_live().unwrap_or(true);
         let is_new = self.peer.refresh()?;
         self.is_live = is_live;
         Ok(is_new || !self.is_live || self.has_unresolved_families())
     }
 
-    /// Takes note of what was removed.
+    /// Sets the baselines of removed series.
     pub(crate) fn set_baselines(&mut self, archive: &Archive) {
         let of_this = archive.tombstones.iter().filter(|removed| removed.file == self.peer.id());
         self.baselines = of_this.map(|removed| (removed.series, removed.amounts.clone())).collect();
     }
 
-    /// Has it families whose tables are not known yet?
+    /// Says whether families have no accumulator yet.
     fn has_unresolved_families(&self) -> bool {
         self.accumulators.len() != self.peer.families().len()
     }
 
-    /// Forgets all places: the tables are new.
+    /// Forgets all rows, as the accumulators are new.
     pub(crate) fn forget(&mut self) {
         self.accumulators.clear();
         self.places.clear();
         self.placed = 0;
     }
 
-    /// Gives the series their rows that have come since, and takes those away that have ended.
+    /// Assigns rows to new series, and drops those of ended ones.
     pub(crate) fn assign_rows(&mut self, accumulators: &mut [FamilyAccumulator]) {
         if self.generation != self.peer.generation() {
-            // Its families are what they were.
+            // Families are the same in each generation.
             self.generation = self.peer.generation();
             self.places.clear();
             self.placed = 0;
@@ -121,10 +117,10 @@ impl PeerRows {
             places.retain(|(series, _)| peer.series().get(*series).is_some_and(|series| !series.ended));
         }
         while let Some(series) = peer.series().get(self.placed) {
-            // Of a family that was begun a moment ago: the next scrape has it.
+            // A family that was declared a moment ago: the next scrape has it.
             let Some(number) = self.accumulators.get(series.family as usize) else { break };
-            // What all processes write is read where it lies.
-            if series.at.page < CellAddr::COMMON && !series.ended {
+            // Shared series are read in the shared file.
+            if series.at.page < CellAddr::FIRST_SHARED_PAGE && !series.ended {
                 let accumulator = &mut accumulators[*number];
                 let row = accumulator.row_of_process(&series.key, &self.label);
                 places.entry(*number).or_default().push((self.placed, row));
@@ -133,7 +129,7 @@ impl PeerRows {
         }
     }
 
-    /// Adds what this process has of the series of a table.
+    /// Adds the series of an accumulator.
     pub(crate) fn merge_into(
         &mut self,
         accumulators: &mut [FamilyAccumulator],
@@ -144,12 +140,12 @@ impl PeerRows {
         let is_new = self.peer.refresh()?;
         let (accumulator, width) = (&mut accumulators[number], self.amounts.len() / self.read.len().max(1));
         for (place, read) in self.read.iter().enumerate() {
-            // Its cells may have been another's by the time that they were read.
+            // Its cells may have been reused before they were read.
             if is_new && !self.peer.counts(read.series) {
                 continue;
             }
             match read.held {
-                Held::Nothing { promised } => accumulator.mark_present(read.row, promised),
+                Held::Nothing { is_zero_series } => accumulator.mark_present(read.row, is_zero_series),
                 Held::Amounts => accumulator.add(read.row, &self.amounts[place * width..(place + 1) * width]),
                 Held::Value(value, stamp) => accumulator.add_value(read.row, value, stamp),
             }
@@ -160,7 +156,7 @@ impl PeerRows {
         Ok(())
     }
 
-    /// Adds the work that this process has in progress, of series that all processes write.
+    /// Adds the work in progress of this process, of shared series.
     pub(crate) fn add_in_progress(
         &mut self,
         all: &[CellAddr],
@@ -177,7 +173,7 @@ impl PeerRows {
         Ok(())
     }
 
-    /// Reads the series of a table; whether what was read is theirs is to be seen afterwards.
+    /// Reads the series of an accumulator. The caller checks afterwards that they are still live.
     fn read(&mut self, accumulator: &FamilyAccumulator, number: usize) {
         self.read.clear();
         self.amounts.clear();
@@ -191,7 +187,7 @@ impl PeerRows {
         for (place, (series, row)) in places.iter().enumerate() {
             let of_file = &self.peer.series()[*series];
             let baseline = self.baselines.get(&of_file.number);
-            let nothing = Held::Nothing { promised: of_file.promised && baseline.is_none() };
+            let nothing = Held::Nothing { is_zero_series: of_file.is_zero_series && baseline.is_none() };
             let held = if adds {
                 let amounts = &mut self.amounts[place * width..(place + 1) * width];
                 self.peer.read(*series, amounts);
@@ -204,8 +200,8 @@ impl PeerRows {
                     _ => self.peer.value(*series).map(|value| (value, set_at)),
                 };
                 let family = accumulator.declared();
-                // Has it not changed since it was removed?
-                let is_old = || baseline.is_some_and(|then| *then == counted(&self.peer, *series, family));
+                // An unchanged value since the removal is hidden.
+                let is_old = || baseline.is_some_and(|then| *then == baseline_of(&self.peer, *series, family));
                 match value {
                     Some((value, set_at)) if !is_old() => Held::Value(value, set_at),
                     _ => nothing,
@@ -216,7 +212,7 @@ impl PeerRows {
     }
 }
 
-/// Takes away what was there when the series was removed, if it was; false when nobody has counted in it since.
+/// Subtracts the baseline of a removed series; false when it has not changed since.
 fn subtract_baseline(amounts: &mut [ExactAmount], baseline: Option<&[ExactAmount]>) -> bool {
     let Some(baseline) = baseline else { return true };
     for (amount, before) in amounts.iter_mut().zip(baseline) {

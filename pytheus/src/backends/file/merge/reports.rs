@@ -1,13 +1,13 @@
-//! What went wrong in a scrape, to be told once no lock is held: reporters are the user's own code.
+//! Collects reports of a scrape, to be emitted once no lock is held: reporters are the user's code.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::format::error::{SkipReason, SkippedFile};
+use crate::backends::file::dir::FileError;
+use crate::backends::file::format::{SkipReason, SkippedFile};
 use crate::report::{SelfMetric, count, report};
 
-/// What is to be told, and what was told already.
+/// Reports that were collected, and files that were reported.
 #[derive(Default)]
 pub(crate) struct PendingReports {
     new: Vec<PendingReport>,
@@ -20,7 +20,7 @@ enum PendingReport {
 }
 
 impl PendingReports {
-    /// Files are none of ours: told once of each, and of many at a time in one report.
+    /// Reports skipped files: each once, many in one report.
     pub(crate) fn skipped(&mut self, mut skipped: Vec<SkippedFile>) {
         skipped.retain(|skipped| self.skipped.insert((skipped.path.clone(), skipped.reason)));
         if !skipped.is_empty() {
@@ -28,23 +28,23 @@ impl PendingReports {
         }
     }
 
-    /// The dead could not be folded: they are added up file by file.
+    /// Reports a fold that failed. Scrapes read the files one by one until it succeeds.
     pub(crate) fn not_folded(&mut self, error: &FileError) {
         self.new.push(PendingReport::NotFolded(error.to_string()));
     }
 
-    /// What is to be told now.
+    /// Takes the reports.
     pub(crate) fn take(&mut self) -> Reports {
         Reports(std::mem::take(&mut self.new))
     }
 }
 
-/// What is to be told, under no lock.
+/// Reports to be emitted without a lock.
 #[must_use]
 pub(crate) struct Reports(Vec<PendingReport>);
 
 impl Reports {
-    /// Counts and reports it.
+    /// Counts and logs them.
     pub(crate) fn emit(self) {
         for note in self.0 {
             match note {
@@ -61,7 +61,10 @@ impl Reports {
                 }
                 PendingReport::NotFolded(error) => {
                     count(SelfMetric::BackendErrors, &["fold"]);
-                    report(("fold", &error), &format!("files of processes that have ended stay for now: {error}"));
+                    report(
+                        ("fold", &error),
+                        &format!("files of ended processes can't be archived yet (will retry): {error}"),
+                    );
                 }
             }
         }

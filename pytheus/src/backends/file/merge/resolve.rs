@@ -9,10 +9,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::backends::custom::FamilyKey;
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::merge::accumulator::{FamilyAccumulator, Origin};
-use crate::backends::file::merge::peer_rows::PeerRows;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::archive::Archive;
+use crate::backends::file::merge::{DeclarationOrigin, FamilyAccumulator, PeerRows};
+use crate::backends::file::write::SharedFile;
 
 /// The declarations that were found so far, with an accumulator each.
 #[derive(Default)]
@@ -23,7 +22,7 @@ pub(crate) struct Declarations {
 }
 
 impl Declarations {
-    /// Resolves the declarations of these sources. Accumulators and rows that are known stay where they are.
+    /// Resolves the declarations of these sources. Known accumulators and rows keep their indices.
     pub(crate) fn resolve(&mut self, archive: &Archive, peers: &mut [PeerRows], shared: &SharedFile) {
         for accumulator in &mut self.accumulators {
             accumulator.origin = None;
@@ -33,14 +32,14 @@ impl Declarations {
             for family in &peer.peer.families()[peer.accumulators.len()..] {
                 peer.accumulators.push(self.index_of(family));
             }
-            let origin = Origin { newest: peer.peer.number(), is_live: peer.is_live };
+            let origin = DeclarationOrigin { newest: peer.peer.number(), is_live: peer.is_live };
             peer.accumulators.iter().for_each(|index| self.accumulators[*index].add_origin(origin));
             peer.assign_rows(&mut self.accumulators);
         }
         for (place, archived) in archive.families.iter().enumerate() {
             let index = self.index_of(&archived.key);
             let accumulator = &mut self.accumulators[index];
-            accumulator.add_origin(Origin { newest: archived.newest, is_live: false });
+            accumulator.add_origin(DeclarationOrigin { newest: archived.newest, is_live: false });
             if accumulator.archived.is_none() {
                 let rows = archived.series.iter().map(|(series, _)| accumulator.row(series)).collect();
                 accumulator.archived = Some((place, rows));
@@ -51,9 +50,9 @@ impl Declarations {
             let index = *by_number.entry(series.family).or_insert_with(|| self.index_of(family));
             let accumulator = &mut self.accumulators[index];
             // The shared file does not say which processes have declared the family.
-            accumulator.add_origin(Origin { newest: 0, is_live: false });
+            accumulator.add_origin(DeclarationOrigin { newest: 0, is_live: false });
             let row = accumulator.row(&series.key);
-            accumulator.shared.push((series.at, series.promised, row));
+            accumulator.shared.push((series.at, series.is_zero_series, row));
         });
     }
 
@@ -65,7 +64,7 @@ impl Declarations {
     }
 
     /// Returns the accumulators of all declarations that have an origin, the newest declaration last.
-    pub(crate) fn in_start_order(&self) -> Vec<(usize, Origin)> {
+    pub(crate) fn in_start_order(&self) -> Vec<(usize, DeclarationOrigin)> {
         let all = self.accumulators.iter().enumerate();
         let mut all: Vec<_> = all.filter_map(|(index, accumulator)| Some((index, accumulator.origin?))).collect();
         all.sort_by_key(|(index, origin)| (origin.newest, *index));

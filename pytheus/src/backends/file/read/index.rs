@@ -1,93 +1,77 @@
-//! What the log of a file says.
+//! The index of a log, in memory.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{CELLS, PAGE};
-use crate::backends::file::format::keys::{parse_family, parse_series};
-use crate::backends::file::format::mappings::PageRef;
-use crate::backends::file::format::record::Record;
+use crate::backends::file::format::{CELLS, FormatError, PAGE, PageRef, Record, parse_family, parse_series};
 use crate::model::descriptor::Kind;
 
-/// A series, as the log of a file knows it.
+/// A series in a log.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerSeries {
-    /// Its own number in the file, which no other one of the file ever has.
+    /// Number in the file, never reused.
     pub(crate) number: u32,
-    /// The number of its family in the file.
+    /// Number of its family in the file.
     pub(crate) family: u32,
     pub(crate) key: SeriesKey,
     pub(crate) at: CellAddr,
-    /// Where it goes on.
+    /// Address of its extra cells.
     pub(crate) extra: Option<CellAddr>,
-    /// Shows before anyone has counted in it.
-    pub(crate) promised: bool,
-    /// Nobody counts in it any more, and its cells may belong to another one.
+    /// Whether it is a zero series: shown before it is counted in.
+    pub(crate) is_zero_series: bool,
+    /// Whether it is over, and its cells may be reused.
     pub(crate) ended: bool,
 }
 
-/// What the log of a file says.
-#[derive(Debug)]
+/// The families, series and pages of a log.
+#[derive(Debug, Default)]
 pub(crate) struct LogIndex {
-    /// Whether its pages are those that all processes write.
+    /// Whether it is the log of the shared file.
     shared: bool,
     pub(crate) families: Vec<Arc<FamilyKey>>,
-    /// By number. Those that ended long ago may be missing.
+    /// Sorted by number. Series that ended before a compaction are missing.
     pub(crate) series: Vec<PeerSeries>,
-    /// Those that have not ended, by where they begin.
+    /// Index of each live series, by its address.
     by_at: HashMap<CellAddr, usize>,
-    /// Where work in progress is of series that have no record here, and which record says so.
+    /// Extra cells of series in the shared file, and the number of the record.
     foreign_extras: HashMap<CellAddr, (CellAddr, u64)>,
-    /// By page, where it lies for each shard.
+    /// Locations of a page in each shard, by its number.
     locations_by_page: HashMap<u32, Vec<PageLocation>, foldhash::fast::RandomState>,
-    /// The shard and number of each page.
+    /// Shard and number of each page.
     pages: HashSet<(u32, u32)>,
-    /// Where they lie in the file.
+    /// Offsets of all pages.
     offsets: HashSet<u64>,
-    /// No page lies further.
+    /// End of the last page.
     end: u64,
-    /// After the cells of the last series.
-    next: CellAddr,
-    /// Records taken in, those of logs before this one included.
+    /// Address behind the last series.
+    next: Option<CellAddr>,
+    /// Number of records that were applied, in all generations.
     taken: u64,
 }
 
-/// A page of cells.
+/// Location of a page of cells.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageLocation {
     pub(crate) shard: u32,
     pub(crate) page_ref: PageRef,
 }
 
-/// Pages that there can be.
-const PAGES: u32 = CellAddr::COMMON * 2;
+/// Most pages.
+const PAGES: u32 = CellAddr::FIRST_SHARED_PAGE * 2;
 
 impl LogIndex {
     pub(crate) fn new(shared: bool) -> Self {
-        Self {
-            shared,
-            families: Vec::new(),
-            series: Vec::new(),
-            by_at: HashMap::new(),
-            foreign_extras: HashMap::new(),
-            locations_by_page: HashMap::default(),
-            pages: HashSet::new(),
-            offsets: HashSet::new(),
-            end: 0,
-            next: CellAddr { page: CellAddr::COMMON, cell: 0 },
-            taken: 0,
-        }
+        Self { shared, ..Self::default() }
     }
 
-    /// Of another log of the same file.
+    /// Returns an empty index, for another log of the same file.
     pub(crate) fn fresh(&self) -> Self {
         Self { taken: self.taken, ..Self::new(self.shared) }
     }
 
-    /// Takes in the next record. `place` finds the page of the file that begins there.
+    /// Applies a record. `place` maps the page at an offset.
     pub(crate) fn apply(
         &mut self,
         record: &Record<'_>,
@@ -96,23 +80,23 @@ impl LogIndex {
         self.taken += 1;
         match *record {
             Record::Family { number, json } => self.family(number, json),
-            Record::Series { number, family, promised, at, head, text } => {
+            Record::Series { number, family, is_zero_series, at, head, text } => {
                 let known = self.families.get(family as usize);
-                let known = known.ok_or_else(|| FormatError::corrupt("a series is of a family that is not there"))?;
+                let known = known.ok_or_else(|| FormatError::corrupt("a series is of an unknown family"))?;
                 let key = parse_series(known, head, text)?;
                 let cells = u32::try_from(known.cells()).unwrap_or(u32::MAX);
                 check_run(at, cells)?;
-                self.series(cells, PeerSeries { number, family, key, at, extra: None, promised, ended: false })
+                self.series(cells, PeerSeries { number, family, key, at, extra: None, is_zero_series, ended: false })
             }
             Record::ExtraCells { series, extra } => self.extend(series, extra),
             Record::End { series } => self.end_series(series),
             Record::Page { shard, page, offset } => self.page(shard, page, offset, place),
-            Record::PreInit { series, promised } => {
+            Record::ZeroSeries { series, is_zero_series } => {
                 let known = self.by_at.get(&series).and_then(|number| self.series.get_mut(*number));
-                known.ok_or_else(unknown)?.promised = promised;
+                known.ok_or_else(unknown)?.is_zero_series = is_zero_series;
                 Ok(())
             }
-            // The log follows these by itself.
+            // `Cursor` follows extents.
             Record::NextExtent { .. } | Record::Unknown => Ok(()),
             _ => Err(FormatError::corrupt("a record of an archive stands in its log")),
         }
@@ -135,7 +119,7 @@ impl LogIndex {
             Entry::Vacant(place) => place.insert(self.series.len()),
         };
         let after = CellAddr { page: series.at.page, cell: series.at.cell + cells };
-        self.next = self.next.max(after);
+        self.next = self.next.max(Some(after));
         self.series.push(series);
         Ok(())
     }
@@ -143,21 +127,25 @@ impl LogIndex {
     fn extend(&mut self, at: CellAddr, extra: CellAddr) -> Result<(), FormatError> {
         let known = self.by_at.get(&at).and_then(|number| self.series.get_mut(*number));
         let family = known.as_ref().and_then(|series| self.families.get(series.family as usize));
-        // Work begun, and ended; or fractions.
+        // Work started and ended, or fractions.
         let cells = if family.is_some_and(|family| family.descriptor().kind() == Kind::Counter) { 1 } else { 2 };
         check_run(extra, cells)?;
-        if extra.page >= CellAddr::COMMON {
-            return Err(FormatError::corrupt("a series goes on where all processes write"));
+        if extra.page >= CellAddr::FIRST_SHARED_PAGE {
+            return Err(FormatError::corrupt("a series has its extra cells in the shared file"));
         }
         let extra_cells = match known {
             Some(series) => series.extra.get_or_insert(extra),
-            None if at.page >= CellAddr::COMMON && !self.shared => {
+            None if at.page >= CellAddr::FIRST_SHARED_PAGE && !self.shared => {
                 check_run(at, 1)?;
                 &mut self.foreign_extras.entry(at).or_insert((extra, self.taken)).0
             }
             None => return Err(unknown()),
         };
-        if *extra_cells == extra { Ok(()) } else { Err(FormatError::corrupt("a series goes on in two places")) }
+        if *extra_cells == extra {
+            Ok(())
+        } else {
+            Err(FormatError::corrupt("a series has extra cells at two addresses"))
+        }
     }
 
     fn end_series(&mut self, at: CellAddr) -> Result<(), FormatError> {
@@ -177,9 +165,13 @@ impl LogIndex {
         offset: u64,
         place: &mut dyn FnMut(u64) -> Result<PageRef, FormatError>,
     ) -> Result<(), FormatError> {
-        let is_ours = if self.shared { shard == 0 && page >= CellAddr::COMMON } else { page < CellAddr::COMMON };
+        let is_ours = if self.shared {
+            shard == 0 && page >= CellAddr::FIRST_SHARED_PAGE
+        } else {
+            page < CellAddr::FIRST_SHARED_PAGE
+        };
         if page >= PAGES || !is_ours {
-            return Err(FormatError::corrupt("it has a page of cells that can't be its own"));
+            return Err(FormatError::corrupt("it has a page of cells with an impossible number"));
         }
         if offset < PAGE || !self.pages.insert((shard, page)) || !self.offsets.insert(offset) {
             return Err(FormatError::corrupt("it has a page of cells twice"));
@@ -189,72 +181,73 @@ impl LogIndex {
         Ok(())
     }
 
-    /// Where a page lies, for each shard that has it.
+    /// Returns the locations of a page, one for each shard that has it.
     #[inline]
     pub(crate) fn locations(&self, page: u32) -> &[PageLocation] {
         self.locations_by_page.get(&page).map_or(&[], Vec::as_slice)
     }
 
-    /// The pages that it has.
+    /// Returns the numbers of all pages.
     pub(crate) fn pages(&self) -> impl Iterator<Item = u32> {
         self.locations_by_page.keys().copied()
     }
 
-    /// The number of the next series, if there can be one more.
+    /// Returns the number of the next series, if there can be one more.
     pub(crate) fn next_number(&self) -> Option<u32> {
         self.series.last().map_or(Some(0), |last| last.number.checked_add(1))
     }
 
-    /// The place of the series of this number, if it is there.
+    /// Returns the index of the series of this number.
     pub(crate) fn numbered(&self, number: u32) -> Option<usize> {
         self.series.binary_search_by_key(&number, |series| series.number).ok()
     }
 
-    /// The place of the series that begins there, if it has not ended.
+    /// Returns the index of the live series at this address.
     pub(crate) fn at(&self, at: CellAddr) -> Option<usize> {
         self.by_at.get(&at).copied()
     }
 
-    /// Where the work in progress is of a series that begins there.
+    /// Returns the extra cells of the series at this address.
     pub(crate) fn extra(&self, at: CellAddr) -> Option<CellAddr> {
         let known = self.at(at).and_then(|number| self.series.get(number)).and_then(|series| series.extra);
         known.or_else(|| self.foreign_extras.get(&at).map(|(extra, _)| *extra))
     }
 
-    /// The record that says where the work in progress is of a series that has none here: another one each time that the
-    /// series ends and begins anew, and in each log.
+    /// Returns the number of the record of extra cells, for a series of the shared file. It is another one each time
+    /// that the series is registered anew, and in each log.
     pub(crate) fn extra_record(&self, at: CellAddr) -> Option<u64> {
         self.foreign_extras.get(&at).map(|(_, record)| *record)
     }
 
-    /// No page lies further.
+    /// Returns the end of the last page.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Where there is room for a series of so many cells, if anywhere.
+    /// Returns an address with room for so many cells.
     pub(crate) fn room(&self, cells: u32) -> Option<CellAddr> {
-        let CellAddr { page, cell } = self.next;
-        let next = if cell + cells <= CELLS { self.next } else { CellAddr { page: page + 1, cell: 0 } };
+        let first = CellAddr { page: CellAddr::FIRST_SHARED_PAGE, cell: 0 };
+        let CellAddr { page, cell } = self.next.unwrap_or(first).max(first);
+        let next = if cell + cells <= CELLS { CellAddr { page, cell } } else { CellAddr { page: page + 1, cell: 0 } };
         (next.page < PAGES && cells <= CELLS).then_some(next)
     }
 }
 
 fn unknown() -> FormatError {
-    FormatError::corrupt("a record is of a series that is not there")
+    FormatError::corrupt("a record is of an unknown series")
 }
 
 fn out_of_order() -> FormatError {
     FormatError::corrupt("its records are not in order")
 }
 
-/// Do so many cells lie in a page that there can be?
+/// Checks that a run of cells lies in one page.
 fn check_run(at: CellAddr, cells: u32) -> Result<(), FormatError> {
     let in_page = at.cell.checked_add(cells).is_some_and(|end| end <= CELLS);
     if in_page && at.page < PAGES {
         Ok(())
     } else {
-        Err(FormatError::corrupt("a series leaves the cells that there are"))
+        Err(FormatError::corrupt("a series has cells outside of its page"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file of a process, as others read it.
+//! The file of another process.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,28 +9,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::backends::custom::{CellAddr, FamilyKey};
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::exact_amount::ExactAmount;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::superblock::LogGeneration;
-pub(crate) use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::custom::{Aggregation, CellAddr, FamilyKey};
+use crate::backends::file::format::{ExactAmount, FileId, FormatError, LogGeneration, Mappings, SkippedFile};
+use crate::backends::file::read::PeerSeries;
+use crate::backends::file::read::{Reader, reader};
 use crate::model::descriptor::Kind;
 use crate::storage::Mapped;
 
-/// The file of a process, as others read it.
+/// The file of a process, read by others.
 pub(crate) struct Peer {
     path: PathBuf,
     inode: u64,
     reader: Reader<Mapped>,
-    /// Saves allocations.
+    /// Reused buffers.
     scratch: Cell<(Vec<u64>, Vec<u64>)>,
 }
 
 impl Peer {
-    /// Opens a file and reads what is in it.
+    /// Opens a file, and reads its log.
     pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
         let peer = reader::open(path).and_then(|file| Self::of(file, path));
         peer.map_err(|fault| fault.at(path))
@@ -43,39 +39,39 @@ impl Peer {
         Ok(Self { path: path.to_owned(), inode, reader, scratch: Cell::default() })
     }
 
-    /// The inode of the file that was opened.
+    /// Returns the inode of the open file.
     pub(crate) fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Says whether the file has become shorter, so that cells must not be read.
+    /// Refuses a file that has become shorter, whose cells must not be read.
     pub(crate) fn check_len(&self) -> Result<(), SkippedFile> {
         self.reader.check_len().map_err(|fault| fault.at(&self.path))
     }
 
-    /// Reads what is new in the log; says whether anything is. Once there was an error, there is no other answer.
+    /// Reads new records; says whether there are any. After an error, every call returns it.
     ///
-    /// What was read of a series before is its own if it has not ended now.
+    /// Cells that were read before belong to a series if it is live now.
     pub(crate) fn refresh(&mut self) -> Result<bool, SkippedFile> {
         self.reader.refresh().map_err(|fault| fault.at(&self.path))
     }
 
-    /// Tells it from all others.
+    /// Returns the id of the file.
     pub(crate) fn id(&self) -> FileId {
         self.reader.header.id
     }
 
-    /// In the order in which processes were born.
+    /// Returns the start number of the process.
     pub(crate) fn number(&self) -> u64 {
         self.reader.header.number
     }
 
-    /// The label `pid` of that process.
+    /// Returns the label `pid` of the process.
     pub(crate) fn label(&self) -> String {
         self.reader.header.label()
     }
 
-    /// Does the process live?
+    /// Says whether the process is live.
     pub(crate) fn is_live(&self) -> io::Result<bool> {
         match self.reader.file.try_lock_shared() {
             Ok(()) => self.reader.file.unlock().map(|()| false),
@@ -84,42 +80,41 @@ impl Peer {
         }
     }
 
-    /// Its families, by their number in the file.
+    /// Returns the families, by their number in the file.
     pub(crate) fn families(&self) -> &[Arc<FamilyKey>] {
         &self.reader.index.families
     }
 
-    /// Its series, in the order of their numbers in the file; also those that have ended, unless that was long ago. Their
-    /// places are the same for as long as its [log](Self::generation).
+    /// Returns the series by number, ended ones included. Their indices are stable until the next
+    /// [generation](Self::generation).
     pub(crate) fn series(&self) -> &[PeerSeries] {
         &self.reader.index.series
     }
 
-    /// The log that was read. Another one leaves out what had ended; families and numbers stay.
+    /// Returns the generation of the log. The next one leaves out ended series; families and numbers stay.
     pub(crate) fn generation(&self) -> LogGeneration {
         self.reader.generation
     }
 
-    /// Is there a series of this number that has not ended?
+    /// Says whether the series of this number is live.
     pub(crate) fn counts(&self, number: u32) -> bool {
         let place = self.reader.index.numbered(number);
         place.and_then(|place| self.series().get(place)).is_some_and(|series| !series.ended)
     }
 
-    /// The place of the series that begins there, if it has not ended.
+    /// Returns the index of the live series at this address.
     pub(crate) fn series_at(&self, at: CellAddr) -> Option<usize> {
         self.reader.index.at(at)
     }
 
-    /// A series that has not ended, with its family.
+    /// Returns a live series, with its family.
     #[inline]
     fn live(&self, series: usize) -> Option<(&PeerSeries, &FamilyKey)> {
         let series = self.series().get(series).filter(|series| !series.ended)?;
         Some((series, self.families().get(series.family as usize)?))
     }
 
-    /// Adds the parts of a series, as many as the width of its family, which [adds up](crate::backends::custom::Aggregation::Add).
-    /// Nothing for others, and for one that has ended.
+    /// Adds the parts of a live series that [adds up](crate::backends::custom::Aggregation::Add).
     pub(crate) fn read(&self, series: usize, parts: &mut [ExactAmount]) {
         let Some((series, family)) = self.live(series) else { return };
         match (family.descriptor().kind(), parts) {
@@ -147,7 +142,25 @@ impl Peer {
         }
     }
 
-    /// A gauge of this process, work in progress included; `None` when it was never set and there never was any.
+    /// Returns the totals of a live series that outlive its process: its parts if they add up, or the last value that was
+    /// set, with the time as the whole number.
+    pub(crate) fn totals(&self, series: usize) -> Option<Box<[ExactAmount]>> {
+        let (_, family) = self.live(series)?;
+        match family.aggregation() {
+            Aggregation::Add => {
+                let mut amounts = vec![ExactAmount::default(); family.part_count()];
+                self.read(series, &mut amounts);
+                Some(amounts.into())
+            }
+            Aggregation::MostRecent => {
+                let (value, set_at) = self.last_set(series)?;
+                Some([ExactAmount { whole: set_at, ..ExactAmount::float(value) }].into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the value of a gauge, work in progress included; `None` when it was never set or tracked.
     pub(crate) fn value(&self, series: usize) -> Option<f64> {
         let (series, _) = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge)?;
         let in_progress = self.in_progress(series.at);
@@ -157,8 +170,8 @@ impl Peer {
         is_there.then(|| value.unwrap_or_default() + in_progress as f64)
     }
 
-    /// The value that a gauge was set to last, and when, without work in progress, which ends with its process; `None` when it was
-    /// never set.
+    /// Returns the last value that was set, and when, without work in progress, which ends with its process; `None`
+    /// when it was never set.
     pub(crate) fn last_set(&self, series: usize) -> Option<(f64, u64)> {
         // The time first: an old value never goes with the time of a later one.
         let set_at = self.stamp(series);
@@ -166,23 +179,23 @@ impl Peer {
         Some((reader::gauge_value(self.reader.shared_cells(series.at)?)?, set_at))
     }
 
-    /// When a gauge was set last.
+    /// Returns the time at which a gauge was last set.
     pub(crate) fn stamp(&self, series: usize) -> u64 {
         let live = self.live(series).filter(|(_, family)| family.descriptor().kind() == Kind::Gauge);
         let cells = live.and_then(|(series, _)| self.reader.shared_cells(series.at));
         cells.and_then(|cells| cells.get(2)).map_or(0, |cell| cell.load(Acquire))
     }
 
-    /// Work in progress in this process of the series that begins there, be it its own or common to all.
+    /// Returns the work in progress in this process of a series, its own or a shared one.
     pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
         self.reader.in_progress(at)
     }
 
-    /// The same of several that are common to all: what is surely theirs, nothing of those that have ended meanwhile; and
-    /// whether anything is new in the log.
+    /// Returns the work in progress of several shared series, and whether the log has new records. Work of a series
+    /// that ended meanwhile is left out.
     pub(crate) fn in_progress_of(&mut self, all: &[CellAddr]) -> Result<(Vec<u64>, bool), SkippedFile> {
         let mut is_new = false;
-        // A log that takes the place of another numbers its records anew. So often in a row that is no program's business.
+        // Compaction numbers records anew, but never a thousand times in a row.
         for _ in 0..1000 {
             let (generation, before) = (self.generation(), self.owners_of(all));
             let mut work: Vec<_> = all.iter().map(|at| self.in_progress(*at)).collect();
@@ -197,16 +210,16 @@ impl Peer {
             }
             return Ok((work, is_new));
         }
-        Err(FormatError::corrupt("its log is another one all the time").at(&self.path))
+        Err(FormatError::corrupt("its log was compacted without end").at(&self.path))
     }
 
-    /// What tells each of these series from those that come after it: its own number, or the record of its work.
+    /// Returns what tells each series from its successor: its number, or the record of its extra cells.
     fn owners_of(&self, all: &[CellAddr]) -> Vec<(Option<u32>, Option<u64>)> {
         let number = |at| Some(self.series().get(self.series_at(at)?)?.number);
         all.iter().map(|at| (number(*at), self.reader.index.extra_record(*at))).collect()
     }
 
-    /// The flags of an info metric, or of a state set.
+    /// Returns the flags of an info metric, or of a state set.
     pub(crate) fn flags(&self, series: usize) -> u64 {
         let is_flags = |kind| matches!(kind, Kind::Info | Kind::StateSet);
         let live = self.live(series).filter(|(_, family)| is_flags(family.descriptor().kind()));
@@ -251,7 +264,7 @@ mod tests {
         let names: Vec<_> = peer.families().iter().map(|family| family.name()).collect();
         assert_eq!(names, ["c_total", "h", "s", "g", "i_info"]);
         assert_eq!(labels(&peer, 0), r#"{"a": "x", "b": "y\n"}"#);
-        assert!(peer.series()[0].promised);
+        assert!(peer.series()[0].is_zero_series);
         assert_eq!(parts(&peer, 0), [Number::Float(7.75)]);
         assert_eq!(labels(&peer, 1), r#"{"a": "", "b": "z"}"#);
         assert_eq!(parts(&peer, 1), [1_u64.into(), 1_u64.into(), 1_u64.into(), Number::Float(7.85)]);
@@ -263,14 +276,14 @@ mod tests {
         assert_eq!(peer.flags(6), 1);
         assert!(peer.series()[7].ended);
         assert_eq!(parts(&peer, 7), [0_u64.into()]);
-        assert_eq!(peer.in_progress(at(CellAddr::COMMON, 0)), 2);
+        assert_eq!(peer.in_progress(at(CellAddr::FIRST_SHARED_PAGE, 0)), 2);
         assert_eq!(peer.series_at(at(1, 50)), None);
         assert_eq!(peer.series_at(at(1, 40)), Some(6));
         assert_eq!((peer.counts(6), peer.counts(7), peer.counts(8)), (true, false, false));
     }
 
     #[test]
-    fn a_peer_sees_what_is_new_and_what_has_ended() {
+    fn a_peer_sees_new_and_ended_series() {
         let sample = Sample::new();
         let family = samples::family(Kind::Counter, "c_total");
         let mut peer = Peer::open(&sample.path).unwrap();
@@ -281,7 +294,7 @@ mod tests {
         assert!(peer.refresh().unwrap());
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["2"], at(1, 1), false);
-        sample.own.end(at(1, 0));
+        sample.own.free_series(at(1, 0));
         assert_eq!(parts(&peer, 0), [3_u64.into()]);
         sample.begin(&family, &["3"], at(1, 0), false);
         assert!(peer.refresh().unwrap());
@@ -291,22 +304,22 @@ mod tests {
     }
 
     #[test]
-    fn work_that_was_read_of_a_series_that_has_ended_is_not_its_own() {
+    fn in_progress_counts_of_an_ended_series_are_left_out() {
         for has_record in [true, false] {
             let (sample, family) = (Sample::new(), samples::gauge("w", GaugeMode::Shared));
             let [one, two] = ["1", "2"].map(|label| {
-                sample.own.common(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
+                sample.own.shared_cells(&family, &SeriesKey::new(&family, &[label]), false).expect("there is room")
             });
             if has_record {
-                // As the first one of each family has.
+                // The first series of each family has a record.
                 sample.begin(&family, &["1"], one, false);
             }
-            sample.own.extend(one, at(1, 0)).expect("there is room");
+            sample.own.add_cells(one, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 3);
             let mut peer = Peer::open(&sample.path).unwrap();
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![3, 0], false));
-            sample.own.end(one);
-            sample.own.extend(two, at(1, 0)).expect("there is room");
+            sample.own.free_series(one);
+            sample.own.add_cells(two, at(1, 0)).expect("there is room");
             sample.add(1, at(1, 0), 0, 4);
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 0], true), "{has_record}");
             assert_eq!(peer.in_progress_of(&[one, two]).unwrap(), (vec![0, 7], false));
@@ -314,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_lock_lives() {
+    fn a_process_is_live_while_it_holds_the_lock() {
         let sample = Sample::new();
         let peer = Peer::open(&sample.path).unwrap();
         assert!(!peer.is_live().unwrap());
@@ -328,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_foreign() {
+    fn anything_but_a_plain_file_is_foreign() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("elsewhere", &link).unwrap();
@@ -338,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_becomes_shorter_is_not_touched_any_more() {
+    fn a_file_that_becomes_shorter_is_not_read_again() {
         for len in [4096, 1, 0] {
             let sample = samples::everything();
             let mut peer = Peer::open(&sample.path).unwrap();
@@ -354,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_off_anywhere_is_refused() {
+    fn a_file_truncated_anywhere_is_refused() {
         let sample = samples::everything();
         // The last page that is named in the log.
         let whole = 64 * 1024;
@@ -365,7 +378,7 @@ mod tests {
         };
         let lens: Vec<_> = last.chain((0..8200).rev()).collect();
         let readable: Vec<_> = lens.iter().filter(|len| refused(**len).is_none()).collect();
-        // What is free at the end may be missing.
+        // Free pages at the end may be missing.
         assert!(readable.len() < 14 && readable.iter().all(|len| **len > 8192), "{readable:?}");
         let reasons: Vec<_> = (0..72).rev().map(|len| refused(len).unwrap().reason).collect();
         assert!(reasons.iter().all(|reason| *reason == SkipReason::Truncated), "{reasons:?}");

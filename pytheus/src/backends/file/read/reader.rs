@@ -1,4 +1,4 @@
-//! A file as it is read: its header, its log as far as that was taken in, and the pages of cells.
+//! Reads a file: its header, its log, and its cells.
 
 use std::fs::{File, OpenOptions};
 use std::ops::Deref;
@@ -9,30 +9,26 @@ use std::sync::atomic::Ordering::Acquire;
 
 use crate::backends::custom::CellAddr;
 use crate::backends::file::dir::plain_file;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::format::log::Cursor;
-use crate::backends::file::format::mappings::{Mappings, PageRef};
-use crate::backends::file::format::superblock::LogGeneration;
-use crate::backends::file::read::index::LogIndex;
+use crate::backends::file::format::{Cursor, FormatError, Header, LogGeneration, Mappings, PageRef};
+use crate::backends::file::read::LogIndex;
 use crate::storage::Page;
 
-/// A file as it is read.
+/// A file that is open for reading.
 #[derive(Debug)]
 pub(crate) struct Reader<M> {
     pub(crate) file: File,
     pub(crate) header: Header,
     pub(crate) index: LogIndex,
     pub(crate) cursor: Cursor,
-    /// The log that this is of. The numbers of its families and series are those of all before it, but not their places.
+    /// The generation that was read. Numbers of families and series are the same in all generations, indices are not.
     pub(crate) generation: LogGeneration,
     mappings: Mappings<M>,
     first: PageRef,
-    /// What was wrong: nothing is read any more.
+    /// The first error: nothing is read after it.
     fault: Option<FormatError>,
 }
 
-/// Opens a file that is there, for writing, too: [`Mapped`](crate::storage::Mapped) wants that.
+/// Opens a file, for writing, too: [`Mapped`](crate::storage::Mapped) needs that.
 pub(crate) fn open(path: &Path) -> Result<File, FormatError> {
     Ok(plain_file::open(OpenOptions::new().read(true).write(true), path)?)
 }
@@ -50,8 +46,8 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
         Ok(Self { file, header, index, cursor, generation, mappings, first, fault: None })
     }
 
-    /// Takes in what is new in the log; says whether anything is. What was read of cells before belongs to the series that
-    /// have not ended now: others count in its cells only after the log says that it has.
+    /// Applies new records; says whether there are any. Cells that were read before belong to the series that are live
+    /// now: they are reused only after an `End` record.
     pub(crate) fn refresh(&mut self) -> Result<bool, FormatError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -62,10 +58,10 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
     }
 
     fn read_log(&mut self) -> Result<bool, FormatError> {
-        // Before anything that is mapped is read: there is nothing behind what was cut off.
+        // Before mapped memory is read: there is none behind a truncation.
         self.len()?;
         let (before, offset) = (self.generation, self.cursor.offset());
-        // Another log takes the place of one that has grown: so often in a row that is no program's business.
+        // Compaction may replace the log meanwhile, but never a thousand times in a row.
         for _ in 0..1000 {
             let (generation, committed) = LogGeneration::committed(self.first()?);
             if generation != self.generation {
@@ -77,10 +73,10 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
                 return Ok(generation != before || self.cursor.offset() != offset);
             }
         }
-        Err(FormatError::corrupt("its log is another one all the time"))
+        Err(FormatError::corrupt("its log was compacted without end"))
     }
 
-    /// Takes in the log up to there; false when another log counts meanwhile.
+    /// Applies the log up to there; false when another generation is current by then.
     fn read_to(&mut self, committed: u64) -> Result<bool, FormatError> {
         let mut bytes = Vec::new();
         while self.cursor.offset() != committed {
@@ -96,49 +92,49 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
         Ok(true)
     }
 
-    /// Says whether all that is mapped is still there.
+    /// Refuses a file that is shorter than what is mapped.
     pub(crate) fn check_len(&self) -> Result<(), FormatError> {
         self.len().map(drop)
     }
 
-    /// How long the file is, which is never less than what is mapped.
+    /// Returns the length of the file, which covers what is mapped.
     fn len(&self) -> Result<u64, FormatError> {
         let len = self.file.metadata()?.len();
-        if len < self.mappings.end() { Err(FormatError::truncated("it was longer before")) } else { Ok(len) }
+        if len < self.mappings.end() { Err(FormatError::truncated("it was truncated")) } else { Ok(len) }
     }
 
-    /// Its first page.
+    /// Returns the first page.
     pub(crate) fn first(&self) -> Result<&Page, FormatError> {
         self.mappings.page(self.first).ok_or_else(|| FormatError::truncated("it has no first page"))
     }
 
-    /// The cells from there to the end of the page, for each shard that has them, with the number of the shard.
+    /// Returns, for each shard, its number and the cells from an address to the end of the page.
     #[inline]
     pub(crate) fn cells(&self, at: CellAddr) -> impl Iterator<Item = (u32, &[AtomicU64])> {
         let first = at.cell as usize;
         self.pages(at.page).filter_map(move |(shard, page)| Some((shard, page.cells().get(first..)?)))
     }
 
-    /// Each shard's page of this number.
+    /// Returns each shard's page of this number.
     #[inline]
     pub(crate) fn pages(&self, page: u32) -> impl Iterator<Item = (u32, &Page)> {
         let placed = self.index.locations(page).iter();
         placed.filter_map(|placed| Some((placed.shard, self.mappings.page(placed.page_ref)?)))
     }
 
-    /// The cells of shard 0 from there on.
+    /// Returns the cells of shard 0 from an address on.
     pub(crate) fn shared_cells(&self, at: CellAddr) -> Option<&[AtomicU64]> {
         self.cells(at).find(|(shard, _)| *shard == 0).map(|(_, cells)| cells)
     }
 
-    /// Work in progress of the series that begins there.
+    /// Returns the work in progress of a series.
     pub(crate) fn in_progress(&self, at: CellAddr) -> u64 {
         let Some(extra) = self.index.extra(at) else { return 0 };
         let sum = |place: usize| {
             let cells = self.cells(extra).filter_map(|(_, cells)| cells.get(place));
             cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Acquire)))
         };
-        // In this order: of what has ended, the beginning is seen, too.
+        // Ends first: the start of each end is then seen, too.
         let ended = sum(1);
         let begun = sum(0);
         u64::try_from(begun.wrapping_sub(ended).cast_signed()).unwrap_or_default()
@@ -146,21 +142,21 @@ impl<M: Deref<Target = [Page]>> Reader<M> {
 }
 
 impl Reader<&'static [Page]> {
-    /// The page of this number of shard 0, for the rest of the process.
+    /// Returns the page of shard 0 of this number, for the rest of the process.
     pub(crate) fn kept(&self, page: u32) -> Option<&'static Page> {
         let placed = self.index.locations(page).iter().find(|placed| placed.shard == 0)?;
         self.mappings.kept(placed.page_ref)
     }
 }
 
-/// The value of a gauge, of its cells in shard 0; `None` when it was never set.
+/// Returns the value of a gauge, from its cells in shard 0; `None` when it was never set.
 pub(crate) fn gauge_value(cells: &[AtomicU64]) -> Option<f64> {
     let bits = cells.first()?.load(Acquire);
-    // Takes the sign of zero away, which tells it from what was never set.
+    // Removes the sign of zero, which tells it from a gauge that was never set.
     (bits != 0).then(|| f64::from_bits(bits) + 0.0)
 }
 
-/// Is there, or was there, work in progress of a gauge, as its cells in shard 0 say?
+/// Says whether a gauge has tracked work in progress, from its cells in shard 0.
 pub(crate) fn gauge_is_tracked(cells: &[AtomicU64]) -> bool {
     cells.get(1).is_some_and(|mark| mark.load(Acquire) != 0)
 }

@@ -1,11 +1,11 @@
-//! What is written is read again, and nothing else is.
+//! The archive's codec: round trips, and refusal of anything else.
 
 use std::fs;
 use std::sync::Arc;
 
 use crate::backends::custom::{FamilyKey, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec::{decode, encode};
+use crate::backends::file::archive::data::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::error::FileFault;
 use crate::backends::file::dir::roster::Roster;
@@ -33,8 +33,7 @@ fn archive() -> Archive {
     infinite += ExactAmount { whole: 0, float: ExactSum::ZERO };
     infinite.float += f64::INFINITY;
     let (file, amounts) = (FileId(7), Box::from([infinite, ExactAmount::whole(4)]));
-    let mut archive = Archive::default();
-    archive.generation = 41;
+    let mut archive = Archive { generation: 41, ..Archive::default() };
     archive.families = vec![
         ArchivedFamily { series: vec![(SeriesKey::new(&histogram, &[]), times.into())], key: histogram, newest: 3 },
         ArchivedFamily { series: counts, key: counter, newest: 9 },
@@ -54,7 +53,7 @@ fn fields(archive: &Archive) -> String {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn an_archive_is_read_back_as_written() {
     let written = archive();
     let read = decode(&encode(&written).expect("it is short")).expect("it is whole");
     assert_eq!(fields(&read), fields(&written));
@@ -62,7 +61,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn damage_is_found_wherever_it_is() {
+fn damage_anywhere_in_an_archive_is_detected() {
     let mut whole = archive();
     whole.families[1].series.truncate(2);
     let bytes = encode(&whole).expect("it is short");
@@ -74,7 +73,7 @@ fn damage_is_found_wherever_it_is() {
         for flipped in [1, 0x80] {
             let mut damaged = bytes.clone();
             damaged[place] ^= flipped;
-            // What fills up a record says nothing.
+            // Padding of a record carries no information.
             if let Ok(read) = decode(&damaged) {
                 assert_eq!(fields(&read), fields(&whole), "at {place}");
             }
@@ -98,11 +97,11 @@ fn fresh() -> (tempfile::TempDir, Directory) {
 }
 
 #[test]
-fn an_archive_is_known_by_its_file() {
+fn an_archive_is_identified_by_its_inode() {
     let (_around, directory) = fresh();
     let none = Archive::read(&directory).expect("there is none");
     assert!(none.is_current(&directory).expect("it is there"));
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let mut first = archive();
     first.write(&locked).expect("there is room");
     assert!(!none.is_current(&directory).expect("it is there"));
@@ -110,7 +109,7 @@ fn an_archive_is_known_by_its_file() {
     let read = Archive::read(&directory).expect("it is whole");
     assert!(read.is_current(&directory).expect("it is there"));
     assert_eq!(fields(&read), fields(&first));
-    // Again and again: what was one's own is given to no other while it is open.
+    // Repeatedly: an inode number is not reused while its file is open.
     let mut last = read;
     for _ in 0..10 {
         last = last.to_change(&locked).expect("it is whole");
@@ -123,9 +122,9 @@ fn an_archive_is_known_by_its_file() {
 }
 
 #[test]
-fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
+fn a_damaged_archive_is_kept_and_never_extended() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let stale = Archive::default();
     fs::write(directory.archive(), "PYTHARC\nnonsense".repeat(4)).expect("there is room");
     let skipped = Archive::read(&directory).expect_err("it is damaged");
@@ -137,9 +136,9 @@ fn a_damaged_archive_stays_and_nothing_is_added_to_it() {
 }
 
 #[test]
-fn an_archive_of_a_later_version_stays() {
+fn an_archive_of_a_later_version_is_kept() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     let later = [b"PYTHARC\n", &99_u32.to_le_bytes()[..], b"whatever"].concat();
     fs::write(directory.archive(), &later).expect("there is room");
     assert_eq!(Archive::read(&directory).expect_err("it is of later").reason, SkipReason::NewerVersion);
@@ -152,7 +151,7 @@ fn an_archive_of_a_later_version_stays() {
 #[test]
 fn a_file_of_an_earlier_version_is_refused_with_what_to_do() {
     let (_around, directory) = fresh();
-    let locked = directory.lock().expect("nobody has it");
+    let locked = directory.acquire_lock().expect("nobody has it");
     fs::write(directory.archive(), [b"PYTHARC\n", &1_u32.to_le_bytes()[..], b"whatever"].concat())
         .expect("there is room");
     let refused = Archive::default().to_change(&locked).expect_err("it can't be read");

@@ -1,4 +1,5 @@
-//! Series come and go without end: the file stays short, and whoever reads it meanwhile sees what is there.
+//! Compaction: with series that come and go without end, the file stays short, and readers see a whole log at any
+//! moment.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,38 +19,38 @@ use crate::backends::file::write::shared_file::SharedFile;
 use crate::model::descriptor::GaugeMode;
 use crate::model::number::Number;
 
-/// What a child does here: counts 1000, then lets so many series come and go.
+/// Task of a child: count 1000, then begin and end this many series.
 pub(crate) const CHURN: &str = "churn";
 pub(crate) const CHURN_LONG: &str = "churn long";
 
-/// Not the file of any process.
+/// The name of a file that belongs to no process.
 const NOBODY: FileId = FileId(0);
 
-/// How many there are at a time.
+/// The number of series at a time.
 const LIVE: u32 = 10;
-/// So many make the log long enough for a shorter one, and some more.
+/// Enough series to make the log long enough for a compaction, and some more.
 const ROUND: u32 = 2_000;
-/// So many go by in the long run.
+/// The number of series in the long run.
 pub(crate) const LONG: u32 = 100_000;
 
 fn text(number: u32) -> String {
     format!("{number:0>200}")
 }
 
-/// Lets a series begin for each of these numbers, and counts 1 in it; of all, the last few stay. Counts 1 in another one each
-/// time.
+/// Begins a series for each of these numbers and counts 1 in it; the last few of all stay. Counts 1 in another series
+/// each time.
 pub(crate) fn churn(process: &Process, series: [CellAddr; 2], numbers: Range<u32>) {
     let family = jobs();
     let cell = |at: CellAddr| &process.file.page(1, at.page).expect("there is room").cells()[at.cell as usize];
     for number in numbers {
         let at = CellAddr { page: 100, cell: number % LIVE };
         if number >= LIVE {
-            process.file.end(at);
+            process.file.free_series(at);
             cell(at).store(0, Relaxed);
         }
         let key = SeriesKey::new(&family, &[&text(number)]);
-        let begun = NewSeries { family: &family, series: &key, at, promised: false };
-        process.file.begin(&begun).expect("there is room");
+        let begun = NewSeries { family: &family, series: &key, at, is_zero_series: false };
+        process.file.add_series(&begun).expect("there is room");
         cell(at).store(1, Relaxed);
         process.count(series, 1, 0.0);
     }
@@ -60,7 +61,7 @@ fn length(directory: &Directory) -> u64 {
     lengths.map(|metadata| metadata.expect("it is there").len()).sum()
 }
 
-/// What is counted in a series, by a process that has not ended it.
+/// Returns the count of a series of a process that has not ended it.
 fn counted(peer: &Peer, is_it: impl Fn(&str) -> bool) -> Vec<f64> {
     let live = peer.series().iter().enumerate().filter(|(_, series)| !series.ended && is_it(series.key.parts().1));
     let read = live.map(|(place, _)| {
@@ -72,7 +73,7 @@ fn counted(peer: &Peer, is_it: impl Fn(&str) -> bool) -> Vec<f64> {
 }
 
 #[test]
-fn a_file_stays_short_and_is_read_meanwhile() {
+fn compaction_keeps_a_file_short_while_it_is_read() {
     let (_around, directory) = fresh();
     let mut process = child::start(CHURN_LONG, directory.path(), None);
     while peers(&directory).iter().all(|peer| peer.series().is_empty()) {
@@ -117,7 +118,7 @@ fn a_file_stays_short_and_is_read_meanwhile() {
 }
 
 #[test]
-fn wherever_a_process_dies_its_file_says_what_it_has_counted() {
+fn a_crash_at_any_failpoint_of_compaction_loses_no_count() {
     for point in COMPACTION_POINTS {
         for time in [1, 2, 3] {
             let (_around, directory) = fresh();
@@ -127,7 +128,7 @@ fn wherever_a_process_dies_its_file_says_what_it_has_counted() {
             for when in ["before", "after"] {
                 let mut shown = shown();
                 let counted = shown.remove("jobs_total{queue=\"a\"}").map_or(0.0, Number::as_f64);
-                // The log is long when a series has ended, and another one is about to begin.
+                // The log is long when a series has ended and another one is about to begin.
                 assert_eq!(shown.len(), LIVE as usize - 1, "{point}, {when} it is folded");
                 let last = shown.keys().next_back().expect("there are some");
                 let last: u32 = last.trim_matches(|char: char| !char.is_ascii_digit()).parse().expect("a number");
@@ -140,13 +141,13 @@ fn wherever_a_process_dies_its_file_says_what_it_has_counted() {
 }
 
 #[test]
-fn what_was_removed_stays_so_whichever_log_there_is() {
+fn a_removal_survives_compactions() {
     let (_around, directory) = fresh();
     let mut other = Process::begin(&directory);
     other.count_in(&jobs(), &["gone"], 7, 0.25);
     let mut process = Process::begin(&directory);
     let passing = process.series(&jobs(), &["a"], false);
-    // Its number is not its place.
+    // The series' number differs from its index.
     churn(&process, passing, 0..100);
     let gone = process.series(&jobs(), &["gone"], true);
     process.count(gone, 5, 0.5);
@@ -157,7 +158,7 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     let value = || shown(&directory).get("jobs_total{queue=\"gone\"}").map(|number| number.as_f64());
     assert_eq!(value(), Some(12.75));
     remove_all(&directory, other.id(), &jobs(), &["gone"]);
-    // In its own file the other one ends it itself.
+    // In its own file, the other process frees the series itself.
     drop(other);
     fold_all(&directory);
     remove_all(&directory, NOBODY, &jobs(), &["gone"]);
@@ -183,7 +184,7 @@ fn what_was_removed_stays_so_whichever_log_there_is() {
     assert_eq!(shown(&directory)["jobs_total{queue=\"a\"}"].as_f64().to_string(), (100 + 2 * ROUND).to_string());
 }
 
-/// What a child does here: sets many series that all processes write, and removes most.
+/// Task of a child: set many shared series, and remove most of them.
 pub(crate) const SHARE: &str = "share";
 
 pub(crate) fn share(shared: &SharedFile) {
@@ -200,7 +201,7 @@ pub(crate) fn share(shared: &SharedFile) {
 }
 
 #[test]
-fn wherever_a_process_dies_what_all_write_is_whole() {
+fn a_crash_at_any_failpoint_leaves_the_shared_file_whole() {
     for point in [None, Some(SHARED_COMPACTION_POINTS[0]), Some(SHARED_COMPACTION_POINTS[1])] {
         let (_around, directory) = fresh();
         assert!(child::run(SHARE, directory.path(), None).success());
@@ -219,7 +220,7 @@ fn wherever_a_process_dies_what_all_write_is_whole() {
     }
 }
 
-pub(crate) fn errand(process: &mut Process, long: bool) {
+pub(crate) fn task(process: &mut Process, long: bool) {
     let series = process.series(&jobs(), &["a"], false);
     process.count(series, 1000, 0.0);
     churn(process, series, 0..if long { LONG } else { 3 * ROUND });

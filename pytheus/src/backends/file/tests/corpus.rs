@@ -1,13 +1,14 @@
-//! The files that a fuzzer begins with, which are also those that later versions have to read: what is written today is
-//! what was written then.
+//! The seed files of the fuzzer. Later versions have to read them, too: the files that are written today equal the
+//! stored
+//! ones.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::backends::custom::{Arena as _, FamilyKey, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::archive::codec;
+use crate::backends::file::archive::data::{Archive, ArchivedFamily, Tombstone};
 use crate::backends::file::format::exact_amount::ExactAmount;
 use crate::backends::file::format::file_id::FileId;
 use crate::backends::file::format::header::LOG;
@@ -22,7 +23,7 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/file")
 }
 
-/// A file without the zeros at its end, in whole pages.
+/// Cuts the zeros at the end of a file, in whole pages.
 fn pages(path: &Path) -> Vec<u8> {
     let mut bytes = fs::read(path).expect("it was written");
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -37,26 +38,26 @@ fn churned() -> Vec<u8> {
         sample.begin(&counter, &[&round.to_string()], at(1, round % 3), round % 2 == 0);
         sample.add(1, at(1, round % 3), 0, u64::from(round));
         if round >= 2 {
-            sample.own.end(at(1, (round + 1) % 3));
+            sample.own.free_series(at(1, (round + 1) % 3));
         }
     }
     pages(&sample.path)
 }
 
-/// With a log that has taken the place of another one.
+/// A file with a compacted log.
 fn compacted() -> Vec<u8> {
     let sample = Sample::new();
     sample.own.compact_often();
     let counter = family(Kind::Counter, "c_total");
     let shared = gauge("g", GaugeMode::Shared);
-    let other = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
-    sample.own.extend(other, at(1, 60)).expect("there is room");
+    let other = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    sample.own.add_cells(other, at(1, 60)).expect("there is room");
     for round in 0..40_u32 {
         sample.begin(&counter, &[&round.to_string()], at(1, round % 3 * 2), round % 2 == 0);
-        sample.own.extend(at(1, round % 3 * 2), at(1, round % 3 * 2 + 1)).expect("there is room");
+        sample.own.add_cells(at(1, round % 3 * 2), at(1, round % 3 * 2 + 1)).expect("there is room");
         sample.add(1, at(1, round % 3 * 2), 0, u64::from(round));
         if round >= 2 {
-            sample.own.end(at(1, (round + 1) % 3 * 2));
+            sample.own.free_series(at(1, (round + 1) % 3 * 2));
         }
     }
     pages(&sample.path)
@@ -67,7 +68,7 @@ fn all_modes() -> Vec<u8> {
     let modes = [GaugeMode::LiveSum, GaugeMode::LiveMax, GaugeMode::MostRecent, GaugeMode::PerProcess];
     for (place, mode) in (0..).zip(modes) {
         sample.begin(&gauge("g", mode), &["\"\\\n"], at(1, place * 5), false);
-        sample.own.extend(at(1, place * 5), at(1, place * 5 + 3)).expect("there is room");
+        sample.own.add_cells(at(1, place * 5), at(1, place * 5 + 3)).expect("there is room");
         sample.set(0, at(1, place * 5), 0, f64::NAN);
         sample.add(1, at(1, place * 5 + 3), 0, 1);
     }
@@ -78,27 +79,27 @@ fn shared_file() -> Vec<u8> {
     let sample = Sample::new();
     let states = family(Kind::StateSet, "s");
     let shared = gauge("g", GaugeMode::Shared);
-    let first = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    let first = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
     sample.set(0, first, 0, 1.5);
-    sample.own.common(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
-    let up = sample.own.common(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
+    sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["2"]), false).expect("there is room");
+    let up = sample.own.shared_cells(&states, &SeriesKey::new(&states, &[]), true).expect("there is room");
     sample.add(0, up, 0, 1);
     sample.shared.remove(first).expect("there is room");
     let mut bytes = pages(&sample.directory.path().join("shared"));
-    // The only one whose header says what process has made it, and when.
+    // This file alone has a header with the identity of a process and its start.
     bytes[..72]
         .copy_from_slice(&crate::backends::file::format::header::Header { first_extent: 12_288, ..header() }.encode());
     bytes
 }
 
-/// A log in two extents, as others would write it.
+/// A log in two extents, as other processes would write it.
 fn two_extents() -> Vec<u8> {
     let json = family(Kind::Counter, "c_total").to_json().to_string();
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let records = [Record::Family { number: 0, json: json.as_bytes() }, Record::NextExtent { offset: 8192, len: 4096 }];
     records.iter().try_for_each(|record| record.encode(&mut first)).expect("they are short");
     let records = [
-        Record::Series { number: 0, family: 0, promised: true, at: at(1, 511), head: &[0; 4], text: "" },
+        Record::Series { number: 0, family: 0, is_zero_series: true, at: at(1, 511), head: &[0; 4], text: "" },
         Record::Page { shard: 3, page: 1, offset: 12_288 },
     ];
     records.iter().try_for_each(|record| record.encode(&mut second)).expect("they are short");
@@ -120,8 +121,7 @@ fn archive() -> Vec<u8> {
         |key: &FamilyKey, labels: &[&str], amounts: &[ExactAmount]| (SeriesKey::new(key, labels), amounts.into());
     let of_counter = vec![series(&counter, &["x", "\n"], &[float])];
     let of_histogram = vec![series(&histogram, &[], &[ExactAmount::whole(2); 4])];
-    let mut archive = Archive::default();
-    archive.generation = 5;
+    let mut archive = Archive { generation: 5, ..Archive::default() };
     archive.families = vec![
         ArchivedFamily { newest: 3, series: of_counter, key: counter },
         ArchivedFamily { newest: 4, series: of_histogram, key: histogram },
@@ -131,7 +131,7 @@ fn archive() -> Vec<u8> {
     codec::encode(&archive).expect("it is short")
 }
 
-/// With some things wrong.
+/// Files with some damage.
 fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let change = |place: usize, by: u8| {
         let mut bytes = whole.to_vec();
@@ -147,11 +147,11 @@ fn damaged(whole: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     ]
 }
 
-/// Run with `PYTHEUS_CORPUS=overwrite` to write what is compared here: after a change of the layout, which has to raise its
+/// Set `PYTHEUS_CORPUS=overwrite` to write the compared files: after a change of the layout, together with a new format
 /// version.
 #[test]
 #[cfg(target_endian = "little")]
-fn files_are_laid_out_as_they_always_were() {
+fn the_file_format_has_not_changed() {
     let everything = pages(&samples::everything().path);
     let empty = pages(&Sample::new().path);
     let mut files = vec![

@@ -1,4 +1,4 @@
-//! A process dies wherever it changes what others see: nothing is lost, and nothing is counted twice.
+//! Crashes at every failpoint: nothing is lost, and nothing is counted twice.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use super::process::{Process, fold_all, fresh, jobs, names, numbers, shown};
 use crate::backends::custom::{Backend as _, Totals};
 use crate::backends::failpoint::FAILPOINTS;
 use crate::backends::file::MultiProcessFileBackend;
-use crate::backends::file::archive::archive::Archive;
+use crate::backends::file::archive::data::Archive;
 use crate::backends::file::dir::roster;
 
-/// What a child does here: attaches, counts 1000, folds the dead, and removes a series of the living.
+/// Task of a child: attach, count 1000, archive ended processes, and remove a series of a live one.
 pub(crate) const CYCLE: &str = "cycle";
 
-/// What a child does here: folds the dead.
+/// Task of a child: archive ended processes.
 pub(crate) const FOLD: &str = "fold";
 
 #[test]
-fn wherever_a_process_dies_the_total_is_exact() {
+fn a_crash_at_any_failpoint_leaves_exact_totals() {
     let mut crashes = 0;
     for point in FAILPOINTS {
         for time in 1.. {
@@ -33,9 +33,9 @@ fn wherever_a_process_dies_the_total_is_exact() {
     assert_eq!(crashes, FAILPOINTS.len() + 4 + 3 + 2, "{twice}");
 }
 
-/// A limit on the size of files stands for a disk that is full.
+/// A limit on the size of files stands for a full disk.
 #[test]
-fn a_fold_that_finds_no_room_changes_nothing() {
+fn archiving_on_a_full_disk_changes_nothing() {
     let (_around, directory) = fresh();
     for _ in 0..3 {
         Process::begin(&directory).count_in(&jobs(), &["a"], 10, 0.25);
@@ -49,7 +49,7 @@ fn a_fold_that_finds_no_room_changes_nothing() {
     assert_eq!(shown(&directory), before);
 }
 
-/// False if the process did not come by there.
+/// Returns false if the process did not pass the failpoint.
 fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let (_around, directory) = fresh();
     let mut live = Process::begin(&directory);
@@ -63,13 +63,13 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
     let status = child::run(CYCLE, directory.path(), Some(crash_at));
     let place = FAILPOINTS.iter().position(|known| *known == point).expect("it is in the list");
     let is_after = |name: &str| place > FAILPOINTS.iter().position(|known| *known == name).expect("it is in the list");
-    // The child counts once it is there, and removes once it has folded.
+    // The child counts after it is attached, and removes after it has archived.
     let is_of_fold = point.starts_with("roster") && time == 2;
     let counted = if status.success() || is_of_fold || is_after("file published") { 1000.0 } else { 0.0 };
     let removed = status.success() || point == "series removed" || (point == "archive renamed" && time == 2);
     let a = (r#"queue="a""#, 31.0 + 1.25 + counted);
     let expected = if removed { numbers([a]) } else { numbers([a, (r#"queue="gone""#, 20.75)]) };
-    // The roster names nothing that is missing.
+    // The roster names no missing file.
     let backend = MultiProcessFileBackend::new(directory.path()).expect("it is a good directory");
     backend.load(&mut Totals::new(Cow::Borrowed(""), [])).unwrap_or_else(|error| panic!("{crash_at}: {error}"));
     drop(backend);
@@ -77,10 +77,10 @@ fn dies_at(crash_at: &str, point: &str, time: usize) -> bool {
         assert_eq!(shown(&directory), expected, "{crash_at}, {when} the next one folds");
         fold_all(&directory);
     }
-    // Whoever comes next cleans up.
+    // The next process cleans up.
     let mut last = Process::begin(&directory);
     last.count_in(&jobs(), &["a"], 0, 0.25);
-    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.acquire_lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     drop(last);
     fold_all(&directory);
     assert_eq!(

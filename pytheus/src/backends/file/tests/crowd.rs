@@ -1,4 +1,4 @@
-//! Many processes at once, and very many one after the other.
+//! Many processes at once, and very many in sequence.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,10 +11,10 @@ use crate::backends::file::dir::directory::Directory;
 use crate::backends::file::dir::roster;
 use crate::model::number::Number;
 
-/// What a child does here: attaches, counts 5 and dies, 50 times over, and folds the dead each time.
+/// Task of a child: attach, count 5 and end, 50 times over, and archive ended processes each time.
 pub(crate) const COME_AND_GO: &str = "come and go";
 
-/// What a child does here: attaches, counts and dies, 500 times over, and folds once there are more than 32.
+/// Task of a child: attach, count and end, 500 times over, and archive from 32 ended processes on.
 pub(crate) const SHORT_LIVES: &str = "short lives";
 
 fn total(directory: &Directory) -> f64 {
@@ -22,7 +22,7 @@ fn total(directory: &Directory) -> f64 {
 }
 
 #[test]
-fn processes_that_archive_at_once_count_everything_once() {
+fn concurrent_archiving_counts_everything_once() {
     let (_around, directory) = fresh();
     let mut children: Vec<_> = (0..6).map(|_| child::start(COME_AND_GO, directory.path(), None)).collect();
     let mut last = 0.0;
@@ -43,10 +43,10 @@ fn processes_that_archive_at_once_count_everything_once() {
     assert_eq!(names(&directory), ["archive", "lock", "roster", "shared"]);
 }
 
-/// What a child does here: as above, for ever, and says `<` before it counts 5, and `>` afterwards.
+/// Task of a child: the same without end, with `<` on standard output before it counts 5, and `>` afterwards.
 pub(crate) const UNTIL_KILLED: &str = "until killed";
 
-/// Says so when it is dropped.
+/// Prints `>` when it is dropped.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -56,7 +56,7 @@ impl Drop for Over<'_> {
 }
 
 #[test]
-fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
+fn killed_processes_lose_no_count() {
     let (_around, directory) = fresh();
     let (mut started, mut done) = (0, 0);
     let is_over = AtomicBool::new(false);
@@ -70,7 +70,7 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
             }
         });
         let _over = Over(&is_over);
-        // Longer, where nothing was counted as yet: a machine may be busy.
+        // Wait longer where nothing was counted so far: the machine may be busy.
         for round in 0..100 {
             if round >= 20 && done > 0 {
                 break;
@@ -93,14 +93,14 @@ fn processes_that_are_killed_lose_nothing_that_they_have_counted() {
     assert!(done > 0, "nothing was counted");
     let total_before = total(&directory);
     assert!((done as f64 * 5.0..=started as f64 * 5.0).contains(&total_before), "{done} to {started}: {total_before}");
-    directory.lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
+    directory.acquire_lock().and_then(|locked| roster::clean(&locked)).expect("it is ours");
     fold_all(&directory);
     assert_eq!(total(&directory).to_string(), total_before.to_string());
     assert_eq!(names(&directory), ["archive", "lock", "roster", "shared"]);
 }
 
 #[test]
-fn ten_thousand_short_lives_leave_a_bounded_number_of_files() {
+fn ten_thousand_short_lived_processes_leave_a_bounded_number_of_files() {
     let (_around, directory) = fresh();
     let start = Instant::now();
     for _ in 0..10 {
@@ -118,7 +118,7 @@ fn ten_thousand_short_lives_leave_a_bounded_number_of_files() {
 }
 
 #[test]
-fn a_thousand_dead_are_folded_at_once() {
+fn a_thousand_ended_processes_are_archived_at_once() {
     for ended in [32, 320, 1000] {
         let (_around, directory) = fresh();
         for _ in 0..ended {

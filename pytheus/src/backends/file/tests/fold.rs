@@ -1,14 +1,14 @@
-//! What the dead have counted is there once, and what was removed is not.
+//! Archived totals count once, and removed series stay removed.
 
 use std::fs;
 
 use super::process::{Process, fold_all, fresh, jobs, names, numbers, other_jobs, peers, remove_all, shown};
 use crate::backends::custom::Arena as _;
-use crate::backends::file::archive::archive::Archive;
-use crate::backends::file::archive::fold::fold;
+use crate::backends::file::archive::data::Archive;
+use crate::backends::file::archive::fold::fold_ended;
 
 #[test]
-fn the_dead_are_folded_and_the_living_are_not() {
+fn ended_processes_are_archived_and_live_ones_are_not() {
     let (_around, directory) = fresh();
     let mut live = Process::begin(&directory);
     live.count_in(&jobs(), &["a"], 1, 0.0);
@@ -16,17 +16,17 @@ fn the_dead_are_folded_and_the_living_are_not() {
         let mut ended = Process::begin(&directory);
         ended.count_in(&jobs(), &["a"], 10, 0.25);
         ended.count_in(&jobs(), &["b"], 0, 0.5);
-        // Nobody has counted in these.
+        // Untouched series.
         ended.series(&jobs(), &["silent"], false);
-        ended.series(&jobs(), &["promised"], true);
+        ended.series(&jobs(), &["is_zero_series"], true);
     }
-    let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="promised""#, 0.0)]);
+    let expected = numbers([(r#"queue="a""#, 31.75), (r#"queue="b""#, 1.5), (r#"queue="is_zero_series""#, 0.0)]);
     assert_eq!(shown(&directory), expected);
     let folded = fold_all(&directory);
     assert_eq!((folded.files, folded.skipped.len(), folded.left.len()), (3, 0, 0));
     assert_eq!(shown(&directory), expected);
     assert_eq!(names(&directory), ["archive", "lock", &format!("process-{}", live.id()), "roster", "shared"]);
-    // Nothing is left to be folded.
+    // There is nothing left to archive.
     assert_eq!(fold_all(&directory).files, 0);
     drop(live);
     assert_eq!(fold_all(&directory).files, 1);
@@ -36,24 +36,24 @@ fn the_dead_are_folded_and_the_living_are_not() {
 }
 
 #[test]
-fn a_file_that_was_opened_before_another_folded_it_is_not_folded_again() {
+fn a_file_is_not_archived_twice_by_a_process_that_opened_it_earlier() {
     let (_around, directory) = fresh();
     Process::begin(&directory).count_in(&jobs(), &["a"], 1, 0.0);
     let stale = peers(&directory);
     fold_all(&directory);
-    // The archive forgets the file, which is gone, when it is written for another one.
+    // The next archive no longer names the file, which was removed.
     Process::begin(&directory).count_in(&jobs(), &["a"], 2, 0.0);
     fold_all(&directory);
     let mut archive = Archive::read(&directory).expect("it is whole");
     assert!(!archive.folded.contains(&stale[0].id()));
-    let locked = directory.lock().expect("nobody has it");
-    let folded = fold(&locked, &mut archive, stale).expect("there is room");
+    let locked = directory.acquire_lock().expect("nobody has it");
+    let folded = fold_ended(&locked, &mut archive, stale).expect("there is room");
     assert_eq!(folded.files, 0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 3.0)]));
 }
 
 #[test]
-fn a_dead_file_that_is_damaged_is_left_alone() {
+fn a_damaged_file_of_an_ended_process_is_left_alone() {
     let (_around, directory) = fresh();
     let mut damaged = Process::begin(&directory);
     damaged.count_in(&jobs(), &["a"], 1, 0.0);
@@ -67,21 +67,21 @@ fn a_dead_file_that_is_damaged_is_left_alone() {
 }
 
 #[test]
-fn what_is_removed_stays_so_whoever_counts_on() {
+fn a_removal_holds_while_other_processes_count_on() {
     let (_around, directory) = fresh();
     Process::begin(&directory).count_in(&jobs(), &["a"], 100, 0.0);
     fold_all(&directory);
     let mut ended = Process::begin(&directory);
     ended.count_in(&jobs(), &["a"], 10, 0.1);
     ended.count_in(&jobs(), &["b"], 7, 0.0);
-    ended.series(&jobs(), &["promised"], true);
+    ended.series(&jobs(), &["is_zero_series"], true);
     drop(ended);
     let mut live = Process::begin(&directory);
     let series = live.series(&jobs(), &["a"], false);
     live.count(series, 1, 0.3);
     let own = Process::begin(&directory);
     remove_all(&directory, own.id(), &jobs(), &["a"]);
-    remove_all(&directory, own.id(), &jobs(), &["promised"]);
+    remove_all(&directory, own.id(), &jobs(), &["is_zero_series"]);
     assert_eq!(shown(&directory), numbers([(r#"queue="b""#, 7.0)]));
     live.count(series, 2, 0.5);
     let expected = numbers([(r#"queue="a""#, 2.5), (r#"queue="b""#, 7.0)]);
@@ -107,8 +107,8 @@ fn a_series_can_be_removed_again_and_again() {
         assert_eq!(shown(&directory), numbers([]));
     }
     assert_eq!(Archive::read(&directory).expect("it is whole").tombstones.len(), 1);
-    // A series that ends needs no baseline, and the next one with the same labels counts from zero.
-    live.file.end(series[0]);
+    // A freed series needs no baseline, and the next one with the same labels counts from zero.
+    live.file.free_series(series[0]);
     live.count_in(&jobs(), &["a"], 4, 0.0);
     assert_eq!(shown(&directory), numbers([(r#"queue="a""#, 4.0)]));
     remove_all(&directory, own.id(), &jobs(), &["other"]);

@@ -12,14 +12,14 @@ use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::snapshot::Number;
 use crate::storage::Page;
 
-/// What stands for a process: its backend, and the series that it has begun.
+/// Stands for a process: its backend and its series.
 struct Process {
     backend: MultiProcessFileBackend,
     arena: Arc<dyn Arena>,
     next: u32,
 }
 
-/// A series that has begun.
+/// A registered series.
 #[derive(Clone, Copy)]
 struct Series(&'static Page, CellAddr);
 
@@ -27,7 +27,7 @@ impl Process {
     fn start(directory: &tempfile::TempDir) -> Self {
         let backend = MultiProcessFileBackend::new(directory.path()).expect("the directory is fine");
         let arena = backend.arena().expect("it is open");
-        arena.ready().expect("nothing is in the way");
+        arena.publish().expect("nothing is in the way");
         Self { backend, arena, next: 0 }
     }
 
@@ -38,14 +38,14 @@ impl Process {
         self.begin_at(family, values, at, false)
     }
 
-    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, promised: bool) -> Series {
+    fn begin_at(&self, family: &Arc<FamilyKey>, values: &[&str], at: CellAddr, is_zero_series: bool) -> Series {
         let series = SeriesKey::new(family, values);
         let page = self.arena.page(0, at.page).expect("there is room");
-        self.arena.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
+        self.arena.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
         Series(page, at)
     }
 
-    /// What a scrape of this process shows.
+    /// Scrapes this process.
     fn scrape(&self) -> Vec<String> {
         let mut totals = Totals::new(Cow::Borrowed(""), []);
         self.backend.load(&mut totals).expect("the files are fine");
@@ -67,7 +67,7 @@ impl Process {
         self.backend.remove(&removal(family, values)).expect("nothing is in the way");
     }
 
-    /// As a kill: nobody tells anyone.
+    /// Ends the process as a kill would: without a shutdown.
     fn kill(self) {
         drop(self);
     }
@@ -119,7 +119,7 @@ fn processes(directory: &tempfile::TempDir) -> usize {
 }
 
 #[test]
-fn any_process_shows_what_all_have_counted() {
+fn every_process_shows_the_totals_of_all() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (mut one, mut other) = (Process::start(&directory), Process::start(&directory));
@@ -129,13 +129,13 @@ fn any_process_shows_what_all_have_counted() {
     let expected = [r#"hits_total{a="b"} 5"#, r#"hits_total{a="x"} 5"#];
     assert_eq!(one.scrape(), expected);
     assert_eq!(other.scrape(), expected);
-    // A series that has come meanwhile, and one that counts on.
+    // A new series, and one with further counts.
     one.begin(&hits, &["c"]).add(1);
     assert_eq!(other.scrape(), [expected[0], r#"hits_total{a="c"} 1"#, expected[1]]);
 }
 
 #[test]
-fn the_dead_stay_in_the_totals_and_their_files_go() {
+fn ended_processes_stay_in_the_totals_without_their_files() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let level = gauge(GaugeMode::LiveSum);
@@ -168,7 +168,7 @@ fn a_process_that_closes_leaves_its_counts_and_no_file() {
 }
 
 #[test]
-fn who_begins_folds_the_dead_when_they_are_many() {
+fn a_starting_process_archives_many_ended_ones() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     for _ in 0..100 {
@@ -181,7 +181,7 @@ fn who_begins_folds_the_dead_when_they_are_many() {
 }
 
 #[test]
-fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
+fn a_removed_series_shows_again_after_the_next_count() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (mut ended, mut one, mut other) =
@@ -193,8 +193,8 @@ fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
     let of_other = other.begin(&hits, &["x"]);
     of_other.add(20);
     assert_eq!(one.scrape(), [r#"hits_total{a="x"} 130"#]);
-    // As the core does it: first here, then everywhere.
-    one.arena.end(of_one.1);
+    // In the core's order: first here, then everywhere.
+    one.arena.free_series(of_one.1);
     one.remove(&hits, &["x"]);
     assert_eq!(one.scrape(), [""; 0]);
     assert_eq!(other.scrape(), [""; 0]);
@@ -208,13 +208,13 @@ fn a_removed_series_is_gone_until_somebody_counts_in_it_again() {
 }
 
 #[test]
-fn who_removes_what_was_removed_just_now_takes_nothing_that_was_counted_since() {
+fn a_second_removal_takes_no_later_count() {
     let directory = directory();
     let hits = family(Kind::Counter, "hits_total");
     let (one, mut other) = (Process::start(&directory), Process::start(&directory));
     let of_other = other.begin(&hits, &["x"]);
     of_other.add(20);
-    // A scrape and a thread of their own may both see to it.
+    // A scrape and a background thread may both handle it.
     let told_twice = removal(&hits, &["x"]);
     for counted in [3, 4] {
         one.backend.remove(&told_twice).expect("nothing is in the way");
@@ -240,33 +240,33 @@ fn a_removed_gauge_shows_again_once_it_is_set() {
 }
 
 #[test]
-fn a_shared_gauge_is_one_for_all_and_outlives_them() {
+fn a_shared_gauge_is_one_value_and_outlives_its_processes() {
     let directory = directory();
     let level = gauge(GaugeMode::Shared);
     let key = SeriesKey::new(&level, &["x"]);
     let (one, other) = (Process::start(&directory), Process::start(&directory));
-    let places = [&one, &other].map(|process| process.arena.common(&level, &key, false).expect("there is room"));
+    let places = [&one, &other].map(|process| process.arena.shared_cells(&level, &key, false).expect("there is room"));
     assert_eq!(places[0], places[1]);
     assert_eq!(one.scrape(), [""; 0], "nobody has set it");
     let page = other.arena.page(0, places[1].page).expect("it is there");
     Series(page, places[1]).set(3.0, 0);
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
-    // Work in progress of one process.
+    // In-progress counts of one process.
     let at = CellAddr { page: 1, cell: 0 };
     let progress = other.arena.page(1, 1).expect("there is room");
-    other.arena.extend(places[1], at).expect("there is room");
+    other.arena.add_cells(places[1], at).expect("there is room");
     Series(progress, at).add(2);
     assert_eq!(one.scrape(), [r#"level{a="x"} 5"#]);
     other.kill();
     assert_eq!(one.scrape(), [r#"level{a="x"} 3"#]);
-    // Removed where it is one for all.
-    one.arena.end(places[0]);
+    // A removal of the shared series.
+    one.arena.free_series(places[0]);
     assert_eq!(one.scrape(), [""; 0]);
     assert_eq!(Process::start(&directory).scrape(), [""; 0]);
 }
 
 #[test]
-fn the_newest_living_process_says_what_kind_a_family_is() {
+fn the_newest_live_process_decides_the_kind_of_a_family() {
     let directory = directory();
     let (counter, gauge) = (family(Kind::Counter, "level"), gauge(GaugeMode::LiveSum));
     let (mut elder, mut younger) = (Process::start(&directory), Process::start(&directory));
@@ -291,7 +291,7 @@ fn a_scrape_goes_on_while_series_come_and_go() {
                 let at = CellAddr { page: 2, cell: 0 };
                 let series = other.begin_at(&hits, &[&round.to_string()], at, false);
                 series.0.cells()[0].store(u64::from(round) + 10, Relaxed);
-                other.arena.end(at);
+                other.arena.free_series(at);
                 series.0.cells()[0].store(0, Relaxed);
             }
         });
@@ -310,18 +310,18 @@ fn a_scrape_goes_on_while_series_come_and_go() {
 }
 
 #[test]
-fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
+fn in_progress_counts_keep_their_owner_while_cells_are_reused() {
     let directory = directory();
     let level = gauge(GaugeMode::Shared);
     let (scraper, other) = (Process::start(&directory), Process::start(&directory));
     let place = |label| {
         let key = SeriesKey::new(&level, &[label]);
-        other.arena.common(&level, &key, false).expect("there is room")
+        other.arena.shared_cells(&level, &key, false).expect("there is room")
     };
     let (stays, passing) = (place("stays"), [("5", 5), ("7", 7)].map(|(label, work)| (place(label), work)));
     let begin = |series, at: CellAddr, work| {
         let page = other.arena.page(1, at.page).expect("there is room");
-        other.arena.extend(series, at).expect("there is room");
+        other.arena.add_cells(series, at).expect("there is room");
         page.cells()[at.cell as usize].store(work, Relaxed);
     };
     begin(stays, CellAddr { page: 1, cell: 10 }, 2);
@@ -331,7 +331,7 @@ fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
             let at = CellAddr { page: 1, cell: 0 };
             for (series, work) in std::iter::repeat_n(passing, 4_000).flatten() {
                 begin(series, at, work);
-                other.arena.end(series);
+                other.arena.free_series(series);
                 other.arena.page(1, at.page).expect("it is there").cells()[at.cell as usize].store(0, Relaxed);
             }
         });
@@ -345,7 +345,7 @@ fn work_in_progress_is_whose_it_is_while_series_come_and_go() {
     assert_eq!(scraper.scrape(), [r#"level{a="stays"} 2"#]);
 }
 
-/// How long it takes is printed, and looked at by people: `cargo test --release -p pytheus --lib ten_thousand -- --nocapture`.
+/// Prints the time it takes, for people: `cargo test --release -p pytheus --lib ten_thousand -- --nocapture`.
 #[test]
 fn ten_thousand_series_of_eight_processes_add_up() {
     let directory = directory();

@@ -1,4 +1,4 @@
-//! Several processes, real ones, share a directory; some of them die where it hurts most.
+//! Real processes share a directory; some of them crash at the worst moments.
 
 mod archive;
 mod child;
@@ -7,8 +7,8 @@ mod corpus;
 mod crash;
 mod crowd;
 mod directory;
-mod errands;
 mod fold;
 mod merging;
 mod process;
 pub(super) mod samples;
+mod tasks;

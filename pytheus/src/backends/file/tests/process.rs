@@ -1,4 +1,4 @@
-//! A process that counts, and what a scrape would show.
+//! A counting process, and the scrape it would show.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::backends::custom::{Aggregation, Arena as _, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::archive::archive::{Archive, Tombstone};
-use crate::backends::file::archive::fold::{Folded, fold};
-use crate::backends::file::archive::tombstones::remove;
+use crate::backends::file::archive::data::{Archive, Tombstone};
+use crate::backends::file::archive::fold::{Folded, fold_ended};
+use crate::backends::file::archive::remove_series;
 use crate::backends::file::dir::directory::{DirLock, Directory};
 use crate::backends::file::dir::error::{FileError, FileFault};
 use crate::backends::file::dir::presence::Presence;
@@ -27,29 +27,29 @@ pub(crate) fn jobs() -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("", jobs.with_labels(["queue"]).expect("a label")))
 }
 
-/// The same name, and a label more.
+/// The same name with a further label.
 pub(crate) fn other_jobs() -> Arc<FamilyKey> {
     let jobs = Descriptor::new(Kind::Counter, "jobs_total", "Jobs.").expect("a name");
     Arc::new(FamilyKey::new("", jobs.with_labels(["queue", "site"]).expect("two labels")))
 }
 
-/// A file that counts, for as long as this lives.
+/// A live writer file.
 pub(crate) struct Process {
-    pub(crate) file: file_of::Process,
+    pub(crate) file: file_of::AttachedProcess,
     next: u32,
 }
 
 impl Process {
     pub(crate) fn begin(directory: &Arc<Directory>) -> Self {
-        // As the backend does.
+        // The backend attaches in the same way.
         let (_presence, shared) = {
             let locked = lock(directory);
             let presence = Presence::take(&locked).expect("it can be locked");
             roster::begin(&locked, presence.is_alone).expect("there is room");
             (presence, Arc::new(shared_compaction::open(&directory.shared_file()).expect("it is one")))
         };
-        let file = patiently(|| file_of::Process::attach(directory, &shared));
-        file.ready().expect("nothing is in the way");
+        let file = patiently(|| file_of::AttachedProcess::attach(directory, &shared));
+        file.publish().expect("nothing is in the way");
         Self { file, next: 0 }
     }
 
@@ -57,13 +57,13 @@ impl Process {
         self.file.id()
     }
 
-    /// Begins a series: where its whole number and its fraction are.
-    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], promised: bool) -> [CellAddr; 2] {
+    /// Registers a series and returns the addresses of its whole number and its fraction.
+    pub(crate) fn series(&mut self, family: &Arc<FamilyKey>, values: &[&str], is_zero_series: bool) -> [CellAddr; 2] {
         let [at, extra] = [0, 1].map(|cell| CellAddr { page: 1 + self.next / 512, cell: self.next % 512 + cell });
         self.next += 2;
         let series = SeriesKey::new(family, values);
-        self.file.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
-        self.file.extend(at, extra).expect("there is room");
+        self.file.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
+        self.file.add_cells(at, extra).expect("there is room");
         [at, extra]
     }
 
@@ -74,14 +74,14 @@ impl Process {
         cell(extra).store(sum.to_bits(), Relaxed);
     }
 
-    /// Counts in a series of its own.
+    /// Counts in a new series.
     pub(crate) fn count_in(&mut self, family: &Arc<FamilyKey>, values: &[&str], whole: u64, fraction: f64) {
         let series = self.series(family, values, false);
         self.count(series, whole, fraction);
     }
 }
 
-/// However many others want it at the same time.
+/// Waits as long as the other processes need.
 fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
     let deadline = Instant::now() + Duration::from_secs(180);
     loop {
@@ -92,34 +92,34 @@ fn patiently<T>(act: impl Fn() -> Result<T, FileError>) -> T {
     }
 }
 
-/// The directory, once it is this one's turn.
+/// Locks the directory.
 pub(crate) fn lock(directory: &Directory) -> DirLock<'_> {
-    patiently(|| directory.lock())
+    patiently(|| directory.acquire_lock())
 }
 
-/// The files of processes.
+/// Lists the files of processes.
 pub(crate) fn peers(directory: &Directory) -> Vec<Peer> {
     let files = directory.list().expect("it is there");
     files.iter().filter_map(|(_, path)| Peer::open(path).ok()).collect()
 }
 
-/// What a process does that finds dead ones.
+/// Archives ended processes, as a process does on finding some.
 pub(crate) fn fold_all(directory: &Directory) -> Folded {
     let locked = lock(directory);
     let mut archive = Archive::default();
-    fold(&locked, &mut archive, peers(directory)).expect("there is room")
+    fold_ended(&locked, &mut archive, peers(directory)).expect("there is room")
 }
 
 pub(crate) fn remove_all(directory: &Directory, own: FileId, family: &Arc<FamilyKey>, values: &[&str]) {
     let locked = lock(directory);
     let series = [(Arc::clone(family), SeriesKey::new(family, values))];
-    remove(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
+    remove_series(&locked, &mut Archive::default(), &mut peers(directory), own, &series).expect("there is room");
 }
 
-/// The counters, by name and labels.
+/// Counters by name and labels.
 pub(crate) type Shown = BTreeMap<String, Number>;
 
-/// What a scrape would show, of families that all declare alike.
+/// Scrapes families with one declaration each.
 pub(crate) fn shown(directory: &Directory) -> Shown {
     loop {
         let archive = Archive::read(directory).expect("it is whole");
@@ -143,7 +143,7 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
                 if let Some(baseline) = baseline {
                     amounts[0] -= baseline.amounts[0];
                 }
-                if !amounts[0].is_zero() || (series.promised && baseline.is_none()) {
+                if !amounts[0].is_zero() || (series.is_zero_series && baseline.is_none()) {
                     add(family, &series.key, amounts[0]);
                 }
             }
@@ -154,12 +154,12 @@ pub(crate) fn shown(directory: &Directory) -> Shown {
     }
 }
 
-/// As it is shown.
+/// Formats the samples as a scrape does.
 pub(crate) fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Shown {
     numbers.into_iter().map(|(series, number)| (format!("jobs_total{{{series}}}"), Number::Float(number))).collect()
 }
 
-/// The names of the files there.
+/// Lists the names of the files.
 pub(crate) fn names(directory: &Directory) -> Vec<String> {
     let entries = std::fs::read_dir(directory.path()).expect("it is there");
     let mut names: Vec<_> =
@@ -168,7 +168,7 @@ pub(crate) fn names(directory: &Directory) -> Vec<String> {
     names
 }
 
-/// A directory with nothing in it.
+/// Makes an empty directory.
 pub(crate) fn fresh() -> (tempfile::TempDir, Arc<Directory>) {
     let around = tempfile::tempdir().expect("there is a place for temporary files");
     let path: PathBuf = around.path().join("counts");

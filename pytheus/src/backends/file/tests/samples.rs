@@ -1,4 +1,4 @@
-//! Files to be read by tests.
+//! Sample files for tests of readers.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::backends::file::write::shared_file::SharedFile;
 use crate::backends::file::write::writer_file::WriterFile;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 
-/// A directory with the file of this process in it, and the one that all write.
+/// A directory with the file of this process and the shared file.
 pub(crate) struct Sample {
     pub(crate) directory: TempDir,
     pub(crate) path: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Sample {
     pub(crate) shared: Arc<SharedFile>,
 }
 
-/// Always the same header.
+/// A constant header.
 pub(crate) fn header() -> Header {
     Header {
         id: FileId(0x0123_4567_89ab_cdef),
@@ -44,14 +44,14 @@ impl Sample {
         let directory = tempfile::tempdir().expect("a directory");
         let shared = Arc::new(shared_compaction::open(&directory.path().join("shared")).expect("a new file"));
         let path = directory.path().join("process");
-        // Alone there.
+        // No other process is in the directory.
         let own = WriterFile::create(new_file(&path), header(), Arc::clone(&shared), Box::new(|act| act()));
         Self { own: own.expect("there is room"), path, directory, shared }
     }
 
-    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, promised: bool) {
+    pub(crate) fn begin(&self, family: &Arc<FamilyKey>, labels: &[&str], at: CellAddr, is_zero_series: bool) {
         let series = SeriesKey::new(family, labels);
-        self.own.begin(&NewSeries { family, series: &series, at, promised }).expect("there is room");
+        self.own.add_series(&NewSeries { family, series: &series, at, is_zero_series }).expect("there is room");
     }
 
     /// Adds to a cell.
@@ -68,7 +68,7 @@ impl Sample {
         page.cells()[at.cell as usize + offset].store(value.to_bits(), Relaxed);
     }
 
-    /// Observes, as one thread does.
+    /// Observes as a single thread does.
     pub(crate) fn observe(&self, shard: u32, at: CellAddr, bucket: usize, value: f64) {
         use std::sync::atomic::Ordering::Relaxed;
         let cells = &self.own.page(shard, at.page).expect("there is room").cells()[at.cell as usize..];
@@ -101,14 +101,14 @@ pub(crate) fn gauge(name: &'static str, mode: GaugeMode) -> Arc<FamilyKey> {
     Arc::new(FamilyKey::new("scope", descriptor.with_labels(["a"]).expect("good labels")))
 }
 
-/// Of each kind one series, or more.
+/// At least one series of each kind.
 pub(crate) fn everything() -> Sample {
     let sample = Sample::new();
     let (counter, histogram) = (family(Kind::Counter, "c_total"), family(Kind::Histogram, "h"));
     sample.begin(&counter, &["x", "y\n"], at(1, 0), true);
     sample.add(1, at(1, 0), 0, 3);
     sample.add(2, at(1, 0), 0, 4);
-    sample.own.extend(at(1, 0), at(1, 1)).expect("there is room");
+    sample.own.add_cells(at(1, 0), at(1, 1)).expect("there is room");
     sample.set(1, at(1, 1), 0, 0.25);
     sample.set(2, at(1, 1), 0, 0.5);
     sample.begin(&histogram, &["", "z"], at(1, 2), false);
@@ -122,7 +122,7 @@ pub(crate) fn everything() -> Sample {
     sample.set(0, at(1, 20), 0, -0.0);
     sample.add(0, at(1, 20), 2, 99);
     sample.begin(&live, &["2"], at(1, 23), false);
-    sample.own.extend(at(1, 23), at(1, 26)).expect("there is room");
+    sample.own.add_cells(at(1, 23), at(1, 26)).expect("there is room");
     sample.add(1, at(1, 26), 0, 5);
     sample.add(2, at(1, 26), 1, 3);
     sample.begin(&live, &["3"], at(1, 30), false);
@@ -130,10 +130,10 @@ pub(crate) fn everything() -> Sample {
     sample.add(0, at(1, 40), 0, 1);
     sample.begin(&counter, &["gone", ""], at(1, 50), false);
     sample.add(1, at(1, 50), 0, 8);
-    sample.own.end(at(1, 50));
+    sample.own.free_series(at(1, 50));
     let shared = gauge("w", GaugeMode::Shared);
-    let one = sample.own.common(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
-    sample.own.extend(one, at(1, 60)).expect("there is room");
+    let one = sample.own.shared_cells(&shared, &SeriesKey::new(&shared, &["1"]), true).expect("there is room");
+    sample.own.add_cells(one, at(1, 60)).expect("there is room");
     sample.add(3, at(1, 60), 0, 2);
     sample
 }

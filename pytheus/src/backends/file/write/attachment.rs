@@ -3,13 +3,8 @@
 use std::sync::{Arc, RwLock};
 
 use crate::backends::custom::{Arena, BackendError};
-use crate::backends::file::dir::directory::Directory;
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::presence::Presence;
-use crate::backends::file::dir::roster;
-use crate::backends::file::write::process::Process;
-use crate::backends::file::write::shared_compaction;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::dir::{Directory, FileError, Presence, roster};
+use crate::backends::file::write::{AttachedProcess, SharedFile, shared_compaction};
 use crate::sync::{read, write};
 
 /// A directory, its shared file, and the file of this process.
@@ -20,7 +15,7 @@ pub(crate) struct Attachment {
 }
 
 enum Status {
-    Attached(Arc<Process>),
+    Attached(Arc<AttachedProcess>),
     Closed,
     /// A child could not attach.
     Failed(String),
@@ -38,12 +33,12 @@ impl Attachment {
             let shared = shared_compaction::open(&directory.shared_file()).map_err(FileError::damaged)?;
             (presence, Arc::new(shared))
         };
-        let process = Process::attach(&directory, &shared)?;
+        let process = AttachedProcess::attach(&directory, &shared)?;
         Ok(Self { directory, shared, status: RwLock::new(Status::Attached(Arc::new(process))) })
     }
 
     /// Returns the file of this process; `None` once it is closed.
-    pub(crate) fn process(&self) -> Result<Option<Arc<Process>>, BackendError> {
+    pub(crate) fn process(&self) -> Result<Option<Arc<AttachedProcess>>, BackendError> {
         match &*read(&self.status) {
             Status::Attached(process) => Ok(Some(Arc::clone(process))),
             Status::Closed => Ok(None),
@@ -56,7 +51,7 @@ impl Attachment {
     }
 
     /// Returns the file of this process for the last time.
-    pub(crate) fn close(&self) -> Option<Arc<Process>> {
+    pub(crate) fn close(&self) -> Option<Arc<AttachedProcess>> {
         match std::mem::replace(&mut *write(&self.status), Status::Closed) {
             Status::Attached(process) => Some(process),
             Status::Closed | Status::Failed(_) => None,
@@ -68,7 +63,7 @@ impl Attachment {
         if matches!(&*read(&self.status), Status::Closed) {
             return Ok(false);
         }
-        let (status, outcome) = match Process::attach(&self.directory, &self.shared) {
+        let (status, outcome) = match AttachedProcess::attach(&self.directory, &self.shared) {
             Ok(process) => (Status::Attached(Arc::new(process)), Ok(true)),
             Err(error) => (Status::Failed(error.to_string()), Err(error)),
         };

@@ -1,4 +1,4 @@
-//! The part of this process: its file, and the lock that says that it lives.
+//! Attaches this process to a directory: its file, and the lock that says that it is live.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{OpenOptions, TryLockError};
@@ -11,50 +11,42 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::dir::directory::{DirLock, Directory, open, publish};
-use crate::backends::file::dir::error::FileError;
-use crate::backends::file::dir::liveness::HeldLock;
-use crate::backends::file::dir::presence::Presence;
-use crate::backends::file::dir::roster;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::Header;
-use crate::backends::file::write::shared_file::SharedFile;
-use crate::backends::file::write::writer_file::{WithDirectory, WriterFile};
-use crate::backends::runtime::{haste, loader};
+use crate::backends::file::dir::{DirLock, Directory, FileError, HeldLock, Presence, open, publish, roster};
+use crate::backends::file::format::{FileId, FormatError, Header};
+use crate::backends::file::write::{SharedFile, WithDirectory, WriterFile};
+use crate::backends::runtime::{loader, wait};
 use crate::storage::Page;
 use crate::sync::lock;
 
 /// The file of this process, until it is closed.
-pub(crate) struct Process {
+pub(crate) struct AttachedProcess {
     id: FileId,
-    /// The label `pid` of this process.
+    /// Label `pid` of this process.
     label: String,
     file: WriterFile,
-    /// Of the same file, opened for itself: what is mapped keeps the lock for as long as somebody maps it, a child for
-    /// one, though it has closed what its parent had open.
+    /// The lock, through a descriptor of its own: a mapping, which children inherit, would keep it.
     liveness: HeldLock,
     presence: Presence,
     directory: Arc<Directory>,
-    /// Where the file is until others may see it, and where it goes.
+    /// Staged and public path, until the file is published.
     staged: Mutex<Option<(PathBuf, PathBuf)>>,
-    shared: Mutex<Shared>,
+    shared: Mutex<SharedRecords>,
     closed: AtomicBool,
 }
 
-/// What is in the file of this process of series that all processes write.
+/// Records about shared series in the file of this process.
 #[derive(Default)]
-struct Shared {
-    /// Families of which the file has a series, so that others see that a living process has declared them.
+struct SharedRecords {
+    /// Families with such a record, which tells others that a live process has declared them.
     families: HashSet<String>,
-    /// Series that the file names: there, or with work in progress.
+    /// Series with a record, of themselves or of their extra cells.
     series: HashSet<CellAddr>,
-    /// Where those go on that have work in progress.
+    /// Extra cells of series with work in progress.
     extra_cells: HashMap<CellAddr, CellAddr>,
 }
 
-impl Process {
-    /// Makes the file of this process. Others see it once it is [ready](Arena::ready).
+impl AttachedProcess {
+    /// Stages the file of this process. [`publish`](Arena::publish) makes it visible to others.
     pub(crate) fn attach(directory: &Arc<Directory>, shared: &Arc<SharedFile>) -> Result<Self, FileError> {
         let locked = directory.lock_at_startup()?;
         let presence = Presence::take(&locked)?;
@@ -68,23 +60,23 @@ impl Process {
             .map_err(|error| FileError::io(&directory.process(id), error))?;
         let inode = liveness.metadata().map_err(|error| FileError::io(&directory.process(id), error))?.ino();
         roster::add(&locked, id, inode, shared.inode())?;
-        let staged = Mutex::new(Some(new.later()));
+        let staged = Mutex::new(Some(new.into_paths()));
         let (directory, shared) = (Arc::clone(directory), Mutex::default());
         let label = header.label();
         Ok(Self { id, label, file, liveness, presence, directory, staged, shared, closed: AtomicBool::new(false) })
     }
 
-    /// What tells the file from all others.
+    /// Returns the id of the file.
     pub(crate) fn id(&self) -> FileId {
         self.id
     }
 
-    /// The label `pid` of this process, the same for as long as it has the file.
+    /// Returns the label `pid` of this process, the same for as long as it has the file.
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
-    /// Ends the life of this process, for others.
+    /// Releases the locks: for others, this process has ended.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.closed.store(true, Release);
         self.liveness.unlock()?;
@@ -92,14 +84,14 @@ impl Process {
         Ok(())
     }
 
-    /// Says whether what is counted here is where others find it.
+    /// Checks that others find the counts of this process.
     pub(crate) fn check(&self) -> Result<(), FileError> {
         let path = self.directory.process(self.id);
         let is_shown = lock(&self.staged).is_none();
         let Some(file) = self.open().filter(|_| is_shown) else { return Ok(()) };
         let fail = |error| FileError::io(&path, error);
         if !file.is_whole().map_err(fail)? {
-            return Err(FileError::damaged(FormatError::truncated("it was longer before").at(&path)));
+            return Err(FileError::damaged(FormatError::truncated("it was truncated").at(&path)));
         }
         roster::check_own(
             &self.directory,
@@ -109,7 +101,7 @@ impl Process {
         )
     }
 
-    /// The file, unless it belongs to others now: in a child it is the parent's.
+    /// Returns the file, unless it is closed, or this is a child and the file its parent's.
     fn open(&self) -> Option<&WriterFile> {
         (!self.closed.load(Acquire) && !self.liveness.is_closed()).then_some(&self.file)
     }
@@ -119,13 +111,13 @@ impl Process {
     }
 }
 
-/// Whether a living process is called by this number alone. Under the lock, so that of two that begin at the same time one
-/// sees the other.
+/// Says whether a live process is labelled with this process id alone. Under the lock, so that of two that start at
+/// once one sees the other.
 fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
     let is_it = |path: &PathBuf| {
         let Ok(file) = open(OpenOptions::new().read(true), path) else { return false };
         let mut head = [0; Header::LEN];
-        // A file that can't be read shows nothing.
+        // A file that can't be read has no label.
         let header = file.read_exact_at(&mut head, 0).ok().and_then(|()| Header::decode(&head).ok());
         header.is_some_and(|header| header.pid == pid && !header.shares_pid)
             && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
@@ -133,65 +125,65 @@ fn has_number(locked: &DirLock<'_>, pid: u32) -> Result<bool, FileError> {
     Ok(locked.directory().process_files()?.iter().any(is_it))
 }
 
-/// Does something while the directory is locked. Called where a series is first used: in a request, unless this thread
-/// loads the backend.
+/// Acts under the directory lock. A series may be registered in a request, which waits less than a thread that loads
+/// the backend.
 fn with_lock_of(directory: Arc<Directory>) -> WithDirectory {
     Box::new(move |act| {
-        let most = if loader::loads_here() { Duration::MAX } else { haste::REQUEST };
-        let _locked = haste::within(most, || directory.lock()).map_err(io::Error::other)?;
+        let most = if loader::is_loading_here() { Duration::MAX } else { wait::REQUEST };
+        let _locked = wait::with_limit(most, || directory.acquire_lock()).map_err(io::Error::other)?;
         act()
     })
 }
 
-impl Arena for Process {
+impl Arena for AttachedProcess {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
         self.open()?.page(shard, page)
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
-        self.open_or_error()?.begin(series)
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+        self.open_or_error()?.add_series(series)
     }
 
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let file = self.open_or_error()?;
-        if series.page < CellAddr::COMMON {
-            return file.extend(series, extra);
+        if series.page < CellAddr::FIRST_SHARED_PAGE {
+            return file.add_cells(series, extra);
         }
         let shared = &mut *lock(&self.shared);
-        // Of a family that was made anew: the one before it is gone, and its work with it.
+        // A family that was made anew: the one before it is gone, and its work with it.
         if shared.extra_cells.insert(series, extra).is_some_and(|before| before != extra) {
-            file.end(series);
+            file.free_series(series);
         }
-        file.extend(series, extra)?;
+        file.add_cells(series, extra)?;
         shared.series.insert(series);
         Ok(())
     }
 
-    fn end(&self, series: CellAddr) {
+    fn free_series(&self, series: CellAddr) {
         let Some(file) = self.open() else { return };
-        if series.page < CellAddr::COMMON {
-            return file.end(series);
+        if series.page < CellAddr::FIRST_SHARED_PAGE {
+            return file.free_series(series);
         }
         {
             let shared = &mut *lock(&self.shared);
             shared.extra_cells.remove(&series);
             if shared.series.remove(&series) {
-                file.end(series);
+                file.free_series(series);
             }
         }
-        // At once, whoever has the directory: this may be somebody's request.
+        // Clear it at once, without the lock: this may be a request.
         file.shared_file().unset(series);
-        if let Ok(Some(_locked)) = self.directory.try_lock_directory() {
-            // Should it fail, a series that shows from the start shows as zero.
+        if let Ok(Some(_locked)) = self.directory.try_acquire_lock() {
+            // If this fails, a zero series shows as zero.
             let _ = file.shared_file().remove(series);
         }
     }
 
-    fn has_common(&self) -> bool {
+    fn shares_gauges(&self) -> bool {
         !self.directory.is_spool
     }
 
-    fn ready(&self) -> Result<(), BackendError> {
+    fn publish(&self) -> Result<(), BackendError> {
         self.open_or_error()?;
         let mut staged = lock(&self.staged);
         if let Some(paths) = &*staged {
@@ -201,12 +193,17 @@ impl Arena for Process {
         Ok(())
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
+    fn shared_cells(
+        &self,
+        family: &Arc<FamilyKey>,
+        series: &SeriesKey,
+        is_zero_series: bool,
+    ) -> Result<CellAddr, BackendError> {
         let file = self.open_or_error()?;
-        let at = file.common(family, series, promised)?;
+        let at = file.shared_cells(family, series, is_zero_series)?;
         let shared = &mut *lock(&self.shared);
         if shared.families.insert(family.id()) {
-            file.begin(&NewSeries { family, series, at, promised })?;
+            file.add_series(&NewSeries { family, series, at, is_zero_series })?;
             shared.series.insert(at);
         }
         Ok(at)

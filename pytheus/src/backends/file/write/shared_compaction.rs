@@ -1,4 +1,4 @@
-//! What was removed is left out of the file that all processes write, when nobody has it open.
+//! Compacts the shared file: leaves out removed series, while no process has it open.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,39 +6,43 @@ use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::backends::failpoint::failpoint;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
-use crate::backends::file::write::shared_file::{SharedFile, make};
+use crate::backends::file::format::{FormatError, Mappings, SkippedFile};
+use crate::backends::file::read::{PeerSeries, Reader, reader};
+use crate::backends::file::write::{SharedFile, create_shared_file};
 use crate::storage::Mapped;
 
-/// Logs that are shorter stay as they are.
-const LEAST: u64 = 64 * 1024;
+/// Files with shorter logs stay as they are.
+const MIN_LEN: u64 = 64 * 1024;
 
-/// Opens the file as [`SharedFile::open`] does, with what was removed left out, if nobody else has it open.
+/// Opens the shared file: made if it is missing, compacted if no other process has it open. The caller holds the directory
+/// lock.
 pub(crate) fn open(path: &Path) -> Result<SharedFile, SkippedFile> {
-    let is_there = !path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    let renewed = if is_there { renew(path).map_err(|fault| fault.at(path))? } else { None };
-    renewed.map_or_else(|| SharedFile::open(path), Ok)
+    open_or_make(path).map_err(|fault| fault.at(path))
 }
 
-/// Puts a file with what is set or promised in place of one of which most was removed, if nobody has it open: else
-/// nothing. The caller holds the directory's lock.
-///
-/// One step for all others, whatever happens to this process.
-fn renew(path: &Path) -> Result<Option<SharedFile>, FormatError> {
+fn open_or_make(path: &Path) -> Result<SharedFile, FormatError> {
+    if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        fs::rename(create_shared_file(path)?, path)?;
+    } else if let Some(compacted) = compact(path)? {
+        return Ok(compacted);
+    }
+    SharedFile::open(path)
+}
+
+/// Replaces a file of which most series were removed by a copy with the others, in one step. `None` if another process
+/// has it open, or little was removed. The caller holds the directory lock.
+fn compact(path: &Path) -> Result<Option<SharedFile>, FormatError> {
     let mut old = Reader::new(reader::open(path)?, Mappings::new(), true)?;
     if old.file.try_lock().is_err() {
         return Ok(None);
     }
-    let renewed = renew_alone(&mut old, path);
-    // Closing would do, but for a child that has it open for a moment: nobody could open it then.
+    let compacted = compact_alone(&mut old, path);
+    // Unlock explicitly: a child that has it open for a moment would keep it locked.
     old.file.unlock()?;
-    renewed
+    compacted
 }
 
-fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, FormatError> {
+fn compact_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFile>, FormatError> {
     old.refresh()?;
     let cells = |series: &PeerSeries| {
         let family = old.index.families.get(series.family as usize);
@@ -46,17 +50,17 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
             old.shared_cells(series.at).unwrap_or_default().iter().take(family.map_or(0, |family| family.cells()));
         cells.map(|cell| cell.load(Acquire)).collect::<Vec<_>>()
     };
-    let kept = |series: &&PeerSeries| series.promised || cells(series).iter().any(|cell| *cell != 0);
+    let kept = |series: &&PeerSeries| series.is_zero_series || cells(series).iter().any(|cell| *cell != 0);
     let kept: Vec<_> = old.index.series.iter().filter(kept).collect();
-    if old.cursor.offset() < LEAST || kept.len() > old.index.series.len() / 2 {
+    if old.cursor.offset() < MIN_LEN || kept.len() > old.index.series.len() / 2 {
         return Ok(None);
     }
     let copy = || {
-        let new = make(path)?;
-        let mut copy = SharedFile::open_as_it_is(&new)?;
+        let new = create_shared_file(path)?;
+        let mut copy = SharedFile::open(&new)?;
         for series in &kept {
             let Some(family) = old.index.families.get(series.family as usize) else { continue };
-            let at = copy.find_or_add(family, &series.key, series.promised)?;
+            let at = copy.find_or_add(family, &series.key, series.is_zero_series)?;
             for (copy, cell) in copy.cells(at).iter().zip(cells(series)) {
                 copy.store(cell, Release);
             }
@@ -67,6 +71,6 @@ fn renew_alone(old: &mut Reader<Mapped>, path: &Path) -> Result<Option<SharedFil
         path.clone_into(&mut copy.path);
         Ok::<_, FormatError>(copy)
     };
-    // Should there be no room, it stays as it is.
+    // On a full disk, the old one stays.
     Ok(copy().ok())
 }

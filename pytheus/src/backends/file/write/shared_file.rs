@@ -1,8 +1,7 @@
-//! The file that all processes write: gauges that they share, and state sets.
+//! The file that all processes write: shared gauges and state sets.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -11,15 +10,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{CellAddr, FamilyKey, SeriesKey};
-use crate::backends::file::dir::plain_file::{create, remove_file};
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::error::{FormatError, SkippedFile};
-use crate::backends::file::format::file_id::FileId;
-use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::record::Record;
-use crate::backends::file::read::index::PeerSeries;
-use crate::backends::file::read::reader::{self, Reader};
+use crate::backends::file::dir::{create, remove_file};
+use crate::backends::file::format::{Allocator, FileId, FormatError, Header, Mappings, PAGE, Record, SkippedFile};
+use crate::backends::file::read::{PeerSeries, Reader, reader};
 use crate::storage::Page;
 use crate::sync;
 
@@ -27,48 +20,36 @@ use crate::sync;
 pub(crate) struct SharedFile {
     pub(crate) path: PathBuf,
     inode: u64,
-    log: Mutex<Log>,
-    /// Apart from the log, so that cells are read while its series are shown.
+    log: Mutex<SharedLog>,
+    /// Apart from the log, so that cells can be read while the log is locked.
     pages: Mutex<HashMap<u32, &'static Page>>,
 }
 
-struct Log {
+struct SharedLog {
     reader: Reader<&'static [Page]>,
     /// Number of a family, by [`FamilyKey::id`].
     families: HashMap<String, u32>,
-    /// Series by family and key.
+    /// Index of a series, by family and key.
     series: HashMap<(u32, SeriesKey), usize>,
-    /// How many of the families, and of the series, are there.
+    /// Number of families and of series in these maps.
     indexed: (usize, usize),
 }
 
 impl SharedFile {
-    /// Opens the file, or makes it if it is missing. The caller holds the directory's lock.
-    pub(crate) fn open(path: &Path) -> Result<Self, SkippedFile> {
-        Self::open_or_make(path).map_err(|fault| fault.at(path))
-    }
-
-    fn open_or_make(path: &Path) -> Result<Self, FormatError> {
-        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            let new = make(path)?;
-            fs::rename(&new, path)?;
-        }
-        Self::open_as_it_is(path)
-    }
-
-    pub(crate) fn open_as_it_is(path: &Path) -> Result<Self, FormatError> {
+    /// Opens the file. The caller holds the directory lock.
+    pub(crate) fn open(path: &Path) -> Result<Self, FormatError> {
         let reader = Reader::new(reader::open(path)?, Mappings::leaking(), true)?;
-        // Kept for as long as anybody maps it, a child that was forked for one: so long, nobody puts another in its place.
+        // Held while it is mapped, by children, too: it is not compacted meanwhile.
         reader.file.try_lock_shared().map_err(io::Error::from)?;
         let inode = reader.file.metadata()?.ino();
-        let log = Log { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
+        let log = SharedLog { reader, families: HashMap::new(), series: HashMap::new(), indexed: (0, 0) };
         let opened = Self { path: path.to_owned(), inode, log: Mutex::new(log), pages: Mutex::default() };
         opened.read(&mut sync::lock(&opened.log))?;
         Ok(opened)
     }
 
-    /// Reads what others have added; says whether anything is new.
-    fn read(&self, log: &mut Log) -> Result<bool, FormatError> {
+    /// Reads new records; says whether there are any.
+    fn read(&self, log: &mut SharedLog) -> Result<bool, FormatError> {
         let is_new = log.reader.refresh()?;
         if is_new {
             log.index();
@@ -82,55 +63,60 @@ impl SharedFile {
         Ok(is_new)
     }
 
-    /// The inode of the file that was opened.
+    /// Returns the inode of the open file.
     pub(crate) fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Reads what others have added; says whether anything is new.
+    /// Reads new records; says whether there are any.
     pub(crate) fn refresh(&self) -> Result<bool, SkippedFile> {
         self.read(&mut sync::lock(&self.log)).map_err(|fault| fault.at(&self.path))
     }
 
-    /// Where a series lies, if it is there, and is promised where it should be.
+    /// Returns the address of a series, if it exists, and is a zero series where it should be.
     pub(crate) fn find(
         &self,
         family: &FamilyKey,
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
     ) -> Result<Option<CellAddr>, SkippedFile> {
         let log = &mut *sync::lock(&self.log);
         self.read(log).map_err(|fault| fault.at(&self.path))?;
         let (_, found) = log.look_up(family, series);
-        Ok(found.filter(|found| found.promised || !promised).map(|found| found.at))
+        Ok(found.filter(|found| found.is_zero_series || !is_zero_series).map(|found| found.at))
     }
 
-    /// Where a series lies, which is added if it is not there. The caller holds the directory's lock.
-    pub(crate) fn find_or_add(&self, family: &FamilyKey, series: &SeriesKey, promised: bool) -> io::Result<CellAddr> {
+    /// Returns the address of a series, which is added if it is new. The caller holds the directory lock.
+    pub(crate) fn find_or_add(
+        &self,
+        family: &FamilyKey,
+        series: &SeriesKey,
+        is_zero_series: bool,
+    ) -> io::Result<CellAddr> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
         let mut records = Vec::new();
         let mut allocator = log.allocator()?;
         let (known, found) = log.look_up(family, series);
         let at = match found {
-            Some(found) if found.promised || !promised => return Ok(found.at),
+            Some(found) if found.is_zero_series || !is_zero_series => return Ok(found.at),
             Some(found) => {
-                Record::PreInit { series: found.at, promised }.encode(&mut records)?;
+                Record::ZeroSeries { series: found.at, is_zero_series }.encode(&mut records)?;
                 found.at
             }
-            None => log.add((known, family), series, promised, &mut allocator, &mut records)?,
+            None => log.add((known, family), series, is_zero_series, &mut allocator, &mut records)?,
         };
         log.append(&mut allocator, &records)?;
         self.read(log)?;
         Ok(at)
     }
 
-    /// Sets a series to nothing.
+    /// Clears the cells of a series.
     pub(crate) fn unset(&self, at: CellAddr) {
         Self::clear(&sync::lock(&self.log), at);
     }
 
-    fn clear(log: &Log, at: CellAddr) {
+    fn clear(log: &SharedLog, at: CellAddr) {
         let index = &log.reader.index;
         let series = index.at(at).and_then(|number| index.series.get(number));
         let family = series.and_then(|series| index.families.get(series.family as usize));
@@ -138,7 +124,7 @@ impl SharedFile {
         cells.take(family.map_or(0, |family| family.cells())).for_each(|cell| cell.store(0, Release));
     }
 
-    /// Sets a series to nothing: it shows again once it is set. The caller holds the directory's lock.
+    /// Removes a series: it is hidden until it is set again. The caller holds the directory lock.
     pub(crate) fn remove(&self, at: CellAddr) -> io::Result<()> {
         let log = &mut *sync::lock(&self.log);
         self.read(log)?;
@@ -146,9 +132,9 @@ impl SharedFile {
         let Some(series) = index.at(at).and_then(|number| index.series.get(number)) else {
             return Ok(());
         };
-        if series.promised {
+        if series.is_zero_series {
             let mut records = Vec::new();
-            Record::PreInit { series: at, promised: false }.encode(&mut records)?;
+            Record::ZeroSeries { series: at, is_zero_series: false }.encode(&mut records)?;
             log.append(&mut log.allocator()?, &records)?;
             self.read(log)?;
         }
@@ -156,7 +142,7 @@ impl SharedFile {
         Ok(())
     }
 
-    /// Its pages, from [`CellAddr::COMMON`] on.
+    /// Returns a page, from [`CellAddr::FIRST_SHARED_PAGE`] on.
     pub(crate) fn page(&self, page: u32) -> Option<&'static Page> {
         self.known_page(page).or_else(|| {
             self.refresh().ok()?;
@@ -168,25 +154,25 @@ impl SharedFile {
         sync::lock(&self.pages).get(&page).copied()
     }
 
-    /// The cells of a series, and what comes after them.
+    /// Returns the cells from an address to the end of the page.
     pub(crate) fn cells(&self, at: CellAddr) -> &'static [AtomicU64] {
         let page = self.known_page(at.page);
         page.and_then(|page| page.cells().get(at.cell as usize..)).unwrap_or_default()
     }
 
-    /// The value of a gauge, without work in progress; `None` when it was never set and there never was any.
+    /// Returns the value of a gauge, without work in progress; `None` when it was never set or tracked.
     pub(crate) fn value(&self, at: CellAddr) -> Option<f64> {
         let cells = self.cells(at);
         reader::gauge_value(cells).or_else(|| reader::gauge_is_tracked(cells).then_some(0.0))
     }
 
-    /// The flags of a state set.
+    /// Returns the flags of a state set.
     pub(crate) fn flags(&self, at: CellAddr) -> u64 {
         self.cells(at).first().map_or(0, |cell| cell.load(Acquire))
     }
 
-    /// Shows each series with its number in the file and its family, as far as they were [read](Self::refresh). Their
-    /// order stays, and new ones come last. Meanwhile nothing of this file is called but what reads cells.
+    /// Shows each series with its index and family, as far as they were [read](Self::refresh), in a stable order.
+    /// Meanwhile the log is locked; cells can be read.
     pub(crate) fn each(&self, mut show: impl FnMut(usize, &Arc<FamilyKey>, &PeerSeries)) {
         let log = sync::lock(&self.log);
         let index = &log.reader.index;
@@ -198,8 +184,8 @@ impl SharedFile {
     }
 }
 
-impl Log {
-    /// Takes note of what is new.
+impl SharedLog {
+    /// Indexes new families and series.
     fn index(&mut self) {
         let index = &self.reader.index;
         let (families, series) = &mut self.indexed;
@@ -212,7 +198,7 @@ impl Log {
         self.indexed = (index.families.len(), index.series.len());
     }
 
-    /// The number of a family that is the same but for its help, and the series.
+    /// Returns the number of a declaration, and the series.
     fn look_up(&self, family: &FamilyKey, series: &SeriesKey) -> (Option<u32>, Option<&PeerSeries>) {
         let index = &self.reader.index;
         let number = self.families.get(&family.id()).copied();
@@ -220,12 +206,12 @@ impl Log {
         (number, found.and_then(|number| index.series.get(*number)))
     }
 
-    /// The records of a series, where there is room for it.
+    /// Encodes the records of a new series, and returns its address.
     fn add(
         &self,
         (known, family): (Option<u32>, &FamilyKey),
         series: &SeriesKey,
-        promised: bool,
+        is_zero_series: bool,
         allocator: &mut Allocator,
         records: &mut Vec<u8>,
     ) -> io::Result<CellAddr> {
@@ -235,7 +221,7 @@ impl Log {
         let at = index.room(cells).ok_or_else(full)?;
         if index.locations(at.page).is_empty() {
             let offset = allocator.alloc_zeroed(file, PAGE)?;
-            // Who was killed before it was taken for good may have written there.
+            // A process that crashed before its commit may have written there.
             file.write_all_at(&[0; size_of::<Page>()], offset)?;
             Record::Page { shard: 0, page: at.page, offset }.encode(records)?;
         }
@@ -249,17 +235,17 @@ impl Log {
         };
         let number = index.next_number().ok_or_else(full)?;
         let (head, text) = series.parts();
-        Record::Series { number, family, promised, at, head, text }.encode(records)?;
+        Record::Series { number, family, is_zero_series, at, head, text }.encode(records)?;
         Ok(at)
     }
 
-    /// What the file has room for, as far as the log is read.
+    /// Returns an allocator for the file, as far as the log was read.
     fn allocator(&self) -> io::Result<Allocator> {
         let taken = self.reader.index.end().max(self.reader.cursor.extent_end());
         Ok(Allocator::new(taken, self.reader.file.metadata()?.len()))
     }
 
-    /// Writes records, which then count.
+    /// Appends and commits records.
     fn append(&self, allocator: &mut Allocator, records: &[u8]) -> io::Result<()> {
         let mut cursor = self.reader.cursor;
         let len = cursor.append(&self.reader.file, allocator, records, 0)?;
@@ -268,8 +254,8 @@ impl Log {
     }
 }
 
-/// Makes a file that has no series, beside where it is to be.
-pub(crate) fn make(path: &Path) -> Result<PathBuf, FormatError> {
+/// Stages an empty file.
+pub(crate) fn create_shared_file(path: &Path) -> Result<PathBuf, FormatError> {
     let new = path.with_file_name("new-shared");
     remove_file(&new)?;
     let file = create(&new)?;

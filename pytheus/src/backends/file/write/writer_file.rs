@@ -1,4 +1,4 @@
-//! The file of this process.
+//! The file that this process writes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,49 +10,45 @@ use std::sync::atomic::fence;
 use std::sync::{Arc, Mutex};
 
 use crate::backends::custom::{Arena, BackendError, CellAddr, FamilyKey, NewSeries, SeriesKey};
-use crate::backends::file::format::allocator::Allocator;
-use crate::backends::file::format::compaction::LogWriter;
-use crate::backends::file::format::error::FormatError;
-use crate::backends::file::format::header::{Header, PAGE};
-use crate::backends::file::format::mappings::Mappings;
-use crate::backends::file::format::record::Record;
-use crate::backends::file::write::shared_file::SharedFile;
+use crate::backends::file::format::{Allocator, FormatError, Header, LogWriter, Mappings, PAGE, Record};
+use crate::backends::file::write::SharedFile;
 use crate::storage::Page;
 use crate::sync;
 
-/// Does something while no other process changes what is in the directory.
+/// Acts while no other process changes the directory.
 pub(crate) type WithDirectory =
     Box<dyn Fn(&mut dyn FnMut() -> io::Result<CellAddr>) -> io::Result<CellAddr> + Send + Sync>;
 
-/// A file that is open, and closed in a child.
-type Handle = Box<dyn Deref<Target = File> + Send + Sync>;
+/// An open file, which may be closed in children.
+type FileHandle = Box<dyn Deref<Target = File> + Send + Sync>;
 
-/// The file of this process, in which it counts.
+/// The file in which this process counts.
 pub(crate) struct WriterFile {
-    file: Handle,
+    file: FileHandle,
     header: Header,
     first: &'static Page,
-    log: Mutex<Log>,
+    log: Mutex<WriterLog>,
     shared: Arc<SharedFile>,
     with_directory: WithDirectory,
 }
 
-/// What is written to the file, and what is in it.
-struct Log {
+/// The log, and what it says.
+struct WriterLog {
     written: LogWriter,
     mappings: Mappings<&'static [Page]>,
     pages: HashMap<(u32, u32), &'static Page>,
-    /// By the family as it stands in the log.
+    /// Number of a family, by its JSON.
     families: HashMap<String, u32>,
-    /// The same, by where it lies in memory.
+    /// The same, by address: saves writing JSON for each series.
     known: HashMap<usize, (u32, Arc<FamilyKey>)>,
     series: u32,
 }
 
 impl WriterFile {
-    /// Of a file that is open for reading and writing, empty, and locked for the life of this process.
+    /// Creates the content of a file that is empty, open for reading and writing, and locked for the life of this
+    /// process.
     ///
-    /// The handle may be an `Arc<File>`, or one that is closed in a child.
+    /// The handle may be an `Arc<File>`, or one that is closed in children.
     pub(crate) fn create(
         file: impl Deref<Target = File> + Send + Sync + 'static,
         header: Header,
@@ -62,7 +58,7 @@ impl WriterFile {
         let (mut mappings, allocator) = (Mappings::leaking(), Allocator::of_new_file(&file, &header)?);
         let first = mappings.place(&file, allocator.end(), 0)?;
         let first = mappings.kept(first).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let log = Log {
+        let log = WriterLog {
             written: LogWriter::new(&header, allocator),
             mappings,
             pages: HashMap::new(),
@@ -73,7 +69,7 @@ impl WriterFile {
         Ok(Self { file: Box::new(file), header, first, log: Mutex::new(log), shared, with_directory })
     }
 
-    /// As if short logs were long ones.
+    /// Has short logs compacted, too.
     #[cfg(test)]
     pub(crate) fn compact_often(&self) {
         sync::lock(&self.log).written.compact_often();
@@ -85,17 +81,17 @@ impl WriterFile {
         Ok(self.file.metadata()?.len() >= end)
     }
 
-    /// The file that all processes write.
+    /// Returns the shared file.
     pub(crate) fn shared_file(&self) -> &Arc<SharedFile> {
         &self.shared
     }
 
-    /// Writes records, which then count. Room for the ends of so many series is left.
-    fn append(&self, log: &mut Log, records: &[u8], live: u64) -> io::Result<()> {
+    /// Appends and commits records, reserving room for the `End` records of so many series.
+    fn append(&self, log: &mut WriterLog, records: &[u8], live: u64) -> io::Result<()> {
         log.written.append(&self.file, self.first, records, live)
     }
 
-    fn make_page(&self, log: &mut Log, shard: u32, page: u32) -> io::Result<&'static Page> {
+    fn make_page(&self, log: &mut WriterLog, shard: u32, page: u32) -> io::Result<&'static Page> {
         let offset = log.written.allocator.alloc_zeroed(&self.file, PAGE)?;
         let page_ref = log.mappings.place(&self.file, log.written.allocator.end(), offset)?;
         let cells = log.mappings.kept(page_ref).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -106,8 +102,8 @@ impl WriterFile {
         Ok(cells)
     }
 
-    /// The number of a family, and the record of it, if it is new.
-    fn family(log: &mut Log, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
+    /// Returns the number of a family, and encodes its record if it is new.
+    fn family(log: &mut WriterLog, family: &Arc<FamilyKey>, records: &mut Vec<u8>) -> Result<Numbered, FormatError> {
         if let Some((number, _)) = log.known.get(&address(family)) {
             return Ok(Numbered { number: *number, json: None });
         }
@@ -126,14 +122,14 @@ impl WriterFile {
         let mut records = Vec::new();
         let Numbered { number: family, json } = Self::family(log, begun.family, &mut records)?;
         let (head, text) = begun.series.parts();
-        let (number, promised, at) = (log.series, begun.promised, begun.at);
-        Record::Series { number, family, promised, at, head, text }.encode(&mut records)?;
+        let (number, is_zero_series, at) = (log.series, begun.is_zero_series, begun.at);
+        Record::Series { number, family, is_zero_series, at, head, text }.encode(&mut records)?;
         let next = number.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
         self.append(log, &records, log.written.live + 1)?;
         log.series = next;
         if let Some(json) = json {
             log.families.insert(json, family);
-            // Of several alike, the last is remembered, and stays where it lies.
+            // Of equal families, the last one is kept alive, and known by its address.
             log.known.retain(|_, (known, _)| *known != family);
             log.known.insert(address(begun.family), (family, Arc::clone(begun.family)));
         }
@@ -143,7 +139,7 @@ impl WriterFile {
 
 struct Numbered {
     number: u32,
-    /// As it stands in the log, when it was not known by its address.
+    /// Its JSON, when it was not known by its address.
     json: Option<String>,
 }
 
@@ -153,7 +149,7 @@ fn address(family: &Arc<FamilyKey>) -> usize {
 
 impl Arena for WriterFile {
     fn page(&self, shard: u32, page: u32) -> Option<&'static Page> {
-        if page >= CellAddr::COMMON {
+        if page >= CellAddr::FIRST_SHARED_PAGE {
             return if shard == 0 { self.shared.page(page) } else { None };
         }
         let log = &mut *sync::lock(&self.log);
@@ -163,36 +159,41 @@ impl Arena for WriterFile {
         }
     }
 
-    fn begin(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
+    fn add_series(&self, series: &NewSeries<'_>) -> Result<(), BackendError> {
         self.write_series(series).map_err(|error| refused("take a series", &error))
     }
 
-    fn extend(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
+    fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError> {
         let log = &mut *sync::lock(&self.log);
         log.written.maybe_compact(&self.file, &self.header, self.first);
         let mut records = Vec::new();
         Record::ExtraCells { series, extra }.encode(&mut records).map_err(|fault| fault.what)?;
-        // It ends without having begun here.
-        let live = log.written.live + u64::from(series.page >= CellAddr::COMMON);
+        // A shared series ends here without a record of its start.
+        let live = log.written.live + u64::from(series.page >= CellAddr::FIRST_SHARED_PAGE);
         self.append(log, &records, live).map_err(|error| refused("take more of a series", &error))
     }
 
-    fn end(&self, series: CellAddr) {
+    fn free_series(&self, series: CellAddr) {
         let log = &mut *sync::lock(&self.log);
         let mut records = Vec::new();
-        // Nothing can be done about an error; but room was left, so that the file need not grow.
+        // Room was reserved. On another error, the series stays in the log.
         let _ = Record::End { series }.encode(&mut records);
         let _ = self.append(log, &records, log.written.live.saturating_sub(1));
-        // Who sees what is written to the cells from now on sees that the series has ended.
+        // A reader of what is written to the cells from now on sees that the series has ended.
         fence(Release);
     }
 
-    fn common(&self, family: &Arc<FamilyKey>, series: &SeriesKey, promised: bool) -> Result<CellAddr, BackendError> {
-        if let Some(at) = self.shared.find(family, series, promised)? {
+    fn shared_cells(
+        &self,
+        family: &Arc<FamilyKey>,
+        series: &SeriesKey,
+        is_zero_series: bool,
+    ) -> Result<CellAddr, BackendError> {
+        if let Some(at) = self.shared.find(family, series, is_zero_series)? {
             return Ok(at);
         }
-        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, promised));
-        at.map_err(|error| format!("the file that all processes write can't take a series: {error}").into())
+        let at = (self.with_directory)(&mut || self.shared.find_or_add(family, series, is_zero_series));
+        at.map_err(|error| format!("the shared file can't take a series: {error}").into())
     }
 }
 

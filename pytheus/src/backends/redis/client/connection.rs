@@ -12,7 +12,7 @@ use crate::backends::redis::client::health::RedisHealth;
 use crate::backends::redis::client::protocol;
 use crate::backends::redis::client::socket::Connection;
 use crate::backends::redis::client::topology::Topology;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::sync::lock;
 
 /// Idle connections kept per server: one for writes, one for scrapes.
@@ -24,7 +24,7 @@ const MAX_REDIRECTS: usize = 4;
 pub(crate) struct Pool {
     config: Arc<RedisConfig>,
     health: Arc<RedisHealth>,
-    topology: Topology,
+    pub(crate) topology: Topology,
     idle: Mutex<Vec<(ConnectionAddr, Connection)>>,
 }
 
@@ -40,7 +40,7 @@ impl Pool {
         &self,
         partitions: &[usize],
         deadline: Instant,
-        mut run: impl FnMut(&mut Session<'_>) -> Result<T, RedisError>,
+        mut run: impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
     ) -> Result<T, RedisFault> {
         let partition = partitions.first().copied().unwrap_or_default();
         let mut redirects = 0;
@@ -48,7 +48,8 @@ impl Pool {
             let error = match self.topology.locate(partition, deadline) {
                 Ok(address) => match self.run_at(&address, deadline, &mut run) {
                     Ok(done) => return Ok(done),
-                    Err(error) => {
+                    Err(SessionError::Fault(fault)) => return Err(fault),
+                    Err(SessionError::Redis(error)) => {
                         redirects += 1;
                         let is_followed = redirects <= MAX_REDIRECTS
                             && self.topology.redirect(partition, &address, &error)
@@ -70,15 +71,6 @@ impl Pool {
         Err(fault)
     }
 
-    /// Groups the partitions that one server answers for, as far as is known.
-    pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
-        self.topology.partition_groups(usize::try_from(self.config.partitions).unwrap_or(1))
-    }
-
-    pub(crate) fn is_cluster(&self) -> bool {
-        self.topology.is_cluster()
-    }
-
     /// Makes a fault that did not come from a connection.
     pub(crate) fn fault(&self, kind: FaultKind, what: impl Into<String>) -> RedisFault {
         self.health.count_error(kind);
@@ -94,19 +86,19 @@ impl Pool {
         &self,
         address: &ConnectionAddr,
         deadline: Instant,
-        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, RedisError>,
-    ) -> Result<T, RedisError> {
+        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
         let idle = {
             let mut idle = lock(&self.idle);
             idle.iter().position(|(known, _)| known == address).map(|index| idle.swap_remove(index).1)
         };
         if let Some(connection) = idle {
             match self.run_on(address, connection, deadline, run) {
-                Err(error) if error.is_io_error() || error.is_connection_dropped() => {
+                Err(SessionError::Redis(error)) if error.is_io_error() || error.is_connection_dropped() => {
                     // The other idle connections are as old.
                     self.clear();
                     if error.is_timeout() {
-                        return Err(error);
+                        return Err(error.into());
                     }
                 }
                 outcome => return outcome,
@@ -122,8 +114,8 @@ impl Pool {
         address: &ConnectionAddr,
         mut connection: Connection,
         deadline: Instant,
-        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, RedisError>,
-    ) -> Result<T, RedisError> {
+        run: &mut impl FnMut(&mut Session<'_>) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
         let done = run(&mut Session { connection: &mut connection, deadline, health: &self.health })?;
         let mut idle = lock(&self.idle);
         let kept = idle.iter().filter(|(known, _)| known == address).count();
@@ -131,6 +123,24 @@ impl Pool {
             idle.push((address.clone(), connection));
         }
         Ok(done)
+    }
+}
+
+/// A failed request, or a reply with a fault in it.
+pub(crate) enum SessionError {
+    Redis(RedisError),
+    Fault(RedisFault),
+}
+
+impl<E: Into<RedisError>> From<E> for SessionError {
+    fn from(error: E) -> Self {
+        Self::Redis(error.into())
+    }
+}
+
+impl From<RedisFault> for SessionError {
+    fn from(fault: RedisFault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -152,12 +162,12 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     /// Sends commands in one round trip, and returns all replies or the first error.
-    pub(crate) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
-        self.pipeline_results(commands)?.into_iter().map(Value::extract_error).collect()
+    pub(crate) fn pipeline(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, SessionError> {
+        Ok(self.pipeline_results(commands)?.into_iter().map(Value::extract_error).collect::<Result<_, _>>()?)
     }
 
     /// Sends commands in one round trip, and returns the reply to each, errors included.
-    pub(crate) fn pipeline_results(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+    pub(crate) fn pipeline_results(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, SessionError> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
@@ -171,7 +181,7 @@ impl Session<'_> {
     }
 
     /// Sends one command.
-    pub(crate) fn request(&mut self, command: Cmd) -> Result<Value, RedisError> {
+    pub(crate) fn request(&mut self, command: Cmd) -> Result<Value, SessionError> {
         Ok(self.pipeline(&[command])?.pop().unwrap_or_default())
     }
 
@@ -179,19 +189,12 @@ impl Session<'_> {
     pub(crate) fn run_script(
         &mut self,
         ServerScript(script, text): &ServerScript,
-        arguments: &[Vec<u8>],
+        arguments: &[String],
         key_count: usize,
-    ) -> Result<Value, RedisError> {
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(key_count);
-            for argument in arguments {
-                command.arg(argument.as_slice());
-            }
-            command
-        };
+    ) -> Result<Value, SessionError> {
+        let command = |name: &str, script: &str| redis::cmd(name).arg(script).arg(key_count).arg(arguments).to_owned();
         match self.request(command("EVALSHA", script.get_hash())) {
-            Err(error) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
+            Err(SessionError::Redis(error)) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
                 self.request(command("EVAL", text))
             }
             outcome => outcome,

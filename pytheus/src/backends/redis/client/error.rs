@@ -41,38 +41,33 @@ pub(crate) enum FaultKind {
 }
 
 impl FaultKind {
-    pub(crate) fn name(self) -> &'static str {
+    /// Returns its label value, and advice for the operator.
+    fn describe(self) -> (&'static str, &'static str) {
         match self {
-            Self::Connection => "connection",
-            Self::Timeout => "timeout",
-            Self::Busy => "busy",
-            Self::Full => "full",
-            Self::ReadOnly => "read_only",
-            Self::Denied => "denied",
-            Self::WrongType | Self::BadField => "keys",
-            Self::Schema => "layout",
-            Self::Protocol => "protocol",
-            Self::Other => "other",
+            Self::Connection => ("connection", "is it running there, and reachable?"),
+            Self::Timeout => ("timeout", "is it overloaded, or stopped?"),
+            Self::Busy => ("busy", "it is tried again"),
+            Self::Full => ("full", "raise its `maxmemory` or `maxclients`, or make room; nothing is lost meanwhile"),
+            Self::ReadOnly => {
+                ("read_only", "it takes no writes: is it a replica, or its disk full? Nothing is lost meanwhile")
+            }
+            Self::Denied => {
+                ("denied", "check `username` and `password`, and what the user may do (see the docs for the commands)")
+            }
+            Self::WrongType => ("keys", "remove that key, or choose another `key_prefix`"),
+            Self::BadField => (
+                "keys",
+                "another program has written there: correct or remove it (`HSET`, `HDEL`), or choose another \
+                 `key_prefix`; until then scrapes fail, as a smaller total would show",
+            ),
+            Self::Schema => ("layout", "give all its processes the same `partitions`, or choose another `key_prefix`"),
+            Self::Protocol => ("protocol", "is there a Redis on that port, and does it want TLS?"),
+            Self::Other => ("other", "it is tried again"),
         }
     }
 
-    /// Returns advice for the operator.
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Connection => "is it running there, and reachable?",
-            Self::Timeout => "is it overloaded, or stopped?",
-            Self::Full => "raise its `maxmemory` or `maxclients`, or make room; nothing is lost meanwhile",
-            Self::ReadOnly => "it takes no writes: is it a replica, or its disk full? Nothing is lost meanwhile",
-            Self::Denied => "check `username` and `password`, and what the user may do (see the docs for the commands)",
-            Self::WrongType => "remove that key, or choose another `key_prefix`",
-            Self::BadField => {
-                "another program has written there: correct or remove it (`HSET`, `HDEL`), or choose another \
-                 `key_prefix`; until then scrapes fail, as a smaller total would show"
-            }
-            Self::Schema => "give all its processes the same `partitions`, or choose another `key_prefix`",
-            Self::Protocol => "is there a Redis on that port, and does it want TLS?",
-            Self::Busy | Self::Other => "it is tried again",
-        }
+    pub(crate) fn name(self) -> &'static str {
+        self.describe().0
     }
 }
 
@@ -141,7 +136,7 @@ fn kind_of(error: &RedisError) -> FaultKind {
 
 impl fmt::Display for RedisFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redis at {}: {}: {}", self.display_addr, self.what, self.kind.advice())
+        write!(f, "Redis at {}: {}: {}", self.display_addr, self.what, self.kind.describe().1)
     }
 }
 

@@ -107,7 +107,9 @@ impl RedisHealth {
             let descriptor = Descriptor::new(Kind::Counter, "pytheus_redis_errors_total", help);
             descriptor.and_then(|new| new.with_labels(["kind"])).ok().map(|descriptor| {
                 let mut family = FamilySnapshot::new(&descriptor);
-                errors.iter().for_each(|(kind, times)| family.push(&[("kind", kind)], *times));
+                for (kind, times) in &errors {
+                    family.push(&[("kind", kind)], *times);
+                }
                 family
             })
         };

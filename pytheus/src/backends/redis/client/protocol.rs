@@ -3,17 +3,17 @@
 //! The deadline holds for a pipeline as a whole, not for each reply. When a server hangs up, the error in its last reply says
 //! why, and is returned.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, Value};
+use redis::{Cmd, ConnectionAddr, RedisConnectionInfo, RedisError, ToRedisArgs, Value};
 
 use crate::backends::redis::client::socket::Connection;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::client::timed_socket::time_left;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
-/// Returns the time until a deadline; a timeout error once it is over.
-pub(crate) fn time_left(deadline: Instant) -> Result<Duration, RedisError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()) } else { Ok(left) }
+/// Builds a command.
+pub(crate) fn command<A: ToRedisArgs>(name: &str, arguments: &[A]) -> Cmd {
+    redis::cmd(name).arg(arguments).to_owned()
 }
 
 /// Connects to a server, and authenticates.
@@ -43,19 +43,14 @@ fn handshake(
 ) -> Result<(), RedisError> {
     let mut commands = Vec::new();
     if let Some(password) = credentials.password() {
-        let mut auth = redis::cmd("AUTH");
-        auth.arg(username).arg(password);
-        commands.push(auth);
+        let credentials: Vec<_> = username.into_iter().chain([password]).collect();
+        commands.push(command("AUTH", &credentials));
     }
     if credentials.db() != 0 {
-        let mut select = redis::cmd("SELECT");
-        select.arg(credentials.db());
-        commands.push(select);
+        commands.push(command("SELECT", &[credentials.db()]));
     }
     let required = commands.len();
-    let mut name = redis::cmd("CLIENT");
-    name.arg("SETINFO").arg("LIB-NAME").arg(env!("CARGO_PKG_NAME"));
-    commands.push(name);
+    commands.push(command("CLIENT", &["SETINFO", "LIB-NAME", env!("CARGO_PKG_NAME")]));
     for (index, reply) in request(connection, &commands, deadline)?.into_iter().enumerate() {
         if let Err(error) = reply.extract_error()
             // A refused name does no harm; a refused connection does.

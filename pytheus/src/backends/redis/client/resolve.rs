@@ -12,8 +12,7 @@ use std::time::Instant;
 
 use redis::RedisError;
 
-use crate::backends::redis::client::protocol::time_left;
-use crate::backends::redis::client::socket::retry_interrupted;
+use crate::backends::redis::client::timed_socket::{retry_interrupted, time_left};
 use crate::storage;
 use crate::sync::lock;
 

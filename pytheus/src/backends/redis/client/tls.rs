@@ -9,8 +9,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::backends::redis::client::socket::TimedSocket;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::client::timed_socket::TimedSocket;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
 pub(crate) type TlsStream = StreamOwned<ClientConnection, TimedSocket<TcpStream>>;
 

@@ -9,62 +9,10 @@ use std::time::Instant;
 use redis::{ConnectionAddr, ErrorKind, FromRedisValue as _, RedisConnectionInfo, RedisError};
 
 use crate::backends::redis::client::protocol;
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::client::timed_socket::time_left;
+use crate::backends::redis::config::endpoints::{Endpoints, split_host_port, with_host_port};
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::sync::lock;
-
-/// The configured servers.
-pub(crate) enum Endpoints {
-    Single(ConnectionAddr),
-    Sentinels {
-        nodes: Vec<ConnectionAddr>,
-        service: String,
-        /// The credentials at the sentinels.
-        credentials: RedisConnectionInfo,
-    },
-    Cluster(Vec<ConnectionAddr>),
-}
-
-impl Endpoints {
-    /// Returns the address for messages.
-    pub(crate) fn display_addr(&self) -> String {
-        let list = |nodes: &[ConnectionAddr]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Single(address) => address.to_string(),
-            Self::Sentinels { nodes, service, .. } => {
-                format!("the master `{service}` of the sentinels {}", list(nodes))
-            }
-            Self::Cluster(nodes) => format!("the cluster of {}", list(nodes)),
-        }
-    }
-}
-
-/// Returns an address with another host and port, and the same transport.
-pub(crate) fn with_host_port(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
-    match address {
-        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-            ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: *insecure, tls_params: tls_params.clone() }
-        }
-        _ => ConnectionAddr::Tcp(host.to_owned(), port),
-    }
-}
-
-/// Splits `host:6379`.
-pub(crate) fn split_host_port(node: &str) -> Option<(&str, u16)> {
-    let (host, port) = node.rsplit_once(':')?;
-    let host = strip_brackets(host);
-    Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
-}
-
-/// Returns whether a text can be a host name or address. Any other text may be a misplaced secret.
-pub(crate) fn is_host(host: &str) -> bool {
-    let host = strip_brackets(host);
-    !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c))
-}
-
-/// Strips the brackets from an IPv6 address.
-pub(crate) fn strip_brackets(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
 
 /// Maps partitions to servers, as learned from sentinels and from redirects of a cluster.
 pub(crate) struct Topology {
@@ -114,11 +62,10 @@ impl Topology {
             let sentinel = &nodes[(self.next_node.load(Relaxed) + turn) % nodes.len()];
             let asked = (|| {
                 // Each sentinel has its share of the time.
-                let share = protocol::time_left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
+                let share = time_left(deadline)? / u32::try_from(nodes.len() - turn).unwrap_or(1);
                 let deadline = Instant::now() + share;
                 let mut connection = protocol::connect(&self.config, sentinel, credentials, deadline)?;
-                let mut command = redis::cmd("SENTINEL");
-                command.arg("get-master-addr-by-name").arg(service);
+                let command = protocol::command("SENTINEL", &["get-master-addr-by-name", service]);
                 let reply = protocol::request(&mut connection, &[command], deadline)?.pop().unwrap_or_default();
                 let master = Option::<(String, u16)>::from_redis_value(reply.extract_error()?)?;
                 master.ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no such `service_name`").into())
@@ -160,7 +107,8 @@ impl Topology {
     }
 
     /// Groups the partitions that one server answers for, as far as is known.
-    pub(crate) fn partition_groups(&self, partitions: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn partition_groups(&self) -> Vec<Vec<usize>> {
+        let partitions = self.config.partitions;
         if !self.is_cluster() {
             return vec![(0..partitions).collect()];
         }

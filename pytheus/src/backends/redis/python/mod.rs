@@ -20,86 +20,53 @@
 //! - A key of another type, after a change of labels, is left alone and reported.
 //! - The time to live of a key starts over with each write and each scrape.
 
+mod client;
 mod names;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use crate::backends::custom::{BackendError, Batch, FamilyKey, Removal, Totals};
-use crate::backends::redis::backend::Scheme;
-use crate::backends::redis::client::connection::ServerScript;
+use crate::backends::custom::{Backend, BackendError, Batch, Removal, Totals};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::fork_safe_slot::ForkSafeSlot;
-use crate::report;
-use crate::sync::lock;
+use client::PythonClient;
 use write::PythonWriter;
 
 pub(crate) struct Python {
+    client: PythonClient,
     writer: ForkSafeSlot<PythonWriter>,
-    apply: ServerScript,
-    find: ServerScript,
-    read: ServerScript,
-    /// The order of a family's labels in Python, where it is not the default.
-    orders: Mutex<HashMap<String, Vec<usize>>>,
 }
 
 impl Python {
-    pub(crate) fn new() -> Self {
-        Self {
-            writer: ForkSafeSlot::new(PythonWriter::default()),
-            apply: ServerScript::new(include_str!("apply.lua")),
-            find: ServerScript::new(include_str!("find.lua")),
-            read: ServerScript::new(include_str!("read.lua")),
-            orders: Mutex::default(),
-        }
-    }
-
-    fn order(&self, id: &str, family: &FamilyKey) -> Vec<usize> {
-        lock(&self.orders).get(id).cloned().unwrap_or_else(|| names::default_order(family))
-    }
-
-    /// Remembers the order of a family's labels in Python.
-    fn learn_order(&self, id: &str, family: &FamilyKey, order: &[usize]) {
-        if order != names::default_order(family) {
-            lock(&self.orders).entry(id.to_owned()).or_insert_with(|| order.to_vec());
-        }
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { client: PythonClient::new(context), writer: ForkSafeSlot::new(PythonWriter::default()) }
     }
 }
 
-impl Scheme for Python {
-    fn apply(&self, context: &Context, batch: &Batch) -> Result<(), BackendError> {
-        self.writer.with(|writer| writer.apply(self, context, batch))
+impl Backend for Python {
+    fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
+        self.writer.with(|writer| writer.apply(&self.client, batch))
     }
 
-    fn remove(&self, context: &Context, removal: &Removal) -> Result<(), BackendError> {
-        self.writer.with(|writer| writer.remove(self, context, removal))
+    fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
+        self.writer.with(|writer| writer.remove(&self.client, removal))
     }
 
-    fn load(&self, context: &Context, totals: &mut Totals<'_>) -> Result<(), BackendError> {
-        Ok(read::load(self, context, totals)?)
+    fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
+        Ok(read::load(&self.client, totals)?)
     }
 
-    fn close(&self, context: &Context) -> Result<(), BackendError> {
+    fn close(&self) -> Result<(), BackendError> {
         // All batches were sent.
-        let _ = self.writer.with(|writer| writer.close(self, context));
+        let _ = self.writer.with(|writer| writer.close(&self.client));
         Ok(())
     }
 
-    fn after_fork(&self, _: &Context) -> Result<(), BackendError> {
+    fn after_fork(&self) -> Result<(), BackendError> {
         self.writer.replace(PythonWriter::default());
         Ok(())
     }
-}
-
-/// Reports a key with other contents than the family's.
-fn report_mismatch(key: &str) {
-    let message = format!(
-        "the key `{key}` in Redis does not hold what Python's pytheus would keep there for a metric as this program declares \
-         it (have its labels changed?): what is counted there shows nowhere until the key is removed"
-    );
-    report::report_as(report::Level::Error, ("redis python", key), &message);
 }

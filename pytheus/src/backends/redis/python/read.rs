@@ -8,23 +8,23 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
 use crate::backends::redis::client::connection::Session;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
-use crate::backends::redis::context::Context;
+use crate::backends::redis::python::client::{PythonClient, report_mismatch};
 use crate::backends::redis::python::names::{self, PythonKey};
-use crate::backends::redis::python::{Python, report_mismatch};
-use crate::backends::redis::read::scrape::pairs;
+use crate::backends::redis::read::series::Fields;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
 /// Reads all families of this process: Redis knows no declarations of others.
-pub(crate) fn load(python: &Python, context: &Context, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+pub(crate) fn load(client: &PythonClient, totals: &mut Totals<'_>) -> Result<(), RedisFault> {
+    let context = &client.context;
     let families = totals.families().filter(|family| names::has(family)).map(Arc::clone);
     let families: Vec<_> = families.map(|family| (names::keys(&family), family)).collect();
-    let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.as_bytes().to_vec());
+    let names = families.iter().flat_map(|(keys, _)| keys).map(|key| key.name.clone());
     let mut rest: Vec<_> = names.collect();
     let keys = rest.len();
-    rest.push(context.config.retention.as_secs().max(1).to_string().into_bytes());
+    rest.push(context.config.retention.as_secs().max(1).to_string());
     let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
-    let run = |session: &mut Session<'_>| session.run_script(&python.read, &rest, keys);
+    let run = |session: &mut Session<'_>| session.run_script(&client.read, &rest, keys);
     let reply = context.pool.with_connection(&[0], deadline, run)?;
     let replies: Vec<(String, Value)> =
         Vec::from_redis_value(reply).map_err(|error| context.pool.fault(FaultKind::Protocol, error.to_string()))?;
@@ -38,7 +38,7 @@ pub(crate) fn load(python: &Python, context: &Context, totals: &mut Totals<'_>) 
             })?;
         }
         if let Some(order) = &reader.order {
-            python.learn_order(&names::scoped_name(&family), &family, order);
+            client.learn_order(&names::scoped_name(&family), &family, order);
         }
         let (series, numbers) = reader.finish();
         totals.provide(family, series, numbers);
@@ -103,7 +103,7 @@ impl<'a> KeyReader<'a> {
                 return self.add(index, at, &text).ok_or((Vec::new(), text));
             }
             ("hash", true) => {
-                for (field, value) in pairs(value) {
+                for (field, value) in Fields::from_redis_value(value).unwrap_or_default() {
                     let index = match self.indexes.get(&field) {
                         Some(known) => *known,
                         None => self.parse_field(key, &field),

@@ -2,15 +2,15 @@ use std::sync::Arc;
 
 use crate::backends::custom::{Backend as _, Config, Configure as _, FamilyKey};
 use crate::backends::redis::MultiProcessRedisBackend;
-use crate::backends::redis::tests::{Process, Server, gauge};
+use crate::backends::redis::tests::{Server, TestProcess, gauge};
 use crate::backends::{Value, json};
 use crate::model::descriptor::GaugeMode;
 
-fn process(server: &Server) -> Process {
+fn process(server: &Server) -> TestProcess {
     process_with(server, 30.0)
 }
 
-fn process_with(server: &Server, timeout: f64) -> Process {
+fn process_with(server: &Server, timeout: f64) -> TestProcess {
     server.process_with(&json!({"key_prefix": null, "layout": "pytheus-python", "timeout": timeout}))
 }
 

@@ -9,9 +9,10 @@ use redis::{FromRedisValue as _, Value};
 use crate::backends::custom::{Aggregation, Batch, Change, FamilyKey, Removal, SeriesKey, WriterId};
 use crate::backends::redis::client::connection::ServerScript;
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
+use crate::backends::redis::python::client::{PythonClient, report_mismatch};
 use crate::backends::redis::python::names::{self, PythonKey};
-use crate::backends::redis::python::{Python, report_mismatch};
 use crate::backends::redis::schema;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
@@ -36,9 +37,9 @@ pub(crate) struct PythonWriter {
 /// Keys and arguments of `apply.lua`.
 #[derive(Default)]
 struct PythonRequest {
-    keys: Vec<Vec<u8>>,
+    keys: Vec<String>,
     indexes: HashMap<String, usize>,
-    arguments: Vec<Vec<u8>>,
+    arguments: Vec<String>,
 }
 
 impl PythonRequest {
@@ -52,7 +53,7 @@ impl PythonRequest {
         if let Some(index) = self.indexes.get(name) {
             return *index;
         }
-        self.keys.push(name.as_bytes().to_vec());
+        self.keys.push(name.to_owned());
         self.indexes.insert(name.to_owned(), self.keys.len());
         self.keys.len()
     }
@@ -60,7 +61,7 @@ impl PythonRequest {
     fn push(&mut self, code: &str, key: &PythonKey, field: &str, amount: &str) {
         let index = self.key_index(&key.name);
         let op = [code, &index.to_string(), field, amount];
-        self.arguments.extend(op.map(|text| text.as_bytes().to_vec()));
+        self.arguments.extend(op.map(str::to_owned));
     }
 
     fn increase(&mut self, key: &PythonKey, field: &str, by: Number) {
@@ -73,8 +74,8 @@ impl PythonRequest {
 }
 
 impl PythonWriter {
-    pub(crate) fn apply(&mut self, python: &Python, context: &Context, batch: &Batch) -> Result<(), RedisFault> {
-        self.find_fields(python, context, &batch.changes)?;
+    pub(crate) fn apply(&mut self, client: &PythonClient, batch: &Batch) -> Result<(), RedisFault> {
+        self.find_fields(client, &batch.changes)?;
         let mut request = PythonRequest::new(batch.writer);
         let mut at: Option<(&Arc<FamilyKey>, String, Vec<PythonKey>)> = None;
         for change in batch.changes.iter().filter(|change| names::has(&change.family)) {
@@ -86,7 +87,7 @@ impl PythonWriter {
             };
             push_change(change, keys, &self.field(id, family, &change.series), &mut request);
         }
-        self.send(python, context, batch.writer, batch.sequence, request)?;
+        self.send(client, batch.writer, batch.sequence, request)?;
         for change in batch.changes.iter().filter(|change| change.family.aggregation() == Aggregation::LiveSum) {
             let living = self.living.entry(names::scoped_name(&change.family));
             let (_, series) = living.or_insert_with(|| (Arc::clone(&change.family), HashMap::new()));
@@ -95,11 +96,11 @@ impl PythonWriter {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, python: &Python, context: &Context, removal: &Removal) -> Result<(), RedisFault> {
+    pub(crate) fn remove(&mut self, client: &PythonClient, removal: &Removal) -> Result<(), RedisFault> {
         let mut request = PythonRequest::new(removal.writer);
         for (family, series) in removal.series.iter().filter(|(family, _)| names::has(family)) {
             let id = names::scoped_name(family);
-            let orders = names::orders(family, Some(&python.order(&id, family)));
+            let orders = names::orders(family, Some(&client.order(&id, family)));
             let fields: Vec<_> = orders.iter().map(|order| names::field(family, series, order)).collect();
             for key in names::keys(family) {
                 for field in &fields {
@@ -107,7 +108,7 @@ impl PythonWriter {
                 }
             }
         }
-        self.send(python, context, removal.writer, removal.sequence, request)?;
+        self.send(client, removal.writer, removal.sequence, request)?;
         for (family, series) in &removal.series {
             let id = names::scoped_name(family);
             self.fields.get_mut(&id).map(|fields| fields.remove(series));
@@ -117,7 +118,7 @@ impl PythonWriter {
     }
 
     /// Takes back the share of this process in gauges of living processes, and deregisters it.
-    pub(crate) fn close(&mut self, python: &Python, context: &Context) -> Result<(), RedisFault> {
+    pub(crate) fn close(&mut self, client: &PythonClient) -> Result<(), RedisFault> {
         let Some(writer) = self.id else { return Ok(()) };
         let mut request = PythonRequest::new(writer);
         for (id, (family, living)) in &self.living {
@@ -131,11 +132,11 @@ impl PythonWriter {
             }
         }
         if !request.arguments.is_empty() {
-            self.send(python, context, writer, self.acked_seq + 1, request)?;
+            self.send(client, writer, self.acked_seq + 1, request)?;
             self.living.clear();
         }
-        let command = redis::cmd("DEL").arg(seq_key(writer)).to_owned();
-        context.pool.with_connection(&[0], context.deadline(), |session| session.request(command.clone()).map(drop))
+        let command = command("DEL", &[seq_key(writer)]);
+        client.context.on_partition(0, |session| session.request(command.clone()).map(drop))
     }
 
     /// Returns the field of a series.
@@ -145,7 +146,7 @@ impl PythonWriter {
     }
 
     /// Finds the fields under which Python keeps new series.
-    fn find_fields(&mut self, python: &Python, context: &Context, changes: &[Change]) -> Result<(), RedisFault> {
+    fn find_fields(&mut self, client: &PythonClient, changes: &[Change]) -> Result<(), RedisFault> {
         let mut wanted = Vec::new();
         for change in changes {
             let family = &change.family;
@@ -154,7 +155,7 @@ impl PythonWriter {
             }
             let id = names::scoped_name(family);
             if !self.fields.get(&id).is_some_and(|fields| fields.contains_key(&change.series)) {
-                let orders = names::orders(family, Some(&python.order(&id, family)));
+                let orders = names::orders(family, Some(&client.order(&id, family)));
                 let fields: Vec<_> = orders.iter().map(|order| names::field(family, &change.series, order)).collect();
                 wanted.push((id, change, fields));
             }
@@ -162,22 +163,21 @@ impl PythonWriter {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut rest: Vec<_> =
-            wanted.iter().map(|(_, change, _)| names::index_key(&change.family).into_bytes()).collect();
+        let mut rest: Vec<_> = wanted.iter().map(|(_, change, _)| names::index_key(&change.family)).collect();
         for (_, _, fields) in &wanted {
-            rest.push(fields.len().to_string().into_bytes());
-            rest.extend(fields.iter().map(|field| field.as_bytes().to_vec()));
+            rest.push(fields.len().to_string());
+            rest.extend(fields.iter().cloned());
         }
-        let answer = run(&python.find, context, &rest, wanted.len())?;
+        let answer = run(&client.context, &client.find, &rest, wanted.len())?;
         let found: Vec<(usize, Vec<u8>)> = Vec::from_redis_value(answer)
-            .map_err(|error| context.pool.fault(FaultKind::Protocol, error.to_string()))?;
+            .map_err(|error| client.context.pool.fault(FaultKind::Protocol, error.to_string()))?;
         for ((id, change, fields), (index, sample)) in wanted.into_iter().zip(found) {
             if let Some((_, order)) = names::parse(&change.family, &sample) {
-                python.learn_order(&id, &change.family, &order);
+                client.learn_order(&id, &change.family, &order);
             }
             let field = match index.checked_sub(1).and_then(|index| fields.get(index)) {
                 Some(field) => field.as_str().into(),
-                None => names::field(&change.family, &change.series, &python.order(&id, &change.family)).into(),
+                None => names::field(&change.family, &change.series, &client.order(&id, &change.family)).into(),
             };
             self.fields.entry(id).or_default().insert(change.series.clone(), field);
         }
@@ -186,8 +186,7 @@ impl PythonWriter {
 
     fn send(
         &mut self,
-        python: &Python,
-        context: &Context,
+        client: &PythonClient,
         writer: WriterId,
         seq: u64,
         request: PythonRequest,
@@ -198,8 +197,8 @@ impl PythonWriter {
         if request.arguments.is_empty() {
             return Ok(());
         }
-        context.health.send_started();
-        let retention = context.config.retention;
+        client.context.health.send_started();
+        let retention = client.context.config.retention;
         let head = [
             seq,
             self.acked_seq,
@@ -209,16 +208,16 @@ impl PythonWriter {
         ];
         let keys = request.keys.len();
         let mut rest = request.keys;
-        rest.extend(head.map(|number| number.to_string().into_bytes()));
+        rest.extend(head.map(|number| number.to_string()));
         rest.extend(request.arguments);
-        let reply = run(&python.apply, context, &rest, keys).inspect_err(|fault| {
+        let reply = run(&client.context, &client.apply, &rest, keys).inspect_err(|fault| {
             if fault.is_outcome_unknown() {
                 self.maybe_applied = Some(seq);
             }
         })?;
-        let (word, wrong, failed) = parse_reply(reply).ok_or_else(|| context.unexpected_reply())?;
+        let (word, wrong, failed) = parse_reply(reply).ok_or_else(|| client.context.unexpected_reply())?;
         if word == "missed" {
-            context.health.update(|counters| counters.missed += 1);
+            client.context.health.update(|counters| counters.missed += 1);
         }
         for key in wrong {
             report_mismatch(&key);
@@ -227,7 +226,7 @@ impl PythonWriter {
             report_refusal(&pair[0], &pair[1]);
         }
         (self.acked_seq, self.maybe_applied) = (seq, None);
-        context.health.send_finished();
+        client.context.health.send_finished();
         Ok(())
     }
 }
@@ -236,8 +235,8 @@ fn seq_key(writer: WriterId) -> String {
     format!("pytheus/writer/{writer}")
 }
 
-fn run(script: &ServerScript, context: &Context, arguments: &[Vec<u8>], keys: usize) -> Result<Value, RedisFault> {
-    context.pool.with_connection(&[0], context.deadline(), |session| session.run_script(script, arguments, keys))
+fn run(context: &Context, script: &ServerScript, arguments: &[String], keys: usize) -> Result<Value, RedisFault> {
+    context.on_partition(0, |session| session.run_script(script, arguments, keys))
 }
 
 /// Parses a reply: the outcome, the keys of another type, and the keys that refused a number, each with the reason.
@@ -255,7 +254,7 @@ fn parse_reply(reply: Value) -> Option<(String, Vec<String>, Vec<String>)> {
 fn push_change(change: &Change, keys: &[PythonKey], field: &str, request: &mut PythonRequest) {
     let deltas = &change.deltas;
     match (change.family.descriptor().kind(), keys) {
-        (Kind::Gauge, [key]) if change.set => {
+        (Kind::Gauge, [key]) if change.was_set => {
             let total = change.totals.first().copied().unwrap_or(Number::Int(0));
             request.push("s", key, field, &schema::number_text(total));
         }

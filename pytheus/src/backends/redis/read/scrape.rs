@@ -3,28 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use redis::{Cmd, FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, Value};
 
-use crate::backends::custom::{FamilyKey, SeriesKey, Totals};
-use crate::backends::redis::client::connection::Session;
+use crate::backends::custom::{FamilyKey, Totals};
+use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::client::error::RedisFault;
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
-use crate::backends::redis::read::series::{self, BadField, LiveSeries, SeriesIndex};
+use crate::backends::redis::read::series::{self, BadField, Fields, LiveSeries, ReadFamily, SeriesIndex};
 use crate::backends::redis::schema::{self, PartitionKeys};
-use crate::model::number::Number;
 
 /// Fields of a hash read by one command.
 const PAGE_LEN: usize = 100_000;
-
-/// The series of a declaration, as read.
-pub(crate) struct ReadFamily {
-    pub(crate) family: Arc<FamilyKey>,
-    pub(crate) series: Arc<[SeriesKey]>,
-    /// The parts of each series, one after the other.
-    pub(crate) parts: Vec<Number>,
-    /// When each value was set, for families aggregated by time.
-    pub(crate) times: Vec<u64>,
-}
 
 /// The series of a declaration, and whether a living process declares it.
 type ReadDeclaration = (ReadFamily, bool);
@@ -41,7 +31,7 @@ pub(crate) struct ReadCache {
 }
 
 /// A declaration in the index.
-struct Declaration {
+struct IndexEntry {
     family: Arc<FamilyKey>,
     id: String,
     /// When a process last began it.
@@ -50,24 +40,6 @@ struct Declaration {
     has_rivals: bool,
     /// The key of its hash; none for live values, in the keys of the writers.
     key: Option<String>,
-}
-
-/// A failure of a scrape. Errors of the connection are retried by the pool.
-enum ReadFailure {
-    Redis(RedisError),
-    Fault(RedisFault),
-}
-
-impl From<RedisError> for ReadFailure {
-    fn from(error: RedisError) -> Self {
-        Self::Redis(error)
-    }
-}
-
-impl From<RedisFault> for ReadFailure {
-    fn from(fault: RedisFault) -> Self {
-        Self::Fault(fault)
-    }
 }
 
 /// Reports a field of a key that can't be read.
@@ -82,10 +54,10 @@ pub(crate) fn declarations(
     wants: &dyn Fn(&FamilyKey) -> bool,
 ) -> Result<Vec<Arc<FamilyKey>>, RedisFault> {
     let keys = PartitionKeys::new(&context.config.namespace, partition);
-    let index = context.pool.with_connection(&[partition], context.deadline(), |session| {
-        session.request(command("HGETALL", &keys.families))
+    let index = context.on_partition(partition, |session| {
+        Ok(Vec::from_redis_value(session.request(command("HGETALL", &[&keys.families]))?)?)
     })?;
-    let declarations = ReadCache::default().declarations(&keys, pairs(index), wants);
+    let declarations = ReadCache::default().declarations(&keys, index, wants);
     let declarations = declarations.map_err(|bad| bad_field(context, &keys.families, bad))?;
     Ok(declarations.into_iter().map(|declaration| declaration.family).collect())
 }
@@ -95,17 +67,12 @@ pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals
     let found = {
         let wants = |family: &FamilyKey| totals.includes(family);
         let deadline = totals.deadline().unwrap_or_else(|| context.deadline());
-        let (mut groups, mut found) = (context.pool.partition_groups(), Vec::new());
+        let (mut groups, mut found) = (context.pool.topology.partition_groups(), Vec::new());
         while let Some(group) = groups.pop() {
-            let read = context.pool.with_connection(&group, deadline, |session| {
-                match read(context, cache, &group, &wants, session) {
-                    Ok(read) => Ok(Ok(read)),
-                    Err(ReadFailure::Fault(fault)) => Ok(Err(fault)),
-                    Err(ReadFailure::Redis(error)) => Err(error),
-                }
-            });
+            let read = |session: &mut Session<'_>| read(context, cache, &group, &wants, session);
+            let read = context.pool.with_connection(&group, deadline, read);
             match read {
-                Ok(read) => found.extend(read?),
+                Ok(read) => found.extend(read),
                 // The group is no longer on one node.
                 Err(fault) if fault.is_redirect() && group.len() > 1 => {
                     groups.extend(group.into_iter().map(|one| vec![one]));
@@ -121,14 +88,8 @@ pub(crate) fn load(context: &Context, cache: &mut ReadCache, totals: &mut Totals
     Ok(())
 }
 
-fn command(name: &str, key: &str) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(key);
-    command
-}
-
 /// Returns the reply to a command on a key.
-fn reply(context: &Context, value: Option<Value>, key: &str) -> Result<Value, ReadFailure> {
+fn reply(context: &Context, value: Option<Value>, key: &str) -> Result<Value, SessionError> {
     value.unwrap_or_default().extract_error().map_err(|error| match error.code() {
         Some("WRONGTYPE") => context.wrong_type(key, "value of another type").into(),
         _ => error.into(),
@@ -141,25 +102,24 @@ fn read(
     group: &[usize],
     wants: &dyn Fn(&FamilyKey) -> bool,
     session: &mut Session<'_>,
-) -> Result<Vec<ReadDeclaration>, ReadFailure> {
+) -> Result<Vec<ReadDeclaration>, SessionError> {
     let config = &context.config;
     let partitions: Vec<_> = group.iter().map(|one| PartitionKeys::new(&config.namespace, *one)).collect();
     let mut commands = Vec::new();
     for keys in &partitions {
-        let mut alive = command("ZRANGEBYSCORE", &keys.alive);
-        alive.arg(context.liveness_cutoff()).arg("+inf");
-        let mut version = command("HGET", &keys.writers);
-        version.arg("schema");
-        commands.extend([command("HGETALL", &keys.families), alive, version]);
+        commands.extend([
+            command("HGETALL", &[&keys.families]),
+            context.living_writers(keys),
+            command("HGET", &[&*keys.writers, "schema"]),
+        ]);
     }
     let mut replies = session.pipeline_results(&commands)?.into_iter();
     let (mut declarations, mut writers, mut declared_keys) = (Vec::new(), Vec::new(), Vec::new());
     for keys in &partitions {
-        let index = pairs(reply(context, replies.next(), &keys.families)?);
-        let alive: Vec<String> =
-            Vec::from_redis_value(reply(context, replies.next(), &keys.alive)?).map_err(RedisError::from)?;
+        let index = Vec::from_redis_value(reply(context, replies.next(), &keys.families)?)?;
+        let alive: Vec<String> = Vec::from_redis_value(reply(context, replies.next(), &keys.alive)?)?;
         let version = reply(context, replies.next(), &keys.writers)?;
-        let version = Option::<String>::from_redis_value(version).map_err(RedisError::from)?;
+        let version = Option::<String>::from_redis_value(version)?;
         if let Some(version) = version.filter(|version| *version != config.schema_version()) {
             return Err(context.schema_mismatch(&version).into());
         }
@@ -183,7 +143,7 @@ fn read(
     let mut contents = cache.read_hashes(context, session, &hashes)?.into_iter();
     let mut found = Vec::new();
     let mut live: HashMap<&str, LiveSeries> = HashMap::new();
-    for Declaration { family, id, key, .. } in &declarations {
+    for IndexEntry { family, id, key, .. } in &declarations {
         if let Some(key) = key {
             let index = cache.series.entry(key.clone()).or_default();
             let fields = contents.next().unwrap_or_default();
@@ -207,31 +167,6 @@ fn read(
     Ok(all.collect())
 }
 
-/// Fields and values.
-pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// Returns the fields and values of a hash, in either version of RESP.
-pub(crate) fn pairs(value: Value) -> Fields {
-    let text = |value| match value {
-        Value::BulkString(text) => Some(text),
-        Value::SimpleString(text) => Some(text.into_bytes()),
-        _ => None,
-    };
-    let mut pairs = Vec::new();
-    match value {
-        Value::Array(flat) => {
-            pairs.reserve(flat.len() / 2);
-            let mut flat = flat.into_iter();
-            while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
-                pairs.extend(text(field).zip(text(value)));
-            }
-        }
-        Value::Map(map) => pairs.extend(map.into_iter().filter_map(|(field, value)| text(field).zip(text(value)))),
-        _ => {}
-    }
-    pairs
-}
-
 impl ReadCache {
     /// Parses the declarations of some families in an index, and sorts them by the time when they were begun.
     fn declarations(
@@ -239,7 +174,7 @@ impl ReadCache {
         keys: &PartitionKeys,
         index: Fields,
         wants: &dyn Fn(&FamilyKey) -> bool,
-    ) -> Result<Vec<Declaration>, BadField> {
+    ) -> Result<Vec<IndexEntry>, BadField> {
         let (mut declarations, mut begun) = (Vec::new(), HashMap::new());
         for (field, value) in index {
             if let [first, id @ ..] = &*field
@@ -253,7 +188,7 @@ impl ReadCache {
             let (family, id) = self.family(&field, value)?;
             if wants(&family) {
                 let key = (!schema::is_live(&family)).then(|| keys.family(&id));
-                declarations.push(Declaration { family, id, begun: 0, has_rivals: false, key });
+                declarations.push(IndexEntry { family, id, begun: 0, has_rivals: false, key });
             }
         }
         for one in &mut declarations {
@@ -290,18 +225,17 @@ impl ReadCache {
         context: &Context,
         session: &mut Session<'_>,
         keys: &[String],
-    ) -> Result<Vec<Fields>, ReadFailure> {
+    ) -> Result<Vec<Fields>, SessionError> {
         let is_large = |key: &String| self.large.get(key).is_some_and(|size| *size > PAGE_LEN);
-        let commands: Vec<_> = keys.iter().filter(|key| !is_large(key)).map(|key| command("HGETALL", key)).collect();
+        let commands: Vec<_> = keys.iter().filter(|key| !is_large(key)).map(|key| command("HGETALL", &[key])).collect();
         let mut whole = session.pipeline_results(&commands)?.into_iter();
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
-            let fields = if is_large(key) {
+            all.push(if is_large(key) {
                 read_pages(context, session, key)?
             } else {
-                pairs(reply(context, whole.next(), key)?)
-            };
-            all.push(fields);
+                Vec::from_redis_value(reply(context, whole.next(), key)?)?
+            });
         }
         self.large.extend(keys.iter().cloned().zip(all.iter().map(Vec::len)).filter(|(_, size)| *size > PAGE_LEN / 2));
         Ok(all)
@@ -309,15 +243,14 @@ impl ReadCache {
 }
 
 /// Reads a large hash in pages: the server runs other commands in between. A field that changes is read before or after.
-fn read_pages(context: &Context, session: &mut Session<'_>, key: &str) -> Result<Fields, ReadFailure> {
+fn read_pages(context: &Context, session: &mut Session<'_>, key: &str) -> Result<Fields, SessionError> {
     let (mut found, mut cursor) = (HashMap::new(), "0".to_owned());
     loop {
-        let mut scan = command("HSCAN", key);
-        scan.arg(&cursor).arg("COUNT").arg(PAGE_LEN / 10);
+        let scan = command("HSCAN", &[key, &cursor, "COUNT", &(PAGE_LEN / 10).to_string()]);
         let page = reply(context, session.pipeline_results(&[scan])?.pop(), key)?;
-        let (next, page): (String, Value) = redis::from_redis_value(page).map_err(RedisError::from)?;
+        let (next, page): (String, Fields) = redis::from_redis_value(page)?;
         // A scan may return a field twice.
-        found.extend(pairs(page));
+        found.extend(page);
         if next == "0" {
             return Ok(found.into_iter().collect());
         }

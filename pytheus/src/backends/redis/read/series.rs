@@ -4,12 +4,23 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::backends::custom::{Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
-use crate::backends::redis::read::scrape::{Fields, ReadFamily};
+use crate::backends::custom::{self, Aggregation, FamilyKey, GaugeAggregate, SeriesKey};
 use crate::backends::redis::schema;
-use crate::backends::{self};
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
+
+/// The series of a declaration, as read.
+pub(crate) struct ReadFamily {
+    pub(crate) family: Arc<FamilyKey>,
+    pub(crate) series: Arc<[SeriesKey]>,
+    /// The parts of each series, one after the other.
+    pub(crate) parts: Vec<Number>,
+    /// When each value was set, for families aggregated by time.
+    pub(crate) times: Vec<u64>,
+}
+
+/// The fields and values of a hash.
+pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A field that can't be read, and the reason. Without it, a total would be too small.
 pub(crate) struct BadField {
@@ -39,7 +50,7 @@ pub(crate) struct SeriesIndex {
 }
 
 /// The parts of each series, and when each value was set, for families aggregated by time.
-type Numbers = (Vec<Number>, Vec<u64>);
+type SeriesNumbers = (Vec<Number>, Vec<u64>);
 
 impl SeriesIndex {
     /// Reads the hash of a family.
@@ -47,7 +58,7 @@ impl SeriesIndex {
         &mut self,
         family: &FamilyKey,
         fields: &Fields,
-    ) -> Result<(Arc<[SeriesKey]>, Numbers), BadField> {
+    ) -> Result<(Arc<[SeriesKey]>, SeriesNumbers), BadField> {
         let mut parts = self.parts(family, fields)?;
         if parts.is_none() {
             self.learn(family, fields)?;
@@ -57,7 +68,7 @@ impl SeriesIndex {
     }
 
     /// Reads the numbers of known series; `None` if there are others.
-    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<Numbers>, BadField> {
+    fn parts(&self, family: &FamilyKey, fields: &Fields) -> Result<Option<SeriesNumbers>, BadField> {
         let width = family.part_count();
         let mut parts = vec![Number::Int(0); self.keys.len() * width];
         let mut times = vec![0; if family.aggregation().is_by_time() { self.keys.len() } else { 0 }];
@@ -149,9 +160,6 @@ impl LiveSeries {
 
     /// Adds the value of a process.
     fn add(&mut self, values: Vec<String>, process: &Arc<str>, value: f64, set_at: u64) {
-        if values.len() != self.family.descriptor().label_names().len() {
-            return;
-        }
         let aggregation = self.family.aggregation();
         if aggregation == Aggregation::PerProcess {
             self.per_process.push((values, Arc::clone(process), value));
@@ -195,16 +203,12 @@ impl LiveSeries {
     }
 }
 
-/// Returns the label of a process: its id, and the beginning of its writer's name, as ids repeat across machines.
-pub(crate) fn process_label(pid: &str, writer: &str) -> String {
-    backends::custom::process_label(pid.parse().unwrap_or_default(), Some(writer))
-}
-
 /// Adds the live values of a writer.
 pub(crate) fn add_writer(writer: &str, fields: &Fields, live: &mut HashMap<&str, LiveSeries>) -> Result<(), BadField> {
     let pid = fields.iter().find(|(field, _)| field == schema::SELF.as_bytes());
     let pid = pid.map_or_else(Cow::default, |(_, pid)| String::from_utf8_lossy(pid));
-    let process = process_label(&pid, writer).into();
+    // With the beginning of the writer's name: process ids repeat across machines.
+    let process = custom::process_label(pid.parse().unwrap_or_default(), Some(writer)).into();
     for (field, value) in of_series(fields) {
         let values = values(field).ok_or_else(|| BadField::new(field, "is no list of a family and label values"))?;
         let mut values = values.into_iter();

@@ -22,6 +22,7 @@ use crate::backends::custom::{Aggregation, BackendError, FamilyKey};
 use crate::backends::failpoint::failpoint;
 use crate::backends::file::{CrashedProcess, Spool};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
+use crate::backends::redis::client::protocol::command;
 use crate::backends::redis::context::Context;
 use crate::backends::redis::recovery::remaining::{later_value, unsent_ops};
 use crate::backends::redis::schema::{self, PartitionKeys};
@@ -29,8 +30,9 @@ use crate::backends::redis::write::journal::{
     Journal, JournalContents, JournalEntry, JournalRecord, JournalRecordKind,
 };
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
-use crate::backends::redis::write::request::{FamilyHeader, RequestHeader, ScriptRequest};
-use crate::backends::runtime::haste;
+use crate::backends::redis::write::reply::ScriptReply;
+use crate::backends::redis::write::request::{FamilyHeader, OwnKeys, ScriptRequest};
+use crate::backends::runtime::wait;
 use crate::model::number::Number;
 use crate::report::{self, SelfMetric};
 
@@ -58,7 +60,7 @@ pub(crate) struct Recovery {
 }
 
 /// Returns the writer's name of this process, and the path of its journal.
-pub(crate) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
+pub(in crate::backends) fn own_writer(spool: &Spool) -> Option<(String, PathBuf)> {
     let (id, path) = spool.own()?;
     Some((writer_name(&id), path))
 }
@@ -71,10 +73,16 @@ fn writer_name(id: &str) -> String {
 impl Recovery {
     /// Recovers crashed processes until a deadline, and resumes an unfinished one. `own` is this process, once closed. Returns
     /// whether the deadline left some.
-    pub(crate) fn run(&mut self, context: &Context, spool: &Spool, own: Option<&str>, deadline: Instant) -> bool {
+    pub(in crate::backends) fn run(
+        &mut self,
+        context: &Context,
+        spool: &Spool,
+        own: Option<&str>,
+        deadline: Instant,
+    ) -> bool {
         // On a panic or a fault, its lock is released.
         let mut current = self.current.take();
-        let mut ids = match haste::within(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
+        let mut ids = match wait::with_limit(LOCK_WAIT, || spool.clean().and_then(|()| spool.others())) {
             Ok(ids) => ids,
             Err(error) => {
                 report::report(("redis spool", ""), &failure(&error));
@@ -150,17 +158,14 @@ fn expire_writer(context: &Context, writer: &str, forgets: bool) {
     // Without the server's clock, it is forgotten later.
     let score = context.liveness_cutoff().checked_sub(RECOVERED_AGE);
     let Some(score) = score.or(forgets.then_some(0)) else { return };
-    for partition in 0..context.partition_count() {
+    for partition in 0..context.config.partitions {
         let keys = PartitionKeys::new(&context.config.namespace, partition);
-        let command = |name: &str, key: &str| redis::cmd(name).arg(key).arg(writer).to_owned();
         let commands = if forgets {
-            vec![command("ZREM", &keys.alive), command("HDEL", &keys.writers)]
+            vec![command("ZREM", &[&*keys.alive, writer]), command("HDEL", &[&*keys.writers, writer])]
         } else {
-            vec![redis::cmd("ZADD").arg(&keys.alive).arg("XX").arg(score).arg(writer).to_owned()]
+            vec![command("ZADD", &[&*keys.alive, "XX", &score.to_string(), writer])]
         };
-        let _ = context
-            .pool
-            .with_connection(&[partition], context.deadline(), |session| session.pipeline(&commands).map(drop));
+        let _ = context.on_partition(partition, |session| session.pipeline(&commands).map(drop));
     }
 }
 
@@ -190,7 +195,7 @@ impl CrashedWriter {
         let mut all = BTreeMap::new();
         for (family, series, totals) in process.totals()? {
             let family_id = family.id();
-            let partition = schema::partition_of(&family_id, context.partition_count());
+            let partition = schema::partition_of(&family_id, context.config.partitions);
             let key = (partition, family_id, schema::series_text(&family, &series));
             let known = all.entry(key).or_insert_with(|| SeriesTotals { family, totals: Vec::new() });
             // The file may have a series twice.
@@ -208,7 +213,7 @@ impl CrashedWriter {
 
     /// Sends all unsent counts. Returns false at the deadline, after one batch at least.
     fn send_unsent(&mut self, context: &Context, deadline: Instant) -> Result<bool, BackendError> {
-        while self.partition < context.partition_count() {
+        while self.partition < context.config.partitions {
             if self.send_batch(context)? {
                 self.attempts += 1;
                 self.is_forgettable = false;
@@ -230,10 +235,9 @@ impl CrashedWriter {
     fn send_batch(&mut self, context: &Context) -> Result<bool, BackendError> {
         let partition = self.partition;
         let keys = PartitionKeys::new(&context.config.namespace, partition);
-        let last_seq: Option<u64> = context.pool.with_connection(&[partition], context.deadline(), |session| {
-            let mut command = redis::cmd("HGET");
-            command.arg(&keys.writers).arg(&self.writer);
-            Ok(Option::from_redis_value(session.request(command)?)?)
+        let last_seq: Option<u64> = context.on_partition(partition, |session| {
+            let last_seq = session.request(command("HGET", &[&keys.writers, &self.writer]))?;
+            Ok(Option::from_redis_value(last_seq)?)
         })?;
         failpoint("server probed");
         let path = &self.process.journal;
@@ -243,7 +247,7 @@ impl CrashedWriter {
             return Err(format!("`{}` is gone, and Redis has some of its batches", path.display()).into());
         }
         let applied = contents.applied(partition, last_seq);
-        let (mut batch, mut entries) = (NumberedBatch::default(), Vec::new());
+        let mut batch = NumberedBatch::default();
         let from = (partition, String::new(), String::new());
         for ((_, id, series), SeriesTotals { family, totals }) in
             self.totals.range(from..).take_while(|((at, ..), _)| *at == partition)
@@ -254,17 +258,17 @@ impl CrashedWriter {
                 continue;
             }
             batch.family_ops(&Arc::from(id.as_str()), false).extend(ops);
-            entries.push(JournalEntry { family: id.clone(), series: series.clone(), parts: totals.clone() });
+            batch.entries.push(JournalEntry { family: id.clone(), series: series.clone(), parts: totals.clone() });
             if batch.op_count() >= MAX_OPS {
                 break;
             }
         }
-        if entries.is_empty() {
+        if batch.entries.is_empty() {
             self.is_forgettable &= contents.is_all_applied(partition, last_seq);
             return Ok(false);
         }
         let prev_seq = last_seq.unwrap_or(0);
-        batch.seq = log_recovery(&mut journal, &contents, partition, prev_seq, entries).map_err(unusable)?;
+        log_recovery(&mut journal, &contents, partition, prev_seq, &mut batch).map_err(unusable)?;
         failpoint("recovery journaled");
         self.send(context, &keys, prev_seq, &batch)?;
         failpoint("recovery sent");
@@ -279,16 +283,9 @@ impl CrashedWriter {
         prev_seq: u64,
         batch: &NumberedBatch,
     ) -> Result<(), BackendError> {
-        let reply = context.pool.with_connection(&[self.partition], context.deadline(), |session| {
-            let header = RequestHeader {
-                writer: &self.writer,
-                acked_seq: prev_seq,
-                seq: batch.seq,
-                lease_ms: 1,
-                pid: String::new(),
-                mode: "recovery",
-            };
-            let mut request = ScriptRequest::new(context, keys, header);
+        let reply = context.on_partition(self.partition, |session| {
+            let seqs = [prev_seq, batch.seq];
+            let mut request = ScriptRequest::new(context, keys, &self.writer, seqs, OwnKeys::Recovered);
             for ops in &batch.families {
                 let from = (self.partition, ops.family.to_string(), String::new());
                 let Some((_, SeriesTotals { family, .. })) = self.totals.range(from..).next() else { continue };
@@ -306,24 +303,26 @@ impl CrashedWriter {
             let (arguments, key_count) = request.into_arguments();
             session.run_script(&context.apply_script, &arguments, key_count)
         })?;
-        context.parse_reply(reply)?;
+        ScriptReply::parse(context, reply)?;
         Ok(())
     }
 }
 
-/// Logs a batch, and returns its sequence number; that of the same one, logged before by another recovery: the journal does
-/// not grow while a server refuses a batch.
+/// Numbers a batch, and logs it. The same batch of another recovery keeps its number: the journal does not grow while a server
+/// refuses it.
 fn log_recovery(
     journal: &mut Journal,
     contents: &JournalContents,
     partition: usize,
     prev_seq: u64,
-    entries: Vec<JournalEntry>,
-) -> std::io::Result<u64> {
-    if let Some(seq) = contents.find_recovery(partition, prev_seq, &entries) {
-        return Ok(seq);
+    batch: &mut NumberedBatch,
+) -> std::io::Result<()> {
+    let entries = std::mem::take(&mut batch.entries);
+    let known = contents.find_recovery(partition, prev_seq, &entries);
+    batch.seq = known.unwrap_or_else(|| contents.last_seq(partition).max(prev_seq).saturating_add(SEQ_GAP));
+    if known.is_some() {
+        return Ok(());
     }
-    let seq = contents.last_seq(partition).max(prev_seq).saturating_add(SEQ_GAP);
-    journal.append(&[JournalRecord { kind: JournalRecordKind::Recovery, partition, seq, prev_seq, entries }])?;
-    Ok(seq)
+    let (kind, seq) = (JournalRecordKind::Recovery, batch.seq);
+    journal.append(&[JournalRecord { kind, partition, seq, prev_seq, entries }])
 }

@@ -27,7 +27,7 @@ impl Spool {
         match *self {}
     }
 
-    pub(crate) fn after_fork(&self) -> Result<(), BackendError> {
+    pub(crate) fn forked(&self) -> Result<(), BackendError> {
         match *self {}
     }
 }

@@ -3,11 +3,11 @@
 use super::*;
 use crate::backends::api::gauge_aggregate::CASES;
 
-impl Process {
+impl TestProcess {
     /// Sets a gauge at a time.
     pub(super) fn set_at(&mut self, family: &Arc<FamilyKey>, value: f64, at: u64) {
         let mut batch = self.setting(family, value);
-        batch.changes[0].stamp = at;
+        batch.changes[0].set_at = at;
         self.backend.apply(&batch).expect("Redis takes it");
     }
 
@@ -20,7 +20,7 @@ impl Process {
 }
 
 /// Returns the label `pid` of a process.
-fn label(process: &Process) -> Arc<str> {
+fn label(process: &TestProcess) -> Arc<str> {
     let label = native(&process.backend.0).state.with(|state| Ok::<_, BackendError>(state.writer.process_label()));
     label.expect("no call is under way")
 }
@@ -58,7 +58,7 @@ fn the_most_recent_value_outlives_its_process_until_a_later_one() {
     other.set_at(&backup, 9.0, 1_800_000_000_000_000_099);
     assert_eq!(other.value("backup"), Some(5.0), "it was set earlier");
     let mut batch = other.setting(&backup, -3.0);
-    batch.changes[0].stamp = 1_800_000_000_000_000_101;
+    batch.changes[0].set_at = 1_800_000_000_000_000_101;
     for _ in 0..3 {
         other.backend.apply(&batch).expect("Redis takes it");
         assert_eq!(other.value("backup"), Some(-3.0));
@@ -79,7 +79,7 @@ fn the_most_recent_value_shows_across_declarations() {
         let (mut one, mut other) = (server.process(), server.process());
         one.set_at(&first, 1.0, 20);
         let mut batch = other.changing(&second, &[""], vec![Number::Float(2.0)], vec![Number::Float(2.0)]);
-        batch.changes[0].stamp = 10;
+        batch.changes[0].set_at = 10;
         other.backend.apply(&batch).expect("Redis takes it");
         assert_eq!(one.value("backup"), Some(1.0), "of the older declaration, and later");
         one.set_at(&first, 1.0, 5);

@@ -4,7 +4,7 @@ use super::relay::Relay;
 use super::*;
 
 /// Returns the keys of a process' own values and declarations, in the first partition.
-fn own_keys(process: &Process) -> [String; 2] {
+fn own_keys(process: &TestProcess) -> [String; 2] {
     let names = native(&process.backend.0).state.with(|state| {
         let (keys, writer) = (&state.writer.partitions[0].keys, &state.writer.name);
         Ok::<_, BackendError>([keys.own(writer), keys.declared(writer)])
@@ -26,7 +26,7 @@ fn a_batch_whose_reply_is_lost_counts_once() {
     // For a while, all later connections fail as well.
     relay.lose_answer_and_all("a_total");
     let batch = one.batch("a_total", "x", 1);
-    one.backend.apply(&batch).expect_err("nobody answers");
+    one.backend.apply(&batch).expect_err("there is no reply");
     assert_eq!(relay.lost(), 4);
     other.shows(&[("a_total x", 5.0)]);
     relay.pass();

@@ -1,4 +1,4 @@
-//! Stands between a process and its server, and keeps one answer or one request back.
+//! A relay between a process and its server, which drops a reply or holds a request.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,23 +7,23 @@ use std::thread;
 
 use crate::sync::lock;
 
-/// What is to happen to the next request with a text in it.
+/// The fault for the next request with a given text.
 #[derive(Default)]
 enum Plan {
     #[default]
     Pass,
-    /// It is done, and nobody hears of it.
+    /// The server runs it, and its reply is lost.
     LoseAnswer(&'static str),
-    /// As that; and then nobody gets through any more.
+    /// The same, and all later connections fail.
     LoseAnswerAndAll(&'static str),
-    /// Its connection breaks, and it arrives when the test wants it to.
+    /// Its connection breaks, and it is held for the test to release.
     Hold(&'static str),
-    /// No connection lives.
+    /// All connections fail.
     Refuse,
 }
 
 #[derive(Default)]
-struct State {
+struct RelayState {
     plan: Plan,
     held: Vec<u8>,
     lost: usize,
@@ -32,14 +32,14 @@ struct State {
 pub(super) struct Relay {
     pub(super) port: u16,
     server: u16,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<RelayState>>,
 }
 
 impl Relay {
     pub(super) fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let state = Arc::<Mutex<State>>::default();
+        let state = Arc::<Mutex<RelayState>>::default();
         let shared = Arc::clone(&state);
         // It ends with the process.
         thread::spawn(move || {
@@ -73,12 +73,12 @@ impl Relay {
         self.set(Plan::Pass);
     }
 
-    /// How many answers were lost.
+    /// Returns the number of lost replies.
     pub(super) fn lost(&self) -> usize {
         lock(&self.state).lost
     }
 
-    /// What was held back arrives; the answer to it.
+    /// Releases the held request, and returns its reply.
     pub(super) fn release(&self) -> String {
         let held = std::mem::take(&mut lock(&self.state).held);
         assert!(!held.is_empty(), "nothing was held back");
@@ -90,8 +90,8 @@ impl Relay {
     }
 }
 
-/// One connection, with one request at a time.
-fn serve(state: &Mutex<State>, mut client: TcpStream, server: u16) {
+/// Relays a connection, one request at a time.
+fn serve(state: &Mutex<RelayState>, mut client: TcpStream, server: u16) {
     let mut server = TcpStream::connect(("127.0.0.1", server)).expect("it listens");
     let (mut answers, mut to_client) =
         (server.try_clone().expect("another handle"), client.try_clone().expect("another handle"));

@@ -116,7 +116,7 @@ fn the_permissions_in_the_reference_suffice() {
     other.set(&gauge("a", GaugeMode::LiveMax), 3.0);
     one.count("a_total", "x", i64::MAX.cast_unsigned());
     other.remove("a_total", "x");
-    heartbeat::extend_ttls(&one.backend.0.context, 0).expect("it may");
+    native::heartbeat::extend_ttls(&one.backend.0.context, 0).expect("it may");
     one.heartbeat();
     one.shows(&[("a ", 3.0), ("live ", 4.0)]);
     for process in [one, other] {
@@ -137,4 +137,13 @@ fn no_url_disables_the_verification_of_certificates() {
     let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
     let error = error.expect_err("anybody could answer").to_string();
     assert!(error.contains("`tls_ca`") && !error.contains("secret"), "{error}");
+}
+
+#[cfg(not(feature = "redis-python"))]
+#[test]
+fn the_layout_of_python_names_its_missing_feature() {
+    let config = json!({"layout": "pytheus-python"});
+    let error = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
+    let error = error.expect_err("the feature is missing").to_string();
+    assert!(error.contains("`layout`") && error.contains("`redis-python`"), "{error}");
 }

@@ -1,5 +1,6 @@
 mod damage;
 mod recent;
+mod rounding;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,8 +12,7 @@ use super::*;
 use crate::backends::custom::{Arena, CellAddr, NewSeries};
 use crate::backends::failpoint::{RECOVERY_POINTS, arm, disarm};
 use crate::backends::redis::backend::Inner;
-use crate::backends::redis::config::RedisConfig;
-use crate::storage::ExactSum;
+use crate::backends::redis::config::redis_config::RedisConfig;
 
 /// A server, and a process that is killed with 5 acknowledged, a batch of 2 in flight, and 4 more counted; and with 7 unsent
 /// in each of some other series.
@@ -20,7 +20,7 @@ struct Killed {
     server: Server,
     spool: tempfile::TempDir,
     partitions: u64,
-    process: Process,
+    process: TestProcess,
     late: Batch,
 }
 
@@ -42,7 +42,7 @@ impl Killed {
             begin(&*arena, name, label, 1 + place);
             arena.page(1, 0).expect("there is room").cells()[1 + place].store(7, Relaxed);
         }
-        arena.ready().expect("it can be shown");
+        arena.publish().expect("it can be shown");
         process.count("c_total", "x", 5);
         arena.page(1, 0).expect("there is room").cells()[0].store(11, Relaxed);
 
@@ -125,17 +125,17 @@ fn inner(config: Value) -> Inner {
     Inner::new(config).expect("there is room")
 }
 
-fn spooled(server: &Server, spool: &tempfile::TempDir, partitions: u64) -> Process {
+fn spooled(server: &Server, spool: &tempfile::TempDir, partitions: u64) -> TestProcess {
     let backend = MultiProcessRedisBackend(Arc::new(inner(config(server, spool, partitions))));
-    Process { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
+    TestProcess { backend, writer: WriterId::random(), sequence: 0, totals: HashMap::new() }
 }
 
 /// Makes a process with a counter `c_total`, whose series `x` has the first cell.
-fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (TestProcess, Arc<dyn Arena>) {
     let process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
     begin(&*arena, "c_total", "x", 0);
-    arena.ready().expect("it can be shown");
+    arena.publish().expect("it can be shown");
     (process, arena)
 }
 
@@ -143,7 +143,12 @@ fn with_counter(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn
 fn begin(arena: &dyn Arena, name: &'static str, label: &str, cell: usize) {
     let (family, at) = (counter(name), CellAddr { page: 0, cell: u32::try_from(cell).expect("a small number") });
     arena
-        .begin(&NewSeries { family: &family, series: &SeriesKey::new(&family, &[label]), at, promised: false })
+        .add_series(&NewSeries {
+            family: &family,
+            series: &SeriesKey::new(&family, &[label]),
+            at,
+            is_zero_series: false,
+        })
         .expect("there is room");
 }
 
@@ -162,7 +167,7 @@ fn recover(inner: &Inner) {
 }
 
 /// Closes the file of a process as a kill would. The process itself can still send.
-fn crash(process: &Process) {
+fn crash(process: &TestProcess) {
     let native = native(&process.backend.0);
     native.spool.as_ref().expect("it has one").close().expect("it can be unlocked");
 }
@@ -325,7 +330,7 @@ fn the_first_batch_counts_once_after_the_end_of_its_process() {
     process.backend.close().expect("it ends");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
     let inner = &process.backend.0;
-    inner.scheme.apply(&inner.context, &first).expect("Redis answers");
+    inner.scheme.apply(&first).expect("Redis answers");
     assert_eq!(server.say(&format!("HGET {} n[\"x\"]", key("c_total", 0))), "$1\r\n5");
 }
 
@@ -338,59 +343,4 @@ fn a_writer_with_all_batches_acknowledged_is_forgotten_at_its_end() {
     process.backend.close().expect("it ends");
     assert_eq!(server.say("HLEN {ns:0}:writers"), ":1", "the schema alone");
     assert_eq!(server.say("ZCARD {ns:0}:alive"), ":0");
-}
-
-/// Sends a batch: totals of new series of a counter.
-fn send(process: &mut Process, totals: &[(&str, f64)]) {
-    let family = counter("c_total");
-    let change = |(label, total): &(&str, f64)| Change {
-        series: SeriesKey::new(&family, &[*label]),
-        family: Arc::clone(&family),
-        deltas: vec![Number::Float(*total)],
-        totals: vec![Number::Float(*total)],
-        set: false,
-        stamp: 0,
-    };
-    process.sequence += 1;
-    let changes = totals.iter().map(change).collect();
-    let batch = Batch { writer: process.writer, sequence: process.sequence, changes };
-    process.backend.apply(&batch).expect("Redis takes it");
-}
-
-#[test]
-fn sums_with_another_rounding_or_infinite_are_not_resent() {
-    // The sum over threads in the file differs in its last bit.
-    let sum = |parts: [f64; 3]| {
-        let mut sum = ExactSum::ZERO;
-        for part in parts {
-            sum += part;
-        }
-        sum.value()
-    };
-    let (whole, one, other) = (1..1_000_u32)
-        .map(|n| (f64::from(n), 0.1 * f64::from(n), 0.7 * f64::from(n)))
-        .find(|(whole, one, other)| sum([*one, *other, *whole]) < whole + (one + other))
-        .expect("there are such");
-    let (server, spool) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let mut process = spooled(&server, &spool, 1);
-    let arena = process.backend.arena().expect("there is a spool");
-    for (place, label) in [(0, "x"), (1, "y")] {
-        begin(&*arena, "c_total", label, place as usize);
-        arena.extend(CellAddr { page: 0, cell: place }, CellAddr { page: 0, cell: 10 + place }).expect("there is room");
-    }
-    arena.ready().expect("it can be shown");
-    let [first, second] = [1, 2].map(|shard| arena.page(shard, 0).expect("there is room").cells());
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and whole")]
-    first[0].store(whole as u64, Relaxed);
-    first[10].store(one.to_bits(), Relaxed);
-    second[10].store(other.to_bits(), Relaxed);
-    first[11].store(f64::INFINITY.to_bits(), Relaxed);
-    let total = whole + (one + other);
-    send(&mut process, &[("x", total), ("y", f64::INFINITY)]);
-    crash(&process);
-    let killed = Killed { late: process.batch("c_total", "x", 0), server, spool, partitions: 1, process };
-    recover(&killed.recoverer());
-    let shown = killed.server.process_with(&json!({})).scrape().expect("Redis answers");
-    assert_eq!(shown, [("c_total x".to_owned(), total), ("c_total y".to_owned(), f64::INFINITY)]);
-    assert!(killed.files().is_empty());
 }

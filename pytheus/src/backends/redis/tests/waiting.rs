@@ -7,7 +7,7 @@ fn with_wait_loading_waits_for_the_server_until_its_timeout() {
         let config = json!({"port": port, "timeout": timeout, "wait": true});
         MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"))
     };
-    let error = configure(taken.port(), 0.2).expect_err("nobody is there").to_string();
+    let error = configure(taken.port(), 0.2).expect_err("no server is there").to_string();
     assert!(error.contains(&format!("Redis at 127.0.0.1:{}", taken.port())), "{error}");
     assert!(error.contains("is it running there"), "{error}");
 
@@ -33,7 +33,7 @@ fn a_scrape_of_a_hanging_server_waits_for_one_timeout() {
     let backend = MultiProcessRedisBackend::configure(&mut Config::new(config).expect("an object"));
     let begun = Instant::now();
     let mut totals = Totals::new("".into(), []);
-    let error = backend.expect("it need not be there").load(&mut totals).expect_err("nobody answers");
+    let error = backend.expect("it need not be there").load(&mut totals).expect_err("there is no reply");
     assert!(fault(&error).contains("no answer in time: is it overloaded, or stopped?"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::backends::custom::{Aggregation, Change, FamilyKey};
 use crate::backends::redis::schema;
+use crate::backends::redis::write::journal::JournalEntry;
 use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 
@@ -23,14 +24,14 @@ pub(crate) enum OpCode {
 
 impl OpCode {
     /// Returns the word that `apply.lua` knows it by.
-    pub(crate) fn word(self) -> &'static [u8] {
+    pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Add => b"i",
-            Self::AddFloat => b"f",
-            Self::Set => b"s",
-            Self::SetNew => b"x",
-            Self::SetLatest => b"m",
-            Self::Remove => b"d",
+            Self::Add => "i",
+            Self::AddFloat => "f",
+            Self::Set => "s",
+            Self::SetNew => "x",
+            Self::SetLatest => "m",
+            Self::Remove => "d",
         }
     }
 }
@@ -56,6 +57,8 @@ pub(crate) struct NumberedBatch {
     /// It was sent, and its outcome is unknown.
     pub(crate) maybe_applied: bool,
     pub(crate) families: Vec<FamilyOps>,
+    /// The totals of its series, until they are in the journal.
+    pub(crate) entries: Vec<JournalEntry>,
 }
 
 impl NumberedBatch {
@@ -78,8 +81,8 @@ impl NumberedBatch {
 pub(crate) fn push_change(change: &Change, out: &mut Vec<FieldOp>) {
     let series = schema::series_text(&change.family, &change.series);
     if change.family.aggregation() == Aggregation::MostRecent {
-        push_set_latest(&change.family, &series, &change.totals, change.stamp, out);
-    } else if change.set {
+        push_set_latest(&change.family, &series, &change.totals, change.set_at, out);
+    } else if change.was_set {
         push_set(&change.family, &series, &change.totals, OpCode::Set, out);
     } else {
         push_add(&change.family, &series, &change.deltas, out);

@@ -97,12 +97,16 @@ impl Partition {
         (state, id)
     }
 
-    /// Appends a change to a batch.
-    pub(crate) fn add_change(&mut self, id: &str, change: &Change, batch: &mut NumberedBatch) {
+    /// Appends a change to a batch, and its totals for the journal.
+    pub(crate) fn add_change(&mut self, id: &str, change: &Change, batch: &mut NumberedBatch, is_journaled: bool) {
         let (_, id) = self.family_state(id, &change.family);
+        if is_journaled && JournalEntry::is_for(&change.family) {
+            let Change { family, series, totals, set_at, .. } = change;
+            batch.entries.push(JournalEntry::new(&id, family, series, totals, *set_at));
+        }
         let ops = batch.family_ops(&id, false);
         if schema::is_live(&change.family) {
-            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.stamp));
+            ops.extend(live_op(&id, &change.family, &change.series, &change.totals, change.set_at));
         } else {
             numbered_batch::push_change(change, ops);
         }
@@ -132,8 +136,8 @@ impl Partition {
         let Some(state) = self.families.get_mut(id) else { return };
         let series = state.baseline.entry(change.series.clone()).or_default();
         series.totals = change.totals.as_slice().into();
-        series.was_set |= change.set;
-        series.set_at = change.stamp;
+        series.was_set |= change.was_set;
+        series.set_at = change.set_at;
     }
 
     /// Returns the sequence number of the next batch.

@@ -1,9 +1,9 @@
 //! Keys and arguments of `apply.lua`.
 
-use redis::{FromRedisValue as _, RedisError};
+use redis::FromRedisValue as _;
 
 use crate::backends::custom::WriterId;
-use crate::backends::redis::client::connection::Session;
+use crate::backends::redis::client::connection::{Session, SessionError};
 use crate::backends::redis::context::Context;
 use crate::backends::redis::schema::{self, PartitionKeys};
 use crate::backends::redis::write::numbered_batch::{FieldOp, NumberedBatch};
@@ -25,62 +25,70 @@ pub(crate) struct FamilyHeader<'a> {
     pub(crate) mode: &'static str,
 }
 
-/// The writer of a request, and its precondition.
-pub(crate) struct RequestHeader<'a> {
-    pub(crate) writer: &'a str,
-    pub(crate) acked_seq: u64,
-    /// The number of this batch; [`acked_seq`](Self::acked_seq) for a renewal of the lease alone.
-    pub(crate) seq: u64,
-    pub(crate) lease_ms: u128,
-    pub(crate) pid: String,
-    /// `1`: the writer's own keys should exist; `0`: they may not; `recovery`: another process writes in its name.
-    pub(crate) mode: &'a str,
+/// The state that a request expects of the writer's own keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnKeys {
+    Present,
+    MaybeAbsent,
+    /// Another process writes in the name of an ended one: there are none, and the lease is over.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no spool"))]
+    Recovered,
 }
 
+/// Keys and arguments of a script.
 #[derive(Default)]
 pub(crate) struct ScriptRequest {
-    keys: Vec<Vec<u8>>,
-    arguments: Vec<Vec<u8>>,
+    keys: Vec<String>,
+    arguments: Vec<String>,
 }
 
 impl ScriptRequest {
-    pub(crate) fn new(context: &Context, keys: &PartitionKeys, header: RequestHeader<'_>) -> Self {
-        let (own, declared) = (keys.own(header.writer), keys.declared(header.writer));
-        let keys = [&keys.writers, &keys.alive, &keys.families, &own, &declared];
+    /// Begins a request for the batch after `acked_seq`; one of the same number renews the lease alone.
+    pub(crate) fn new(
+        context: &Context,
+        keys: &PartitionKeys,
+        writer: &str,
+        [acked_seq, seq]: [u64; 2],
+        own_keys: OwnKeys,
+    ) -> Self {
+        let (lease, pid, mode) = match own_keys {
+            OwnKeys::Recovered => (1, String::new(), "recovery"),
+            OwnKeys::Present => (context.config.lease.as_millis(), std::process::id().to_string(), "1"),
+            OwnKeys::MaybeAbsent => (context.config.lease.as_millis(), std::process::id().to_string(), "0"),
+        };
+        let PartitionKeys { writers, alive, families, .. } = keys.clone();
         let arguments = [
-            header.writer.to_owned(),
-            header.acked_seq.to_string(),
-            header.seq.to_string(),
-            header.lease_ms.max(1).to_string(),
+            writer.to_owned(),
+            acked_seq.to_string(),
+            seq.to_string(),
+            lease.max(1).to_string(),
             context.config.retention.as_secs().max(1).to_string(),
             context.config.schema_version(),
             WriterId::random().to_string(),
-            header.pid,
-            header.mode.to_owned(),
+            pid,
+            mode.to_owned(),
         ];
-        Self {
-            keys: keys.map(|key| key.as_bytes().to_vec()).into(),
-            arguments: arguments.map(String::into_bytes).into(),
-        }
+        let keys = vec![writers, alive, families, keys.own(writer), keys.declared(writer)];
+        Self { keys, arguments: arguments.into() }
     }
 
     /// Adds a key, and returns its index.
     pub(crate) fn add_key(&mut self, key: String) -> usize {
-        self.keys.push(key.into_bytes());
+        self.keys.push(key);
         self.keys.len()
     }
 
     pub(crate) fn add_family(&mut self, header: &FamilyHeader<'_>, ops: &[FieldOp]) {
         let FamilyHeader { family, declaration, begun, generation, key, mode } = header;
         let head = [family, declaration, generation, &*key.to_string(), mode, begun, &*ops.len().to_string()];
-        self.arguments.extend(head.map(|text| text.as_bytes().to_vec()));
+        self.arguments.extend(head.map(str::to_owned));
         for FieldOp { code, field, amount } in ops {
-            self.arguments.extend([code.word(), field.as_bytes(), amount.as_bytes()].map(<[u8]>::to_vec));
+            self.arguments.extend([code.word(), field, amount].map(str::to_owned));
         }
     }
 
     /// Returns keys and arguments in one list, and the number of keys.
-    pub(crate) fn into_arguments(mut self) -> (Vec<Vec<u8>>, usize) {
+    pub(crate) fn into_arguments(mut self) -> (Vec<String>, usize) {
         let key_count = self.keys.len();
         self.keys.append(&mut self.arguments);
         (self.keys, key_count)
@@ -97,16 +105,10 @@ pub(crate) fn build(
     writer: &str,
     batch: Option<&NumberedBatch>,
     session: &mut Session<'_>,
-) -> Result<ScriptRequest, RedisError> {
-    let header = RequestHeader {
-        writer,
-        acked_seq: partition.acked_seq,
-        seq: batch.map_or(partition.acked_seq, |batch| batch.seq),
-        lease_ms: context.config.lease.as_millis(),
-        pid: std::process::id().to_string(),
-        mode: if partition.had_own_keys { "1" } else { "0" },
-    };
-    let mut request = ScriptRequest::new(context, &partition.keys, header);
+) -> Result<ScriptRequest, SessionError> {
+    let seq = batch.map_or(partition.acked_seq, |batch| batch.seq);
+    let expected = if partition.had_own_keys { OwnKeys::Present } else { OwnKeys::MaybeAbsent };
+    let mut request = ScriptRequest::new(context, &partition.keys, writer, [partition.acked_seq, seq], expected);
     let mut own_keys: Option<Vec<usize>> = None;
     for ops in batch.iter().flat_map(|batch| &batch.families) {
         let Some(state) = partition.families.get(&ops.family) else { continue };
@@ -119,7 +121,8 @@ pub(crate) fn build(
                 match &mut own_keys {
                     Some(keys) => keys,
                     none => {
-                        let writers = living_writers(context, partition, session)?;
+                        let writers = session.request(context.living_writers(&partition.keys))?;
+                        let writers: Vec<String> = Vec::from_redis_value(writers)?;
                         none.insert(writers.iter().map(|one| request.add_key(partition.keys.own(one))).collect())
                     }
                 }
@@ -143,15 +146,4 @@ pub(crate) fn build(
         request.add_family(&header, &ops.ops);
     }
     Ok(request)
-}
-
-/// Lists the writers whose lease has not ended long ago.
-fn living_writers(
-    context: &Context,
-    partition: &Partition,
-    session: &mut Session<'_>,
-) -> Result<Vec<String>, RedisError> {
-    let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&partition.keys.alive).arg(context.liveness_cutoff()).arg("+inf");
-    Ok(Vec::from_redis_value(session.request(command)?)?)
 }

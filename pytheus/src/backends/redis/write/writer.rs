@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use redis::{FromRedisValue as _, RedisError, Value};
+use redis::{FromRedisValue as _, Value};
 
-use crate::backends::custom::{Batch, FamilyKey, Removal, WriterId};
+use crate::backends::custom::{self, Batch, FamilyKey, Removal, WriterId};
 use crate::backends::redis::client::error::{FaultKind, RedisFault};
-use crate::backends::redis::config::RedisConfig;
+use crate::backends::redis::client::protocol::command;
+use crate::backends::redis::config::redis_config::RedisConfig;
 use crate::backends::redis::context::Context;
-use crate::backends::redis::read::{scrape, series};
+use crate::backends::redis::read::scrape;
 use crate::backends::redis::schema;
 use crate::backends::redis::write::journal::{Journal, JournalEntry, JournalRecord, JournalRecordKind};
 use crate::backends::redis::write::numbered_batch::NumberedBatch;
@@ -39,42 +40,31 @@ impl RedisWriter {
             Some((name, path)) => (name, Some(Journal::new(path))),
             None => (WriterId::random().to_string(), None),
         };
-        let count = usize::try_from(config.partitions).unwrap_or(1);
-        let partitions = (0..count).map(|partition| Partition::new(&config.namespace, partition)).collect();
+        let partitions = (0..config.partitions).map(|partition| Partition::new(&config.namespace, partition)).collect();
         Self { name, accepted: None, partitions, journal }
     }
 
     /// Returns the label `pid` of this process, as all scrapes show it.
     pub(crate) fn process_label(&self) -> Arc<str> {
-        series::process_label(&std::process::id().to_string(), &self.name).into()
+        custom::process_label(std::process::id(), Some(&self.name)).into()
     }
 
     pub(crate) fn apply(&mut self, context: &Context, batch: &Batch) -> Result<(), RedisFault> {
         if self.is_new(batch.writer, batch.sequence) {
             self.compact_journal(context)?;
-            let mut entries = vec![Vec::new(); self.partitions.len()];
             let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             // Changes come family by family.
-            let families: Vec<_> = batch
-                .changes
-                .chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family))
-                .map(|changes| {
-                    let id = changes[0].family.id();
-                    (self.partition_of(&id), id, changes)
-                })
-                .collect();
-            for (partition, id, changes) in &families {
+            let families = batch.changes.chunk_by(|one, next| Arc::ptr_eq(&one.family, &next.family));
+            let families: Vec<_> = families.map(|changes| (changes[0].family.id(), changes)).collect();
+            for (id, changes) in &families {
+                let partition = self.partition_of(id);
                 for change in *changes {
-                    self.partitions[*partition].add_change(id, change, &mut batches[*partition]);
-                    if self.journal.is_some() && JournalEntry::is_for(&change.family) {
-                        let (family, series) = (&change.family, &change.series);
-                        let entry = JournalEntry::new(id, family, series, &change.totals, change.stamp);
-                        entries[*partition].push(entry);
-                    }
+                    self.partitions[partition].add_change(id, change, &mut batches[partition], self.journal.is_some());
                 }
             }
-            self.append_journal(context, &batches, entries)?;
-            for (partition, id, changes) in families {
+            self.append_journal(context, &mut batches)?;
+            for (id, changes) in families {
+                let partition = self.partition_of(&id);
                 for change in changes {
                     self.partitions[partition].update_baseline(&id, change);
                 }
@@ -88,23 +78,22 @@ impl RedisWriter {
         if self.is_new(removal.writer, removal.sequence) {
             self.compact_journal(context)?;
             let others = self.other_declarations(context, removal)?;
-            let mut entries = vec![Vec::new(); self.partitions.len()];
             let mut batches = vec![NumberedBatch::default(); self.partitions.len()];
             for (family, series) in &removal.series {
                 let id = family.id();
                 let partition = self.partition_of(&id);
                 let (state, batch) = (&mut self.partitions[partition], &mut batches[partition]);
                 state.add_removal(&id, family, series, batch);
-                for other in others.iter().filter(|other| other.is(family) && other.difference(family).is_some()) {
+                for other in
+                    others.iter().filter(|other| other.is_same_family(family) && other.difference(family).is_some())
+                {
                     if let Some(series) = family.translate(series, other) {
                         state.add_removal(&other.id(), other, &series, batch);
                     }
                 }
-                if self.journal.is_some() {
-                    entries[partition].push(JournalEntry::removal(id, schema::series_text(family, series)));
-                }
+                batch.entries.push(JournalEntry::removal(id, schema::series_text(family, series)));
             }
-            self.append_journal(context, &batches, entries)?;
+            self.append_journal(context, &mut batches)?;
             self.accept(removal.writer, removal.sequence, batches);
         }
         self.send(context)
@@ -115,7 +104,7 @@ impl RedisWriter {
         let mut partitions: Vec<_> = removal.series.iter().map(|(family, _)| self.partition_of(&family.id())).collect();
         partitions.sort_unstable();
         partitions.dedup();
-        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is(family));
+        let is_meant = |family: &FamilyKey| removal.series.iter().any(|(meant, _)| meant.is_same_family(family));
         let mut all = Vec::new();
         for partition in partitions {
             all.extend(scrape::declarations(context, partition, &is_meant)?);
@@ -142,23 +131,18 @@ impl RedisWriter {
     }
 
     /// Appends batches to the journal, before they are sent. A batch that can't be logged is not sent.
-    fn append_journal(
-        &mut self,
-        context: &Context,
-        batches: &[NumberedBatch],
-        entries: Vec<Vec<JournalEntry>>,
-    ) -> Result<(), RedisFault> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        let partitions = self.partitions.iter().enumerate().zip(batches).zip(entries);
-        let records = partitions.filter(|((_, batch), _)| batch.op_count() > 0);
-        let records = records.map(|(((partition, state), _), entries)| JournalRecord {
+    fn append_journal(&mut self, context: &Context, batches: &mut [NumberedBatch]) -> Result<(), RedisFault> {
+        let batches = self.partitions.iter().enumerate().zip(batches).filter(|(_, batch)| batch.op_count() > 0);
+        let records = batches.map(|((partition, state), batch)| JournalRecord {
             kind: JournalRecordKind::Batch,
             partition,
             seq: state.next_seq(),
             prev_seq: state.acked_seq,
-            entries,
+            entries: std::mem::take(&mut batch.entries),
         });
-        journal.append(&records.collect::<Vec<_>>()).map_err(|error| journal_fault(context, &error))
+        let records: Vec<_> = records.collect();
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.append(&records).map_err(|error| journal_fault(context, &error))
     }
 
     /// Compacts a long journal into a snapshot, unless a batch is pending: it may still be applied.
@@ -221,11 +205,11 @@ impl RedisWriter {
                 ScriptReply::Acknowledged(acknowledgement) => {
                     self.partitions[partition].acknowledge(acknowledgement);
                 }
-                _ if data_losses == MAX_DATA_LOSSES => {
+                ScriptReply::DataLoss if data_losses == MAX_DATA_LOSSES => {
                     let what = "it keeps losing acknowledged data";
                     return Err(context.pool.fault(FaultKind::Other, what));
                 }
-                _ => {
+                ScriptReply::DataLoss => {
                     data_losses += 1;
                     self.probe(context, partition)?;
                 }
@@ -238,7 +222,7 @@ impl RedisWriter {
     pub(crate) fn renew_lease(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
         match self.run_script(context, partition, None, &mut 0)? {
             ScriptReply::Acknowledged(_) => self.partitions[partition].had_own_keys = true,
-            _ => self.probe(context, partition)?,
+            ScriptReply::DataLoss => self.probe(context, partition)?,
         }
         Ok(())
     }
@@ -251,41 +235,35 @@ impl RedisWriter {
         batch: Option<&NumberedBatch>,
         attempts: &mut usize,
     ) -> Result<ScriptReply, RedisFault> {
-        let reply = context.pool.with_connection(&[partition], context.deadline(), |session| {
+        let reply = context.on_partition(partition, |session| {
             let request = request::build(context, &self.partitions[partition], &self.name, batch, session)?;
             let (arguments, key_count) = request.into_arguments();
             *attempts += 1;
             session.run_script(&context.apply_script, &arguments, key_count)
         })?;
-        context.parse_reply(reply)
+        ScriptReply::parse(context, reply)
     }
 
     /// Asks the server for its state of this writer, and queues whatever it lacks.
     pub(crate) fn probe(&mut self, context: &Context, partition: usize) -> Result<(), RedisFault> {
         let state = &self.partitions[partition];
         let generations = state.generations();
-        let (last_seq, has_own_keys, index, found) =
-            context.pool.with_connection(&[partition], context.deadline(), |session| {
-                let mut last_seq = redis::cmd("HGET");
-                last_seq.arg(&state.keys.writers).arg(&self.name);
-                let mut own = redis::cmd("EXISTS");
-                own.arg(state.keys.own(&self.name)).arg(state.keys.declared(&self.name));
-                let mut index = redis::cmd("HKEYS");
-                index.arg(&state.keys.families);
-                let mut commands = vec![last_seq, own, index];
-                commands.extend(generations.iter().map(|(id, _)| {
-                    let mut command = redis::cmd("HGET");
-                    command.arg(state.keys.family(id)).arg(schema::SELF);
-                    command
-                }));
-                let mut replies = session.pipeline(&commands)?.into_iter();
-                let mut next = || replies.next().unwrap_or(Value::Nil);
-                let last_seq = Option::<u64>::from_redis_value(next())?;
-                let has_own_keys = u64::from_redis_value(next())? == 2;
-                let index = HashSet::<String>::from_redis_value(next())?;
-                let found: Result<Vec<_>, _> = replies.map(Option::<String>::from_redis_value).collect();
-                Ok::<_, RedisError>((last_seq, has_own_keys, index, found?))
-            })?;
+        let (last_seq, has_own_keys, index, found) = context.on_partition(partition, |session| {
+            let mut commands = vec![
+                command("HGET", &[&state.keys.writers, &self.name]),
+                command("EXISTS", &[state.keys.own(&self.name), state.keys.declared(&self.name)]),
+                command("HKEYS", &[&state.keys.families]),
+            ];
+            let hashes = generations.iter().map(|(id, _)| state.keys.family(id));
+            commands.extend(hashes.map(|hash| command("HGET", &[&*hash, schema::SELF])));
+            let mut replies = session.pipeline(&commands)?.into_iter();
+            let mut next = || replies.next().unwrap_or(Value::Nil);
+            let last_seq = Option::<u64>::from_redis_value(next())?;
+            let has_own_keys = u64::from_redis_value(next())? == 2;
+            let index = HashSet::<String>::from_redis_value(next())?;
+            let found: Result<Vec<_>, _> = replies.map(Option::<String>::from_redis_value).collect();
+            Ok((last_seq, has_own_keys, index, found?))
+        })?;
         let lost: Vec<_> = generations
             .into_iter()
             .zip(found)
@@ -312,15 +290,11 @@ impl RedisWriter {
     /// Deregisters this writer. Should that fail, its lease ends later.
     pub(crate) fn deregister(&self, context: &Context) {
         for (partition, state) in self.partitions.iter().enumerate() {
-            let mut own = redis::cmd("DEL");
-            own.arg(state.keys.own(&self.name)).arg(state.keys.declared(&self.name));
+            let own = [state.keys.own(&self.name), state.keys.declared(&self.name)];
             // The sequence number stays: a batch with an unknown outcome may still arrive.
-            let mut alive = redis::cmd("ZADD");
-            alive.arg(&state.keys.alive).arg("XX").arg(context.deregistered_score()).arg(&self.name);
-            let commands = [own, alive];
-            let done = context
-                .pool
-                .with_connection(&[partition], context.deadline(), |session| session.pipeline(&commands).map(drop));
+            let score = context.deregistered_score().to_string();
+            let commands = [command("DEL", &own), command("ZADD", &[&*state.keys.alive, "XX", &score, &self.name])];
+            let done = context.on_partition(partition, |session| session.pipeline(&commands).map(drop));
             if is_server_down(context, &done) {
                 return;
             }
@@ -330,7 +304,7 @@ impl RedisWriter {
 
 /// Returns whether a fault holds for all partitions: a single server does not answer.
 pub(crate) fn is_server_down(context: &Context, outcome: &Result<(), RedisFault>) -> bool {
-    !context.pool.is_cluster() && outcome.as_ref().is_err_and(RedisFault::is_outcome_unknown)
+    !context.pool.topology.is_cluster() && outcome.as_ref().is_err_and(RedisFault::is_outcome_unknown)
 }
 
 fn journal_fault(context: &Context, error: &std::io::Error) -> RedisFault {

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::{LOADS, STATE, Stage, State, Turn, from_environment, lock, turn, wait, wait_until};
+use super::{LOADS, LoadState, STATE, Stage, State, from_environment, load_state};
 use crate::backends::config::{EnvConfig, LoadError, env_config};
-use crate::backends::runtime::{fork, haste};
+use crate::backends::runtime::{installed, wait};
 use crate::report::{self, Level};
-use crate::sync::{self, catch_panic};
+use crate::sync::{at_exit, catch_panic, lock};
 
 /// The first pause after a try that has failed; each later one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ pub(crate) fn start() -> bool {
 
 fn work() {
     let mut pause = FIRST_PAUSE;
-    haste::moved();
+    wait::record_queue_move();
     loop {
         {
             let mut state = lock(&STATE);
@@ -83,7 +83,7 @@ fn work() {
             }
         }
         // In a child of a process that has a backend, the same of that.
-        if try_once() && fork::revive_within(Duration::MAX).is_none() {
+        if try_once() && installed::recover_within(Duration::MAX).is_none() {
             break;
         }
         let due = Instant::now() + pause;
@@ -101,7 +101,7 @@ fn has_time(due: Instant) -> bool {
 }
 
 /// Has the background thread try again what has failed in a child, and the end of the process wait for it.
-pub(crate) fn try_again() {
+pub(crate) fn retry() {
     start();
     load_at_exit();
 }
@@ -110,11 +110,11 @@ pub(crate) fn try_again() {
 fn try_once() -> bool {
     loop {
         // The lock is given back before anything is done about it.
-        let turn = turn(&mut lock(&STATE));
-        match turn {
-            Turn::Mine(mine) => return from_environment(mine).is_ok(),
-            Turn::Others => wait(),
-            Turn::Loaded(..) | Turn::Within => return true,
+        let load_state = load_state(&mut lock(&STATE));
+        match load_state {
+            LoadState::Free(permit) => return from_environment(permit).is_ok(),
+            LoadState::Busy => wait::pause(),
+            LoadState::Loaded(..) | LoadState::Reentrant => return true,
         }
     }
 }
@@ -124,7 +124,7 @@ fn try_once() -> bool {
 /// With `now`, a try that has failed is repeated at once, however little time has passed.
 pub(crate) fn settle(most: Duration, now: bool) -> Option<Arc<LoadError>> {
     let (mut wanted, mut answer, mut looks) = (None, None, 0);
-    let is_over = wait_until(most, || {
+    let is_over = wait::wait_until(most, || {
         answer = match wanted {
             Some(wanted) => {
                 looks += 1;
@@ -206,7 +206,7 @@ fn ask(now: bool) -> Next {
 /// Has the end of this process wait for a load that did not come in time for the first use of a metric.
 pub(crate) fn load_at_exit() {
     USED_IN.store(process::id(), Relaxed);
-    sync::at_exit(before_exit);
+    at_exit(before_exit);
 }
 
 /// Loads, for a little while, so that what was counted is not lost; says so if it is.
@@ -220,7 +220,7 @@ fn before_exit() {
         return;
     }
     let error = settle(AT_EXIT, true).map(|error| error.to_string());
-    if let Some(error) = error.or_else(|| fork::revive_within(AT_EXIT)) {
+    if let Some(error) = error.or_else(|| installed::recover_within(AT_EXIT)) {
         let message = format!("what this process has counted is lost, as it ends without a backend: {error}");
         report::emit(Level::Error, &message);
     }

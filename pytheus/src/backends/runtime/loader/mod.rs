@@ -8,20 +8,25 @@ mod background;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::backends::config::{
     BackendSpec, EnvConfig, LoadError, LoadPlan, LoadedBy, env_config, names_single_process,
 };
-use crate::backends::runtime::{active, haste};
+use crate::backends::runtime::{installed, wait};
 use crate::model::process;
 use crate::report::{self, Level, SelfMetric};
 use crate::storage;
 use crate::sync::lock;
 use background::Worker;
 
-pub(crate) use background::{settle, try_again};
+pub(crate) use background::{retry, settle};
+
+/// Runs before a backend is loaded, to put declared metrics into their registries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BeforeLoad(pub(crate) fn());
+
+inventory::collect!(BeforeLoad);
 
 static STATE: Mutex<State> = Mutex::new(State::new());
 
@@ -69,26 +74,26 @@ std::thread_local! {
 }
 
 /// Whether there is nothing more to be done at a first use.
-static BEGUN: AtomicBool = AtomicBool::new(false);
+static IS_SETTLED: AtomicBool = AtomicBool::new(false);
 
 /// Whether a first use has found that the environment names a backend with several processes, which is to be loaded.
 static IS_AWAITED: AtomicBool = AtomicBool::new(false);
 
 /// How things stand, for who wants to load.
-enum Turn {
+enum LoadState {
     /// It is for this thread to load.
-    Mine(Mine),
+    Free(LoadPermit),
     Loaded(Arc<LoadPlan>, LoadedBy),
     /// This thread does already.
-    Within,
+    Reentrant,
     /// Another thread does.
-    Others,
+    Busy,
 }
 
 /// The right to load; it ends when dropped, whatever happens.
-struct Mine;
+struct LoadPermit;
 
-impl Mine {
+impl LoadPermit {
     fn take(state: &mut State) -> Self {
         state.stage = Stage::Loading(process::id());
         LOADS.with(|loads| loads.set(true));
@@ -96,7 +101,7 @@ impl Mine {
     }
 }
 
-impl Drop for Mine {
+impl Drop for LoadPermit {
     fn drop(&mut self) {
         LOADS.with(|loads| loads.set(false));
         let mut state = lock(&STATE);
@@ -110,58 +115,27 @@ impl Drop for Mine {
 }
 
 /// Makes the backend and takes it into use.
-fn load_now(_right: &Mine, plan: &Arc<LoadPlan>, by: LoadedBy) -> Result<(), LoadError> {
+fn load_now(_right: &LoadPermit, plan: &Arc<LoadPlan>, by: LoadedBy) -> Result<(), LoadError> {
     let backend = plan.make()?;
-    // It calls the backend.
-    plan.run(|| active::install(backend))?;
+    inventory::iter::<BeforeLoad>.into_iter().for_each(|before| before.0());
+    plan.run(|| installed::install(backend, is_awaited))?;
     let mut state = lock(&STATE);
     state.stage = Stage::Loaded(Arc::clone(plan), by);
     let before = (state.error.take(), state.refused.take());
     drop(state);
     // Without the lock: they may be the backend's own.
     drop(before);
-    BEGUN.store(true, Relaxed);
+    IS_SETTLED.store(true, Relaxed);
     Ok(())
 }
 
-fn turn(state: &mut State) -> Turn {
+fn load_state(state: &mut State) -> LoadState {
     match &state.stage {
-        Stage::Loaded(plan, by) => Turn::Loaded(Arc::clone(plan), *by),
-        Stage::Loading(_) if LOADS.with(Cell::get) => Turn::Within,
-        Stage::Loading(process) if *process == process::id() => Turn::Others,
-        Stage::Unloaded | Stage::Loading(_) => Turn::Mine(Mine::take(state)),
+        Stage::Loaded(plan, by) => LoadState::Loaded(Arc::clone(plan), *by),
+        Stage::Loading(_) if LOADS.with(Cell::get) => LoadState::Reentrant,
+        Stage::Loading(process) if *process == process::id() => LoadState::Busy,
+        Stage::Unloaded | Stage::Loading(_) => LoadState::Free(LoadPermit::take(state)),
     }
-}
-
-/// Waits for a thread that loads. Not under the lock, and without a condition variable, for a fork waits for neither.
-pub(crate) fn wait() {
-    thread::sleep(Duration::from_millis(1));
-}
-
-/// Waits until it is so, for about `most`; false when it is not so by then.
-///
-/// The time is counted in pauses, not by the clock: on a machine that is busy with something else, the thread that is
-/// waited for needs longer, too.
-pub(crate) fn wait_until(most: Duration, is_so: impl FnMut() -> bool) -> bool {
-    wait_in_queue(most, most, is_so)
-}
-
-/// As [`wait_until`], until the lock that the load waits for has not [passed on](haste::moves) for as long as `still`.
-fn wait_in_queue(still: Duration, most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
-    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
-    let (mut moves, mut moved_at) = (haste::moves(), Duration::ZERO);
-    while !is_so() {
-        if haste::moves() != moves {
-            (moves, moved_at) = (haste::moves(), waited);
-        }
-        if waited >= most || waited.saturating_sub(moved_at) >= still {
-            return false;
-        }
-        thread::sleep(pause);
-        waited += pause;
-        pause = (pause * 2).min(Duration::from_millis(2));
-    }
-    true
 }
 
 /// Loads the backend that this process counts in, for the rest of its life. Best called at the start of `main`.
@@ -208,22 +182,16 @@ pub fn load_backend(spec: BackendSpec) -> Result<(), LoadError> {
 pub(crate) fn load(plan: LoadPlan, by: LoadedBy) -> Result<(), LoadError> {
     loop {
         // The lock is given back before anything is done about it.
-        let turn = turn(&mut lock(&STATE));
-        match turn {
-            Turn::Mine(mine) => return load_now(&mine, &Arc::new(plan), by),
-            Turn::Within => return Err(LoadError::Reentrant),
-            Turn::Others => wait(),
-            Turn::Loaded(loaded, _) if plan.is(&loaded) => return Ok(()),
-            Turn::Loaded(loaded, by) => return Err(plan.conflict(&loaded, by)),
+        let load_state = load_state(&mut lock(&STATE));
+        match load_state {
+            LoadState::Free(permit) => return load_now(&permit, &Arc::new(plan), by),
+            LoadState::Reentrant => return Err(LoadError::Reentrant),
+            LoadState::Busy => wait::pause(),
+            LoadState::Loaded(loaded, _) if plan.is(&loaded) => return Ok(()),
+            LoadState::Loaded(loaded, by) => return Err(plan.conflict(&loaded, by)),
         }
     }
 }
-
-/// How long the first use of a metric waits for the background thread, once in the life of a process.
-///
-/// A load takes a few milliseconds; longer than this where another process keeps the lock, a disk hangs or a server is away,
-/// and no request is to wait for these.
-pub(crate) const FIRST_USE: Duration = haste::REQUEST;
 
 /// How long it waits at most where many processes begin at the same time, and queue for the lock of a directory: a process
 /// that is killed in that queue would else lose what it has counted.
@@ -234,12 +202,12 @@ pub(crate) const SCRAPE: Duration = Duration::from_secs(2);
 
 /// Has what the environment says loaded, at the first use of a metric, by the background thread.
 ///
-/// A first use waits for that thread, but for no longer than [`FIRST_USE`] unless it is [in a queue](IN_QUEUE): what is counted before the load is on the
+/// A first use waits for that thread, but for no longer than [`REQUEST`](wait::REQUEST) unless it is [in a queue](IN_QUEUE): what is counted before the load is on the
 /// heap, and would be lost if the process were killed. Must not be called under a lock: the thread runs the backend's
 /// code, which may need it.
 #[inline]
-pub(crate) fn begin() {
-    if !BEGUN.load(Relaxed) {
+pub(crate) fn ensure_loaded() {
+    if !IS_SETTLED.load(Relaxed) {
         first_use();
     }
 }
@@ -256,7 +224,7 @@ fn first_use() {
         {
             let state = lock(&STATE);
             match state.stage {
-                Stage::Loaded(..) => return BEGUN.store(true, Relaxed),
+                Stage::Loaded(..) => return IS_SETTLED.store(true, Relaxed),
                 // The thread that loads sees to children.
                 Stage::Loading(process) if process == process::id() => IS_AWAITED.store(awaits, Relaxed),
                 Stage::Unloaded | Stage::Loading(_) => {
@@ -269,21 +237,21 @@ fn first_use() {
         }
         let mut is_loaded = false;
         let has_thread = background::start();
-        wait_in_queue(FIRST_USE, IN_QUEUE, || {
+        wait::wait_in_queue(wait::REQUEST, IN_QUEUE, || {
             let state = lock(&STATE);
             is_loaded = matches!(state.stage, Stage::Loaded(..));
-            is_loaded || !has_thread || state.failures > 0 || BEGUN.load(Relaxed)
+            is_loaded || !has_thread || state.failures > 0 || IS_SETTLED.load(Relaxed)
         });
         if !is_loaded {
             background::load_at_exit();
         }
     }
-    BEGUN.store(true, Relaxed);
+    IS_SETTLED.store(true, Relaxed);
 }
 
 /// Whether this thread loads a backend: what it waits for holds up no request.
 #[cfg_attr(not(all(unix, feature = "file")), allow(dead_code, reason = "for the backend of files"))]
-pub(crate) fn loads_here() -> bool {
+pub(crate) fn is_loading_here() -> bool {
     LOADS.with(Cell::get)
 }
 
@@ -302,17 +270,12 @@ pub(crate) fn after_fork() {
     let mut state = lock(&STATE);
     if is_awaited() && !matches!(state.stage, Stage::Loaded(..)) {
         (state.failures, state.failed_at) = (0, None);
-        BEGUN.store(false, Relaxed);
+        IS_SETTLED.store(false, Relaxed);
     }
 }
 
-/// Why what the environment says is not loaded, for each scrape, before anything else. Must not be called under a lock.
-pub(crate) fn environment_error() -> Option<Arc<LoadError>> {
-    settle(SCRAPE, false)
-}
-
 /// Loads what the environment says, unless its configuration is one that the backend has refused before.
-fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
+fn from_environment(permit: LoadPermit) -> Result<(), Arc<LoadError>> {
     let tried = LoadPlan::resolve(BackendSpec::from_env()).map_err(Arc::new).and_then(|plan| {
         let plan = Arc::new(plan);
         if let Some((refused, error)) = &lock(&STATE).refused
@@ -320,7 +283,7 @@ fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
         {
             return Err(Arc::clone(error));
         }
-        load_now(&mine, &plan, LoadedBy::FirstUse).map_err(|error| {
+        load_now(&permit, &plan, LoadedBy::FirstUse).map_err(|error| {
             let error = Arc::new(error);
             if error.is_mistake() {
                 lock(&STATE).refused = Some((plan, Arc::clone(&error)));
@@ -336,7 +299,7 @@ fn from_environment(mine: Mine) -> Result<(), Arc<LoadError>> {
         state.error.replace(Arc::clone(error))
     };
     // A thread that waits finds the error there.
-    drop(mine);
+    drop(permit);
     if previous.is_none_or(|previous| previous.to_string() != error.to_string()) {
         report::count(SelfMetric::BackendErrors, &["load"]);
         let until = if error.is_mistake() {

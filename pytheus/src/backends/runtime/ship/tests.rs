@@ -1,5 +1,5 @@
+mod deadline;
 mod heartbeat;
-mod patience;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -56,7 +56,7 @@ impl LocalFamily for Family {
         Some(Arc::clone(&self.key))
     }
 
-    fn adopt(&self, _: Arc<FamilyKey>) {}
+    fn assign_key(&self, _: Arc<FamilyKey>) {}
 
     fn totals(&self) -> FamilyTotals<'_> {
         let now = lock(&self.series);
@@ -67,9 +67,9 @@ impl LocalFamily for Family {
         lock(&self.series).2.clone()
     }
 
-    fn overlay(&self, _: &mut FamilyTotals<'_>) {}
+    fn merge_local(&self, _: &mut FamilyTotals<'_>) {}
 
-    fn begin(&self, _: &Arc<dyn Arena>) -> Result<(), BackendError> {
+    fn attach_arena(&self, _: &Arc<dyn Arena>) -> Result<(), BackendError> {
         Ok(())
     }
 }
@@ -116,7 +116,7 @@ impl Backend for Notes {
         let seen = batch.changes.iter().map(|change| {
             let label = label(&change.family, &change.series);
             let live = !matches!(change.family.aggregation(), crate::backends::api::Aggregation::Add);
-            if change.set || live && change.family.aggregation() != crate::backends::api::Aggregation::Shared {
+            if change.was_set || live && change.family.aggregation() != crate::backends::api::Aggregation::Shared {
                 Seen::Set(label, change.totals[0])
             } else {
                 Seen::Grew(label, change.deltas[0])
@@ -152,7 +152,7 @@ fn every(interval: Duration, family: &Arc<Family>) -> (Arc<Notes>, Shipper) {
     let notes = Arc::new(Notes::default());
     let family = Arc::clone(family);
     let members = Box::new(move || vec![Arc::clone(&family) as Arc<dyn LocalFamily>]);
-    let shipper = Shipper::start_with(Arc::clone(&notes) as Arc<dyn Backend>, interval, members);
+    let shipper = Shipper::start_with(Arc::clone(&notes) as Arc<dyn Backend>, Some(interval), members);
     (notes, shipper.expect("there can be a thread"))
 }
 
@@ -165,13 +165,13 @@ fn what_was_counted_before_goes_first_then_only_what_has_changed() {
     let family = Family::counter();
     family.hold(&[("a", int(3), 0), ("b", int(0), 0)]);
     let (notes, shipper) = shipper(&family);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     // A series that is at zero shows, too.
     assert_eq!(notes.take(), [(1, vec![grew("a", 3), grew("b", 0)])]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), []);
     family.hold(&[("a", int(3), 0), ("ab", int(1), 0), ("b", int(2), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), [(2, vec![grew("ab", 1), grew("b", 2)])]);
 }
 
@@ -181,20 +181,20 @@ fn what_failed_is_repeated_unchanged_and_what_is_counted_meanwhile_comes_after()
     family.hold(&[("a", int(1), 0)]);
     let (notes, shipper) = shipper(&family);
     notes.fails.store(true, SeqCst);
-    assert_eq!(shipper.ship_now().unwrap_err().to_string(), "nobody is there");
+    assert_eq!(shipper.ship().unwrap_err().to_string(), "nobody is there");
     family.hold(&[("a", int(5), 0)]);
     notes.panics.store(true, SeqCst);
-    let error = shipper.ship_now().unwrap_err().to_string();
+    let error = shipper.ship().unwrap_err().to_string();
     assert!(error.contains("a backend of a user's"), "{error}");
-    assert_eq!(shipper.health().errors, 2);
+    assert_eq!(lock(&shipper.0.state).stats.errors, 2);
     notes.panics.store(false, SeqCst);
     notes.fails.store(false, SeqCst);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(
         notes.take(),
         [(1, vec![grew("a", 1)]), (1, vec![grew("a", 1)]), (1, vec![grew("a", 1)]), (2, vec![grew("a", 4)])]
     );
-    assert_eq!(shipper.health().sent, 2);
+    assert_eq!(lock(&shipper.0.state).stats.sent, 2);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_batch_has_no_more_than_a_thousand_series() {
     let labels: Vec<_> = (0..2_500).map(|n| format!("{n:04}")).collect();
     family.hold(&labels.iter().map(|label| (&**label, int(1), 0)).collect::<Vec<_>>());
     let (notes, shipper) = shipper(&family);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     let batches = notes.take();
     assert_eq!(
         batches.iter().map(|(number, seen)| (*number, seen.len())).collect::<Vec<_>>(),
@@ -219,15 +219,15 @@ fn a_removal_comes_after_what_was_counted_before_and_before_what_is_counted_afte
     family.hold(&[("a", int(1), 0), ("b", int(1), 0)]);
     let (notes, shipper) = shipper(&family);
     notes.fails.store(true, SeqCst);
-    shipper.ship_now().unwrap_err();
+    shipper.ship().unwrap_err();
     notes.fails.store(false, SeqCst);
     notes.take();
     family.hold(&[("b", int(1), 0)]);
-    shipper.removed(Arc::clone(&family.key), family.label("a"));
-    shipper.removed(Arc::clone(&family.key), family.label("a"));
+    shipper.queue_removal(Arc::clone(&family.key), family.label("a"));
+    shipper.queue_removal(Arc::clone(&family.key), family.label("a"));
     // It has come back before the backend hears of its removal.
     family.hold(&[("a", int(2), 0), ("b", int(1), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), [(1, vec![grew("a", 1), grew("b", 1)]), (2, vec![removed("a")]), (3, vec![grew("a", 2)])]);
 }
 
@@ -236,13 +236,13 @@ fn a_series_that_came_back_is_told_anew_whenever_its_removal_is_heard_of() {
     let family = Family::counter();
     family.hold(&[("a", int(7), 0)]);
     let (notes, shipper) = shipper(&family);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     family.hold(&[]);
     family.hold(&[("a", int(2), 0)]);
-    shipper.ship_now().unwrap();
-    shipper.removed(Arc::clone(&family.key), family.label("a"));
-    shipper.ship_now().unwrap();
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
+    shipper.queue_removal(Arc::clone(&family.key), family.label("a"));
+    shipper.ship().unwrap();
+    shipper.ship().unwrap();
     let seen: Vec<_> = notes.take().into_iter().flat_map(|(_, seen)| seen).collect();
     assert_eq!(seen[..3], [grew("a", 7), grew("a", 2), removed("a")]);
     // With this pass or the next.
@@ -258,7 +258,7 @@ fn the_deltas_of_floats_add_up_to_the_total() {
     for n in 1..500 {
         total += 1.0 / f64::from(n);
         family.hold(&[("a", total.value().into(), 0)]);
-        shipper.ship_now().unwrap();
+        shipper.ship().unwrap();
     }
     let mut sum = ExactSum::ZERO;
     for (_, seen) in notes.take() {
@@ -274,7 +274,7 @@ fn a_counter_may_become_a_float() {
     let (notes, shipper) = shipper(&family);
     for total in [int(2), Number::Float(2.5), Number::Float(4.5)] {
         family.hold(&[("a", total, 0)]);
-        shipper.ship_now().unwrap();
+        shipper.ship().unwrap();
     }
     assert_eq!(notes.take(), [(1, vec![grew("a", 2)]), (2, vec![grew("a", 0.5)]), (3, vec![grew("a", 2.0)])]);
 }
@@ -286,7 +286,7 @@ fn a_shared_gauge_tells_a_set_from_an_addition() {
     // Touched by nobody, added to, set, added to, set to the same, set to nothing.
     for (value, stamp) in [(0.0, 0), (2.0, 0), (5.0, 1), (4.5, 1), (4.5, 2), (f64::NAN, 3), (1.0, 4)] {
         family.hold(&[("a", Number::Float(value), stamp)]);
-        shipper.ship_now().unwrap();
+        shipper.ship().unwrap();
     }
     let seen: Vec<_> = notes.take().into_iter().flat_map(|(_, seen)| seen).collect();
     assert_eq!(seen[..5], [grew("a", 0.0), grew("a", 2.0), set("a", 5.0), grew("a", -0.5), set("a", 4.5)]);
@@ -300,7 +300,7 @@ fn a_gauge_of_the_living_is_told_once_it_was_touched() {
     let (notes, shipper) = shipper(&family);
     for (value, stamp) in [(0.0, 0), (0.0, 1), (0.0, 1), (-3.0, 1), (9.0, u64::MAX)] {
         family.hold(&[("a", Number::Float(value), stamp)]);
-        shipper.ship_now().unwrap();
+        shipper.ship().unwrap();
     }
     assert_eq!(notes.take(), [(1, vec![set("a", 0.0)]), (2, vec![set("a", -3.0)])]);
 }
@@ -311,18 +311,18 @@ fn after_a_fork_only_what_the_child_counts_is_sent_by_another_writer() {
     family.hold(&[("a", int(3), 0), ("b", int(4), 0)]);
     let (notes, shipper) = shipper(&family);
     notes.fails.store(true, SeqCst);
-    shipper.ship_now().unwrap_err();
+    shipper.ship().unwrap_err();
     notes.fails.store(false, SeqCst);
     let parent = lock(&notes.seen)[0].0;
-    shipper.removed(Arc::clone(&family.key), family.label("b"));
+    shipper.queue_removal(Arc::clone(&family.key), family.label("b"));
     notes.take();
     // The cells of a child begin at zero.
     family.hold(&[("a", int(0), 0), ("b", int(0), 0)]);
     shipper.after_fork();
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), []);
     family.hold(&[("a", int(0), 0), ("b", int(5), 0), ("c", int(1), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_ne!(lock(&notes.seen)[0].0, parent);
     assert_eq!(notes.take(), [(1, vec![grew("b", 5), grew("c", 1)])]);
 }
@@ -333,11 +333,11 @@ fn a_child_tells_of_the_gauges_that_it_has_touched_itself() {
     family.hold(&[("a", Number::Float(0.0), 0)]);
     let (notes, shipper) = shipper(&family);
     shipper.after_fork();
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     family.hold(&[("a", Number::Float(5.0), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     family.hold(&[("a", Number::Float(8.0), 1)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), [(1, vec![set("a", 5.0)]), (2, vec![set("a", 8.0)])]);
 }
 
@@ -353,13 +353,13 @@ fn many_who_ask_at_once_share_passes_and_nothing_is_sent_twice() {
                 for _ in 0..50 {
                     counted.fetch_add(1, SeqCst);
                     family.hold(&[("a", int(counted.load(SeqCst) as u64), 0)]);
-                    shipper.ship_now().unwrap();
+                    shipper.ship().unwrap();
                 }
             });
         }
     });
     family.hold(&[("a", int(400), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     let mut sum = 0_u64;
     for (place, (number, seen)) in notes.take().into_iter().enumerate() {
         assert_eq!(number, place as u64 + 1);
@@ -379,13 +379,13 @@ fn closing_sends_what_is_left_and_says_so_when_it_can_not() {
     shipper.close(Duration::from_secs(60)).unwrap();
     assert_eq!(notes.take(), [(1, vec![grew("a", 3)])]);
     family.hold(&[("a", int(4), 0)]);
-    shipper.ship_now().unwrap();
+    shipper.ship().unwrap();
     assert_eq!(notes.take(), []);
 
     let (notes, shipper) = self::shipper(&family);
     notes.fails.store(true, SeqCst);
     // Its thread may come to no pass within that time.
-    shipper.ship_now().unwrap_err();
+    shipper.ship().unwrap_err();
     let error = shipper.close(Duration::from_secs(2)).unwrap_err().to_string();
     assert!(error.contains("nobody is there"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What a log may say, and what it may not.
+//! Valid and invalid logs.
 
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::Ordering::Release;
@@ -13,7 +13,7 @@ use crate::backends::file::format::superblock::COMMITTED;
 use crate::backends::file::read::peer::Peer;
 use crate::backends::file::tests::samples::{at, family, header, new_file};
 
-/// Reads a file of two units whose log has these records.
+/// Reads a file of two units with a log of these records.
 fn read(records: &[Record<'_>]) -> Result<(), SkipReason> {
     let mut log = Vec::new();
     for record in records {
@@ -49,11 +49,11 @@ fn families(act: impl FnOnce([Record<'_>; 3])) {
 }
 
 fn series(number: u32, family: u32, at: CellAddr) -> Record<'static> {
-    Record::Series { number, family, promised: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
+    Record::Series { number, family, is_zero_series: false, at, head: &[1, 0, 0, 0], text: "a=\"x\"" }
 }
 
 #[test]
-fn a_good_log_is_read() {
+fn a_valid_log_is_read() {
     families(|[one, two, three]| {
         let log = [
             one,
@@ -67,7 +67,7 @@ fn a_good_log_is_read() {
             Record::End { series: at(20_000, 3) },
             Record::End { series: at(1, 0) },
             series(2, 0, at(1, 0)),
-            Record::PreInit { series: at(1, 0), promised: true },
+            Record::ZeroSeries { series: at(1, 0), is_zero_series: true },
             Record::NextExtent { offset: 65_536, len: 4096 },
         ];
         assert_eq!(read(&log), Ok(()));
@@ -76,7 +76,7 @@ fn a_good_log_is_read() {
 }
 
 #[test]
-fn families_that_can_not_be_are_refused() {
+fn invalid_families_are_refused() {
     families(|[one, two, _]| {
         assert_eq!(read(&[two]), CORRUPT);
         assert_eq!(read(&[one, one]), CORRUPT);
@@ -93,7 +93,7 @@ fn families_that_can_not_be_are_refused() {
 }
 
 #[test]
-fn series_that_can_not_be_are_refused() {
+fn invalid_series_are_refused() {
     families(|[one, two, _]| {
         let wrong = [
             series(0, 2, at(1, 0)),
@@ -108,7 +108,7 @@ fn series_that_can_not_be_are_refused() {
             assert_eq!(read(&[one, two, wrong]), CORRUPT, "{wrong:?}");
         }
         assert_eq!(read(&[one, series(0, 0, at(1, 0)), series(1, 0, at(1, 0))]), CORRUPT);
-        // Those between have ended, and are left out.
+        // The series in between were freed, and are left out.
         assert_eq!(read(&[one, series(3, 0, at(1, 0)), series(u32::MAX, 0, at(1, 1))]), Ok(()));
         for number in [0, 2, 3] {
             assert_eq!(read(&[one, series(3, 0, at(1, 0)), series(number, 0, at(1, 1))]), CORRUPT, "{number}");
@@ -118,10 +118,10 @@ fn series_that_can_not_be_are_refused() {
 }
 
 #[test]
-fn labels_that_can_not_be_are_refused() {
+fn invalid_labels_are_refused() {
     families(|[one, ..]| {
         let label = |head: &[u8], text: &str| {
-            read(&[one, Record::Series { number: 0, family: 0, promised: false, at: at(1, 0), head, text }])
+            read(&[one, Record::Series { number: 0, family: 0, is_zero_series: false, at: at(1, 0), head, text }])
         };
         let good: [(&[u8], &str); 4] = [
             (&[0; 4], ""),
@@ -157,7 +157,7 @@ fn labels_that_can_not_be_are_refused() {
 }
 
 #[test]
-fn what_is_of_no_series_is_refused() {
+fn records_of_unknown_series_are_refused() {
     families(|[one, two, _]| {
         let begun = [one, two, series(0, 0, at(1, 0))];
         let wrong: [&[Record<'_>]; 9] = [
@@ -172,7 +172,7 @@ fn what_is_of_no_series_is_refused() {
                 Record::ExtraCells { series: at(1, 0), extra: at(1, 1) },
                 Record::ExtraCells { series: at(1, 0), extra: at(1, 2) },
             ],
-            &[Record::PreInit { series: at(1, 1), promised: false }],
+            &[Record::ZeroSeries { series: at(1, 1), is_zero_series: false }],
         ];
         for wrong in wrong {
             assert_eq!(read(&[&begun[..], wrong].concat()), CORRUPT, "{wrong:?}");
@@ -181,20 +181,20 @@ fn what_is_of_no_series_is_refused() {
 }
 
 #[test]
-fn pages_that_can_not_be_are_refused() {
+fn invalid_pages_are_refused() {
     let page = |shard, page, offset| Record::Page { shard, page, offset };
     assert_eq!(read(&[page(0, 1, 65_536), page(1, 1, 69_632)]), Ok(()));
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 1, 69_632)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 65_536), page(0, 2, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 0)]), CORRUPT);
-    assert_eq!(read(&[page(0, CellAddr::COMMON, 65_536)]), CORRUPT);
+    assert_eq!(read(&[page(0, CellAddr::FIRST_SHARED_PAGE, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, u32::MAX, 65_536)]), CORRUPT);
     assert_eq!(read(&[page(0, 1, 131_072)]), Err(SkipReason::Truncated));
     assert_eq!(read(&[page(0, 1, u64::from(u32::MAX) * 4096)]), Err(SkipReason::Truncated));
 }
 
 #[test]
-fn a_log_that_leads_astray_is_refused() {
+fn a_log_with_invalid_extents_is_refused() {
     let next_extent = |offset, len| read(&[Record::NextExtent { offset, len }]);
     assert_eq!(next_extent(65_536, 4096), Ok(()));
     assert_eq!(next_extent(65_536, 0), CORRUPT);

@@ -1,9 +1,9 @@
-//! What gauges of several processes come to, the living and those that have ended.
+//! Gauges of several processes, live and ended.
 
 use super::*;
 use crate::backends::api::gauge_aggregate::CASES;
 
-/// What it shows of one series.
+/// Returns the shown value of one series.
 fn value(process: &Process) -> Option<String> {
     let shown = process.scrape();
     assert!(shown.len() < 2, "{shown:?}");
@@ -11,7 +11,7 @@ fn value(process: &Process) -> Option<String> {
 }
 
 #[test]
-fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_order() {
+fn the_most_recent_value_is_independent_of_setters_and_ends() {
     let level = gauge(GaugeMode::MostRecent);
     for (values, expected) in CASES {
         for first in 0..values.len() {
@@ -25,7 +25,7 @@ fn the_most_recent_value_is_the_same_whoever_has_set_it_and_ended_in_whatever_or
                     process.begin(&level, &["x"]).set(value, set_at);
                     if place < ended {
                         process.kill();
-                        // Folds it.
+                        // This archives it.
                         watcher.scrape();
                     } else {
                         live.push(process);
@@ -61,7 +61,7 @@ fn the_time_of_the_last_backup_survives_runs_that_never_set_it() {
 }
 
 #[test]
-fn the_most_recent_value_of_the_living_goes_with_its_process() {
+fn a_live_most_recent_value_leaves_with_its_process() {
     let directory = directory();
     let level = gauge(GaugeMode::LiveMostRecent);
     let (mut one, mut other) = (Process::start(&directory), Process::start(&directory));
@@ -73,7 +73,7 @@ fn the_most_recent_value_of_the_living_goes_with_its_process() {
 }
 
 #[test]
-fn a_most_recent_value_that_was_removed_stays_so_when_its_process_ends() {
+fn a_removed_most_recent_value_stays_removed_after_its_process() {
     let directory = directory();
     let level = gauge(GaugeMode::MostRecent);
     let (one, mut other, mut third) =
@@ -94,7 +94,7 @@ fn a_most_recent_value_that_was_removed_stays_so_when_its_process_ends() {
 }
 
 #[test]
-fn a_gauge_that_nobody_has_set_shows_nothing_although_it_is_there_from_the_start() {
+fn an_unset_gauge_shows_no_value_although_its_series_exists() {
     use GaugeMode::{LiveMax, LiveMin, LiveMostRecent, MostRecent, PerProcess};
     for mode in [LiveMin, LiveMax, MostRecent, LiveMostRecent, PerProcess] {
         let directory = directory();
@@ -109,7 +109,7 @@ fn a_gauge_that_nobody_has_set_shows_nothing_although_it_is_there_from_the_start
 }
 
 #[test]
-fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
+fn the_most_recent_value_shows_across_declarations() {
     let directory = directory();
     let first = gauge(GaugeMode::MostRecent);
     let second = first.descriptor().clone().with_labels(["b"]).expect("a label");
@@ -126,7 +126,7 @@ fn the_value_that_was_set_last_shows_whichever_declaration_it_is_of() {
 }
 
 #[test]
-fn processes_of_one_number_show_side_by_side_and_none_is_renamed() {
+fn processes_with_the_same_pid_show_side_by_side_and_keep_their_labels() {
     let directory = directory();
     let level = gauge(GaugeMode::PerProcess);
     let start = |number: f64| {
@@ -134,7 +134,7 @@ fn processes_of_one_number_show_side_by_side_and_none_is_renamed() {
         process.begin(&level, &["x"]).set(number, 1);
         process
     };
-    // As in two PID namespaces, or of two copies of this crate in one process.
+    // As in two PID namespaces, or with two copies of this crate in one process.
     let (one, two, three) = (start(1.0), start(2.0), start(3.0));
     let label_of = |process: &Process, value: &str| {
         let shown = process.scrape();
@@ -151,7 +151,7 @@ fn processes_of_one_number_show_side_by_side_and_none_is_renamed() {
     assert_ne!(of_two.split(' ').next(), of_three.split(' ').next());
     one.kill();
     assert_eq!([label_of(&two, "2"), label_of(&three, "3")], [of_two.clone(), of_three.clone()]);
-    // The number is free again, for one that begins now.
+    // The number is free again for a new process.
     let four = start(4.0);
     assert_eq!(label_of(&two, "4"), plain("4"));
     assert_eq!([label_of(&four, "2"), label_of(&four, "3")], [of_two, of_three]);

@@ -1,5 +1,6 @@
-//! What one process adds, the others find.
+//! The shared file: each process finds the others' series.
 
+use std::fs;
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,7 +15,7 @@ fn shown(shared: &SharedFile) -> Vec<(usize, String, Option<f64>, bool)> {
     let mut shown = Vec::new();
     shared.each(|number, family, series| {
         let label = series.key.labels(family).get("a").unwrap_or_default().to_owned();
-        shown.push((number, label, shared.value(series.at), series.promised));
+        shown.push((number, label, shared.value(series.at), series.is_zero_series));
     });
     shown
 }
@@ -24,7 +25,7 @@ fn set(shared: &SharedFile, at: CellAddr, value: f64) {
 }
 
 #[test]
-fn what_one_adds_another_finds() {
+fn a_series_added_by_one_process_is_found_by_another() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
@@ -42,7 +43,7 @@ fn what_one_adds_another_finds() {
     assert_eq!(shown(&one), expected);
     assert_eq!(shown(&other), expected);
     assert_eq!(shown(&shared_compaction::open(&path).unwrap()), expected);
-    // Another mode is another family, another help is not.
+    // Another mode makes another family, another help text does not.
     let live = gauge("g", GaugeMode::LiveSum);
     assert_eq!(one.find(&live, &first, false).unwrap(), None);
     assert!(one.find_or_add(&live, &first, false).unwrap() > next);
@@ -50,7 +51,7 @@ fn what_one_adds_another_finds() {
 }
 
 #[test]
-fn what_was_removed_shows_when_it_is_set_again() {
+fn a_removed_series_shows_when_it_is_set_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
     let (one, other) = (shared_compaction::open(&path).unwrap(), shared_compaction::open(&path).unwrap());
@@ -72,7 +73,7 @@ fn what_was_removed_shows_when_it_is_set_again() {
 }
 
 #[test]
-fn many_series_and_many_who_add_them() {
+fn several_processes_add_many_series() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
     drop(shared_compaction::open(&path).unwrap());
@@ -109,7 +110,7 @@ fn many_series_and_many_who_add_them() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_left_alone() {
+fn an_invalid_shared_file_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
     for (bytes, reason) in [(&b""[..], SkipReason::Truncated), (&[b'x'; 5000], SkipReason::Foreign)] {
@@ -122,7 +123,7 @@ fn a_file_that_is_wrong_is_left_alone() {
     assert_eq!(shared_compaction::open(&path).unwrap_err().reason, SkipReason::Foreign);
 }
 
-/// A file with the lock that this process has on it taken away: as if it had ended.
+/// Releases this process' lock on a file, as its end would.
 fn abandoned(path: &Path, act: impl FnOnce(&SharedFile)) {
     let shared = shared_compaction::open(path).unwrap();
     act(&shared);
@@ -130,7 +131,7 @@ fn abandoned(path: &Path, act: impl FnOnce(&SharedFile)) {
 }
 
 #[test]
-fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
+fn compaction_drops_removed_series_when_no_other_process_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared");
     let (family, other) = (gauge("g", GaugeMode::Shared), gauge("other", GaugeMode::Shared));
@@ -149,8 +150,8 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     });
     let series = |shared: &SharedFile| {
         let mut shown: Vec<_> =
-            shown(shared).into_iter().map(|(_, label, value, promised)| (label, value, promised)).collect();
-        shown.retain(|(_, value, promised)| value.is_some() || *promised);
+            shown(shared).into_iter().map(|(_, label, value, is_zero_series)| (label, value, is_zero_series)).collect();
+        shown.retain(|(_, value, is_zero_series)| value.is_some() || *is_zero_series);
         shown
     };
     let before = fs::metadata(&path).unwrap().len();
@@ -158,7 +159,7 @@ fn what_was_removed_is_left_out_once_nobody_has_the_file_open() {
     let expected = series(&held);
     assert_eq!((expected.len(), shown(&held).len()), (12, 12), "the others are left out");
     assert!(fs::metadata(&path).unwrap().len() < before / 2);
-    // Who has it open keeps it.
+    // A process with the old file open keeps it.
     for number in 1000..2000 {
         let at = held.find_or_add(&family, &key(number), false).unwrap();
         set(&held, at, 1.0);

@@ -1,4 +1,4 @@
-//! What is written is read, whatever is written, and when.
+//! Round trips from the writer of a file to its reader, at any moment.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::sync;
 
-/// Random numbers: xorshift, G. Marsaglia, 2003.
+/// Random numbers: [xorshift, G. Marsaglia, 2003](https://doi.org/10.18637/jss.v008.i14).
 struct Random(Cell<u64>);
 
 impl Random {
@@ -35,7 +35,7 @@ fn parts(peer: &Peer, series: usize) -> Vec<Number> {
     parts.iter().map(ExactAmount::number).collect()
 }
 
-/// A series as it should be read: the parts of a counter, or of a histogram of three buckets.
+/// A series as a reader should find it: the parts of a counter, or of a histogram of three buckets.
 struct Expected {
     number: u32,
     at: CellAddr,
@@ -45,7 +45,7 @@ struct Expected {
     extra: Option<CellAddr>,
 }
 
-/// How many logs were seen in the file of one that looks often whether most of its log is over.
+/// Counts the log generations in a file with frequent checks for compaction.
 fn write_and_read(seed: u64, often: bool) -> usize {
     let random = Random(Cell::new(seed));
     let sample = Sample::new();
@@ -67,7 +67,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 let kind = [Kind::Counter, Kind::Histogram][random.below(2) as usize];
                 let labels = [random.below(1000).to_string(), "\"\n".repeat(random.below(40) as usize)];
                 let family = &families[usize::from(kind == Kind::Histogram)];
-                // Another value of the same kind is the same family.
+                // Another value of the same kind belongs to the same family.
                 let family = if random.below(4) == 0 { &samples::family(kind, "n") } else { family };
                 sample.begin(family, &[&labels[0], &labels[1]], at, false);
                 let parts = vec![Number::Int(0); family.part_count()];
@@ -76,7 +76,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
             }
             kind if ends.contains(&kind) && !live.is_empty() => {
                 let ended = live.swap_remove(random.below(u32::try_from(live.len()).unwrap()) as usize);
-                sample.own.end(ended.at);
+                sample.own.free_series(ended.at);
                 for shard in 0..4 {
                     let page = sample.own.page(shard, ended.at.page).unwrap();
                     page.cells()[ended.at.cell as usize..][..8].iter().for_each(|cell| cell.store(0, Relaxed));
@@ -95,7 +95,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
                 } else if random.below(3) == 0 {
                     let extra = *one.extra.get_or_insert_with(|| {
                         let extra = CellAddr { cell: one.at.cell + 1, ..one.at };
-                        sample.own.extend(one.at, extra).unwrap();
+                        sample.own.add_cells(one.at, extra).unwrap();
                         extra
                     });
                     let cell = &sample.own.page(shard, extra.page).unwrap().cells()[extra.cell as usize];
@@ -134,7 +134,7 @@ fn write_and_read(seed: u64, often: bool) -> usize {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_writer_file_is_read_back_as_written() {
     for seed in 1..=20_u64 {
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         eprintln!("seed {seed}");
@@ -163,11 +163,11 @@ fn a_log_of_any_length_is_read() {
         assert_eq!(parts(&peer, number), [Number::Int(number as u64)]);
         assert_eq!(parts(&other, number), [Number::Int(number as u64)]);
     }
-    // That a series ends can be written whatever else is on the disk.
+    // The end of a series can be written even when the disk is full.
     let len = std::fs::metadata(&sample.path).unwrap().len();
     let taken = sync::lock(&sample.own.log).written.allocator.clone();
     for at in &places {
-        sample.own.end(*at);
+        sample.own.free_series(*at);
     }
     assert_eq!(std::fs::metadata(&sample.path).unwrap().len(), len);
     assert_eq!(format!("{taken:?}"), format!("{:?}", sync::lock(&sample.own.log).written.allocator));
@@ -175,7 +175,7 @@ fn a_log_of_any_length_is_read() {
     assert!(peer.series().iter().all(|series| series.ended));
 }
 
-/// A file that can be written to, or not.
+/// A file with or without room to grow.
 struct Switch {
     good: Arc<File>,
     bad: File,
@@ -191,7 +191,7 @@ impl Deref for Switch {
 }
 
 #[test]
-fn a_file_that_can_not_grow_stays_whole() {
+fn a_file_without_room_to_grow_stays_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("process");
     let is_good = Arc::new(AtomicBool::new(true));
@@ -205,7 +205,7 @@ fn a_file_that_can_not_grow_stays_whole() {
         is_good.store(place % 3 != 0, Release);
         let at = at(1 + place, 0);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&NewSeries { family: &family, series: &series, at, promised: false });
+        let begun = own.add_series(&NewSeries { family: &family, series: &series, at, is_zero_series: false });
         let page = own.page(1, at.page);
         assert_eq!((begun.is_ok(), page.is_some()), (place % 3 != 0, place % 3 != 0));
         if let Some(page) = page {
@@ -222,7 +222,7 @@ fn a_file_that_can_not_grow_stays_whole() {
 }
 
 #[test]
-fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
+fn a_compaction_without_room_keeps_the_long_log() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("process");
     let is_good = Arc::new(AtomicBool::new(true));
@@ -238,7 +238,12 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
     for place in 0..2000 {
         is_good.store(place % 3 != 0, Release);
         let series = SeriesKey::new(&family, &[&place.to_string()]);
-        let begun = own.begin(&NewSeries { family: &family, series: &series, at: at(1, place % 4), promised: false });
+        let begun = own.add_series(&NewSeries {
+            family: &family,
+            series: &series,
+            at: at(1, place % 4),
+            is_zero_series: false,
+        });
         assert_eq!(begun.is_ok(), place % 3 != 0);
         if place % 3 != 0 {
             page.cells()[place as usize % 4].store(1 + u64::from(place), Relaxed);
@@ -247,7 +252,7 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
             logs += usize::from(peer.generation() != generation);
             assert_eq!(parts(&peer, peer.series().len() - 1), [Number::Int(1 + u64::from(place))]);
             assert_eq!(peer.series().iter().filter(|series| !series.ended).count(), 1);
-            own.end(at(1, place % 4));
+            own.free_series(at(1, place % 4));
             page.cells()[place as usize % 4].store(0, Relaxed);
         }
     }
@@ -256,7 +261,7 @@ fn a_long_log_stays_when_there_is_no_room_for_a_short_one() {
 }
 
 #[test]
-fn threads_get_the_same_page_and_log_one_after_the_other() {
+fn threads_share_pages_and_write_the_log_one_at_a_time() {
     let sample = Sample::new();
     let family = samples::family(Kind::Counter, "c_total");
     std::thread::scope(|scope| {
@@ -267,7 +272,7 @@ fn threads_get_the_same_page_and_log_one_after_the_other() {
                     let at = at(1 + thread, place);
                     sample.begin(family, &[&thread.to_string(), &place.to_string()], at, false);
                     sample.add(0, at, 0, 1);
-                    // Of all threads.
+                    // Shared by all threads.
                     sample.add(0, samples::at(9, place), 0, 1);
                 }
             });

@@ -3,14 +3,16 @@
 use super::*;
 
 /// Makes a process whose gauge `backup` was sent as 5, set at 10; and its cells.
-fn process(server: &Server, spool: &tempfile::TempDir) -> (Process, Arc<dyn Arena>) {
+fn process(server: &Server, spool: &tempfile::TempDir) -> (TestProcess, Arc<dyn Arena>) {
     let mut process = spooled(server, spool, 1);
     let arena = process.backend.arena().expect("there is a spool");
     let (family, at) = (backup(), CellAddr { page: 1, cell: 0 });
     let series = SeriesKey::new(&family, &[]);
-    arena.begin(&NewSeries { family: &family, series: &series, at, promised: false }).expect("there is room");
+    arena
+        .add_series(&NewSeries { family: &family, series: &series, at, is_zero_series: false })
+        .expect("there is room");
     set(&arena, 5.0, 10);
-    arena.ready().expect("it can be shown");
+    arena.publish().expect("it can be shown");
     process.set_at(&family, 5.0, 10);
     (process, arena)
 }

@@ -28,10 +28,10 @@ fn heartbeats_go_on_between_batches_that_fail_until_the_backend_ends_them() {
     let family = Family::counter();
     family.hold(&[("a", int(3), 0)]);
     let members: Arc<dyn LocalFamily> = family;
-    let members: Members = Box::new(move || vec![Arc::clone(&members)]);
+    let members: Families = Box::new(move || vec![Arc::clone(&members)]);
     let backend = Arc::new(Beating::default());
     let beating: Arc<dyn Backend> = Arc::<Beating>::clone(&backend);
-    let shipper = Shipper::start_with(beating, Duration::from_millis(1), members).unwrap();
+    let shipper = Shipper::start_with(beating, Some(Duration::from_millis(1)), members).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while backend.beats.load(SeqCst) < 3 || backend.refusals.load(SeqCst) < 4 {
         assert!(Instant::now() < deadline, "{} heartbeats", backend.beats.load(SeqCst));
