@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{BackendSpec, MultiProcessFileBackend, conformance, json};
+use pytheus::backends::{BackendSpec, MultiProcessFileBackend, json};
+use pytheus::conformance;
 
 fn main() -> ExitCode {
     conformance::main(|directory| {

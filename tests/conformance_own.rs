@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{BackendSpec, conformance, json};
+use pytheus::backends::{BackendSpec, json};
+use pytheus::conformance;
 
 #[allow(dead_code, unreachable_pub, reason = "its `main` is that of an example, and it is public where users copy it")]
 #[path = "../examples/own_backend.rs"]

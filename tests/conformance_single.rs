@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use pytheus::backends::{BackendSpec, SingleProcessBackend, conformance};
+use pytheus::backends::{BackendSpec, SingleProcessBackend};
+use pytheus::conformance;
 
 fn main() -> ExitCode {
     conformance::main(|_| BackendSpec::of::<SingleProcessBackend>())

@@ -126,7 +126,7 @@ impl Item {
                 ));
             }
             let item: ImplItem = start.parse()?;
-            skip_to(input, &start)?;
+            syn::parse::discouraged::Speculative::advance_to(input, &start);
             return Ok(Self::Other(item.into_token_stream()));
         };
         let mut tokens = quote!(#(#attrs)*);
@@ -141,11 +141,6 @@ impl Item {
         let has_cfg = attrs.iter().any(|attr| attr.path().is_ident("cfg"));
         Ok(Self::Method { name: sig.ident, has_cfg, tokens })
     }
-}
-
-fn skip_to(input: ParseStream<'_>, end: ParseStream<'_>) -> Result<()> {
-    syn::parse::discouraged::Speculative::advance_to(input, end);
-    Ok(())
 }
 
 /// Takes out the mark of a function that is left out.

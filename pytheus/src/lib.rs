@@ -46,6 +46,8 @@
 
 pub mod backends;
 pub mod collector;
+#[cfg(all(unix, feature = "conformance"))]
+pub mod conformance;
 pub mod diagnostics;
 pub mod exposition;
 pub mod guide;

@@ -76,7 +76,7 @@ fn argument_that_the_body_takes_is_a_label_beside_the_outcome() {
 
 #[test]
 fn returned_value_is_a_label_of_a_declared_metric() {
-    #[counter(ROWS.table(job.queue()).kind(kind).found(ret.is_some()).rows(ret.as_ref().map(|row| row.as_str())))]
+    #[counter(ROWS.table(job.queue()).kind(kind).found(ret.is_some()).rows(ret.as_deref()))]
     fn read(job: Job, kind: Kind) -> Option<String> {
         match kind {
             Kind::Get => Some(job.queue),

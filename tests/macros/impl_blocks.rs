@@ -44,6 +44,7 @@ impl<T: Clone> Store for Memory<T> {
 /// Calls of the memory.
 #[counter(name = "block_memory_total")]
 #[counter(name = "block_memory_by_size_total", labels(method, size = 1))]
+#[allow(clippy::unused_self, clippy::boxed_local, reason = "the shapes of receivers are what is tested")]
 impl<T> Memory<T> {
     const NONE: usize = 0;
 

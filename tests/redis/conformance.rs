@@ -6,7 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, Value, conformance, json};
+use pytheus::backends::{BackendSpec, MultiProcessRedisBackend, Value, json};
+use pytheus::conformance;
 use servers::cluster::Cluster;
 use servers::server::Server;
 

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Returns the folder of the whole repository.
+///
+/// # Panics
+///
+/// Never: the tests stand in a folder of it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the repository").to_owned()

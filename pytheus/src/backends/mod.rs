@@ -33,8 +33,6 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
-#[cfg(all(unix, feature = "conformance"))]
-pub mod conformance;
 pub mod custom;
 #[cfg(all(unix, feature = "file"))]
 mod failpoint;

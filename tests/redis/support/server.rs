@@ -164,7 +164,9 @@ fn command(program: &Path, lines: &[String], port: u16, folder: &Path) -> Comman
          repl-diskless-sync-delay 0\n",
         folder.display()
     );
-    lines.iter().for_each(|line| text.extend([line, "\n"]));
+    for line in lines {
+        text.extend([line, "\n"]);
+    }
     fs::write(&config, text).expect("a configuration");
     let mut command = Command::new(program);
     command.arg(config);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backends::api::backend::BackendError;
+use crate::backends::api::error::BackendError;
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::series_key::SeriesKey;
 use crate::storage;

@@ -1,19 +1,14 @@
 //! The seam between this crate and whatever keeps totals.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backends::api::aggregation_scope::AggregationScope;
 use crate::backends::api::arena::Arena;
 use crate::backends::api::batch::{Batch, Removal};
+use crate::backends::api::error::BackendError;
 use crate::backends::api::totals::Totals;
 use crate::model::snapshot::FamilySnapshot;
-
-/// Any error of a [`Backend`]. Programs meet it as the source of a [`LoadError`](crate::backends::LoadError), a
-/// [`FlushError`](crate::backends::FlushError) or a [`ScrapeError`](crate::model::error::ScrapeError); each goes through `?` in a
-/// `main` with a `Box<dyn Error>`.
-pub type BackendError = Box<dyn Error + Send + Sync>;
 
 /// Where totals live.
 ///

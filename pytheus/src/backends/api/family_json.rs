@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::backends::api::backend::BackendError;
+use crate::backends::api::error::BackendError;
 use crate::backends::api::family_key::{FamilyKey, mode_name};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
 use crate::model::labels::LabelSpec;

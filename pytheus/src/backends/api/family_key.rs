@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::backends::api::aggregation::Aggregation;
-use crate::backends::api::series_key::SeriesKey;
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};
-use crate::model::key::Labels;
 use crate::model::labels::LabelSpec;
 use crate::model::number;
 use crate::storage::{GAUGE_CELLS, observation_cells};
@@ -98,28 +96,6 @@ impl FamilyKey {
         self.scope == other.scope && self.name() == other.name()
     }
 
-    /// The series of another declaration of this family that the same labels lead to.
-    ///
-    /// A label that only the other one has takes its default there, or is empty. `None` when this series gives a label that
-    /// the other one lacks, other than with its default: it has no counterpart there.
-    ///
-    /// ```
-    /// use pytheus::backends::custom::{FamilyKey, SeriesKey};
-    /// use pytheus::descriptor::{Descriptor, Kind};
-    ///
-    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
-    /// let by_country = FamilyKey::new("", orders.clone().with_labels(["country"])?);
-    /// let orders = FamilyKey::new("", orders);
-    ///
-    /// let series = orders.translate(&SeriesKey::new(&orders, &["x"]), &by_country);
-    /// assert_eq!(series, Some(SeriesKey::new(&by_country, &["", "x"])));
-    /// assert_eq!(by_country.translate(&SeriesKey::new(&by_country, &["fr", "x"]), &orders), None);
-    /// # Ok::<(), pytheus::error::DescriptorError>(())
-    /// ```
-    pub fn translate(&self, series: &SeriesKey, to: &Self) -> Option<SeriesKey> {
-        translate(&series.labels(self), to)
-    }
-
     /// Returns the first thing that differs between two declarations of one name; `None` when their numbers add up as they are.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         self.descriptor.difference(&other.descriptor)
@@ -172,18 +148,6 @@ impl Fnv {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
-}
-
-/// The series of a declaration that these labels of another one lead to: see [`FamilyKey::translate`].
-pub(crate) fn translate(labels: &Labels<'_>, to: &FamilyKey) -> Option<SeriesKey> {
-    let is_known = |name: &str| to.descriptor.labels.binary_search_by(|label| label.name().cmp(name)).is_ok();
-    let mut given = labels.specs().iter().zip(labels.values()).filter(|(label, _)| !is_known(label.name()));
-    if !given.all(|(label, value)| value == label.default_text().unwrap_or_default()) {
-        return None;
-    }
-    let wanted = to.descriptor.labels.iter();
-    let values = wanted.map(|label| labels.get(label.name()).or_else(|| label.default_text()).unwrap_or_default());
-    Some(SeriesKey::new(to, &values.collect::<Vec<_>>()))
 }
 
 /// How many parts a series has.

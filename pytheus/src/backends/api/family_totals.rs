@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backends::api::aggregation::Aggregation;
 use crate::backends::api::family_key::{self, FamilyKey};
 use crate::backends::api::process_label::process_label;
-use crate::backends::api::series_key::SeriesKey;
+use crate::backends::api::series_key::{self, SeriesKey};
 use crate::backends::api::versions::Declared;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::key::Labels;
@@ -202,7 +202,7 @@ impl<'a> FamilyTotals<'a> {
 /// series apart. `None` when they are not its labels.
 fn adapted(family: &FamilyKey, labels: &Labels<'_>, process: Option<&str>) -> Option<SeriesKey> {
     if family.aggregation() != Aggregation::PerProcess || labels.get("pid").is_some() {
-        return family_key::translate(labels, family);
+        return series_key::translate(labels, family);
     }
     let process = process.map_or_else(|| Cow::Owned(process_label(process::id(), None)), Cow::Borrowed);
     let values = family.descriptor().labels.iter().map(|label| match label.name() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backends::api::arena::Arena;
-use crate::backends::api::backend::BackendError;
+use crate::backends::api::error::BackendError;
 use crate::backends::api::family_key::FamilyKey;
 use crate::backends::api::family_totals::FamilyTotals;
 use crate::model::descriptor::Descriptor;

@@ -5,6 +5,7 @@ mod aggregation_scope;
 mod arena;
 mod backend;
 mod batch;
+mod error;
 #[cfg(feature = "backend-config")]
 mod family_json;
 pub(super) mod family_key;
@@ -20,8 +21,9 @@ pub use aggregation::Aggregation;
 pub use aggregation_scope::AggregationScope;
 pub(crate) use arena::ProcessArena;
 pub use arena::{Arena, CellAddr, NewSeries, Page};
-pub use backend::{Backend, BackendError};
+pub use backend::Backend;
 pub use batch::{Batch, Change, Removal, WriterId};
+pub use error::BackendError;
 #[cfg(feature = "backend-config")]
 pub use family_json::FamilyKeyError;
 pub use family_key::FamilyKey;

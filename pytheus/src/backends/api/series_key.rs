@@ -59,3 +59,39 @@ impl fmt::Debug for SeriesKey {
         f.debug_tuple("SeriesKey").field(&self.parts().1).finish()
     }
 }
+
+impl FamilyKey {
+    /// Finds the series with the same labels in another declaration of this family.
+    ///
+    /// A label that only the other one has takes its default there, or is empty. `None` when this series gives a label that
+    /// the other one lacks, other than with its default: then the series has no counterpart.
+    ///
+    /// ```
+    /// use pytheus::backends::custom::{FamilyKey, SeriesKey};
+    /// use pytheus::descriptor::{Descriptor, Kind};
+    ///
+    /// let orders = Descriptor::new(Kind::Counter, "orders_total", "Orders.")?.with_labels(["shop"])?;
+    /// let by_country = FamilyKey::new("", orders.clone().with_labels(["country"])?);
+    /// let orders = FamilyKey::new("", orders);
+    ///
+    /// let series = orders.translate(&SeriesKey::new(&orders, &["x"]), &by_country);
+    /// assert_eq!(series, Some(SeriesKey::new(&by_country, &["", "x"])));
+    /// assert_eq!(by_country.translate(&SeriesKey::new(&by_country, &["fr", "x"]), &orders), None);
+    /// # Ok::<(), pytheus::error::DescriptorError>(())
+    /// ```
+    pub fn translate(&self, series: &SeriesKey, to: &Self) -> Option<SeriesKey> {
+        translate(&series.labels(self), to)
+    }
+}
+
+/// Finds the series of a declaration with these labels of another one: see [`FamilyKey::translate`].
+pub(crate) fn translate(labels: &Labels<'_>, to: &FamilyKey) -> Option<SeriesKey> {
+    let is_known = |name: &str| to.descriptor().labels.binary_search_by(|label| label.name().cmp(name)).is_ok();
+    let mut given = labels.specs().iter().zip(labels.values()).filter(|(label, _)| !is_known(label.name()));
+    if !given.all(|(label, value)| value == label.default_text().unwrap_or_default()) {
+        return None;
+    }
+    let wanted = to.descriptor().labels.iter();
+    let values = wanted.map(|label| labels.get(label.name()).or_else(|| label.default_text()).unwrap_or_default());
+    Some(SeriesKey::new(to, &values.collect::<Vec<_>>()))
+}

@@ -41,7 +41,7 @@ impl<'a> Totals<'a> {
     }
 
     /// Asks a backend for them: with a deadline, and with what is known of families in other registries.
-    pub(crate) fn from_backend(self, deadline: Option<Instant>, is_local: fn(&FamilyKey) -> bool) -> Self {
+    pub(crate) fn for_backend(self, deadline: Option<Instant>, is_local: fn(&FamilyKey) -> bool) -> Self {
         Self { deadline, is_local, ..self }
     }
 

@@ -24,7 +24,7 @@ pub(super) use environment::{EnvConfig, env_config, names_single_process};
 #[cfg(feature = "backend-config")]
 pub use error::ConfigError;
 pub use load_error::{LoadError, LoadedBy};
-pub(super) use plan::LoadPlan;
+pub(crate) use plan::LoadPlan;
 pub use spec::BackendSpec;
 #[cfg(feature = "backend-config")]
 pub use values::{Config, Secret};

@@ -53,7 +53,7 @@ pub(crate) fn load<'a>(
     }
     let totals = Totals::new(scope.into(), families);
     let Some(installed) = installed() else { return Ok(totals) };
-    let mut totals = totals.from_backend(installed.deadline(), families::is_local);
+    let mut totals = totals.for_backend(installed.deadline(), families::is_local);
     if let Some(error) = installed::recover_within(loader::SCRAPE) {
         return Err(ScrapeError::new(error));
     }

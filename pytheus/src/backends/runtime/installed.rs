@@ -58,7 +58,9 @@ pub(crate) fn install(backend: Arc<dyn Backend>, is_awaited: fn() -> bool) -> Re
 
 /// In a child process, whose cells have begun at zero, states again what holds for it, too.
 fn reassert() {
-    families::all().iter().for_each(|family| family.reassert());
+    for family in &families::all() {
+        family.reassert();
+    }
 }
 
 /// Has all families count in the arena of the backend.

@@ -8,6 +8,9 @@ use crate::model::descriptor::Kind;
 use crate::model::number::Number;
 use crate::storage::{ExactSum, SortedSeries};
 
+/// The most series in one batch.
+pub(super) const MAX_CHANGES: usize = 1_000;
+
 /// The numbers of a family at one moment, and how far they were compared.
 pub(super) struct Reading {
     family: Arc<FamilyKey>,
@@ -117,7 +120,7 @@ impl SentBaseline {
         }
         let mut deltas = Vec::with_capacity(self.width);
         while reading.place < reading.series.len() {
-            if out.len() == super::cycle::MAX_CHANGES || *room < self.width && !out.is_empty() {
+            if out.len() == MAX_CHANGES || *room < self.width && !out.is_empty() {
                 return false;
             }
             let (place, stamp) = (reading.place, reading.stamp(reading.place));

@@ -6,13 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::baseline::{Reading, SentBaseline};
+use super::baseline::{MAX_CHANGES, Reading, SentBaseline};
 use crate::backends::api::{Backend, BackendError, Batch, Change, LocalFamily, Removal, WriterId};
 use crate::backends::runtime::removals::Removals;
 use crate::sync::catch_panic;
-
-/// The most series in one batch.
-pub(super) const MAX_CHANGES: usize = 1_000;
 
 /// The most parts in one batch, unless one series alone has more.
 const MAX_PARTS: usize = 32_000;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backends::config::LoadPlan;
-use crate::backends::conformance::samples::Fault;
 use crate::backends::custom::{AggregationScope, Arena, Backend, Batch, Removal, Totals};
 use crate::backends::{BackendError, BackendSpec};
+use crate::conformance::samples::Fault;
 
 /// Makes a backend apply every batch and removal twice, as after a lost reply.
 pub(super) struct Repeating(Arc<dyn Backend>);

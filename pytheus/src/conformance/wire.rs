@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::backends::conformance::samples::{Fault, Samples};
 use crate::backends::custom::AggregationScope;
+use crate::conformance::samples::{Fault, Samples};
 
 /// Environment variable with the command socket; its presence makes the program a worker of a check.
 pub(super) const SOCKET: &str = "PYTHEUS_CONFORMANCE_SOCKET";

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::backends::conformance::checks::processes::until_end_is_known;
-use crate::backends::conformance::samples::{Fault, ensure};
-use crate::backends::conformance::wire::{Check, Harness, Process};
+use crate::conformance::checks::processes::until_end_is_known;
+use crate::conformance::samples::{Fault, ensure};
+use crate::conformance::wire::{Check, Harness, Process};
 
 pub(super) const CHECKS: &[Check] = &[
     ("each mode of gauges combines processes as it says", gauges),

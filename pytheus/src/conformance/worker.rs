@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::backends::conformance::repeating::Repeating;
-use crate::backends::conformance::wire::directory_beside;
 use crate::backends::custom::AggregationScope;
 use crate::backends::{self, BackendSpec, load_backend};
 use crate::collector::collector_fn;
+use crate::conformance::repeating::Repeating;
+use crate::conformance::wire::directory_beside;
 use crate::exposition::generate_metrics;
 use crate::metrics::{Counter, Family, Gauge, Histogram, InProgress, Info, StateSet, Summary};
 use crate::model::descriptor::{Descriptor, GaugeMode, Kind};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::backends::conformance::samples::{Fault, ensure};
-use crate::backends::conformance::wire::{Check, Harness};
+use crate::conformance::samples::{Fault, ensure};
+use crate::conformance::wire::{Check, Harness};
 
 pub(super) const CHECKS: &[Check] = &[
     ("a removed series is gone from every process and comes back from zero", remove),

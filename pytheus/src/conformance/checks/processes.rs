@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::backends::conformance::samples::{Fault, Samples, ensure};
-use crate::backends::conformance::wire::{Check, Harness, Process};
 use crate::backends::custom::AggregationScope;
+use crate::conformance::samples::{Fault, Samples, ensure};
+use crate::conformance::wire::{Check, Harness, Process};
 
 pub(super) const CHECKS: &[Check] = &[
     ("the totals of several processes add up", totals),

@@ -6,7 +6,7 @@ mod life;
 mod processes;
 mod series;
 
-use crate::backends::conformance::wire::Check;
+use crate::conformance::wire::Check;
 
 /// Lists all checks.
 pub(super) fn all() -> impl Iterator<Item = Check> {

@@ -7,7 +7,7 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     // Each check has a directory, and so totals, of its own; a backend without need of one ignores it.
-//!     pytheus::backends::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
+//!     pytheus::conformance::main(|_directory| BackendSpec::of::<SingleProcessBackend>())
 //! }
 //! ```
 //!

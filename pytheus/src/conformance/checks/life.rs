@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::backends::conformance::checks::processes::{until_end_is_known, wait_for};
-use crate::backends::conformance::samples::{Fault, ensure};
-use crate::backends::conformance::wire::{Check, Harness};
+use crate::conformance::checks::processes::{until_end_is_known, wait_for};
+use crate::conformance::samples::{Fault, ensure};
+use crate::conformance::wire::{Check, Harness};
 
 pub(super) const CHECKS: &[Check] = &[
     ("what was counted before the backend was loaded is carried over", late),
