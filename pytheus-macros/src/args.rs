@@ -27,11 +27,11 @@ pub(crate) struct Args {
     pub(crate) flags: Vec<Ident>,
 }
 
-/// Which calls count.
+/// The counted calls.
 pub(crate) enum On {
     /// Calls with one of these outcomes.
     Words(Vec<Ident>),
-    /// Calls with a returned value of this pattern, for which the guard is true.
+    /// Calls with a returned value of this pattern, under the guard.
     Pattern(Box<(Pat, Option<Expr>)>),
 }
 
@@ -44,13 +44,13 @@ pub(crate) enum Returned {
     Untracked,
 }
 
-/// The words that `on` knows.
+/// The words of `on`.
 const WORDS: [&str; 5] = ["start", "ok", "error", "panicked", "cancelled"];
 
 /// The effects of a call on a gauge.
 pub(crate) const FLAGS: [&str; 3] = ["track_inprogress", "time", "set_to_current_time"];
 
-/// The options that an attribute of this kind has.
+/// The options of an attribute of this kind.
 fn known(kind: Kind) -> Vec<&'static str> {
     let mut known = vec![
         "name",

@@ -165,7 +165,7 @@ fn error_expr(args: &Args, effect: Option<Effect>, function: &Function, errors: 
     late(value, ret, function, errors)
 }
 
-/// An existing metric with the name of the function in place of the word `method`, unless an argument has that name.
+/// An existing metric with the name of the function in place of the word `method`, unless an argument has this name.
 fn named_method(handle: &Expr, method: &Method, function: &Function) -> Expr {
     if find_ident(function.sig.inputs.to_token_stream(), &|word| word == "method").is_some() {
         return handle.clone();
@@ -175,7 +175,7 @@ fn named_method(handle: &Expr, method: &Method, function: &Function) -> Expr {
     syn::parse2(tokens).unwrap_or_else(|_| handle.clone())
 }
 
-/// Checks the labels of an existing metric that use the outcome or the returned value.
+/// Checks labels of an existing metric with the outcome or the returned value in them.
 fn check_late_handle(handle: &LateHandle, effect: Option<Effect>, function: &Function, errors: &mut Errors) {
     let first = handle.ret.as_ref().unwrap_or(&handle.outcome);
     if effect == Some(Effect::TrackInProgress) {
@@ -222,7 +222,7 @@ fn require(kind: Kind, options: &Options, function: &Function, method: Option<&M
     }
 }
 
-/// The metric that an attribute declares, and its label values.
+/// The attribute's own metric, and its label values.
 fn declared(
     kind: Kind,
     options: Options,
@@ -265,7 +265,7 @@ fn declared(
     let mut metric = metric(kind, support(), options, help?, specs, errors)?;
     metric.is_checked = method.is_none_or(|method| method.is_checked);
     if effect == Some(Effect::TrackInProgress) && metric.mode.is_none() {
-        // The share of a process that is killed should go with it.
+        // The share of a killed process should go with it.
         metric.mode = Some(Ident::new("LiveSum", Span::mixed_site()));
     }
     Some(Source::Declared(Box::new(metric), args))
@@ -302,7 +302,7 @@ fn label_expr(label: &Label, function: &Function, effect: Option<Effect>, errors
     Some(LabelExpr::Late { value: late(&value, ret, function, errors)?, typed })
 }
 
-/// An expression that sees the returned value.
+/// An expression over the returned value.
 fn late(value: &Expr, ret: Ident, function: &Function, errors: &mut Errors) -> Option<LateExpr> {
     let arguments = function.sig.inputs.to_token_stream();
     if let Some(argument) = find_ret(arguments) {
@@ -322,7 +322,7 @@ fn variable(name: &Ident) -> Expr {
     Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path })
 }
 
-/// The labels without those that can't be; each is told why.
+/// The valid labels; each other one is told why it is refused.
 pub(crate) fn unique(kind: Kind, labels: Vec<Label>, errors: &mut Errors) -> Vec<Label> {
     let mut known: Vec<Label> = Vec::new();
     for label in labels {

@@ -35,12 +35,12 @@ fn known(kind: Kind) -> Vec<&'static str> {
 /// The input of `metric!`.
 #[derive(Default)]
 pub(crate) struct Declarations {
-    /// The path back to the crate, which `pytheus::metric!` puts first.
+    /// The path back to the crate, put first by `pytheus::metric!`.
     pub(crate) krate: Option<Path>,
     /// Whether it stands where no prelude is, and so no `#[diagnostic::..]`.
     pub(crate) lacks_prelude: bool,
     pub(crate) all: Vec<Declaration>,
-    /// Mistakes that belong to no declaration that could be recognised.
+    /// Mistakes outside any recognisable declaration.
     pub(crate) errors: Errors,
 }
 
@@ -104,7 +104,7 @@ fn read_crate(input: ParseStream<'_>) -> Result<Path> {
 }
 
 impl Declaration {
-    /// Reads up to the type: what must be known to go on.
+    /// Reads up to the type: enough to go on.
     fn read(input: ParseStream<'_>) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
@@ -131,7 +131,7 @@ impl Declaration {
         let place = input.span();
         let no_name = |_| syn::Error::new(place, "expected the name that Prometheus sees: `= \"..\"`");
         input.parse::<Token![=]>().map_err(no_name)?;
-        // A literal alone, so that what follows is not taken for the arguments of a call.
+        // A literal alone: the following tokens are no arguments of a call.
         let name = if input.peek(syn::Lit) {
             Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: input.parse()? })
         } else {
@@ -194,7 +194,7 @@ fn unknown(kind: Kind, key: &Ident) -> syn::Error {
     syn::Error::new(key.span(), format!("a `{}` has no option `{key}`: {help}", kind.name()))
 }
 
-/// Which metric a type is, by its last name; a slip is taken for what it was meant to be.
+/// Recognises the metric of a type by its last name, slips included.
 fn read_type(ty: &Type, errors: &mut Errors) -> Result<(Kind, Option<Type>)> {
     let names = Kind::ALL.map(Kind::name);
     let refuse = || {

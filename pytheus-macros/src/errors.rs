@@ -57,7 +57,7 @@ impl Errors {
         }
     }
 
-    /// Joins the mistakes with the one that ends the reading.
+    /// Joins the mistakes with the last one, the end of the reading.
     pub(crate) fn ended_by(mut self, error: syn::Error) -> syn::Error {
         self.push(error.clone());
         self.take().unwrap_or(error)

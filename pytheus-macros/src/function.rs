@@ -20,7 +20,7 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) defaultness: Option<Token![default]>,
     pub(crate) sig: Signature,
-    /// The `#![..]` that the body begins with.
+    /// The inner attributes of the body, `#![..]`.
     pub(crate) inner: Vec<Attribute>,
     /// The rest of the body, in its braces.
     pub(crate) body: Group,
@@ -30,11 +30,11 @@ pub(crate) struct Function {
 pub(crate) enum Shape {
     /// When it returns.
     Plain,
-    /// When the body, which is lazy, ends.
+    /// When the lazy body ends.
     Async,
-    /// When the body's one expression, `Box::pin(async move { .. })`, is polled to its end: what `async_trait` leaves.
+    /// When the body's one expression, `Box::pin(async move { .. })` by `async_trait`, is polled to its end.
     Boxed(Boxed),
-    /// When the future that it returns ends.
+    /// When the returned future ends.
     Future { boxed: bool },
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Boxed {
 }
 
 impl Function {
-    /// Reads the item under the attribute `name`, which stands at `place`.
+    /// Reads the item under the attribute `name` at `place`.
     pub(crate) fn read(name: &str, place: Option<Span>, item: TokenStream) -> Result<Self> {
         (|input: ParseStream<'_>| Self::parse(name, place, input)).parse2(item)
     }
@@ -105,7 +105,7 @@ impl Function {
         }
     }
 
-    /// Its return type, where that may be a future whose name doesn't say so.
+    /// Its return type, if it may be a future under another name.
     pub(crate) fn may_return_future(&self) -> Option<Type> {
         match &self.sig.output {
             ReturnType::Type(_, ty) if may_be_future(ty) => Some((**ty).clone()),
@@ -113,7 +113,7 @@ impl Function {
         }
     }
 
-    /// An argument in this expression that the body is sure to have taken away when it is done.
+    /// Finds an argument in this expression that the body has surely moved away at its end.
     pub(crate) fn taken(&self, expr: &Expr) -> Option<Ident> {
         let tokens = expr.to_token_stream();
         // The expression may bind such a name itself.
@@ -165,7 +165,7 @@ impl Boxed {
     }
 }
 
-/// Whether a closure that uses such a value is sure to take it.
+/// Returns whether a closure with such a use of the value surely takes it.
 fn is_owned(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) => reference.mutability.is_some(),

@@ -1,4 +1,4 @@
-//! An attribute on an `impl` block: on each of its functions with a body, whose name is the label `method`.
+//! An attribute on an `impl` block: it applies to each function with a body, under its name as the label `method`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -25,16 +25,16 @@ enum Item {
         has_cfg: bool,
         tokens: TokenStream,
     },
-    /// A constant, a type, or a function that is left out.
+    /// A constant, a type, or a skipped function.
     Other(TokenStream),
 }
 
 /// The place of a function in its block.
 pub(crate) struct Method {
     pub(crate) name: Ident,
-    /// The names of all functions that the attribute is on, sorted: the closed set of the label.
+    /// The names of all instrumented functions, sorted: the closed set of the label.
     pub(crate) names: Vec<String>,
-    /// Whether this is the function that stands for all where the options are checked.
+    /// Whether the check of the options uses this function, in place of all.
     pub(crate) is_checked: bool,
 }
 
@@ -135,7 +135,7 @@ impl Item {
         }
         tokens.extend(Some(input.parse::<proc_macro2::TokenTree>()?));
         if is_skipped {
-            // For other attributes on the block: a condition that never holds, so that the compiler never sees the mark.
+            // For other attributes on the block: under a false condition, the compiler never sees the mark.
             return Ok(Self::Other(quote!(#[cfg_attr(any(), pytheus(skip))] #tokens)));
         }
         let has_cfg = attrs.iter().any(|attr| attr.path().is_ident("cfg"));
@@ -143,7 +143,7 @@ impl Item {
     }
 }
 
-/// Takes out the mark of a function that is left out.
+/// Takes out the mark of a skipped function.
 fn take_skip(attrs: &mut Vec<Attribute>) -> Result<bool> {
     let mut is_skipped = false;
     let mut result = Ok(());

@@ -34,7 +34,7 @@ struct Attrs {
 }
 
 impl Attrs {
-    /// Reads the attributes, which may have these options here.
+    /// Reads the attributes with their options.
     fn read(attrs: &[Attribute], known: &[&str], errors: &mut Errors) -> Self {
         let mut read = Self::default();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("label_value")) {

@@ -1,4 +1,4 @@
-//! The options that attributes and `metric!` share, and the one way to read a list of them.
+//! The shared options of attributes and `metric!`, and the one way to read a list of them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -39,7 +39,7 @@ impl Kind {
         Ident::new(self.name(), span)
     }
 
-    /// The label that its samples bring themselves.
+    /// The reserved label of its samples.
     pub(crate) fn own_label(self) -> Option<&'static str> {
         match self {
             Self::Histogram => Some("le"),
@@ -49,16 +49,16 @@ impl Kind {
     }
 }
 
-/// An argument that was given: its key, where errors about it belong, and its value.
+/// A given argument: its key, the place for errors about it, and its value.
 pub(crate) struct Keyed<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
 }
 
-/// An argument that may be given once.
+/// An argument for one use at most.
 pub(crate) type Arg<T> = Option<Keyed<T>>;
 
-/// Reads the value of an argument into its place, which must be empty.
+/// Reads the value of an argument into its empty slot.
 pub(crate) fn fill<T>(
     slot: &mut Arg<T>,
     key: &Ident,
@@ -92,19 +92,19 @@ pub(crate) fn read_list(
     }
 }
 
-/// Skips tokens up to the first that is wanted, or the end.
+/// Skips tokens up to the first wanted one, or the end.
 pub(crate) fn skip_until(input: ParseStream<'_>, wanted: impl Fn(ParseStream<'_>) -> bool) {
     while !input.is_empty() && !wanted(input) {
         let _: Result<TokenTree> = input.parse();
     }
 }
 
-/// Reads everything that is left, so that nothing is reported as unexpected after an error.
+/// Reads the rest, so nothing is reported as unexpected after an error.
 pub(crate) fn skip_all(input: ParseStream<'_>) {
     skip_until(input, |_| false);
 }
 
-/// The options of a declaration that need no more than their own place.
+/// The options of a declaration in slots of their own.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) name: Arg<Expr>,
@@ -136,7 +136,7 @@ impl Options {
         Ok(true)
     }
 
-    /// The keys that were given.
+    /// The given keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
         fn key<T>(arg: Option<&Keyed<T>>) -> Option<&Ident> {
             arg.map(|arg| &arg.key)
@@ -176,7 +176,7 @@ fn read_bool(input: ParseStream<'_>) -> Result<LitBool> {
     input.parse().map_err(|error| syn::Error::new(error.span(), "expected `true` or `false`"))
 }
 
-/// The word of each mode and the variant of `GaugeMode` that it names.
+/// The word of each mode and its variant of `GaugeMode`.
 const MODES: [(&str, &str); 7] = [
     ("shared", "Shared"),
     ("live_sum", "LiveSum"),
@@ -187,7 +187,7 @@ const MODES: [(&str, &str); 7] = [
     ("per_process", "PerProcess"),
 ];
 
-/// Reads a mode, as the variant of `GaugeMode` that it names.
+/// Reads a mode as its variant of `GaugeMode`.
 fn read_mode(input: ParseStream<'_>) -> Result<Ident> {
     let words = MODES.map(|(word, _)| word);
     let given: Ident = input
@@ -256,7 +256,7 @@ pub(crate) struct Label {
 }
 
 impl Label {
-    /// The name that Prometheus sees.
+    /// The name in Prometheus.
     pub(crate) fn text(&self) -> String {
         self.name.unraw().to_string()
     }

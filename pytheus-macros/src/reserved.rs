@@ -1,10 +1,10 @@
-//! The methods that a labelled handle has, and the names of those that give its labels their values.
+//! Method names of a labelled handle, and the names of its label methods.
 
 use syn::Ident;
 
 use crate::options::{Kind, Label};
 
-/// The methods that the handle of every metric has.
+/// The methods of every metric's handle.
 const METHODS: [&str; 14] = [
     "series_without",
     "with",
@@ -58,7 +58,7 @@ fn methods(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// The method that gives a label its value: `label_time` where `time` is one of the handle's own.
+/// Names the method of a label: `label_time` for `time`, a method of the handle itself.
 pub(crate) fn setter(kind: Kind, label: &Label, all: &[Label]) -> Ident {
     let text = label.text();
     let span = label.name.span();

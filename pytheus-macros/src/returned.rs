@@ -7,7 +7,7 @@ use syn::{GenericArgument, PathArguments, Token, Type, TypeInfer, TypeParamBound
 
 use crate::tokens::find_ident;
 
-/// Returns the output of a future of this type, and whether it is boxed; `None` when it is no future that can be recognised.
+/// Returns the output of a future of this type, and whether it is boxed; `None` without a recognisable future.
 pub(crate) fn future_output(ty: &Type) -> Option<(Type, bool)> {
     match ty {
         Type::ImplTrait(opaque) => Some((bounds_output(&opaque.bounds)?, false)),
@@ -86,7 +86,7 @@ pub(crate) fn opaque_future(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// Whether the type may be a future under a name that doesn't say so: any path but that of a well-known type.
+/// Returns whether the type may be a future under another name: any path outside the well-known types.
 pub(crate) fn may_be_future(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => may_be_future(&group.elem),
@@ -100,7 +100,7 @@ pub(crate) fn may_be_future(ty: &Type) -> bool {
     }
 }
 
-/// Types that are no future.
+/// Types other than futures.
 const KNOWN: [&str; 24] = [
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
     "usize", "String", "Option", "Result", "Vec", "HashMap", "BTreeMap", "Duration", "Instant",

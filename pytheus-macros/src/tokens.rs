@@ -1,8 +1,8 @@
-//! Tokens: how they are written into the user's crate, and searches in those that a user wrote.
+//! Tokens: writing them into the user's crate, and searching the user's.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
-/// `quote!` for tokens that neither capture nor shadow the user's names.
+/// `quote!` with hygiene: its tokens neither capture nor shadow the user's names.
 macro_rules! quote_mixed {
     ($($tokens:tt)*) => {
         ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)

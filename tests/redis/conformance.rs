@@ -13,7 +13,7 @@ use servers::server::Server;
 
 /// The variable with the configuration of the servers.
 const CONFIG: &str = "PYTHEUS_TEST_REDIS_CONFIG";
-/// The spool of the processes, retry_until the directory of a check.
+/// The spool of the processes, within the directory of a check.
 const SPOOL: &str = "spool_directory";
 
 fn main() -> ExitCode {

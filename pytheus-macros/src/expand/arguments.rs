@@ -12,9 +12,9 @@ use syn::{Attribute, FnArg, Ident, Pat, PatIdent, PatType, Receiver, ReceiverKin
 use super::quote_mixed;
 use crate::tokens::find_ident;
 
-/// The arguments of a function whose body moves into a closure or an async block.
+/// The arguments of a function with its body in a closure or an async block.
 pub(super) struct Arguments {
-    /// The signature: an argument that is a pattern has a name in it.
+    /// The signature, with a name in place of each pattern.
     pub(super) sig: Signature,
     /// The statements at the beginning of the closure or block.
     pub(super) inside: TokenStream,
@@ -36,7 +36,7 @@ impl Arguments {
     }
 }
 
-/// Has the whole of `self` captured, not only the fields that are used. An unused one is dropped last anyway.
+/// Has the whole of `self` captured, not only the used fields. An unused one is dropped last anyway.
 fn capture(receiver: &Receiver, body: &TokenStream) -> Option<TokenStream> {
     let by_value = match &receiver.kind {
         ReceiverKind::Reference(..) => false,
@@ -85,7 +85,7 @@ fn bind(place: usize, argument: &mut PatType, early: &TokenStream, late: &TokenS
             quote_mixed!(#(#attrs)* let #name = #name; #(#attrs)* let #pattern = #name;)
         }
     };
-    // An expectation is fulfilled once: by the binding that the body sees.
+    // An expectation is fulfilled once: by the body's binding.
     argument.attrs.retain(|attr| !is(attr, &["expect"]));
     Some(bound)
 }
@@ -99,7 +99,7 @@ fn quiet(name: &Ident, is_used: bool) -> TokenStream {
     quote_mixed!(#[allow(#unused #used clippy::shadow_same)])
 }
 
-/// The attributes that set the level of a lint.
+/// Attributes for the level of a lint.
 const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
 
 /// Whether an expression uses a name, be it in a format string.
@@ -115,7 +115,7 @@ fn in_text(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// The variables that a pattern binds.
+/// The variables of a pattern.
 fn collect_bindings(pattern: &Pat, bindings: &mut Vec<PatIdent>) {
     match pattern {
         Pat::Ident(bound) => {

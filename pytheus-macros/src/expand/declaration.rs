@@ -1,4 +1,4 @@
-//! A `static` of `metric!`, and the type that has a method per label.
+//! A `static` of `metric!`, and its type with a method per label.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -57,7 +57,7 @@ impl Static {
         }
     }
 
-    /// A type per required label, and the message that names it when its value is missing.
+    /// A type per required label, and the message for a missing value.
     fn markers(&self) -> TokenStream {
         let vis = &self.vis;
         let private = &self.metric.private;
@@ -69,7 +69,8 @@ impl Static {
             let condition = format_ident!("__value_of_{}", label.text, span = label.name.span());
             let message = format!("a required label has no value yet: Unset<{}>", label.text);
             let note = format!("each label of the metric is a method: `{}.{}(value)`", self.ident, setter.unraw());
-            // At the label, to which the compiler points; nothing in here is a variable that could capture the user's.
+            // At the label's span, for the compiler's caret; nothing in here is a variable, so nothing captures the
+            // user's.
             let ty = quote_spanned!(label.name.span()=> pub struct #name<T = __NoValue>(T););
             if self.lacks_prelude {
                 return ty;
@@ -223,7 +224,7 @@ impl Static {
             (generics, open.clone(), quote_mixed!(#private::Set<#open>), quote_mixed!(#private::Set::new(value)))
         };
         let states = self.states();
-        // A type per label: this one's in its place, and what is given for the others.
+        // A type per label: this one's at its position, and the given types of the others.
         let row = |own: TokenStream, other: fn(&Ident) -> TokenStream| {
             let at = move |(i, state)| if i == place { own.clone() } else { other(state) };
             states.iter().enumerate().map(at).collect::<Vec<_>>()
@@ -259,7 +260,7 @@ impl Static {
     }
 }
 
-/// The label's name as that of a type.
+/// The label's name as a type name.
 fn marker(label: &DeclaredLabel) -> Ident {
     Ident::new_raw(&label.text, label.name.span())
 }

@@ -65,7 +65,7 @@ impl Metric {
         let states = self.states.as_ref().map_or_else(|| quote_mixed!(&[]), |_| quote_mixed!(__PYTHEUS_STATES));
         let mode = self.mode.clone().unwrap_or_else(|| Ident::new("Shared", Span::mixed_site()));
         let zero_series = self.zero_series.as_ref().is_none_or(LitBool::value);
-        // At the span of the name, so that file and line are those of the declaration.
+        // At the span of the name: file and line are those of the declaration.
         let location = quote_spanned! {self.name.span()=>
             ::core::module_path!(), ::core::file!(), ::core::line!(), ::core::column!()
         };
@@ -131,7 +131,7 @@ impl Metric {
         tokens
     }
 
-    /// A check that the compiler runs, with its caret at the span.
+    /// A check by the compiler, with its caret at the span.
     fn check(&self, rule: &str, span: Span, arguments: &TokenStream) -> TokenStream {
         if !self.is_checked {
             return TokenStream::new();
@@ -193,7 +193,7 @@ impl Metric {
         labels.collect()
     }
 
-    /// The constant that knows the type of a typed label.
+    /// The constant for the type of a typed label.
     pub(crate) fn typed(&self, label: &DeclaredLabel) -> TokenStream {
         let name = type_constant(&label.text);
         match &self.owner {
@@ -202,7 +202,7 @@ impl Metric {
         }
     }
 
-    /// The constants that know the types of the typed labels.
+    /// The constants for the types of the typed labels.
     pub(crate) fn types(&self) -> TokenStream {
         let private = &self.private;
         let types = self.labels.iter().filter_map(|label| {
@@ -230,7 +230,7 @@ impl Metric {
         }
     }
 
-    /// The default: text, or a function that gives it.
+    /// The default: text, or a function.
     fn render(&self, label: &DeclaredLabel, default: &Expr) -> TokenStream {
         let private = &self.private;
         let rendered = |function| quote_mixed!(#private::DefaultValue::rendered(#function));
@@ -248,7 +248,7 @@ impl Metric {
     }
 }
 
-/// The name of the constant that knows the type of a label.
+/// The name of the constant for the type of a label.
 pub(crate) fn type_constant(label: &str) -> Ident {
     format_ident!("__PYTHEUS_TYPE_{label}", span = Span::mixed_site())
 }

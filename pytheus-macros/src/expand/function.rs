@@ -27,7 +27,7 @@ impl Instrument {
             body.span(),
             &quote_mixed! {
                 #(#inner)*
-                // The one path to the crate, so that it is one error where that is not found.
+                // The one path to the crate: a wrong path is one error.
                 use #krate::__private as __pytheus;
 
                 #statics
@@ -106,7 +106,7 @@ impl Instrument {
             }
             Shape::Future { boxed: false } => {
                 let closure = self.closure(inside);
-                // Not an async block: that would hold the future twice, as captured and as awaited.
+                // Not an async block: it would hold the future twice, as captured and as awaited.
                 quote_mixed! {
                     #before
                     let future = __pytheus::call(#closure);
@@ -166,7 +166,7 @@ impl Instrument {
         quote_mixed!(#begin #work)
     }
 
-    /// The work and what follows it: nothing, when it never returns.
+    /// The work and the steps after it; no steps when the work never returns.
     fn followed(&self, work: &TokenStream, end: &TokenStream) -> TokenStream {
         if let Some(Type::Never(_)) = self.function.output() {
             return quote_mixed!(let _ = &call; #work);
@@ -179,7 +179,7 @@ impl Instrument {
         }
     }
 
-    /// The value of the function's body, in the form that tells other attributes that there is no other way out of it.
+    /// The value of the function's body, in a form that tells other attributes: there is no other way out.
     fn result(&self) -> TokenStream {
         if nested::may_return(self.early()) { quote_mixed!({ ret }) } else { quote_mixed!(ret) }
     }
@@ -202,7 +202,7 @@ impl Instrument {
         }
     }
 
-    /// A `return` that never happens, so that the compiler knows from the start what the block gives.
+    /// A `return` without effect: it tells the compiler the type of the block from the start.
     fn return_edge(&self) -> TokenStream {
         match self.function.output() {
             Some(Type::Never(_) | Type::ImplTrait(_)) => TokenStream::new(),
@@ -213,7 +213,7 @@ impl Instrument {
                 }
             },
             Some(ty) => {
-                // At the place of the type, to which the compiler points for another type in the body.
+                // At the span of the type: the compiler points there for another type in the body.
                 let place = at(&ty);
                 let ty = without_opaque(&ty);
                 quote_spanned! {place=>
@@ -229,7 +229,7 @@ impl Instrument {
     }
 }
 
-/// Does not compile when the type is a future, whose end the attribute would miss.
+/// Does not compile for a future: the attribute would miss its end.
 fn refuse_future(ty: &Type) -> TokenStream {
     quote_spanned! {at(ty)=>
         {

@@ -1,4 +1,4 @@
-//! The statements for an existing metric whose labels use the outcome or the returned value.
+//! The statements for an existing metric with labels from the outcome or the returned value.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -13,18 +13,18 @@ fn args(handle: &LateHandle) -> impl Iterator<Item = &HandleArg> {
 }
 
 impl LateHandle {
-    /// The expressions that are evaluated before the body.
+    /// The expressions evaluated before the body.
     pub(super) fn early(&self) -> impl Iterator<Item = &Expr> {
         let early = args(self).filter_map(|arg| if let HandleArg::Early(value) = arg { Some(value) } else { None });
         std::iter::once(&self.base).chain(early)
     }
 
-    /// The expressions that are evaluated after it.
+    /// The expressions evaluated after it.
     pub(crate) fn late(&self) -> impl Iterator<Item = &Expr> {
         args(self).filter_map(|arg| if let HandleArg::Ret(value) = arg { Some(value) } else { None })
     }
 
-    /// Keeps the values that are known before the body.
+    /// Keeps the values of early labels.
     pub(super) fn keep_early(&self) -> TokenStream {
         let base = (!self.is_static()).then(|| {
             let base = reference(&self.base);
@@ -45,7 +45,7 @@ impl LateHandle {
         quote_mixed!(#import #base #(#early)*)
     }
 
-    /// The closure that finds the series at the end.
+    /// The closure for the look-up of the series at the end.
     pub(super) fn resolve(&self, ty: &TokenStream) -> TokenStream {
         let outcome = &self.outcome;
         let all = self.chain(true);
@@ -91,7 +91,7 @@ impl LateHandle {
         }}
     }
 
-    /// The metric with its labels, or with those that need no returned value.
+    /// The metric with its labels, or with the labels independent of the returned value.
     fn chain(&self, with_ret: bool) -> TokenStream {
         let base = if self.is_static() { self.base.to_token_stream() } else { quote_mixed!(base) };
         let mut place = 0..;
@@ -110,7 +110,7 @@ impl LateHandle {
         late.map(|(i, _)| local(i)).collect()
     }
 
-    /// Whether the metric is a path, which needs no evaluation before the body.
+    /// Returns whether the metric is a path, without any evaluation before the body.
     fn is_static(&self) -> bool {
         matches!(self.base, Expr::Path(_))
     }

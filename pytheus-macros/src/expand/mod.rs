@@ -15,7 +15,7 @@ pub(crate) mod model;
 mod nested;
 mod steps;
 
-/// The macro support of the runtime, by the name under which each attribute imports it.
+/// The macro support of the runtime, under the name of each attribute's import.
 pub(crate) fn support() -> TokenStream {
     quote_mixed!(__pytheus)
 }
@@ -25,13 +25,13 @@ pub(crate) fn at(tokens: &impl Spanned) -> Span {
     Span::mixed_site().located_at(tokens.span())
 }
 
-/// A reference to what the user wrote. It begins and ends at one place, where an error in its type is then shown.
+/// A reference to the user's expression. It begins and ends at one span: an error in its type shows there.
 pub(crate) fn reference(expr: &impl ToTokens) -> TokenStream {
     let expr = expr.to_token_stream();
     quote_spanned!(at(&expr)=> &(#expr))
 }
 
-/// The attributes that decide whether an item exists: they belong on everything that is written for it.
+/// Attributes such as `cfg` decide over the existence of an item: they belong on everything written for it.
 pub(crate) fn cfgs(attrs: &[syn::Attribute]) -> impl Iterator<Item = &syn::Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
 }

@@ -1,4 +1,4 @@
-//! The checked input of an expansion: plain facts, which the check fills in and the expansion reads.
+//! The checked input of an expansion: plain facts, filled in by the check.
 
 use proc_macro2::TokenStream;
 use syn::{AngleBracketedGenericArguments, Attribute, Expr, Ident, LitBool, LitStr, Pat, Type, Visibility};
@@ -17,13 +17,13 @@ pub(crate) struct Instrument {
     pub(crate) on: On,
     /// Whether the returned value is an error, where its type doesn't say so.
     pub(crate) error: Option<LateExpr>,
-    /// A return type that must not turn out to be a future.
+    /// A return type for a check by the compiler: it must not be a future.
     pub(crate) guarded: Option<Type>,
 }
 
 /// The metric to count in.
 pub(crate) enum Source {
-    /// A metric of the attribute's own, and its label values in the order that they were written.
+    /// A metric of the attribute's own, and its label values in the written order.
     Declared(Box<Metric>, Vec<LabelArg>),
     /// An existing metric.
     Handle(Expr),
@@ -31,7 +31,7 @@ pub(crate) enum Source {
     LateHandle(Box<LateHandle>),
 }
 
-/// An existing metric and the methods that give it its labels.
+/// An existing metric and the calls of its label methods.
 pub(crate) struct LateHandle {
     /// As it was written.
     pub(crate) handle: Expr,
@@ -43,7 +43,7 @@ pub(crate) struct LateHandle {
     pub(crate) ret: Option<Ident>,
 }
 
-/// A method that gives a label its value.
+/// A label method and its argument.
 pub(crate) struct HandleCall {
     pub(crate) method: Ident,
     pub(crate) turbofish: Option<AngleBracketedGenericArguments>,
@@ -61,7 +61,7 @@ pub(crate) enum HandleArg {
 
 /// The value of a label.
 pub(crate) struct LabelArg {
-    /// The name that Prometheus sees.
+    /// The name in Prometheus.
     pub(crate) name: String,
     pub(crate) value: LabelExpr,
 }
@@ -104,7 +104,7 @@ pub(crate) enum Effect {
     SetTimestamp,
 }
 
-/// Which calls count.
+/// The counted calls.
 pub(crate) enum On {
     Call,
     /// Constants of the runtime's `On`.
@@ -131,7 +131,7 @@ pub(crate) struct Metric {
     pub(crate) registry: Option<Registry>,
     /// Sorted by name.
     pub(crate) labels: Vec<DeclaredLabel>,
-    /// The type that has a method per label, and so the constants for their types.
+    /// The type with a method per label, and with the constants of their types.
     pub(crate) owner: Option<Ident>,
     /// Whether its arguments are checked here, and not at another function of the same block.
     pub(crate) is_checked: bool,
@@ -140,7 +140,7 @@ pub(crate) struct Metric {
 /// A label to declare.
 pub(crate) struct DeclaredLabel {
     pub(crate) name: Ident,
-    /// The name that Prometheus sees.
+    /// The name in Prometheus.
     pub(crate) text: String,
     pub(crate) values: Values,
     pub(crate) default: Option<Expr>,
@@ -148,7 +148,7 @@ pub(crate) struct DeclaredLabel {
     pub(crate) docs: Vec<Attribute>,
 }
 
-/// Which values a label may have.
+/// The allowed values of a label.
 pub(crate) enum Values {
     Open,
     Typed(Box<Type>),

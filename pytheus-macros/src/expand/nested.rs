@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::tokens::find_ident;
 
-/// Whether an attribute wrote these statements, and they end in the one way that [`may_return`] leaves.
+/// Returns whether an attribute wrote these statements, with the one ending of [`may_return`].
 pub(super) fn is_instrumented(body: &TokenStream) -> bool {
     let mut tokens = body.clone().into_iter();
     let is = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(ident) if ident == word);
@@ -22,7 +22,7 @@ pub(super) fn may_return(expr: TokenStream) -> bool {
     returns || leaves(expr)
 }
 
-/// A `?`, or a macro that is not known to have none.
+/// A `?`, or a macro of unknown content.
 fn leaves(expr: TokenStream) -> bool {
     let tokens: Vec<_> = expr.into_iter().collect();
     let is_macro = |pair: &[TokenTree]| match pair {
@@ -36,7 +36,7 @@ fn leaves(expr: TokenStream) -> bool {
         })
 }
 
-/// Macros that are expressions like others.
+/// Macros without a `return` in their expansion.
 const HARMLESS: [&str; 6] = ["concat", "env", "format", "matches", "module_path", "stringify"];
 
 /// Has the panics of an instrumented async block told to one more.
@@ -48,7 +48,7 @@ pub(super) fn observe_also(body: TokenStream, also: &TokenStream) -> TokenStream
         let TokenTree::Group(group) = token else { return token };
         let stream = match group.delimiter() {
             Delimiter::Parenthesis if was_observed => observe_first(group.stream(), also),
-            // The wrapper that another attribute has put around the call.
+            // The wrapper of another attribute around the call.
             Delimiter::Brace if is_instrumented(&group.stream()) => observe_also(group.stream(), also),
             _ => return TokenTree::Group(group),
         };
@@ -59,7 +59,7 @@ pub(super) fn observe_also(body: TokenStream, also: &TokenStream) -> TokenStream
     tokens.collect()
 }
 
-/// Puts one more before the list that is the first argument.
+/// Puts one more before the list in the first argument.
 fn observe_first(arguments: TokenStream, also: &TokenStream) -> TokenStream {
     let mut arguments = arguments.into_iter();
     let list = arguments.next();

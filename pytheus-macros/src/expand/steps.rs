@@ -1,4 +1,4 @@
-//! The statements around a body: a guard where that is enough, else a call whose end is seen.
+//! The statements around a body: a guard where it suffices, else a call with an observed end.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -38,7 +38,7 @@ impl Instrument {
         late || !matches!(self.on, On::Call) || self.effect == Effect::SetTimestamp
     }
 
-    /// The user's expressions that are evaluated before the body.
+    /// The user's expressions, evaluated before the body.
     pub(super) fn early(&self) -> TokenStream {
         match &self.source {
             Source::Handle(handle) => handle.to_token_stream(),
@@ -53,7 +53,7 @@ impl Instrument {
         }
     }
 
-    /// The user's expressions that are evaluated after it.
+    /// The user's expressions, evaluated after it.
     pub(super) fn late(&self) -> TokenStream {
         let labels: &[LabelArg] = match &self.source {
             Source::Declared(_, labels) => labels,
@@ -97,7 +97,7 @@ impl Instrument {
         Steps { before, begin, held, end: None }
     }
 
-    /// The series is looked up where it is counted in, so that no handle is made.
+    /// The series is looked up at the update, without a handle.
     fn labelled_guard_steps(&self, labels: &[LabelArg]) -> Steps {
         let at_once = matches!(self.shape, Shape::Plain | Shape::Async);
         let (before, begin, held) = match self.effect {
@@ -117,7 +117,7 @@ impl Instrument {
         Steps { before, begin, held, end: None }
     }
 
-    /// The handle as the metric that the attribute counts in: a wrong kind is a type error at the user's expression.
+    /// The handle as the attribute's kind of metric: a wrong kind is a type error at the user's expression.
     fn handle(&self, handle: &Expr) -> TokenStream {
         let ty = self.ty();
         let child = quote_spanned!(at(handle)=> (#handle).to_series());
@@ -169,7 +169,7 @@ impl Instrument {
         Steps { before, begin, held: quote_mixed!(call), end: Some(end) }
     }
 
-    /// How a call that returned ended.
+    /// The outcome of a returned call.
     fn outcome(&self) -> TokenStream {
         let Some(LateExpr { value, ret }) = &self.error else {
             return quote_mixed! {
@@ -177,7 +177,7 @@ impl Instrument {
                 (&__pytheus::Probe(&ret)).probe_outcome()
             };
         };
-        // At the user's expression, to which the compiler points when it is no `bool`.
+        // At the user's expression: the compiler points there when it is no `bool`.
         let error = quote_spanned!(at(value)=> let error: ::core::primitive::bool = #value;);
         quote_mixed! {
             let #ret = &ret;
@@ -186,7 +186,7 @@ impl Instrument {
         }
     }
 
-    /// What is made ready before the call, how the series is found after it, and the labels that only then are known.
+    /// The preparation before the call, the look-up of the series after it, and the late labels.
     fn resolve(&self) -> (TokenStream, TokenStream, TokenStream) {
         let ty = self.ty();
         let labels = match &self.source {
@@ -234,9 +234,9 @@ impl Instrument {
     }
 }
 
-/// Counts one in the series of labels that are all known.
+/// Counts one in the series of known labels.
 fn count_now(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
-    // Not `let`s: a value may borrow from a temporary, which a `match` keeps for as long as it takes.
+    // Not `let`s: a value may borrow from a temporary, and a `match` keeps it long enough.
     let early = labels.iter().enumerate().filter_map(|(i, label)| match &label.value {
         LabelExpr::Early { value, .. } => Some((reference(value), local(i))),
         _ => None,
@@ -263,7 +263,7 @@ fn count_now(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     }
 }
 
-/// The labels that are known before the body, kept until their series is looked up.
+/// The early labels, kept until the look-up of their series.
 fn labelled_later(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     let keep = keep_early(labels);
     let labelled = labelled(ty, sorted(labels).map(|i| state(&labels[i].value, &local(i))));
@@ -273,7 +273,7 @@ fn labelled_later(ty: &TokenStream, labels: &[LabelArg]) -> TokenStream {
     }
 }
 
-/// Keeps the values that are known before the body. Takes references: the user's arguments are not moved.
+/// Keeps the values of early labels. Takes references: the user's arguments are not moved.
 fn keep_early(labels: &[LabelArg]) -> TokenStream {
     let early = labels.iter().enumerate().filter_map(|(i, LabelArg { name, value })| {
         let LabelExpr::Early { value, typed } = value else { return None };
@@ -306,7 +306,7 @@ fn text(name: &str, value: &Expr, typed: bool) -> TokenStream {
     quote_spanned!(place=> __pytheus::SmallText::of(#value))
 }
 
-/// A label that has its value, which is in a variable where it is not written out.
+/// A label with its value, in a variable unless it is a literal.
 fn state(value: &LabelExpr, local: &Ident) -> TokenStream {
     match value {
         LabelExpr::Literal(text) => quote_mixed!(__pytheus::Set::new(#text)),
