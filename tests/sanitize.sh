@@ -11,6 +11,8 @@ if [ -n "${CARGO_TARGET_DIR:-}" ]; then
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export RUSTUP_TOOLCHAIN=nightly RUSTUP_AUTO_INSTALL=0 CARGO_TERM_COLOR=never
+# What std does to print a backtrace is not built for the sanitizer, and would be reported.
+export RUST_BACKTRACE=0
 
 not_run() {
     echo "ThreadSanitizer: not run, since $1"
