@@ -81,6 +81,7 @@ for name in "$@"; do
     fi
     have "$name" target add "$name" || continue
     cargo check --quiet -p pytheus --target "$name"
+    cargo check --quiet -p pytheus --features file --target "$name"
     case $name in
         wasm32-wasip1)
             check_wasm "$name" wasi
