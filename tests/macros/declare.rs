@@ -31,7 +31,7 @@ metric! {
     /// Named by a constant.
     pub(crate) static CONSTANT: Counter = NAME { registry: OTHER };
 
-    static WAITING: Gauge = "jobs_waiting" { help: "Jobs that wait.", mode: live_sum };
+    static WAITING: Gauge = "declared_jobs_waiting" { help: "Jobs that wait.", mode: live_sum };
 
     /// Time of a job.
     static JOB: Histogram = "job_seconds" { buckets: exponential(0.1, 10.0, 3), unit: "seconds", namespace: "shop" };
@@ -62,7 +62,7 @@ fn value(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
 #[test]
 fn an_unlabelled_metric_is_exposed_at_zero() {
     assert_eq!(value("phase", &[("phase", "starting")]), Some(0.0));
-    assert_eq!(value("jobs_waiting", &[]), Some(0.0));
+    assert_eq!(value("declared_jobs_waiting", &[]), Some(0.0));
 }
 
 #[test]
