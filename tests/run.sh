@@ -41,9 +41,11 @@ test_all() {
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
     # The error for an option of a feature that is off.
     cargo test -p pytheus --features redis --lib redis::tests::secrets --no-fail-fast || status=$?
+    # Types of the crate `http` as labels and outcomes.
+    cargo test -p pytheus --features http --lib http --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     local feature
-    for feature in fast-clock file redis redis-python redis-tls backend-config conformance log tracing; do
+    for feature in fast-clock file redis redis-python redis-tls backend-config conformance http log tracing; do
         cargo check -p pytheus --no-default-features --features "$feature" || status=$?
     done
     sanitize || status=$?

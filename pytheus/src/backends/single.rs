@@ -1,8 +1,8 @@
-//! One process: what its cells hold is the total.
+//! The backend of a single process: its cells hold the totals.
 
 use crate::backends::api::Backend;
 
-/// One process: what it has counted is the total. The backend of a program that loads no other.
+/// The totals of this process alone: the backend of a program that loads no other.
 ///
 /// Its names in `PYTHEUS_BACKEND_CLASS` are `single`, `SingleProcessBackend` and the path of Python's,
 /// `pytheus.backends.base.SingleProcessBackend`.

@@ -1,13 +1,13 @@
-//! How far a backend reaches.
+//! The processes whose numbers a backend adds up.
 
-/// Whose numbers a backend adds up.
+/// The processes whose numbers a backend adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AggregationScope {
-    /// Those of this process alone.
+    /// This process alone.
     Process,
-    /// Those of processes on one machine.
+    /// The processes of one machine.
     Machine,
-    /// Those of processes anywhere.
+    /// Processes anywhere.
     Everywhere,
 }

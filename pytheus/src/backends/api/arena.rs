@@ -31,7 +31,7 @@ pub trait Arena: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As of [`add_series`](Self::add_series).
+    /// The same as [`add_series`](Self::add_series).
     fn add_cells(&self, series: CellAddr, extra: CellAddr) -> Result<(), BackendError>;
 
     /// Records that no thread of this process counts in a series any more, before its cells are used again.

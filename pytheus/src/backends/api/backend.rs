@@ -10,12 +10,12 @@ use crate::backends::api::error::BackendError;
 use crate::backends::api::totals::Totals;
 use crate::model::snapshot::FamilySnapshot;
 
-/// Where totals live.
+/// The place where totals live.
 ///
-/// Everything has a default, which is what a single process needs: nothing. All methods are called from ordinary code,
-/// never from where a metric is counted in.
+/// Every method has a default, enough for a single process. The library calls them from scrapes and background threads,
+/// never from an update of a metric; [`arena`](Self::arena) and [`after_fork`](Self::after_fork) say where they differ.
 ///
-/// One that keeps what it is sent, here in memory:
+/// A backend that keeps its batches in memory:
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -66,62 +66,63 @@ use crate::model::snapshot::FamilySnapshot;
 /// # Ok::<(), BackendError>(())
 /// ```
 pub trait Backend: Send + Sync + 'static {
-    /// Where the cells of this process lie; on the heap unless a backend offers a place.
+    /// Returns the memory for the cells of this process; `None`, the default, is the heap. The [`Arena`] is called at the
+    /// first update of a series.
     fn arena(&self) -> Option<Arc<dyn Arena>> {
         None
     }
 
-    /// How often [`apply`](Self::apply) is called, when there is something to send; never by default.
+    /// Returns the pause between two calls of [`apply`](Self::apply); `None`, the default, sends nothing.
     fn interval(&self) -> Option<Duration> {
         None
     }
 
-    /// How long a scrape may wait for what this process has counted to be [taken](Self::apply), and for the totals, before
-    /// it fails; for ever by default.
+    /// Returns how long a scrape may wait for the last batch to be [applied](Self::apply) and for the totals, before it
+    /// fails; `None`, the default, sets no limit.
     fn scrape_timeout(&self) -> Option<Duration> {
         None
     }
 
-    /// Whose numbers it adds up: of more than one process, unless it does nothing.
+    /// Returns which processes the totals add up: this one alone by default.
     fn aggregation_scope(&self) -> AggregationScope {
         AggregationScope::Process
     }
 
-    /// Takes what this process has counted since the batch before.
+    /// Applies the changes of this process since the last batch.
     ///
-    /// Calls come one after the other. Until one succeeds it is repeated with the same batch, under the same number: an
-    /// error may mean that the batch was applied and nobody heard of it. To count each batch once, keep the number of
-    /// the last one of each writer together with the totals; or, as [`Change::totals`](crate::backends::custom::Change::totals) says it all, keep those.
+    /// Calls are sequential. After an error the same batch comes again with the same sequence number, as its outcome is
+    /// unknown: the backend may have applied it before its reply was lost. For
+    /// [idempotency](https://en.wikipedia.org/wiki/Idempotence), store each writer's last sequence number together with the
+    /// totals, or store [`Change::totals`](crate::backends::custom::Change::totals) in place of adding up.
     ///
     /// # Errors
     ///
-    /// When it is not known that the batch was applied.
+    /// When the batch was not applied, or its outcome is unknown.
     fn apply(&self, batch: &Batch) -> Result<(), BackendError> {
         let _ = batch;
         Ok(())
     }
 
-    /// Puts in the totals of all processes, in place of what this process has counted.
+    /// [Provides](Totals::provide) the totals of all processes for a scrape.
     ///
-    /// What was sent with [`apply`](Self::apply), and counted in the [`Arena`], before this is called, is included.
-    /// A family that is not [put](Totals::provide) shows what this process has counted. A scrape that the backend asks for
-    /// meanwhile fails, as it would ask the backend again.
+    /// They include every batch [applied](Self::apply), and every count in the [`Arena`], before this call. A family left
+    /// out shows the numbers of this process. A scrape started inside this call fails, as it would call the backend again.
     ///
     /// # Errors
     ///
-    /// When the totals can't be had: never a part of them.
+    /// When the totals are out of reach. The scrape then fails as a whole: a part of the totals is never shown.
     fn load(&self, totals: &mut Totals<'_>) -> Result<(), BackendError> {
         let _ = totals;
         Ok(())
     }
 
-    /// Removes series, whichever process has counted in them.
+    /// Removes series from the totals of all processes.
     ///
-    /// Repeated as [`apply`](Self::apply) is, in the same order and numbered with the batches.
+    /// Sequence numbers, order and retries are those of [`apply`](Self::apply), shared with the batches.
     ///
     /// # Errors
     ///
-    /// When it is not known that they were removed.
+    /// When the series were not removed, or the outcome is unknown.
     fn remove(&self, removal: &Removal) -> Result<(), BackendError> {
         let _ = removal;
         Ok(())
@@ -137,37 +138,37 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// Has all that was applied last, whatever that means here.
+    /// Makes all applied batches durable, to the backend's own standard.
     ///
     /// # Errors
     ///
-    /// When it may not last.
+    /// When an applied batch may still be lost.
     fn flush(&self) -> Result<(), BackendError> {
         Ok(())
     }
 
-    /// Ends the life of this process as far as the backend is concerned. What is counted later may be lost.
+    /// Deregisters this process. Later counts may be lost.
     ///
     /// # Errors
     ///
-    /// When something may be lost that was counted before.
+    /// When earlier counts may be lost.
     fn close(&self) -> Result<(), BackendError> {
         self.flush()
     }
 
-    /// In a child process, before anything else: makes this a backend of the child's own, with nothing of the parent's.
+    /// Reinitialises the backend in a forked child: it belongs to the child from then on, without any of the parent's counts.
     ///
     /// The first use of a metric in the child calls it, which may be in a request: it should not wait for other processes.
     /// A failure is tried again by a background thread, and by each scrape.
     ///
     /// # Errors
     ///
-    /// When it can't be; scrapes of the child then fail.
+    /// When the child can't use the backend; its scrapes then fail.
     fn after_fork(&self) -> Result<(), BackendError> {
         Ok(())
     }
 
-    /// What the backend has to say about itself, in each scrape of [`REGISTRY`](crate::registry::REGISTRY).
+    /// Returns the backend's metrics about itself, for each scrape of [`REGISTRY`](crate::registry::REGISTRY).
     fn health(&self) -> Vec<FamilySnapshot> {
         Vec::new()
     }

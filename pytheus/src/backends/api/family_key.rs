@@ -1,4 +1,4 @@
-//! What tells a family from others, in every process.
+//! The identity of a family, the same in every process.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -45,7 +45,7 @@ impl FamilyKey {
         self.descriptor.name()
     }
 
-    /// What the metric is.
+    /// Returns the descriptor.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -57,7 +57,7 @@ impl FamilyKey {
             (Kind::StateSet, _) | (Kind::Gauge, GaugeMode::Shared) => Aggregation::Shared,
             (Kind::Gauge, GaugeMode::LiveSum) => Aggregation::LiveSum,
             (Kind::Gauge, GaugeMode::LiveMin) => Aggregation::LiveMin,
-            // What a program is ends with it, and two that say the same say it once.
+            // An info metric describes a live process, and identical ones collapse: the maximum of 1 and 1 is 1.
             (Kind::Gauge, GaugeMode::LiveMax) | (Kind::Info, _) => Aggregation::LiveMax,
             (Kind::Gauge, GaugeMode::MostRecent) => Aggregation::MostRecent,
             (Kind::Gauge, GaugeMode::LiveMostRecent) => Aggregation::LiveMostRecent,
@@ -170,7 +170,7 @@ pub(crate) fn cells(descriptor: &Descriptor) -> usize {
     }
 }
 
-/// As in a declaration.
+/// Names a mode as a declaration does.
 pub(super) fn mode_name(mode: GaugeMode) -> &'static str {
     match mode {
         GaugeMode::Shared => "shared",

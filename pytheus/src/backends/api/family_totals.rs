@@ -21,7 +21,7 @@ pub struct FamilyTotals<'a> {
     descriptor: Described<'a>,
     /// By label values.
     series: Keys,
-    /// Those of each series, one after the other.
+    /// The parts of each series, one after the other.
     parts: Vec<Number>,
     /// The series that show nothing, by their place, in order: those that could not be read, and gauges that nobody has set
     /// where 0 is no value.
@@ -41,7 +41,7 @@ enum Keys {
 }
 
 impl<'a> FamilyTotals<'a> {
-    /// As many parts for each series, in its order.
+    /// Makes totals of series in order, with the same number of parts for each.
     pub(crate) fn new(
         descriptor: &'a Descriptor,
         series: Arc<SortedSeries>,
@@ -51,7 +51,7 @@ impl<'a> FamilyTotals<'a> {
         Self { descriptor: Described::Own(descriptor), series: Keys::Own(series), parts, missing, process: None }
     }
 
-    /// What a backend has put in.
+    /// Takes the totals provided by a backend.
     pub(crate) fn put(declared: Declared, process: Option<Arc<str>>) -> Self {
         let Declared { family, series, parts, .. } = declared;
         let in_order = series.windows(2).all(|pair| pair[0].compare(&pair[1], &family).is_lt());

@@ -11,10 +11,10 @@ use crate::model::number::Number;
 
 /// A family that this crate counts.
 pub trait LocalFamily: Send + Sync {
-    /// What the metric is.
+    /// Returns the descriptor.
     fn descriptor(&self) -> &Descriptor;
 
-    /// What all processes know it by; `None` while it is in no registry, or if another one has its name.
+    /// Returns the key, the same in all processes; `None` while the family is in no registry, or another one has its name.
     fn key(&self) -> Option<Arc<FamilyKey>>;
 
     /// Makes it known to all processes by this key, unless it has one.

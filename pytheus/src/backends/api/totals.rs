@@ -13,7 +13,7 @@ use crate::backends::api::series_key::SeriesKey;
 use crate::backends::api::versions::{self, Declared};
 use crate::model::number::Number;
 
-/// What a scrape of one registry shows, for a [backend](crate::backends::custom::Backend::load) to complete.
+/// The totals for one scrape of a registry, completed by a [backend](crate::backends::custom::Backend::load).
 pub struct Totals<'a> {
     scope: Cow<'a, str>,
     own: Vec<Own<'a>>,

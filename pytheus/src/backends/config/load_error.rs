@@ -70,7 +70,7 @@ pub enum LoadError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The fault, with line and column.
         source: BackendError,
     },
     /// The configuration is not one for this backend.
@@ -78,7 +78,7 @@ pub enum LoadError {
     Config {
         /// The name of the backend.
         class: String,
-        /// What is wrong.
+        /// The fault.
         source: ConfigError,
     },
     /// A configuration was given together with a backend that is ready.
@@ -99,7 +99,7 @@ pub enum LoadError {
         class: String,
         /// The one that is.
         loaded: String,
-        /// Who has loaded that.
+        /// The origin of the loaded backend.
         by: LoadedBy,
         /// If it is the same class, the keys in which the configurations differ.
         differing: Vec<String>,
@@ -138,7 +138,7 @@ impl LoadError {
     }
 }
 
-/// Who has loaded the backend in use.
+/// The origin of the backend in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadedBy {

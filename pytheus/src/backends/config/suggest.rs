@@ -1,4 +1,4 @@
-//! What someone meant who wrote a name that there is not.
+//! Suggestions for unknown names.
 
 /// The known name that is closest to this one, unless all are far off.
 pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

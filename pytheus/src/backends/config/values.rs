@@ -45,7 +45,7 @@ struct Asked {
 }
 
 impl Config {
-    /// One that is given in the program.
+    /// A configuration from the program.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Config {
     /// The error for a key that must be there, once it was read as `None`.
     pub fn missing(&self, key: &str) -> ConfigError {
         let right = self.asked.iter().find(|asked| asked.key == key).map(|asked| asked.right.clone());
-        // One that nobody has asked for so far may be the slip.
+        // A key that was not read so far may be a slip.
         let similar = self.unknown().find_map(|unknown| slip(unknown, [key])).map(str::to_owned);
         ConfigError::new(&self.origin, Fault::Missing { key: key.to_owned(), right, similar })
     }

@@ -18,7 +18,7 @@ pub(crate) struct Native {
     context: Arc<Context>,
     pub(in crate::backends) spool: Option<Spool>,
     pub(crate) state: ForkSafeSlot<NativeState>,
-    /// What a scrape reuses of the one before.
+    /// Parts of the last scrape, for reuse.
     read_cache: Mutex<ReadCache>,
     /// The label `pid` of this process.
     process_label: Mutex<Arc<str>>,

@@ -52,7 +52,7 @@ impl Reading {
     }
 }
 
-/// What a backend was told of one family.
+/// The totals of one family as sent to the backend.
 ///
 /// Some words for each series, side by side, as this is what it costs in memory to send numbers away: first 0 while
 /// nothing was told, else one more than the stamp; then the parts, whole numbers in one word, floats as the two of a

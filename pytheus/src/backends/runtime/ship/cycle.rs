@@ -14,7 +14,7 @@ use crate::sync::catch_panic;
 /// The most parts in one batch, unless one series alone has more.
 const MAX_PARTS: usize = 32_000;
 
-/// What one writer has sent, and is about to send. Used by one thread at a time.
+/// The sent and the pending batches of one writer. Used by one thread at a time.
 pub(super) struct Cycle {
     writer: WriterId,
     /// The last sequence number in use.
