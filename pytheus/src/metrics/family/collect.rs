@@ -181,6 +181,12 @@ impl LocalFamily for FamilyCore {
         let _ = self.key.set(key);
     }
 
+    fn read_sources(&self) {
+        for source in self.sources.all() {
+            source.read(self);
+        }
+    }
+
     fn totals(&self) -> FamilyTotals<'_> {
         let series = self.sorted();
         let (parts, missing) = parts(self, &series, shown);
