@@ -1,8 +1,14 @@
 //! Scrapes as text, whole or in pieces.
 
+mod format;
+#[cfg(feature = "respond")]
+mod negotiate;
 mod text;
 mod write;
 
+pub use format::Format;
+#[cfg(feature = "respond")]
+pub use negotiate::{Escaping, Negotiated};
 pub use write::{WriteError, write_metrics, write_metrics_from};
 
 use crate::model::error::ScrapeError;
