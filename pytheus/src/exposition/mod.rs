@@ -3,12 +3,16 @@
 mod format;
 #[cfg(feature = "respond")]
 mod negotiate;
+#[cfg(feature = "respond")]
+mod respond;
 mod text;
 mod write;
 
 pub use format::Format;
 #[cfg(feature = "respond")]
 pub use negotiate::{Escaping, Negotiated};
+#[cfg(feature = "respond")]
+pub use respond::{Answer, Ask, Respond, respond, respond_async, respond_async_from, respond_from};
 pub use write::{WriteError, write_metrics, write_metrics_from};
 
 use crate::model::error::ScrapeError;
