@@ -51,6 +51,8 @@ pub mod conformance;
 pub mod diagnostics;
 pub mod exposition;
 pub mod guide;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod metrics;
 pub mod registry;
 pub mod testing;
