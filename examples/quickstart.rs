@@ -42,10 +42,7 @@ async fn slow() -> &'static str {
 
 /// Returns the whole service.
 pub(crate) fn router() -> Router {
-    Router::new()
-        .route("/", get(home))
-        .route("/slow", get(slow))
-        .route_service("/metrics", pytheus::http::endpoint())
+    Router::new().route("/", get(home)).route("/slow", get(slow)).route_service("/metrics", pytheus::http::endpoint())
 }
 
 /// Listens with `SO_REUSEPORT`: several processes of this program can share the port.
