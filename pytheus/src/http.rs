@@ -30,7 +30,7 @@ const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-
 
 /// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY).
 ///
-/// Prometheus, OpenMetrics and protobuf, compressed or not: each scraper gets what its headers ask for, always with its
+/// Prometheus text, `OpenMetrics` and protobuf, compressed or not: each scraper gets what its headers ask for, always with its
 /// content type. The scrape runs on a thread of the library, in any runtime and without blocking it;
 /// [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
 ///

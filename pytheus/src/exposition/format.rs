@@ -8,7 +8,7 @@ pub enum Format {
     Text,
     /// Prometheus text 1.0.0.
     Text1,
-    /// OpenMetrics 1.0.0.
+    /// `OpenMetrics` 1.0.0.
     OpenMetrics,
     /// Prometheus protobuf, delimited.
     Protobuf,

@@ -61,7 +61,7 @@ impl Negotiated {
     /// Returns the value of the header `Content-Type`.
     ///
     /// Prometheus 3 refuses a reply without one. The scheme of escaping is part of it if the scraper named one, for text
-    /// 1.0.0 and OpenMetrics 1.0.0.
+    /// 1.0.0 and `OpenMetrics` 1.0.0.
     ///
     /// ```
     /// use pytheus::exposition::Format;

@@ -39,7 +39,7 @@ pub(super) enum BodyWriter {
     #[cfg(feature = "gzip")]
     Small(Vec<u8>),
     #[cfg(feature = "gzip")]
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 impl BodyWriter {
@@ -74,7 +74,7 @@ impl Write for BodyWriter {
             Self::Small(body) => {
                 body.extend_from_slice(bytes);
                 if body.len() >= MIN_COMPRESSED {
-                    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(LEVEL));
+                    let mut encoder = Box::new(GzEncoder::new(Vec::new(), Compression::new(LEVEL)));
                     encoder.write_all(body)?;
                     *self = Self::Gzip(encoder);
                 }
