@@ -14,6 +14,7 @@ use pytheus::http::{Endpoint, endpoint, endpoint_from};
 use pytheus::metric;
 use pytheus::metrics::Counter;
 use pytheus::registry::CollectorRegistry;
+use support::raw_http::{RawReply, ask};
 
 metric! {
     /// Orders.
@@ -57,31 +58,7 @@ async fn serve_with_hyper(listener: tokio::net::TcpListener, endpoint: Endpoint)
     }
 }
 
-/// A response: its head in small letters, and its body.
-struct Response {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Response {
-    fn has(&self, line: &str) -> bool {
-        self.head.lines().any(|found| found == line.to_ascii_lowercase())
-    }
-}
-
-/// Sends a request with these lines, and reads until the server hangs up.
-fn ask(address: SocketAddr, lines: &[&[u8]]) -> Response {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = [&lines.join(&b"\r\n"[..])[..], b"\r\nHost: shop\r\nConnection: close\r\n\r\n"].concat();
-    stream.write_all(&request).unwrap();
-    let mut response = Vec::new();
-    stream.read_to_end(&mut response).unwrap();
-    let end = response.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the headers");
-    let body = response.split_off(end + 4);
-    Response { head: String::from_utf8(response).unwrap().to_ascii_lowercase(), body }
-}
-
-fn get(address: SocketAddr, path: &str) -> Response {
+fn get(address: SocketAddr, path: &str) -> RawReply {
     ask(address, &[format!("GET {path} HTTP/1.1").as_bytes()])
 }
 
@@ -90,10 +67,10 @@ fn one_line_of_axum_answers_with_content_type_and_length() {
     beside_axum(|address| {
         ORDERS.customer("Ada").inc();
         let response = get(address, "/metrics");
-        assert!(response.has("HTTP/1.1 200 OK"), "{}", response.head);
-        assert!(response.has(&format!("Content-Type: {PROMETHEUS_CONTENT_TYPE}")), "{}", response.head);
-        assert!(response.has(&format!("Content-Length: {}", response.body.len())), "{}", response.head);
-        assert!(response.has("Vary: Accept, Accept-Encoding"), "{}", response.head);
+        response.assert_has("HTTP/1.1 200 OK");
+        response.assert_has(&format!("Content-Type: {PROMETHEUS_CONTENT_TYPE}"));
+        response.assert_has(&format!("Content-Length: {}", response.body.len()));
+        response.assert_has("Vary: Accept, Accept-Encoding");
         let text = String::from_utf8(response.body).unwrap();
         assert!(text.contains("\norders_total{customer=\"Ada\"} 1\n"), "{text}");
     });
@@ -105,7 +82,7 @@ fn headers_in_several_lines_and_beyond_ascii_are_read() {
         let accept = b"Accept: text/plain;version=0.0.4;q=0.3, \xff\xfe";
         let more = b"accept: application/openmetrics-text;version=1.0.0;q=0.5";
         let response = ask(address, &[b"GET /metrics HTTP/1.1", accept, more]);
-        assert!(response.has(&format!("Content-Type: {OPENMETRICS}")), "{}", response.head);
+        response.assert_has(&format!("Content-Type: {OPENMETRICS}"));
     });
 }
 
@@ -114,12 +91,12 @@ fn head_and_other_methods_are_answered_by_the_rules_of_http() {
     beside_axum(|address| {
         let full = get(address, "/internal/metrics");
         let head = ask(address, &[b"HEAD /internal/metrics HTTP/1.1"]);
-        assert!(head.has("HTTP/1.1 200 OK"), "{}", head.head);
-        assert!(head.has(&format!("Content-Length: {}", full.body.len())), "{}", head.head);
+        head.assert_has("HTTP/1.1 200 OK");
+        head.assert_has(&format!("Content-Length: {}", full.body.len()));
         assert!(head.body.is_empty());
         let post = ask(address, &[b"POST /metrics HTTP/1.1", b"Content-Length: 0"]);
-        assert!(post.has("HTTP/1.1 405 Method Not Allowed"), "{}", post.head);
-        assert!(post.has("Allow: GET, HEAD"), "{}", post.head);
+        post.assert_has("HTTP/1.1 405 Method Not Allowed");
+        post.assert_has("Allow: GET, HEAD");
     });
 }
 
@@ -140,7 +117,7 @@ fn a_client_with_gzip_gets_the_same_text_in_fewer_bytes() {
     beside_axum(|address| {
         let accept = b"Accept-Encoding: gzip";
         let response = ask(address, &[b"GET /metrics HTTP/1.1", accept]);
-        assert!(response.has("Content-Encoding: gzip"), "{}", response.head);
+        response.assert_has("Content-Encoding: gzip");
         let mut text = String::new();
         flate2::read::GzDecoder::new(&*response.body).read_to_string(&mut text).unwrap();
         assert!(text.contains("\norders_total{customer=\"customer 199\"} 1\n"), "{text}");
@@ -180,7 +157,7 @@ fn two_hundred_connections_at_once_are_all_answered() {
             for _connection in 0..200 {
                 scope.spawn(|| {
                     let response = get(address, "/metrics");
-                    assert!(response.has("HTTP/1.1 200 OK"), "{}", response.head);
+                    response.assert_has("HTTP/1.1 200 OK");
                     let text = String::from_utf8(response.body).unwrap();
                     assert!(text.contains("\norders_total{customer=\"Grace\"} 1\n"), "{text}");
                 });

@@ -10,7 +10,6 @@
 //! connection. A server with types of its own calls [`respond_async`](crate::exposition::respond_async), and a server
 //! without an async runtime [`respond`](crate::exposition::respond).
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -22,11 +21,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use http_body::{Frame, SizeHint};
 use tower_service::Service;
 
-use crate::exposition::{Answer, Ask, Respond, Source};
+use crate::exposition::{Answer, Ask, Respond, SCRAPE_TIMEOUT, Source, joined};
 use crate::registry::Registry;
-
-/// The header with the time after which Prometheus gives up.
-const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 
 /// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY).
 ///
@@ -102,14 +98,11 @@ fn ask_of<B>(request: &Request<B>) -> Ask {
         .accept(&values(headers, &header::ACCEPT))
         .accept_encoding(&values(headers, &header::ACCEPT_ENCODING))
         .query(request.uri().query().unwrap_or_default())
-        .timeout_header(&values(headers, &SCRAPE_TIMEOUT))
+        .timeout_header(&values(headers, &HeaderName::from_static(SCRAPE_TIMEOUT)))
 }
 
-/// Joins the values of a header, whose list may be spread over several.
-fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Cow<'a, str> {
-    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let first = values.next().unwrap_or_default();
-    values.fold(first, |joined, value| joined + "," + value)
+fn values(headers: &HeaderMap, name: &HeaderName) -> String {
+    joined(headers.get_all(name).iter().map(HeaderValue::as_bytes))
 }
 
 /// The future of a response.
@@ -133,7 +126,9 @@ impl From<Answer> for Response<Body> {
             }
         }
         let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        let mut response = Self::new(Body(Bytes::from_owner(answer)));
+        let is_head = answer.body().is_empty();
+        let body = if is_head { Bytes::new() } else { Bytes::from_owner(answer.into_shared_body()) };
+        let mut response = Self::new(Body(body));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response

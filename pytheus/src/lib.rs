@@ -44,6 +44,8 @@
 //!
 //! The [guide] lists all pages, the folder `examples` has a program per feature.
 
+#[cfg(feature = "actix")]
+pub mod actix;
 pub mod backends;
 pub mod collector;
 #[cfg(all(unix, feature = "conformance"))]

@@ -13,6 +13,7 @@ pub mod package;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
+pub mod raw_http;
 pub mod scrapes;
 pub mod server;
 pub mod sources;

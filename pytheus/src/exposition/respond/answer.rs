@@ -67,9 +67,21 @@ impl Answer {
     }
 }
 
-impl AsRef<[u8]> for Answer {
-    /// Returns the body.
+/// A body that several answers share.
+#[cfg(any(feature = "http", feature = "actix"))]
+pub(crate) struct SharedBody(Arc<Page>);
+
+#[cfg(any(feature = "http", feature = "actix"))]
+impl Answer {
+    /// Returns the body without copying it; that of `GET`, also for `HEAD`.
+    pub(crate) fn into_shared_body(self) -> SharedBody {
+        SharedBody(self.page)
+    }
+}
+
+#[cfg(any(feature = "http", feature = "actix"))]
+impl AsRef<[u8]> for SharedBody {
     fn as_ref(&self) -> &[u8] {
-        self.body()
+        &self.0.body
     }
 }

@@ -5,6 +5,16 @@ use std::time::Duration;
 use super::compression::wants_gzip;
 use crate::exposition::{Format, Negotiated};
 
+/// The header with the time after which Prometheus gives up.
+#[cfg(any(feature = "http", feature = "actix"))]
+pub(crate) const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
+
+/// Joins the values of a header, whose list may be spread over several.
+#[cfg(any(feature = "http", feature = "actix"))]
+pub(crate) fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> String {
+    values.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
 /// The longest that a scrape may take for a scraper that doesn't say how long it waits.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
 
