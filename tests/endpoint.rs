@@ -21,8 +21,6 @@ metric! {
     static ORDERS: Counter = "orders_total" { labels: { customer } };
 }
 
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// Runs code beside a server, which ends with it.
 fn beside<F>(serve: impl FnOnce(tokio::net::TcpListener) -> F, visit: impl FnOnce(SocketAddr) + Send + 'static)
 where
@@ -82,7 +80,7 @@ fn headers_in_several_lines_and_beyond_ascii_are_read() {
         let accept = b"Accept: text/plain;version=0.0.4;q=0.3, \xff\xfe";
         let more = b"accept: application/openmetrics-text;version=1.0.0;q=0.5";
         let response = ask(address, &[b"GET /metrics HTTP/1.1", accept, more]);
-        response.assert_has(&format!("Content-Type: {OPENMETRICS}"));
+        response.assert_has(&format!("Content-Type: {PROMETHEUS_CONTENT_TYPE}"));
     });
 }
 

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
@@ -23,7 +23,7 @@ use crate::registry::Registry;
 
 /// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY), for a resource of actix-web.
 ///
-/// Each scraper gets the format that its headers ask for, always with its content type. The scrape runs on a thread of the
+/// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the
 /// library; [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
 pub fn endpoint() -> Route {
     route(Source::Global)
@@ -52,7 +52,7 @@ fn ask_of(request: &HttpRequest) -> Ask {
 }
 
 fn values(headers: &HeaderMap, name: &HeaderName) -> String {
-    joined(headers.get_all(name).map(|value| value.as_bytes()))
+    joined(headers.get_all(name).map(HeaderValue::as_bytes))
 }
 
 fn response(answer: Answer) -> HttpResponse {

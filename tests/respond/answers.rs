@@ -143,3 +143,22 @@ fn a_collector_that_asks_for_its_own_scrape_is_refused_instead_of_waiting_for_it
     assert!(!text(&answer).contains("\nasked "), "{}", text(&answer));
     assert!(text(&answer).contains("\njobs_total 7\n"));
 }
+
+#[test]
+fn families_that_nobody_asked_for_are_left_out() {
+    let _alone = alone();
+    let registry = with_jobs(7);
+    Counter::builder("mails_total", "Mails.").registry(&*registry).build().unwrap();
+    Counter::builder("rows_total", "Rows.").registry(&*registry).build().unwrap();
+    let families = |query: &str| {
+        let answer = respond_from(registry.clone(), &Ask::new().query(query));
+        assert_eq!(answer.status(), 200);
+        let text = text(&answer);
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix("_total counter"));
+        types.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(families("name[]=rows_total&name[]=jobs_total"), ["jobs", "rows"]);
+    assert_eq!(families("format=text&name%5B%5D=mails%5Ftotal"), ["mails"]);
+    assert_eq!(families("name[]=unknown"), Vec::<String>::new());
+    assert_eq!(families("name=mails_total&x=%zz&&="), ["jobs", "mails", "rows"]);
+}

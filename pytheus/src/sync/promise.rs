@@ -2,6 +2,7 @@
 //! ([futures and promises](https://en.wikipedia.org/wiki/Futures_and_promises)).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::lock::lock;
@@ -16,9 +17,11 @@ struct State<T> {
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// The place of a waiter in a promise.
-#[derive(Debug, Default)]
-pub(crate) struct Waiter(Option<u64>);
+/// A task or a thread that waits for a promise, until it is dropped.
+pub(crate) struct Waiter<T> {
+    promise: Arc<Promise<T>>,
+    place: Option<u64>,
+}
 
 impl<T> Promise<T> {
     pub(crate) const fn new() -> Self {
@@ -34,28 +37,35 @@ impl<T> Promise<T> {
         drop(state);
         wakers.into_values().for_each(Waker::wake);
     }
+}
 
-    /// Reads the value, or has the waiter woken once it is there.
-    pub(crate) fn poll<R>(&self, waiter: &mut Waiter, waker: &Waker, read: impl FnOnce(&mut T) -> R) -> Poll<R> {
+impl<T> Waiter<T> {
+    pub(crate) fn new(promise: &Arc<Promise<T>>) -> Self {
+        Self { promise: Arc::clone(promise), place: None }
+    }
+
+    /// Reads the value, or has the waker called once it is there.
+    pub(crate) fn poll<R>(&mut self, waker: &Waker, read: impl FnOnce(&mut T) -> R) -> Poll<R> {
         let waker = waker.clone();
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.promise.0);
         if let Some(value) = &mut state.value {
             let result = read(value);
             drop(state);
             return Poll::Ready(result);
         }
-        let place = *waiter.0.get_or_insert(state.next_waiter);
+        let place = *self.place.get_or_insert(state.next_waiter);
         state.next_waiter = state.next_waiter.max(place + 1);
         let replaced = state.wakers.insert(place, waker);
         drop(state);
         drop(replaced);
         Poll::Pending
     }
+}
 
-    /// Takes a waiter out.
-    pub(crate) fn forget(&self, waiter: &mut Waiter) {
-        if let Some(place) = waiter.0.take() {
-            let waker = lock(&self.0).wakers.remove(&place);
+impl<T> Drop for Waiter<T> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            let waker = lock(&self.promise.0).wakers.remove(&place);
             drop(waker);
         }
     }

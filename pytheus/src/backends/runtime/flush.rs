@@ -139,8 +139,8 @@ pub async fn shutdown_async(timeout: Duration) -> Result<(), FlushError> {
     if thread::Builder::new().name("pytheus-shutdown".to_owned()).spawn(end).is_err() {
         return shutdown(timeout);
     }
-    let mut waiter = Waiter::default();
-    let result = poll_fn(|context| ended.poll(&mut waiter, context.waker(), Option::take)).await;
+    let mut waiter = Waiter::new(&ended);
+    let result = poll_fn(|context| waiter.poll(context.waker(), Option::take)).await;
     // Taken once, by this future.
     result.unwrap_or(Ok(()))
 }

@@ -79,7 +79,9 @@ impl Ask {
     /// Sets the header `Accept`, by which the [format is negotiated](Format::negotiate).
     #[must_use]
     pub fn accept(mut self, accept: &str) -> Self {
-        self.negotiated = Format::negotiate(accept);
+        let negotiated = Format::negotiate(accept);
+        // The format with an encoder.
+        self.negotiated = Some(negotiated).filter(|asked| asked.format() == Format::Text).unwrap_or_default();
         self
     }
 

@@ -53,6 +53,7 @@ impl BodyWriter {
     }
 
     /// Ends the body; returns it and whether it is compressed.
+    #[cfg_attr(not(feature = "gzip"), allow(clippy::unnecessary_wraps, reason = "a compressed body can fail"))]
     pub(super) fn finish(self) -> io::Result<(Vec<u8>, bool)> {
         match self {
             Self::Plain(body) => Ok((body, false)),

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use super::compression::BodyWriter;
-use crate::exposition::{Negotiated, WriteError, write_metrics_from};
+use crate::exposition::{Negotiated, WriteError, text};
 use crate::registry::{REGISTRY, Registry};
 use crate::sync::catch_panic;
 
@@ -56,6 +57,27 @@ pub(super) struct PageKey {
     pub(super) wants_gzip: bool,
 }
 
+impl PageKey {
+    fn is_asked_for(&self, family: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| name == family)
+    }
+
+    /// Scrapes and encodes the metrics; returns the body and whether it is compressed.
+    fn encode(&self) -> Result<(Vec<u8>, bool), WriteError> {
+        let mut body = BodyWriter::new(self.wants_gzip);
+        let (mut text, mut written) = (String::new(), Ok(()));
+        self.source.registry().scrape(&mut |family| {
+            if written.is_ok() && self.is_asked_for(family.name()) {
+                text.clear();
+                text::encode(&family, &mut text, &mut |_| {});
+                written = body.write_all(text.as_bytes());
+            }
+        })?;
+        written?;
+        Ok(body.finish()?)
+    }
+}
+
 /// A status, the headers and the body.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -74,12 +96,8 @@ impl Page {
 
     /// Scrapes the registry, and encodes and compresses its metrics. A failed scrape gives the status 503.
     pub(super) fn of(key: &PageKey) -> Self {
-        let mut body = BodyWriter::new(key.wants_gzip);
         // A registry of the user's own may panic.
-        let written = catch_panic(|| {
-            write_metrics_from(key.source.registry(), &mut body)?;
-            Ok::<_, WriteError>(body.finish()?)
-        });
+        let written = catch_panic(|| key.encode());
         match written {
             Ok(Ok((body, is_compressed))) => {
                 Self { status: 200, content_type: Cow::Owned(key.negotiated.content_type()), is_compressed, body }

@@ -37,7 +37,7 @@ struct Queue {
 /// A scrape and everything that waits for it.
 struct Scrape {
     key: PageKey,
-    page: Promise<Arc<Page>>,
+    page: Arc<Promise<Arc<Page>>>,
 }
 
 impl Queue {
@@ -55,7 +55,7 @@ impl Queue {
         if self.waiting.len() >= MAX_WAITING {
             return Err(key);
         }
-        let scrape = Arc::new(Scrape { key, page: Promise::new() });
+        let scrape = Arc::new(Scrape { key, page: Arc::new(Promise::new()) });
         self.waiting.push_back(Arc::clone(&scrape));
         Ok(scrape)
     }
@@ -92,7 +92,7 @@ fn work() {
 /// A page to come.
 pub(super) struct PendingPage {
     scrape: Arc<Scrape>,
-    waiter: Waiter,
+    waiter: Waiter<Arc<Page>>,
     /// None: on a platform without threads, where nothing is waited for.
     until: Option<Instant>,
     timeout: Duration,
@@ -117,11 +117,11 @@ impl PendingPage {
         };
         let has_threads = cfg!(not(target_family = "wasm"));
         let until = has_threads.then(Instant::now).and_then(|now| now.checked_add(time));
-        Ok(Self { scrape, waiter: Waiter::default(), until, timeout, deadline: None })
+        Ok(Self { waiter: Waiter::new(&scrape.page), scrape, until, timeout, deadline: None })
     }
 
     fn poll_page(&mut self, waker: &Waker) -> Poll<Arc<Page>> {
-        if let Poll::Ready(page) = self.scrape.page.poll(&mut self.waiter, waker, |page| Arc::clone(page)) {
+        if let Poll::Ready(page) = self.waiter.poll(waker, |page| Arc::clone(page)) {
             return Poll::Ready(page);
         }
         if self.until.is_none_or(|until| Instant::now() < until) {
@@ -155,12 +155,6 @@ impl Future for PendingPage {
         // The waker may be another one each time.
         self.deadline = self.until.map(|until| Deadline::watch(until, context.waker().clone()));
         self.poll_page(context.waker())
-    }
-}
-
-impl Drop for PendingPage {
-    fn drop(&mut self) {
-        self.scrape.page.forget(&mut self.waiter);
     }
 }
 
