@@ -14,11 +14,11 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use crate::exposition::{Answer, Ask, Respond, SCRAPE_TIMEOUT, Source, joined};
+use crate::exposition::{Answer, Ask, Respond, Source};
 use crate::registry::Registry;
 
 /// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY), for a resource of actix-web.
@@ -36,23 +36,11 @@ pub fn endpoint_from(registry: Arc<dyn Registry>) -> Route {
 
 fn route(source: Source) -> Route {
     web::route().to(move |request: HttpRequest| {
-        let respond = Respond::new(source.clone(), &ask_of(&request));
+        let values = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
+        let ask = Ask::by_request(request.method().as_str(), request.query_string(), values);
+        let respond = Respond::new(source.clone(), &ask);
         async { response(respond.await) }
     })
-}
-
-fn ask_of(request: &HttpRequest) -> Ask {
-    let headers = request.headers();
-    Ask::new()
-        .method(request.method().as_str())
-        .accept(&values(headers, &header::ACCEPT))
-        .accept_encoding(&values(headers, &header::ACCEPT_ENCODING))
-        .query(request.query_string())
-        .timeout_header(&values(headers, &HeaderName::from_static(SCRAPE_TIMEOUT)))
-}
-
-fn values(headers: &HeaderMap, name: &HeaderName) -> String {
-    joined(headers.get_all(name).map(HeaderValue::as_bytes))
 }
 
 fn response(answer: Answer) -> HttpResponse {

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tower_service::Service;
 
-use crate::exposition::{Answer, Ask, Respond, SCRAPE_TIMEOUT, Source, joined};
+use crate::exposition::{Answer, Ask, Respond, Source};
 use crate::registry::Registry;
 
 /// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY).
@@ -86,22 +86,10 @@ impl<B> Service<Request<B>> for Endpoint {
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture(Respond::new(self.source.clone(), &ask_of(&request)))
+        let values = |name| request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
+        let ask = Ask::by_request(request.method().as_str(), request.uri().query().unwrap_or_default(), values);
+        ResponseFuture(Respond::new(self.source.clone(), &ask))
     }
-}
-
-fn ask_of<B>(request: &Request<B>) -> Ask {
-    let headers = request.headers();
-    Ask::new()
-        .method(request.method().as_str())
-        .accept(&values(headers, &header::ACCEPT))
-        .accept_encoding(&values(headers, &header::ACCEPT_ENCODING))
-        .query(request.uri().query().unwrap_or_default())
-        .timeout_header(&values(headers, &HeaderName::from_static(SCRAPE_TIMEOUT)))
-}
-
-fn values(headers: &HeaderMap, name: &HeaderName) -> String {
-    joined(headers.get_all(name).iter().map(HeaderValue::as_bytes))
 }
 
 /// The future of a response.

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use pytheus::collector::Collector;
 use pytheus::descriptor::{Descriptor, Kind};
-use pytheus::error::{CollectError, RegisterError, ScrapeError};
+use pytheus::error::{CollectError, ScrapeError};
 use pytheus::exposition::{Ask, PROMETHEUS_CONTENT_TYPE, respond, respond_async, respond_async_from, respond_from};
 use pytheus::metrics::{Counter, Gauge};
 use pytheus::registry::{CollectorRegistry, Registry};
 use pytheus::snapshot::FamilySnapshot;
+use support::failing::Failing;
 
 use crate::{alone, block_on, header, text};
 
@@ -15,22 +16,6 @@ fn with_jobs(count: u32) -> Arc<CollectorRegistry> {
     let registry = CollectorRegistry::new();
     Counter::builder("jobs_total", "Jobs.").registry(&registry).build().unwrap().inc_by(count);
     Arc::new(registry)
-}
-
-struct Failing(fn() -> ScrapeError);
-
-impl Registry for Failing {
-    fn register(&self, _: Arc<dyn Collector>) -> Result<(), RegisterError> {
-        Ok(())
-    }
-
-    fn unregister(&self, _: &str) -> Option<Arc<dyn Collector>> {
-        None
-    }
-
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        Err(self.0())
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 pub mod disk;
 pub mod every_kind;
 pub mod example;
+pub mod failing;
 #[cfg(unix)]
 pub mod fork;
 pub mod http_client;

@@ -5,16 +5,6 @@ use std::time::Duration;
 use super::compression::wants_gzip;
 use crate::exposition::{Format, Negotiated};
 
-/// The header with the time after which Prometheus gives up.
-#[cfg(any(feature = "http", feature = "actix"))]
-pub(crate) const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
-
-/// Joins the values of a header, whose list may be spread over several.
-#[cfg(any(feature = "http", feature = "actix"))]
-pub(crate) fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> String {
-    values.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
-}
-
 /// The longest that a scrape may take for a scraper that doesn't say how long it waits.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -63,6 +53,22 @@ impl Ask {
             names: Vec::new(),
             timeout: USUAL_TIMEOUT,
         }
+    }
+
+    /// Asks by a request of a web server; `values` looks up all values of a header.
+    #[cfg(any(feature = "http", feature = "actix"))]
+    pub(crate) fn by_request<'a, V>(method: &str, query: &str, values: impl Fn(&'static str) -> V) -> Self
+    where
+        V: Iterator<Item = &'a [u8]>,
+    {
+        // A list may be spread over several lines.
+        let header = |name| values(name).map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
+        Self::new()
+            .method(method)
+            .query(query)
+            .accept(&header("accept"))
+            .accept_encoding(&header("accept-encoding"))
+            .timeout_header(&header("x-prometheus-scrape-timeout-seconds"))
     }
 
     /// Sets the method: `GET`, or `HEAD` for an answer without its body. The answer to any other has the status 405.

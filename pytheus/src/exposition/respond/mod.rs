@@ -16,8 +16,6 @@ use std::task::{Context, Poll};
 pub use answer::Answer;
 pub use ask::Ask;
 use ask::Method;
-#[cfg(any(feature = "http", feature = "actix"))]
-pub(crate) use ask::{SCRAPE_TIMEOUT, joined};
 pub(crate) use page::Source;
 use page::{Page, PageKey};
 use queue::PendingPage;
