@@ -18,11 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use pytheus::exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
 use pytheus::{histogram, metric};
 use socket2::{Domain, Socket, Type};
 
@@ -44,19 +40,9 @@ async fn slow() -> &'static str {
     "hello world! from slow!"
 }
 
-/// Answers a scrape. The scrape runs off the threads of the runtime, because it may have to wait for a backend. Without the
-/// totals, the reply is 503.
-async fn metrics() -> Response {
-    match tokio::task::spawn_blocking(generate_metrics).await {
-        Ok(Ok(text)) => ([(CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
-        Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
-    }
-}
-
 /// Returns the whole service.
 pub(crate) fn router() -> Router {
-    Router::new().route("/", get(home)).route("/slow", get(slow)).route("/metrics", get(metrics))
+    Router::new().route("/", get(home)).route("/slow", get(slow)).route_service("/metrics", pytheus::http::endpoint())
 }
 
 /// Listens with `SO_REUSEPORT`: several processes of this program can share the port.
@@ -105,7 +91,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         } => {}
     }
     // Hands the last counts to the backend.
-    tokio::task::spawn_blocking(|| pytheus::backends::shutdown(TIMEOUT)).await??;
+    pytheus::backends::shutdown_async(TIMEOUT).await?;
     Ok(())
 }
 

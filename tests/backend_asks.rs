@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use pytheus::backends::custom::{Backend, Batch, Totals};
-use pytheus::backends::{BackendError, BackendSpec, FlushError, flush, load_backend, shutdown};
+use pytheus::backends::{BackendError, BackendSpec, FlushError, flush, load_backend, shutdown, shutdown_async};
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::exposition::generate_metrics;
 use pytheus::metric;
@@ -142,6 +142,9 @@ fn a_backend_that_asks_for_totals_while_it_is_asked_is_told_so() -> Result<(), B
     assert!(text.contains("the disk is full") && text.contains("flush() may be called again"), "{text}");
     assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the disk is full"));
     assert_eq!(std::io::Error::from(error).to_string(), text);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let error = runtime.block_on(shutdown_async(Duration::from_secs(10))).expect_err("the disk is full");
+    assert!(error.to_string().contains("is lost when this process ends: the disk is full"), "{error}");
     let error = within(|| shutdown(Duration::from_secs(10))).expect_err("the disk is full");
     assert!(matches!(error, FlushError::Shutdown { .. }), "{error:?}");
     assert!(error.to_string().contains("is lost when this process ends: the disk is full"), "{error}");

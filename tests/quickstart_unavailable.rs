@@ -6,10 +6,11 @@ use std::thread;
 
 use pytheus::collector::Collector;
 use pytheus::descriptor::{Descriptor, Kind};
-use pytheus::error::{CollectError, RegisterError, ScrapeError};
+use pytheus::error::{CollectError, ScrapeError};
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 use pytheus::snapshot::FamilySnapshot;
 use support::Reply;
+use support::failing::Failing;
 
 #[path = "../examples/quickstart.rs"]
 mod quickstart;
@@ -36,23 +37,6 @@ fn serving(registry: impl Registry + 'static, visit: impl FnOnce(&(dyn Fn(&str) 
             visited = client => visited.unwrap(),
         }
     });
-}
-
-/// A registry whose totals can't be had.
-struct Failing(fn() -> ScrapeError);
-
-impl Registry for Failing {
-    fn register(&self, _: Arc<dyn Collector>) -> Result<(), RegisterError> {
-        Ok(())
-    }
-
-    fn unregister(&self, _: &str) -> Option<Arc<dyn Collector>> {
-        None
-    }
-
-    fn collect(&self) -> Result<Vec<FamilySnapshot>, ScrapeError> {
-        Err(self.0())
-    }
 }
 
 #[test]

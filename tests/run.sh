@@ -47,7 +47,7 @@ test_all() {
     cargo test -p pytheus-tests --features log,tracing --test report_log --test report_tracing --no-fail-fast || status=$?
     # The totals of processes anywhere go to a real Redis.
     cargo test -p pytheus --features redis-tls,redis-python --lib backends --no-fail-fast || status=$?
-    cargo test -p pytheus --features redis-tls,redis-python --doc --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python,http --doc --no-fail-fast || status=$?
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
     # The error for an option of a feature that is off.
     cargo test -p pytheus --features redis --lib redis::tests::secrets --no-fail-fast || status=$?
@@ -55,7 +55,7 @@ test_all() {
     cargo test -p pytheus --features http --lib http --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     local feature
-    for feature in fast-clock file redis redis-python redis-tls backend-config conformance http log tracing; do
+    for feature in fast-clock file redis redis-python redis-tls backend-config conformance respond gzip http actix log tracing; do
         cargo check -p pytheus --no-default-features --features "$feature" || status=$?
     done
     sanitize || status=$?

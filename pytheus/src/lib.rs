@@ -44,6 +44,8 @@
 //!
 //! The [guide] lists all pages, the folder `examples` has a program per feature.
 
+#[cfg(feature = "actix")]
+pub mod actix;
 pub mod backends;
 pub mod collector;
 #[cfg(all(unix, feature = "conformance"))]
@@ -51,6 +53,8 @@ pub mod conformance;
 pub mod diagnostics;
 pub mod exposition;
 pub mod guide;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod metrics;
 pub mod registry;
 pub mod testing;

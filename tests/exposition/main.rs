@@ -1,5 +1,6 @@
 //! The text of a scrape: format, parsers and the ways to write it.
 
 mod direct;
+mod negotiation;
 mod property;
 mod text;

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use support::{example, promtool};
 
-/// One serves until it is stopped, one needs a server: each has a test of its own.
-const APART: [&str; 2] = ["quickstart", "redis"];
+/// Two serve until they are stopped, one needs a server: each has a test of its own.
+const APART: [&str; 3] = ["actix", "quickstart", "redis"];
 
 /// Those that run to their end.
 fn names() -> Vec<String> {
@@ -60,6 +60,7 @@ fn there_is_an_example_for_each_feature() {
         "own_backend",
         "multi_process",
         "redis",
+        "actix",
     ] {
         assert!(example::names().iter().any(|found| found == name), "{name}");
     }

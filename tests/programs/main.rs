@@ -1,5 +1,6 @@
 //! The examples and the README as programs: output, HTTP answers, and a real Prometheus.
 
+mod actix;
 mod examples;
 mod prometheus;
 mod quickstart;

@@ -1,4 +1,4 @@
-//! The README's program prints the text below it, its handler is that of the quickstart, and its two commands work.
+//! The README's program prints the text below it, its line for a service is that of the quickstart, and its two commands work.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -78,11 +78,11 @@ fn the_first_program_prints_the_text_below_it() {
 }
 
 #[test]
-fn the_handler_for_a_service_is_that_of_the_quickstart() {
+fn the_line_for_a_service_is_that_of_the_quickstart() {
     let quickstart = fs::read_to_string(format!("{ROOT}/examples/quickstart.rs")).expect("the example");
-    let [handler] = blocks("rs")[..] else { panic!("one handler") };
-    assert!(quickstart.contains(handler), "{handler}");
-    assert!(include_str!("../../pytheus/src/guide/service.md").contains(handler), "the guide has it, too");
+    let [line] = blocks("rs")[..] else { panic!("one block") };
+    assert!(quickstart.contains(line), "{line}");
+    assert!(include_str!("../../pytheus/src/guide/service.md").contains(line), "the guide has it, too");
 }
 
 #[test]

@@ -142,6 +142,11 @@ impl Serving {
         self.process.id()
     }
 
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.address.port()

@@ -4,6 +4,7 @@
 pub mod disk;
 pub mod every_kind;
 pub mod example;
+pub mod failing;
 #[cfg(unix)]
 pub mod fork;
 pub mod http_client;
@@ -13,6 +14,7 @@ pub mod package;
 pub mod prometheus;
 pub mod promtool;
 pub mod python;
+pub mod raw_http;
 pub mod scrapes;
 pub mod server;
 pub mod sources;

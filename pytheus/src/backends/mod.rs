@@ -51,7 +51,7 @@ pub use config::{BackendSpec, LoadError, LoadedBy};
 pub use file::{FileError, FileFault, MultiProcessFileBackend};
 #[cfg(feature = "redis")]
 pub use redis::{MultiProcessRedisBackend, RedisFault};
-pub use runtime::{FlushError, flush, load_backend, shutdown};
+pub use runtime::{FlushError, flush, load_backend, shutdown, shutdown_async};
 #[cfg(feature = "backend-config")]
 pub use serde_json::{Value, json};
 pub use single::SingleProcessBackend;

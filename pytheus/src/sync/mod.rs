@@ -16,6 +16,8 @@ mod close_on_fork;
 pub(crate) mod epoch;
 mod fork_gate;
 mod lock;
+#[cfg(not(loom))]
+mod promise;
 pub(crate) mod shim;
 
 pub(crate) use at_exit::at_exit;
@@ -26,3 +28,5 @@ pub use close_on_fork::CloseOnFork;
 pub(crate) use fork_gate::fork;
 pub(crate) use fork_gate::{enter, run_in_child};
 pub(crate) use lock::{Guarded, lock, read, try_lock, write};
+#[cfg(not(loom))]
+pub(crate) use promise::{Promise, Waiter};

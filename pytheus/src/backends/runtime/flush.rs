@@ -2,12 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::backends::api::BackendError;
 use crate::backends::config::LoadError;
 use crate::backends::runtime::{active, loader};
+use crate::sync::{Promise, Waiter, catch_panic};
 
 /// Why it is not known that a backend has all that was counted.
 ///
@@ -109,6 +112,37 @@ pub fn shutdown(timeout: Duration) -> Result<(), FlushError> {
     let left = timeout.saturating_sub(start.map_or(Duration::ZERO, |start| start.elapsed()));
     let closed = active::recovered(left).and_then(|installed| installed.map_or(Ok(()), |own| own.close(left)));
     closed.map_err(|source| FlushError::Shutdown { source })
+}
+
+/// Hands over and ends as [`shutdown`] does, in any async runtime and without blocking its threads.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn run() -> Result<(), Box<dyn std::error::Error>> {
+///     // .. serve, until SIGTERM
+///     pytheus::backends::shutdown_async(Duration::from_secs(5)).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// The errors of [`shutdown`].
+pub async fn shutdown_async(timeout: Duration) -> Result<(), FlushError> {
+    let ended = Arc::new(Promise::new());
+    let on_thread = Arc::clone(&ended);
+    let end = move || {
+        let result = catch_panic(|| shutdown(timeout));
+        on_thread.fulfil(Some(result.unwrap_or_else(|panic| Err(FlushError::Shutdown { source: panic.into() }))));
+    };
+    if thread::Builder::new().name("pytheus-shutdown".to_owned()).spawn(end).is_err() {
+        return shutdown(timeout);
+    }
+    let mut waiter = Waiter::new(&ended);
+    let result = poll_fn(|context| waiter.poll(context.waker(), Option::take)).await;
+    // Taken once, by this future.
+    result.unwrap_or(Ok(()))
 }
 
 /// How long [`flush`] waits for a load that is under way.

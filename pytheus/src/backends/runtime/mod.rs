@@ -3,7 +3,7 @@
 //! | file | holds | knows |
 //! |---|---|---|
 //! | `active` | the entry points for metrics, registries and programs | all others |
-//! | `flush` | `flush`, `shutdown` and their errors | `active`, `loader` |
+//! | `flush` | `flush`, `shutdown`, `shutdown_async` and their errors | `active`, `loader` |
 //! | `loader/` | the state of loading, and the background thread | `installed` |
 //! | `installed` | the backend in use, its arena, its recovery in a child | the files below |
 //! | `ship/` | the thread that sends batches and removals | `families`, `removals` |
@@ -21,7 +21,7 @@ mod ship;
 pub(super) mod wait;
 
 pub(crate) use active::{after_fork, ensure_loaded, health, join, load, queue_removal};
-pub use flush::{FlushError, flush, shutdown};
+pub use flush::{FlushError, flush, shutdown, shutdown_async};
 #[cfg(all(unix, feature = "conformance"))]
 pub(crate) use installed::installed;
 pub(crate) use installed::is_installed;

@@ -1,0 +1,54 @@
+//! The endpoint for Prometheus in actix-web 4.
+//!
+//! One line mounts it:
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer};
+//!
+//! # fn serve() -> std::io::Result<actix_web::dev::Server> {
+//! let server = HttpServer::new(|| App::new().route("/metrics", pytheus::actix::endpoint()));
+//! Ok(server.bind("127.0.0.1:8080")?.run())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse, Route};
+
+use crate::exposition::{Answer, Ask, Respond, Source};
+use crate::registry::Registry;
+
+/// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY), for a resource of actix-web.
+///
+/// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the
+/// library; [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
+pub fn endpoint() -> Route {
+    route(Source::Global)
+}
+
+/// Returns the endpoint with the metrics of a registry of your own.
+pub fn endpoint_from(registry: Arc<dyn Registry>) -> Route {
+    route(Source::Own(registry))
+}
+
+fn route(source: Source) -> Route {
+    web::route().to(move |request: HttpRequest| {
+        let values = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
+        let ask = Ask::by_request(request.method().as_str(), request.query_string(), values);
+        let respond = Respond::new(source.clone(), &ask);
+        async { response(respond.await) }
+    })
+}
+
+fn response(answer: Answer) -> HttpResponse {
+    let mut response =
+        HttpResponse::build(StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE));
+    // The server has the length of the body, and leaves the body out for HEAD.
+    for header in answer.headers().filter(|(name, _)| *name != "Content-Length") {
+        response.insert_header(header);
+    }
+    response.body(Bytes::from_owner(answer.into_shared_body()))
+}

@@ -1,0 +1,109 @@
+//! The page of a scrape: what is sent to every scraper that shares it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use super::compression::BodyWriter;
+use crate::exposition::{Negotiated, WriteError, text};
+use crate::registry::{REGISTRY, Registry};
+use crate::sync::catch_panic;
+
+/// The content type of a page for people.
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// A registry to be scraped on any thread.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Global,
+    Own(Arc<dyn Registry>),
+}
+
+impl Source {
+    fn registry(&self) -> &dyn Registry {
+        match self {
+            Self::Global => &REGISTRY,
+            Self::Own(registry) => registry,
+        }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Global, Self::Global) => true,
+            (Self::Own(own), Self::Own(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Global => "REGISTRY",
+            Self::Own(_) => "a registry",
+        })
+    }
+}
+
+/// Everything that a page depends on: scrapes of one key are the same.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PageKey {
+    pub(super) source: Source,
+    pub(super) names: Vec<String>,
+    pub(super) negotiated: Negotiated,
+    pub(super) wants_gzip: bool,
+}
+
+impl PageKey {
+    fn is_asked_for(&self, family: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| name == family)
+    }
+
+    /// Scrapes and encodes the metrics; returns the body and whether it is compressed.
+    fn encode(&self) -> Result<(Vec<u8>, bool), WriteError> {
+        let mut body = BodyWriter::new(self.wants_gzip);
+        let (mut text, mut written) = (String::new(), Ok(()));
+        self.source.registry().scrape(&mut |family| {
+            if written.is_ok() && self.is_asked_for(family.name()) {
+                text.clear();
+                text::encode(&family, &mut text, &mut |_| {});
+                written = body.write_all(text.as_bytes());
+            }
+        })?;
+        written?;
+        Ok(body.finish()?)
+    }
+}
+
+/// A status, the headers and the body.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) content_type: Cow<'static, str>,
+    pub(super) is_compressed: bool,
+    pub(super) body: Vec<u8>,
+}
+
+impl Page {
+    /// Makes a page with the reason why there are no metrics.
+    pub(super) fn refusal(status: u16, reason: impl fmt::Display) -> Self {
+        let content_type = Cow::Borrowed(PLAIN_TEXT);
+        Self { status, content_type, is_compressed: false, body: reason.to_string().into_bytes() }
+    }
+
+    /// Scrapes the registry, and encodes and compresses its metrics. A failed scrape gives the status 503.
+    pub(super) fn of(key: &PageKey) -> Self {
+        // A registry of the user's own may panic.
+        let written = catch_panic(|| key.encode());
+        match written {
+            Ok(Ok((body, is_compressed))) => {
+                Self { status: 200, content_type: Cow::Owned(key.negotiated.content_type()), is_compressed, body }
+            }
+            Ok(Err(error)) => Self::refusal(503, error),
+            Err(panic) => Self::refusal(503, format_args!("the scrape panicked: {panic}")),
+        }
+    }
+}
