@@ -88,7 +88,8 @@ fn a_source_that_panics_keeps_what_is_counted() {
 
 #[test]
 fn a_source_ends_with_its_series() {
-    let labelled = Counter::builder("ends_total", "A total.").label_names(["n"]).unregistered().build().expect("a name");
+    let labelled =
+        Counter::builder("ends_total", "A total.").label_names(["n"]).unregistered().build().expect("a name");
     let source = Arc::new(AtomicU64::new(5));
     let read = Arc::clone(&source);
     let series = labelled.labels([("n", 1)]).expect("a label");

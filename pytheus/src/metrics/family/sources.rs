@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use crate::diagnostics::{self, Dropped};
 use crate::metrics::family::callbacks::Callback;
-use crate::metrics::family::core::{FamilyCore, record_no_room};
 use crate::model::number::Number;
 use crate::model::process;
 use crate::reentry::Failure;
-use crate::storage::{CellSet, Series};
+use crate::storage::Series;
 use crate::sync::lock;
 
 /// The shared source of one series.
@@ -57,38 +56,29 @@ impl Drop for Reading<'_> {
 }
 
 impl Source<dyn Fn() -> Number + Send + Sync> {
-    /// Reads the total, and counts its increase since the last time. Does nothing while another thread reads it: two
-    /// readings in the wrong order would look like a reset.
-    pub(crate) fn read(&self, core: &FamilyCore) {
-        let Some(_reading) = Reading::begin(&self.reader) else { return };
-        let total = match self.callback.value() {
-            Ok(total) => total,
-            // The closure is running, and reports its failure itself.
-            Err(Failure::Reentered) => return,
-            Err(failure) => return diagnostics::source_failed(core.descriptor(), &core.labels(&self.series), &failure),
-        };
+    /// Reads the total, and passes its increase since the last time to `count`, if there is any. Does nothing while another
+    /// thread reads it: two readings in the wrong order would look like a reset.
+    ///
+    /// # Errors
+    ///
+    /// If the closure fails.
+    pub(crate) fn read(&self, count: impl FnOnce(&Series, Number)) -> Result<(), (&Series, Failure)> {
+        let Some(_reading) = Reading::begin(&self.reader) else { return Ok(()) };
+        let total = self.callback.value().map_err(|failure| (&self.series, failure))?;
         if total.as_f64() < 0.0 {
-            return diagnostics::dropped(Dropped::NegativeIncrement);
+            diagnostics::dropped(Dropped::NegativeIncrement);
+        } else if !total.as_f64().is_finite() {
+            diagnostics::dropped(Dropped::NonFiniteIncrement);
+        } else {
+            let increase = {
+                let mut counted = lock(&self.counted);
+                let increase = increase(*counted, total, process::id());
+                *counted = Counted { process: process::id(), total };
+                increase
+            };
+            count(&self.series, increase);
         }
-        if !total.as_f64().is_finite() {
-            return diagnostics::dropped(Dropped::NonFiniteIncrement);
-        }
-        let increase = {
-            let mut counted = lock(&self.counted);
-            let increase = increase(*counted, total, process::id());
-            *counted = Counted { process: process::id(), total };
-            increase
-        };
-        let (set, whole, fraction) = match increase {
-            Number::Int(0) => return,
-            Number::Int(whole) => (CellSet::Own, whole, 0.0),
-            Number::Float(fraction) => (CellSet::Extra, 0, fraction),
-        };
-        // A series that was removed meanwhile needs it no more.
-        let _ = record_no_room(core.update_slow(&self.series, set, &mut |cells| match set {
-            CellSet::Own => cells.add(whole),
-            _ => cells.add_float(fraction),
-        }));
+        Ok(())
     }
 }
 
