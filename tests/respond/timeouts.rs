@@ -55,20 +55,3 @@ fn a_timeout_that_is_no_time_is_ignored() {
         assert_eq!(answer.status(), 200, "{seconds}");
     }
 }
-
-#[test]
-fn threads_end_with_the_last_scrape_and_the_last_deadline() {
-    let _alone = alone();
-    let gate = Arc::new(Gate::default());
-    gate.open();
-    for _scrape in 0..20 {
-        let answer = block_on(respond_async_from(gated(&gate), &Ask::new().timeout_header("100")));
-        assert_eq!(answer.status(), 200);
-    }
-    support::wait_for("end of the threads", || {
-        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        let left: Vec<_> = names.filter(|name| ["pytheus-scrape\n", "pytheus-timer\n"].contains(&&**name)).collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    });
-}
