@@ -15,9 +15,9 @@ fn a_child_answers_while_a_scrape_of_its_parent_is_under_way() {
     let (go, go_on) = mpsc::channel::<()>();
     let is_child = Arc::new(AtomicBool::new(false));
     let held = Gauge::builder("held", "Held up in the parent.").registry(&*registry).build().unwrap();
-    let (in_child, go_on) = (Arc::clone(&is_child), std::sync::Mutex::new(go_on));
+    let (passes, go_on) = (Arc::clone(&is_child), std::sync::Mutex::new(go_on));
     held.set_function(move || {
-        if !in_child.load(SeqCst) {
+        if !passes.load(SeqCst) {
             let _ = has_begun.send(());
             let _ = go_on.lock().map(|go_on| go_on.recv());
         }
