@@ -163,3 +163,49 @@ fn two_hundred_connections_at_once_are_all_answered() {
         });
     });
 }
+
+#[test]
+fn slow_and_idle_clients_do_not_keep_a_scraper_waiting() {
+    for number in 0..20_000 {
+        ORDERS.customer(&format!("customer of a long list, number {number}")).inc();
+    }
+    beside_axum(|address| {
+        let connect = |request: &[u8]| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(request).unwrap();
+            stream
+        };
+        let whole = b"GET /metrics HTTP/1.1\r\nHost: shop\r\n\r\n";
+        let slow: Vec<_> = (0..60)
+            .map(|number| match number % 3 {
+                // Says nothing, sends half of a request, or reads nothing of a reply that no buffer takes.
+                0 => connect(b""),
+                1 => connect(&whole[..30]),
+                _ => connect(whole),
+            })
+            .collect();
+        // Before this time, the scraper would get a 503.
+        let timeout = b"X-Prometheus-Scrape-Timeout-Seconds: 10";
+        for _scrape in 0..5 {
+            let response = ask(address, &[b"GET /metrics HTTP/1.1", timeout]);
+            response.assert_has("HTTP/1.1 200 OK");
+            assert!(response.body.ends_with(b" 1\n"));
+        }
+        drop(slow);
+    });
+}
+
+#[test]
+fn huge_headers_are_refused_or_answered_and_the_next_scrape_is_answered() {
+    beside_axum(|address| {
+        let accept = format!("Accept: {}", "application/openmetrics-text;version=1.0.0;q=0.1,".repeat(2_000));
+        // Some servers read so much, others answer 431.
+        let response = ask(address, &[b"GET /metrics HTTP/1.1", accept.as_bytes()]);
+        assert!(response.head.starts_with("http/1.1 200 ") || response.head.starts_with("http/1.1 431 "));
+        get(address, "/metrics").assert_has("HTTP/1.1 200 OK");
+        let names = format!("/metrics?name[]={}", "n".repeat(20_000));
+        let response = get(address, &names);
+        response.assert_has("HTTP/1.1 200 OK");
+        assert!(response.body.is_empty());
+    });
+}

@@ -41,6 +41,7 @@ check_rust() {
     have "Rust $version" toolchain install "$version.0" --profile minimal --no-self-update || return 0
     cargo "+$version.0" check --quiet -p pytheus
     cargo "+$version.0" check --quiet -p pytheus --features redis
+    cargo "+$version.0" check --quiet -p pytheus --features http,actix
     # The code that the macros write, too.
     cargo "+$version.0" check --quiet -p pytheus-tests-platforms --examples
 }
@@ -82,6 +83,7 @@ for name in "$@"; do
     have "$name" target add "$name" || continue
     cargo check --quiet -p pytheus --target "$name"
     cargo check --quiet -p pytheus --features file --target "$name"
+    cargo check --quiet -p pytheus --features http --target "$name"
     case $name in
         wasm32-wasip1)
             check_wasm "$name" wasi

@@ -131,20 +131,27 @@ fn four_scrapes_run_at_once_and_the_others_wait() {
 }
 
 #[test]
-fn too_many_waiting_scrapes_are_refused_at_once() {
+fn too_many_scrapes_by_name_are_refused_and_that_of_all_metrics_is_not() {
     let _alone = alone();
-    let gate = Arc::new(Gate::default());
+    let (gate, open) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let held = Held(Arc::clone(&gate));
-    let running: Vec<_> = (0..4).map(|_| respond_async_from(gated(&gate), &Ask::new())).collect();
+    let busy: Vec<_> = (0..4).map(|_| respond_async_from(gated(&gate), &Ask::new())).collect();
     gate.wait_for(4);
-    let waiting: Vec<_> = (0..64).map(|_| respond_async_from(gated(&gate), &Ask::new())).collect();
-    let refused = respond_from(gated(&gate), &Ask::new());
+    open.open();
+    let registry = gated(&open);
+    let by_name = |number: u32| Ask::new().query(&format!("name[]=passed&name[]=of_{number}"));
+    let waiting: Vec<_> = (0..64).map(|number| respond_async_from(registry.clone(), &by_name(number))).collect();
+    let refused = respond_from(registry.clone(), &by_name(64));
     assert_eq!(refused.status(), 503);
-    assert!(text(&refused).contains("64 scrapes wait"), "{}", text(&refused));
+    assert_eq!(text(&refused), "64 scrapes by name wait already");
+    let all = respond_async_from(registry.clone(), &Ask::new());
+    // This one joins.
+    let shared = respond_async_from(registry, &by_name(63));
     drop(held);
-    all_answered(running);
-    all_answered(waiting);
-    assert_eq!(gate.begun.load(SeqCst), 68);
+    for answer in all_answered(waiting.into_iter().chain(busy).chain([all, shared]).collect()) {
+        assert!(answer.ends_with("\npassed 1\n"), "{answer}");
+    }
+    assert_eq!(open.begun.load(SeqCst), 65);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::sync::{Promise, Waiter};
 /// The maximum number of scrapes at once.
 const MAX_RUNNING: usize = 4;
 
-/// The maximum number of scrapes that wait: a client can ask for ever different names.
+/// The maximum number of scrapes by name that wait: a client can ask for ever different names.
 const MAX_WAITING: usize = 64;
 
 static QUEUE: PerProcess<Queue> = PerProcess::new();
@@ -47,16 +47,22 @@ impl Queue {
         self.waiting.iter().position(|scrape| !is_running(scrape))
     }
 
-    /// Joins a waiting scrape, or adds one. Too many waiting scrapes give the key back.
+    /// Joins a waiting scrape, or adds one: that of all families before the ones by name, which may be of any number.
+    ///
+    /// # Errors
+    ///
+    /// The key, if too many wait.
     fn join(&mut self, key: PageKey) -> Result<Arc<Scrape>, PageKey> {
         if let Some(scrape) = self.waiting.iter().find(|scrape| scrape.key == key) {
             return Ok(Arc::clone(scrape));
         }
-        if self.waiting.len() >= MAX_WAITING {
+        let first_by_name = self.waiting.partition_point(|scrape| scrape.key.names.is_empty());
+        let place = if key.names.is_empty() { first_by_name } else { self.waiting.len() };
+        if place >= first_by_name + MAX_WAITING {
             return Err(key);
         }
         let scrape = Arc::new(Scrape { key, page: Arc::new(Promise::new()) });
-        self.waiting.push_back(Arc::clone(&scrape));
+        self.waiting.insert(place, Arc::clone(&scrape));
         Ok(scrape)
     }
 
@@ -113,7 +119,7 @@ impl PendingPage {
             work();
         }
         let Ok(scrape) = scrape else {
-            return Err(Page::refusal(503, format_args!("{MAX_WAITING} scrapes wait already")));
+            return Err(Page::refusal(503, format_args!("{MAX_WAITING} scrapes by name wait already")));
         };
         let has_threads = cfg!(not(target_family = "wasm"));
         let until = has_threads.then(Instant::now).and_then(|now| now.checked_add(time));
