@@ -19,6 +19,12 @@
 //! # HELP cleaning_duration_seconds How long the last cleaning took.
 //! # TYPE cleaning_duration_seconds gauge
 //! cleaning_duration_seconds ..
+//! # HELP fax_seconds Time to send a fax, by what the other side answered.
+//! # TYPE fax_seconds summary
+//! fax_seconds_sum{answer="failed"} ..
+//! fax_seconds_count{answer="failed"} 1
+//! fax_seconds_sum{answer="sent"} ..
+//! fax_seconds_count{answer="sent"} 1
 //! # HELP fold_seconds Time to fold a sheet.
 //! # TYPE fold_seconds summary
 //! fold_seconds_sum ..
@@ -53,12 +59,27 @@
 //! # HELP prints_in_progress Jobs that are being printed.
 //! # TYPE prints_in_progress gauge
 //! prints_in_progress 0
+//! # HELP scanner_calls_total Calls of the scanner.
+//! # TYPE scanner_calls_total counter
+//! scanner_calls_total{method="feed"} 1
+//! scanner_calls_total{method="scan"} 3
+//! # HELP store_seconds Time to reach the paper store.
+//! # TYPE store_seconds histogram
+//! store_seconds_bucket{outcome="error",shelf="cellar",le="1"} 1
+//! store_seconds_bucket{outcome="error",shelf="cellar",le="+Inf"} 1
+//! store_seconds_sum{outcome="error",shelf="cellar"} ..
+//! store_seconds_count{outcome="error",shelf="cellar"} 1
+//! store_seconds_bucket{outcome="ok",shelf="top",le="1"} 1
+//! store_seconds_bucket{outcome="ok",shelf="top",le="+Inf"} 1
+//! store_seconds_sum{outcome="ok",shelf="top"} ..
+//! store_seconds_count{outcome="ok",shelf="top"} 1
 //! ```
 
 use std::time::Duration;
 
 use pytheus::exposition::generate_metrics;
-use pytheus::{counter, gauge, histogram, summary};
+use pytheus::metrics::Outcome;
+use pytheus::{counter, gauge, histogram, metric, summary};
 
 struct Job {
     queue: &'static str,
@@ -69,6 +90,51 @@ struct Job {
 enum PrintError {
     NoPaper,
     Timeout,
+}
+
+metric! {
+    /// Time to reach the paper store.
+    static STORE_SECONDS: Histogram = "store_seconds" { labels: { shelf, outcome: Outcome }, buckets: [1.0] };
+
+    /// Time to send a fax, by what the other side answered.
+    static FAX_SECONDS: Summary = "fax_seconds" { labels: { answer } };
+}
+
+/// A declared metric takes the outcome by its own method.
+#[histogram(STORE_SECONDS.shelf(shelf).outcome(outcome))]
+fn fetch(shelf: &str) -> Result<u32, PrintError> {
+    if shelf == "top" { Ok(500) } else { Err(PrintError::NoPaper) }
+}
+
+/// A timer may learn its series at the end: until then, `failed` stands for each way out.
+fn fax(number: &str) -> Result<u64, std::num::ParseIntError> {
+    let timer = FAX_SECONDS.answer("failed").time();
+    let number = number.parse()?;
+    timer.stop_into(&FAX_SECONDS.answer("sent"));
+    Ok(number)
+}
+
+struct Scanner {
+    pages: u32,
+}
+
+/// Calls of the scanner.
+// One attribute for all functions of a block, each under its name as the label `method`.
+#[counter(name = "scanner_calls_total")]
+impl Scanner {
+    fn feed(&mut self, pages: u32) {
+        self.pages += pages;
+    }
+
+    fn scan(&mut self) -> bool {
+        self.pages = self.pages.saturating_sub(1);
+        !self.is_empty()
+    }
+
+    #[pytheus(skip)]
+    fn is_empty(&self) -> bool {
+        self.pages == 0
+    }
 }
 
 struct Printer;
@@ -130,6 +196,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     fold();
     refill();
     clean();
+    for shelf in ["top", "cellar"] {
+        let _ = fetch(shelf);
+    }
+    for number in ["5551234", "five"] {
+        let _ = fax(number);
+    }
+    let mut scanner = Scanner { pages: 0 };
+    scanner.feed(3);
+    while scanner.scan() {}
 
     println!();
     print!("{}", generate_metrics()?);

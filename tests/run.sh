@@ -12,14 +12,24 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/toolchain.sh
 tests/setup.sh
 
-# Passes everything on as it comes, and adds up cargo's own `test result:` lines.
+# Passes everything on as it comes, and adds up cargo's own `test result:` lines. A long log is often kept by its end alone,
+# so each failed test stands there again, with the first lines of what it printed.
 add_up() {
     awk '
         { print; fflush() }
-        /^test result: / { passed += $4; failed += $6 }
+        /^ *(Running|Doc-tests) / { binary = $0; sub(/^ */, "", binary) }
+        /^test result: / { passed += $4; failed += $6; shown = 0 }
+        /^ *test .* FAILED$/ { summary = summary binary ": " $2 "\n" }
+        /^ *failures:$/ || /^ *stack backtrace:$/ { shown = 0 }
+        /^ *---- .* ----$/ { shown = 30 }
+        shown > 0 { summary = summary "    " $0 "\n"; shown-- }
         # A test that does not compile, or a process that dies, has no line of its own.
-        /^error: / && failed == 0 { broken = 1 }
-        END { print passed + 0 " passed, " failed + (failed == 0 && broken) " failed" }
+        /^error: / { broken = 1 }
+        /^error(\[E[0-9]+\])?: / { summary = summary $0 "\n" }
+        END {
+            if (failed > 0 || broken) printf "\nwhat failed:\n%s\n", summary
+            print passed + 0 " passed, " failed + (failed == 0 && broken) " failed"
+        }
     '
 }
 
@@ -52,10 +62,11 @@ test_all() {
     return "$status"
 }
 
-# Indented but for the last line, so that what runs a second time here is not added up.
+# Indented but for the last line, so that what runs a second time here is not added up. Each test that passed is no news.
 sanitize() {
     local status=0
-    tests/sanitize.sh 2>&1 | awk '!/^ThreadSanitizer: / { printf "    " } { print; fflush() }' || status=$?
+    tests/sanitize.sh 2>&1 |
+        awk '/^test .* ok$/ { next } !/^ThreadSanitizer: / { printf "    " } { print; fflush() }' || status=$?
     case $status in
         0) ;;
         # It can't be run here, and has said why.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `pytheus_dropped_updates_total{reason}` | refused updates: `negative_increment`, `non_finite_increment`, `non_finite_observation`, `unknown_state`; lost updates: `no_room`, beyond the room for series of the process |
 //! | `pytheus_label_overflow_total{metric,label}` | look-ups beyond a `limit`, by the label that became `__other__` |
-//! | `pytheus_collector_errors_total{collector}` | failed scrapes of a custom collector, or of a gauge with a closure: an error, a panic, a question for its own value, or a value that its kind does not allow |
+//! | `pytheus_collector_errors_total{collector}` | failed scrapes of a custom collector, or of a gauge or counter with a closure: an error, a panic, a question for its own value, or a value that its kind does not allow |
 //! | `pytheus_registration_conflicts_total{metric}` | declared metrics refused by a registry |
 //! | `pytheus_backend_files_skipped_total{reason}` | files with the name of a process file, made by no process: `foreign` |
 //! | `pytheus_backend_conflicts_total{metric}` | metrics left out of a scrape, because another version or program declares the name with an incompatible kind |
@@ -80,16 +80,33 @@ pub(crate) fn collector_failed(collector: Option<&Descriptor>, error: &dyn fmt::
 pub(crate) fn reading_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: &dyn fmt::Display) {
     let metric = descriptor.name();
     count(SelfMetric::CollectorErrors, &[metric]);
-    let series = match labels.exposed() {
-        "" => String::new(),
-        labels => format!("{{{labels}}}"),
-    };
-    let location = descriptor.location();
     let message = format!(
-        "the closure that `{metric}{series}` (declared at {location}) is read with gave no value, so that the series \
-         is left out of the scrape: {why}"
+        "the closure that `{}` (declared at {}) is read with gave no value, so that the series is left out of the scrape: \
+         {why}",
+        series_text(metric, labels),
+        descriptor.location()
     );
     report(("reading", metric), &message);
+}
+
+/// Counts and reports a counter whose source failed.
+pub(crate) fn source_failed(descriptor: &Descriptor, labels: &Labels<'_>, why: &dyn fmt::Display) {
+    let metric = descriptor.name();
+    count(SelfMetric::CollectorErrors, &[metric]);
+    let message = format!(
+        "the closure that `{}` (declared at {}) is read with gave no value, so that the series shows what it has counted so \
+         far: {why}",
+        series_text(metric, labels),
+        descriptor.location()
+    );
+    report(("reading", metric), &message);
+}
+
+fn series_text(metric: &str, labels: &Labels<'_>) -> String {
+    match labels.exposed() {
+        "" => metric.to_owned(),
+        labels => format!("{metric}{{{labels}}}"),
+    }
 }
 
 /// Counts and reports a declared metric refused by a registry.

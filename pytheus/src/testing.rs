@@ -33,7 +33,7 @@ use crate::diagnostics;
 use crate::metrics::FamilyCore;
 use crate::model::descriptor::Kind;
 use crate::model::snapshot::FamilySnapshot;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 
 /// Checks that a block changes a sample by an amount, and returns the block's value.
 ///
@@ -102,6 +102,27 @@ pub fn reset(metric: Arc<dyn Collector>) -> bool {
         core.clear(|_| true);
         true
     })
+}
+
+/// Resets the declared metrics of a name, as [`reset`] does: those that an attribute declares have no other handle. False
+/// when none has this name; metrics with a registry of their own are not looked at.
+///
+/// ```
+/// use pytheus::{REGISTRY, Registry, counter, testing};
+///
+/// #[counter(name = "named_reset_calls_total", help = "Calls.")]
+/// fn call() {}
+///
+/// call();
+/// assert!(testing::reset_named("named_reset_calls_total"));
+/// call();
+/// assert_eq!(REGISTRY.sample_value("named_reset_calls_total", &[]), Some(1.0));
+/// assert!(!testing::reset_named("nowhere_total"));
+/// ```
+pub fn reset_named(name: &str) -> bool {
+    let is_it = |metric: &Arc<dyn Collector>| metric.descriptors().iter().any(|descriptor| descriptor.name() == name);
+    // Each of them, also after the first.
+    registry::default_families(0).into_iter().filter(is_it).map(reset).fold(false, |any, done| any | done)
 }
 
 /// Waits for all other guards of this function, and returns a guard that keeps later callers waiting.

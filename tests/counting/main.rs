@@ -7,4 +7,5 @@ mod facts;
 mod limit;
 mod observations;
 mod removal;
+mod sources;
 mod testing;

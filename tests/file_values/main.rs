@@ -2,5 +2,6 @@
 
 mod families;
 mod gauges;
+mod sources;
 mod states;
 mod versions;

@@ -1,12 +1,17 @@
 //! A number that only goes up.
 
+use std::sync::Arc;
+
+use crate::backends::api::LocalFamily as _;
 use crate::diagnostics::{self, Dropped};
 use crate::metrics::amount::Amount;
 use crate::metrics::builder::{Builder, WithoutLabels};
 use crate::metrics::call::{Count, Effect, instrument};
 use crate::metrics::family::collect;
+use crate::metrics::family::sources::Source;
 use crate::metrics::handle::{Handle, Updatable};
 use crate::metrics::metric::metric;
+use crate::model::number::Number;
 use crate::storage::CellSet;
 
 /// A number that only goes up: requests, errors, bytes sent. It starts at zero in each process.
@@ -151,11 +156,58 @@ impl<T> Counter<T> {
         instrument(self.0.later(), work, |handle, result| count_error(&handle, result, counts))
     }
 
+    /// Counts a total that something else keeps, such as a library or the kernel: `read` returns it, and each scrape counts
+    /// its increase since the scrape before.
+    ///
+    /// The first reading counts whole. A total that has fallen began anew at zero, as after a reset. A negative, infinite or
+    /// NaN total is refused and counted in `pytheus_dropped_updates_total`. After a panic of `read`, which is counted and
+    /// reported, the series shows what it has counted so far. The function is dropped with its series.
+    ///
+    /// What is counted adds up over processes, as the increments of any counter. In a forked child, what the total was at the
+    /// first reading is the parent's. Sources are also read before counts are sent to Redis, and by
+    /// [`flush`](crate::backends::flush) and [`shutdown`](crate::backends::shutdown).
+    ///
+    /// `read` should take no time and ask for nothing else, as the thread that sends counts calls it, too.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// static EVICTED: AtomicU64 = AtomicU64::new(0); // kept by a cache
+    ///
+    /// pytheus::metric! {
+    ///     /// Entries that a cache has evicted.
+    ///     static EVICTIONS: Counter = "cache_evictions_total";
+    /// }
+    ///
+    /// EVICTIONS.set_function(|| EVICTED.load(Ordering::Relaxed));
+    /// EVICTED.fetch_add(3, Ordering::Relaxed);
+    /// assert!(pytheus::generate_metrics()?.contains("cache_evictions_total 3\n"));
+    /// # Ok::<(), pytheus::error::ScrapeError>(())
+    /// ```
+    pub fn set_function<A: Amount>(&self, read: impl Fn() -> A + Send + Sync + 'static)
+    where
+        T: Updatable,
+    {
+        let series = self.0.with_handle(Handle::series);
+        let core = self.0.core();
+        let read = move || {
+            let total = read();
+            total.as_whole().map_or_else(|| Number::Float(total.as_f64()), Number::Int)
+        };
+        let mut former = core.sources.set(&series, Arc::new(Source::new(series.clone(), read)));
+        if series.is_removed() {
+            // Removed meanwhile: a later series may have its address.
+            former = core.sources.remove(&[series]).pop();
+        }
+        drop(former);
+    }
+
     /// Returns the value in this process. Meant for tests.
     pub fn get(&self) -> f64
     where
         T: Updatable,
     {
+        self.0.core().read_sources();
         self.0.lookup().map_or(0.0, |series| collect::counter(&series).as_f64())
     }
 }

@@ -54,6 +54,13 @@ impl<B> HasOutcome for (StatusCode, B) {
     }
 }
 
+/// With headers between the two.
+impl<H, B> HasOutcome for (StatusCode, H, B) {
+    fn is_error(&self) -> bool {
+        self.0.is_error()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +80,7 @@ mod tests {
         assert_eq!(Probe(&reply(404)).probe_outcome(), Outcome::Ok);
         assert!(StatusCode::BAD_GATEWAY.is_error());
         assert!((StatusCode::INTERNAL_SERVER_ERROR, "text").is_error());
+        assert!((StatusCode::INTERNAL_SERVER_ERROR, [("retry-after", "1")], "text").is_error());
+        assert!(!(StatusCode::NOT_FOUND, [("retry-after", "1")], "text").is_error());
     }
 }

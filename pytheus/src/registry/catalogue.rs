@@ -164,7 +164,7 @@ pub(crate) fn resolve_default(declaration: &'static dyn Declaration) {
 }
 
 /// Returns the families of the default scope from index `from` on.
-pub(super) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
+pub(crate) fn default_families(from: usize) -> Vec<Arc<dyn Collector>> {
     with_catalogue(|catalogue| {
         catalogue.refresh();
         catalogue.families.get(from..).unwrap_or_default().to_vec()

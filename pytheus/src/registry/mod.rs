@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 #[doc(hidden)]
 pub use catalogue::{Declaration, Registration, Scope};
-pub(crate) use catalogue::{resolve_default, resolve_elsewhere};
+pub(crate) use catalogue::{default_families, resolve_default, resolve_elsewhere};
 pub(crate) use collector_index::duplicate;
 pub use collector_registry::CollectorRegistry;
 pub(crate) use family_view::Content;

@@ -20,6 +20,9 @@ pub trait LocalFamily: Send + Sync {
     /// Makes it known to all processes by this key, unless it has one.
     fn assign_key(&self, key: Arc<FamilyKey>);
 
+    /// Counts what the sources of counters have counted since the last time: before a scrape, and before counts are sent.
+    fn read_sources(&self) {}
+
     /// The numbers of this process.
     fn totals(&self) -> FamilyTotals<'_>;
 

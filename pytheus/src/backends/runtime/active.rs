@@ -48,6 +48,10 @@ pub(crate) fn load<'a>(
     families: impl IntoIterator<Item = &'a dyn LocalFamily>,
 ) -> Result<Totals<'a>, ScrapeError> {
     ensure_loaded();
+    let families: Vec<_> = families.into_iter().collect();
+    for family in &families {
+        family.read_sources();
+    }
     if let Some(error) = loader::settle(loader::SCRAPE, false) {
         return Err(ScrapeError::new(error));
     }

@@ -67,3 +67,10 @@ pub(crate) fn with_keys() -> Vec<(Arc<FamilyKey>, Arc<dyn LocalFamily>)> {
 pub(crate) fn all() -> Vec<Arc<dyn LocalFamily>> {
     with_keys().into_iter().map(|(_, family)| family).collect()
 }
+
+/// Reads the sources of counters.
+pub(crate) fn read_sources(families: &[Arc<dyn LocalFamily>]) {
+    for family in families {
+        family.read_sources();
+    }
+}

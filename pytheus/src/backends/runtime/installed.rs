@@ -185,6 +185,7 @@ impl Installed {
 
     /// Hands over everything counted and removed so far, to be kept.
     pub(crate) fn flush(&self) -> Result<(), BackendError> {
+        families::read_sources(&families::all());
         storage::sync_pending();
         self.shipper.ship()?;
         self.backend.flush()
@@ -192,6 +193,7 @@ impl Installed {
 
     /// Hands over everything, within this time, and ends the part of this process.
     pub(crate) fn close(&self, timeout: Duration) -> Result<(), BackendError> {
+        families::read_sources(&families::all());
         storage::sync_pending();
         self.shipper.close(timeout)?;
         self.backend.close()

@@ -150,6 +150,18 @@ fn shown(core: &FamilyCore, series: &Series) -> Option<f64> {
     None
 }
 
+/// Adds to a counter; not to one that was removed meanwhile.
+fn count_increase(core: &FamilyCore, series: &Series, increase: Number) {
+    if increase == Number::Int(0) {
+        return;
+    }
+    let set = if matches!(increase, Number::Int(_)) { CellSet::Own } else { CellSet::Extra };
+    let _ = record_no_room(core.update_slow(series, set, &mut |cells| match increase {
+        Number::Int(whole) => cells.add(whole),
+        Number::Float(fraction) => cells.add_float(fraction),
+    }));
+}
+
 impl Collector for FamilyCore {
     fn descriptors(&self) -> Vec<Descriptor> {
         vec![self.descriptor().clone()]
@@ -179,6 +191,19 @@ impl LocalFamily for FamilyCore {
     fn assign_key(&self, key: Arc<FamilyKey>) {
         // The first one stays.
         let _ = self.key.set(key);
+    }
+
+    fn read_sources(&self) {
+        for source in self.sources.all() {
+            let read = source.read(|series, increase| count_increase(self, series, increase));
+            match read {
+                // A running closure reports its failure itself.
+                Ok(()) | Err((_, Failure::Reentered)) => {}
+                Err((series, failure)) => {
+                    diagnostics::source_failed(self.descriptor(), &self.labels(series), &failure);
+                }
+            }
+        }
     }
 
     fn totals(&self) -> FamilyTotals<'_> {

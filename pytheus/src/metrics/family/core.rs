@@ -18,6 +18,7 @@ use crate::metrics::family::callbacks::Callbacks;
 use crate::metrics::family::closed_index::ClosedIndex;
 use crate::metrics::family::limit::{Limit, Overflow};
 use crate::metrics::family::sorted_cache::SortedCache;
+use crate::metrics::family::sources::ReadTotal;
 use crate::metrics::family::zero_series;
 use crate::model::descriptor::Descriptor;
 use crate::model::key::{Key, Labels};
@@ -46,6 +47,7 @@ pub(crate) struct FamilyCore {
     pub(crate) bounds: Bounds,
     pub(crate) sorted_cache: SortedCache,
     pub(crate) callbacks: Callbacks,
+    pub(crate) sources: Callbacks<ReadTotal>,
     /// Whether the zero series have been added.
     started: AtomicBool,
     /// The count of freed cells at the last failed allocation of a series; 0 after one that succeeded.
@@ -96,7 +98,8 @@ impl FamilyCore {
             waiting: AtomicUsize::new(0),
             bounds,
             sorted_cache: SortedCache::new(),
-            callbacks: Callbacks::default(),
+            callbacks: Callbacks::new(),
+            sources: Callbacks::new(),
             started: AtomicBool::new(false),
             no_room_since: AtomicUsize::new(0),
             version: AtomicUsize::new(0),

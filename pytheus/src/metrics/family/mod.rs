@@ -9,6 +9,7 @@ mod core;
 mod limit;
 mod removal;
 mod sorted_cache;
+pub(crate) mod sources;
 mod zero_series;
 
 use std::sync::Arc;

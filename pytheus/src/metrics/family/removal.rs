@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::AcqRel;
 
 use crate::metrics::family::callbacks::ReadValue;
 use crate::metrics::family::core::{FamilyCore, Members};
+use crate::metrics::family::sources::ReadTotal;
 use crate::metrics::family::zero_series;
 use crate::model::key::{Key, Labels};
 use crate::storage::{Series, TableCursor};
@@ -12,6 +13,9 @@ use crate::sync::{self, Guarded};
 
 /// The number of series removed under one lock: an upper bound on the wait of a thread that adds one.
 const STEP: usize = 500;
+
+/// The closures of removed series.
+type Closures = (Vec<ReadValue>, Vec<ReadTotal>);
 
 impl FamilyCore {
     pub(crate) fn remove(&self, key: &(impl Key + ?Sized)) -> bool {
@@ -51,7 +55,7 @@ impl FamilyCore {
         let (mut cursor, mut closures) = (TableCursor::default(), Vec::new());
         loop {
             let (removed, more) = self.remove_some(&mut members, &mut cursor, &matches);
-            closures.extend(self.removed(members, &removed, true, &mut |members| {
+            closures.push(self.removed(members, &removed, true, &mut |members| {
                 if !more {
                     self.add_missing(members, &zeros);
                     self.version.fetch_add(1, AcqRel);
@@ -121,7 +125,7 @@ impl FamilyCore {
         removed: &[Series],
         everywhere: bool,
         then: &mut dyn FnMut(&mut Members),
-    ) -> Vec<ReadValue> {
+    ) -> Closures {
         for series in removed {
             let values: Vec<_> = self.labels(series).values().collect();
             members.limit.removed(&values);
@@ -137,7 +141,7 @@ impl FamilyCore {
                 other
             });
         }
-        let closures = self.callbacks.remove(removed);
+        let closures = (self.callbacks.remove(removed), self.sources.remove(removed));
         let many = self.sorted_cache.removed(removed.len(), members.writer.len());
         then(&mut members);
         drop(members);

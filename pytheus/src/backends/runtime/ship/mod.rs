@@ -279,6 +279,7 @@ impl Shared {
                 return;
             }
             if is_requested || life != Life::Open || Instant::now() >= cycle_due {
+                families::read_sources(&(self.families)());
                 failures = if self.ship_by(None).is_ok() { 0 } else { failures + 1 };
                 cycle_due = Instant::now() + self.wait(failures);
             }
