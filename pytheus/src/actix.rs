@@ -11,34 +11,29 @@
 //! # }
 //! ```
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use crate::exposition::{Answer, Ask, Respond, Source};
-use crate::registry::Registry;
+use crate::exposition::{Answer, Ask, Respond, SharedRegistry};
+use crate::registry::REGISTRY;
 
-/// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY), for a resource of actix-web.
+/// Returns the endpoint with the metrics of [`REGISTRY`], for a resource of actix-web.
 ///
 /// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the
 /// library; [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
 pub fn endpoint() -> Route {
-    route(Source::Global)
+    endpoint_from(&REGISTRY)
 }
 
-/// Returns the endpoint with the metrics of a registry of your own.
-pub fn endpoint_from(registry: Arc<dyn Registry>) -> Route {
-    route(Source::Own(registry))
-}
-
-fn route(source: Source) -> Route {
+/// Returns the endpoint with the metrics of a registry of your own: a `static`, or in an `Arc`.
+pub fn endpoint_from(registry: impl Into<SharedRegistry>) -> Route {
+    let registry = registry.into();
     web::route().to(move |request: HttpRequest| {
         let values = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
         let ask = Ask::by_request(request.method().as_str(), request.query_string(), values);
-        let respond = Respond::new(source.clone(), &ask);
+        let respond = Respond::new(registry.clone(), &ask);
         async { response(respond.await) }
     })
 }

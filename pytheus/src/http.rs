@@ -13,7 +13,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -21,10 +20,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tower_service::Service;
 
-use crate::exposition::{Answer, Ask, Respond, Source};
-use crate::registry::Registry;
+use crate::exposition::{Answer, Ask, Respond, SharedRegistry};
+use crate::registry::REGISTRY;
 
-/// Returns the endpoint with the metrics of [`REGISTRY`](crate::REGISTRY).
+/// Returns the endpoint with the metrics of [`REGISTRY`].
 ///
 /// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the library, in any runtime and without blocking it;
 /// [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
@@ -47,27 +46,26 @@ use crate::registry::Registry;
 /// # }
 /// ```
 pub fn endpoint() -> Endpoint {
-    Endpoint { source: Source::Global }
+    endpoint_from(&REGISTRY)
 }
 
-/// Returns the endpoint with the metrics of a registry of your own.
+/// Returns the endpoint with the metrics of a registry of your own: a `static`, or in an `Arc`.
 ///
 /// ```
-/// use std::sync::Arc;
-///
 /// use pytheus::registry::CollectorRegistry;
 ///
-/// let internal = Arc::new(CollectorRegistry::new());
-/// let endpoint = pytheus::http::endpoint_from(internal);
+/// static OPERATORS: CollectorRegistry = CollectorRegistry::new();
+///
+/// let endpoint = pytheus::http::endpoint_from(&OPERATORS);
 /// ```
-pub fn endpoint_from(registry: Arc<dyn Registry>) -> Endpoint {
-    Endpoint { source: Source::Own(registry) }
+pub fn endpoint_from(registry: impl Into<SharedRegistry>) -> Endpoint {
+    Endpoint { registry: registry.into() }
 }
 
 /// A [`tower_service::Service`] that answers scrapes. It never fails: a failed scrape is a response with the status 503.
 #[derive(Clone)]
 pub struct Endpoint {
-    source: Source,
+    registry: SharedRegistry,
 }
 
 impl fmt::Debug for Endpoint {
@@ -88,7 +86,7 @@ impl<B> Service<Request<B>> for Endpoint {
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let values = |name| request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
         let ask = Ask::by_request(request.method().as_str(), request.uri().query().unwrap_or_default(), values);
-        ResponseFuture(Respond::new(self.source.clone(), &ask))
+        ResponseFuture(Respond::new(self.registry.clone(), &ask))
     }
 }
 

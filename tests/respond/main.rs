@@ -65,6 +65,13 @@ impl Drop for Held {
 
 struct Gated(Arc<Gate>, Descriptor);
 
+impl Gated {
+    fn new(gate: &Arc<Gate>) -> Arc<Self> {
+        let descriptor = Descriptor::new(Kind::Gauge, "passed", "Whether the scrape has passed the gate.").unwrap();
+        Arc::new(Self(Arc::clone(gate), descriptor))
+    }
+}
+
 impl Collector for Gated {
     fn descriptors(&self) -> Vec<Descriptor> {
         vec![self.1.clone()]
@@ -81,8 +88,7 @@ impl Collector for Gated {
 /// A registry whose scrapes wait at the gate.
 fn gated(gate: &Arc<Gate>) -> Arc<CollectorRegistry> {
     let registry = CollectorRegistry::new();
-    let descriptor = Descriptor::new(Kind::Gauge, "passed", "Whether the scrape has passed the gate.").unwrap();
-    registry.register(Arc::new(Gated(Arc::clone(gate), descriptor))).unwrap();
+    registry.register(Gated::new(gate)).unwrap();
     Arc::new(registry)
 }
 

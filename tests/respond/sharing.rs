@@ -4,9 +4,9 @@ use std::thread;
 
 use pytheus::exposition::{Ask, Respond, respond_async_from, respond_from};
 use pytheus::metrics::Counter;
-use pytheus::registry::CollectorRegistry;
+use pytheus::registry::{CollectorRegistry, Registry as _};
 
-use crate::{Gate, Held, alone, block_on, gated, text};
+use crate::{Gate, Gated, Held, alone, block_on, gated, text};
 
 /// Waits for each answer on a thread of its own.
 fn all_answered(asked: Vec<Respond>) -> Vec<String> {
@@ -14,6 +14,13 @@ fn all_answered(asked: Vec<Respond>) -> Vec<String> {
         let answers: Vec<_> = asked.into_iter().map(|ask| scope.spawn(|| block_on(ask))).collect();
         answers.into_iter().map(|answer| text(&answer.join().unwrap())).collect()
     })
+}
+
+/// Keeps all threads for scrapes busy.
+fn keep_busy(gate: &Arc<Gate>) -> Vec<Respond> {
+    let busy = (0..4).map(|_| respond_async_from(gated(gate), &Ask::new())).collect();
+    gate.wait_for(4);
+    busy
 }
 
 #[test]
@@ -39,8 +46,7 @@ fn requests_that_begin_a_scrape_together_do_one_collection() {
     let (blocking, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let held = Held(Arc::clone(&blocking));
     // All threads for scrapes are busy.
-    let busy: Vec<_> = (0..4).map(|_| respond_async_from(gated(&blocking), &Ask::new())).collect();
-    blocking.wait_for(4);
+    let busy = keep_busy(&blocking);
     gate.open();
     let registry = gated(&gate);
     let asked = (0..50).map(|_| respond_async_from(registry.clone(), &Ask::new())).collect();
@@ -103,8 +109,7 @@ fn requests_for_different_things_do_not_share() {
     ];
     let blocking = Arc::new(Gate::default());
     let held = Held(Arc::clone(&blocking));
-    let busy: Vec<_> = (0..4).map(|_| respond_async_from(gated(&blocking), &Ask::new())).collect();
-    blocking.wait_for(4);
+    let busy = keep_busy(&blocking);
     let mut asked: Vec<_> = asks.iter().map(|ask| respond_async_from(registry.clone(), ask)).collect();
     asked.push(respond_async_from(other, &Ask::new()));
     // The same again, in other words.
@@ -114,6 +119,22 @@ fn requests_for_different_things_do_not_share() {
     all_answered(busy);
     all_answered(asked);
     assert_eq!(gate.begun.load(SeqCst), 4);
+}
+
+#[test]
+fn a_static_registry_is_the_same_for_every_request() {
+    static OPERATORS: CollectorRegistry = CollectorRegistry::new();
+    let _alone = alone();
+    let (blocking, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    gate.open();
+    OPERATORS.register(Gated::new(&gate)).unwrap();
+    let held = Held(Arc::clone(&blocking));
+    let busy = keep_busy(&blocking);
+    let asked = (0..9).map(|_| respond_async_from(&OPERATORS, &Ask::new())).collect();
+    drop(held);
+    all_answered(busy);
+    all_answered(asked);
+    assert_eq!(gate.begun.load(SeqCst), 1);
 }
 
 #[test]
@@ -135,8 +156,7 @@ fn too_many_scrapes_by_name_are_refused_and_that_of_all_metrics_is_not() {
     let _alone = alone();
     let (gate, open) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let held = Held(Arc::clone(&gate));
-    let busy: Vec<_> = (0..4).map(|_| respond_async_from(gated(&gate), &Ask::new())).collect();
-    gate.wait_for(4);
+    let busy = keep_busy(&gate);
     open.open();
     let registry = gated(&open);
     let by_name = |number: u32| Ask::new().query(&format!("name[]=passed&name[]=of_{number}"));
@@ -159,8 +179,7 @@ fn a_scrape_is_left_out_once_nothing_waits_for_it() {
     let _alone = alone();
     let (gate, unwanted) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let held = Held(Arc::clone(&gate));
-    let running: Vec<_> = (0..4).map(|_| respond_async_from(gated(&gate), &Ask::new())).collect();
-    gate.wait_for(4);
+    let running = keep_busy(&gate);
     unwanted.open();
     drop(respond_async_from(gated(&unwanted), &Ask::new()));
     let last = respond_async_from(gated(&gate), &Ask::new());

@@ -11,10 +11,8 @@ mod write;
 pub use format::Format;
 #[cfg(feature = "respond")]
 pub use negotiate::{Escaping, Negotiated};
-#[cfg(any(feature = "http", feature = "actix"))]
-pub(crate) use respond::Source;
 #[cfg(feature = "respond")]
-pub use respond::{Answer, Ask, Respond, respond, respond_async, respond_async_from, respond_from};
+pub use respond::{Answer, Ask, Respond, SharedRegistry, respond, respond_async, respond_async_from, respond_from};
 pub use write::{WriteError, write_metrics, write_metrics_from};
 
 use crate::model::error::ScrapeError;

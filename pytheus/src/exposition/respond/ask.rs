@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::compression::wants_gzip;
 use crate::exposition::{Format, Negotiated};
 
-/// The longest that a scrape may take for a scraper that doesn't say how long it waits.
+/// The time for a scrape if the scraper gives no timeout.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The part of a scraper's timeout that is left for the way back, at most.
+/// The maximum part of a scraper's timeout left for the way back.
 const MAX_MARGIN: Duration = Duration::from_millis(500);
 
 /// A request for metrics: the headers of a scraper, without the types of a web server.
@@ -120,8 +120,8 @@ impl Ask {
         self
     }
 
-    /// Sets the header `X-Prometheus-Scrape-Timeout-Seconds`, the time after which the scraper gives up. A value that is
-    /// no positive number is ignored.
+    /// Sets the header `X-Prometheus-Scrape-Timeout-Seconds`, the time after which the scraper gives up. Anything
+    /// but a positive number is ignored.
     #[must_use]
     pub fn timeout_header(self, seconds: &str) -> Self {
         let seconds = seconds.trim().parse().ok().filter(|seconds| *seconds > 0.0);

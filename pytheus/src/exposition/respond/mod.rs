@@ -7,6 +7,7 @@ mod deadlines;
 mod page;
 mod per_process;
 mod queue;
+mod shared_registry;
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,14 +17,14 @@ use std::task::{Context, Poll};
 pub use answer::Answer;
 pub use ask::Ask;
 use ask::Method;
-pub(crate) use page::Source;
 use page::{Page, PageKey};
 use queue::PendingPage;
+pub use shared_registry::SharedRegistry;
 
 use crate::reentry;
-use crate::registry::Registry;
+use crate::registry::REGISTRY;
 
-/// Answers a scraper with the metrics of [`REGISTRY`](crate::REGISTRY): status, headers and body, to be sent together.
+/// Answers a scraper with the metrics of [`REGISTRY`]: status, headers and body, to be sent together.
 ///
 /// The format and the compression are the scraper's choice, see [`Ask`]. The scrape runs on a thread of the library, at
 /// most four at once; this thread waits, at most for the time that the scraper does. Requests that come while others wait
@@ -48,24 +49,22 @@ use crate::registry::Registry;
 /// assert!(String::from_utf8_lossy(answer.body()).contains("\nrequests_total 1\n"));
 /// ```
 pub fn respond(ask: &Ask) -> Answer {
-    Respond::new(Source::Global, ask).wait()
+    Respond::new(&REGISTRY, ask).wait()
 }
 
 /// Answers a scraper with the metrics of a registry of your own, as [`respond`] does.
-///
-/// Requests share a scrape if they name the same `Arc`.
-pub fn respond_from(registry: Arc<dyn Registry>, ask: &Ask) -> Answer {
-    Respond::new(Source::Own(registry), ask).wait()
+pub fn respond_from(registry: impl Into<SharedRegistry>, ask: &Ask) -> Answer {
+    Respond::new(registry, ask).wait()
 }
 
 /// Answers a scraper as [`respond`] does, in any async runtime and without blocking its threads.
 pub fn respond_async(ask: &Ask) -> Respond {
-    Respond::new(Source::Global, ask)
+    Respond::new(&REGISTRY, ask)
 }
 
 /// Answers a scraper as [`respond_from`] does, in any async runtime and without blocking its threads.
-pub fn respond_async_from(registry: Arc<dyn Registry>, ask: &Ask) -> Respond {
-    Respond::new(Source::Own(registry), ask)
+pub fn respond_async_from(registry: impl Into<SharedRegistry>, ask: &Ask) -> Respond {
+    Respond::new(registry, ask)
 }
 
 /// The future of [`respond_async`]. The scrape is asked for before the first poll.
@@ -81,14 +80,14 @@ enum State {
 }
 
 impl Respond {
-    pub(crate) fn new(source: Source, ask: &Ask) -> Self {
+    pub(crate) fn new(registry: impl Into<SharedRegistry>, ask: &Ask) -> Self {
         let method = ask.method;
         if method == Method::Other {
             let page = Page::refusal(405, "metrics are there for GET and HEAD");
             return Self { state: State::Ready(Arc::new(page)), method };
         }
         let key = PageKey {
-            source,
+            registry: registry.into(),
             names: ask.names.clone(),
             negotiated: ask.negotiated.clone(),
             wants_gzip: ask.wants_gzip,

@@ -3,55 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
-use std::sync::Arc;
 
 use super::compression::BodyWriter;
+use super::shared_registry::SharedRegistry;
 use crate::exposition::{Negotiated, WriteError, text};
-use crate::registry::{REGISTRY, Registry};
 use crate::sync::catch_panic;
 
 /// The content type of a page for people.
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// A registry to be scraped on any thread.
-#[derive(Clone)]
-pub(crate) enum Source {
-    Global,
-    Own(Arc<dyn Registry>),
-}
-
-impl Source {
-    fn registry(&self) -> &dyn Registry {
-        match self {
-            Self::Global => &REGISTRY,
-            Self::Own(registry) => registry,
-        }
-    }
-}
-
-impl PartialEq for Source {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Global, Self::Global) => true,
-            (Self::Own(own), Self::Own(other)) => Arc::ptr_eq(own, other),
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Global => "REGISTRY",
-            Self::Own(_) => "a registry",
-        })
-    }
-}
-
 /// Everything that a page depends on: scrapes of one key are the same.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PageKey {
-    pub(super) source: Source,
+    pub(super) registry: SharedRegistry,
     pub(super) names: Vec<String>,
     pub(super) negotiated: Negotiated,
     pub(super) wants_gzip: bool,
@@ -66,7 +30,7 @@ impl PageKey {
     fn encode(&self) -> Result<(Vec<u8>, bool), WriteError> {
         let mut body = BodyWriter::new(self.wants_gzip);
         let (mut text, mut written) = (String::new(), Ok(()));
-        self.source.registry().scrape(&mut |family| {
+        self.registry.registry().scrape(&mut |family| {
             if written.is_ok() && self.is_asked_for(family.name()) {
                 text.clear();
                 text::encode(&family, &mut text, &mut |_| {});

@@ -1,11 +1,11 @@
-//! Scrapes that wait, and the threads that run them.
+//! The queue of scrapes, and their threads.
 //!
-//! A request joins a scrape of the same page that still waits, so that many requests at once are one collection
-//! ([request coalescing](https://en.wikipedia.org/wiki/Thundering_herd_problem)). It never joins one that has begun: such
-//! a scrape may have read a counter before the request came.
+//! A request joins a waiting scrape of the same page: many requests at once are one collection
+//! ([request coalescing](https://en.wikipedia.org/wiki/Thundering_herd_problem)). It never joins a scrape in progress, as
+//! this may have read a counter before the request came.
 //!
 //! A thread takes the scrapes in their order, one of each page at a time, and ends once there are none. A scrape runs on
-//! such a thread even for a caller that waits, so that the caller can give up in time.
+//! such a thread even for a waiting caller, who can then give up in time.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::sync::{Promise, Waiter};
 /// The maximum number of scrapes at once.
 const MAX_RUNNING: usize = 4;
 
-/// The maximum number of scrapes by name that wait: a client can ask for ever different names.
+/// The maximum number of waiting scrapes by name: a client can ask for ever different names.
 const MAX_WAITING: usize = 64;
 
 static QUEUE: PerProcess<Queue> = PerProcess::new();
@@ -34,7 +34,7 @@ struct Queue {
     threads: usize,
 }
 
-/// A scrape and everything that waits for it.
+/// A scrape and the page to come of it.
 struct Scrape {
     key: PageKey,
     page: Arc<Promise<Arc<Page>>>,
@@ -47,7 +47,7 @@ impl Queue {
         self.waiting.iter().position(|scrape| !is_running(scrape))
     }
 
-    /// Joins a waiting scrape, or adds one: that of all families before the ones by name, which may be of any number.
+    /// Joins a waiting scrape, or adds one. Scrapes of all families go before scrapes by name, of any number.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Queue {
         is_needed
     }
 
-    /// Takes the next scrape, which begins with that, or ends the thread.
+    /// Begins the next scrape, or ends the thread.
     fn begin(&mut self) -> Option<Arc<Scrape>> {
         let next = self.first_ready().and_then(|place| self.waiting.remove(place));
         match &next {
@@ -87,7 +87,7 @@ impl Queue {
 /// Runs scrapes until none is ready.
 fn work() {
     while let Some(scrape) = QUEUE.with(Queue::begin) {
-        // Of the queue, and of nothing else: everything that asked has given up.
+        // Held by the queue alone, the scrape has lost everybody waiting for it.
         let is_wanted = Arc::strong_count(&scrape) > 2;
         let page = if is_wanted { Page::of(&scrape.key) } else { Page::refusal(503, "no scraper waits") };
         scrape.page.fulfil(Arc::new(page));
@@ -99,7 +99,7 @@ fn work() {
 pub(super) struct PendingPage {
     scrape: Arc<Scrape>,
     waiter: Waiter<Arc<Page>>,
-    /// None: on a platform without threads, where nothing is waited for.
+    /// None on a platform without threads, as nothing is waited for there.
     until: Option<Instant>,
     timeout: Duration,
     /// Woken at the deadline.
