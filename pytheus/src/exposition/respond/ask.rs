@@ -85,9 +85,7 @@ impl Ask {
     /// Sets the header `Accept`, by which the [format is negotiated](Format::negotiate).
     #[must_use]
     pub fn accept(mut self, accept: &str) -> Self {
-        let negotiated = Format::negotiate(accept);
-        // The format with an encoder.
-        self.negotiated = Some(negotiated).filter(|asked| asked.format() == Format::Text).unwrap_or_default();
+        self.negotiated = Format::negotiate(accept);
         self
     }
 
