@@ -41,7 +41,7 @@ fn labelled_summary() -> Result<Family<Summary>, RegisterError> {
 
 fn samples(collector: &dyn Collector) -> Vec<Sample> {
     let families = collector.collect().expect("a family of the library can be collected");
-    families.iter().flat_map(|family| family.samples().to_vec()).collect()
+    families.iter().flat_map(|family| family.samples()).collect()
 }
 
 /// The bucket samples: upper bound and count.
