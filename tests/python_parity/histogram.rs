@@ -10,7 +10,7 @@ use pytheus::collector::Collector;
 use pytheus::descriptor::{DEFAULT_BUCKETS, Kind};
 use pytheus::error::RegisterError;
 use pytheus::metrics::{Family, Histogram, Summary};
-use pytheus::snapshot::Sample;
+use pytheus::snapshot::{FamilySnapshot, Sample};
 
 type Test = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -41,7 +41,7 @@ fn labelled_summary() -> Result<Family<Summary>, RegisterError> {
 
 fn samples(collector: &dyn Collector) -> Vec<Sample> {
     let families = collector.collect().expect("a family of the library can be collected");
-    families.iter().flat_map(|family| family.samples()).collect()
+    families.iter().flat_map(FamilySnapshot::samples).collect()
 }
 
 /// The bucket samples: upper bound and count.

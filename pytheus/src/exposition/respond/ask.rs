@@ -97,7 +97,7 @@ impl Ask {
         self
     }
 
-    /// Sets the query of the address: each `name[]` asks for the family of that name, and none for all.
+    /// Sets the query of the address: each `name[]` asks for the family with samples of that name, and none for all. Others are not read.
     ///
     /// Other parameters are ignored.
     #[must_use]
