@@ -13,6 +13,13 @@
 //! # TYPE jobs_waiting gauge
 //! jobs_waiting{queue="mail"} 1
 //! jobs_waiting{queue="mail",tenant="acme"} 3
+//! # HELP ordered_euros What was ordered.
+//! # TYPE ordered_euros summary
+//! ordered_euros_sum{method="POST",shop="books"} 12.5
+//! ordered_euros_count{method="POST",shop="books"} 1
+//! # HELP orders_total Orders.
+//! # TYPE orders_total counter
+//! orders_total{method="POST",shop="books"} 1
 //! # HELP page_hits_total Hits of a page.
 //! # TYPE page_hits_total counter
 //! page_hits_total{page="/",status="200"} 2
@@ -26,7 +33,7 @@
 //! ```
 
 use pytheus::exposition::generate_metrics;
-use pytheus::{LabelValue, metric};
+use pytheus::{LabelSet, LabelValue, metric};
 
 /// A closed set: each value is exposed at zero from the first scrape.
 #[derive(LabelValue, Clone, Copy)]
@@ -57,6 +64,21 @@ metric! {
     static JOBS_WAITING: Gauge = "jobs_waiting" { labels: { queue, tenant } };
 }
 
+/// The labels of two metrics.
+#[derive(LabelSet)]
+struct Order<'a> {
+    method: Method,
+    shop: &'a str,
+}
+
+metric! {
+    /// Orders.
+    static ORDERS: Counter = "orders_total" { labels: Order<'_> };
+
+    /// What was ordered.
+    static ORDERED: Summary = "ordered_euros" { labels: Order<'_> };
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `page` is required: `PAGE_HITS.inc()` does not compile. `status` has a default.
     PAGE_HITS.page("/").inc();
@@ -75,6 +97,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             REQUESTS.method(method).inc();
         }
     }
+
+    // One value with all labels, for both metrics.
+    let order = Order { method: Method::Post, shop: "books" };
+    ORDERS.with(&order).inc();
+    ORDERED.with(&order).observe(12.5);
 
     // `None` is the same as an empty value: the label is left out.
     JOBS_WAITING.queue("mail").tenant(Some("acme")).set(3.0);

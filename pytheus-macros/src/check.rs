@@ -388,6 +388,7 @@ pub(crate) fn metric(
         zero_series: options.zero_series.map(|zero_series| zero_series.value),
         registry: options.registry.map(|registry| registry.value),
         labels,
+        label_set: None,
         owner: None,
         is_checked: true,
     })

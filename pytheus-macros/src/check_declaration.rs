@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::LitStr;
 
 use crate::check::{help, literal, metric, unique};
-use crate::declaration::Declaration;
+use crate::declaration::{Declaration, Labels};
 use crate::errors::Errors;
 use crate::expand::model::{DeclaredLabel, Metric, Static, Values};
 use crate::expand::quote_mixed;
@@ -22,7 +22,12 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
     if help.is_none() {
         own.at(&ident, "missing help: add a doc comment or `help: \"..\"`, it is what people see in Prometheus");
     }
-    let mut labels = unique(kind, labels.map(|labels| labels.value).unwrap_or_default(), &mut own);
+    let (listed, label_set) = match labels.map(|labels| labels.value) {
+        None => (Vec::new(), None),
+        Some(Labels::Listed(listed)) => (listed, None),
+        Some(Labels::Set(set)) => (Vec::new(), Some(*set)),
+    };
+    let mut labels = unique(kind, listed, &mut own);
     labels.sort_by_key(Label::text);
     let setters = labels.iter().map(|label| setter(kind, label, &labels)).collect();
     let specs = || labels.iter().map(declared_label).collect();
@@ -43,10 +48,12 @@ pub(crate) fn declaration(declaration: Declaration, krate: &TokenStream, errors:
         zero_series: Some(syn::LitBool::new(false, Span::mixed_site())),
         registry: Some(crate::options::Registry::Nowhere),
         labels: specs(),
+        label_set: None,
         owner: None,
         is_checked: true,
     });
     metric.states = states;
+    metric.label_set = label_set;
     metric.owner = (!metric.labels.is_empty()).then(|| ident.clone());
     errors.extend(own);
     Static { attrs, vis, ident, metric, setters, lacks_prelude: false }

@@ -17,8 +17,15 @@ pub(crate) struct Declaration {
     /// The type argument of a state set.
     pub(crate) states: Option<Type>,
     pub(crate) options: Options,
-    pub(crate) labels: Arg<Vec<Label>>,
+    pub(crate) labels: Arg<Labels>,
     pub(crate) errors: Errors,
+}
+
+/// The labels of a declaration.
+pub(crate) enum Labels {
+    Listed(Vec<Label>),
+    /// A struct that derives `LabelSet`.
+    Set(Box<Type>),
 }
 
 /// The options in the braces of a declaration.
@@ -159,7 +166,7 @@ impl Declaration {
 fn read_option(
     kind: Kind,
     options: &mut Options,
-    labels: &mut Arg<Vec<Label>>,
+    labels: &mut Arg<Labels>,
     input: ParseStream<'_>,
     errors: &mut Errors,
 ) -> Result<()> {
@@ -178,15 +185,25 @@ fn read_option(
     }
     input.parse::<Token![:]>()?;
     if key == "labels" {
-        if !input.peek(syn::token::Brace) {
-            return Err(input.error("expected braces: `labels: { method, status = \"200\" }`"));
-        }
-        let inside;
-        braced!(inside in input);
-        let given = read_labels(&inside, errors);
+        let given = Labels::read(input, errors)?;
         return fill(labels, &key, input, |_| Ok(given));
     }
     if options.read(&key, input)? { Ok(()) } else { Err(unknown(kind, &key)) }
+}
+
+impl Labels {
+    fn read(input: ParseStream<'_>, errors: &mut Errors) -> Result<Self> {
+        if input.peek(syn::token::Brace) {
+            let inside;
+            braced!(inside in input);
+            return Ok(Self::Listed(read_labels(&inside, errors)));
+        }
+        let expected = "expected labels in braces, `labels: { method, status = \"200\" }`, or a struct that derives `LabelSet`, \
+                        `labels: Route`";
+        let place = input.span();
+        let ty = input.parse().ok().filter(|ty| matches!(ty, Type::Path(_)));
+        ty.map(|ty| Self::Set(Box::new(ty))).ok_or_else(|| syn::Error::new(place, expected))
+    }
 }
 
 fn unknown(kind: Kind, key: &Ident) -> syn::Error {

@@ -22,6 +22,7 @@ mod fallback;
 mod function;
 mod handle;
 mod impl_block;
+mod label_set;
 mod label_value;
 mod options;
 mod reserved;
@@ -326,6 +327,16 @@ pub fn metric(tokens: TokenStream) -> TokenStream {
 #[proc_macro_derive(LabelValue, attributes(label_value))]
 pub fn label_value(item: TokenStream) -> TokenStream {
     label_value::derive(&syn::parse_macro_input!(item as syn::DeriveInput)).into()
+}
+
+/// Derives `LabelSet` for a struct: its fields are the labels of several metrics. The page of the trait has an example.
+///
+/// Each field is a label of its name, or of that in `#[label(name = "..")]`; its type is a `LabelValue`. The struct may have
+/// lifetimes, written `Job<'_>` in `metric!`, and no other parameters. `#[label_set(crate = path)]` names the crate where
+/// it is not `pytheus`.
+#[proc_macro_derive(LabelSet, attributes(label, label_set))]
+pub fn label_set(item: TokenStream) -> TokenStream {
+    label_set::derive(&syn::parse_macro_input!(item as syn::DeriveInput)).into()
 }
 
 /// Parses, checks and expands an attribute on a function.

@@ -13,9 +13,10 @@ pub use crate::backends::custom::BackendClass;
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
-    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSlot, Labelled, NoValue, NotMissing, Observe,
-    On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetTimestamp, SmallText, Store, StoreAs,
-    Timed, Unset, exponential_buckets, instrument, linear_buckets, observe_panics,
+    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSet, LabelSlot, Labelled, NoValue,
+    NotMissing, Observe, On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetLabels,
+    SetTimestamp, SmallText, Store, StoreAs, Timed, Unset, closed_sets, exponential_buckets, instrument, label_specs,
+    linear_buckets, observe_panics,
 };
 pub use crate::model::descriptor::{DEFAULT_BUCKETS, Declare, Descriptor, GaugeMode, Kind, Location};
 pub use crate::model::labels::{DefaultValue, LabelSpec, LabelValue, Typed, typed};

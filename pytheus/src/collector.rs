@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use once_cell::race::OnceRef;
+
 use crate::backends::api::LocalFamily;
 use crate::model::descriptor::Descriptor;
 use crate::model::error::CollectError;
@@ -64,12 +66,18 @@ pub trait Collector: Any + Send + Sync {
     ///
     /// Any error of the collector; its families are left out of the scrape.
     fn collect(&self) -> Result<Vec<FamilySnapshot>, CollectError>;
+}
 
-    /// Converts a family of this crate, as a backend may hold its numbers.
-    #[doc(hidden)]
-    fn into_local_family(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
-        None
-    }
+/// Finds the family of this crate behind a collector.
+pub(crate) type FindLocalFamily = fn(Arc<dyn Collector>) -> Option<Arc<dyn LocalFamily>>;
+
+/// Set by the first family, whose type this room does not know: a method of [`Collector`] would be one of every user's
+/// collector, too.
+pub(crate) static FIND_LOCAL_FAMILY: OnceRef<'static, FindLocalFamily> = OnceRef::new();
+
+/// Returns the family of this crate behind a collector, as a backend may hold its numbers.
+pub(crate) fn local_family(collector: &Arc<dyn Collector>) -> Option<Arc<dyn LocalFamily>> {
+    FIND_LOCAL_FAMILY.get().and_then(|find| find(Arc::clone(collector)))
 }
 
 /// Makes a collector from a closure, under the rules of [`Collector`].

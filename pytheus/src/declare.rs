@@ -36,6 +36,7 @@
 /// | option | meaning |
 /// |---|---|
 /// | `labels: { .. }` | labels: `name`, `name: Type`, `name = default` or `name: Type = default` |
+/// | `labels: Struct` | the fields of a struct that derives [`LabelSet`](derive@crate::LabelSet), which several metrics may share |
 /// | `help: ".."` | the help text, in place of the doc comment |
 /// | `buckets: ..` | of a histogram: a list, a constant, `linear(start, width, count)` or `exponential(start, factor, count)`; else the default eleven |
 /// | `mode: ..` | of a gauge, the aggregation over processes: `shared`, `live_sum`, `live_min`, `live_max`, `most_recent`, `live_most_recent`, `per_process` |

@@ -90,11 +90,11 @@ pub mod __private;
 #[doc(no_inline)]
 pub use exposition::{PROMETHEUS_CONTENT_TYPE, generate_metrics};
 #[doc(no_inline)]
-pub use metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
+pub use metrics::{Counter, Gauge, Histogram, Info, LabelSet, StateSet, Summary};
 pub use model::key::Labels;
 pub use model::labels::{LabelBuffer, LabelValue};
 pub use model::{descriptor, error, snapshot};
-pub use pytheus_macros::{LabelValue, counter, gauge, histogram, summary};
+pub use pytheus_macros::{LabelSet, LabelValue, counter, gauge, histogram, summary};
 #[doc(no_inline)]
 pub use registry::{REGISTRY, Registry};
 #[cfg(feature = "serve")]

@@ -3,4 +3,5 @@
 mod closed;
 mod dynamic;
 mod identity;
+mod label_set;
 mod typed;

@@ -12,6 +12,9 @@ impl Static {
     /// The `static`, and with labels its type.
     pub(crate) fn expand(&self) -> TokenStream {
         let Self { attrs, vis, ident, metric, .. } = self;
+        if let Some(set) = &metric.label_set {
+            return self.expand_label_set(set);
+        }
         if !metric.labels.is_empty() {
             return self.expand_labelled();
         }

@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, LitBool, Type};
 
+use super::label_set::without_lifetimes;
 use super::model::{DeclaredLabel, Metric, Values};
 use super::{at, quote_mixed, reference};
 use crate::options::{Buckets, Kind, Registry};
@@ -27,8 +28,14 @@ impl Metric {
         let private = &self.private;
         let ty = self.ty();
         let arguments = self.arguments();
-        let labels = self.labels();
-        let count = self.labels.len();
+        let (count, labels) = if let Some(set) = &self.label_set {
+            let set = without_lifetimes(set.to_token_stream());
+            let labels = quote_mixed!(<#set as #private::LabelSet>::LABELS);
+            (quote_mixed!({ #labels.len() }), quote_mixed!(#private::label_specs(#labels)))
+        } else {
+            let (count, labels) = (self.labels.len(), self.labels());
+            (quote_mixed!(#count), quote_mixed!([#labels]))
+        };
         let declare = self.declare();
         let own = present(own.map(|values| quote_mixed!(&[#values])));
         let scope = match &self.registry {
@@ -43,7 +50,7 @@ impl Metric {
             .then(|| quote_mixed!(#private::submit!(__PYTHEUS_DECLARED);));
         quote_mixed! {
             #arguments
-            static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = [#labels];
+            static __PYTHEUS_LABELS: [#private::LabelSpec; #count] = #labels;
             static __PYTHEUS_DESCRIPTOR: #private::Descriptor = #declare;
             static __PYTHEUS_DECLARED: #private::Declared =
                 #private::Declared::new::<#ty>(&__PYTHEUS_DESCRIPTOR, #scope, #own);
@@ -161,7 +168,29 @@ impl Metric {
         }
     }
 
+    /// Checks the labels of a struct, with the caret at its name.
+    fn set_checks(&self, set: &Type) -> TokenStream {
+        let private = &self.private;
+        let span = set.span();
+        let set = without_lifetimes(set.to_token_stream());
+        let labels = quote_spanned!(span=> <#set as #private::LabelSet>::LABELS);
+        let is_per_process = self.mode.as_ref().is_some_and(|mode| mode == "PerProcess");
+        let own = self.kind.own_label().or(is_per_process.then_some("pid"));
+        let own = present(own.map(|own| quote_mixed!(#own)));
+        let state_set = present((self.kind == Kind::StateSet).then(|| quote_mixed!(__PYTHEUS_NAME)));
+        let mut tokens = self.check("label_set", span, &quote_mixed!(#labels, #own, #state_set));
+        if self.zero_series.as_ref().is_none_or(LitBool::value) {
+            let limit = present(self.limit.as_ref().map(|_| quote_mixed!(__PYTHEUS_LIMIT)));
+            let sets = quote_mixed!(&#private::closed_sets::<{ #labels.len() }>(#labels));
+            tokens.extend(self.check("zero_series", span, &quote_mixed!(#sets, #limit)));
+        }
+        tokens
+    }
+
     fn label_checks(&self) -> TokenStream {
+        if let Some(set) = &self.label_set {
+            return self.set_checks(set);
+        }
         let check = |rule, span, given: &TokenStream| self.check(rule, span, given);
         let names = self.labels.iter().map(|label| {
             let text = &label.text;

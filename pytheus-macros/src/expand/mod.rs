@@ -11,6 +11,7 @@ mod declaration;
 mod descriptor;
 mod function;
 mod handle;
+pub(crate) mod label_set;
 pub(crate) mod model;
 mod nested;
 mod steps;

@@ -131,6 +131,8 @@ pub(crate) struct Metric {
     pub(crate) registry: Option<Registry>,
     /// Sorted by name.
     pub(crate) labels: Vec<DeclaredLabel>,
+    /// The struct of the labels, in place of a list.
+    pub(crate) label_set: Option<Type>,
     /// The type with a method per label, and with the constants of their types.
     pub(crate) owner: Option<Ident>,
     /// Whether its arguments are checked here, and not at another function of the same block.

@@ -10,6 +10,7 @@ use crate::model::labels::LabelValue;
 /// The standard methods by their names. Any other is `_OTHER`, as in
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/): a client may invent methods without
 /// end.
+#[diagnostic::do_not_recommend]
 impl LabelValue for Method {
     fn as_label(&self) -> Cow<'_, str> {
         const STANDARD: [Method; 9] = [
@@ -28,6 +29,7 @@ impl LabelValue for Method {
 }
 
 /// The three digits.
+#[diagnostic::do_not_recommend]
 impl LabelValue for StatusCode {
     fn as_label(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.as_str())

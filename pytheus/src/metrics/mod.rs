@@ -29,7 +29,7 @@ pub use counter::Counter;
 pub use gauge::Gauge;
 pub use histogram::{Histogram, exponential_buckets, linear_buckets};
 pub use info::Info;
-pub use labels::{Family, Labelled, Partial};
+pub use labels::{Family, LabelSet, Labelled, Partial};
 pub use metric::Metric;
 pub use state_set::StateSet;
 pub use summary::Summary;
@@ -45,7 +45,7 @@ pub use {
     handle::{Handle, Target, Updatable},
     labels::{
         AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, NoValue, NotMissing, OwnValue, OwnedLabel, Set,
-        SmallText, Store, StoreAs, Unset,
+        SetLabels, SmallText, Store, StoreAs, Unset, closed_sets, label_specs,
     },
 };
 

@@ -99,6 +99,31 @@ pub const fn state_set_label(name: &str, label: &str) -> Verdict {
     Ok(())
 }
 
+/// Checks that no label of a set has the name of one that samples of the metric have of themselves.
+pub const fn label_set(
+    labels: &[(&'static str, Option<&'static [&'static str]>)],
+    own: Option<&str>,
+    state_set: Option<&str>,
+) -> Verdict {
+    let mut i = 0;
+    while i < labels.len() {
+        let label = labels[i].0;
+        if let Some(own) = own
+            && own.len() == label.len()
+            && ends_with(own.as_bytes(), label.as_bytes())
+        {
+            return Err("invalid label name in this set: samples of this kind bring it themselves");
+        }
+        if let Some(name) = state_set
+            && let Err(why) = state_set_label(name, label)
+        {
+            return Err(why);
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
 /// Checks a limit of series.
 pub const fn limit(limit: usize) -> Verdict {
     if limit > 0 { Ok(()) } else { Err("a limit of 0 would allow no series") }

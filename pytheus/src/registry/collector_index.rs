@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backends::api::LocalFamily;
-use crate::collector::Collector;
+use crate::collector::{Collector, local_family};
 use crate::model::descriptor::Descriptor;
 use crate::model::error::{Duplicate, RegisterError};
 use crate::reentry::Code;
@@ -61,7 +61,7 @@ impl CollectorIndex {
                 if Arc::ptr_eq(&entry.collector, collector) {
                     return Ok(Some(Arc::clone(&entry.collector)));
                 }
-                if let (Some(existing), Some(_)) = (&entry.local_family, Arc::clone(collector).into_local_family()) {
+                if let (Some(existing), Some(_)) = (&entry.local_family, local_family(collector)) {
                     let existing = existing.descriptor();
                     return match existing.difference(descriptor) {
                         None => Ok(Some(Arc::clone(&entry.collector))),
@@ -85,7 +85,7 @@ impl CollectorIndex {
     }
 
     pub(super) fn insert(&mut self, collector: Arc<dyn Collector>, descriptors: Vec<Descriptor>) {
-        let local_family = Arc::clone(&collector).into_local_family();
+        let local_family = local_family(&collector);
         let (descriptors, code) = (descriptors.into(), Arc::new(Code::new()));
         let entry = Entry { collector, local_family, descriptors, code };
         for name in entry.descriptors.iter().flat_map(Descriptor::sample_names) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use super::collector_index::CollectorIndex;
 use super::decoration::Decoration;
 use crate::backends::runtime;
-use crate::collector::Collector;
+use crate::collector::{Collector, local_family};
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::error::{DescriptorError, RegisterError};
@@ -135,7 +135,7 @@ impl CollectorRegistry {
         entries.insert(Arc::clone(&collector), descriptors);
         drop(entries);
         if !matches!(self.scope, RegistryScope::None)
-            && let Some(family) = Arc::clone(&collector).into_local_family()
+            && let Some(family) = local_family(&collector)
         {
             runtime::join(&self.scope(), &family);
         }

@@ -17,7 +17,7 @@ use crate::model::snapshot::FamilySnapshot;
 use crate::storage::{self, SortedSeries};
 
 /// The numbers of one family: its series in order, and their parts.
-pub struct FamilyTotals<'a> {
+pub(crate) struct FamilyTotals<'a> {
     descriptor: Described<'a>,
     /// By label values.
     series: Keys,

@@ -10,7 +10,7 @@ use crate::model::descriptor::Descriptor;
 use crate::model::number::Number;
 
 /// A family that this crate counts.
-pub trait LocalFamily: Send + Sync {
+pub(crate) trait LocalFamily: Send + Sync {
     /// Returns the descriptor.
     fn descriptor(&self) -> &Descriptor;
 

@@ -173,10 +173,6 @@ impl Collector for FamilyCore {
         let totals = crate::backends::runtime::load(scope, [self as &dyn LocalFamily])?;
         Ok(totals.finish().0.iter().map(FamilyTotals::snapshot).collect())
     }
-
-    fn into_local_family(self: Arc<Self>) -> Option<Arc<dyn LocalFamily>> {
-        Some(self)
-    }
 }
 
 impl LocalFamily for FamilyCore {

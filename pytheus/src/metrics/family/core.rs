@@ -1,6 +1,6 @@
 //! The state that all handles of a family share: its series, by their labels.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
-use crate::backends::api::ProcessArena;
+use crate::backends::api::{LocalFamily, ProcessArena};
 use crate::backends::custom::FamilyKey;
 use crate::backends::runtime;
+use crate::collector::{self, FindLocalFamily};
 use crate::diagnostics::{self, Dropped};
 use crate::metrics::family::bounds::Bounds;
 use crate::metrics::family::callbacks::Callbacks;
@@ -72,12 +73,19 @@ pub(crate) struct Members {
     pub(crate) arena: Option<ProcessArena>,
 }
 
+/// Finds the family behind a collector.
+static FIND_LOCAL_FAMILY: FindLocalFamily = |collector| {
+    let core = (collector as Arc<dyn Any + Send + Sync>).downcast::<FamilyCore>();
+    core.ok().map(|core| core as Arc<dyn LocalFamily>)
+};
+
 impl FamilyCore {
     /// Makes a family for metrics of this type.
     pub(crate) fn new(descriptor: Descriptor, metric: TypeId) -> Self {
         let limit = Limit::new(descriptor.labels.len(), descriptor.limit());
         let bounds = Bounds::new(descriptor.buckets());
         let closed_index = ClosedIndex::new(&descriptor.labels);
+        collector::FIND_LOCAL_FAMILY.get_or_init(|| &FIND_LOCAL_FAMILY);
         // The first hasher of a process takes a lock inside its crate.
         let _inside = sync::enter();
         Self {

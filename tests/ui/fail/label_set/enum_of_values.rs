@@ -1,0 +1,8 @@
+use pytheus::LabelSet;
+
+#[derive(LabelSet)]
+enum Method {
+    Get,
+}
+
+fn main() {}

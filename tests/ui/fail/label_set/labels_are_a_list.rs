@@ -1,0 +1,8 @@
+use pytheus::metric;
+
+metric! {
+    /// Requests.
+    static REQUESTS: Counter = "requests_total" { labels: ["path"] };
+}
+
+fn main() {}

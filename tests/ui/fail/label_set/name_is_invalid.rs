@@ -1,0 +1,9 @@
+use pytheus::LabelSet;
+
+#[derive(LabelSet)]
+struct Route {
+    #[label(name = "http.route")]
+    route: &'static str,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use pytheus::LabelSet;
+
+#[derive(LabelSet)]
+struct Route(&'static str);
+
+fn main() {}

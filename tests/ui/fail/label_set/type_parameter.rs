@@ -1,0 +1,8 @@
+use pytheus::LabelSet;
+
+#[derive(LabelSet)]
+struct Route<T> {
+    route: T,
+}
+
+fn main() {}
