@@ -22,8 +22,7 @@ pub(super) struct CertificateFiles {
 impl CertificateFiles {
     /// Reads the files.
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, ServeError> {
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect);
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect);
         let chain = chain.map_err(|error| unreadable(&self.certificate, &error))?;
         if chain.is_empty() {
             return Err(unusable(

@@ -15,7 +15,7 @@ fn protected() -> (Server, &'static str) {
 fn get_with(server: &Server, path: &str, authorization: &[&str]) -> RawReply {
     let first = format!("GET {path} HTTP/1.1");
     let headers: Vec<_> = authorization.iter().map(|value| format!("Authorization: {value}")).collect();
-    let lines: Vec<_> = [&first].into_iter().chain(&headers).map(|line| line.as_bytes()).collect();
+    let lines: Vec<_> = [&first].into_iter().chain(&headers).map(String::as_bytes).collect();
     ask(address(server), &lines)
 }
 
