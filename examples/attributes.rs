@@ -37,19 +37,19 @@
 //! print_errors_total 2
 //! # HELP print_seconds Time to print a job.
 //! # TYPE print_seconds histogram
-//! print_seconds_bucket{outcome="cancelled",queue="fax",le="1"} 1
+//! print_seconds_bucket{outcome="cancelled",queue="fax",le="1.0"} 1
 //! print_seconds_bucket{outcome="cancelled",queue="fax",le="+Inf"} 1
 //! print_seconds_sum{outcome="cancelled",queue="fax"} ..
 //! print_seconds_count{outcome="cancelled",queue="fax"} 1
-//! print_seconds_bucket{outcome="error",queue="fax",le="1"} 1
+//! print_seconds_bucket{outcome="error",queue="fax",le="1.0"} 1
 //! print_seconds_bucket{outcome="error",queue="fax",le="+Inf"} 1
 //! print_seconds_sum{outcome="error",queue="fax"} ..
 //! print_seconds_count{outcome="error",queue="fax"} 1
-//! print_seconds_bucket{outcome="error",queue="mail",le="1"} 1
+//! print_seconds_bucket{outcome="error",queue="mail",le="1.0"} 1
 //! print_seconds_bucket{outcome="error",queue="mail",le="+Inf"} 1
 //! print_seconds_sum{outcome="error",queue="mail"} ..
 //! print_seconds_count{outcome="error",queue="mail"} 1
-//! print_seconds_bucket{outcome="ok",queue="mail",le="1"} 1
+//! print_seconds_bucket{outcome="ok",queue="mail",le="1.0"} 1
 //! print_seconds_bucket{outcome="ok",queue="mail",le="+Inf"} 1
 //! print_seconds_sum{outcome="ok",queue="mail"} ..
 //! print_seconds_count{outcome="ok",queue="mail"} 1
@@ -65,11 +65,11 @@
 //! scanner_calls_total{method="scan"} 3
 //! # HELP store_seconds Time to reach the paper store.
 //! # TYPE store_seconds histogram
-//! store_seconds_bucket{outcome="error",shelf="cellar",le="1"} 1
+//! store_seconds_bucket{outcome="error",shelf="cellar",le="1.0"} 1
 //! store_seconds_bucket{outcome="error",shelf="cellar",le="+Inf"} 1
 //! store_seconds_sum{outcome="error",shelf="cellar"} ..
 //! store_seconds_count{outcome="error",shelf="cellar"} 1
-//! store_seconds_bucket{outcome="ok",shelf="top",le="1"} 1
+//! store_seconds_bucket{outcome="ok",shelf="top",le="1.0"} 1
 //! store_seconds_bucket{outcome="ok",shelf="top",le="+Inf"} 1
 //! store_seconds_sum{outcome="ok",shelf="top"} ..
 //! store_seconds_count{outcome="ok",shelf="top"} 1

@@ -31,8 +31,8 @@
 //! the others show the same:
 //! # HELP job_seconds Time that a job took.
 //! # TYPE job_seconds histogram
-//! job_seconds_bucket{le="1"} 4000
-//! job_seconds_bucket{le="60"} 4000
+//! job_seconds_bucket{le="1.0"} 4000
+//! job_seconds_bucket{le="60.0"} 4000
 //! job_seconds_bucket{le="+Inf"} 4000
 //! job_seconds_sum ..
 //! job_seconds_count 4000

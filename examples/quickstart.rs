@@ -140,10 +140,10 @@ pub(crate) async fn main() {
 // http_request_duration_seconds_bucket{le="0.1"} 1
 // http_request_duration_seconds_bucket{le="0.25"} 1
 // http_request_duration_seconds_bucket{le="0.5"} 1
-// http_request_duration_seconds_bucket{le="1"} 1
+// http_request_duration_seconds_bucket{le="1.0"} 1
 // http_request_duration_seconds_bucket{le="2.5"} 1
-// http_request_duration_seconds_bucket{le="5"} 2
-// http_request_duration_seconds_bucket{le="10"} 2
+// http_request_duration_seconds_bucket{le="5.0"} 2
+// http_request_duration_seconds_bucket{le="10.0"} 2
 // http_request_duration_seconds_bucket{le="+Inf"} 2
 // http_request_duration_seconds_sum 3.0021154880523682
 // http_request_duration_seconds_count 2

@@ -14,8 +14,8 @@
 //! a worker has counted 5 orders, and has ended
 //! # HELP order_seconds Time that an order took.
 //! # TYPE order_seconds histogram
-//! order_seconds_bucket{le="1"} 8
-//! order_seconds_bucket{le="60"} 8
+//! order_seconds_bucket{le="1.0"} 8
+//! order_seconds_bucket{le="60.0"} 8
 //! order_seconds_bucket{le="+Inf"} 8
 //! order_seconds_sum ..
 //! order_seconds_count 8

@@ -20,7 +20,7 @@ use std::error::Error;
 use std::io;
 use std::thread;
 
-use pytheus::exposition::write_metrics_from;
+use pytheus::exposition::Exposition;
 use pytheus::metric;
 use pytheus::registry::CollectorRegistry;
 
@@ -45,6 +45,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     // Any writer of bytes will do: a file, a socket, the body of a response.
-    write_metrics_from(&JOBS, &mut io::stdout().lock())?;
+    Exposition::of(&JOBS).write_to(&mut io::stdout().lock())?;
     Ok(())
 }

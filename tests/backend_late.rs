@@ -193,7 +193,7 @@ impl Notes {
                     }
                     let mut so_far = 0;
                     let is_histogram = family.descriptor().kind() == Kind::Histogram;
-                    let bounds = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+                    let bounds = bounds.iter().map(|bound| format!("{bound:?}")).chain(["+Inf".to_owned()]);
                     for (bound, count) in bounds.zip(&counts) {
                         so_far += count;
                         if is_histogram {
@@ -271,7 +271,7 @@ fn count(thread: usize, random: &mut Random, loaded: &AtomicBool) -> Samples {
         let time = [0.5, 1.5, 4.0][usize::try_from(random.below(3)).unwrap_or_default()];
         TIMES.observe(time);
         for bound in [1.0, 2.0].into_iter().filter(|bound| time <= *bound) {
-            add(format!("times_bucket{{le=\"{bound}\"}}"), 1.0);
+            add(format!("times_bucket{{le=\"{bound:?}\"}}"), 1.0);
         }
         add("times_bucket{le=\"+Inf\"}".to_owned(), 1.0);
         add("times_count".to_owned(), 1.0);
@@ -375,8 +375,8 @@ fn round(number: u64) {
                         short.expect("no thread panics");
                         let names = [
                             "whole_total",
-                            "times_bucket{le=\"1\"}",
-                            "times_bucket{le=\"2\"}",
+                            "times_bucket{le=\"1.0\"}",
+                            "times_bucket{le=\"2.0\"}",
                             "times_bucket{le=\"+Inf\"}",
                         ];
                         let observed = [("times_count", 1.0), ("times_sum", 0.5)];

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pytheus::exposition::{generate_metrics_from, write_metrics_from};
+use pytheus::exposition::{Exposition, generate_metrics_from};
 use pytheus::metrics::{Counter, Gauge, Histogram, StateSet, Summary};
 use pytheus::registry::CollectorRegistry;
 
@@ -93,7 +93,7 @@ fn how_often_a_scrape_allocates_does_not_depend_on_the_number_of_series() {
         let first = generate_metrics_from(&registry).unwrap();
         assert_eq!(first.lines().filter(|line| line.starts_with("shop_a_total{")).count(), series);
         let text = allocations(|| drop(generate_metrics_from(&registry).unwrap()));
-        let pieces = allocations(|| write_metrics_from(&registry, &mut io::sink()).unwrap());
+        let pieces = allocations(|| Exposition::of(&registry).write_to(&mut io::sink()).unwrap());
         (text, pieces)
     });
     // Text may have to grow past what was expected of each of the five families; a piece by doubling from nothing.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pytheus::collector::Collector;
 use pytheus::error::{RegisterError, ScrapeError};
-use pytheus::exposition::{WriteError, generate_metrics_from, write_metrics, write_metrics_from};
+use pytheus::exposition::{Exposition, WriteError, generate_metrics_from};
 use pytheus::metrics::Histogram;
 use pytheus::registry::{CollectorRegistry, FamilyView, REGISTRY, Registry};
 use pytheus::snapshot::FamilySnapshot;
@@ -72,7 +72,7 @@ impl Registry for Down {
 fn the_pieces_are_the_text_and_none_is_large() {
     let registry = large();
     let mut socket = Socket::new(usize::MAX);
-    write_metrics_from(&registry, &mut socket).unwrap();
+    Exposition::of(&registry).write_to(&mut socket).unwrap();
     assert!(socket.flushed);
     assert!(socket.calls.len() > 2, "{} pieces", socket.calls.len());
     assert!(socket.calls.iter().all(|piece| piece.len() < 80 * 1024));
@@ -82,14 +82,14 @@ fn the_pieces_are_the_text_and_none_is_large() {
 #[test]
 fn nothing_to_write_is_no_piece() {
     let mut socket = Socket::new(0);
-    let written = write_metrics_from(&CollectorRegistry::new(), &mut socket);
+    let written = Exposition::of(&CollectorRegistry::new()).write_to(&mut socket);
     assert!(written.is_ok() && socket.calls.is_empty());
 }
 
 #[test]
 fn a_piece_that_can_not_be_written_is_the_last_one() {
     let mut socket = Socket::new(1);
-    let error = write_metrics_from(&large(), &mut socket).unwrap_err();
+    let error = Exposition::of(&large()).write_to(&mut socket).unwrap_err();
     assert!(matches!(&error, WriteError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe), "{error:?}");
     assert_eq!(error.to_string(), "the metrics can't be written: broken pipe");
     assert!(error.source().is_some());
@@ -100,7 +100,7 @@ fn a_piece_that_can_not_be_written_is_the_last_one() {
 #[test]
 fn nothing_is_written_when_the_totals_can_not_be_had() {
     let mut socket = Socket::new(usize::MAX);
-    let error = write_metrics_from(&Down, &mut socket).unwrap_err();
+    let error = Exposition::of(&Down).write_to(&mut socket).unwrap_err();
     assert!(matches!(error, WriteError::Scrape(_)), "{error:?}");
     assert_eq!(error.to_string(), "the totals can't be had: the store is down");
     assert!(socket.calls.is_empty() && !socket.flushed);
@@ -117,7 +117,7 @@ fn the_global_registry_is_written_too_and_shows_its_families_through_every_point
     }
     REQUESTS.inc();
     let mut body = Vec::new();
-    write_metrics(&mut body).unwrap();
+    Exposition::new().write_to(&mut body).unwrap();
     assert_eq!(body, b"# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total 1\n");
 
     let names = |registry: &dyn Registry| {

@@ -88,8 +88,8 @@ fn expected(steps: &[usize]) -> Samples {
         add(format!("by_n_total{{n=\"{}\"}}", step % SERIES), 1.0);
         add(format!("parts_total{{n=\"{few}\"}}"), 0.5);
         add(format!("closed_total{{outcome=\"{}\",size=\"{}\"}}", OUTCOME[step % 3].1, SIZE[step % 2].1), 1.0);
-        add(format!("times_bucket{{n=\"{few}\",le=\"1\"}}"), 0.0);
-        add(format!("times_bucket{{n=\"{few}\",le=\"2\"}}"), 1.0);
+        add(format!("times_bucket{{n=\"{few}\",le=\"1.0\"}}"), 0.0);
+        add(format!("times_bucket{{n=\"{few}\",le=\"2.0\"}}"), 1.0);
         add(format!("times_bucket{{n=\"{few}\",le=\"+Inf\"}}"), 1.0);
         add(format!("times_count{{n=\"{few}\"}}"), 1.0);
         add(format!("times_sum{{n=\"{few}\"}}"), 1.5);

@@ -108,7 +108,7 @@ fn shown_after(rounds: &[f64]) -> Samples {
         ("plain".to_owned(), all),
         ("by_kind{kind=\"literal\"}".to_owned(), 2.0 * all),
         ("halves".to_owned(), 0.5 * all),
-        ("tenths_bucket{le=\"1\"}".to_owned(), all),
+        ("tenths_bucket{le=\"1.0\"}".to_owned(), all),
         ("tenths_bucket{le=\"+Inf\"}".to_owned(), all),
         ("tenths_count".to_owned(), all),
         ("sizes_sum".to_owned(), VALUES[1] * all),
@@ -120,7 +120,7 @@ fn shown_after(rounds: &[f64]) -> Samples {
         let braces = label.as_ref().map(|label| format!("{{{label}}}")).unwrap_or_default();
         let comma = label.map(|label| label + ",").unwrap_or_default();
         let of_each = rounds / VALUES.len() as f64;
-        for (le, values) in ["0.125", "0.5", "2", "+Inf"].iter().zip(1_u32..) {
+        for (le, values) in ["0.125", "0.5", "2.0", "+Inf"].iter().zip(1_u32..) {
             samples.insert(format!("{family}_bucket{{{comma}le=\"{le}\"}}"), f64::from(values) * of_each);
         }
         samples.insert(format!("{family}_sum{braces}"), VALUES.iter().sum::<f64>() * of_each);

@@ -77,7 +77,7 @@ fn shown_after(lives: usize) -> Samples {
     let all = lives as f64;
     let mut samples = Samples::from([
         ("halves".to_owned(), 0.5 * all),
-        ("times_bucket{le=\"1\"}".to_owned(), all),
+        ("times_bucket{le=\"1.0\"}".to_owned(), all),
         ("times_bucket{le=\"+Inf\"}".to_owned(), 2.0 * all),
         ("times_sum".to_owned(), VALUES.iter().sum::<f64>() * all),
         ("times_count".to_owned(), 2.0 * all),

@@ -91,10 +91,10 @@ hello_bucket{le=\"0.05\"} 0
 hello_bucket{le=\"0.1\"} 0
 hello_bucket{le=\"0.25\"} 0
 hello_bucket{le=\"0.5\"} 1
-hello_bucket{le=\"1\"} 1
+hello_bucket{le=\"1.0\"} 1
 hello_bucket{le=\"2.5\"} 1
-hello_bucket{le=\"5\"} 1
-hello_bucket{le=\"10\"} 1
+hello_bucket{le=\"5.0\"} 1
+hello_bucket{le=\"10.0\"} 1
 hello_bucket{le=\"+Inf\"} 1
 hello_sum 0.4
 hello_count 1
@@ -108,7 +108,7 @@ hello_count 1
 fn histogram_text(bob: &str, first_full: &str, sum: &str) -> String {
     let mut count = 0;
     let buckets =
-        ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"].map(|bound| {
+        ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"].map(|bound| {
             count = count.max(u8::from(bound == first_full));
             format!("hello_bucket{{bob=\"{bob}\",le=\"{bound}\"}} {count}\n")
         });
@@ -122,7 +122,7 @@ fn the_series_of_a_histogram_are_written_one_after_the_other() -> Test {
     histogram.labels([("bob", "b")])?.observe(7.0);
     histogram.labels([("bob", "a")])?.observe(0.4);
     let head = "# HELP hello world\n# TYPE hello histogram\n";
-    let expected = head.to_owned() + &histogram_text("a", "0.5", "0.4") + &histogram_text("b", "10", "7");
+    let expected = head.to_owned() + &histogram_text("a", "0.5", "0.4") + &histogram_text("b", "10.0", "7");
     assert_eq!(generate_metrics_from(&registry)?, expected);
     Ok(())
 }

@@ -145,7 +145,7 @@ fn expected(lives: u64) -> Samples {
         add("sizes_count".to_owned(), 1.0);
         let n = format!("n=\"{}\"", round % 3);
         for (family, labels, le) in [("times", "", String::new()), ("times_by_n", &*format!("{{{n}}}"), n + ",")] {
-            for (bound, text) in BOUNDS.into_iter().chain([f64::INFINITY]).zip(["0.5", "2", "16", "+Inf"]) {
+            for (bound, text) in BOUNDS.into_iter().chain([f64::INFINITY]).zip(["0.5", "2.0", "16.0", "+Inf"]) {
                 let within = if value(round) <= bound { 1.0 } else { 0.0 };
                 add(format!("{family}_bucket{{{le}le=\"{text}\"}}"), within);
             }

@@ -21,7 +21,7 @@ use crate::registry::REGISTRY;
 
 /// Returns the endpoint with the metrics of [`REGISTRY`], for a resource of actix-web.
 ///
-/// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the
+/// Each scraper gets the format that its headers ask for, always with its content type. The scrape runs on a thread of the
 /// library; [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
 pub fn endpoint() -> Route {
     endpoint_from(&REGISTRY)

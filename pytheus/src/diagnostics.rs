@@ -29,7 +29,7 @@ use crate::model::error::{CollectError, RegisterError};
 use crate::model::key::Labels;
 use crate::model::labels::LabelSpec;
 use crate::model::location::Location;
-use crate::model::snapshot::FamilySnapshot;
+use crate::model::snapshot::{FamilySnapshot, PointValue};
 pub use crate::report::set_reporter;
 use crate::report::{self, FaultCount, SelfMetric, count, report};
 use crate::sync;
@@ -174,7 +174,8 @@ pub(crate) fn families() -> Vec<FamilySnapshot> {
     report::counts(|series| {
         let mut snapshot = FamilySnapshot::new(&OWN[series[0].family as usize].build());
         for FaultCount { labels, times, .. } in series {
-            snapshot.push_values(&labels.iter().map(String::as_str).collect::<Vec<_>>(), *times);
+            let values: Vec<_> = labels.iter().map(String::as_str).collect();
+            snapshot.push_point(&values, PointValue::Number((*times).into()));
         }
         families.push(snapshot);
     });

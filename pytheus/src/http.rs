@@ -25,7 +25,8 @@ use crate::registry::REGISTRY;
 
 /// Returns the endpoint with the metrics of [`REGISTRY`].
 ///
-/// Each scraper gets Prometheus text with its content type, compressed if it accepts that. The scrape runs on a thread of the library, in any runtime and without blocking it;
+/// Prometheus text, `OpenMetrics` and protobuf, compressed or not: each scraper gets what its headers ask for, always with its
+/// content type. The scrape runs on a thread of the library, in any runtime and without blocking it;
 /// [`respond`](crate::exposition::respond) says what requests share, and when the status is 503.
 ///
 /// ```

@@ -227,8 +227,8 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     has.extend(own.map(str::to_owned));
     let all = || format!("`{name}` has the labels `{}`", has.join("`, `"));
     // Samples show the constant labels of their registry.
-    let sample = family.samples().first();
-    let shown = |label: &str| sample.is_some_and(|sample| sample.labels().any(|(name, _)| name == label));
+    let samples = family.samples();
+    let shown = |label: &str| samples.first().is_some_and(|sample| sample.labels().any(|(name, _)| name == label));
     let known = |label: &str| has.iter().any(|name| name == label) || shown(label);
     if let Some((label, _)) = labels.iter().find(|(label, _)| !known(label)) {
         return Some(format!("{}, but no `{label}`", all()));
@@ -238,7 +238,7 @@ fn slip(families: &[FamilySnapshot], name: &str, labels: &[(&str, String)]) -> O
     }
     let (own, value) = labels.iter().find(|(label, _)| Some(*label) == own)?;
     let mut distinct: Vec<String> = Vec::new();
-    for (_, value) in family.samples().iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
+    for (_, value) in samples.iter().filter_map(|sample| sample.labels().find(|(name, _)| name == own)) {
         if let Err(index) = distinct.binary_search_by(|known| known.as_str().cmp(value)) {
             distinct.insert(index, value.to_owned());
         }

@@ -29,10 +29,10 @@ fn a_value_that_equals_a_bound_belongs_to_its_bucket() -> TestResult {
         sizes.observe(value);
     }
     let expected = [
-        "size_bucket{le=\"-1\"} 1",
-        "size_bucket{le=\"0\"} 4",
+        "size_bucket{le=\"-1.0\"} 1",
+        "size_bucket{le=\"0.0\"} 4",
         "size_bucket{le=\"0.5\"} 5",
-        "size_bucket{le=\"2\"} 7",
+        "size_bucket{le=\"2.0\"} 7",
         "size_bucket{le=\"+Inf\"} 8",
         "size_sum 4.25",
         "size_count 8",
@@ -49,7 +49,7 @@ fn infinity_may_end_the_bounds_or_be_left_out() -> TestResult {
     let added = Histogram::builder("x", "X.").buckets([1.0]).registry(&without).build()?;
     given.observe(3.0);
     added.observe(3.0);
-    assert_eq!(samples(&with)?, ["x_bucket{le=\"1\"} 0", "x_bucket{le=\"+Inf\"} 1", "x_sum 3", "x_count 1"]);
+    assert_eq!(samples(&with)?, ["x_bucket{le=\"1.0\"} 0", "x_bucket{le=\"+Inf\"} 1", "x_sum 3", "x_count 1"]);
     assert_eq!(samples(&with)?, samples(&without)?);
     // The two descriptions are one, too.
     let shared = Histogram::builder("x", "X.").buckets([1.0]).registry(&with).build()?;
@@ -67,7 +67,7 @@ fn the_default_buckets_are_the_eleven_of_the_other_clients() -> TestResult {
         .iter()
         .filter_map(|line| Some(line.split_once("le=\"")?.1.split_once('"')?.0.into()))
         .collect();
-    assert_eq!(bounds, ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"]);
+    assert_eq!(bounds, ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"]);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ fn linear_and_exponential_bounds_are_exact() -> TestResult {
     assert_eq!(exponential_buckets::<5>(0.25, 2.0), [0.25, 0.5, 1.0, 2.0, 4.0]);
     let registry = CollectorRegistry::new();
     Histogram::builder("e", "E.").buckets(const { exponential_buckets::<3>(1.0, 10.0) }).registry(&registry).build()?;
-    assert!(samples(&registry)?.contains(&"e_bucket{le=\"100\"} 0".to_owned()));
+    assert!(samples(&registry)?.contains(&"e_bucket{le=\"100.0\"} 0".to_owned()));
     Ok(())
 }
 
@@ -154,11 +154,11 @@ fn a_histogram_with_labels_gives_all_parts_of_each_series_together() -> TestResu
     times.labels([("zone", "b"), ("app", "x")])?.observe(2.0);
     times.labels([("zone", "a"), ("app", "x")])?.observe(0.5);
     let expected = [
-        "t_bucket{app=\"x\",zone=\"a\",le=\"1\"} 1",
+        "t_bucket{app=\"x\",zone=\"a\",le=\"1.0\"} 1",
         "t_bucket{app=\"x\",zone=\"a\",le=\"+Inf\"} 1",
         "t_sum{app=\"x\",zone=\"a\"} 0.5",
         "t_count{app=\"x\",zone=\"a\"} 1",
-        "t_bucket{app=\"x\",zone=\"b\",le=\"1\"} 0",
+        "t_bucket{app=\"x\",zone=\"b\",le=\"1.0\"} 0",
         "t_bucket{app=\"x\",zone=\"b\",le=\"+Inf\"} 1",
         "t_sum{app=\"x\",zone=\"b\"} 2",
         "t_count{app=\"x\",zone=\"b\"} 1",

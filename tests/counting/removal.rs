@@ -137,7 +137,7 @@ fn every_kind_starts_again_from_zero() -> TestResult {
     states.enable("b");
     let expected = [
         "gauge 1",
-        "histogram_bucket{le=\"1\"} 0",
+        "histogram_bucket{le=\"1.0\"} 0",
         "histogram_bucket{le=\"+Inf\"} 1",
         "histogram_sum 2",
         "histogram_count 1",

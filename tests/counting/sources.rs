@@ -110,7 +110,8 @@ fn scrapes_at_once_count_nothing_twice() {
                 for _ in 0..500 {
                     source.fetch_add(1, Relaxed);
                     let shown = registry.sample_value("shared_source_total", &[]).expect("it shows");
-                    assert!(shown <= source.load(Relaxed) as f64);
+                    let now = source.load(Relaxed) as f64;
+                    assert!(shown <= now, "{shown} of {now}");
                 }
             });
         }

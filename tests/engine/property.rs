@@ -298,7 +298,7 @@ impl Model {
     fn observe(&mut self, metric: &str, route: Route, value: f64) {
         let (family, labels) = series(metric, route);
         for bound in BOUNDS.into_iter().chain([f64::INFINITY]) {
-            let le = if bound.is_finite() { format!("le=\"{bound}\"") } else { "le=\"+Inf\"".to_owned() };
+            let le = if bound.is_finite() { format!("le=\"{bound:?}\"") } else { "le=\"+Inf\"".to_owned() };
             let labels = match labels.strip_suffix('}') {
                 Some(labels) => format!("{labels},{le}}}"),
                 None => format!("{{{le}}}"),

@@ -138,7 +138,7 @@ impl Model {
                 Kind::Gauges => drop(samples.insert(format!("gauges{{n=\"{n}\"}}"), *value)),
                 // The number of observations.
                 Kind::Times => samples.extend([
-                    (format!("times_bucket{{n=\"{n}\",le=\"1\"}}"), 0.0),
+                    (format!("times_bucket{{n=\"{n}\",le=\"1.0\"}}"), 0.0),
                     (format!("times_bucket{{n=\"{n}\",le=\"+Inf\"}}"), *value),
                     (format!("times_sum{{n=\"{n}\"}}"), *value * TIME),
                     (format!("times_count{{n=\"{n}\"}}"), *value),

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use pytheus::collector::{Collector, collector_fn};
 use pytheus::descriptor::{Descriptor, Kind};
 use pytheus::error::{RegisterError, ScrapeError};
-use pytheus::exposition::{generate_metrics_from, write_metrics_from};
+use pytheus::exposition::{Exposition, generate_metrics_from};
 use pytheus::metrics::{Counter, Gauge, Histogram, Info, StateSet, Summary};
 use pytheus::registry::{CollectorRegistry, Registry};
 use pytheus::snapshot::FamilySnapshot;
@@ -158,7 +158,7 @@ proptest! {
         let direct = generate_metrics_from(&registry).unwrap();
         prop_assert_eq!(&direct, &generate_metrics_from(&Samples(&registry)).unwrap());
         let mut written = Vec::new();
-        write_metrics_from(&registry, &mut written).unwrap();
+        Exposition::of(&registry).write_to(&mut written).unwrap();
         prop_assert_eq!(direct.as_bytes(), &written[..]);
     }
 }

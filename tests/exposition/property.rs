@@ -1,5 +1,5 @@
-//! Whatever is written can be read: the text parser of `PyPI`'s `prometheus_client` gives back each name, help text,
-//! label value and number that went in.
+//! Whatever is written can be read, and all formats say the same: the parsers of `PyPI`'s `prometheus_client`, and messages of
+//! protobuf as prost decodes them, give back each name, help text, label value and number that went in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock};
@@ -8,10 +8,11 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use pytheus::collector::collector_fn;
 use pytheus::descriptor::{Descriptor, Kind};
-use pytheus::exposition::generate_metrics_from;
+use pytheus::exposition::{Exposition, Format, generate_metrics_from};
 use pytheus::metrics::{Counter, Gauge, Histogram, Summary};
 use pytheus::registry::{CollectorRegistry, Registry as _};
 use pytheus::snapshot::{FamilySnapshot, Number};
+use support::protobuf;
 use support::python::{Family, Parser};
 
 /// A family to be written.
@@ -36,10 +37,10 @@ enum Value {
 /// Bounds, and how `le` shows them.
 const BUCKETS: [(f64, &str); 7] = [
     (-1e100, "-1e+100"),
-    (0.0, "0"),
+    (0.0, "0.0"),
     (5e-324, "5e-324"),
     (0.1, "0.1"),
-    (1.0, "1"),
+    (1.0, "1.0"),
     (f64::MAX, "1.7976931348623157e+308"),
     (f64::INFINITY, "+Inf"),
 ];
@@ -202,8 +203,9 @@ fn write(plan: &Plan, number: usize, registry: &CollectorRegistry, expected: &mu
     }
 }
 
+static PARSER: OnceLock<Mutex<Parser>> = OnceLock::new();
+
 fn read(exposition: &str) -> Result<Vec<Family>, String> {
-    static PARSER: OnceLock<Mutex<Parser>> = OnceLock::new();
     PARSER.get_or_init(|| Mutex::new(Parser::start())).lock().unwrap().parse(exposition)
 }
 
@@ -231,6 +233,80 @@ fn compare(registry: &CollectorRegistry, expected: &Expected) -> Result<(), Test
         prop_assert!(same(value, sample.value), "{:?}: {} became {}", key, value, sample.value);
     }
     prop_assert!(unread.is_empty(), "not read: {:?}\n{}", unread, exposition);
+    compare_openmetrics(registry, expected)?;
+    compare_protobuf(registry, expected)
+}
+
+fn bytes(registry: &CollectorRegistry, format: Format) -> Vec<u8> {
+    Exposition::of(registry).format(format).to_bytes().unwrap()
+}
+
+/// Holds what Python's strict parser of `OpenMetrics` read against what was written.
+fn compare_openmetrics(registry: &CollectorRegistry, expected: &Expected) -> Result<(), TestCaseError> {
+    let exposition = String::from_utf8(bytes(registry, Format::OpenMetrics)).unwrap();
+    let parsed = PARSER.get_or_init(|| Mutex::new(Parser::start())).lock().unwrap().parse_openmetrics(&exposition);
+    let families = parsed.map_err(|error| TestCaseError::fail(format!("{error}\n{exposition}")))?;
+    prop_assert_eq!(families.len(), expected.families.len(), "{}", exposition);
+    let mut unread = expected.samples.clone();
+    for family in &families {
+        prop_assert_eq!(&family.kind, &expected.families[&family.name].1, "{}", exposition);
+        for sample in &family.samples {
+            let key = (sample.name.clone(), sample.labels.clone().into_iter().collect::<Vec<_>>());
+            let value = unread.remove(&key);
+            prop_assert!(value.is_some_and(|value| same(value, sample.value)), "{:?} {:?}: {}", key, value, exposition);
+        }
+    }
+    // The format has no sum below 0, and no sum, and so no count, of histograms with negative bounds, as all of these are.
+    let is_histogram = |name: &str| expected.families.get(name).is_some_and(|(_, kind)| kind == "histogram");
+    unread.retain(|(name, _), value| {
+        let family = name.strip_suffix("_sum").or_else(|| name.strip_suffix("_count"));
+        !family.is_some_and(|family| is_histogram(family) || *value < 0.0)
+    });
+    prop_assert!(unread.is_empty(), "not read: {:?}\n{}", unread, exposition);
+    Ok(())
+}
+
+/// Holds the messages of protobuf against what was written.
+fn compare_protobuf(registry: &CollectorRegistry, expected: &Expected) -> Result<(), TestCaseError> {
+    let mut read = BTreeMap::new();
+    for family in protobuf::decode(&bytes(registry, Format::Protobuf)) {
+        let name = &family.name;
+        let known = expected.families.get(name).or_else(|| expected.families.get(name.strip_suffix("_total")?));
+        let kind = ["counter", "gauge", "summary", "untyped", "histogram"][usize::try_from(family.kind).unwrap()];
+        prop_assert_eq!(known.map(|(_, kind)| kind.as_str()), Some(kind), "{}", name);
+        for metric in family.metric {
+            let labels: Vec<_> = metric.label.into_iter().map(|label| (label.name, label.value)).collect();
+            let mut add = |suffix: &str, own: Option<(&str, String)>, value: f64| {
+                let mut labels = labels.clone();
+                labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+                labels.sort();
+                read.insert((format!("{name}{suffix}"), labels), value);
+            };
+            if let Some(single) = metric.counter.or(metric.gauge) {
+                if single.value.is_nan() {
+                    prop_assert_eq!(single.value.to_bits(), 0x7ff8_0000_0000_0001, "the NaN of Prometheus");
+                }
+                add("", None, single.value);
+            }
+            if let Some(summary) = metric.summary {
+                add("_sum", None, summary.sample_sum);
+                add("_count", None, summary.sample_count as f64);
+            }
+            if let Some(histogram) = metric.histogram {
+                for bucket in histogram.bucket {
+                    let le = BUCKETS.iter().find(|(bound, _)| same(*bound, bucket.upper_bound)).expect("a bound").1;
+                    add("_bucket", Some(("le", le.to_owned())), bucket.cumulative_count as f64);
+                }
+                add("_bucket", Some(("le", "+Inf".to_owned())), histogram.sample_count as f64);
+                add("_sum", None, histogram.sample_sum);
+                add("_count", None, histogram.sample_count as f64);
+            }
+        }
+    }
+    prop_assert!(read.keys().eq(expected.samples.keys()), "{:?}\n{:?}", read, expected.samples);
+    for (key, value) in &expected.samples {
+        prop_assert!(same(*value, read[key]), "{:?}: {} became {}", key, value, read[key]);
+    }
     Ok(())
 }
 
@@ -238,7 +314,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn the_python_parser_reads_back_each_value_that_was_written(plans in vec(any_plan(), 1..4)) {
+    fn every_format_gives_back_each_value_that_was_written(plans in vec(any_plan(), 1..4)) {
         let registry = CollectorRegistry::new();
         let mut expected = Expected::default();
         for (number, plan) in plans.iter().enumerate() {

@@ -55,7 +55,7 @@ b -1.5
 # HELP c A histogram.
 # TYPE c histogram
 c_bucket{le=\"0.5\"} 2
-c_bucket{le=\"1\"} 3
+c_bucket{le=\"1.0\"} 3
 c_bucket{le=\"+Inf\"} 4
 c_sum 3.5
 c_count 4
@@ -175,11 +175,11 @@ fn the_parts_of_a_series_stay_together_and_le_comes_last() {
     let expected = "\
 # HELP h H.
 # TYPE h histogram
-h_bucket{z=\"a\",le=\"1\"} 1
+h_bucket{z=\"a\",le=\"1.0\"} 1
 h_bucket{z=\"a\",le=\"+Inf\"} 1
 h_sum{z=\"a\"} 1
 h_count{z=\"a\"} 1
-h_bucket{z=\"b\",le=\"1\"} 0
+h_bucket{z=\"b\",le=\"1.0\"} 0
 h_bucket{z=\"b\",le=\"+Inf\"} 1
 h_sum{z=\"b\"} 2
 h_count{z=\"b\"} 1

@@ -119,8 +119,8 @@ fn every_process_exposes_the_totals_of_all() {
             (r#"size_bytes_sum{path="/"}"#, 6.0),
             ("took_seconds_count", 3.0),
             ("took_seconds_sum", 6.0),
-            (r#"took_seconds_bucket{le="1"}"#, 1.0),
-            (r#"took_seconds_bucket{le="2"}"#, 2.0),
+            (r#"took_seconds_bucket{le="1.0"}"#, 1.0),
+            (r#"took_seconds_bucket{le="2.0"}"#, 2.0),
             (r#"took_seconds_bucket{le="+Inf"}"#, 3.0),
         ])
     );

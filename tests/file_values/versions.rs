@@ -92,7 +92,7 @@ fn the_upgrade_of_the_issue_shows_all_counts_while_both_versions_live_and_afterw
         (r#"latency_seconds_bucket{le="0.1"}"#, 2.0),
         // The older version does not know how many of its observations are below this bound.
         (r#"latency_seconds_bucket{le="0.5"}"#, 3.0),
-        (r#"latency_seconds_bucket{le="1"}"#, 4.0),
+        (r#"latency_seconds_bucket{le="1.0"}"#, 4.0),
         (r#"latency_seconds_bucket{le="+Inf"}"#, 4.0),
         ("latency_seconds_count", 4.0),
         ("latency_seconds_sum", 0.7),

@@ -134,7 +134,7 @@ fn constant_labels_stand_on_every_sample_of_a_registry() -> TestResult {
     let times = Histogram::builder("t", "T.").label_names(["z"]).buckets([1.0]).registry(&registry).build()?;
     times.labels([("z", "1")])?.observe(0.5);
     let expected = [
-        r#"t_bucket{app="a\"b",region="eu",z="1",le="1"} 1"#,
+        r#"t_bucket{app="a\"b",region="eu",z="1",le="1.0"} 1"#,
         r#"t_bucket{app="a\"b",region="eu",z="1",le="+Inf"} 1"#,
         r#"t_sum{app="a\"b",region="eu",z="1"} 0.5"#,
         r#"t_count{app="a\"b",region="eu",z="1"} 1"#,

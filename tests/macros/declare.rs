@@ -100,7 +100,7 @@ fn an_unregistered_metric_counts_unseen() {
 #[test]
 fn a_namespace_goes_before_the_name() {
     JOB.observe(0.5);
-    assert_eq!(value("shop_job_seconds_bucket", &[("le", "1")]), Some(1.0));
+    assert_eq!(value("shop_job_seconds_bucket", &[("le", "1.0")]), Some(1.0));
     assert_eq!(value("shop_job_seconds_bucket", &[("le", "0.1")]), Some(0.0));
 }
 

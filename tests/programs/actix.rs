@@ -19,7 +19,8 @@ fn actix_web_serves_every_scraper_with_one_line() {
 
     let accept = b"Accept: application/openmetrics-text;version=1.0.0";
     let other = ask(actix.address(), &[b"GET /metrics?name[]=visits_total HTTP/1.1", accept]);
-    other.assert_has("Content-Type: text/plain; version=0.0.4; charset=utf-8");
+    other.assert_has("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let shown = b"# TYPE visits counter\n# HELP visits Visits of the first page.\nvisits_total 1\n# EOF\n";
     assert_eq!(other.body, shown);
 
     let head = ask(actix.address(), &[b"HEAD /metrics HTTP/1.1"]);

@@ -71,7 +71,7 @@ fn prometheus_answers_with_the_numbers_that_the_traffic_implies() {
             if (answer - expected).abs() < 1e-9 { Ok(()) } else { Err(format!("{answer}, not {expected}")) }
         });
     };
-    for (le, bound) in [("2.5", 2.5), ("5", 5.0), ("+Inf", f64::INFINITY)] {
+    for (le, bound) in [("2.5", 2.5), ("5.0", 5.0), ("+Inf", f64::INFINITY)] {
         settles_on(&format!("http_request_duration_seconds_bucket{{le='{le}'}}"), upto(bound).into());
     }
     for quantile in [0.95, 0.75] {

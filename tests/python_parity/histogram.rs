@@ -10,7 +10,7 @@ use pytheus::collector::Collector;
 use pytheus::descriptor::{DEFAULT_BUCKETS, Kind};
 use pytheus::error::RegisterError;
 use pytheus::metrics::{Family, Histogram, Summary};
-use pytheus::snapshot::Sample;
+use pytheus::snapshot::{FamilySnapshot, Sample};
 
 type Test = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -41,7 +41,7 @@ fn labelled_summary() -> Result<Family<Summary>, RegisterError> {
 
 fn samples(collector: &dyn Collector) -> Vec<Sample> {
     let families = collector.collect().expect("a family of the library can be collected");
-    families.iter().flat_map(|family| family.samples().to_vec()).collect()
+    families.iter().flat_map(FamilySnapshot::samples).collect()
 }
 
 /// The bucket samples: upper bound and count.
@@ -85,14 +85,14 @@ fn a_histogram_with_the_label_le_is_refused() {
 
 #[test]
 fn the_infinite_bucket_is_added_when_missing() -> Test {
-    assert_eq!(bounds(&*histogram_with(&BUCKETS)?.collector()), ["0.2", "0.5", "1", "+Inf"]);
+    assert_eq!(bounds(&*histogram_with(&BUCKETS)?.collector()), ["0.2", "0.5", "1.0", "+Inf"]);
     Ok(())
 }
 
 #[test]
 fn an_infinite_bucket_that_is_given_is_not_added_again() -> Test {
     let given = histogram_with(&[0.2, 0.5, 1.0, f64::INFINITY])?;
-    assert_eq!(bounds(&*given.collector()), ["0.2", "0.5", "1", "+Inf"]);
+    assert_eq!(bounds(&*given.collector()), ["0.2", "0.5", "1.0", "+Inf"]);
     Ok(())
 }
 
@@ -151,7 +151,7 @@ fn a_labelled_histogram_has_all_its_samples_once_its_labels_are_given() -> Test 
 fn a_labelled_histogram_has_the_buckets_that_were_given() -> Test {
     let family = Histogram::builder("name", "desc").label_names(["bob"]).buckets(BUCKETS).unregistered().build()?;
     family.labels([("bob", "cat")])?;
-    assert_eq!(bounds(&*family.collector()), ["0.2", "0.5", "1", "+Inf"]);
+    assert_eq!(bounds(&*family.collector()), ["0.2", "0.5", "1.0", "+Inf"]);
     Ok(())
 }
 

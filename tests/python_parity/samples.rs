@@ -90,9 +90,9 @@ fn a_histogram_gives_a_sample_per_bucket_and_two_more() -> Test {
     let histogram = Histogram::builder("h", "desc").buckets([1.0, 2.0, 3.0]).registry(&registry).build()?;
     histogram.observe(2.7);
     let expected = [
-        "h_bucket{le=\"1\"} 0",
-        "h_bucket{le=\"2\"} 0",
-        "h_bucket{le=\"3\"} 1",
+        "h_bucket{le=\"1.0\"} 0",
+        "h_bucket{le=\"2.0\"} 0",
+        "h_bucket{le=\"3.0\"} 1",
         "h_bucket{le=\"+Inf\"} 1",
         "h_sum 2.7",
         "h_count 1",
@@ -109,15 +109,15 @@ fn a_labelled_histogram_gives_its_samples_series_by_series() -> Test {
     histogram.labels([("bob", "cat")])?.observe(2.7);
     histogram.labels([("bob", "bobby")])?;
     let expected = [
-        "h_bucket{bob=\"bobby\",le=\"1\"} 0",
-        "h_bucket{bob=\"bobby\",le=\"2\"} 0",
-        "h_bucket{bob=\"bobby\",le=\"3\"} 0",
+        "h_bucket{bob=\"bobby\",le=\"1.0\"} 0",
+        "h_bucket{bob=\"bobby\",le=\"2.0\"} 0",
+        "h_bucket{bob=\"bobby\",le=\"3.0\"} 0",
         "h_bucket{bob=\"bobby\",le=\"+Inf\"} 0",
         "h_sum{bob=\"bobby\"} 0",
         "h_count{bob=\"bobby\"} 0",
-        "h_bucket{bob=\"cat\",le=\"1\"} 0",
-        "h_bucket{bob=\"cat\",le=\"2\"} 0",
-        "h_bucket{bob=\"cat\",le=\"3\"} 1",
+        "h_bucket{bob=\"cat\",le=\"1.0\"} 0",
+        "h_bucket{bob=\"cat\",le=\"2.0\"} 0",
+        "h_bucket{bob=\"cat\",le=\"3.0\"} 1",
         "h_bucket{bob=\"cat\",le=\"+Inf\"} 1",
         "h_sum{bob=\"cat\"} 2.7",
         "h_count{bob=\"cat\"} 1",

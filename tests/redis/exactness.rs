@@ -91,7 +91,8 @@ fn through_a_network_that_loses(server: &Server, seed: u64) {
     let mut expected = vec![("hits_total".to_owned(), all)];
     expected.extend((0..10).map(|digit| (format!("by_digit_total{{digit=\"{digit}\"}}"), all / 10.0)));
     expected.push(("sizes_bucket{le=\"0.5\"}".to_owned(), 0.0));
-    expected.extend(["sizes_bucket{le=\"5\"}", "sizes_count", "sizes_sum"].map(|name| (name.to_owned(), all / 100.0)));
+    expected
+        .extend(["sizes_bucket{le=\"5.0\"}", "sizes_count", "sizes_sum"].map(|name| (name.to_owned(), all / 100.0)));
     for (name, value) in expected {
         let found = shown.get(&name).copied();
         assert_eq!(found, Some(value), "{name} with PYTHEUS_REDIS_SEED={seed}; {counts:?}");

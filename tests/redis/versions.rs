@@ -104,7 +104,7 @@ impl Fleet<'_> {
             let turns = self.counted / 4.0;
             assert_eq!([of("count"), of("sum")], [self.counted, turns * 9.0625], "{when}");
             // Both versions declare these.
-            let shared = [of(r#"bucket{le="0.1"}"#), of(r#"bucket{le="1"}"#), of(r#"bucket{le="+Inf"}"#)];
+            let shared = [of(r#"bucket{le="0.1"}"#), of(r#"bucket{le="1.0"}"#), of(r#"bucket{le="+Inf"}"#)];
             assert_eq!(shared, [turns, turns * 3.0, self.counted], "{when}");
             assert!(!samples.keys().any(|name| name.contains("conflicts")), "{when}");
         }

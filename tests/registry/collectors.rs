@@ -232,7 +232,7 @@ fn a_histogram_is_given_by_its_buckets() -> TestResult {
 # HELP gc_seconds Pauses.
 # TYPE gc_seconds histogram
 gc_seconds_bucket{le=\"0.1\"} 3
-gc_seconds_bucket{le=\"1\"} 4
+gc_seconds_bucket{le=\"1.0\"} 4
 gc_seconds_bucket{le=\"+Inf\"} 6
 gc_seconds_sum 7.5
 gc_seconds_count 6

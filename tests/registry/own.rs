@@ -21,7 +21,7 @@ fn a_prefix_stands_before_each_name() -> TestResult {
 shop_orders_total 1
 # HELP shop_t T.
 # TYPE shop_t histogram
-shop_t_bucket{le=\"1\"} 0
+shop_t_bucket{le=\"1.0\"} 0
 shop_t_bucket{le=\"+Inf\"} 0
 shop_t_sum 0
 shop_t_count 0

@@ -13,6 +13,7 @@ pub mod multi;
 pub mod package;
 pub mod prometheus;
 pub mod promtool;
+pub mod protobuf;
 pub mod python;
 pub mod raw_http;
 pub mod scrapes;

@@ -2,16 +2,48 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::server::ServerProcess;
 
-/// A Prometheus that scrapes one target each second, until it is dropped.
+/// A Prometheus, until it is dropped.
 #[derive(Debug)]
 pub struct Server(ServerProcess);
+
+/// A version of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// As it says itself.
+    pub version: String,
+    /// The executable.
+    pub path: PathBuf,
+}
+
+/// Returns the versions that `prometheus_servers.sh` has unpacked; without them, the one of this machine.
+///
+/// # Panics
+///
+/// When Prometheus is not installed, or does not say its version.
+pub fn programs() -> Vec<Program> {
+    let profile = crate::profile_dir();
+    let mut lists = profile.ancestors().map(|folder| folder.join("prometheus/servers.tsv"));
+    if let Some(list) = lists.find_map(|list| fs::read_to_string(list).ok()) {
+        let program = |line: &str| {
+            let (version, path) = line.split_once('\t').expect("a version and a path");
+            Program { version: version.to_owned(), path: path.into() }
+        };
+        return list.lines().map(program).collect();
+    }
+    let path = crate::program("prometheus", "prometheus");
+    let said = Command::new(&path).arg("--version").output().expect("it starts");
+    let said = [said.stdout, said.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let version = said.split_whitespace().nth(2).and_then(|version| version.split('+').next());
+    vec![Program { version: version.expect("a version").to_owned(), path }]
+}
 
 /// One series that a query gives: its labels, and its value as Prometheus writes it.
 pub type Point = (BTreeMap<String, String>, String);
@@ -23,17 +55,48 @@ impl Server {
     ///
     /// When Prometheus is not installed or does not start.
     pub fn scraping(target: u16) -> Self {
-        let program = crate::program("prometheus", "prometheus");
+        Self::start(&crate::program("prometheus", "prometheus"), &config_of(target), &[])
+    }
+
+    /// Starts this program with a configuration and further arguments.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start(program: &Path, configuration: &str, arguments: &[&str]) -> Self {
         let command = |port, folder: &Path| {
             let config = folder.join("prometheus.yml");
-            fs::write(&config, config_of(target)).expect("a configuration");
-            let mut command = Command::new(&program);
+            fs::write(&config, configuration).expect("a configuration");
+            let mut command = Command::new(program);
+            command.args(arguments);
             command.arg(format!("--config.file={}", config.display()));
             command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
             command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
             command
         };
         Self(ServerProcess::start(command, is_ready))
+    }
+
+    /// Returns what it has said so far.
+    pub fn log(&self) -> String {
+        self.0.log()
+    }
+
+    /// Returns, for each target, the job, and the error of its last scrape, which is empty after a success.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or one target was not scraped yet.
+    pub fn targets(&self) -> Result<BTreeMap<String, String>, String> {
+        let reply = crate::get(&format!("http://127.0.0.1:{}/api/v1/targets?state=active", self.0.port()))?;
+        let answer: Value = serde_json::from_str(&reply.body).map_err(|error| format!("{error}: {}", reply.body))?;
+        let targets = answer["data"]["activeTargets"].as_array().ok_or_else(|| reply.body.clone())?;
+        let target = |json: &Value| {
+            let text = |json: &Value| json.as_str().map(str::to_owned);
+            let is_scraped = json["health"] != "unknown";
+            Some((text(&json["labels"]["job"])?, text(&json["lastError"])?)).filter(|_| is_scraped)
+        };
+        targets.iter().map(|json| target(json).ok_or_else(|| json.to_string())).collect()
     }
 
     /// Answers a query as of now.

@@ -1,4 +1,4 @@
-//! The text parser of `PyPI`'s `prometheus_client`.
+//! The parsers of `PyPI`'s `prometheus_client`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -57,7 +57,7 @@ impl Parser {
         Self { process, input, output }
     }
 
-    /// Parses an exposition.
+    /// Parses Prometheus text.
     ///
     /// # Errors
     ///
@@ -67,8 +67,25 @@ impl Parser {
     ///
     /// When Python died.
     pub fn parse(&mut self, exposition: &str) -> Result<Vec<Family>, String> {
+        self.parse_as("text", exposition)
+    }
+
+    /// Parses `OpenMetrics` text, strictly.
+    ///
+    /// # Errors
+    ///
+    /// What the parser says when it refuses the text.
+    ///
+    /// # Panics
+    ///
+    /// When Python died.
+    pub fn parse_openmetrics(&mut self, exposition: &str) -> Result<Vec<Family>, String> {
+        self.parse_as("openmetrics", exposition)
+    }
+
+    fn parse_as(&mut self, format: &str, exposition: &str) -> Result<Vec<Family>, String> {
         let input = self.input.as_mut().expect("Python lives");
-        writeln!(input, "{}", Value::from(exposition)).expect("Python reads");
+        writeln!(input, "{}", serde_json::json!([format, exposition])).expect("Python reads");
         let mut line = String::new();
         self.output.read_line(&mut line).expect("Python writes");
         let answer: Value = serde_json::from_str(&line).expect("Python answers");

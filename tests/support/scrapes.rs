@@ -232,7 +232,8 @@ fn by_name(families: Vec<Family>) -> Samples {
 fn collected(registry: &dyn Registry) -> Vec<Family> {
     let families = registry.collect().expect("one process can always be scraped");
     let of = |family: &pytheus::snapshot::FamilySnapshot| {
-        let lines = family.samples().iter().map(|sample| {
+        let samples = family.samples();
+        let lines = samples.iter().map(|sample| {
             let labels: Vec<_> = sample
                 .labels()
                 .filter(|(_, value)| !value.is_empty())

@@ -1,11 +1,16 @@
-//! Scrapes as text, whole or in pieces.
+//! Scrapes as text, or in another [`Format`], whole or in pieces.
 
+mod encoder;
 mod format;
+mod lines;
 #[cfg(feature = "respond")]
 mod negotiate;
+mod openmetrics;
+mod protobuf;
 #[cfg(feature = "respond")]
 mod respond;
 mod text;
+mod walk;
 mod write;
 
 pub use format::Format;
@@ -13,7 +18,10 @@ pub use format::Format;
 pub use negotiate::{Escaping, Negotiated};
 #[cfg(feature = "respond")]
 pub use respond::{Answer, Ask, Respond, SharedRegistry, respond, respond_async, respond_async_from, respond_from};
-pub use write::{WriteError, write_metrics, write_metrics_from};
+pub use write::{Exposition, WriteError};
+
+use lines::{Dialect, Lines};
+use walk::walk;
 
 use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
@@ -82,10 +90,12 @@ pub fn append_metrics(text: &mut String) -> Result<(), ScrapeError> {
 /// If the totals are out of reach; the text is unchanged.
 pub fn append_metrics_from(registry: &dyn Registry, text: &mut String) -> Result<(), ScrapeError> {
     let before = text.len();
+    let mut lines = Lines::append_to(std::mem::take(text), Dialect::Prometheus);
     let scraped = registry.scrape(&mut |family| {
-        text.reserve(text::expected_len(&family));
-        text::encode(&family, text, &mut |_| {});
+        lines.out.reserve(text::expected_len(&family));
+        walk(&family, &mut lines);
     });
+    *text = lines.out;
     if scraped.is_err() {
         // A registry of your own may fail late.
         text.truncate(before);

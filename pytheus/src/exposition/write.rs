@@ -1,84 +1,128 @@
-//! Writes metrics in chunks to any writer of bytes.
+//! A scrape in any format: as bytes, or in chunks to a writer.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 
-use super::text;
+use super::Format;
+use super::encoder::Encoder;
 use crate::model::error::ScrapeError;
 use crate::registry::{REGISTRY, Registry};
 
-/// The size of a write in bytes: a chunk ends with the first series beyond it.
-const CHUNK: usize = 64 * 1024;
-
-/// Writes all metrics of [`REGISTRY`] as Prometheus text, in chunks of about 64 KiB, and flushes.
-///
-/// The text is that of [`generate_metrics`](super::generate_metrics), but never in memory as a whole: for very many
-/// series, or a buffer of yours.
+/// A scrape to be encoded: of a registry, in a format, of all families or some.
 ///
 /// ```
+/// use pytheus::exposition::{Exposition, Format};
+///
 /// pytheus::metric! {
 ///     /// Requests, by any path.
 ///     static REQUESTS: Counter = "requests_total";
 /// }
 ///
 /// REQUESTS.inc();
-/// let mut body = Vec::new();
-/// pytheus::exposition::write_metrics(&mut body)?;
-/// assert!(String::from_utf8_lossy(&body).contains("# TYPE requests_total counter\nrequests_total 1\n"));
-/// # Ok::<(), pytheus::exposition::WriteError>(())
+/// let body = Exposition::new().format(Format::OpenMetrics).to_bytes()?;
+/// assert!(String::from_utf8_lossy(&body).contains("# TYPE requests counter\n"));
+/// assert!(body.ends_with(b"# EOF\n"));
+/// # Ok::<(), pytheus::error::ScrapeError>(())
 /// ```
-///
-/// # Errors
-///
-/// [`WriteError::Scrape`] if the totals are out of reach: nothing is written, so you can still answer with HTTP 503.
-/// [`WriteError::Write`] if writing fails; a part of the text may have been written.
-pub fn write_metrics(out: &mut impl Write) -> Result<(), WriteError> {
-    write_metrics_from(&REGISTRY, out)
+#[derive(Clone)]
+#[must_use = "a scrape begins when its bytes are asked for"]
+pub struct Exposition<'a> {
+    registry: &'a dyn Registry,
+    format: Format,
+    names: Vec<String>,
 }
 
-/// Writes all metrics of a registry as [`write_metrics`] does.
-///
-/// # Errors
-///
-/// The errors of [`write_metrics`].
-pub fn write_metrics_from(registry: &dyn Registry, out: &mut impl Write) -> Result<(), WriteError> {
-    let mut chunks = ChunkWriter { out, written: Ok(()) };
-    let mut text = String::new();
-    registry.scrape(&mut |family| {
-        if chunks.written.is_ok() {
-            text::encode(&family, &mut text, &mut |text| chunks.on_series(text));
-        }
-    })?;
-    chunks.write(&mut text);
-    chunks.written?;
-    Ok(chunks.out.flush()?)
-}
-
-/// Text on its way to a writer, until a write fails.
-struct ChunkWriter<'a, W> {
-    out: &'a mut W,
-    written: io::Result<()>,
-}
-
-impl<W: Write> ChunkWriter<'_, W> {
-    /// Writes the text once it is a whole chunk.
-    #[inline]
-    fn on_series(&mut self, text: &mut String) {
-        if text.len() >= CHUNK {
-            self.write(text);
-        }
+impl<'a> Exposition<'a> {
+    /// Makes a scrape of [`REGISTRY`] as Prometheus text 0.0.4.
+    #[allow(clippy::new_without_default, reason = "there is no default registry but this one, and it is named")]
+    pub fn new() -> Self {
+        Self::of(&REGISTRY)
     }
 
-    fn write(&mut self, text: &mut String) {
-        if self.written.is_ok() {
-            self.written = self.out.write_all(text.as_bytes());
+    /// Makes a scrape of a registry as Prometheus text 0.0.4.
+    pub fn of(registry: &'a dyn Registry) -> Self {
+        Self { registry, format: Format::Text, names: Vec::new() }
+    }
+
+    /// Sets the format. Send its [content type](Format::content_type) with the bytes.
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Asks for the families with samples of these names alone. Others are not read: their closures and collectors don't
+    /// run.
+    pub fn names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Scrapes and encodes.
+    ///
+    /// # Errors
+    ///
+    /// If the totals are out of reach: answer with HTTP 503.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ScrapeError> {
+        let mut out = Vec::new();
+        self.append_to(&mut out)?;
+        Ok(out)
+    }
+
+    /// Scrapes, and appends to a buffer, which keeps its capacity from scrape to scrape.
+    ///
+    /// # Errors
+    ///
+    /// If the totals are out of reach; the buffer is unchanged.
+    pub fn append_to(&self, out: &mut Vec<u8>) -> Result<(), ScrapeError> {
+        let before = out.len();
+        let mut encoder = Encoder::append_to(std::mem::take(out), self.format);
+        let scraped = self.registry.scrape_named(&self.names, &mut |family| encoder.family(&family));
+        *out = encoder.finish();
+        if scraped.is_err() {
+            // A registry of your own may fail late.
+            out.truncate(before);
         }
-        text.clear();
+        scraped
+    }
+
+    /// Scrapes, writes in chunks of about 64 KiB, and flushes: the bytes of [`to_bytes`](Self::to_bytes), but never in memory
+    /// as a whole, for very many series. (A family of protobuf is, as its length stands before it.)
+    ///
+    /// ```
+    /// use pytheus::exposition::Exposition;
+    ///
+    /// let mut body = Vec::new();
+    /// Exposition::new().write_to(&mut body)?;
+    /// # Ok::<(), pytheus::exposition::WriteError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Scrape`] if the totals are out of reach: nothing is written, so you can still answer with HTTP 503.
+    /// [`WriteError::Write`] if writing fails; a part may have been written.
+    pub fn write_to(&self, out: &mut impl Write) -> Result<(), WriteError> {
+        let mut encoder = Encoder::append_to(Vec::new(), self.format);
+        let mut written = Ok(());
+        let mut write = |chunk: &[u8]| {
+            if written.is_ok() {
+                written = out.write_all(chunk);
+            }
+        };
+        self.registry.scrape_named(&self.names, &mut |family| encoder.family_in_chunks(&family, &mut write))?;
+        write(&encoder.finish());
+        written?;
+        Ok(out.flush()?)
     }
 }
 
-/// An error of [`write_metrics`].
+impl fmt::Debug for Exposition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exposition").field("format", &self.format).field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// An error of [`Exposition::write_to`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {

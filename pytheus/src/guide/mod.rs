@@ -38,6 +38,9 @@ pub mod tests {}
 #[doc = include_str!("kinds.md")]
 pub mod kinds {}
 
+#[doc = include_str!("formats.md")]
+pub mod formats {}
+
 #[doc = include_str!("features.md")]
 pub mod features {}
 

@@ -8,5 +8,7 @@ pub(crate) mod labels;
 pub(crate) mod location;
 pub mod name;
 pub(crate) mod number;
+pub(crate) mod point;
 pub(crate) mod process;
 pub mod snapshot;
+pub(crate) mod text_out;

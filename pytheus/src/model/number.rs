@@ -1,5 +1,7 @@
 //! Numbers as they are counted: whole numbers stay whole.
 
+use crate::model::text_out::TextOut;
+
 /// The value of a sample.
 ///
 /// Whole counts are kept as integers, exact to 2^64; everything else is an `f64`.
@@ -76,6 +78,26 @@ impl From<f64> for Number {
     }
 }
 
+/// Returns the canonical text of a bound or a quantile in
+/// [OpenMetrics](https://github.com/prometheus/docs/blob/main/docs/specs/om/open_metrics_spec.md#considerations-canonical-numbers):
+/// `1.0`, `100000.0`, `1e+06`, `1e-05`, `+Inf`. Prometheus 3 stores no other, so that one text in all formats keeps the names
+/// of series.
+pub(crate) fn to_canonical_text(number: f64) -> String {
+    if !number.is_finite() {
+        return to_text(number);
+    }
+    // As Go's `%g`: with an exponent below -4 and from 6 on.
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent = exponent.parse::<i32>().unwrap_or(0);
+    if !(-4..6).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", exponent.abs());
+    }
+    let text = format!("{number}");
+    if text.contains('.') { text } else { text + ".0" }
+}
+
 /// Returns the shortest text that reads back as the same number: `1`, not `1.0`.
 pub(crate) fn to_text(number: f64) -> String {
     let mut text = String::new();
@@ -84,7 +106,7 @@ pub(crate) fn to_text(number: f64) -> String {
 }
 
 /// Appends the text of [`to_text`].
-pub(crate) fn write_float(out: &mut String, number: f64) {
+pub(crate) fn write_float(out: &mut impl TextOut, number: f64) {
     if number.is_nan() {
         out.push_str("NaN");
     } else if number.is_infinite() {
@@ -93,5 +115,35 @@ pub(crate) fn write_float(out: &mut String, number: f64) {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(number);
         out.push_str(text.strip_suffix(".0").unwrap_or(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_canonical_text;
+
+    #[test]
+    fn bounds_are_written_as_prometheus_stores_them() {
+        let expected = [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (-2.5, "-2.5"),
+            (0.005, "0.005"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (100_000.0, "100000.0"),
+            (1_000_000.0, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (123_456.7, "123456.7"),
+            (1e21, "1e+21"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ];
+        for (bound, text) in expected {
+            assert_eq!(to_canonical_text(bound), text);
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::number;
 pub use crate::model::number::Number;
+use crate::model::point::PointLabels;
+pub use crate::model::point::{HistogramPoint, Point, PointValue, StatesPoint, SummaryPoint};
 
-/// A family at one moment: the samples below one `# TYPE` line.
+/// A family at one moment: a point for each of its series.
 ///
 /// ```
 /// use pytheus::descriptor::{Descriptor, Kind};
@@ -24,21 +26,21 @@ pub struct FamilySnapshot {
     pub(crate) kind: Kind,
     pub(crate) unit: Option<String>,
     pub(crate) label_names: Vec<String>,
-    pub(crate) samples: Vec<Sample>,
-    /// A collector's mistake in the samples.
+    pub(crate) points: Vec<Point>,
+    /// A collector's mistake in the points.
     pub(crate) mistake: Option<String>,
 }
 
-/// A line of the text.
+/// A line of the text: a part of a point, under its sample name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    pub(crate) suffix: &'static str,
-    pub(crate) labels: Vec<(Cow<'static, str>, Cow<'static, str>)>,
-    pub(crate) value: Number,
+    suffix: &'static str,
+    labels: PointLabels,
+    value: Number,
 }
 
 impl FamilySnapshot {
-    /// Makes a family without samples.
+    /// Makes a family without points.
     pub fn new(descriptor: &Descriptor) -> Self {
         Self {
             name: descriptor.name().to_owned(),
@@ -46,12 +48,12 @@ impl FamilySnapshot {
             kind: descriptor.kind(),
             unit: descriptor.unit().map(str::to_owned),
             label_names: descriptor.label_names().map(str::to_owned).collect(),
-            samples: Vec::new(),
+            points: Vec::new(),
             mistake: None,
         }
     }
 
-    /// Adds a sample. The labels are named, in any order; a missing one is empty.
+    /// Adds a series of a counter, a gauge or an info metric. The labels are named, in any order; a missing one is empty.
     ///
     /// An unknown or repeated label is a mistake: the scrape leaves the family out, counts and reports it. So is a
     /// value that the kind does not allow:
@@ -61,10 +63,15 @@ impl FamilySnapshot {
     /// | gauge | any, also infinities, NaN and minus zero |
     /// | counter, and the counts of a histogram or summary | not NaN, and not below 0: Prometheus would take that for a reset |
     /// | sums of a histogram or summary | any but NaN; below 0 with negative observations |
-    /// | info | 1; leave the sample out if the fact does not hold |
+    /// | info | 1; leave the series out if the fact does not hold |
     pub fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
-        let values = self.values(labels);
-        self.push_values(&values, value);
+        let labels = self.labels(labels);
+        let value = value.into();
+        let value = match self.kind {
+            Kind::Info if value == Number::Int(1) => PointValue::Info,
+            _ => PointValue::Number(value),
+        };
+        self.points.push(Point { labels, value });
     }
 
     /// Adds a histogram series: its upper bounds with the number of values in each bucket (not cumulative), the number
@@ -85,23 +92,49 @@ impl FamilySnapshot {
         above: u64,
         sum: f64,
     ) {
-        let values = self.values(labels);
-        self.push_buckets(&values, buckets, above, sum);
+        let labels = self.labels(labels);
+        let (bounds, mut counts): (Vec<_>, Vec<_>) =
+            buckets.into_iter().map(|(bound, count)| (bound, Number::Int(count))).unzip();
+        counts.push(Number::Int(above));
+        self.points.push(Point { labels, value: PointValue::Histogram(HistogramPoint { bounds, counts, sum }) });
     }
 
     /// Adds a summary series: the number of values, and their sum. Labels are as for [`push`](Self::push).
     pub fn push_summary(&mut self, labels: &[(&str, &str)], count: u64, sum: f64) {
-        let values = self.values(labels);
-        self.push_part("_sum", &values, None, sum.into());
-        self.push_part("_count", &values, None, count.into());
+        self.push_quantiles(labels, count, sum, []);
     }
 
-    /// Returns the values of named labels, in the family's order.
-    fn values<'a>(&mut self, labels: &[(&str, &'a str)]) -> Vec<&'a str> {
+    /// Adds a summary series with quantiles, from 0 to 1 and in rising order, each with its value.
+    pub fn push_quantiles(
+        &mut self,
+        labels: &[(&str, &str)],
+        count: u64,
+        sum: f64,
+        quantiles: impl IntoIterator<Item = (f64, f64)>,
+    ) {
+        let labels = self.labels(labels);
+        let value = SummaryPoint { count, sum, quantiles: quantiles.into_iter().collect() };
+        self.points.push(Point { labels, value: PointValue::Summary(value) });
+    }
+
+    /// Adds a series of a state set: each state, and whether it holds.
+    pub fn push_states<S: Into<Cow<'static, str>>>(
+        &mut self,
+        labels: &[(&str, &str)],
+        states: impl IntoIterator<Item = (S, bool)>,
+    ) {
+        let labels = self.labels(labels);
+        let (names, flags) =
+            states.into_iter().map(|(name, holds)| (name.into(), Number::Int(u64::from(holds)))).unzip();
+        self.points.push(Point { labels, value: PointValue::States(StatesPoint { names, flags }) });
+    }
+
+    /// Orders named labels as the family has them.
+    fn labels(&mut self, labels: &[(&str, &str)]) -> PointLabels {
         let mut values = vec![None; self.label_names.len()];
         for (name, value) in labels {
             match self.label_names.iter().position(|known| known == name) {
-                Some(place) if values[place].is_none() => values[place] = Some(*value),
+                Some(index) if values[index].is_none() => values[index] = Some(*value),
                 Some(_) => self.mistake = Some(format!("`{}`: the label `{name}` is given twice", self.name)),
                 None => {
                     let known = self.label_names.join("`, `");
@@ -109,47 +142,19 @@ impl FamilySnapshot {
                 }
             }
         }
-        values.into_iter().map(Option::unwrap_or_default).collect()
+        let values: Vec<_> = values.into_iter().map(Option::unwrap_or_default).collect();
+        self.labels_of(&values)
     }
 
-    /// Adds a sample, with label values in the order of the sorted names.
-    pub(crate) fn push_values(&mut self, label_values: &[&str], value: impl Into<Number>) {
-        self.push_part("", label_values, None, value.into());
+    fn labels_of(&self, values: &[&str]) -> PointLabels {
+        let owned = |(name, value): (&String, &&str)| (Cow::Owned(name.clone()), Cow::Owned((*value).to_owned()));
+        self.label_names.iter().zip(values).map(owned).collect()
     }
 
-    /// Adds buckets as [`push_histogram`](Self::push_histogram) does, with label values in the order of the sorted
-    /// names.
-    pub(crate) fn push_buckets(
-        &mut self,
-        label_values: &[&str],
-        buckets: impl IntoIterator<Item = (f64, u64)>,
-        above: u64,
-        sum: f64,
-    ) {
-        let buckets = buckets.into_iter().map(|(bound, count)| (Cow::Owned(number::to_text(bound)), count));
-        let mut total = Number::Int(0);
-        for (bound, count) in buckets.chain([(Cow::Borrowed("+Inf"), above)]) {
-            total = total + Number::Int(count);
-            self.push_part("_bucket", label_values, Some((Cow::Borrowed("le"), bound)), total);
-        }
-        self.push_part("_sum", label_values, None, sum.into());
-        self.push_part("_count", label_values, None, total);
-    }
-
-    /// Adds a sample of a part of a series: its suffix, and the part's own label (`le`).
-    pub(crate) fn push_part(
-        &mut self,
-        suffix: &'static str,
-        label_values: &[&str],
-        part_label: Option<(Cow<'static, str>, Cow<'static, str>)>,
-        value: Number,
-    ) {
-        let mut labels = Vec::with_capacity(label_values.len() + usize::from(part_label.is_some()));
-        for (name, value) in self.label_names.iter().zip(label_values) {
-            labels.push((Cow::Owned(name.clone()), Cow::Owned((*value).to_owned())));
-        }
-        labels.extend(part_label);
-        self.samples.push(Sample { suffix, labels, value });
+    /// Adds a point, with label values in the order of the sorted names.
+    pub(crate) fn push_point(&mut self, label_values: &[&str], value: PointValue) {
+        let labels = self.labels_of(label_values);
+        self.points.push(Point { labels, value });
     }
 
     /// Returns the full name.
@@ -177,9 +182,50 @@ impl FamilySnapshot {
         self.label_names.iter().map(String::as_str)
     }
 
-    /// Returns the samples, the parts of a series next to each other.
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
+    /// Returns the points.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Makes the lines that the points are in Prometheus text: a number under the family's name, the parts of others under
+    /// a name with a suffix or with a label of their own. The parts of a point stand next to each other.
+    pub fn samples(&self) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        for point in &self.points {
+            let mut add = |suffix, own: Option<(&str, &str)>, value| {
+                let mut labels = point.labels.clone();
+                labels.extend(own.map(|(name, value)| (Cow::Owned(name.to_owned()), Cow::Owned(value.to_owned()))));
+                samples.push(Sample { suffix, labels, value });
+            };
+            match &point.value {
+                PointValue::Number(number) => add("", None, *number),
+                PointValue::Info => add("", None, Number::Int(1)),
+                PointValue::Histogram(histogram) => {
+                    let mut total = Number::Int(0);
+                    let bounds = histogram.bounds.iter().copied().chain([f64::INFINITY]);
+                    for (bound, count) in bounds.zip(&histogram.counts) {
+                        total = total + *count;
+                        add("_bucket", Some(("le", &number::to_canonical_text(bound))), total);
+                    }
+                    add("_sum", None, Number::Float(histogram.sum));
+                    add("_count", None, total);
+                }
+                PointValue::Summary(summary) => {
+                    for (quantile, value) in &summary.quantiles {
+                        let quantile = number::to_canonical_text(*quantile);
+                        add("", Some(("quantile", &quantile)), Number::Float(*value));
+                    }
+                    add("_sum", None, Number::Float(summary.sum));
+                    add("_count", None, Number::Int(summary.count));
+                }
+                PointValue::States(states) => {
+                    for (name, flag) in states.names.iter().zip(&states.flags) {
+                        add("", Some((&self.name, name)), *flag);
+                    }
+                }
+            }
+        }
+        samples
     }
 }
 

@@ -5,7 +5,7 @@ use crate::collector::Collector;
 use crate::diagnostics;
 use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::error::CollectError;
-use crate::model::snapshot::{FamilySnapshot, Number, Sample};
+use crate::model::snapshot::{FamilySnapshot, Point, PointValue};
 use crate::model::{escape, number};
 use crate::reentry::Failure;
 use crate::report;
@@ -27,7 +27,7 @@ pub(super) fn families(Entry { collector, local_family, descriptors, code }: &En
 
 /// Returns whether a backend's own metric has values that its kind allows; counts a failure if not.
 pub(super) fn is_healthy(family: &FamilySnapshot) -> bool {
-    let checked = family.samples.iter().try_for_each(|sample| check_value(family, sample));
+    let checked = family.points.iter().try_for_each(|point| check_point(family, point));
     if let Err(error) = &checked {
         let message = format!("what the backend has to say about itself is not shown: {error}");
         report::backend_failed("health", &message);
@@ -53,7 +53,7 @@ fn collect(collector: &dyn Collector, descriptors: &[Descriptor]) -> Result<Vec<
 }
 
 fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), CollectError> {
-    let FamilySnapshot { name, kind, label_names, samples, .. } = family;
+    let FamilySnapshot { name, kind, label_names, points, .. } = family;
     let described = |d: &&Descriptor| d.name() == name && d.kind() == *kind && d.label_names().eq(label_names.iter());
     if descriptors.iter().find(described).is_none() {
         return Err(format!("it gave the family `{name}`, which is not among its descriptors").into());
@@ -61,80 +61,74 @@ fn check(family: &FamilySnapshot, descriptors: &[Descriptor]) -> Result<(), Coll
     if let Some(mistake) = &family.mistake {
         return Err(mistake.clone().into());
     }
-    let mut last: Option<(f64, Number)> = None;
-    for sample in samples {
-        let parts = kind.suffixes();
-        let fits = if parts.is_empty() { sample.suffix.is_empty() } else { parts.contains(&sample.suffix) };
-        if !fits {
-            return Err(format!("`{name}`: a sample is no part of a {kind}").into());
-        }
-        check_value(family, sample)?;
-        let bucket = bound(sample).map(|bound| (bound, sample.value));
-        if let (Some((bound, count)), Some((last_bound, last_count))) = (bucket, last) {
-            if last_bound >= bound {
-                return Err(format!("`{name}`: bucket bounds must be in rising order").into());
-            }
-            if last_count.as_f64() > count.as_f64() {
-                let series = series(family, sample);
-                return Err(format!("{series} counts less than the bucket before it: there are more than 2^64").into());
-            }
-        }
-        if bucket.is_some_and(|(bound, _)| bound.is_nan()) {
-            return Err(format!("`{name}`: bucket bounds must be in rising order").into());
-        }
-        last = bucket;
-    }
-    Ok(())
+    points.iter().try_for_each(|point| check_point(family, point))
 }
 
 /// Checks a value against the kind of its family. Prometheus takes a smaller counter for a reset, and adds the next
 /// value.
-fn check_value(family: &FamilySnapshot, sample: &Sample) -> Result<(), CollectError> {
-    let value = sample.value.as_f64();
-    let (is_right, right) = match (family.kind, sample.suffix) {
-        (Kind::Gauge, _) => return Ok(()),
+fn check_point(family: &FamilySnapshot, point: &Point) -> Result<(), CollectError> {
+    let refuse = |suffix, value, right: &str| {
+        let series = series(family, point, suffix);
+        Err(format!("{series} is {}, but {right}", number::to_text(value)).into())
+    };
+    let check_sum = |sum: f64| {
         // Negative observations make a negative sum.
-        (_, "_sum") => (!value.is_nan(), "a sum must be a number"),
-        (Kind::Counter, _) => (value >= 0.0, "a counter must be a number from 0 on"),
-        (Kind::Histogram | Kind::Summary, _) => (value >= 0.0, "a count must be a number from 0 on"),
-        (Kind::Info, _) => (sample.value == Number::Int(1), "an info metric must be 1"),
-        (Kind::StateSet, _) => {
-            (value == 0.0 || sample.value == Number::Int(1), "a state must be 1, or 0 when it does not hold")
-        }
+        if sum.is_nan() { refuse("_sum", sum, "a sum must be a number") } else { Ok(()) }
     };
-    if is_right {
-        return Ok(());
+    match (family.kind, &point.value) {
+        (Kind::Gauge, PointValue::Number(_)) | (Kind::Info, PointValue::Info) => Ok(()),
+        (Kind::Counter, PointValue::Number(value)) => match value.as_f64() {
+            0.0.. => Ok(()),
+            value => refuse("", value, "a counter must be a number from 0 on"),
+        },
+        (Kind::Info, PointValue::Number(value)) => refuse("", value.as_f64(), "an info metric must be 1"),
+        (Kind::Summary, PointValue::Summary(summary)) => {
+            if !summary.quantiles.is_sorted_by(|one, other| one.0 < other.0)
+                || summary.quantiles.iter().any(|(quantile, _)| !(0.0..=1.0).contains(quantile))
+            {
+                return Err(format!("`{}`: quantiles must be from 0 to 1, in rising order", family.name).into());
+            }
+            check_sum(summary.sum)
+        }
+        (Kind::Histogram, PointValue::Histogram(histogram)) => {
+            let bounds = &histogram.bounds;
+            if !bounds.is_sorted_by(|one, other| one < other) || bounds.iter().any(|bound| bound.is_nan()) {
+                return Err(format!("`{}`: bucket bounds must be in rising order", family.name).into());
+            }
+            if bounds.last() == Some(&f64::INFINITY) {
+                return Err(format!("`{}`: the bucket without a bound is given apart", family.name).into());
+            }
+            if histogram.counts().try_fold(0_u64, u64::checked_add).is_none() {
+                return Err(format!("{} counts more than 2^64", series(family, point, "_bucket")).into());
+            }
+            check_sum(histogram.sum)
+        }
+        (Kind::StateSet, PointValue::States(states)) => {
+            let mut names: Vec<_> = states.states().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Err(format!("`{}`: a state is given twice", family.name).into());
+            }
+            Ok(())
+        }
+        (kind, _) => Err(format!("{} is no value of a {kind}", series(family, point, "")).into()),
     }
-    Err(format!("{} is {}, but {right}", series(family, sample), number::to_text(value)).into())
 }
 
-/// Returns the name and the labels of a sample as text.
-fn series(family: &FamilySnapshot, sample: &Sample) -> String {
+/// Returns the name and the labels of a point as text.
+fn series(family: &FamilySnapshot, point: &Point, suffix: &str) -> String {
     let mut labels = String::new();
-    escape::labels(&mut labels, sample.labels());
+    escape::labels(&mut labels, point.labels());
     let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
-    format!("`{}{}{labels}`", family.name, sample.suffix)
+    format!("`{}{suffix}{labels}`", family.name)
 }
 
-/// Returns the upper bound of a bucket.
-fn bound(sample: &Sample) -> Option<f64> {
-    let (_, bound) = sample.labels().find(|(label, _)| sample.suffix == "_bucket" && *label == "le")?;
-    Some(bound.parse().unwrap_or(f64::NAN))
-}
-
-/// Sorts series by label values, and keeps the order of their parts. A duplicate is an error.
+/// Sorts series by label values. A duplicate is an error.
 fn sort(family: &mut FamilySnapshot) -> Result<(), CollectError> {
-    let own_label = family.kind.own_label();
-    let compare = |a: &Sample, b: &Sample| {
-        let key = |label: &(&str, &str)| Some(label.0) != own_label;
-        a.labels().filter(key).cmp(b.labels().filter(key))
-    };
-    family.samples.sort_by(compare);
-    for parts in family.samples.chunk_by(|a, b| compare(a, b).is_eq()) {
-        let same = |a: &Sample, b: &Sample| a.suffix == b.suffix && a.labels == b.labels;
-        if parts.iter().enumerate().any(|(index, part)| parts[..index].iter().any(|other| same(part, other))) {
-            return Err(format!("`{}`: two samples have the same labels", family.name).into());
-        }
+    family.points.sort_by(|a, b| a.labels().cmp(b.labels()));
+    let same = |pair: &[Point]| pair[0].labels == pair[1].labels;
+    if family.points.windows(2).any(same) {
+        return Err(format!("`{}`: two series have the same labels", family.name).into());
     }
     Ok(())
 }

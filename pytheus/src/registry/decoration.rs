@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::model::descriptor::Kind;
 use crate::model::escape;
 use crate::model::snapshot::FamilySnapshot;
 
@@ -30,21 +29,12 @@ impl Decoration {
     /// Adds the prefix and the labels to a family.
     pub(super) fn decorate(&self, family: &mut FamilySnapshot) {
         if self.prefix.is_some() {
-            let name = self.full_name(&family.name).into_owned();
-            if family.kind == Kind::StateSet {
-                // The label of the states has the name of the family.
-                for (label, _) in family.samples.iter_mut().flat_map(|sample| &mut sample.labels) {
-                    if *label == family.name {
-                        *label = Cow::Owned(name.clone());
-                    }
-                }
-            }
-            family.name = name;
+            family.name = self.full_name(&family.name).into_owned();
         }
         if !self.labels.is_empty() {
-            for sample in &mut family.samples {
+            for point in &mut family.points {
                 let constant = self.labels.iter().cloned();
-                sample.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
+                point.labels.splice(0..0, constant.map(|(name, value)| (name.into(), value.into())));
             }
         }
     }

@@ -22,9 +22,9 @@ enum ViewSource<'a> {
 /// The contents of a family for an encoder.
 #[derive(Clone, Copy)]
 pub(crate) enum Content<'a> {
-    /// Numbers, and rendered constant labels.
-    Totals(&'a FamilyTotals<'a>, &'a str),
-    Samples(&'a FamilySnapshot),
+    /// Numbers, and the constant labels, as text and as pairs.
+    Totals(&'a FamilyTotals<'a>, &'a str, &'a [(String, String)]),
+    Snapshot(&'a FamilySnapshot),
 }
 
 impl<'a> FamilyView<'a> {
@@ -55,8 +55,10 @@ impl<'a> FamilyView<'a> {
 
     pub(crate) fn content(&self) -> Content<'_> {
         match &self.0 {
-            ViewSource::Totals { totals, labels, .. } => Content::Totals(totals, labels),
-            ViewSource::Snapshot(snapshot) => Content::Samples(snapshot),
+            ViewSource::Totals { totals, labels, decoration, .. } => {
+                Content::Totals(totals, labels, &decoration.labels)
+            }
+            ViewSource::Snapshot(snapshot) => Content::Snapshot(snapshot),
         }
     }
 }

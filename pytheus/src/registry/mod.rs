@@ -119,6 +119,22 @@ pub trait Registry: Send + Sync {
         Ok(())
     }
 
+    /// Shows the families with a sample of one of these names to `each`, as [`scrape`](Self::scrape) does; all, without
+    /// names. Families that nobody asked for are not read: their closures and collectors don't run.
+    ///
+    /// The default scrapes all of them. A registry around another one passes this call on, too.
+    ///
+    /// # Errors
+    ///
+    /// If the totals are out of reach.
+    fn scrape_named(&self, names: &[String], each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
+        self.scrape(&mut |family| {
+            if is_asked_for(family.name(), names) {
+                each(family);
+            }
+        })
+    }
+
     /// Returns the prefix of each name, joined by `_`.
     fn prefix(&self) -> Option<Cow<'_, str>> {
         None
@@ -152,13 +168,19 @@ pub trait Registry: Send + Sync {
 
 /// Returns the value of the sample with this name and these labels.
 fn find_sample(families: &[FamilySnapshot], name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    let mut samples = families.iter().flat_map(|family| {
-        family
-            .samples()
-            .iter()
-            .filter(|sample| name.strip_prefix(family.name()).is_some_and(|suffix| suffix == sample.suffix()))
-    });
-    samples.find(|sample| sample.has_labels(labels)).map(|sample| sample.value().as_f64())
+    let mut samples = families.iter().filter_map(|family| Some((name.strip_prefix(family.name())?, family)));
+    samples.find_map(|(suffix, family)| {
+        let mut samples = if is_suffix(suffix) { family.samples() } else { Vec::new() }.into_iter();
+        samples
+            .find(|sample| sample.suffix() == suffix && sample.has_labels(labels))
+            .map(|found| found.value().as_f64())
+    })
+}
+
+/// Returns whether the family may have a sample of one of these names, or none are given.
+fn is_asked_for<N: AsRef<str>>(family: &str, names: &[N]) -> bool {
+    let is_of_family = |name: &N| name.as_ref().strip_prefix(family).is_some_and(is_suffix);
+    names.is_empty() || names.iter().any(is_of_family)
 }
 
 /// Returns whether a sample name of some kind ends like this behind the name of its family.
@@ -193,6 +215,15 @@ macro_rules! forward {
             fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
                 let $this = self;
                 $registry.scrape(each)
+            }
+
+            fn scrape_named(
+                &self,
+                names: &[String],
+                each: &mut dyn FnMut(FamilyView<'_>),
+            ) -> Result<(), ScrapeError> {
+                let $this = self;
+                $registry.scrape_named(names, each)
             }
 
             fn prefix(&self) -> Option<Cow<'_, str>> {

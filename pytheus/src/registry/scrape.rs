@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::collector_index::{Entry, duplicate};
 use super::collector_registry::CollectorRegistry;
-use super::{FamilyView, Registry, catalogue, custom, find_sample, is_suffix};
+use super::{FamilyView, Registry, catalogue, custom, find_sample, is_asked_for};
 use crate::backends::runtime;
 use crate::collector::Collector;
 use crate::diagnostics;
@@ -32,15 +32,15 @@ impl CollectorRegistry {
         !taken
     }
 
-    /// Shows the families sorted by name: all, or the ones that may have a sample of a name.
-    fn gather(&self, sample: Option<&str>, show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
+    /// Shows the families sorted by name: all, or the ones that may have a sample of these names.
+    fn gather<N: AsRef<str>>(&self, names: &[N], show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
-        let is_wanted = |family: &str| sample.is_none_or(|sample| sample.strip_prefix(family).is_some_and(is_suffix));
+        let is_wanted = |family: &str| is_asked_for(family, names);
         let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
         let mut entries = self.entries();
         // The registry behind `REGISTRY` does the same.
         let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
-        if sample.is_some() {
+        if !names.is_empty() {
             entries.retain(|entry| entry.descriptors.iter().any(is_described));
         }
         let local: Vec<_> = entries.iter().filter_map(|entry| entry.local_family.as_deref()).collect();
@@ -106,9 +106,13 @@ impl Registry for CollectorRegistry {
     }
 
     fn scrape(&self, each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
+        self.scrape_named(&[], each)
+    }
+
+    fn scrape_named(&self, names: &[String], each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         let scrape =
             reentry::begin_scrape(std::ptr::from_ref(self).addr()).map_err(|fault| ScrapeError::within(&fault))?;
-        self.gather(None, |families| {
+        self.gather(names, |families| {
             drop(scrape);
             families.into_iter().for_each(each);
         })
@@ -120,7 +124,7 @@ impl Registry for CollectorRegistry {
         }
         // Code inside a scrape asks for one family, so that no other code runs.
         let mut wanted = Vec::new();
-        let asked = self.gather(Some(name), |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
+        let asked = self.gather(&[name], |families| wanted.extend(families.iter().map(FamilyView::to_snapshot)));
         if let Err(error) = asked {
             reentry::unanswered(ReentryFault::Totals(error.to_string()));
         }

@@ -13,7 +13,7 @@ use crate::model::descriptor::{Descriptor, Kind};
 use crate::model::key::Labels;
 use crate::model::number::Number;
 use crate::model::process;
-use crate::model::snapshot::FamilySnapshot;
+use crate::model::snapshot::{FamilySnapshot, HistogramPoint, PointValue, StatesPoint, SummaryPoint};
 use crate::storage::{self, SortedSeries};
 
 /// The numbers of one family: its series in order, and their parts.
@@ -99,8 +99,8 @@ impl<'a> FamilyTotals<'a> {
         readable.map(|(place, parts)| (self.labels(place), parts))
     }
 
-    /// Shows the labels of each series, as they are exposed, and its parts; not of those that could not be read.
-    pub(crate) fn each(&self, mut show: impl FnMut(&str, &[Number])) {
+    /// Shows the labels of each series and its parts; not of those that could not be read.
+    pub(crate) fn each(&self, mut show: impl FnMut(Labels<'_>, &[Number])) {
         // Series lie anywhere in memory: each is looked for while those before it are written.
         const AHEAD: usize = 16;
         for (place, parts) in self.parts.chunks_exact(self.part_count()).enumerate() {
@@ -110,7 +110,7 @@ impl<'a> FamilyTotals<'a> {
                 storage::prefetch_series(series);
             }
             if self.is_readable(place) {
-                show(self.labels(place).exposed(), parts);
+                show(self.labels(place), parts);
             }
         }
     }
@@ -163,38 +163,36 @@ impl<'a> FamilyTotals<'a> {
         family_key::part_count(self.descriptor()).max(1)
     }
 
-    /// The samples that the numbers make.
+    /// The points that the numbers make.
     pub(crate) fn snapshot(&self) -> FamilySnapshot {
         let mut snapshot = FamilySnapshot::new(self.descriptor());
         for (labels, parts) in self.iter() {
-            self.samples(&labels, parts, &mut snapshot);
+            if let Some(value) = self.value(parts) {
+                snapshot.push_point(&labels.values().collect::<Vec<_>>(), value);
+            }
         }
         snapshot
     }
 
-    fn samples(&self, labels: &Labels<'_>, parts: &[Number], out: &mut FamilySnapshot) {
+    /// The value of a series; `None` for an info metric whose facts are not stated.
+    fn value(&self, parts: &[Number]) -> Option<PointValue> {
         let descriptor = self.descriptor();
-        let values: Vec<_> = labels.values().collect();
-        match (descriptor.kind(), parts) {
-            (Kind::Counter | Kind::Gauge, [value]) => out.push_values(&values, *value),
+        Some(match (descriptor.kind(), parts) {
+            (Kind::Counter | Kind::Gauge, [value]) => PointValue::Number(*value),
             (Kind::Summary, [count, sum]) => {
-                out.push_part("_sum", &values, None, *sum);
-                out.push_part("_count", &values, None, *count);
+                PointValue::Summary(SummaryPoint { count: count.as_count(), sum: sum.as_f64(), quantiles: Vec::new() })
             }
-            (Kind::Histogram, [counts @ .., above, sum]) => {
-                let buckets = descriptor.buckets().iter().copied().zip(counts.iter().map(|count| count.as_count()));
-                out.push_buckets(&values, buckets, above.as_count(), sum.as_f64());
+            (Kind::Histogram, [counts @ .., sum]) => {
+                let (bounds, counts) = (descriptor.buckets().to_vec(), counts.to_vec());
+                PointValue::Histogram(HistogramPoint { bounds, counts, sum: sum.as_f64() })
             }
-            (Kind::Info, [Number::Int(1)]) => out.push_values(&values, 1_u64),
+            (Kind::Info, [Number::Int(1)]) => PointValue::Info,
             (Kind::StateSet, flags) => {
-                for (state, held) in descriptor.states().iter().zip(flags) {
-                    let label = (Cow::Owned(descriptor.name().to_owned()), Cow::Borrowed(*state));
-                    out.push_part("", &values, Some(label), *held);
-                }
+                let names = descriptor.states().iter().map(|state| Cow::Borrowed(*state)).collect();
+                PointValue::States(StatesPoint { names, flags: flags.to_vec() })
             }
-            // An info metric whose facts are not stated.
-            _ => {}
-        }
+            _ => return None,
+        })
     }
 }
 

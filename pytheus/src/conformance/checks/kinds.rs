@@ -50,7 +50,7 @@ fn observations(harness: &Harness) -> Result<(), Fault> {
     let shared = harness.is_shared()?;
     let samples = one.scrape()?;
     let expected = if shared { [1, 2, 3, 4] } else { [1, 2, 2, 2] };
-    for (bound, count) in ["1", "2", "4", "+Inf"].iter().zip(expected) {
+    for (bound, count) in ["1.0", "2.0", "4.0", "+Inf"].iter().zip(expected) {
         samples.is(&format!("seconds_bucket{{l=\"x\",le=\"{bound}\"}}"), count)?;
     }
     let (count, sum) = if shared { (4, 105.5) } else { (2, 2.5) };
@@ -69,7 +69,7 @@ fn wide(harness: &Harness) -> Result<(), Fault> {
     let samples = process.scrape()?;
     let buckets = samples.of_family("wide_bucket").count();
     ensure(buckets == 501, || format!("there are {buckets} buckets where there should be 501"))?;
-    for (bound, count) in [("1", 1), ("249", 1), ("250", 2), ("499", 2), ("500", 3), ("+Inf", 4)] {
+    for (bound, count) in [("1.0", 1), ("249.0", 1), ("250.0", 2), ("499.0", 2), ("500.0", 3), ("+Inf", 4)] {
         samples.is(&format!("wide_bucket{{l=\"x\",le=\"{bound}\"}}"), count)?;
     }
     Ok(())

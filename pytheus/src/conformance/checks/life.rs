@@ -34,8 +34,8 @@ fn late(harness: &Harness) -> Result<(), Fault> {
     samples.is("jobs_total{l=\"x\"}", harness.total(6.0, 10.0)?)?;
     samples.is("fractions_total{l=\"x\"}", 0.5)?;
     samples.is("seconds_sum{l=\"x\"}", 3)?;
-    samples.is("seconds_bucket{l=\"x\",le=\"4\"}", 1)?;
-    samples.is("seconds_bucket{l=\"x\",le=\"2\"}", 0)?;
+    samples.is("seconds_bucket{l=\"x\",le=\"4.0\"}", 1)?;
+    samples.is("seconds_bucket{l=\"x\",le=\"2.0\"}", 0)?;
     samples.is("gauge_shared{l=\"x\"}", 2.5)?;
     samples.is("gauge_live_sum{l=\"x\"}", 1)?;
     if harness.is_shared()? {

@@ -97,8 +97,8 @@ fn versions(harness: &Harness) -> Result<(), Fault> {
         let times = processes.len();
         let label = if times > 1 { ",m=\"d\"" } else { "" };
         samples.is(&format!("versioned_total{{l=\"x\"{label}}}"), times)?;
-        samples.is("versioned_seconds_bucket{le=\"1\"}", times)?;
-        samples.is("versioned_seconds_bucket{le=\"4\"}", times * 2)?;
+        samples.is("versioned_seconds_bucket{le=\"1.0\"}", times)?;
+        samples.is("versioned_seconds_bucket{le=\"4.0\"}", times * 2)?;
         samples.is("versioned_seconds_count", times * 3)?;
         samples.is("versioned_seconds_sum", times * 12)?;
     }
@@ -126,7 +126,7 @@ fn monotone(harness: &Harness) -> Result<(), Fault> {
         let process = if rounds % 3 == 0 { &mut busy[0] } else { &mut watcher };
         let samples = process.scrape()?;
         let (count, sum) = (samples.number("busy_seconds_count{l=\"x\"}"), samples.number("busy_seconds_sum{l=\"x\"}"));
-        let bucket = samples.number("busy_seconds_bucket{l=\"x\",le=\"2\"}");
+        let bucket = samples.number("busy_seconds_bucket{l=\"x\",le=\"2.0\"}");
         #[allow(clippy::float_cmp, reason = "each observation was of 2")]
         ensure(sum == count * 2.0 && bucket == count, || format!("{count} observations of 2: {sum}, {bucket} in one"))?;
         if rounds % 3 == 0 && !harness.is_shared()? {

@@ -85,9 +85,7 @@ impl Ask {
     /// Sets the header `Accept`, by which the [format is negotiated](Format::negotiate).
     #[must_use]
     pub fn accept(mut self, accept: &str) -> Self {
-        let negotiated = Format::negotiate(accept);
-        // The format with an encoder.
-        self.negotiated = Some(negotiated).filter(|asked| asked.format() == Format::Text).unwrap_or_default();
+        self.negotiated = Format::negotiate(accept);
         self
     }
 
@@ -99,7 +97,7 @@ impl Ask {
         self
     }
 
-    /// Sets the query of the address: each `name[]` asks for the family of that name, and none for all.
+    /// Sets the query of the address: each `name[]` asks for the family with samples of that name, and none for all. Others are not read.
     ///
     /// Other parameters are ignored.
     #[must_use]

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
 
 use super::compression::BodyWriter;
 use super::shared_registry::SharedRegistry;
-use crate::exposition::{Negotiated, WriteError, text};
+use crate::exposition::{Exposition, Negotiated, WriteError};
 use crate::sync::catch_panic;
 
 /// The content type of a page for people.
@@ -22,22 +21,11 @@ pub(super) struct PageKey {
 }
 
 impl PageKey {
-    fn is_asked_for(&self, family: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|name| name == family)
-    }
-
     /// Scrapes and encodes the metrics; returns the body and whether it is compressed.
     fn encode(&self) -> Result<(Vec<u8>, bool), WriteError> {
         let mut body = BodyWriter::new(self.wants_gzip);
-        let (mut text, mut written) = (String::new(), Ok(()));
-        self.registry.registry().scrape(&mut |family| {
-            if written.is_ok() && self.is_asked_for(family.name()) {
-                text.clear();
-                text::encode(&family, &mut text, &mut |_| {});
-                written = body.write_all(text.as_bytes());
-            }
-        })?;
-        written?;
+        let exposition = Exposition::of(self.registry.registry()).format(self.negotiated.format());
+        exposition.names(self.names.iter().map(String::as_str)).write_to(&mut body)?;
         Ok(body.finish()?)
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Reading<'a> {
     fn begin(reader: &'a AtomicU32) -> Option<Self> {
         let (own, known) = (process::id(), reader.load(Relaxed));
         let is_free = known != own && reader.compare_exchange(known, own, AcqRel, Acquire).is_ok();
-        is_free.then_some(Self(reader))
+        is_free.then(|| Self(reader))
     }
 }
 

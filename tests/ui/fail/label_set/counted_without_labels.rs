@@ -1,3 +1,4 @@
+// The labels have no values.
 use pytheus::{LabelSet, metric};
 
 #[derive(LabelSet)]

@@ -1,3 +1,4 @@
+// An enum of values is no label set.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

@@ -1,3 +1,4 @@
+// A float is no label value.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

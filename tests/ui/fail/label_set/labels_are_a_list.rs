@@ -1,3 +1,4 @@
+// The labels stand in brackets.
 use pytheus::metric;
 
 metric! {

@@ -1,3 +1,4 @@
+// A label set of a histogram has the label `le`.
 use pytheus::{LabelSet, metric};
 
 #[derive(LabelSet)]

@@ -1,3 +1,4 @@
+// A label has a dot in its name.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

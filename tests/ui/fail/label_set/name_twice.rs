@@ -1,3 +1,4 @@
+// Two fields are one label.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

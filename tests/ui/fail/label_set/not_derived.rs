@@ -1,3 +1,4 @@
+// The struct does not derive `LabelSet`.
 use pytheus::metric;
 
 struct Route {

@@ -1,3 +1,4 @@
+// The fields have no names.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

@@ -1,3 +1,4 @@
+// The type of a label is a parameter.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

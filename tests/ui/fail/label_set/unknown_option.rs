@@ -1,3 +1,4 @@
+// An option is of another derive.
 use pytheus::LabelSet;
 
 #[derive(LabelSet)]

@@ -9,7 +9,7 @@ use pytheus::backends::custom::{Config, FamilyKey};
 use pytheus::backends::{BackendSpec, MultiProcessFileBackend, SingleProcessBackend, flush, json, load_backend, shutdown};
 use pytheus::collector::collector_fn;
 use pytheus::descriptor::{Descriptor, Kind};
-use pytheus::exposition::{append_metrics, generate_metrics, generate_metrics_from, write_metrics};
+use pytheus::exposition::{Exposition, append_metrics, generate_metrics, generate_metrics_from};
 use pytheus::metrics::Counter;
 use pytheus::registry::{CollectorRegistry, REGISTRY, Registry};
 
@@ -45,7 +45,7 @@ macro_rules! mains {
             generate_metrics()?;
             generate_metrics_from(&registry)?;
             append_metrics(&mut String::new())?;
-            write_metrics(&mut Vec::new())?;
+            Exposition::new().write_to(&mut Vec::new())?;
             REGISTRY.collect()?;
             REGISTRY.scrape(&mut |_| {})?;
             flush()?;
