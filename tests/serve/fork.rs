@@ -17,16 +17,15 @@ fn a_forked_child_leaves_the_server_and_its_port_to_the_parent() {
     let address = metrics.local_addr().unwrap();
     let metrics = Mutex::new(Some(metrics));
     let get = |address| ask(address, &[b"GET /metrics HTTP/1.1"]).assert_has("HTTP/1.1 200 OK");
+    let threads = || fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
     get(address);
     let (of_parent, of_child) = UnixStream::pair().unwrap();
     of_parent.set_read_timeout(Some(support::TIMEOUT)).unwrap();
     // A thread that ends holds a lock of std, and a child that is forked just then can start none.
-    support::wait_for("end of the scrape's threads", || {
-        let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
-        let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
-        let left: Vec<_> =
-            names.filter(|name| ["pytheus-scrape", "pytheus-timer"].contains(&name.trim_end())).collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    support::wait_for("end of the scrape's threads", || match threads() {
+        left if left == before => Ok(()),
+        left => Err(format!("{left} threads, and {before} before")),
     });
     let (has_begun, begun) = mpsc::sync_channel(1);
     thread::scope(|scope| {
