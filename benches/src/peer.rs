@@ -31,6 +31,16 @@ pub fn work_on(values: &'static [f64], operation: impl Fn(f64) + Send + Sync + '
 /// values, it has to copy them.
 pub type Values<const N: usize> = [&'static str; N];
 
+/// A format of a scrape, beside Prometheus' text 0.0.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `OpenMetrics` text 1.0.0.
+    OpenMetrics,
+    /// Prometheus protobuf, delimited.
+    #[cfg_attr(not(feature = "protobuf"), allow(dead_code, reason = "two peers have it with that feature alone"))]
+    Protobuf,
+}
+
 /// A family in a registry of its own.
 pub trait Series<const N: usize>: Send + Sync {
     /// Looks up each of these series by its label values, and counts once in it.
@@ -38,6 +48,18 @@ pub trait Series<const N: usize>: Send + Sync {
 
     /// Writes the family as text.
     fn scrape(&self, out: &mut String);
+
+    /// Writes the family as text and shows the body, for a library that keeps its own buffer.
+    fn show(&self, out: &mut String, body: &mut dyn FnMut(&[u8])) {
+        self.scrape(out);
+        body(out.as_bytes());
+    }
+
+    /// Writes the family in this format; false if the library lacks it.
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        let _ = (format, out);
+        false
+    }
 }
 
 pub type Family<const N: usize> = Arc<dyn Series<N>>;
@@ -101,6 +123,12 @@ pub trait Peer: Sync {
     /// Histograms with two labels.
     fn histograms(&self, most: usize) -> Option<Family<2>> {
         let _ = most;
+        None
+    }
+
+    /// So many counters without labels, each a family; an update counts once in each.
+    fn singles(&self, count: usize) -> Option<Family<0>> {
+        let _ = count;
         None
     }
 }

@@ -62,6 +62,11 @@ pub fn pairs(count: usize) -> Vec<Values<2>> {
     sets
 }
 
+/// The names of so many counters.
+pub fn single_names(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|i| format!("shop_part_{i}_events_total"))
+}
+
 /// So many triples of a route, a status and a tenant, shuffled.
 pub fn triples(count: usize) -> Vec<Values<3>> {
     let (statuses, tenants) = (STATUSES.len(), TENANTS.len());

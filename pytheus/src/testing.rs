@@ -32,6 +32,7 @@ use crate::collector::Collector;
 use crate::diagnostics;
 use crate::metrics::FamilyCore;
 use crate::model::descriptor::Kind;
+use crate::model::error::ScrapeError;
 use crate::model::snapshot::FamilySnapshot;
 use crate::registry::{self, Registry};
 
@@ -123,6 +124,60 @@ pub fn reset_named(name: &str) -> bool {
     let is_it = |metric: &Arc<dyn Collector>| metric.descriptors().iter().any(|descriptor| descriptor.name() == name);
     // Each of them, also after the first.
     registry::default_families(0).into_iter().filter(is_it).map(reset).fold(false, |any, done| any | done)
+}
+
+/// Returns what people and servers stumble over in the names of a registry, a line each: for a test of your own.
+///
+/// The rules are those of Prometheus' [naming](https://prometheus.io/docs/practices/naming/): a counter ends in `_total`
+/// (`OpenMetrics` gives it no type otherwise) and nothing else does; no name ends as the parts of a histogram do; times are
+/// in seconds and sizes in bytes.
+///
+/// ```
+/// use pytheus::metrics::Counter;
+/// use pytheus::registry::CollectorRegistry;
+///
+/// let registry = CollectorRegistry::new();
+/// let _tries = Counter::builder("tries", "Tries.").registry(&registry).build()?;
+/// assert_eq!(
+///     pytheus::testing::lint(&registry)?,
+///     ["`tries` is a counter without `_total`: OpenMetrics shows it without a type"],
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// If the totals are out of reach.
+pub fn lint(registry: &dyn Registry) -> Result<Vec<String>, ScrapeError> {
+    const OTHER_UNITS: [(&str, &str); 8] = [
+        ("_milliseconds", "seconds"),
+        ("_ms", "seconds"),
+        ("_microseconds", "seconds"),
+        ("_nanoseconds", "seconds"),
+        ("_minutes", "seconds"),
+        ("_kilobytes", "bytes"),
+        ("_megabytes", "bytes"),
+        ("_percent", "ratio, from 0 to 1"),
+    ];
+    let mut found = Vec::new();
+    for family in registry.collect()? {
+        let (name, is_counter) = (family.name(), family.kind() == Kind::Counter);
+        if is_counter != name.ends_with("_total") {
+            found.push(if is_counter {
+                format!("`{name}` is a counter without `_total`: OpenMetrics shows it without a type")
+            } else {
+                format!("`{name}` ends in `_total` and is no counter")
+            });
+        }
+        if let Some(suffix) = Kind::Histogram.suffixes().iter().find(|suffix| name.ends_with(**suffix)) {
+            found.push(format!("`{name}` ends in `{suffix}`, like a part of a histogram"));
+        }
+        let bare = name.strip_suffix("_total").unwrap_or(name);
+        if let Some((suffix, unit)) = OTHER_UNITS.iter().find(|(suffix, _)| bare.ends_with(suffix)) {
+            found.push(format!("`{name}` ends in `{suffix}`: the unit of Prometheus is {unit}"));
+        }
+    }
+    Ok(found)
 }
 
 /// Waits for all other guards of this function, and returns a guard that keeps later callers waiting.

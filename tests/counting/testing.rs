@@ -7,8 +7,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use pytheus::assert_metric;
-use pytheus::metrics::Counter;
+use pytheus::metrics::{Counter, Gauge, Histogram};
 use pytheus::registry::{CollectorRegistry, Registry};
+use pytheus::testing::lint;
 
 pytheus::metric! {
     /// Orders.
@@ -120,4 +121,27 @@ fn exclusive_lets_one_test_in_at_a_time_and_outlives_a_failure() {
     });
     assert!(failed.join().is_err());
     drop(pytheus::testing::exclusive());
+}
+
+#[test]
+fn names_that_people_stumble_over_are_found() {
+    let registry = CollectorRegistry::new();
+    for name in ["good_total", "bad"] {
+        Counter::builder(name, "A counter.").registry(&registry).build().unwrap();
+    }
+    for name in ["room_total", "room", "wait_milliseconds", "room_sum"] {
+        Gauge::builder(name, "A gauge.").registry(&registry).build().unwrap();
+    }
+    Histogram::builder("wait_seconds", "Time.").registry(&registry).build().unwrap();
+    let found = lint(&registry).unwrap();
+    let expected = [
+        ("`bad`", "counter"),
+        ("`room_sum`", "`_sum`"),
+        ("`room_total`", "no counter"),
+        ("`wait_milliseconds`", "seconds"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (line, (name, what)) in found.iter().zip(expected) {
+        assert!(line.contains(name) && line.contains(what), "{line}");
+    }
 }

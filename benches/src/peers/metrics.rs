@@ -4,11 +4,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use metrics::{counter, gauge, histogram, with_local_recorder};
+use metrics::{counter, describe_counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+#[cfg(feature = "protobuf")]
+use crate::peer::Format;
 use crate::peer::{Family, Peer, Series, Values, Work, work};
-use crate::values::{BUCKETS, OBSERVATIONS};
+use crate::values::{BUCKETS, OBSERVATIONS, single_names};
 
 #[derive(Debug)]
 pub(super) struct Metrics;
@@ -80,6 +82,46 @@ impl Peer for Metrics {
     fn histograms(&self, _: usize) -> Option<Family<2>> {
         Some(Arc::new(Histograms(recorder())))
     }
+
+    fn singles(&self, count: usize) -> Option<Family<0>> {
+        let recorder = recorder();
+        let counters = with_local_recorder(&recorder, || {
+            single_names(count)
+                .map(|name| {
+                    describe_counter!(name.clone(), "A family.");
+                    counter!(name)
+                })
+                .collect()
+        });
+        Some(Arc::new(Singles(recorder, counters)))
+    }
+}
+
+#[cfg(feature = "protobuf")]
+fn expose(recorder: &PrometheusRecorder, format: Format, out: &mut Vec<u8>) -> bool {
+    if format == Format::Protobuf {
+        *out = recorder.handle().render_protobuf();
+    }
+    format == Format::Protobuf
+}
+
+struct Singles(PrometheusRecorder, Vec<metrics::Counter>);
+
+impl Series<0> for Singles {
+    fn update(&self, _: &[Values<0>]) {
+        for counter in &self.1 {
+            counter.increment(1);
+        }
+    }
+
+    fn scrape(&self, out: &mut String) {
+        *out = self.0.handle().render();
+    }
+
+    #[cfg(feature = "protobuf")]
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.0, format, out)
+    }
 }
 
 struct Counters(PrometheusRecorder);
@@ -97,6 +139,11 @@ impl Series<2> for Counters {
     fn scrape(&self, out: &mut String) {
         *out = self.0.handle().render();
     }
+
+    #[cfg(feature = "protobuf")]
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.0, format, out)
+    }
 }
 
 struct StaticCounters(PrometheusRecorder);
@@ -113,6 +160,11 @@ impl Series<2> for StaticCounters {
     fn scrape(&self, out: &mut String) {
         *out = self.0.handle().render();
     }
+
+    #[cfg(feature = "protobuf")]
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.0, format, out)
+    }
 }
 
 impl Series<3> for Counters {
@@ -127,6 +179,11 @@ impl Series<3> for Counters {
 
     fn scrape(&self, out: &mut String) {
         *out = self.0.handle().render();
+    }
+
+    #[cfg(feature = "protobuf")]
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.0, format, out)
     }
 }
 
@@ -145,5 +202,10 @@ impl Series<2> for Histograms {
 
     fn scrape(&self, out: &mut String) {
         *out = self.0.handle().render();
+    }
+
+    #[cfg(feature = "protobuf")]
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.0, format, out)
     }
 }

@@ -29,6 +29,9 @@ pub const ALL: [&dyn Peer; 9] = [
     &autometrics::Autometrics,
 ];
 
+/// This library.
+pub const OURS: &dyn Peer = &pytheus::Pytheus;
+
 /// Each with what it stands for.
 pub fn with_kinds() -> impl Iterator<Item = (&'static dyn Peer, Kind)> {
     ALL.into_iter().zip(std::iter::once(Kind::Ours).chain(std::iter::repeat(Kind::Peer)))

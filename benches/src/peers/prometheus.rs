@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::peer::{Family, Peer, Series, Values, Work, work, work_on};
-use crate::values::{BUCKETS, OBSERVATIONS};
+use crate::values::{BUCKETS, OBSERVATIONS, single_names};
 
 #[derive(Debug)]
 pub(super) struct Prometheus;
@@ -75,6 +75,32 @@ impl Peer for Prometheus {
     fn histograms(&self, _: usize) -> Option<Family<2>> {
         let vec = HistogramVec::new(histogram_opts("request_seconds"), &LABELS[..2]).ok()?;
         Some(Arc::new(Histograms { registry: registry(vec.clone()), vec }))
+    }
+
+    fn singles(&self, count: usize) -> Option<Family<0>> {
+        let registry = Registry::new();
+        let counters = single_names(count).map(|name| {
+            let counter = IntCounter::new(name, "A family.").ok()?;
+            registry.register(Box::new(counter.clone())).ok()?;
+            Some(counter)
+        });
+        let counters = counters.collect::<Option<_>>()?;
+        Some(Arc::new(Singles { registry, counters }))
+    }
+}
+
+struct Singles {
+    registry: Registry,
+    counters: Vec<IntCounter>,
+}
+
+impl Series<0> for Singles {
+    fn update(&self, _: &[Values<0>]) {
+        self.counters.iter().for_each(IntCounter::inc);
+    }
+
+    fn scrape(&self, out: &mut String) {
+        text(&self.registry, out);
     }
 }
 

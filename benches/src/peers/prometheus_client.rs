@@ -12,8 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::peer::{Family, Peer, Series, Values, Work, work, work_on};
-use crate::values::{BUCKETS, OBSERVATIONS};
+use crate::peer::{Family, Format, Peer, Series, Values, Work, work, work_on};
+use crate::values::{BUCKETS, OBSERVATIONS, single_names};
 
 #[derive(Debug)]
 pub(super) struct PrometheusClient;
@@ -83,11 +83,63 @@ impl Peer for PrometheusClient {
         let vec = Vec::<Pair, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         Some(Arc::new(Histograms { registry: registry(vec.clone()), vec }))
     }
+
+    fn singles(&self, count: usize) -> Option<Family<0>> {
+        let mut registry = Registry::default();
+        let counters = single_names(count).map(|name| {
+            let counter = Counter::default();
+            // The library adds the suffix.
+            registry.register(name.trim_end_matches("_total"), "A family.", counter.clone());
+            counter
+        });
+        let counters = counters.collect();
+        Some(Arc::new(Singles { registry, counters }))
+    }
+}
+
+struct Singles {
+    registry: Registry,
+    counters: std::vec::Vec<Counter>,
+}
+
+impl Series<0> for Singles {
+    fn update(&self, _: &[Values<0>]) {
+        for counter in &self.counters {
+            counter.inc();
+        }
+    }
+
+    fn scrape(&self, out: &mut String) {
+        write(&self.registry, out);
+    }
+
+    fn expose(&self, format: Format, out: &mut std::vec::Vec<u8>) -> bool {
+        expose(&self.registry, format, out)
+    }
 }
 
 fn write(registry: &Registry, out: &mut String) {
     out.clear();
     text::encode(out, registry).expect("a string takes all");
+}
+
+fn expose(registry: &Registry, format: Format, out: &mut std::vec::Vec<u8>) -> bool {
+    match format {
+        // The library writes to text; its bytes are those of the body.
+        Format::OpenMetrics => {
+            let mut text = String::from_utf8(std::mem::take(out)).expect("the text of the last time");
+            write(registry, &mut text);
+            *out = text.into_bytes();
+            true
+        }
+        #[cfg(feature = "protobuf")]
+        Format::Protobuf => {
+            *out = prometheus_client::encoding::prometheus_protobuf::encode_to_vec(registry).expect("memory takes all");
+            true
+        }
+        #[cfg(not(feature = "protobuf"))]
+        Format::Protobuf => false,
+    }
 }
 
 struct Counters<L> {
@@ -108,6 +160,10 @@ where
     fn scrape(&self, out: &mut String) {
         write(&self.registry, out);
     }
+
+    fn expose(&self, format: Format, out: &mut std::vec::Vec<u8>) -> bool {
+        expose(&self.registry, format, out)
+    }
 }
 
 struct Histograms {
@@ -124,5 +180,9 @@ impl Series<2> for Histograms {
 
     fn scrape(&self, out: &mut String) {
         write(&self.registry, out);
+    }
+
+    fn expose(&self, format: Format, out: &mut std::vec::Vec<u8>) -> bool {
+        expose(&self.registry, format, out)
     }
 }

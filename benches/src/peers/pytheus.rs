@@ -3,12 +3,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use pytheus::exposition::append_metrics_from;
+use pytheus::exposition::{Exposition, append_metrics_from};
 use pytheus::registry::CollectorRegistry;
-use pytheus::{LabelValue, counter, histogram, metric};
+use pytheus::{Counter, LabelValue, counter, histogram, metric};
 
-use crate::peer::{Family, Peer, Series, Values, Work, poll_once, work, work_on};
-use crate::values::OBSERVATIONS;
+use crate::peer::{Family, Format, Peer, Series, Values, Work, poll_once, work, work_on};
+use crate::values::{OBSERVATIONS, single_names};
 
 #[derive(Debug)]
 pub(super) struct Pytheus;
@@ -134,6 +134,13 @@ impl Peer for Pytheus {
     fn histograms(&self, _: usize) -> Option<Family<2>> {
         Some(Arc::new(Histograms))
     }
+
+    fn singles(&self, count: usize) -> Option<Family<0>> {
+        let registry = CollectorRegistry::new();
+        let counters = single_names(count).map(|name| Counter::builder(name, "A family.").registry(&registry).build());
+        let counters = counters.collect::<Result<_, _>>().expect("valid names");
+        Some(Arc::new(Singles { registry, counters }))
+    }
 }
 
 struct Pairs;
@@ -149,11 +156,45 @@ impl Series<2> for Pairs {
         out.clear();
         append_metrics_from(&PAIRS_REGISTRY, out).expect("the totals are in this process");
     }
+
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&PAIRS_REGISTRY, format, out)
+    }
 }
 
 impl Drop for Pairs {
     fn drop(&mut self) {
         PAIRS.clear();
+    }
+}
+
+fn expose(registry: &CollectorRegistry, format: Format, out: &mut Vec<u8>) -> bool {
+    let format = match format {
+        Format::OpenMetrics => pytheus::exposition::Format::OpenMetrics,
+        Format::Protobuf => pytheus::exposition::Format::Protobuf,
+    };
+    out.clear();
+    Exposition::of(registry).format(format).append_to(out).expect("the totals are in this process");
+    true
+}
+
+struct Singles {
+    registry: CollectorRegistry,
+    counters: Vec<Counter>,
+}
+
+impl Series<0> for Singles {
+    fn update(&self, _: &[Values<0>]) {
+        self.counters.iter().for_each(Counter::inc);
+    }
+
+    fn scrape(&self, out: &mut String) {
+        out.clear();
+        append_metrics_from(&self.registry, out).expect("the totals are in this process");
+    }
+
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&self.registry, format, out)
     }
 }
 
@@ -187,6 +228,10 @@ impl Series<2> for Histograms {
     fn scrape(&self, out: &mut String) {
         out.clear();
         append_metrics_from(&HISTOGRAMS_REGISTRY, out).expect("the totals are in this process");
+    }
+
+    fn expose(&self, format: Format, out: &mut Vec<u8>) -> bool {
+        expose(&HISTOGRAMS_REGISTRY, format, out)
     }
 }
 

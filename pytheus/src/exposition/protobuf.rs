@@ -17,6 +17,8 @@ pub(super) struct Protobuf {
     /// The message of the current family.
     family: Vec<u8>,
     has_points: bool,
+    /// The constant labels.
+    constant: Vec<u8>,
     /// The message of a series.
     metric: Vec<u8>,
     /// The message of its value.
@@ -29,35 +31,37 @@ impl Protobuf {
         Self { out, ..Self::default() }
     }
 
-    /// Writes a series: its labels, and one more where there is one, then the value as this field.
-    fn metric(&mut self, head: &Head<'_>, labels: &SeriesLabels<'_>, own: Option<(&str, &str)>, field: u32) {
-        let Self { metric, value, family, .. } = self;
+    /// Writes the labels of a series, and one more where there is one.
+    #[inline]
+    fn labels(&mut self, labels: &SeriesLabels<'_>, own: Option<(&str, &str)>) {
+        let metric = &mut self.metric;
         metric.clear();
-        let mut label = |name: &str, value: &str| {
-            // The same as an absent one.
-            if !value.is_empty() {
-                let len = text_len(name) + text_len(value);
-                put_len(metric, 1, len);
-                put_text(metric, 1, name);
-                put_text(metric, 2, value);
-            }
-        };
-        head.constant.pairs.iter().for_each(|(name, value)| label(name, value));
-        labels.each(&mut label);
+        metric.extend_from_slice(&self.constant);
+        labels.each(|name, value| put_label(metric, name, value));
         if let Some((name, value)) = own {
-            label(name, value);
+            put_label(metric, name, value);
         }
-        put_bytes(metric, field, value);
-        put_bytes(family, 4, metric);
+    }
+
+    /// Writes a series with these labels, and the message of its value as this field.
+    fn metric(&mut self, labels: &SeriesLabels<'_>, field: u32) {
+        self.labels(labels, None);
+        put_bytes(&mut self.metric, field, &self.value);
+        put_bytes(&mut self.family, 4, &self.metric);
         self.has_points = true;
     }
 
     /// Writes a series with a single number.
+    #[inline]
     fn number(&mut self, head: &Head<'_>, labels: &SeriesLabels<'_>, own: Option<(&str, &str)>, number: Number) {
-        self.value.clear();
-        put_double(&mut self.value, 1, number.as_f64());
+        self.labels(labels, own);
         let field = if head.kind == Kind::Counter { 3 } else { 2 };
-        self.metric(head, labels, own, field);
+        let mut value = [tag(field, BYTES), 9, tag(1, DOUBLE), 0, 0, 0, 0, 0, 0, 0, 0];
+        value[3..].copy_from_slice(&double(number.as_f64()));
+        put_len(&mut self.family, 4, self.metric.len() + value.len());
+        self.family.extend_from_slice(&self.metric);
+        self.family.extend_from_slice(&value);
+        self.has_points = true;
     }
 }
 
@@ -66,6 +70,10 @@ impl Visit for Protobuf {
         let family = &mut self.family;
         family.clear();
         self.has_points = false;
+        self.constant.clear();
+        for (name, value) in head.constant.pairs {
+            put_label(&mut self.constant, name, value);
+        }
         put_text(family, 1, head.name);
         if !head.help.is_empty() {
             put_text(family, 2, head.help);
@@ -97,7 +105,7 @@ impl Visit for Protobuf {
                     put_double(message, 1, *quantile);
                     put_double(message, 2, *value);
                 }
-                self.metric(head, labels, None, 4);
+                self.metric(labels, 4);
             }
             Value::Histogram { bounds, counts, sum } => {
                 let message = &mut self.value;
@@ -113,7 +121,7 @@ impl Visit for Protobuf {
                     put_varint(message, 1, below);
                     put_double(message, 2, *bound);
                 }
-                self.metric(head, labels, None, 7);
+                self.metric(labels, 7);
             }
         }
     }
@@ -162,28 +170,55 @@ fn varint_len(value: u64) -> usize {
     bits.div_ceil(7) as usize
 }
 
+/// Returns the tag of a field, one byte: no field here has a number above 15.
 #[inline]
-fn put_tag(out: &mut Vec<u8>, field: u32, wire: u32) {
-    // One byte: no field here has a number above 15.
-    out.push(low_byte(u64::from(field << 3 | wire)));
+const fn tag(field: u32, wire: u32) -> u8 {
+    (field << 3 | wire).to_le_bytes()[0]
+}
+
+/// Writes a label, unless it is empty, which is the same as an absent one.
+#[inline]
+fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    let len = name.len() + value.len() + 4;
+    // Almost all labels have lengths of one byte each.
+    if let (0..128, Ok(byte), Ok(name_len), Ok(value_len)) =
+        (len, u8::try_from(len), u8::try_from(name.len()), u8::try_from(value.len()))
+    {
+        out.reserve(len + 2);
+        out.extend_from_slice(&[tag(1, BYTES), byte, tag(1, BYTES), name_len]);
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(&[tag(2, BYTES), value_len]);
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
+    put_len(out, 1, text_len(name) + text_len(value));
+    put_text(out, 1, name);
+    put_text(out, 2, value);
 }
 
 fn put_varint(out: &mut Vec<u8>, field: u32, value: u64) {
-    put_tag(out, field, VARINT);
+    out.push(tag(field, VARINT));
     push_varint(out, value);
 }
 
 #[inline]
 fn put_double(out: &mut Vec<u8>, field: u32, value: f64) {
-    put_tag(out, field, DOUBLE);
-    let bits = if value.is_nan() { NAN } else { value.to_bits() };
-    out.extend_from_slice(&bits.to_le_bytes());
+    out.push(tag(field, DOUBLE));
+    out.extend_from_slice(&double(value));
+}
+
+#[inline]
+fn double(value: f64) -> [u8; 8] {
+    if value.is_nan() { NAN } else { value.to_bits() }.to_le_bytes()
 }
 
 /// Begins a message of this length.
 #[inline]
 fn put_len(out: &mut Vec<u8>, field: u32, len: usize) {
-    put_tag(out, field, BYTES);
+    out.push(tag(field, BYTES));
     push_varint(out, len as u64);
 }
 

@@ -10,7 +10,7 @@ use crate::reentry::Code;
 
 /// The collectors of a registry, and their sample names.
 pub(super) struct CollectorIndex {
-    /// In the order of registration.
+    /// By the name of the first family, so that a scrape has little to sort.
     pub(super) collectors: Vec<Entry>,
     /// Every sample name, sorted, with its collector.
     pub(super) names: Vec<(String, Entry)>,
@@ -28,6 +28,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Returns the name of the first family.
+    fn name(&self) -> &str {
+        self.descriptors.first().map_or("", Descriptor::name)
+    }
+
     /// Returns whether this is the same registration.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.descriptors, &other.descriptors)
@@ -93,7 +98,8 @@ impl CollectorIndex {
                 self.names.insert(index, (name, entry.clone()));
             }
         }
-        self.collectors.push(entry);
+        let index = self.collectors.partition_point(|known| known.name() <= entry.name());
+        self.collectors.insert(index, entry);
     }
 }
 
