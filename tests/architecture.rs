@@ -165,7 +165,7 @@ fn every_test_is_named_in_its_manifest_or_its_folder() {
         entries.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect()
     };
     let mut unnamed = Vec::new();
-    for package in [root.to_owned(), root.join("redis")] {
+    for package in [root.to_owned(), root.join("redis"), root.join("serve")] {
         let manifest = read(package.join("Cargo.toml"));
         for name in names(&package) {
             if is_source(&name) && !manifest.contains(&format!("path = \"{name}\"")) {

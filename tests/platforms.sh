@@ -41,7 +41,7 @@ check_rust() {
     have "Rust $version" toolchain install "$version.0" --profile minimal --no-self-update || return 0
     cargo "+$version.0" check --quiet -p pytheus
     cargo "+$version.0" check --quiet -p pytheus --features redis
-    cargo "+$version.0" check --quiet -p pytheus --features http,actix
+    cargo "+$version.0" check --quiet -p pytheus --features http,actix,serve-tls
     # The code that the macros write, too.
     cargo "+$version.0" check --quiet -p pytheus-tests-platforms --examples
 }
@@ -94,7 +94,10 @@ for name in "$@"; do
             check_refused "$name"
             check_no_redis "$name"
             ;;
-        *) cargo check --quiet -p pytheus --features redis --target "$name" ;;
+        *)
+            cargo check --quiet -p pytheus --features redis --target "$name"
+            cargo check --quiet -p pytheus --features serve --target "$name"
+            ;;
     esac
 done
 

@@ -47,15 +47,18 @@ test_all() {
     cargo test -p pytheus-tests --features log,tracing --test report_log --test report_tracing --no-fail-fast || status=$?
     # The totals of processes anywhere go to a real Redis.
     cargo test -p pytheus --features redis-tls,redis-python --lib backends --no-fail-fast || status=$?
-    cargo test -p pytheus --features redis-tls,redis-python,http --doc --no-fail-fast || status=$?
+    cargo test -p pytheus --features redis-tls,redis-python,http,serve-tls --doc --no-fail-fast || status=$?
     cargo test -p pytheus-tests-redis --no-fail-fast || status=$?
+    # A server of its own for metrics, also through TLS.
+    cargo test -p pytheus --features serve-tls --lib serve --no-fail-fast || status=$?
+    cargo test -p pytheus-tests-serve --no-fail-fast || status=$?
     # The error for an option of a feature that is off.
     cargo test -p pytheus --features redis --lib redis::tests::secrets --no-fail-fast || status=$?
     # Types of the crate `http` as labels and outcomes.
     cargo test -p pytheus --features http --lib http --no-fail-fast || status=$?
     # Each by itself: one hides what the other lacks.
     local feature
-    for feature in fast-clock file redis redis-python redis-tls backend-config conformance respond gzip http actix log tracing; do
+    for feature in fast-clock file redis redis-python redis-tls backend-config conformance respond gzip http serve serve-tls actix log tracing; do
         cargo check -p pytheus --no-default-features --features "$feature" || status=$?
     done
     sanitize || status=$?

@@ -21,6 +21,8 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 { command -v prometheus && command -v promtool; } >/dev/null || missing+=(prometheus)
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v openssl >/dev/null || missing+=(openssl)
+# A client of TLS.
+command -v curl >/dev/null || missing+=(curl)
 find_python >/dev/null || missing+=(python3 python3-venv)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 

@@ -125,6 +125,13 @@ impl From<Answer> for Response<Body> {
 #[derive(Debug)]
 pub struct Body(Bytes);
 
+#[cfg(feature = "serve")]
+impl Body {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;

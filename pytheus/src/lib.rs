@@ -57,6 +57,8 @@ pub mod guide;
 pub mod http;
 pub mod metrics;
 pub mod registry;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod testing;
 
 #[cfg(not(target_has_atomic = "64"))]
@@ -64,6 +66,11 @@ compile_error!("pytheus counts in 64-bit atomics (`AtomicU64`), which this targe
 #[cfg(all(feature = "redis", target_family = "wasm", not(unix)))]
 compile_error!(
     "the feature `redis` of pytheus needs a network and threads, which wasm does not have; ask for it below \
+     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
+);
+#[cfg(all(feature = "serve", target_family = "wasm"))]
+compile_error!(
+    "the feature `serve` of pytheus needs sockets and threads, which wasm does not have; ask for it below \
      `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
 );
 
@@ -90,6 +97,8 @@ pub use model::{descriptor, error, snapshot};
 pub use pytheus_macros::{LabelSet, LabelValue, counter, gauge, histogram, summary};
 #[doc(no_inline)]
 pub use registry::{REGISTRY, Registry};
+#[cfg(feature = "serve")]
+pub use serve::serve;
 
 /// The README's program is a test.
 #[cfg(doctest)]

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use support::{example, promtool};
 
-/// Two serve until they are stopped, one needs a server: each has a test of its own.
-const APART: [&str; 3] = ["actix", "quickstart", "redis"];
+/// Three serve until they are stopped, one needs a server: each has a test of its own.
+const APART: [&str; 4] = ["actix", "quickstart", "redis", "serve"];
 
 /// Those that run to their end.
 fn names() -> Vec<String> {
@@ -61,6 +61,7 @@ fn there_is_an_example_for_each_feature() {
         "multi_process",
         "redis",
         "actix",
+        "serve",
     ] {
         assert!(example::names().iter().any(|found| found == name), "{name}");
     }

@@ -6,3 +6,4 @@ mod prometheus;
 mod quickstart;
 mod quickstart_processes;
 mod readme;
+mod serve;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::AtomicU64;
 
 use super::fork_gate::{enter, run_in_child};
@@ -24,11 +24,24 @@ use super::shim::{AcqRel, Acquire, Relaxed};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct CloseOnFork {
-    file: ManuallyDrop<File>,
+pub struct CloseOnFork(ClosedInChild<File>);
+
+/// A descriptor with its owner, closed by each child process when it is forked.
+#[derive(Debug)]
+pub(crate) struct ClosedInChild<T> {
+    owner: ManuallyDrop<T>,
     index: usize,
     entry: u64,
 }
+
+/// The owner of one descriptor, which stays the same and open until the owner is dropped.
+pub(crate) trait OwnsDescriptor: AsRawFd {}
+
+impl OwnsDescriptor for File {}
+#[cfg(feature = "serve")]
+impl OwnsDescriptor for tokio::net::TcpListener {}
+#[cfg(feature = "serve")]
+impl OwnsDescriptor for tokio::net::UnixListener {}
 
 /// Files at a time. Each backend has one or two; tests in parallel have some more.
 const MAX_FILES: usize = 256;
@@ -47,18 +60,35 @@ impl CloseOnFork {
     ///
     /// When there are 256 already.
     pub fn new(file: File) -> io::Result<Self> {
-        let _fork_guard = enter();
-        run_in_child(&CLOSE_ALL);
-        let entry = NEXT_SERIAL.fetch_add(1, Relaxed) << 32 | u64::from(file.as_raw_fd().cast_unsigned());
-        let free = |slot: &AtomicU64| slot.compare_exchange(0, entry, AcqRel, Relaxed).is_ok();
-        match OPEN.iter().position(free) {
-            Some(index) => Ok(Self { file: ManuallyDrop::new(file), index, entry }),
-            None => Err(io::Error::other("there are 256 files already that are closed on fork")),
-        }
+        ClosedInChild::new(file).map(Self)
     }
 
     /// Returns whether this process is a child, with the file closed.
     pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl<T: OwnsDescriptor> ClosedInChild<T> {
+    /// Has child processes close the descriptor.
+    ///
+    /// # Errors
+    ///
+    /// When there are 256 already.
+    pub(crate) fn new(owner: T) -> io::Result<Self> {
+        let _fork_guard = enter();
+        run_in_child(&CLOSE_ALL);
+        let entry = NEXT_SERIAL.fetch_add(1, Relaxed) << 32 | u64::from(owner.as_raw_fd().cast_unsigned());
+        let free = |slot: &AtomicU64| slot.compare_exchange(0, entry, AcqRel, Relaxed).is_ok();
+        match OPEN.iter().position(free) {
+            Some(index) => Ok(Self { owner: ManuallyDrop::new(owner), index, entry }),
+            None => Err(io::Error::other("there are 256 files already that are closed on fork")),
+        }
+    }
+}
+
+impl<T> ClosedInChild<T> {
+    fn is_closed(&self) -> bool {
         OPEN[self.index].load(Acquire) != self.entry
     }
 }
@@ -68,17 +98,25 @@ impl Deref for CloseOnFork {
 
     /// Returns the file; not to be used in a child, where its descriptor may belong to another file.
     fn deref(&self) -> &File {
-        &self.file
+        &self.0
     }
 }
 
-impl Drop for CloseOnFork {
+impl<T> Deref for ClosedInChild<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.owner
+    }
+}
+
+impl<T> Drop for ClosedInChild<T> {
     fn drop(&mut self) {
         // A fork between these two steps would leave the file open in the child, without an entry.
         let _fork_guard = enter();
         if OPEN[self.index].compare_exchange(self.entry, 0, AcqRel, Relaxed).is_ok() {
-            // SAFETY: the file is dropped once, and not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.file) };
+            // SAFETY: the owner is dropped once, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.owner) };
         }
     }
 }

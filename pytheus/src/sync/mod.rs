@@ -24,6 +24,8 @@ pub(crate) use at_exit::at_exit;
 pub(crate) use catch_panic::catch_panic;
 #[cfg(all(unix, not(any(target_os = "emscripten", loom, miri))))]
 pub use close_on_fork::CloseOnFork;
+#[cfg(all(unix, feature = "serve", not(any(target_os = "emscripten", loom, miri))))]
+pub(crate) use close_on_fork::ClosedInChild;
 #[cfg(all(unix, feature = "conformance"))]
 pub(crate) use fork_gate::fork;
 pub(crate) use fork_gate::{enter, run_in_child};
