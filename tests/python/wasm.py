@@ -80,7 +80,7 @@ check(text, {
     'pages_total{status="404"}': 2,
     "backup_seconds": 0.5,
     'frame_seconds_bucket{le="0.1"}': 0,
-    'frame_seconds_bucket{le="1"}': 2,
+    'frame_seconds_bucket{le="1.0"}': 2,
     "frame_seconds_sum": 0.75,
     "load_seconds_count": 2,
 })
