@@ -84,6 +84,31 @@ fn metadata_differ_by_format_and_samples_do_not() {
 }
 
 #[test]
+fn two_families_have_two_names_in_openmetrics() {
+    let registry = CollectorRegistry::new();
+    for name in ["jobs_total", "jobs_retried_total", "_total", "pairs_total"] {
+        Counter::builder(name, "A counter.").registry(&registry).build().unwrap();
+    }
+    Gauge::builder("jobs", "A gauge.").registry(&registry).build().unwrap();
+    for name in ["pairs_info", "_info"] {
+        Info::builder(name, "Facts.").registry(&registry).build().unwrap().set();
+    }
+    let text = openmetrics(&registry);
+    let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let expected = [
+        "_info gauge",
+        "_total unknown",
+        "jobs gauge",
+        "jobs_retried counter",
+        "jobs_total unknown",
+        "pairs info",
+        "pairs_total unknown",
+    ];
+    assert_eq!(types, expected);
+    Parser::start().parse_openmetrics(&text).unwrap();
+}
+
+#[test]
 fn protobuf_has_each_kind_in_its_message() {
     let families = protobuf::decode(&Exposition::of(&every_kind()).format(Format::Protobuf).to_bytes().unwrap());
     let about: Vec<_> = families.iter().map(|family| (&*family.name, family.kind, &*family.unit)).collect();

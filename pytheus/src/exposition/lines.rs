@@ -1,7 +1,8 @@
 //! The lines of the text formats, which differ in the lines before the samples alone.
 
+use super::openmetrics::{self, Written};
+use super::text;
 use super::walk::{Head, SeriesLabels, StateNames, Value, Visit};
-use super::{openmetrics, text};
 use crate::model::descriptor::Kind;
 use crate::model::escape;
 use crate::model::number::{self, Number};
@@ -32,6 +33,8 @@ pub(super) struct Lines<O> {
     start: String,
     /// The labels of a series whose text is not at hand.
     labels: String,
+    /// The families of `OpenMetrics`.
+    written: Written,
 }
 
 impl<O: TextOut> Lines<O> {
@@ -48,6 +51,7 @@ impl<O: TextOut> Lines<O> {
             parts: PartLabels::default(),
             start: String::new(),
             labels: String::new(),
+            written: Written::default(),
         }
     }
 
@@ -64,7 +68,7 @@ impl<O: TextOut> Visit for Lines<O> {
         (self.family_at, self.has_points) = (self.out.len(), false);
         match self.dialect {
             Dialect::Prometheus => text::header(&mut self.out, head),
-            Dialect::OpenMetrics => openmetrics::header(&mut self.out, head),
+            Dialect::OpenMetrics => openmetrics::header(&mut self.out, head, &mut self.written),
         }
         let constant = head.constant.text;
         let suffix = if head.kind == Kind::Histogram { "_bucket" } else { "" };
