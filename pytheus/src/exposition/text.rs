@@ -32,6 +32,10 @@ fn type_name(kind: Kind) -> &'static str {
 /// Estimates the length of a family's text in bytes from the last series in order, without reading its numbers.
 pub(super) fn expected_len(family: &FamilyView<'_>) -> usize {
     let Content::Totals(totals, constant, _) = family.content() else { return 0 };
+    // A few lines fit into what a buffer grows by.
+    if totals.len() < 16 {
+        return 0;
+    }
     let Some(labels) = totals.last_labels() else { return 0 };
     let name = family.name();
     let (lines, own) = match totals.descriptor().kind() {

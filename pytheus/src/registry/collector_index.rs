@@ -11,7 +11,9 @@ use crate::reentry::Code;
 /// The collectors of a registry, and their sample names.
 pub(super) struct CollectorIndex {
     /// By the name of the first family, so that a scrape has little to sort.
-    pub(super) collectors: Vec<Entry>,
+    ///
+    /// Shared with scrapes: a change while one runs makes a copy.
+    collectors: Option<Arc<Vec<Entry>>>,
     /// Every sample name, sorted, with its collector.
     pub(super) names: Vec<(String, Entry)>,
 }
@@ -41,7 +43,18 @@ impl Entry {
 
 impl CollectorIndex {
     pub(super) const fn new() -> Self {
-        Self { collectors: Vec::new(), names: Vec::new() }
+        Self { collectors: None, names: Vec::new() }
+    }
+
+    /// Returns all collectors.
+    pub(super) fn collectors(&self) -> Arc<Vec<Entry>> {
+        self.collectors.clone().unwrap_or_default()
+    }
+
+    /// Removes a collector.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        self.names.retain(|(_, owner)| !owner.is(entry));
+        Arc::make_mut(self.collectors.get_or_insert_default()).retain(|other| !other.is(entry));
     }
 
     /// Returns the index of a sample name, or its position in the order.
@@ -98,8 +111,9 @@ impl CollectorIndex {
                 self.names.insert(index, (name, entry.clone()));
             }
         }
-        let index = self.collectors.partition_point(|known| known.name() <= entry.name());
-        self.collectors.insert(index, entry);
+        let collectors = Arc::make_mut(self.collectors.get_or_insert_default());
+        let index = collectors.partition_point(|known| known.name() <= entry.name());
+        collectors.insert(index, entry);
     }
 }
 

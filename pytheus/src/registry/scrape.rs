@@ -16,9 +16,9 @@ use crate::reentry::{self, ReentryFault};
 use crate::sync::{read, write};
 
 impl CollectorRegistry {
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Arc<Vec<Entry>> {
         let entries = read(&self.entries);
-        entries.collectors.clone()
+        entries.collectors()
     }
 
     /// Returns whether the names of a new family are free.
@@ -37,13 +37,12 @@ impl CollectorRegistry {
         catalogue::resolve_all_elsewhere();
         let is_wanted = |family: &str| is_asked_for(family, names);
         let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
-        let mut entries = self.entries();
+        let entries = self.entries();
         // The registry behind `REGISTRY` does the same.
         let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
-        if !names.is_empty() {
-            entries.retain(|entry| entry.descriptors.iter().any(is_described));
-        }
-        let local: Vec<_> = entries.iter().filter_map(|entry| entry.local_family.as_deref()).collect();
+        let is_wanted_entry = |entry: &&Entry| names.is_empty() || entry.descriptors.iter().any(is_described);
+        let wanted = || entries.iter().filter(is_wanted_entry);
+        let local: Vec<_> = wanted().filter_map(|entry| entry.local_family.as_deref()).collect();
         let (own, others) = runtime::load(self.scope(), local)?.finish();
         let labels = self.decoration.exposed_labels();
         // Families of other programs, if the scope matches; local metrics win by name.
@@ -53,7 +52,7 @@ impl CollectorRegistry {
         let mut families: Vec<_> =
             own.iter().chain(others).map(|totals| FamilyView::totals(totals, &self.decoration, &labels)).collect();
 
-        for mut family in entries.iter().flat_map(custom::families) {
+        for mut family in wanted().flat_map(custom::families) {
             self.decoration.decorate(&mut family);
             families.push(family.into());
         }
@@ -94,8 +93,7 @@ impl Registry for CollectorRegistry {
         let entry = entries.owner(name)?.clone();
         // Not by the name of a part, such as `x_sum`.
         entry.descriptors.iter().find(|descriptor| descriptor.name() == name)?;
-        entries.names.retain(|(_, owner)| !owner.is(&entry));
-        entries.collectors.retain(|other| !other.is(&entry));
+        entries.remove(&entry);
         Some(entry.collector)
     }
 
