@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use pytheus::{LabelValue, counter, gauge, histogram, metric, summary};
+use pytheus::{LabelSet, LabelValue, counter, gauge, histogram, metric, summary};
 
 struct Counting;
 
@@ -249,4 +249,22 @@ fn attributes_on_async_functions_allocate_nothing() {
         let _ = (block_on(ending_async(0)), block_on(ending_async(3)));
     });
     allocates_nothing(|| block_on(made(u64::MAX)));
+}
+
+#[derive(LabelSet)]
+struct Route<'a> {
+    path: &'a str,
+    status: u16,
+}
+
+metric! {
+    /// Requests, by a struct of labels.
+    static ROUTES: Counter = "routes_total" { labels: Route<'_> };
+}
+
+#[test]
+fn look_ups_by_a_struct_of_labels_allocate_nothing_whatever_their_length() {
+    let path = "/a/long/path".repeat(50);
+    let route = Route { path: &path, status: 200 };
+    allocates_nothing(|| ROUTES.with(&route).inc());
 }

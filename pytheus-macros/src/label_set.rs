@@ -115,12 +115,12 @@ impl Set {
         let start_types = nest(labels.iter().map(|_| quote_mixed!(__pytheus::Unset<__NoLabels>)));
         let start = nest(labels.iter().map(|_| quote_mixed!(__pytheus::Unset::new())));
         let list_types = nest(labels.iter().map(|label| {
-            let closed = closed(label);
-            quote_mixed!(<__pytheus::StoreAs<#closed> as __pytheus::Store>::Stored)
+            let (closed, ty) = (closed(label), &label.ty);
+            quote_mixed!(<__pytheus::StoreAs<#closed> as __pytheus::Lend>::Lent<'__list, #ty>)
         }));
         let list = nest(labels.iter().map(|label| {
-            let (closed, ty, field) = (closed(label), &label.ty, &label.field);
-            quote_mixed!(__pytheus::own_typed_label::<#closed, _>(&const { __pytheus::typed::<#ty>() }, &self.#field))
+            let (closed, field) = (closed(label), &label.field);
+            quote_mixed!(<__pytheus::StoreAs<#closed> as __pytheus::Lend>::lend(&self.#field))
         }));
         let message = format!("the labels of `{ident}` have no values yet");
         let note = format!("`METRIC.with(&{} {{ .. }})` gives them", ident.unraw());
@@ -149,10 +149,13 @@ impl Set {
 
                     const START: Self::Start = #start;
 
-                    type List = #list_types;
+                    type List<'__list>
+                        = #list_types
+                    where
+                        Self: '__list;
 
                     #[inline]
-                    fn list(&self) -> Self::List {
+                    fn list(&self) -> Self::List<'_> {
                         #list
                     }
                 }

@@ -13,7 +13,7 @@ pub use crate::backends::custom::BackendClass;
 pub use crate::backends::file::fuzz_read;
 pub use crate::metrics;
 pub use crate::metrics::{
-    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSet, LabelSlot, Labelled, NoValue,
+    AllSet, Call, Count, Declared, Defaulted, EnumValue, HasOutcome, LabelSet, LabelSlot, Labelled, Lend, NoValue,
     NotMissing, Observe, On, Outcome, OwnValue, OwnedLabel, Probe, ProbeAny, ProbeOutcome, Set, SetLabels,
     SetTimestamp, SmallText, Store, StoreAs, Timed, Unset, closed_sets, exponential_buckets, instrument, label_specs,
     linear_buckets, observe_panics,

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use metrics_of_ours::registry::{REGISTRY, Registry};
-use metrics_of_ours::{LabelValue, assert_metric, counter, gauge, histogram, metric, summary};
+use metrics_of_ours::{LabelSet, LabelValue, assert_metric, counter, gauge, histogram, metric, summary};
 
 mod reexport {
     pub(crate) mod deep {
@@ -16,6 +16,19 @@ metric! {
     static ORDERS: Counter = "orders_total" { labels: { size: Size, shop = "main" } };
     /// Is it open?
     static OPEN: StateSet<Door> = "open";
+}
+
+metric! {
+    /// Parcels.
+    static PARCELS: Counter = "parcels_total" { labels: Parcel<'_> };
+}
+
+/// The labels of a parcel.
+#[derive(LabelSet)]
+#[label_set(crate = reexport::deep::metrics)]
+struct Parcel<'a> {
+    size: Size,
+    to: &'a str,
 }
 
 #[derive(LabelValue, Clone, Copy)]
@@ -59,6 +72,9 @@ fn every_macro_finds_the_crate_by_the_path_it_is_given() {
     assert_eq!(value("jobs_busy", &[]), Some(0.0));
     assert_eq!(value("job_seconds_bucket", &[("le", "+Inf")]), Some(2.0));
     assert_eq!(value("job_times_count", &[("outcome", "error")]), Some(1.0));
+
+    PARCELS.with(&Parcel { size: Size::Small, to: "Rome" }).inc();
+    assert_eq!(value("parcels_total", &[("size", "small"), ("to", "Rome")]), Some(1.0));
 
     OPEN.set(Door::Closed);
     OPEN.set(Door::Open);

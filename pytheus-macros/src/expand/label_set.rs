@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::Type;
+use syn::{Lifetime, Type};
 
 use super::model::Static;
 use super::{cfgs, quote_mixed};
@@ -15,7 +15,9 @@ impl Static {
         let fixed = without_lifetimes(set.to_token_stream());
         let of_set = |item: TokenStream| quote_mixed!(<#fixed as #private::LabelSet>::#item);
         let (start, start_value) = (metric.labelled_ty(&of_set(quote_mixed!(Start))), of_set(quote_mixed!(START)));
-        let given = metric.labelled_ty(&of_set(quote_mixed!(List)));
+        let mut lifetimes = Vec::new();
+        let named = name_lifetimes(set.to_token_stream(), &mut lifetimes);
+        let given = metric.labelled_ty(&quote_mixed!(<#named as #private::LabelSet>::List<'__given>));
         let statics = metric.statics(None);
         let cfgs: Vec<_> = cfgs(attrs).collect();
         let docs = format!("`{ident}`, before its labels have values.");
@@ -51,7 +53,7 @@ impl Static {
                 /// Gives all labels their values.
                 #[allow(dead_code)]
                 #[inline]
-                pub fn with(&self, labels: &#set) -> #given {
+                pub fn with<'__given, #(#lifetimes),*>(&self, labels: &'__given #named) -> #given {
                     self.labelled.with(|_| #private::LabelSet::list(labels))
                 }
             }
@@ -65,6 +67,31 @@ impl Static {
             };
         }
     }
+}
+
+/// A type with a name for each `'_`, and the names.
+fn name_lifetimes(tokens: TokenStream, found: &mut Vec<Lifetime>) -> TokenStream {
+    let mut is_lifetime = false;
+    let mut out = TokenStream::new();
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let mut inside = Group::new(group.delimiter(), name_lifetimes(group.stream(), found));
+                inside.set_span(group.span());
+                out.extend([TokenTree::Group(inside)]);
+            }
+            TokenTree::Ident(ident) if is_lifetime && ident == "_" => {
+                let name = format!("__set{}", found.len());
+                found.push(Lifetime::new(&format!("'{name}"), ident.span()));
+                out.extend([TokenTree::Ident(Ident::new(&name, ident.span()))]);
+            }
+            token => {
+                is_lifetime = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+                out.extend([token]);
+            }
+        }
+    }
+    out
 }
 
 /// A type with `'static` for each lifetime, for constants.

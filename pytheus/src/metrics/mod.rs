@@ -44,8 +44,8 @@ pub use {
     declared::Declared,
     handle::{Handle, Target, Updatable},
     labels::{
-        AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, NoValue, NotMissing, OwnValue, OwnedLabel, Set,
-        SetLabels, SmallText, Store, StoreAs, Unset, closed_sets, label_specs,
+        AllSet, Defaulted, EnumValue, HasValue, LabelList, LabelSlot, Lend, NoValue, NotMissing, OwnValue, OwnedLabel,
+        Set, SetLabels, SmallText, Store, StoreAs, Unset, closed_sets, label_specs,
     },
 };
 

@@ -112,7 +112,10 @@ pub const fn label_set(
             && own.len() == label.len()
             && ends_with(own.as_bytes(), label.as_bytes())
         {
-            return Err("invalid label name in this set: samples of this kind bring it themselves");
+            return Err(
+                "invalid label name in this set: `le` of a histogram, `quantile` of a summary and `pid` of a gauge per process \
+                 stand beside its labels",
+            );
         }
         if let Some(name) = state_set
             && let Err(why) = state_set_label(name, label)

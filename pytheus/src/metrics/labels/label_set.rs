@@ -59,12 +59,14 @@ pub trait LabelSet {
     #[doc(hidden)]
     const START: Self::Start;
 
-    /// The labels with values.
+    /// The labels with values, borrowed: a look-up copies no text.
     #[doc(hidden)]
-    type List: AllSet;
+    type List<'a>: AllSet
+    where
+        Self: 'a;
 
     #[doc(hidden)]
-    fn list(&self) -> Self::List;
+    fn list(&self) -> Self::List<'_>;
 }
 
 /// Names of labels, each with the closed set of its values.

@@ -10,6 +10,6 @@ mod typestate;
 pub use family::Family;
 pub use label_set::{LabelSet, SetLabels, closed_sets, label_specs};
 pub use labelled::Labelled;
-pub use owned_value::{EnumValue, OwnValue, OwnedLabel, SmallText, Store, StoreAs};
+pub use owned_value::{EnumValue, Lend, OwnValue, OwnedLabel, SmallText, Store, StoreAs};
 pub use partial::Partial;
 pub use typestate::{AllSet, Defaulted, HasValue, LabelList, LabelSlot, NoValue, NotMissing, Set, Unset};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::metrics::labels::typestate::{HasValue, LabelSlot, Set};
-use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue, Typed};
+use crate::model::labels::{LabelBuffer, LabelSpec, LabelValue, Typed, typed};
 
 /// A label value of a closed set, as its index.
 #[derive(Debug, Clone)]
@@ -214,5 +214,32 @@ impl Store for StoreAs<false> {
     #[inline]
     fn store<V>(typed: &Typed<V>, value: &V) -> Set<SmallText> {
         Set::new(SmallText::of_type(typed, value))
+    }
+}
+
+/// Chooses the form of a typed label value that is borrowed until the end of a call; see [`StoreAs`].
+pub trait Lend {
+    /// The borrowed form.
+    type Lent<'a, V: LabelValue + 'a>: HasValue;
+
+    /// Borrows a value.
+    fn lend<V: LabelValue>(value: &V) -> Self::Lent<'_, V>;
+}
+
+impl Lend for StoreAs<true> {
+    type Lent<'a, V: LabelValue + 'a> = EnumValue;
+
+    #[inline]
+    fn lend<V: LabelValue>(value: &V) -> EnumValue {
+        EnumValue::new(&const { typed::<V>() }, value)
+    }
+}
+
+impl Lend for StoreAs<false> {
+    type Lent<'a, V: LabelValue + 'a> = Set<&'a V>;
+
+    #[inline]
+    fn lend<V: LabelValue>(value: &V) -> Set<&V> {
+        Set::new(value)
     }
 }
