@@ -8,7 +8,7 @@ use crate::metrics::amount::Amount;
 use crate::metrics::builder::{Builder, WithoutLabels};
 use crate::metrics::call::{Count, Effect, instrument};
 use crate::metrics::family::collect;
-use crate::metrics::family::sources::Source;
+use crate::metrics::family::sources::TotalSource;
 use crate::metrics::handle::{Handle, Updatable};
 use crate::metrics::metric::metric;
 use crate::model::number::Number;
@@ -194,7 +194,7 @@ impl<T> Counter<T> {
             let total = read();
             total.as_whole().map_or_else(|| Number::Float(total.as_f64()), Number::Int)
         };
-        let mut former = core.sources.set(&series, Arc::new(Source::new(series.clone(), read)));
+        let mut former = core.sources.set(&series, Arc::new(TotalSource::new(series.clone(), read)));
         if series.is_removed() {
             // Removed meanwhile: a later series may have its address.
             former = core.sources.remove(&[series]).pop();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ask::Method;
-use super::page::Page;
+use super::page::ScrapePage;
 
 /// An answer to a scraper: status, headers and body, to be sent together.
 ///
@@ -18,13 +18,13 @@ use super::page::Page;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Answer {
-    page: Arc<Page>,
+    page: Arc<ScrapePage>,
     is_head: bool,
     content_length: String,
 }
 
 impl Answer {
-    pub(super) fn new(page: Arc<Page>, method: Method) -> Self {
+    pub(super) fn new(page: Arc<ScrapePage>, method: Method) -> Self {
         Self { is_head: method == Method::Head, content_length: page.body.len().to_string(), page }
     }
 
@@ -69,7 +69,7 @@ impl Answer {
 
 /// A body that several answers share.
 #[cfg(any(feature = "http", feature = "actix"))]
-pub(crate) struct SharedBody(Arc<Page>);
+pub(crate) struct SharedBody(Arc<ScrapePage>);
 
 #[cfg(any(feature = "http", feature = "actix"))]
 impl Answer {

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 pub use answer::Answer;
 pub use ask::Ask;
 use ask::Method;
-use page::{Page, PageKey};
+use page::{PageKey, ScrapePage};
 use queue::PendingPage;
 pub use shared_registry::SharedRegistry;
 
@@ -75,7 +75,7 @@ pub struct Respond {
 }
 
 enum State {
-    Ready(Arc<Page>),
+    Ready(Arc<ScrapePage>),
     Pending(PendingPage),
 }
 
@@ -83,7 +83,7 @@ impl Respond {
     pub(crate) fn new(registry: impl Into<SharedRegistry>, ask: &Ask) -> Self {
         let method = ask.method;
         if method == Method::Other {
-            let page = Page::refusal(405, "metrics are there for GET and HEAD");
+            let page = ScrapePage::refusal(405, "metrics are there for GET and HEAD");
             return Self { state: State::Ready(Arc::new(page)), method };
         }
         let key = PageKey {
@@ -94,7 +94,7 @@ impl Respond {
         };
         // A collector that asks would wait for the scrape that it is a part of. On its own thread it is refused.
         let pending = if reentry::is_nested() {
-            Err(Page::of(&key))
+            Err(ScrapePage::of(&key))
         } else {
             PendingPage::ask_for(key, ask.time_to_answer(), ask.timeout)
         };

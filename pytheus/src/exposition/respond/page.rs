@@ -32,14 +32,14 @@ impl PageKey {
 
 /// A status, the headers and the body.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct ScrapePage {
     pub(super) status: u16,
     pub(super) content_type: Cow<'static, str>,
     pub(super) is_compressed: bool,
     pub(super) body: Vec<u8>,
 }
 
-impl Page {
+impl ScrapePage {
     /// Makes a page with the reason why there are no metrics.
     pub(super) fn refusal(status: u16, reason: impl fmt::Display) -> Self {
         let content_type = Cow::Borrowed(PLAIN_TEXT);

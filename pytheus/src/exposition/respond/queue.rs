@@ -15,7 +15,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::deadlines::Deadline;
-use super::page::{Page, PageKey};
+use super::page::{PageKey, ScrapePage};
 use super::per_process::PerProcess;
 use crate::sync::{Promise, Waiter};
 
@@ -37,7 +37,7 @@ struct Queue {
 /// A scrape and the page to come of it.
 struct Scrape {
     key: PageKey,
-    page: Arc<Promise<Arc<Page>>>,
+    page: Arc<Promise<Arc<ScrapePage>>>,
 }
 
 impl Queue {
@@ -89,7 +89,7 @@ fn work() {
     while let Some(scrape) = QUEUE.with(Queue::begin) {
         // Held by the queue alone, the scrape has lost everybody waiting for it.
         let is_wanted = Arc::strong_count(&scrape) > 2;
-        let page = if is_wanted { Page::of(&scrape.key) } else { Page::refusal(503, "no scraper waits") };
+        let page = if is_wanted { ScrapePage::of(&scrape.key) } else { ScrapePage::refusal(503, "no scraper waits") };
         scrape.page.fulfil(Arc::new(page));
         QUEUE.with(|queue| queue.running.retain(|running| !Arc::ptr_eq(running, &scrape)));
     }
@@ -98,7 +98,7 @@ fn work() {
 /// A page to come.
 pub(super) struct PendingPage {
     scrape: Arc<Scrape>,
-    waiter: Waiter<Arc<Page>>,
+    waiter: Waiter<Arc<ScrapePage>>,
     /// None on a platform without threads, as nothing is waited for there.
     until: Option<Instant>,
     timeout: Duration,
@@ -112,21 +112,21 @@ impl PendingPage {
     /// # Errors
     ///
     /// If too many scrapes wait: the page says so.
-    pub(super) fn ask_for(key: PageKey, time: Duration, timeout: Duration) -> Result<Self, Page> {
+    pub(super) fn ask_for(key: PageKey, time: Duration, timeout: Duration) -> Result<Self, ScrapePage> {
         let (scrape, needs_thread) = QUEUE.with(|queue| (queue.join(key), queue.needs_thread()));
         // Without threads, or if the system refuses one, the scrape runs here.
         if needs_thread && thread::Builder::new().name("pytheus-scrape".to_owned()).spawn(work).is_err() {
             work();
         }
         let Ok(scrape) = scrape else {
-            return Err(Page::refusal(503, format_args!("{MAX_WAITING} scrapes by name wait already")));
+            return Err(ScrapePage::refusal(503, format_args!("{MAX_WAITING} scrapes by name wait already")));
         };
         let has_threads = cfg!(not(target_family = "wasm"));
         let until = has_threads.then(Instant::now).and_then(|now| now.checked_add(time));
         Ok(Self { waiter: Waiter::new(&scrape.page), scrape, until, timeout, deadline: None })
     }
 
-    fn poll_page(&mut self, waker: &Waker) -> Poll<Arc<Page>> {
+    fn poll_page(&mut self, waker: &Waker) -> Poll<Arc<ScrapePage>> {
         if let Poll::Ready(page) = self.waiter.poll(waker, |page| Arc::clone(page)) {
             return Poll::Ready(page);
         }
@@ -136,11 +136,14 @@ impl PendingPage {
         let has_begun = QUEUE.with(|queue| queue.running.iter().any(|other| Arc::ptr_eq(other, &self.scrape)));
         let reason = if has_begun { "the scrape is not done" } else { "an earlier scrape is still under way" };
         let timeout = self.timeout.as_secs_f64();
-        Poll::Ready(Arc::new(Page::refusal(503, format_args!("{reason}, and the scraper gives up after {timeout} s"))))
+        Poll::Ready(Arc::new(ScrapePage::refusal(
+            503,
+            format_args!("{reason}, and the scraper gives up after {timeout} s"),
+        )))
     }
 
     /// Waits for the page on this thread.
-    pub(super) fn wait(mut self) -> Arc<Page> {
+    pub(super) fn wait(mut self) -> Arc<ScrapePage> {
         let waker = thread_waker();
         loop {
             if let Poll::Ready(page) = self.poll_page(&waker) {
@@ -155,9 +158,9 @@ impl PendingPage {
 }
 
 impl Future for PendingPage {
-    type Output = Arc<Page>;
+    type Output = Arc<ScrapePage>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Arc<Page>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Arc<ScrapePage>> {
         // The waker may be another one each time.
         self.deadline = self.until.map(|until| Deadline::watch(until, context.waker().clone()));
         self.poll_page(context.waker())

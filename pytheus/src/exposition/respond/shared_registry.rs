@@ -22,10 +22,10 @@ use crate::registry::Registry;
 /// assert_eq!(respond_from(tenants.clone(), &Ask::new()).status(), 200);
 /// ```
 #[derive(Clone)]
-pub struct SharedRegistry(Handle);
+pub struct SharedRegistry(RegistryRef);
 
 #[derive(Clone)]
-enum Handle {
+enum RegistryRef {
     Static(&'static dyn Registry),
     Counted(Arc<dyn Registry>),
 }
@@ -33,27 +33,27 @@ enum Handle {
 impl SharedRegistry {
     pub(super) fn registry(&self) -> &dyn Registry {
         match &self.0 {
-            Handle::Static(registry) => *registry,
-            Handle::Counted(registry) => &**registry,
+            RegistryRef::Static(registry) => *registry,
+            RegistryRef::Counted(registry) => &**registry,
         }
     }
 }
 
 impl<R: Registry> From<&'static R> for SharedRegistry {
     fn from(registry: &'static R) -> Self {
-        Self(Handle::Static(registry))
+        Self(RegistryRef::Static(registry))
     }
 }
 
 impl<R: Registry + 'static> From<Arc<R>> for SharedRegistry {
     fn from(registry: Arc<R>) -> Self {
-        Self(Handle::Counted(registry))
+        Self(RegistryRef::Counted(registry))
     }
 }
 
 impl From<Arc<dyn Registry>> for SharedRegistry {
     fn from(registry: Arc<dyn Registry>) -> Self {
-        Self(Handle::Counted(registry))
+        Self(RegistryRef::Counted(registry))
     }
 }
 

@@ -13,10 +13,10 @@ use crate::storage::Series;
 use crate::sync::lock;
 
 /// The shared source of one series.
-pub(crate) type ReadTotal = Arc<Source<dyn Fn() -> Number + Send + Sync>>;
+pub(crate) type ReadTotal = Arc<TotalSource<dyn Fn() -> Number + Send + Sync>>;
 
 /// A total that something else keeps, and how much of it is counted.
-pub(crate) struct Source<F: ?Sized> {
+pub(crate) struct TotalSource<F: ?Sized> {
     series: Series,
     /// The number of the process with a thread that reads; 0 without one. A child process goes by its own number: the
     /// thread that read at the fork is not there.
@@ -31,7 +31,7 @@ struct Counted {
     total: Number,
 }
 
-impl<F> Source<F> {
+impl<F> TotalSource<F> {
     pub(crate) fn new(series: Series, read: F) -> Self {
         let counted = Counted { process: process::id(), total: Number::Int(0) };
         Self { series, reader: AtomicU32::new(0), counted: Mutex::new(counted), callback: Callback::new(read) }
@@ -39,9 +39,9 @@ impl<F> Source<F> {
 }
 
 /// The right to read a source, until it is dropped.
-struct Reading<'a>(&'a AtomicU32);
+struct SourceReading<'a>(&'a AtomicU32);
 
-impl<'a> Reading<'a> {
+impl<'a> SourceReading<'a> {
     fn begin(reader: &'a AtomicU32) -> Option<Self> {
         let (own, known) = (process::id(), reader.load(Relaxed));
         let is_free = known != own && reader.compare_exchange(known, own, AcqRel, Acquire).is_ok();
@@ -49,13 +49,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for SourceReading<'_> {
     fn drop(&mut self) {
         self.0.store(0, Release);
     }
 }
 
-impl Source<dyn Fn() -> Number + Send + Sync> {
+impl TotalSource<dyn Fn() -> Number + Send + Sync> {
     /// Reads the total, and passes its increase since the last time to `count`, if there is any. Does nothing while another
     /// thread reads it: two readings in the wrong order would look like a reset.
     ///
@@ -63,7 +63,7 @@ impl Source<dyn Fn() -> Number + Send + Sync> {
     ///
     /// If the closure fails.
     pub(crate) fn read(&self, count: impl FnOnce(&Series, Number)) -> Result<(), (&Series, Failure)> {
-        let Some(_reading) = Reading::begin(&self.reader) else { return Ok(()) };
+        let Some(_reading) = SourceReading::begin(&self.reader) else { return Ok(()) };
         let total = self.callback.value().map_err(|failure| (&self.series, failure))?;
         if total.as_f64() < 0.0 {
             diagnostics::dropped(Dropped::NegativeIncrement);
