@@ -77,7 +77,7 @@ impl LabelValue for Outcome {
 /// A `Result` is an error as an `Err`, and as an `Ok` of a type that calls itself one. With the feature `http`, the types
 /// `StatusCode` and `Response` of the crate `http` do, at a status of 500 and above, and so do tuples that begin with a
 /// `StatusCode`, as web frameworks take them: an `Ok(Response)` with status 500 is an error. For those of 400 and above, say
-/// `error = |response| response.status().as_u16() >= 400`. A value behind `impl IntoResponse` shows no status: return the
+/// `error = ret.status().as_u16() >= 400`. A value behind `impl IntoResponse` shows no status: return the
 /// `Response` itself, or say `error = ..`.
 pub trait HasOutcome {
     /// Returns whether this is an error.
