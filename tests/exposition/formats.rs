@@ -172,18 +172,29 @@ fn families_that_nobody_asked_for_are_not_read() {
         gauge.set_function(move || reads.fetch_add(1, Relaxed) as f64);
     }
     let collects = Arc::clone(&reads);
-    let size = Descriptor::new(Kind::Gauge, "size", "A size.").unwrap();
+    let sizes = ["size", "width"].map(|name| Descriptor::new(Kind::Gauge, name, "A size.").unwrap());
     registry
-        .register(collector_fn([size.clone()], move || {
+        .register(collector_fn(sizes.clone(), move || {
             collects.fetch_add(100, Relaxed);
-            Ok(vec![FamilySnapshot::new(&size)])
+            let families = sizes.each_ref().map(|size| {
+                let mut family = FamilySnapshot::new(size);
+                family.push(&[], 1.0);
+                family
+            });
+            Ok(families.into())
         }))
+        .unwrap();
+    Gauge::builder("unread_count", "A gauge, whose name begins like that of another.")
+        .registry(&registry)
+        .build()
         .unwrap();
     Histogram::builder("seconds", "Time.").registry(&registry).build().unwrap();
     for (names, expected, read) in [
         (&["shop_read"][..], &["shop_read"][..], 1),
         (&["shop_seconds_count", "nowhere"], &["shop_seconds"], 0),
         (&["shop_rea", "read"], &[], 0),
+        (&["shop_unread_count"], &["shop_unread_count"], 0),
+        (&["shop_width"], &["shop_width"], 100),
     ] {
         let before = reads.load(Relaxed);
         let body = Exposition::of(&registry).names(names.iter().copied()).to_bytes().unwrap();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::decoration::Decoration;
 use crate::backends::api::FamilyTotals;
+use crate::model::descriptor::Kind;
 use crate::model::snapshot::FamilySnapshot;
 
 /// A family, as [`Registry::scrape`](super::Registry::scrape) shows it during a scrape.
@@ -38,6 +39,14 @@ impl<'a> FamilyView<'a> {
         match &self.0 {
             ViewSource::Totals { name, .. } => name,
             ViewSource::Snapshot(snapshot) => snapshot.name(),
+        }
+    }
+
+    /// Returns the kind.
+    pub(super) fn kind(&self) -> Kind {
+        match &self.0 {
+            ViewSource::Totals { totals, .. } => totals.descriptor().kind(),
+            ViewSource::Snapshot(snapshot) => snapshot.kind(),
         }
     }
 

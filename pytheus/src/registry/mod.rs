@@ -129,7 +129,7 @@ pub trait Registry: Send + Sync {
     /// If the totals are out of reach.
     fn scrape_named(&self, names: &[String], each: &mut dyn FnMut(FamilyView<'_>)) -> Result<(), ScrapeError> {
         self.scrape(&mut |family| {
-            if is_asked_for(family.name(), names) {
+            if is_asked_for(family.name(), family.kind(), names) {
                 each(family);
             }
         })
@@ -170,22 +170,22 @@ pub trait Registry: Send + Sync {
 fn find_sample(families: &[FamilySnapshot], name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let mut samples = families.iter().filter_map(|family| Some((name.strip_prefix(family.name())?, family)));
     samples.find_map(|(suffix, family)| {
-        let mut samples = if is_suffix(suffix) { family.samples() } else { Vec::new() }.into_iter();
+        let mut samples = if is_suffix(family.kind(), suffix) { family.samples() } else { Vec::new() }.into_iter();
         samples
             .find(|sample| sample.suffix() == suffix && sample.has_labels(labels))
             .map(|found| found.value().as_f64())
     })
 }
 
-/// Returns whether the family may have a sample of one of these names, or none are given.
-fn is_asked_for<N: AsRef<str>>(family: &str, names: &[N]) -> bool {
-    let is_of_family = |name: &N| name.as_ref().strip_prefix(family).is_some_and(is_suffix);
+/// Returns whether the family has this name, or one of its samples, or no names are given.
+fn is_asked_for<N: AsRef<str>>(family: &str, kind: Kind, names: &[N]) -> bool {
+    let is_of_family = |name: &N| name.as_ref().strip_prefix(family).is_some_and(|text| is_suffix(kind, text));
     names.is_empty() || names.iter().any(is_of_family)
 }
 
-/// Returns whether a sample name of some kind ends like this behind the name of its family.
-fn is_suffix(text: &str) -> bool {
-    text.is_empty() || Kind::Histogram.suffixes().contains(&text)
+/// Returns whether a sample name of this kind ends like this behind the name of its family.
+fn is_suffix(kind: Kind, text: &str) -> bool {
+    text.is_empty() || kind.suffixes().contains(&text)
 }
 
 /// Forwards to another registry: `head => |this| registry`.

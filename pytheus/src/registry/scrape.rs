@@ -35,8 +35,10 @@ impl CollectorRegistry {
     /// Shows the families sorted by name: all, or the ones that may have a sample of these names.
     fn gather<N: AsRef<str>>(&self, names: &[N], show: impl FnOnce(Vec<FamilyView<'_>>)) -> Result<(), ScrapeError> {
         catalogue::resolve_all_elsewhere();
-        let is_wanted = |family: &str| is_asked_for(family, names);
-        let is_described = |descriptor: &Descriptor| is_wanted(&self.decoration.full_name(descriptor.name()));
+        let is_described = |descriptor: &Descriptor| {
+            is_asked_for(&self.decoration.full_name(descriptor.name()), descriptor.kind(), names)
+        };
+        let is_wanted = |family: &FamilySnapshot| is_asked_for(&family.name, family.kind, names);
         let entries = self.entries();
         // The registry behind `REGISTRY` does the same.
         let has_own = entries.iter().any(|entry| diagnostics::is_own(&entry.collector));
@@ -54,15 +56,17 @@ impl CollectorRegistry {
 
         for mut family in wanted().flat_map(custom::families) {
             self.decoration.decorate(&mut family);
-            families.push(family.into());
+            // A collector may have others beside the one asked for.
+            if is_wanted(&family) {
+                families.push(family.into());
+            }
         }
         // Last, to include the failures of this scrape; without prefix and labels, the same names in every service.
         if has_own {
             let health = runtime::health().into_iter().filter(custom::is_healthy);
             let own = diagnostics::families().into_iter().chain(health);
             let is_free = |own: &FamilySnapshot| !families.iter().any(|family| family.name() == own.name);
-            let mut free: Vec<_> =
-                own.filter(|own| is_wanted(&own.name) && is_free(own)).map(FamilyView::from).collect();
+            let mut free: Vec<_> = own.filter(|own| is_wanted(own) && is_free(own)).map(FamilyView::from).collect();
             families.append(&mut free);
         }
         families.sort_by(|a, b| a.name().cmp(b.name()));
