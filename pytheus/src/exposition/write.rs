@@ -99,7 +99,8 @@ impl<'a> Exposition<'a> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Scrape`] if the totals are out of reach: nothing is written, so you can still answer with HTTP 503.
+    /// [`WriteError::Scrape`] if the totals are out of reach: nothing is written, so you can still answer with HTTP 503. (A
+    /// [`Registry`] of your own that fails after it has shown families may leave a part.)
     /// [`WriteError::Write`] if writing fails; a part may have been written.
     pub fn write_to(&self, out: &mut impl Write) -> Result<(), WriteError> {
         let mut encoder = Encoder::append_to(Vec::new(), self.format);
